@@ -1,0 +1,71 @@
+"""The lab as pytest fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from tests.lab import access, prerequisites
+from tests.lab import lab as hosts
+from tests.lab.host import LabHost
+from tests.lab.spec import STANDARD
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What tests get: hosts by name, more of them on demand."""
+
+    started: list[str] = field(default_factory=list)
+
+    @property
+    def ssh_config(self) -> Path:
+        return access.config_path()
+
+    @property
+    def known_hosts(self) -> Path:
+        return access.known_hosts_path()
+
+    @property
+    def key(self) -> Path:
+        return access.key_path()
+
+    def host(self, name: str) -> LabHost:
+        """A host, booted now if it does not run yet."""
+        return self.hosts(name)[0]
+
+    def hosts(self, *names: str) -> list[LabHost]:
+        """Several hosts; those that do not run yet boot side by side."""
+        running = hosts.running()
+        self.started.extend(name for name in names if name not in running)
+        return hosts.up(names)
+
+    extra = host
+
+    def testinfra(self, name: str, *, user: str = "deploy", sudo: bool = False) -> Host:
+        """The host as testinfra sees it, over SSH."""
+        self.host(name)
+        return testinfra.get_host(
+            f"ssh://{user}@{name}", ssh_config=str(self.ssh_config), sudo=sudo
+        )
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A running lab. XGEN_LAB_KEEP=1 leaves it up; one that ran before is left up anyway."""
+    if reason := prerequisites.missing_reason():
+        if os.environ.get("XGEN_REQUIRE_LAB") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    shared = Lab()
+    try:
+        shared.hosts(*STANDARD)
+        yield shared
+    finally:
+        if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
+            hosts.down(shared.started)

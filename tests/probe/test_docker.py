@@ -1,0 +1,129 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.probe.fake_unix_server import Asked, routes, serving
+from tests.probe.gguf_writer import write
+from xgen_deploy.probe.facts import DockerFacts
+from xgen_deploy.probe.remote.docker_facts import docker
+
+INFO = {"ServerVersion": "28.2.2", "Runtimes": {"runc": {}, "nvidia": {}}}
+CONTAINER = {
+    "Name": "/xgen-demo-m",
+    "Id": "c1",
+    "Image": "sha256:aa",
+    "RestartCount": 4,
+    "State": {
+        "Status": "running",
+        "Running": True,
+        "Pid": 77,
+        "ExitCode": 0,
+        "StartedAt": "2026-11-21T03:31:02.5Z",
+    },
+    "Config": {"Labels": {"xgen.project": "demo", "xgen.instance": "m"}},
+    "HostConfig": {
+        "PortBindings": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8001"}], "9/tcp": None}
+    },
+}
+DEAD = {
+    "Name": "/xgen-demo-n",
+    "Id": "c2",
+    "Image": "sha256:bb",
+    "State": {
+        "Status": "exited",
+        "Running": False,
+        "Pid": 0,
+        "ExitCode": 137,
+        "OOMKilled": True,
+        "StartedAt": "0001-01-01T00:00:00Z",
+    },
+    "Config": {"Labels": None},
+    "HostConfig": {"PortBindings": None},
+}
+DAEMON = {
+    "GET /info": INFO,
+    "GET /containers/json": [{"Id": "c1"}, {"Id": "c2"}],
+    "GET /containers/c1/json": CONTAINER,
+    "GET /containers/c2/json": DEAD,
+}
+
+
+def look(tmp_path: Path, table: dict[str, object]) -> tuple[DockerFacts, Asked]:
+    socket = tmp_path / "docker.sock"
+    with serving(socket, routes(table)) as asked:
+        return DockerFacts.model_validate(docker("demo", str(socket))), asked
+
+
+def test_a_daemon_and_its_containers(tmp_path: Path) -> None:
+    facts, _ = look(tmp_path, dict(DAEMON))
+    assert (facts.state, facts.version, facts.runtimes) == ("ok", "28.2.2", ("nvidia", "runc"))
+    running, dead = facts.containers
+    assert (running.name, running.ports, running.pid) == ("xgen-demo-m", (8001,), 77)
+    assert (running.labels["xgen.instance"], running.restarts) == ("m", 4)
+    assert (running.exit_code, running.started_at) == (None, 1795231862.5)
+    assert (dead.state, dead.exit_code, dead.oom_killed) == ("exited", 137, True)
+    assert (dead.pid, dead.started_at, dead.labels) == (None, None, {})
+
+
+def test_nothing_but_reading_is_asked(tmp_path: Path) -> None:
+    _, asked = look(tmp_path, dict(DAEMON))
+    assert {method for method, _, _ in asked} == {"GET"}
+
+
+def test_devices_that_the_daemon_discovered(tmp_path: Path) -> None:
+    told = [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}, {"Source": "cdi", "ID": "amd.com/gpu=1"}]
+    info = INFO | {"DiscoveredDevices": told}
+    facts, _ = look(tmp_path, DAEMON | {"GET /info": info})
+    assert facts.cdi_devices == ("amd.com/gpu=1", "nvidia.com/gpu=0")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "nvidia.yaml",
+            "---\ncdiVersion: 0.5.0\ncontainerEdits:\n  env:\n  - A=B\n"
+            'devices:\n- containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n  name: "0"\n'
+            "- containerEdits: {}\n  name: all\nkind: nvidia.com/gpu\n",
+        ),
+        (
+            "nvidia.json",
+            '{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": ['
+            '{"name": "0", "containerEdits": {"hooks": [{"name": "x"}]}}, {"name": "all"}]}',
+        ),
+    ],
+)
+def test_an_older_daemon_is_helped_by_its_folders(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path / "cdi" / name, text.encode())
+    info = INFO | {"CDISpecDirs": [str(tmp_path / "cdi"), str(tmp_path / "absent")]}
+    facts, _ = look(tmp_path, DAEMON | {"GET /info": info})
+    assert facts.cdi_devices == ("nvidia.com/gpu=0", "nvidia.com/gpu=all")
+
+
+def test_no_socket_and_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_args, **_named: None)
+    facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
+    assert facts.state == "absent"
+
+
+def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
+    with serving(tmp_path / "docker.sock", routes({})):
+        pass
+    facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
+    assert facts.state == "down"
+    assert "does not answer" in (facts.reason or "")
+
+
+def test_a_daemon_that_complains(tmp_path: Path) -> None:
+    facts, _ = look(tmp_path, {"GET /info": (500, {"message": "no space left"})})
+    assert (facts.state, facts.reason) == ("down", "the Docker daemon says: no space left")
+
+
+def test_a_login_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.request", refuse)
+    facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
+    assert facts.state == "denied"

@@ -1,0 +1,148 @@
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.probe.gguf_writer import gguf, write
+from xgen_deploy.probe.facts import ModelFacts
+from xgen_deploy.probe.remote.models import Source, downloaded, model
+
+COMMIT = "0123abcd"
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "quantization_config": {"quant_method": "awq", "bits": 4},
+    "rope_scaling": {"type": "yarn"},
+}
+
+
+def look(tmp_path: Path, source: str, revision: str = "main") -> ModelFacts:
+    places = {"model_dir": str(tmp_path / "models"), "hf_home": str(tmp_path / "hf")}
+    return ModelFacts.model_validate(model(Source("k", source, revision, **places)))
+
+
+def safetensors(data: int = 16, claimed: int = 16) -> bytes:
+    tensor = {"dtype": "F32", "shape": [claimed // 4], "data_offsets": [0, claimed]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, "w": tensor}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(data)
+
+
+def hf_folder(path: Path, config: object = CONFIG, weights: bytes | None = None) -> Path:
+    write(path / "config.json", json.dumps(config).encode())
+    write(path / "model.safetensors", safetensors() if weights is None else weights)
+    return path
+
+
+def in_cache(base: Path) -> Path:
+    write(base / "models--org--name/refs/main", COMMIT.encode())
+    return base / f"models--org--name/snapshots/{COMMIT}"
+
+
+@pytest.mark.parametrize("layout", ["hf/hub", "hf"])
+@pytest.mark.parametrize("revision", ["main", COMMIT])
+def test_a_repository_is_found_in_either_cache_layout(
+    tmp_path: Path, layout: str, revision: str
+) -> None:
+    folder = hf_folder(in_cache(tmp_path / layout))
+    facts = look(tmp_path, "org/name", revision)
+    assert (facts.error, facts.format, facts.path) == (None, "hf", str(folder))
+    assert facts.config == {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "quantization_config": {"quant_method": "awq"},
+    }
+
+
+def test_a_multimodal_config_keeps_its_text_part(tmp_path: Path) -> None:
+    config = {"model_type": "gemma3", "text_config": {"num_attention_heads": 8, "vision": 1}}
+    hf_folder(tmp_path / "m", config)
+    assert look(tmp_path, str(tmp_path / "m")).config == {
+        "model_type": "gemma3",
+        "text_config": {"num_attention_heads": 8},
+    }
+
+
+def test_one_file_of_a_repository(tmp_path: Path) -> None:
+    path = write(in_cache(tmp_path / "hf/hub") / "q4/m.gguf", gguf())
+    facts = look(tmp_path, "org/name:q4/m.gguf")
+    assert (facts.error, facts.format, facts.path) == (None, "gguf", str(path))
+
+
+def test_a_downloaded_file_is_found_by_its_address(tmp_path: Path) -> None:
+    url = "https://models.example/a/m.gguf?download=true"
+    missing = look(tmp_path, url)
+    assert (missing.missing, missing.error) == (True, "is not downloaded yet")
+    path = write(Path(downloaded(url, str(tmp_path / "models"))), gguf())
+    assert path.name == "m.gguf"
+    assert look(tmp_path, url).path == str(path) == missing.path
+
+
+def test_the_home_is_that_of_whoever_logged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "nobody")
+    path = look(tmp_path, "~/m.gguf").path
+    assert path is not None
+    assert path.startswith("/nonexistent/")
+
+
+def test_gguf_is_known_by_its_content(tmp_path: Path) -> None:
+    assert look(tmp_path, str(write(tmp_path / "model.bin", gguf()))).format == "gguf"
+
+
+WRONG: dict[str, tuple[dict[str, bytes], str, str]] = {
+    "absent": ({}, "x.gguf", "is not there"),
+    "empty": ({"x.gguf": b""}, "x.gguf", "is empty"),
+    "a pointer": (
+        {"x.gguf": b"version https://git-lfs.github.com/spec/v1\n"},
+        "x.gguf",
+        "is a Git LFS pointer",
+    ),
+    "another content": ({"x.gguf": b"PK"}, "x.gguf", "not a valid GGUF"),
+    "neither": ({"x.bin": b"PK"}, "x.bin", "is neither a GGUF"),
+    "an empty folder": ({"d/readme": b""}, "d", "without config.json"),
+    "several": ({"d/a.gguf": gguf(), "d/b.gguf": gguf()}, "d", "name one: a.gguf, b.gguf"),
+    "no weights": ({"d/config.json": b"{}"}, "d", "but no weights"),
+    "a broken config": ({"d/config.json": b"{"}, "d", "is not valid JSON"),
+    "a missing shard": (
+        {
+            "d/config.json": b"{}",
+            "d/model.safetensors.index.json": b'{"weight_map": {"a": "model-1.safetensors"}}',
+        },
+        "d",
+        "1 of its weight files are missing: model-1.safetensors",
+    ),
+    "weights cut short": (
+        {"d/config.json": b"{}", "d/w.safetensors": safetensors(data=15)},
+        "d",
+        "w.safetensors: cut short",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told(tmp_path: Path, case: str) -> None:
+    files, source, reason = WRONG[case]
+    for name, data in files.items():
+        write(tmp_path / name, data)
+    facts = look(tmp_path, str(tmp_path / source))
+    assert facts.error is not None
+    assert reason in facts.error
+    assert facts.missing == (case == "absent")
+
+
+@pytest.mark.parametrize("source", ["org/absent", "org/absent:m.gguf"])
+def test_an_absent_repository_is_missing(tmp_path: Path, source: str) -> None:
+    assert look(tmp_path, source).missing
+
+
+@pytest.mark.parametrize("source", ["name", "../x", "org/../../etc"])
+def test_what_can_be_no_source_is_told(tmp_path: Path, source: str) -> None:
+    facts = look(tmp_path, source)
+    assert facts.error is not None
+    assert not facts.missing

@@ -1,0 +1,29 @@
+import pytest
+
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.probe.observe import read_document
+
+REFUSALS = {
+    b'{"error": "python-incomplete", "missing": "shutil", "python": "3.11"}': (
+        "gpu-a: its Python 3.11 is incomplete: the module shutil is missing",
+        "apt-get install python3",
+    ),
+    b'{"error": "python-old", "missing": "3.8", "python": "3.6"}': (
+        "gpu-a: its Python is 3.6; at least 3.8 is needed",
+        "ansible_python_interpreter",
+    ),
+    b'{"error": "KeyError", "missing": "x"}': ("gpu-a: the probe failed there: KeyError: x", ""),
+}
+
+
+@pytest.mark.parametrize("document", REFUSALS)
+def test_a_host_that_cannot_run_the_probe_gets_a_way_out(document: bytes) -> None:
+    with pytest.raises(UnreachableError) as refused:
+        read_document("gpu-a", document)
+    for part in REFUSALS[document]:
+        assert part in str(refused.value)
+
+
+def test_an_answer_that_makes_no_sense_is_our_fault() -> None:
+    with pytest.raises(XgenError, match="gpu-a: the probe's answer cannot be read: hostname"):
+        read_document("gpu-a", b'{"probe": "python"}')

@@ -1,0 +1,102 @@
+"""The sessions of one apply: opened and locked in sorted order, closed together."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.service import Supervision
+from xgen_deploy.apply.supervisord import Supervisord
+from xgen_deploy.apply.systemd import Systemd
+from xgen_deploy.errors import LockedError
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import read_record
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.survey import Workplace
+from xgen_deploy.template_files import read_templates
+from xgen_deploy.transport.base import Connection, Session
+
+
+class Crew:
+    """Over the hosts that are to be changed."""
+
+    def __init__(self, site: Site, workplace: Workplace) -> None:
+        self._site = site
+        self._workplace = workplace
+        self._sessions: dict[str, Session] = {}
+        self._stack = ExitStack()
+
+    def lock(self, connections: Sequence[Connection], owner: Mapping[str, str]) -> None:
+        """In sorted order, so that two applies never wait for each other.
+
+        Raises LockedError with the owner's line, and UnreachableError.
+        """
+        for connection in sorted(connections, key=lambda c: c.name):
+            session = self._stack.enter_context(connection.session())
+            layout = self._workplace.layout(self._site, self._site.hosts[connection.name])
+            session.make_dir(layout.state_dir, mode=0o700)
+            try:
+                session.lock(layout.lock, owner)
+            except LockedError as error:
+                raise LockedError(f"{connection.name}: another apply is at work: {error}") from None
+            self._sessions[connection.name] = session
+
+    def session(self, host: str) -> Session:
+        return self._sessions[host]
+
+    def at_work(self, host: str, facts: HostFacts) -> HostAtWork:
+        """Everything that changing a host needs. Raises XgenError for a record it cannot use."""
+        layout = self._workplace.layout(self._site, self._site.hosts[host])
+        templates = Templates(read_templates())
+        rendering = self._workplace.rendering(self._site, self._site.hosts[host], templates)
+        session = self._sessions[host]
+        supervision: Supervision
+        if layout.process_dir is None:
+            supervision = Systemd(host, session)
+        else:
+            supervision = Supervisord(host, session, layout, rendering.supervisor(),
+                                      self._workplace.python)
+        return HostAtWork(
+            name=host,
+            session=session,
+            layout=layout,
+            rendering=rendering,
+            supervision=supervision,
+            record=read_record(facts.record, self._site.project, host),
+        )
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def keep_engine_answers(work: HostAtWork, facts: HostFacts) -> None:
+    """What builds said of themselves, so that a no-change plan does not ask again."""
+    answers = {
+        e.state: {"flags": e.flags, "markers": e.markers}
+        for e in facts.engines if e.state and e.flags
+    }
+    if all(e.cached for e in facts.engines if e.state and e.flags):
+        return
+    text = json.dumps({"format": 1, "engines": answers})
+    work.session.write_file(work.layout.engines, text.encode(), mode=0o600)
+
+
+def owner_of_lock(by: str, pid: int, doing: str) -> dict[str, str]:
+    """What a second operator is told."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    return {"by": by, "pid": str(pid), "since": since, "doing": doing}

@@ -1,0 +1,22 @@
+"""What an apply says while it works: one event a step, for a screen, a log or a program."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from xgen_deploy.values import Frozen
+
+Kind = Literal["plan", "start", "progress", "gate", "switched", "rolled_back", "failed", "done"]
+
+
+class Event(Frozen):
+    """`text` is a clause for people; `log` are the engine's last lines where it failed."""
+
+    kind: Kind
+    host: str
+    instance: str | None = None
+    text: str = ""
+    seconds: float | None = None
+    log: tuple[str, ...] = ()
+
+
+Listener = Callable[[Event], None]

@@ -1,0 +1,102 @@
+"""Carries out one host's part of a plan, operation by operation, and records how it ended."""
+
+import time
+from dataclasses import dataclass, field
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.operation import Failed, bring_up, remove
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.record import ApplyRecord
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one operation ended; `reason` and `log` where it failed."""
+
+    operation: Operation
+    ok: bool
+    reason: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """`error` is set where the host was lost on the way; what `results` lacks is untouched."""
+
+    host: str
+    results: tuple[Result, ...] = ()
+    error: XgenError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None and all(r.ok for r in self.results)
+
+
+@dataclass(frozen=True)
+class Who:
+    """One apply, as it goes into every host's record."""
+
+    number: int
+    by: str
+    manifest: str
+    manifest_digest: str
+    hosts: tuple[str, ...] = field(default=())
+
+
+def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> HostResult:
+    """Never raises for a failed operation; the host's record says how it ended."""
+    began = time.time()
+    apply = ApplyRecord(number=who.number, by=who.by, manifest=who.manifest,
+                        manifest_digest=who.manifest_digest, began=began)
+    results: list[Result] = []
+    try:
+        work.supervision.prepare()
+        work.keep(last_apply=apply, hosts=who.hosts)
+        for operation in plan.operations:
+            results.append(_one(work, operation, results, who.number, tell))
+        outcome = "ok" if all(r.ok for r in results) else "failed"
+        work.keep(last_apply=apply.model_copy(update={"ended": time.time(), "outcome": outcome}))
+    except XgenError as error:
+        tell(Event(kind="failed", host=work.name, text=str(error)))
+        return HostResult(work.name, tuple(results), error)
+    return HostResult(work.name, tuple(results))
+
+
+def _one(
+    work: HostAtWork, operation: Operation, before: list[Result], number: int, tell: Listener
+) -> Result:
+    failed = {r.operation.id for r in before if not r.ok}
+    if failed & set(operation.needs):
+        reason = f"left alone, because {', '.join(sorted(failed & set(operation.needs)))} failed"
+        tell(Event(kind="failed", host=work.name, instance=operation.name, text=reason))
+        return Result(operation, ok=False, reason=reason)
+    began = time.monotonic()
+    tell(Event(kind="plan", host=work.name, instance=operation.name, text=operation.action))
+    try:
+        if operation.action == "remove":
+            remove(work, operation.name)
+            text = "removed"
+        else:
+            text = _good(bring_up(work, operation, number, tell).report.offloaded, operation)
+    except UnreachableError:
+        raise
+    except (Failed, XgenError) as error:
+        log = error.log if isinstance(error, Failed) else ()
+        tell(Event(kind="failed", host=work.name, instance=operation.name, text=str(error),
+                   seconds=time.monotonic() - began, log=log))
+        return Result(operation, ok=False, reason=str(error), log=log)
+    tell(Event(kind="done", host=work.name, instance=operation.name, text=text,
+               seconds=time.monotonic() - began))
+    return Result(operation, ok=True)
+
+
+def _good(offloaded: int | None, operation: Operation) -> str:
+    instance = operation.instance
+    if instance is None:
+        return "done"
+    where = "on the CPU"
+    if instance.spec.gpus:
+        where = f"{offloaded}/{instance.total_layers or '?'} layers on the GPU"
+    return f"answers on port {instance.spec.port}, {where}"

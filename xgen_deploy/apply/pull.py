@@ -1,0 +1,26 @@
+"""Fetches images that a host lacks, before anything that serves is touched."""
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.transport.base import Session
+
+_PULL = 3600.0
+
+
+def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
+    """Whether anything was pulled: the plan must then be made again, for a build that was not
+    there could not be asked what it can do. Raises XgenError.
+    """
+    wanted = {
+        (o.instance.docker_cli, o.instance.spec.image)
+        for o in plan.operations
+        if o.instance is not None and o.instance.engine.pull and o.instance.spec.image
+    }
+    for cli, image in sorted(wanted):
+        tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
+        done = session.run([cli, "pull", "--quiet", image], timeout=_PULL)
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise XgenError(f"{plan.host}: pulling {image} failed: {said}")
+    return bool(wanted)

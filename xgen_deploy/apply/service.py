@@ -1,0 +1,39 @@
+"""Making an instance run, whichever supervises it: systemd, or the process runtime's own."""
+
+from typing import Protocol
+
+from xgen_deploy.values import Frozen
+
+
+class State(Frozen):
+    """How an instance's process is. `alive` False: it ended or was never started.
+
+    `restarts` counts automatic ones since it was last started by hand; `run` names this start,
+    so that a restart shows.
+    """
+
+    alive: bool
+    detail: str
+    restarts: int = 0
+    run: str | None = None
+
+
+class Supervision(Protocol):
+    """Every call raises XgenError in a sentence when the host refuses."""
+
+    def prepare(self) -> None:
+        """What must be there before the first instance."""
+
+    def reload(self) -> None:
+        """After a definition was written or removed."""
+
+    def start(self, service: str) -> None:
+        """(Re)start, and at every boot from now on."""
+
+    def stop(self, service: str) -> None:
+        """Stop, and not at boot any more. What is not there is no error."""
+
+    def state(self, service: str) -> State: ...
+
+    def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
+        """What the instance printed since its last start, or its last `lines` lines."""

@@ -1,0 +1,80 @@
+"""Units, for the docker and the systemd runtimes."""
+
+from collections.abc import Sequence
+
+from xgen_deploy.apply.service import State
+from xgen_deploy.errors import XgenError
+from xgen_deploy.transport.base import Completed, Session
+
+_START = 180.0
+_STOP = 120.0
+_ASK = 30.0
+_PROPERTIES = "ActiveState,SubState,NRestarts,Result,ExecMainStatus,InvocationID"
+
+
+class Systemd:
+    """Over one host's session."""
+
+    def __init__(self, host: str, session: Session) -> None:
+        self._host = host
+        self._session = session
+
+    def prepare(self) -> None:
+        """systemd is there: the plan has refused hosts without it."""
+
+    def reload(self) -> None:
+        """Only called when a unit changed: a reload can take GPUs from running containers
+        (nvidia-container-toolkit issue 48)."""
+        self._run("daemon-reload", timeout=_ASK)
+
+    def start(self, service: str) -> None:
+        unit = f"{service}.service"
+        self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
+        self._run("enable", "--quiet", unit, timeout=_ASK)
+        self._run("restart", unit, timeout=_START)
+
+    def stop(self, service: str) -> None:
+        unit = f"{service}.service"
+        done = self._session.run(["systemctl", "disable", "--now", "--quiet", unit], timeout=_STOP)
+        if done.returncode != 0 and self.state(service).alive:
+            raise self._failed(done, ("disable", "--now", unit))
+        self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
+
+    def state(self, service: str) -> State:
+        done = self._session.run(
+            ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"], timeout=_ASK
+        )
+        shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        active, sub = shown.get("ActiveState", "unknown"), shown.get("SubState", "")
+        ending = shown.get("Result", "")
+        alive = active in ("active", "activating", "reloading") and sub != "auto-restart"
+        detail = f"{active} ({sub})"
+        if ending not in ("", "success"):
+            detail += f", {ending}, exit status {shown.get('ExecMainStatus', '?')}"
+        restarts = shown.get("NRestarts", "0")
+        return State(
+            alive=alive,
+            detail=detail,
+            restarts=int(restarts) if restarts.isdigit() else 0,
+            run=shown.get("InvocationID") or None,
+        )
+
+    def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
+        argv = ["journalctl", "--no-pager", "--output=cat", f"--unit={service}.service"]
+        if lines is not None:
+            argv.append(f"--lines={lines}")
+        elif run is not None:
+            argv.append(f"_SYSTEMD_INVOCATION_ID={run}")
+        return self._session.run(argv, timeout=_ASK).stdout
+
+    def _run(self, *words: str, timeout: float) -> None:
+        done = self._session.run(["systemctl", *words], timeout=timeout)
+        if done.returncode != 0:
+            raise self._failed(done, words)
+
+    def _failed(self, done: Completed, words: Sequence[str]) -> XgenError:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return XgenError(
+            f"{self._host}: `systemctl {' '.join(words)}` failed with status {done.returncode}"
+            + (f": {said[0]}" if said else "")
+        )

@@ -1,0 +1,69 @@
+"""What an engine has to tell the rest of the tool; one module an engine implements it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.verify.report import LoadReport
+
+
+@dataclass(frozen=True)
+class Command:
+    """An engine's arguments (without the program) and environment, in values for Jinja."""
+
+    template: str
+    values: Mapping[str, object]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A real request of the instance's kind: POST `body` (JSON) to `path`.
+
+    `answered` names the list in the reply that must not be empty.
+    """
+
+    path: str
+    body: Mapping[str, object]
+    answered: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the engine finds things: on the host itself, or inside its container.
+
+    `address` and `port` are what it binds to; `api_key_file` is None without a key.
+    """
+
+    model_path: str
+    address: str
+    port: int
+    api_key_file: str | None = None
+
+
+class Unsupported(Exception):
+    """This build of the engine cannot do what the manifest asks; the text says what."""
+
+
+class Backend(Protocol):
+    """One engine. `name` is the backend's, `formats` the model formats that it takes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def formats(self) -> tuple[str, ...]: ...
+
+    @property
+    def health_path(self) -> str: ...
+
+    @property
+    def container_port(self) -> int: ...
+
+    def command(self, instance: Instance, place: Place) -> Command:
+        """Raises Unsupported."""
+
+    def trial(self, instance: Instance) -> Trial: ...
+
+    def read_report(self, log: str) -> LoadReport: ...

@@ -1,0 +1,122 @@
+"""llama-server, in its four builds: they differ by binary or image and by how GPUs are named.
+
+Flags: `llama-server --help` of the build itself, and tools/server/README.md of llama.cpp.
+"""
+
+from dataclasses import dataclass, field
+
+from xgen_deploy.backends.base import Command, Place, Trial, Unsupported
+from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.verify.report import LoadReport
+
+_PREFIX = {
+    "llama-server-cuda": "CUDA",
+    "llama-server-rocm": "ROCm",
+    "llama-server-vulkan": "Vulkan",
+}
+_VISIBLE = {
+    "llama-server-cuda": "CUDA_VISIBLE_DEVICES",
+    "llama-server-rocm": "ROCR_VISIBLE_DEVICES",
+    "llama-server-vulkan": "GGML_VK_VISIBLE_DEVICES",
+}
+
+
+@dataclass(frozen=True)
+class LlamaServer:
+    """One of the four builds; `name` is `llama-server-` and the build."""
+
+    name: str
+    formats: tuple[str, ...] = field(default=("gguf",))
+    health_path: str = "/health"
+    container_port: int = 8080
+
+    def command(self, instance: Instance, place: Place) -> Command:
+        """Raises Unsupported when this build lacks an option that the manifest needs."""
+        _refuse_what_the_build_lacks(instance)
+        spec, flags = instance.spec, instance.engine.flags
+        parallel = spec.llama.parallel
+        values = {
+            "place": place,
+            "spec": spec,
+            "llama": spec.llama,
+            "sampling": spec.sampling,
+            "ctx_size": spec.n_ctx * (parallel or 1),
+            "device": self._device(instance),
+            "layers": spec.n_gpu_layers if spec.gpus else None,
+            "flash_attn": self._flash_attn(instance),
+            "load_mode": _load_mode(instance),
+            "mlock_flag": bool(spec.llama.mlock) and "--load-mode" not in flags,
+            "fit_off": "--fit" in flags,
+        }
+        return Command("llama-server.args.j2", values, self._environment(instance))
+
+    def trial(self, instance: Instance) -> Trial:
+        kind, model = instance.spec.type, instance.spec.model
+        if kind == "embedding":
+            return Trial("/v1/embeddings", {"model": model, "input": "Hello"}, "data")
+        if kind == "reranker":
+            body = {"model": model, "query": "Hello", "documents": ["Hello", "Goodbye"]}
+            return Trial("/v1/rerank", body, "results")
+        prompt = {"model": model, "prompt": "Hello", "max_tokens": 4}
+        return Trial("/v1/completions", prompt, "choices")
+
+    def read_report(self, log: str) -> LoadReport:
+        return read_report(log)
+
+    def _device(self, instance: Instance) -> str:
+        """Device names count the visible devices, so they begin at 0 in the wanted order."""
+        prefix = _PREFIX.get(self.name)
+        if not instance.gpus or prefix is None:
+            return "none"
+        return ",".join(f"{prefix}{i}" for i in range(len(instance.gpus)))
+
+    def _flash_attn(self, instance: Instance) -> str | None:
+        """Off by default on AMD and on Vulkan, where it crashed in the field."""
+        stated = instance.spec.llama.flash_attn
+        if stated is not None:
+            return stated
+        return "off" if instance.gpus and self.name != "llama-server-cuda" else None
+
+    def _environment(self, instance: Instance) -> dict[str, str]:
+        """Which devices the process sees, in the manifest's order (by UUID where one works)."""
+        variable = _VISIBLE.get(self.name)
+        if not instance.gpus or variable is None:
+            return {}
+        if self.name == "llama-server-vulkan":
+            if not instance.software_gpu:
+                return {}
+            return {variable: ",".join("0" for _ in instance.gpus)}
+        if self.name == "llama-server-rocm":
+            return {variable: ",".join(g.hip_uuid or str(g.index) for g in instance.gpus)}
+        names = ",".join(g.uuid or str(g.index) for g in instance.gpus)
+        return {variable: names, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def _load_mode(instance: Instance) -> str | None:
+    if not instance.spec.llama.mlock or "--load-mode" not in instance.engine.flags:
+        return None
+    return "mmap+mlock"
+
+
+def _refuse_what_the_build_lacks(instance: Instance) -> None:
+    """Found out before anything is stopped. A build that could not be asked is not judged."""
+    engine, llama = instance.engine, instance.spec.llama
+    if not engine.known:
+        return
+    if llama.flash_attn is not None and "[on|off|auto]" not in engine.markers:
+        raise Unsupported("this build's --flash-attn takes no value; flash_attn needs a newer one")
+    if llama.mlock and not {"--load-mode", "--mlock"} & engine.flags:
+        raise Unsupported("this build has neither --load-mode nor --mlock; mlock cannot be kept")
+    needed = {
+        "--cache-type-k": llama.cache_type_k,
+        "--cache-type-v": llama.cache_type_v,
+        "--split-mode": llama.split_mode,
+        "--tensor-split": llama.tensor_split,
+        "--pooling": llama.pooling,
+        "--device": True,
+        "--reranking": instance.spec.type == "reranker",
+    }
+    for flag, wanted in needed.items():
+        if wanted and flag not in engine.flags:
+            raise Unsupported(f"this build has no {flag}, which the manifest needs")

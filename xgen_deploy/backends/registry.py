@@ -1,0 +1,16 @@
+"""Every engine that this tool can render, by backend name: adding one is a line here."""
+
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.llama_server import LlamaServer
+
+_ALL: tuple[Backend, ...] = (
+    LlamaServer("llama-server-vulkan"),
+    LlamaServer("llama-server-cuda"),
+    LlamaServer("llama-server-rocm"),
+    LlamaServer("llama-server-cpu"),
+)
+
+
+def backend_named(name: str) -> Backend | None:
+    """None for a backend of the contract that this version cannot serve with yet."""
+    return next((b for b in _ALL if b.name == name), None)

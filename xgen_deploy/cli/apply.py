@@ -1,0 +1,153 @@
+"""`xgen-deploy apply`: shows what it will do, asks, does it, proves it."""
+
+import getpass
+import os
+import socket
+import sys
+import time
+from functools import partial
+
+import click
+
+from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
+from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.pull import pull_images
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.plan import exit_code
+from xgen_deploy.cli.progress import Progress, progress
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.plan.text import plan_text
+from xgen_deploy.record import read_record
+from xgen_deploy.survey import Seen, default_scope, make_plan
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+
+@click.command("apply")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
+@click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
+@host_options
+def command(settings: Settings, yes: bool, repin: bool) -> int:
+    """Bring every host to what MANIFEST says.
+
+    Each instance must answer a real request, and its engine must report the layers, devices and
+    context that were asked for. Where that fails, the previous version is put back. A second
+    apply finds nothing to do.
+    """
+    with job(settings) as work:
+        return Applying(work, settings, yes=yes, repin=repin).run()
+
+
+class Applying:
+    """One apply, from the first look to the last line."""
+
+    def __init__(self, work: Job, settings: Settings, *, yes: bool, repin: bool = False) -> None:
+        self._work = work
+        self._settings = settings
+        self._screen = Screen(settings)
+        self._yes = yes
+        self._repin = repin
+
+    def run(self) -> int:
+        """The exit code."""
+        began = time.monotonic()
+        seen = self._work.observe()
+        plan = self._plan(seen)
+        self._show(plan, time.monotonic() - began)
+        if plan.refusals or not plan.operations:
+            return exit_code(plan)
+        self._ask(plan)
+        changing = frozenset(h.host for h in plan.hosts.values() if h.operations)
+        with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
+            chosen = [c for n, c in self._work.connections.items() if n in changing]
+            crew.lock(chosen, owner_of_lock(_by(), os.getpid(), "apply"))
+            return self._under_lock(crew, plan, seen, changing, tell)
+
+    def _under_lock(
+        self, crew: Crew, plan: Plan, seen: dict[str, Seen], changing: frozenset[str],
+        tell: Progress,
+    ) -> int:
+        for name in sorted(changing):
+            pull_images(plan.hosts[name], crew.session(name), tell)
+        seen = seen | self._work.observe(among=changing)
+        now = self._plan(seen)
+        if now.refusals:
+            self._show(now, 0.0)
+            return 1
+        if _what(now) != _what(plan) and not self._yes:
+            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+            self._show(now, 0.0)
+            self._ask(now)
+        number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
+        who = Who(number=number, by=_by(), manifest=self._work.site.manifest_file,
+                  manifest_digest=self._work.site.manifest_digest,
+                  hosts=tuple(self._work.site.hosts))
+        chosen = [c for n, c in self._work.connections.items() if n in changing]
+        one = partial(self._one, crew, now, seen, who, tell)
+        results = each(chosen, one)
+        return self._end(now, results, number, tell)
+
+    def _one(
+        self, crew: Crew, plan: Plan, seen: dict[str, Seen], who: Who, tell: Progress,
+        connection: Connection,
+    ) -> HostResult:
+        host: HostPlan = plan.hosts[connection.name]
+        facts = seen[connection.name].facts
+        if facts is None:
+            return HostResult(connection.name, error=seen[connection.name].error)
+        work = crew.at_work(connection.name, facts)
+        keep_engine_answers(work, facts)
+        return carry_out(work, host, who, tell)
+
+    def _end(
+        self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
+    ) -> int:
+        failed = False
+        for name, result in results.items():
+            error = result if isinstance(result, XgenError) else result.error
+            if error is not None:
+                tell.problem(name, str(error))
+            failed |= isinstance(result, XgenError) or not result.ok
+        for name in plan.unreachable:
+            tell.problem(name, plan.hosts[name].error or "unreachable")
+        tell.summary(number, [r for r in results.values() if isinstance(r, HostResult)])
+        if failed:
+            return 1
+        return 4 if plan.unreachable else 0
+
+    def _plan(self, seen: dict[str, Seen]) -> Plan:
+        site = self._work.site
+        scopes = {h: default_scope(site, h, repin=self._repin) for h in seen}
+        return make_plan(site, seen, self._work.workplace, scopes)
+
+    def _show(self, plan: Plan, took: float) -> None:
+        always = bool(plan.refusals or plan.unreachable)
+        lines = plan_text(plan, took, verbose=self._settings.verbose, applying=True)
+        self._screen.lines(lines, always=always)
+
+    def _ask(self, plan: Plan) -> None:
+        if self._yes:
+            return
+        if not sys.stdin.isatty() or self._settings.json:
+            raise UsageError("apply: there is no terminal to ask at; give -y to apply this plan")
+        count = len(plan.operations)
+        if not click.confirm(f"Carry out {count} operation{'s'[: count != 1]}?"):
+            raise click.Abort
+
+
+def _what(plan: Plan) -> list[tuple[str, str, str]]:
+    return [(o.id, o.action, o.instance.digest if o.instance else "") for o in plan.operations]
+
+
+def _number(seen: Seen, project: str) -> int:
+    if seen.facts is None:
+        return 0
+    last = read_record(seen.facts.record, project, seen.facts.hostname).last_apply
+    return last.number if last else 0
+
+
+def _by() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,71 @@
+"""What most commands begin with: the site is read, its hosts are connected, then looked at."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.errors import XgenError
+from xgen_deploy.manifest.limit import limit
+from xgen_deploy.manifest.load import load_site
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.survey import Seen, Workplace, localized, look
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.connect import Connector
+from xgen_deploy.transport.fleet import each
+from xgen_deploy.transport.options import Options
+from xgen_deploy.transport.read_only import ReadOnly
+
+
+@dataclass(frozen=True)
+class Job:
+    """A site with a connection for each of its hosts."""
+
+    site: Site
+    workplace: Workplace
+    connections: dict[str, Connection]
+
+    def observe(self, *, health: bool = False, among: frozenset[str] | None = None) -> (
+        dict[str, Seen]
+    ):
+        """Every host at once, one round trip each, through connections that cannot write."""
+        chosen = [ReadOnly(c) for n, c in self.connections.items() if among is None or n in among]
+
+        def one(connection: Connection) -> Seen:
+            host = self.site.hosts[connection.name]
+            return Seen(look(connection, self.site, host, self.workplace, health=health))
+
+        found = each(chosen, one)
+        return {n: Seen(None, s) if isinstance(s, XgenError) else s for n, s in found.items()}
+
+
+def read_site(settings: Settings) -> Site:
+    """Raises ManifestError with every problem, before any host is contacted."""
+    site = load_site(settings.manifest, inventory=settings.inventory)
+    return limit(site, settings.limit) if settings.limit else site
+
+
+@contextmanager
+def job(settings: Settings, change: Callable[[Site], Site] = lambda site: site) -> Iterator[Job]:
+    """`change` lets a command look at the site with other eyes (`destroy` wants nothing)."""
+    workplace = Workplace()
+    site = localized(change(read_site(settings)), workplace)
+    options = Options(
+        ssh_config=settings.ssh_config,
+        accept_new_host_keys=settings.accept_new_host_keys,
+        become_password=_password(settings),
+        runtime=site.runtime,
+    )
+    connector = Connector(options)
+    try:
+        yield Job(site, workplace, {n: connector.connect(h) for n, h in site.hosts.items()})
+    finally:
+        connector.close()
+
+
+def _password(settings: Settings) -> str | None:
+    if not settings.ask_become_pass:
+        return None
+    return str(click.prompt("sudo password", hide_input=True, err=True))

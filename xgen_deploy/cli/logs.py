@@ -1,0 +1,39 @@
+"""`xgen-deploy logs`: what an instance printed."""
+
+import click
+
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.errors import UsageError
+
+
+@click.command("logs")
+@click.option("-f", "--follow", is_flag=True, help="Go on as it is written; Ctrl-C ends.")
+@click.option("-n", "--lines", default=200, show_default=True, help="How far back.")
+@host_options
+@click.argument("instance")
+def command(settings: Settings, instance: str, follow: bool, lines: int) -> int:
+    """Show the log of INSTANCE; where several hosts run it, add --limit HOST."""
+    with job(settings) as work:
+        host = _host_of(work, instance)
+        layout = work.workplace.layout(work.site, work.site.hosts[host])
+        if layout.process_dir is not None:
+            argv = ["tail", f"--lines={lines}", layout.log(instance)]
+            argv += ["--follow=name"] if follow else []
+        else:
+            unit = f"{layout.service(instance)}.service"
+            argv = ["journalctl", "--no-pager", f"--unit={unit}", f"--lines={lines}"]
+            argv += ["--follow"] if follow else []
+        return work.connections[host].follow(argv)
+
+
+def _host_of(work: Job, instance: str) -> str:
+    hosts = [d.host for d in work.site.declared if d.name == instance]
+    if len(hosts) == 1:
+        return hosts[0]
+    if hosts:
+        raise UsageError(f"{instance} is on {', '.join(hosts)}: add --limit HOST")
+    if len(work.site.hosts) == 1:
+        return next(iter(work.site.hosts))
+    known = ", ".join(sorted({d.name for d in work.site.declared}))
+    raise UsageError(f"there is no instance {instance} in the manifest; there are {known}")

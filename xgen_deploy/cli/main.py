@@ -1,0 +1,109 @@
+"""The command line: names, help page, exit codes. Commands are imported when they are called."""
+
+import importlib
+import signal
+import sys
+
+import click
+
+from xgen_deploy import __version__
+from xgen_deploy.errors import XgenError
+
+_COMMANDS = {
+    "init": "Write a first manifest and inventory to start from.",
+    "validate": "Check a manifest and its inventory; no host is contacted.",
+    "schema": "Print the JSON Schema of manifests, for editors.",
+    "gpus": "Show what each host has and can run, and how that is known.",
+    "render": "Show the exact commands, units and containers.",
+    "plan": "Show what would change, field by field, and why. Changes nothing.",
+    "apply": "Make it so, and prove it with a real request to every model.",
+    "status": "Show what runs, with what the engines reported.",
+    "logs": "Show an instance's log.",
+    "destroy": "Take everything of a project off its hosts, but the models.",
+}
+_SECTIONS = (
+    ("To begin", ("init", "validate", "schema")),
+    ("To look", ("gpus", "render", "plan", "status", "logs")),
+    ("To change", ("apply", "destroy")),
+)
+
+
+class Commands(click.Group):
+    """Loads a command's module only when it is asked for, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"xgen_deploy.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"there is no command `{args[0]}`.{hint}", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in _SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(n, _COMMANDS[n]) for n in names], col_max=12)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A first look: `xgen-deploy init`, then `xgen-deploy plan manifests/first.yaml`. "
+    "Every command has its own --help. "
+    "Shell completion: eval \"$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)\" "
+    "(or zsh_source, fish_source).",
+)
+@click.version_option(__version__, prog_name="xgen-deploy")
+def main() -> None:
+    """Puts language models on your own GPU servers, over SSH.
+
+    A YAML manifest states the models, the GPUs and the layers for each host. `plan` says what
+    would change, `apply` does it, proves it with the engine's own word, and puts back what
+    worked before if it does not.
+    """
+
+
+def run(argv: list[str] | None = None) -> None:
+    """The entry point: every ending has the contract's exit code, and none is a traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = main.main(args=argv, prog_name="xgen-deploy", standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except click.UsageError as error:
+        _say_usage(error)
+        code = 1
+    except click.ClickException as error:
+        print(f"xgen-deploy: {error.format_message()}", file=sys.stderr)
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        print("\nxgen-deploy: stopped; the next apply finishes what this one began",
+              file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except XgenError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_usage(error: click.UsageError) -> None:
+    command = error.ctx.command_path if error.ctx else "xgen-deploy"
+    print(f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.",
+          file=sys.stderr)

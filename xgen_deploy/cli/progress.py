@@ -1,0 +1,98 @@
+"""How an apply is shown while it works: lines on a terminal or in a log, JSON for programs."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+
+from xgen_deploy.apply.events import Event
+from xgen_deploy.apply.host import HostResult
+from xgen_deploy.cli.options import Settings
+
+
+class Progress:
+    """A listener for events; safe to call from every host's thread."""
+
+    def __init__(self, settings: Settings, console: Console, live: Live | None) -> None:
+        self._settings = settings
+        self._console = console
+        self._live = live
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[str, float]] = {}
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if self._settings.json:
+                sys.stdout.write(event.model_dump_json(exclude_none=True) + "\n")
+                sys.stdout.flush()
+                return
+            self._keep(event)
+            for line in _lines(event, every_step=self._live is None):
+                if not self._settings.quiet or event.kind == "failed":
+                    self._console.print(line)
+
+    def problem(self, host: str, text: str) -> None:
+        """What befell a whole host."""
+        if self._settings.json:
+            self(Event(kind="failed", host=host, text=text))
+        else:
+            said = text if text.startswith(f"{host}:") else f"{host}: {text}"
+            self._console.print(f"[red]{escape(said)}[/red]")
+
+    def summary(self, number: int, results: list[HostResult]) -> None:
+        """The last line."""
+        done = sum(r.ok for h in results for r in h.results)
+        failed = sum(not r.ok for h in results for r in h.results)
+        if self._settings.json:
+            value = {"kind": "end", "number": number, "done": done, "failed": failed}
+            sys.stdout.write(json.dumps(value) + "\n")
+        elif not self._settings.quiet or failed:
+            word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
+            self._console.print(f"apply #{number}: {done} done, {word}")
+
+    def _keep(self, event: Event) -> None:
+        name = f"{event.host}/{event.instance}" if event.instance else event.host
+        if event.kind in ("done", "failed"):
+            self._running.pop(name, None)
+        else:
+            began = self._running.get(name, ("", time.monotonic()))[1]
+            self._running[name] = (event.text, began)
+        if self._live is not None:
+            self._live.update(self._table())
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, (text, began) in self._running.items():
+            table.add_row(Spinner("dots"), name, text, f"{time.monotonic() - began:.0f} s")
+        return table
+
+
+@contextmanager
+def progress(settings: Settings) -> Iterator[Progress]:
+    """With a moving display only where there is a terminal to move it on."""
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    if not console.is_terminal or settings.json or settings.quiet:
+        yield Progress(settings, console, None)
+        return
+    with Live(console=console, transient=True, refresh_per_second=8) as live:
+        yield Progress(settings, console, live)
+
+
+def _lines(event: Event, *, every_step: bool) -> Iterator[str]:
+    where = escape(f"{event.host}/{event.instance}" if event.instance else event.host)
+    took = f" ({event.seconds:.1f} s)" if event.seconds is not None else ""
+    if event.kind == "done":
+        yield f"[green]ok[/green]      {where}  {escape(event.text)}{took}"
+    elif event.kind == "failed":
+        yield f"[red]FAILED[/red]  {where}  {escape(event.text)}{took}"
+        yield from (f"          [dim]{escape(line)}[/dim]" for line in event.log)
+    elif every_step:
+        yield f"...     {where}  {escape(event.text)}"

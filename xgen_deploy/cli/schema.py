@@ -1,0 +1,18 @@
+"""`xgen-deploy schema`: for an editor's completion and checks."""
+
+import json
+
+import click
+
+
+@click.command("schema")
+def command() -> int:
+    """Print the JSON Schema of manifests.
+
+    In VS Code: `xgen-deploy schema > .vscode/xgen.json`, then begin a manifest with the line
+    `# yaml-language-server: $schema=../.vscode/xgen.json`.
+    """
+    from xgen_deploy.manifest.json_schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0

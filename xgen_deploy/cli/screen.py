@@ -1,0 +1,32 @@
+"""Output: coloured lines for a terminal, plain ones otherwise, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable
+
+from xgen_deploy.cli.options import Settings
+
+
+class Screen:
+    """Standard output of one command."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.json = settings.json
+        self.quiet = settings.quiet
+
+    def lines(self, lines: Iterable[str], *, always: bool = False) -> None:
+        """Lines with `rich` markup; nothing with --json, and with -q only what is `always`."""
+        if self.json or (self.quiet and not always):
+            return
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True, emoji=False)
+        for line in lines:
+            console.print(line)
+
+    def value(self, value: object) -> None:
+        """A JSON document, with --json only."""
+        if self.json:
+            json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+            sys.stdout.write("\n")
+            sys.stdout.flush()

@@ -1,0 +1,23 @@
+"""`xgen-deploy validate`: everything that can be said without a host."""
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.cli.job import read_site
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
+
+
+@click.command("validate")
+@host_options
+def command(settings: Settings) -> int:
+    """Check MANIFEST and its inventory. No host is contacted."""
+    site = read_site(settings)
+    screen = Screen(settings)
+    screen.lines([f"[yellow]warning[/yellow]  {escape(w)}" for w in site.warnings], always=True)
+    count, hosts = len(site.declared), len(site.hosts)
+    screen.lines([f"{escape(settings.manifest)}: valid: {count} instance{'s'[: count != 1]} "
+                  f"on {hosts} host{'s'[: hosts != 1]}"])
+    screen.value({"valid": True, "project": site.project, "instances": count,
+                  "hosts": list(site.hosts), "warnings": list(site.warnings)})
+    return 0

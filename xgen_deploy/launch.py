@@ -1,0 +1,25 @@
+"""Becomes an engine: `python -I -m xgen_deploy.launch FILE`, for the process runtime.
+
+FILE is JSON (0600): {"argv": […], "env": {…}}. Secrets stay out of the supervisor's
+configuration and off every command line this way. Only the standard library is used.
+"""
+
+import json
+import os
+import sys
+
+
+def main() -> None:
+    """Replaces this process by the engine; a missing program is a line on stderr and status 127."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        start = json.load(file)
+    argv = [str(a) for a in start["argv"]]
+    try:
+        os.execve(argv[0], argv, {**os.environ, **start["env"]})
+    except OSError as error:
+        print(f"cannot run {argv[0]}: {error.strerror}", file=sys.stderr)
+        sys.exit(127)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Names and places on a host, as the contract promises them."""
+
+from xgen_deploy.values import Frozen
+
+
+class Layout(Frozen):
+    """Where one project keeps things on one host.
+
+    `process_dir` is set under the process runtime alone, where everything lies beneath it.
+    """
+
+    project: str
+    state_dir: str
+    etc_dir: str
+    unit_dir: str = "/etc/systemd/system"
+    process_dir: str | None = None
+
+    @property
+    def record(self) -> str:
+        return f"{self.state_dir}/record.json"
+
+    @property
+    def engines(self) -> str:
+        return f"{self.state_dir}/engines.json"
+
+    @property
+    def lock(self) -> str:
+        return f"{self.state_dir}/lock"
+
+    def service(self, instance: str) -> str:
+        """The unit's and the container's common name, without `.service`."""
+        return f"xgen-{self.project}-{instance}"
+
+    def definition(self, instance: str) -> str:
+        """The file that makes the instance run: a unit, or a supervisor's program."""
+        if self.process_dir is not None:
+            return f"{self.process_dir}/conf.d/{self.service(instance)}.conf"
+        return f"{self.unit_dir}/{self.service(instance)}.service"
+
+    def settings(self, instance: str) -> str:
+        """The folder of an instance's environment and secrets (0700)."""
+        return f"{self.etc_dir}/{instance}"
+
+    def log(self, instance: str) -> str:
+        """The supervisor's log of an instance; only under the process runtime."""
+        return f"{self.process_dir}/log/{instance}.log"
+
+
+def system_layout(project: str) -> Layout:
+    """For the docker and systemd runtimes."""
+    return Layout(
+        project=project,
+        state_dir=f"/var/lib/xgen-deploy/{project}",
+        etc_dir=f"/etc/xgen-deploy/{project}",
+    )
+
+
+def process_layout(project: str, state_home: str) -> Layout:
+    """For the process runtime, under the login's own `state_home` ($XDG_STATE_HOME)."""
+    base = f"{state_home}/xgen-deploy/{project}"
+    return Layout(project=project, state_dir=base, etc_dir=f"{base}/etc", process_dir=base)

@@ -1,0 +1,79 @@
+"""Reading a file of the user's: small, text, UTF-8, or a sentence that says what it is instead."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+from xgen_deploy.manifest.problem import failure
+
+MAX_BYTES = 1 << 20
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+class Files:
+    """Every file that took part, in the order of reading, with its bytes."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[str, bytes]] = []
+
+    def text(self, path: str, what: str = "manifest") -> str:
+        """The file as text. Raises ManifestError with a sentence that begins with the path."""
+        content = _bytes(path, what)
+        self.read.append((path, content))
+        return _decoded(path, content)
+
+
+def _bytes(path: str, what: str) -> bytes:
+    try:
+        if not path:
+            raise failure("(no path)", f"no {what} was named")
+        if Path(path).is_dir():
+            raise failure(path, f"this is a folder; a {what} is one YAML file")
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise failure(path, _why(error, what)) from None
+    except ValueError:
+        raise failure(repr(path), f"this cannot be the name of a {what}") from None
+    if len(content) > MAX_BYTES:
+        raise failure(path, f"a {what} is at most {MAX_BYTES >> 20} MiB; this file is larger")
+    return content
+
+
+def _why(error: OSError, what: str) -> str:
+    if error.errno == errno.ENOENT:
+        return f"there is no such file; expected a {what}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"the {what} cannot be read: permission denied"
+    return f"the {what} cannot be read: {error.strerror}"
+
+
+def _decoded(path: str, content: bytes) -> str:
+    if b"\0" in content:
+        raise failure(path, "this is a binary file, not YAML text")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = position(content[: error.start].decode("utf-8"), error.start)
+        found = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise failure(path, found, line, column) from None
+    text = text.removeprefix("\ufeff")
+    if odd := _UNPRINTABLE.search(text):
+        line, column = position(text, odd.start())
+        message = f"control character U+{ord(odd.group()):04X} cannot stand in YAML; remove it"
+        raise failure(path, message, line, column)
+    return text
+
+
+def beside(file: str, path: str) -> str:
+    """A path that is relative to the folder of `file`."""
+    return os.path.normpath(Path(file).parent / path)
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character."""
+    before = text[:offset]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -1,0 +1,39 @@
+"""The gateway's section: which hosts it is on."""
+
+from xgen_deploy.manifest.declare import located
+from xgen_deploy.manifest.hosts import Hosts
+from xgen_deploy.manifest.node import ListNode, Node, ScalarNode
+from xgen_deploy.manifest.placement import Mark
+from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.manifest.sections import Sections
+
+
+def gateway_hosts(sections: Sections, hosts: Hosts, problems: Problems) -> dict[str, Mark]:
+    """The hosts of the gateway, groups expanded, and where each was named."""
+    section = sections.part("gateway")
+    if sections.manifest.gateway is None:
+        return {}
+    single, several = section.get("host"), section.get("hosts")
+    nodes = [node for node in (single, *_items(several)) if isinstance(node, ScalarNode)]
+    nodes = [node for node in nodes if isinstance(node.value, str)]
+    stated = sections.manifest.gateway
+    if (stated.host is None) == (stated.hosts is None):
+        mark = sections.written.key_mark("gateway")
+        problems.add(mark, "a gateway is on one `host` or on several `hosts`: give one of the two")
+    return {host: node.mark for node in nodes for host in hosts.named(node.text, node.mark)}
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, ListNode) else ()
+
+
+def whole_gateway(sections: Sections, on: dict[str, Mark]) -> Gateway | None:
+    """With `hosts` filled in, whichever way it was written, and `host` the first of them."""
+    stated = sections.manifest.gateway
+    if stated is None:
+        return None
+    changes: dict[str, object] = {"hosts": tuple(on), "host": next(iter(on), None)}
+    if stated.api_key is not None:
+        changes["api_key"] = located(stated.api_key, sections.part("gateway").key_mark("api_key"))
+    return stated.model_copy(update=changes)

@@ -1,0 +1,79 @@
+"""From a path to a checked site: the one door to everything that the user wrote."""
+
+import hashlib
+
+from xgen_deploy.manifest.check_ports import check_ports
+from xgen_deploy.manifest.checks import check_instances, check_models
+from xgen_deploy.manifest.declare import declared, located
+from xgen_deploy.manifest.drafts import drafts, placed
+from xgen_deploy.manifest.extends import read_manifest
+from xgen_deploy.manifest.file_text import Files
+from xgen_deploy.manifest.gateway import gateway_hosts, whole_gateway
+from xgen_deploy.manifest.hosts import Hosts, find_inventory
+from xgen_deploy.manifest.node import Entry, MapNode
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.manifest.schema import Notify
+from xgen_deploy.manifest.sections import Sections, read_sections
+from xgen_deploy.manifest.text_rules import refuse_control_characters, refuse_tags
+
+
+def load_site(path: str, *, inventory: str | None = None) -> Site:
+    """Reads and checks a manifest, what it extends, and its inventory or the one given.
+
+    Raises ManifestError with every problem that can be found without a host.
+    """
+    problems, files = Problems(), Files()
+    written = read_manifest(path, files, problems)
+    _refuse_odd_text(written, problems)
+    sections = read_sections(written, problems)
+    hosts = Hosts(find_inventory(written, inventory, files, problems), files, problems)
+    by_host = placed(sections, hosts)
+    door = gateway_hosts(sections, hosts, problems)
+    hosts.describe({host: node.mark for host, node in by_host.items()} | door)
+    check_models(sections, problems)
+    instances = [
+        one
+        for draft in drafts(sections, by_host, problems)
+        for one in declared(draft, sections, hosts, problems)
+    ]
+    gateway = whole_gateway(sections, door)
+    check_instances(instances, hosts.known, problems)
+    check_ports(instances, gateway, sections.part("gateway"), problems)
+    problems.raise_if_any()
+    return Site(
+        project=sections.manifest.project,
+        manifest_file=path,
+        manifest_digest=_digest(files),
+        files=tuple(dict.fromkeys(name for name, _ in files.read)),
+        runtime=sections.manifest.runtime,
+        hosts=hosts.known,
+        groups=hosts.groups(),
+        declared=tuple(instances),
+        gateway=gateway,
+        notify=_notify(sections),
+        warnings=tuple(problems.warnings),
+    )
+
+
+def _refuse_odd_text(written: MapNode, problems: Problems) -> None:
+    ours: dict[str, Entry] = {k: e for k, e in written.entries.items() if k != "inventory"}
+    tree = MapNode(ours, written.mark, written.tag)
+    refuse_control_characters(tree, problems)
+    refuse_tags(tree, problems)
+
+
+def _digest(files: Files) -> str:
+    """SHA-256 over the contents, in the order of reading; names do not count."""
+    whole = hashlib.sha256()
+    for _, content in files.read:
+        whole.update(hashlib.sha256(content).digest())
+    return whole.hexdigest()
+
+
+def _notify(sections: Sections) -> Notify | None:
+    stated = sections.manifest.notify
+    if stated is None or stated.webhook is None:
+        return stated
+    mark = sections.part("notify").key_mark("webhook")
+    return Notify(webhook=located(stated.webhook, mark))

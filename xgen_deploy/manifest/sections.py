@@ -1,0 +1,77 @@
+"""A manifest's sections checked against the schema, each wrong part reported and then left out, so
+that the rest can be checked too."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from xgen_deploy.manifest.node import (
+    Entry,
+    MapNode,
+    Node,
+    Path,
+    ScalarNode,
+    is_null,
+    plain,
+    without,
+    without_nulls,
+)
+from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.manifest.schema import Manifest
+from xgen_deploy.manifest.sentences import report
+
+
+@dataclass(frozen=True)
+class Sections:
+    """`written` is the merged tree, `sound` the same without its wrong parts, both with nulls;
+    `manifest` is `sound` as values."""
+
+    written: MapNode
+    sound: MapNode
+    manifest: Manifest
+
+    def names(self, section: str) -> dict[str, Entry]:
+        """The entries of a section as written, those that were reset with null left out."""
+        node = self.written.get(section)
+        entries = node.entries if isinstance(node, MapNode) else {}
+        return {name: entry for name, entry in entries.items() if not is_null(entry.node)}
+
+    def part(self, section: str) -> MapNode:
+        node = self.sound.get(section)
+        return node if isinstance(node, MapNode) else MapNode({}, self.sound.mark)
+
+
+def read_sections(written: MapNode, problems: Problems) -> Sections:
+    """Raises ManifestError only where nothing sound is left."""
+    sound = written
+    for _ in range(8):
+        stated = without_nulls(sound)
+        try:
+            manifest = Manifest.model_validate(plain(stated))
+        except ValidationError as error:
+            wrong = report(error, stated, Manifest, problems)
+            sound = _filled(without(sound, {_cut(path) for path in wrong}))
+        else:
+            return Sections(written, sound, manifest)
+    problems.raise_if_any()
+    raise AssertionError("a manifest without problems is valid")
+
+
+def _cut(path: Path) -> Path:
+    """A placement without a model or a usable name goes as a whole."""
+    match path:
+        case ("hosts", host, at, "model" | "name"):
+            return ("hosts", host, at)
+    return path
+
+
+def _filled(node: MapNode) -> MapNode:
+    """What is required and missing was reported; empty sections stand in."""
+    mark = node.mark
+    empty: dict[str, Node] = {
+        "project": ScalarNode("unnamed", "", mark),
+        "models": MapNode({}, mark),
+        "hosts": MapNode({}, mark),
+    }
+    absent = {k: Entry(mark, value) for k, value in empty.items() if is_null(node.get(k))}
+    return MapNode({**node.entries, **absent}, mark)

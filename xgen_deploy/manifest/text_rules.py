@@ -1,0 +1,46 @@
+"""What no text of a manifest may hold, because it reaches a unit or a command line."""
+
+from unicodedata import category
+
+from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode
+from xgen_deploy.manifest.placement import Mark
+from xgen_deploy.manifest.problem import Problems
+
+_REFUSED = ("Cc", "Cs", "Zl", "Zp")
+
+
+def refuse_control_characters(node: Node, problems: Problems) -> None:
+    """Line breaks and other control characters, in keys and values; all else is fine."""
+    if isinstance(node, MapNode):
+        for key, entry in node.entries.items():
+            _check(key, entry.mark, problems)
+            refuse_control_characters(entry.node, problems)
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            refuse_control_characters(item, problems)
+    elif isinstance(node, ScalarNode) and isinstance(node.value, str):
+        _check(node.value, node.mark, problems)
+
+
+def refuse_tags(node: Node, problems: Problems) -> None:
+    """`!vault` and other application tags mean nothing in a manifest."""
+    if node.tag:
+        problems.add(node.mark, f"the tag {node.tag} means nothing here; write the value itself")
+    if isinstance(node, MapNode):
+        for entry in node.entries.values():
+            refuse_tags(entry.node, problems)
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            refuse_tags(item, problems)
+
+
+def _check(text: str, mark: Mark, problems: Problems) -> None:
+    for character in text:
+        if category(character) in _REFUSED:
+            what = "a line break" if character in "\n\r\x85\u2028\u2029" else _called(character)
+            problems.add(mark, f"this text holds {what}; values are one line of printable text")
+            return
+
+
+def _called(character: str) -> str:
+    return "a tab" if character == "\t" else f"the control character U+{ord(character):04X}"

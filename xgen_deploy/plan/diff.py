@@ -1,0 +1,48 @@
+"""What differs between the spec that was applied and the one that is wanted."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.manifest.placement import Mark
+from xgen_deploy.plan.operation import FieldDiff
+from xgen_deploy.resolve.instance import Spec
+
+_HIDDEN = {"spec_version"}
+_SAYS = {
+    "model_state": "the model file's content",
+    "engine_state": "the engine's build",
+}
+
+
+def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[FieldDiff, ...]:
+    """Dotted paths in the manifest's words, sorted; states of files are said, not shown."""
+    old, new = flat(before.stated()), flat(after.stated())
+    found = []
+    for path in sorted(old.keys() | new.keys()):
+        if path in _HIDDEN or old.get(path) == new.get(path):
+            continue
+        if path in _SAYS:
+            found.append(FieldDiff(path=_SAYS[path], before="as applied", after="another one"))
+            continue
+        found.append(FieldDiff(path=path, before=old.get(path), after=new.get(path),
+                               mark=marks.get(path)))
+    return tuple(found)
+
+
+def flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """A nested mapping with dotted keys; lists stay whole."""
+    found: dict[str, object] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            found |= flat(item, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = item
+    return found
+
+
+def cause_of(diff: tuple[FieldDiff, ...]) -> str:
+    """A clause for people: which fields changed."""
+    paths = [d.path for d in diff]
+    if not paths:
+        return "the way it is recorded changed"
+    listed = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+    return f"changed: {listed}"

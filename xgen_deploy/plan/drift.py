@@ -1,0 +1,57 @@
+"""Whether what runs is still what was applied; if not, why."""
+
+from xgen_deploy.layout import Layout
+from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord
+
+
+def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout) -> str | None:
+    """The first difference that matters, as a clause; None where all is as applied."""
+    service = layout.service(name)
+    found = next((s for s in facts.services if s.name.removesuffix(".service") == service), None)
+    path = layout.definition(name)
+    if found is None or found.sha256 is None:
+        return f"{path} is gone"
+    if found.sha256 != record.files.get(path):
+        return f"{path} was edited by hand"
+    return _service_drift(found) or _container_drift(service, record, facts)
+
+
+def _service_drift(found: ServiceFacts) -> str | None:
+    if found.overridden:
+        return f"drop-ins change the unit: {', '.join(found.overridden)}"
+    if found.kind == "unit" and found.enabled is False:
+        return "the unit is disabled: it would not start at boot"
+    if found.state == "failed":
+        status = f", exit status {found.exit_status}" if found.exit_status else ""
+        return f"it failed ({found.result or 'no result'}{status})"
+    if found.state == "inactive":
+        return "it was stopped by hand, or has ended"
+    if found.state == "activating" and found.sub_state in ("auto-restart", "backoff"):
+        return "it keeps ending and being started again"
+    return None
+
+
+def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:
+    if record.spec.runtime != "docker":
+        return None
+    box = next((c for c in facts.docker.containers if c.name == service), None)
+    if box is None:
+        return "its container is gone"
+    if box.labels.get("xgen.digest") != record.digest:
+        return "its container was replaced by hand"
+    if record.spec.engine_state is not None and box.image_id != record.spec.engine_state:
+        return "its container runs another image than the one applied"
+    return None if box.state == "running" else f"its container is {box.state}"
+
+
+def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> list[str]:
+    """Containers that carry this project's label and are in no record, by instance."""
+    return sorted({
+        _instance(box) for box in facts.docker.containers
+        if box.labels.get("xgen.project") == project and _instance(box)
+    } - record_names)
+
+
+def _instance(box: ContainerFacts) -> str:
+    return box.labels.get("xgen.instance", "")

@@ -1,0 +1,51 @@
+"""The plan as the contract's JSON."""
+
+from xgen_deploy.plan.operation import HostPlan, Operation, Plan
+
+FORMAT_VERSION = 1
+
+
+def plan_json(plan: Plan) -> dict[str, object]:
+    """Keys are only ever added."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "project": plan.project,
+        "fingerprint": plan.fingerprint,
+        "summary": plan.summary(),
+        "warnings": list(plan.warnings),
+        "hosts": {name: _host(host) for name, host in plan.hosts.items()},
+    }
+
+
+def _host(host: HostPlan) -> dict[str, object]:
+    return {
+        "reachable": host.reachable,
+        "error": host.error,
+        "operations": [_operation(o) for o in host.operations],
+        "unchanged": list(host.unchanged),
+        "refusals": [
+            {
+                "instance": r.instance,
+                "reason": r.reason,
+                "way_out": r.way_out or None,
+                "at": str(r.mark) if r.mark else None,
+            }
+            for r in host.refusals
+        ],
+        "warnings": list(host.warnings),
+    }
+
+
+def _operation(one: Operation) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "instance": one.name,
+        "action": one.action,
+        "cause": one.cause,
+        "strategy": one.strategy,
+        "interrupts": one.interrupts,
+        "needs": list(one.needs),
+        "diff": [
+            {"path": d.path, "before": d.before, "after": d.after} for d in one.diff
+        ],
+    }

@@ -1,0 +1,95 @@
+"""The plan of one host from the manifest and what was seen there: pure."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.backends.base import Unsupported
+from xgen_deploy.errors import XgenError
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.fingerprint import host_fingerprint
+from xgen_deploy.plan.headline import headline
+from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.plan.reconcile import reconcile
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import Record, read_record
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.resolve.host import Resolved, resolve_host
+from xgen_deploy.resolve.instance import Instance, Refusal
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a plan is to look at, and with what eyes.
+
+    `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
+    are instances whose secret has another value now; only apply can know.
+    """
+
+    instances: frozenset[str] | None = None
+    repin: bool = False
+    changed_secrets: frozenset[str] = frozenset()
+
+
+def plan_host(
+    site: Site, host: Host, facts: HostFacts, layout: Layout, rendering: Rendering, scope: Scope
+) -> HostPlan:
+    """Never raises for what it finds: whatever cannot work is a refusal with its reason."""
+    try:
+        record = _record(facts, site.project, host.name)
+    except XgenError as error:
+        return HostPlan(host=host.name, headline=headline(facts),
+                        refusals=(Refusal(host=host.name, reason=str(error)),))
+    resolved = resolve_host(site, host, facts, record, layout, repin=scope.repin)
+    resolved = _only_renderable(resolved, rendering)
+    plan = reconcile(
+        host.name, resolved, record, facts, layout,
+        wanted=frozenset(d.name for d in site.on(host.name)),
+        in_scope=scope.instances,
+        changed_secrets=scope.changed_secrets,
+    )
+    return plan.model_copy(update={
+        "headline": headline(facts),
+        "warnings": plan.warnings + _left_behind(record, site),
+        "fingerprint": host_fingerprint(facts, record.revision),
+    })
+
+
+def empty_site(site: Site) -> Site:
+    """The same project with nothing wanted anywhere: what `destroy` plans for."""
+    return site.model_copy(update={"declared": (), "gateway": None})
+
+
+def _record(facts: HostFacts, project: str, host: str) -> Record:
+    if facts.record_error is not None:
+        raise XgenError(f"{host}: the record of project {project} cannot be read: "
+                        f"{facts.record_error}")
+    return read_record(facts.record, project, host)
+
+
+def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
+    """What the engine's build cannot do is found out here, before anything is touched."""
+    kept: list[Instance] = []
+    refusals = list(resolved.refusals)
+    for instance in resolved.instances:
+        try:
+            rendering.render(instance)
+        except (Unsupported, ValueError) as error:
+            refusals.append(Refusal(
+                host=instance.host,
+                instance=instance.name,
+                reason=f"{instance.spec.backend}: {error}",
+                mark=instance.declared.marks.get(""),
+            ))
+        else:
+            kept.append(instance)
+    return Resolved(tuple(kept), tuple(refusals), resolved.warnings)
+
+
+def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
+    """A host that left the manifest is not forgotten."""
+    gone = [h for h in record.hosts if h not in site.hosts]
+    return tuple(
+        f"{name} left the manifest and may still run this project: write `{name}: []` under "
+        "hosts and apply, to clear it" for name in gone
+    )

@@ -1,0 +1,95 @@
+"""What a plan is made of: operations with their cause, host by host."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from xgen_deploy.manifest.placement import Mark
+from xgen_deploy.resolve.instance import Instance, Refusal
+from xgen_deploy.values import Frozen
+
+Action = Literal["create", "update", "repair", "restart", "remove"]
+SUMMARY = ("create", "update", "repair", "remove", "unchanged", "unreachable")
+
+
+class FieldDiff(Frozen):
+    """One field that changes; JSON values, None where there was or will be nothing."""
+
+    path: str
+    before: object = None
+    after: object = None
+    mark: Mark | None = None
+
+
+class Operation(Frozen):
+    """One thing to do to one instance. `instance` None: it is only to be taken away.
+
+    `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
+    start took, None where that is unknown. `needs` are ids of operations that come first.
+    """
+
+    id: str
+    host: str
+    name: str
+    action: Action
+    cause: str
+    strategy: Literal["stop-first", "start-first"] | None = None
+    interrupts: bool = False
+    seconds: float | None = None
+    needs: tuple[str, ...] = ()
+    diff: tuple[FieldDiff, ...] = ()
+    instance: Instance | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def engine_pull(self) -> bool:
+        """Whether the image has to be fetched first."""
+        return self.instance is not None and self.instance.engine.pull
+
+
+class HostPlan(Frozen):
+    """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else."""
+
+    host: str
+    reachable: bool = True
+    error: str | None = None
+    way_out: str = ""
+    headline: str = ""
+    operations: tuple[Operation, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+class Plan(Frozen):
+    """Every host's part. `last_apply` is a line for people about the newest apply seen."""
+
+    project: str
+    manifest_file: str
+    manifest_digest: str
+    hosts: dict[str, HostPlan] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    last_apply: str | None = None
+    fingerprint: str = ""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        return tuple(o for h in self.hosts.values() for o in h.operations)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        return tuple(r for h in self.hosts.values() for r in h.refusals)
+
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        return tuple(name for name, h in self.hosts.items() if not h.reachable)
+
+    def summary(self) -> dict[str, int]:
+        """Counts by the names of the contract."""
+        counts = dict.fromkeys(SUMMARY, 0)
+        for operation in self.operations:
+            counts["update" if operation.action == "restart" else operation.action] += 1
+        counts["unchanged"] = sum(len(h.unchanged) for h in self.hosts.values())
+        counts["unreachable"] = len(self.unreachable)
+        return counts

@@ -1,0 +1,111 @@
+"""Desired against observed, on one host: the operations that bring them together.
+
+Pure, and decided by digest alone: never by comparing with a runtime's defaults or a rendered
+text, so that a newer tool does not restart every model.
+"""
+
+from xgen_deploy.layout import Layout
+from xgen_deploy.plan.diff import cause_of, diff_specs
+from xgen_deploy.plan.drift import drift_of, strangers
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.host import Resolved
+from xgen_deploy.resolve.instance import Instance
+
+
+def reconcile(
+    host: str, resolved: Resolved, record: Record, facts: HostFacts, layout: Layout,
+    *, wanted: frozenset[str], in_scope: frozenset[str] | None = None,
+    changed_secrets: frozenset[str] = frozenset(),
+) -> HostPlan:
+    """`wanted` are the instances that the manifest names here, those that were refused too:
+    these are not removed. `in_scope` None means all; else only these instances are looked at.
+    `changed_secrets` are instances whose secret's value is another one now (known to apply).
+    """
+    operations = [
+        _removal(host, name, record, layout)
+        for name in sorted(
+            (record.instances.keys() | record.pending.keys()
+             | set(strangers(frozenset(record.instances), facts, record.project))) - wanted
+        )
+        if in_scope is None or name in in_scope
+    ]
+    unchanged = []
+    for instance in resolved.instances:
+        if in_scope is not None and instance.name not in in_scope:
+            continue
+        found = _change(instance, record, facts, layout, instance.name in changed_secrets)
+        if found is None:
+            unchanged.append(instance.name)
+        else:
+            operations.append(found)
+    return HostPlan(
+        host=host,
+        operations=_ordered(operations),
+        unchanged=tuple(unchanged),
+        refusals=resolved.refusals,
+        warnings=resolved.warnings,
+    )
+
+
+def _change(
+    instance: Instance, record: Record, facts: HostFacts, layout: Layout, new_secret: bool
+) -> Operation | None:
+    last = record.instances.get(instance.name)
+    if instance.name in record.pending:
+        begun = "an earlier apply began it and did not finish"
+        action = "update" if last else "create"
+        return _operation(instance, action, begun, last)
+    if last is None:
+        return _operation(instance, "create", "not on this host yet", None)
+    if last.digest != instance.digest:
+        diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
+        return _operation(instance, "update", cause_of(diff), last).model_copy(
+            update={"diff": diff}
+        )
+    if new_secret:
+        return _operation(instance, "update", "the value of its secret changed", last)
+    drift = drift_of(instance.name, last, facts, layout)
+    return _operation(instance, "repair", drift, last) if drift else None
+
+
+def _operation(
+    instance: Instance, action: str, cause: str, last: InstanceRecord | None
+) -> Operation:
+    return Operation.model_validate({
+        "id": f"{instance.host}/{instance.name}",
+        "host": instance.host,
+        "name": instance.name,
+        "action": action,
+        "cause": cause,
+        "strategy": "stop-first" if action == "update" else None,
+        "interrupts": action == "update",
+        "seconds": last.ready_seconds if last else None,
+        "instance": instance,
+        "notes": instance.notes,
+    })
+
+
+def _removal(host: str, name: str, record: Record, layout: Layout) -> Operation:
+    known = name in record.instances or name in record.pending
+    cause = (
+        "no longer in the manifest" if known
+        else f"container {layout.service(name)} carries this project's label and no record knows it"
+    )
+    return Operation(
+        id=f"{host}/{name}", host=host, name=name, action="remove", cause=cause, interrupts=known
+    )
+
+
+def _ordered(operations: list[Operation]) -> tuple[Operation, ...]:
+    """What goes makes room first; instances that share a GPU start in manifest order."""
+    gone = tuple(o.id for o in operations if o.action == "remove")
+    done: list[Operation] = []
+    for one in operations:
+        needs = () if one.action == "remove" else gone
+        if one.instance is not None:
+            shared = {f"{one.host}/{n}" for n in one.instance.share}
+            needs += tuple(o.id for o in done if o.id in shared)
+        done.append(one.model_copy(update={"needs": needs}))
+    return tuple(done)

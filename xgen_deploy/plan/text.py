@@ -1,0 +1,158 @@
+"""The plan as lines for a tired person: nothing that does not matter now.
+
+Colour is markup of the `rich` library; values are escaped, so that nothing in a manifest can
+act as markup.
+"""
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation, Plan
+
+_LOOK = {
+    "create": ("green", "+"),
+    "update": ("yellow", "~"),
+    "repair": ("magenta", "!"),
+    "restart": ("yellow", "~"),
+    "remove": ("red", "-"),
+}
+
+
+def plan_text(
+    plan: Plan, took: float, *, verbose: bool = False, applying: bool = False
+) -> list[str]:
+    """Lines with markup; `took` is how long looking at the hosts took, in seconds. `applying`:
+    the plan is about to be carried out, so that nothing is said about what was not done.
+    """
+    if not plan.operations and not plan.refusals and not plan.unreachable:
+        return [*_warnings(plan), _nothing(plan, took)]
+    lines = [_head(plan, took), ""]
+    for name, host in plan.hosts.items():
+        lines += _host(name, host, verbose=verbose)
+    lines += _refusals(plan)
+    lines += _warnings(plan)
+    lines += _tail(plan, applying=applying)
+    return lines
+
+
+def _head(plan: Plan, took: float) -> str:
+    seen = len(plan.hosts) - len(plan.unreachable)
+    of = f"{seen} of {len(plan.hosts)} hosts seen, {took:.1f} s"
+    last = plan.last_apply or "never applied"
+    file = f"{plan.manifest_file} {plan.manifest_digest[:7]}"
+    return f"[bold]{escape(plan.project)}[/bold]  {escape(file)}  {escape(last)}  {of}"
+
+
+def _nothing(plan: Plan, took: float) -> str:
+    count, hosts = plan.summary()["unchanged"], len(plan.hosts)
+    return (
+        f"[bold]{escape(plan.project)}[/bold]  nothing to do: {count} "
+        f"instance{'s'[: count != 1]} on {hosts} host{'s'[: hosts != 1]} "
+        f"{'are' if count != 1 else 'is'} as {escape(plan.manifest_file)} says ({took:.1f} s)"
+    )
+
+
+def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
+    if not host.reachable:
+        yield f"[bold]{escape(name)}[/bold]  [red]UNREACHABLE[/red]  {escape(host.error or '')}"
+        if host.way_out:
+            yield from (f"    {escape(line)}" for line in host.way_out.splitlines())
+        yield ""
+        return
+    if not host.operations and not verbose:
+        return
+    yield f"[bold]{escape(name)}[/bold]  {escape(host.headline)}"
+    for operation in host.operations:
+        yield from _operation(operation)
+    if verbose:
+        yield from (f"    [dim]= {escape(n)}  unchanged[/dim]" for n in host.unchanged)
+    yield ""
+
+
+def _operation(one: Operation) -> Iterator[str]:
+    colour, sign = _LOOK[one.action]
+    what = "  ".join(_what(one))
+    stop = ""
+    if one.interrupts:
+        stop = "   [bold red]INTERRUPTS[/bold red]" + (
+            f" [red]~{_duration(one.seconds)}[/red]" if one.seconds else ""
+        )
+    yield f"  [{colour}]{sign} {one.action:<7}[/{colour}] {escape(what)}{stop}"
+    if one.action != "update" or not one.diff:
+        yield f"      {escape(one.cause)}"
+    width = max((len(d.path) for d in one.diff), default=0)
+    yield from (_diff_line(d, width) for d in one.diff)
+    if one.instance is not None and one.engine_pull:
+        yield f"      pulls {escape(one.instance.spec.image or '')} first"
+    yield from (f"      [dim]{escape(n)}[/dim]" for n in one.notes)
+
+
+def _what(one: Operation) -> list[str]:
+    found = [one.name]
+    if one.instance is not None:
+        spec = one.instance.spec
+        found += [spec.backend, f":{spec.port}"]
+        if spec.gpus:
+            found.append("GPU " + ",".join(str(g.index) for g in one.instance.gpus))
+            total = one.instance.total_layers
+            layers = total if spec.n_gpu_layers == "all" else spec.n_gpu_layers
+            found.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
+        else:
+            found.append("CPU")
+        slots = spec.llama.parallel
+        found.append(f"{slots} slots x {spec.n_ctx}" if slots else f"context {spec.n_ctx}")
+    return found
+
+
+def _diff_line(diff: FieldDiff, width: int) -> str:
+    at = f"   [dim]{escape(str(diff.mark))}[/dim]" if diff.mark else ""
+    before, after = escape(_value(diff.before)), escape(_value(diff.after))
+    return f"      {escape(diff.path):<{width}}  {before} -> {after}{at}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    return str(value)
+
+
+def _refusals(plan: Plan) -> Iterator[str]:
+    for refusal in plan.refusals:
+        first, *rest = str(refusal).splitlines()
+        yield f"[red]refused[/red]  {escape(first)}"
+        yield from (f"       {escape(line)}" for line in rest)
+    if plan.refusals:
+        yield ""
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    for warning in plan.warnings:
+        yield f"[yellow]warning[/yellow]  {escape(warning)}"
+    for name, host in plan.hosts.items():
+        for warning in host.warnings:
+            yield f"[yellow]warning[/yellow]  {escape(name)}: {escape(warning)}"
+
+
+def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
+    counts = plan.summary()
+    parts = [f"{counts[k]} {k}" for k in ("create", "update", "repair", "remove", "unchanged")]
+    unknown = counts["unreachable"]
+    hosts = f"; {unknown} host{'s'[: unknown != 1]} unknown" if unknown else ""
+    yield ", ".join(parts) + hosts
+    stopped = [o.name for o in plan.operations if o.interrupts and o.action != "remove"]
+    what = ""
+    if stopped:
+        plural = "s" if len(stopped) > 1 else ""
+        what = f"[bold]{len(stopped)} INTERRUPTION{plural.upper()}[/bold]: " + escape(
+            ", ".join(stopped)) + ". "
+    if plan.refusals:
+        what += "[bold red]Refused: nothing can be applied until this is put right.[/bold red] "
+    nothing = "" if applying and not plan.refusals else "Nothing was changed. "
+    yield f"{what}{nothing}Fingerprint {plan.fingerprint[:6]}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

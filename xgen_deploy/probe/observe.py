@@ -1,0 +1,67 @@
+"""Ask a host, through its connection, everything that a plan needs: one round trip."""
+
+from pydantic import ValidationError
+
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.probe.facts import HostFacts, ProbeRequest
+from xgen_deploy.probe.program import probe_program
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.values import Frozen
+
+INSTALL = "Install it there: apt-get install python3 (or the distribution's full Python package)."
+NEWER = "Name a newer one in the inventory: ansible_python_interpreter: /path/to/python3"
+MARGIN = 10.0
+
+
+class ProbeFailure(Frozen):
+    """What a host answers that cannot run the probe. `missing` is a module or a version."""
+
+    error: str
+    missing: str = ""
+    python: str = ""
+
+
+def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
+    """The facts about a host. Raises UnreachableError where it cannot run the probe."""
+    document = connection.observe(
+        probe_program(),
+        request.model_dump_json().encode(),
+        timeout=request.deadline + MARGIN,
+    )
+    return read_document(connection.name, document)
+
+
+def read_document(host: str, document: bytes) -> HostFacts:
+    """Check a probe's answer. Raises UnreachableError, or XgenError where it makes no sense."""
+    try:
+        return HostFacts.model_validate_json(document)
+    except ValidationError as wrong:
+        failure = _failure(document)
+        if failure is not None:
+            raise _explain(host, failure) from None
+        first = wrong.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise XgenError(
+            f"{host}: the probe's answer cannot be read: {place}: {first['msg']}. "
+            "This is a fault of xgen-deploy; please report it."
+        ) from None
+
+
+def _failure(document: bytes) -> ProbeFailure | None:
+    try:
+        return ProbeFailure.model_validate_json(document)
+    except ValidationError:
+        return None
+
+
+def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
+    what, python = failure.missing, failure.python
+    if failure.error == "python-incomplete":
+        reason = f"its Python {python} is incomplete: the module {what} is missing"
+        return UnreachableError(host, reason, INSTALL)
+    if failure.error == "python-old":
+        return UnreachableError(host, f"its Python is {python}; at least {what} is needed", NEWER)
+    if failure.error == "python-input":
+        reason = f"the probe did not arrive there whole: {what} are missing"
+        return UnreachableError(host, reason, "Run it again.")
+    return UnreachableError(host, f"the probe failed there: {failure.error}: {what}")

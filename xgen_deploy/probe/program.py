@@ -1,0 +1,51 @@
+"""The one self-contained Python source that is sent to a host: every module of `remote/` and
+NVIDIA's bindings, imported there from memory."""
+
+from functools import lru_cache
+from importlib.metadata import files
+from pathlib import Path
+
+PACKAGE = "xgen_deploy.probe.remote"
+
+# Runs on the host in front of everything else; SOURCES, REQUEST and emit are its globals.
+_BOOT = """
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+
+
+class Memory(MetaPathFinder, Loader):
+    def find_spec(self, name, path=None, target=None):
+        if name in SOURCES:
+            return ModuleSpec(name, self, origin="memory", is_package=not SOURCES[name])
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        name = module.__name__
+        exec(compile(SOURCES[name], "<memory:%s>" % name, "exec"), module.__dict__)
+
+
+sys.meta_path.insert(0, Memory())
+from xgen_deploy.probe.remote.main import main
+main(REQUEST, emit)
+"""
+
+
+@lru_cache(maxsize=1)
+def probe_program() -> bytes:
+    """Python source for `framing.encode`. Raises RuntimeError where nvidia-ml-py is missing."""
+    sources = {"xgen_deploy": "", "xgen_deploy.probe": "", PACKAGE: ""}
+    for path in sorted(Path(__file__).with_name("remote").glob("*.py")):
+        if path.stem != "__init__":
+            sources[f"{PACKAGE}.{path.stem}"] = path.read_text(encoding="utf-8")
+    sources["pynvml"] = _nvml_bindings()
+    return f"SOURCES = {sources!r}\n{_BOOT}".encode()
+
+
+def _nvml_bindings() -> str:
+    for file in files("nvidia-ml-py") or ():
+        if file.name == "pynvml.py":
+            return file.read_text(encoding="utf-8")
+    raise RuntimeError("nvidia-ml-py is not installed completely: it has no pynvml.py")

@@ -1,0 +1,93 @@
+"""Run a reading command with a deadline, a bare environment and nothing on its input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import signal
+import subprocess
+import sys
+from typing import Any, Callable, NamedTuple, Sequence
+
+from xgen_deploy.probe.remote.reading import read_text
+
+NOBODY = 65534
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Answer(NamedTuple):
+    """A command's end. `problem` is why it did not end by itself, else None."""
+
+    code: int
+    out: str
+    err: str
+    problem: str | None
+
+    @property
+    def complaint(self) -> str:
+        """One line that says what went wrong."""
+        if self.problem:
+            return self.problem
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return lines[-1].strip()[:300] if lines else f"exit status {self.code}"
+
+
+def run(argv: Sequence[str], timeout: float, unprivileged: bool = False) -> Answer:
+    """`unprivileged` drops root before the command starts; where we are not root, it is moot."""
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
+            start_new_session=True,
+            **_as_nobody(unprivileged),
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Answer(127, "", "", f"{argv[0]}: {reason}")
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _kill_group(process.pid)
+        process.wait()
+        return Answer(124, "", "", f"no answer within {timeout:.0f} s")
+    return Answer(process.returncode, _text(out), _text(err), None)
+
+
+def _as_nobody(wanted: bool) -> dict[str, Any]:
+    if not wanted or os.geteuid() != 0:
+        return {}
+    if sys.version_info >= (3, 9):
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return {"preexec_fn": _become_nobody()}
+
+
+def _become_nobody() -> Callable[[], None]:
+    def become() -> None:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    return become
+
+
+def end_children() -> None:
+    """Kill the groups of whatever `run` still waits for."""
+    for folder in glob.glob("/proc/[0-9]*"):
+        words = (read_text(folder + "/stat") or "").rpartition(")")[2].split()
+        if len(words) > 1 and words[1] == str(os.getpid()):
+            _kill_group(int(folder[len("/proc/") :]))
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,81 @@
+"""The Docker daemon, and the containers that are this project's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+from urllib.parse import quote
+
+from xgen_deploy.probe.remote.cdi import cdi_devices
+from xgen_deploy.probe.remote.commands import PATH
+from xgen_deploy.probe.remote.iso_time import epoch
+from xgen_deploy.probe.remote.unix_http import request
+
+SOCKET = "/var/run/docker.sock"
+PATIENCE = 8.0
+
+
+def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
+    cli = shutil.which("docker", path=PATH)
+    try:
+        info = request(socket, "GET", "/info", PATIENCE)
+    except PermissionError:
+        return _unusable("denied", cli, f"this login may not use {socket}")
+    except FileNotFoundError:
+        if cli:
+            return _unusable("down", cli, f"{cli} is installed but {socket} is not there")
+        return _unusable("absent", cli, f"Docker is not installed: there is no {socket}")
+    except Exception as error:  # refused, silent, or speaking something else
+        return _unusable("down", cli, f"{socket} does not answer: {error}")
+    if info.status != 200 or not isinstance(info.value, dict):
+        return _unusable("down", cli, f"the Docker daemon says: {info.complaint}")
+    return {
+        "state": "ok",
+        "version": info.value.get("ServerVersion"),
+        "cli": cli,
+        "runtimes": sorted(info.value.get("Runtimes") or ()),
+        "cdi_devices": cdi_devices(info.value),
+        "containers": _containers(project, socket),
+    }
+
+
+def _unusable(state: str, cli: str | None, reason: str) -> dict[str, Any]:
+    return {"state": state, "cli": cli, "reason": reason}
+
+
+def _containers(project: str, socket: str) -> list[dict[str, Any]]:
+    ids: dict[str, None] = {}
+    for term in ({"label": ["xgen.project=" + project]}, {"name": [f"^/?xgen-{project}-"]}):
+        filters = quote(json.dumps(term))
+        listed = request(socket, "GET", "/containers/json?all=1&filters=" + filters, PATIENCE)
+        if listed.status != 200:
+            raise RuntimeError("the Docker daemon lists no containers: " + listed.complaint)
+        ids.update((item["Id"], None) for item in listed.value)
+    found = [request(socket, "GET", f"/containers/{one}/json", PATIENCE) for one in ids]
+    return [_container(answer.value) for answer in found if answer.status == 200]
+
+
+def _container(seen: dict[str, Any]) -> dict[str, Any]:
+    state = seen["State"]
+    running = bool(state.get("Running"))
+    return {
+        "name": seen["Name"].lstrip("/"),
+        "id": seen["Id"],
+        "image_id": seen["Image"],
+        "state": state["Status"],
+        "labels": seen["Config"].get("Labels") or {},
+        "ports": _published(seen),
+        "pid": state.get("Pid") or None,
+        "exit_code": None if running else state.get("ExitCode"),
+        "started_at": epoch(state.get("StartedAt")),
+        "restarts": seen.get("RestartCount"),
+        "oom_killed": bool(state.get("OOMKilled")),
+    }
+
+
+def _published(seen: dict[str, Any]) -> list[int]:
+    """Host ports, also those of a stopped container."""
+    bindings = seen.get("HostConfig", {}).get("PortBindings") or {}
+    ports = {entry.get("HostPort") for entries in bindings.values() for entry in entries or ()}
+    return sorted(int(port) for port in ports if port and port.isdigit())

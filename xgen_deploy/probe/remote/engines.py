@@ -1,0 +1,141 @@
+"""The engine builds of this host: whether they are there, and which options they have."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from xgen_deploy.probe.remote import docker_image
+from xgen_deploy.probe.remote.commands import run
+from xgen_deploy.probe.remote.docker_facts import SOCKET
+from xgen_deploy.probe.remote.engine_help import read_help
+from xgen_deploy.probe.remote.files import file_state
+from xgen_deploy.probe.remote.reading import read_text
+
+HELP_PATIENCE = 12.0
+ASKED = "llama-server"
+
+
+class Cannot(Exception):
+    """Why an engine build cannot be used."""
+
+
+def engines(wanted: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) -> dict[str, Any]:
+    """Builds are asked side by side, and one that several backends name is asked once."""
+    known = _known(state_dir)
+    builds = {_build(item): item for item in wanted}
+    if not builds:
+        return {"engines": []}
+    with ThreadPoolExecutor(len(builds)) as pool:
+        answers = pool.map(lambda item: engine(item, known, socket), builds.values())
+        by_build = dict(zip(builds, answers))
+    return {"engines": [dict(by_build[_build(one)], backend=one["backend"]) for one in wanted]}
+
+
+def _build(wanted: dict[str, Any]) -> tuple[Any, ...]:
+    place = (wanted.get("binary"), wanted.get("image"), tuple(wanted.get("entrypoint") or ()))
+    return (*place, wanted.get("may_pull"), _has_help(wanted))
+
+
+def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
+    """`wanted` and the answer are as in EngineRequest and EngineFacts."""
+    facts = {key: wanted.get(key) for key in ("backend", "binary", "image")}
+    facts["entrypoint"] = wanted.get("entrypoint") or []
+    try:
+        if wanted.get("image"):
+            _ask_image(facts, wanted, known, socket)
+        elif wanted.get("binary"):
+            _ask_binary(facts, known, unprivileged=not wanted.get("as_login"))
+        else:
+            raise Cannot("neither a binary nor an image is named for it")
+    except Cannot as error:
+        facts["error"] = str(error)
+    except Exception as error:  # a fault in one build must not hide the others
+        facts["error"] = f"{type(error).__name__}: {error}"
+    return facts
+
+
+def _known(state_dir: str) -> dict[str, Any]:
+    """What apply recorded of builds that were asked before, by their state."""
+    try:
+        stored = json.loads(read_text(os.path.join(state_dir, "engines.json"), 1 << 24) or "")
+        return dict(stored["engines"]) if stored["format"] == 1 else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _ask_binary(facts: dict[str, Any], known: dict[str, Any], unprivileged: bool) -> None:
+    path = facts["binary"]
+    if not os.path.isfile(path):
+        raise Cannot(f"{path} is not there")
+    if not os.access(path, os.X_OK):
+        raise Cannot(f"{path} is not executable")
+    libraries = sorted(glob.glob(os.path.join(os.path.dirname(os.path.realpath(path)), "lib*.so*")))
+    facts["state"] = file_state([path, *filter(os.path.isfile, libraries)])
+    if _recall(facts, known) or not _has_help(facts):
+        return
+    answer = run([path, "--help"], HELP_PATIENCE, unprivileged)
+    if answer.code != 0:
+        raise Cannot(f"{path} --help, run without privileges: {answer.complaint}")
+    _understand(facts, answer.out or answer.err)
+
+
+def _ask_image(
+    facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, Any], socket: str
+) -> None:
+    image = facts["image"]
+    try:
+        seen = docker_image.inspect(socket, image)
+    except OSError as error:
+        raise Cannot(f"Docker is not usable: {error}") from None
+    if seen.status == 404:
+        _ask_registry(facts, wanted, socket)
+    if seen.status != 200:
+        raise Cannot(f"Docker says of {image}: {seen.complaint}")
+    config = seen.value.get("Config") or {}
+    facts["state"] = seen.value["Id"]
+    facts["user"] = config.get("User") or None
+    facts["entrypoint"] = facts["entrypoint"] or config.get("Entrypoint") or []
+    if not facts["entrypoint"]:
+        raise Cannot(f"image {image} has no ENTRYPOINT; state {{image: …, entrypoint: […]}}")
+    if _recall(facts, known) or not _has_help(facts):
+        return
+    try:
+        text = docker_image.help_text(socket, facts["state"], facts["entrypoint"], HELP_PATIENCE)
+    except (OSError, RuntimeError) as error:
+        raise Cannot(f"{image} --help in a container: {error}") from None
+    _understand(facts, text)
+
+
+def _ask_registry(facts: dict[str, Any], wanted: dict[str, Any], socket: str) -> None:
+    problem = "image {} is not on this host".format(facts["image"])
+    if wanted.get("may_pull"):
+        refusal = docker_image.pullable(socket, facts["image"])
+        facts["pullable"] = refusal is None
+        problem += ", but a registry has it" if refusal is None else "; " + refusal
+    raise Cannot(problem)
+
+
+def _has_help(facts: dict[str, Any]) -> bool:
+    """vLLM's takes twenty seconds and llama-cpp-python's build is told by its package."""
+    return str(facts["backend"]).startswith(ASKED)
+
+
+def _recall(facts: dict[str, Any], known: dict[str, Any]) -> bool:
+    entry = known.get(facts["state"])
+    if not isinstance(entry, dict):
+        return False
+    if list(entry.get("entrypoint", facts["entrypoint"])) != list(facts["entrypoint"]):
+        return False
+    facts.update(flags=entry.get("flags", []), markers=entry.get("markers", []), cached=True)
+    return True
+
+
+def _understand(facts: dict[str, Any], text: str) -> None:
+    said = read_help(text)
+    if not said.flags:
+        raise Cannot(f"its --help lists no options; it begins with «{text.strip()[:120]}»")
+    facts.update(flags=said.flags, markers=said.markers)

@@ -1,0 +1,88 @@
+"""Files and folders as they lie there, and the project's own record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import Any
+
+HASHED = 1 << 20
+MOST = 1000
+
+
+def asked_files(paths: list[str], etc_dir: str) -> dict[str, Any]:
+    return {
+        "files": [file_facts(path, hashed=True) for path in paths],
+        "etc_files": list_folder(etc_dir),
+    }
+
+
+def record(state_dir: str) -> dict[str, Any]:
+    """The project's record, or why it cannot be read."""
+    path = os.path.join(state_dir, "record.json")
+    try:
+        with open(path, "rb") as file:
+            return {"record": file.read().decode("utf-8"), "record_error": None}
+    except (FileNotFoundError, NotADirectoryError):
+        return {"record": None, "record_error": None}
+    except OSError as error:
+        return {"record": None, "record_error": f"{path}: {error.strerror}"}
+    except UnicodeDecodeError:
+        return {"record": None, "record_error": f"{path}: is not text"}
+
+
+def list_folder(folder: str) -> list[dict[str, Any]]:
+    """Everything beneath a folder, without contents or digests: secrets lie there."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        for name in sorted(folders + names):
+            found.append(file_facts(os.path.join(place, name), hashed=False))
+            if len(found) >= MOST:
+                return found
+    there = file_facts(folder, hashed=False)["kind"] != "absent"
+    if there and not os.access(folder, os.R_OK | os.X_OK):
+        return [{"path": folder, "kind": "denied"}]
+    return found
+
+
+def file_facts(path: str, hashed: bool) -> dict[str, Any]:
+    """A link is followed where the digest is wanted, and shown as `other` where it is not."""
+    try:
+        status = os.stat(path) if hashed else os.lstat(path)
+    except PermissionError:
+        return {"path": path, "kind": "denied"}
+    except OSError:
+        return {"path": path, "kind": "absent"}
+    kind = "other"
+    if stat.S_ISREG(status.st_mode):
+        kind = "file"
+    elif stat.S_ISDIR(status.st_mode):
+        kind = "dir"
+    small = kind == "file" and status.st_size <= HASHED
+    return {
+        "path": path,
+        "kind": kind,
+        "size": status.st_size if kind == "file" else None,
+        "mode": stat.S_IMODE(status.st_mode),
+        "uid": status.st_uid,
+        "sha256": sha256(path) if hashed and small else None,
+    }
+
+
+def sha256(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None
+
+
+def file_state(paths: list[str]) -> str:
+    """A short digest that changes with any file's place, size, time or inode."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = os.stat(path)
+        line = (os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
+        digest.update(repr(line).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""The header of a GGUF file: what the model is, and whether the file is whole."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO, NamedTuple
+
+from xgen_deploy.probe.remote.gguf_cursor import Cursor, NotGGUF
+from xgen_deploy.probe.remote.gguf_types import QUANTIZATION, tensor_bytes
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+MOST_KEYS = 1 << 16
+MOST_TENSORS = 1 << 20
+MOST_DIMENSIONS = 8
+DEFAULT_ALIGNMENT = 32
+
+
+class Header(NamedTuple):
+    """`needed` is how many bytes the file must have for all its tensors."""
+
+    version: int
+    tensors: int
+    keys: dict[str, Any]
+    needed: int
+
+
+def is_gguf(path: str) -> bool:
+    """By its first bytes. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(4) == MAGIC
+
+
+def read_header(path: str) -> Header:
+    """Raises NotGGUF with the reason, also for a file that was cut short; OSError."""
+    size = os.path.getsize(path)
+    with open(path, "rb", buffering=0) as file:
+        try:
+            header = _parse(file, size)
+        except EOFError:
+            raise NotGGUF(f"cut short: it ends after {size} bytes, inside its header") from None
+    if size < header.needed:
+        raise NotGGUF(f"cut short: has {size} bytes, needs at least {header.needed}")
+    return header
+
+
+def _parse(file: BinaryIO, size: int) -> Header:
+    cursor = Cursor(file, size)
+    if cursor.take(4) != MAGIC:
+        raise NotGGUF("not a valid GGUF: it does not begin with «GGUF»")
+    version = cursor.scalar("I")
+    if version not in VERSIONS:
+        raise NotGGUF(f"not a valid GGUF: version {version}; this tool reads 2 and 3")
+    tensors, keys = cursor.scalar("Q"), cursor.scalar("Q")
+    if tensors > MOST_TENSORS or keys > MOST_KEYS:
+        raise NotGGUF(f"not a valid GGUF: it claims {tensors} tensors and {keys} keys")
+    try:
+        values = {}
+        for _ in range(keys):
+            name = cursor.string()
+            values[name] = cursor.value(cursor.scalar("I"))
+        end = _end_of_tensors(cursor, tensors)
+    except NotGGUF as error:
+        raise NotGGUF(f"not a valid GGUF: {error}") from None
+    alignment = values.get("general.alignment") or DEFAULT_ALIGNMENT
+    data = -(-cursor.position // alignment) * alignment
+    return Header(version, tensors, values, data + end if tensors else cursor.position)
+
+
+def _end_of_tensors(cursor: Cursor, count: int) -> int:
+    """Where the last tensor's data ends, from the start of the data."""
+    end = 0
+    for _ in range(count):
+        cursor.string()
+        dimensions = cursor.scalar("I")
+        if dimensions > MOST_DIMENSIONS:
+            raise NotGGUF(f"it claims a tensor of {dimensions} dimensions")
+        elements = 1
+        for _ in range(dimensions):
+            elements *= cursor.scalar("Q")
+        kind, offset = cursor.scalar("I"), cursor.scalar("Q")
+        end = max(end, offset + tensor_bytes(kind, elements))
+    return end
+
+
+def essentials(header: Header, parts: int | None) -> dict[str, Any]:
+    """What a plan needs to know, as the document has it. `parts` of a model in several files."""
+    keys = header.keys
+    architecture = keys.get("general.architecture")
+
+    def own(name: str) -> int | None:
+        value = keys.get(f"{architecture}.{name}")
+        return value if isinstance(value, int) else None
+
+    return {
+        "version": header.version,
+        "architecture": architecture,
+        "name": keys.get("general.name"),
+        "layers": own("block_count"),
+        "context_length": own("context_length"),
+        "embedding_length": own("embedding_length"),
+        "head_count": own("attention.head_count"),
+        "pooling_type": own("pooling_type"),
+        "quantization": QUANTIZATION.get(keys.get("general.file_type", -1)),
+        "tensor_count": keys.get("split.tensors.count") or header.tensors,
+        "split_count": parts,
+    }

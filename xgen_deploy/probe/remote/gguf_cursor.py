@@ -1,0 +1,130 @@
+"""A forward reader over a GGUF file's header, which refuses nonsense."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, BinaryIO
+
+STRING, ARRAY = 8, 9
+SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
+LONGEST_STRING = 1 << 24
+SHOWN_STRING = 4096
+MOST_VALUES = 1 << 28
+DEEPEST = 4
+CHUNK = 1 << 18
+
+
+class NotGGUF(Exception):
+    """What is wrong with the header."""
+
+
+class Cursor:
+    """Reads little-endian values one after the other; `size` is the whole file's."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._buffer = b""
+        self._at = 0
+        self._start = 0
+
+    @property
+    def position(self) -> int:
+        return self._start + self._at
+
+    def take(self, count: int) -> bytes:
+        self._need(count)
+        self._at += count
+        return self._buffer[self._at - count : self._at]
+
+    def scalar(self, code: str) -> Any:
+        layout = struct.Struct("<" + code)
+        return layout.unpack(self.take(layout.size))[0]
+
+    def skip(self, count: int) -> None:
+        if self.position + count > self._size:
+            raise EOFError
+        if self._at + count <= len(self._buffer):
+            self._at += count
+            return
+        self._start, self._buffer, self._at = self.position + count, b"", 0
+        self._file.seek(self._start)
+
+    def string(self) -> str:
+        length = self._string_length()
+        text = self.take(min(length, SHOWN_STRING)).decode("utf-8", "replace")
+        self.skip(length - min(length, SHOWN_STRING))
+        return text
+
+    def value(self, kind: int) -> Any:
+        """A scalar or a string; an array is skipped and yields None."""
+        if kind == STRING:
+            return self.string()
+        if kind == ARRAY:
+            self.skip_array(1)
+            return None
+        if kind not in SCALARS:
+            raise NotGGUF(f"it holds a value of the unknown type {kind}")
+        return self.scalar(SCALARS[kind])
+
+    def skip_array(self, depth: int) -> None:
+        kind, count = self.scalar("I"), self.scalar("Q")
+        if count > MOST_VALUES or depth > DEEPEST:
+            raise NotGGUF(f"it claims an array of {count} values")
+        if kind == STRING:
+            self._skip_strings(count)
+        elif kind == ARRAY:
+            for _ in range(count):
+                self.skip_array(depth + 1)
+        elif kind in SCALARS:
+            self.skip(count * struct.calcsize("<" + SCALARS[kind]))
+        else:
+            raise NotGGUF(f"it holds an array of the unknown type {kind}")
+
+    def _skip_strings(self, count: int) -> None:
+        """A vocabulary has hundreds of thousands: no call a string while the buffer lasts."""
+        length_of = struct.Struct("<Q").unpack_from
+        while count:
+            buffer, at, end = self._buffer, self._at, len(self._buffer) - 8
+            while count and at <= end:
+                (length,) = length_of(buffer, at)
+                if at + 8 + length > len(buffer):
+                    break
+                at += 8 + length
+                count -= 1
+            self._at = at
+            if count:
+                self.skip(self._string_length())
+                count -= 1
+                if self._at >= len(self._buffer):
+                    self._fill(0)
+
+    def _string_length(self) -> int:
+        length = int(self.scalar("Q"))
+        if length > LONGEST_STRING:
+            raise NotGGUF(f"it claims a text of {length} bytes")
+        return length
+
+    def _need(self, count: int) -> None:
+        if len(self._buffer) - self._at < count:
+            self._fill(count)
+        if len(self._buffer) - self._at < count:
+            raise EOFError
+
+    def _fill(self, count: int) -> None:
+        rest = self._buffer[self._at :]
+        self._start += self._at
+        self._buffer = rest + self._file.read(max(CHUNK, count) - len(rest))
+        self._at = 0

@@ -1,0 +1,57 @@
+"""A GGUF model in one file, or in several named `…-00001-of-00003.gguf`."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from xgen_deploy.probe.remote.files import file_state
+from xgen_deploy.probe.remote.gguf import essentials, read_header
+from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
+
+_PART = re.compile(r"^(.*)-(\d{5})-of-(\d{5})\.gguf$")
+
+
+def gguf_model(path: str) -> dict[str, Any]:
+    """The model whose first file is `path`. Raises OSError."""
+    paths, problem = _all_parts(path)
+    present = [part for part in paths if os.path.exists(part)]
+    answer = {
+        "path": path,
+        "format": "gguf",
+        "size": sum(os.path.getsize(part) for part in present),
+        "state": file_state(present),
+        "error": problem,
+    }
+    if problem:
+        return answer
+    for part in paths:
+        try:
+            header = read_header(part)
+        except NotGGUF as error:
+            where = "" if len(paths) == 1 else os.path.basename(part) + ": "
+            return dict(answer, error=f"{where}{error}")
+        if part == path:
+            answer["gguf"] = essentials(header, len(paths) if len(paths) > 1 else None)
+            split = header.keys.get("split.count") or 1
+            if split != len(paths):
+                wrong = "its header says %d files, its name %d: keep the names it came with"
+                return dict(answer, error=wrong % (split, len(paths)))
+    return answer
+
+
+def _all_parts(path: str) -> tuple[list[str], str | None]:
+    """The files that belong together, and what is wrong with that."""
+    named = _PART.match(path)
+    if not named:
+        return [path], None
+    stem, number, count = named[1], int(named[2]), int(named[3])
+    paths = [f"{stem}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
+    if number != 1:
+        return [path], f"is part {number}; name the first one: {paths[0]}"
+    missing = [os.path.basename(part) for part in paths if not os.path.exists(part)]
+    if missing:
+        shown = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
+        return paths, f"{len(missing)} of its {count} files are missing: {shown}"
+    return paths, None

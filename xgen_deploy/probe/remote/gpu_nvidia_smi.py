@@ -1,0 +1,103 @@
+"""NVIDIA GPUs by nvidia-smi, where NVML cannot be loaded."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import Any, Callable
+
+from xgen_deploy.probe.remote.commands import PATH, Answer, run
+from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
+from xgen_deploy.probe.remote.processes import gpu_process
+
+PATIENCE = 8.0
+FIELDS = (
+    "index",
+    "uuid",
+    "name",
+    "pci.bus_id",
+    "memory.total",
+    "memory.used",
+    "memory.free",
+    "utilization.gpu",
+    "compute_cap",
+    "driver_version",
+)
+_UNKNOWN_FIELD = re.compile(r'[Ff]ield "([\w.]+)" is not a valid field')
+_NOT_KNOWN = re.compile(r"^\[.*\]$|^$|^N/A$")
+
+Ask = Callable[[str], Answer]
+
+
+def nvidia_by_smi() -> Found:
+    """Raises NotHere without the tool, RuntimeError with its complaint."""
+    tool = shutil.which("nvidia-smi", path=PATH)
+    if not tool:
+        raise NotHere("nvidia-smi is not installed")
+
+    def ask(query: str) -> Answer:
+        return run([str(tool), query, "--format=csv,noheader,nounits"], PATIENCE)
+
+    return read_smi(ask)
+
+
+def read_smi(ask: Ask) -> Found:
+    """A field that this version does not know is left out and the rest asked again."""
+    fields = list(FIELDS)
+    answer = ask("--query-gpu=" + ",".join(fields))
+    while answer.code != 0:
+        unknown = _UNKNOWN_FIELD.search(answer.out + answer.err)
+        if not unknown or unknown[1] not in fields:
+            raise RuntimeError(answer.complaint)
+        fields.remove(unknown[1])
+        answer = ask("--query-gpu=" + ",".join(fields))
+    gpus: list[dict[str, Any]] = []
+    lost: list[tuple[str, str]] = []
+    for line in answer.out.splitlines():
+        values = [value.strip() for value in line.split(",")]
+        if len(values) != len(fields):
+            if line.strip():
+                lost.append(("line", line.strip()[:200]))
+            continue
+        seen = {f: v for f, v in zip(fields, values) if not _NOT_KNOWN.match(v)}
+        if "uuid" in seen and "index" in seen:
+            gpus.append(_gpu(seen))
+        else:
+            lost.append((f"GPU {values[0]}", "nvidia-smi tells nothing of it: " + line.strip()))
+    _add_processes(gpus, ask)
+    return Found(gpus, lost)
+
+
+def _gpu(seen: dict[str, str]) -> dict[str, Any]:
+    return {
+        "index": int(seen["index"]),
+        "gpu_type": "nvidia",
+        "device_name": seen.get("name"),
+        "uuid": seen["uuid"],
+        "pci_bus_id": pci_address(seen.get("pci.bus_id")),
+        "memory_total_mb": _number(seen.get("memory.total")),
+        "memory_used_mb": _number(seen.get("memory.used")),
+        "memory_free_mb": _number(seen.get("memory.free")),
+        "utilization_percent": _number(seen.get("utilization.gpu")),
+        "compute_capability": seen.get("compute_cap"),
+        "driver_version": seen.get("driver_version"),
+        "processes": [],
+    }
+
+
+def _add_processes(gpus: list[dict[str, Any]], ask: Ask) -> None:
+    by_uuid = {gpu["uuid"]: gpu for gpu in gpus}
+    answer = ask("--query-compute-apps=gpu_uuid,pid,used_memory")
+    for line in answer.out.splitlines() if answer.code == 0 else ():
+        uuid, _, rest = line.partition(",")
+        pid, _, memory = rest.partition(",")
+        number = _number(pid)
+        if number is not None and uuid.strip() in by_uuid:
+            by_uuid[uuid.strip()]["processes"].append(gpu_process(number, _number(memory)))
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(float((text or "").strip()))
+    except ValueError:
+        return None

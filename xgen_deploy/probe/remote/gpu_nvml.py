@@ -1,0 +1,97 @@
+"""NVIDIA GPUs by NVML, through NVIDIA's own bindings, which came along."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Callable
+
+from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
+from xgen_deploy.probe.remote.pci import pci_gpus
+from xgen_deploy.probe.remote.processes import gpu_process
+
+VENDOR = 0x10DE
+LIBRARY = "libnvidia-ml.so.1"
+
+
+def nvidia_by_nvml() -> Found:
+    """Raises NotHere without a driver, and the bindings' errors where it does not work."""
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        raise NotHere(f"no NVIDIA driver: {LIBRARY} is not there{_cards()}") from None
+    import pynvml  # only now: its source is long
+
+    pynvml.nvmlInit()
+    try:
+        driver = _maybe(pynvml.nvmlSystemGetDriverVersion)
+        gpus: list[dict[str, Any]] = []
+        lost: list[tuple[str, str]] = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            try:
+                gpus.append(_gpu(pynvml, index, driver))
+            except Exception as error:  # this card is lost, the others may serve
+                lost.append((f"GPU {index}", str(error)))
+        return Found(gpus, lost)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _cards() -> str:
+    found = pci_gpus(VENDOR)
+    return f", although there are NVIDIA cards: {', '.join(found)}" if found else ""
+
+
+def _gpu(nvml: Any, index: int, driver: str | None) -> dict[str, Any]:
+    """Each field on its own: what a card cannot tell is None. Raises where the card is lost."""
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    uuid = nvml.nvmlDeviceGetUUID(handle)
+    memory = _memory(nvml, handle)
+    rates = _maybe(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+    capability = _maybe(lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    pci = _maybe(lambda: nvml.nvmlDeviceGetPciInfo(handle))
+    return {
+        "index": index,
+        "gpu_type": "nvidia",
+        "device_name": _maybe(lambda: nvml.nvmlDeviceGetName(handle)),
+        "uuid": uuid,
+        "pci_bus_id": pci_address(pci.busId) if pci else None,
+        "memory_total_mb": mebibytes(memory.total) if memory else None,
+        "memory_used_mb": mebibytes(memory.used) if memory else None,
+        "memory_free_mb": mebibytes(memory.free) if memory else None,
+        "utilization_percent": rates.gpu if rates else None,
+        "compute_capability": f"{capability[0]}.{capability[1]}" if capability else None,
+        "driver_version": driver,
+        "mig": _mig(nvml, handle),
+        "processes": _processes(nvml, handle),
+    }
+
+
+def _memory(nvml: Any, handle: Any) -> Any:
+    """Version 2 where there is one: version 1 counts what the driver keeps as used."""
+    newer = _maybe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
+    return newer or _maybe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+
+
+def _mig(nvml: Any, handle: Any) -> list[str]:
+    mode = _maybe(lambda: nvml.nvmlDeviceGetMigMode(handle))
+    if not mode or not mode[0]:
+        return []
+    found = []
+    for slot in range(_maybe(lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) or 0):
+        part = _maybe(lambda: nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot))  # noqa: B023
+        uuid = _maybe(lambda: nvml.nvmlDeviceGetUUID(part)) if part else None  # noqa: B023
+        if uuid:
+            found.append(uuid)
+    return found
+
+
+def _processes(nvml: Any, handle: Any) -> list[dict[str, Any]]:
+    running = _maybe(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    return [gpu_process(one.pid, mebibytes(one.usedGpuMemory)) for one in running or ()]
+
+
+def _maybe(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except Exception:  # not supported, no permission, or a symbol that this driver lacks
+        return None

@@ -1,0 +1,75 @@
+"""The probe: answers a request with one document about this host."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Callable
+
+from xgen_deploy.probe.remote.commands import end_children
+from xgen_deploy.probe.remote.devices import devices
+from xgen_deploy.probe.remote.docker_facts import docker
+from xgen_deploy.probe.remote.engines import engines
+from xgen_deploy.probe.remote.files import asked_files, record
+from xgen_deploy.probe.remote.gpu_chain import detect
+from xgen_deploy.probe.remote.health import health
+from xgen_deploy.probe.remote.machine import machine
+from xgen_deploy.probe.remote.models import models
+from xgen_deploy.probe.remote.parts import Part, run_parts
+from xgen_deploy.probe.remote.ports import ports
+from xgen_deploy.probe.remote.services import services
+
+FORMAT = 1
+
+
+def main(request: bytes, emit: Callable[[bytes], None]) -> None:
+    """Ends the process: a part that hangs must not keep it."""
+    started = time.monotonic()
+    keep_stdout_clean()
+    try:
+        document = facts(json.loads(request.decode("utf-8")))
+        document["timings"]["total"] = round(time.monotonic() - started, 4)
+    except Exception as error:  # nobody would see a traceback
+        document = {"error": type(error).__name__, "missing": str(error)}
+    try:
+        emit(json.dumps(document, separators=(",", ":")).encode())
+        end_children()
+    finally:
+        os._exit(0)
+
+
+def keep_stdout_clean() -> None:
+    """GPU libraries print, in C as well; children must not read what is meant for us."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+
+
+def facts(asked: dict[str, Any]) -> dict[str, Any]:
+    """The document for a request; both as in `xgen_deploy.probe.facts`."""
+    project, state_dir = asked["project"], asked["state_dir"]
+    no_gpu = {"detection_method": "cpu_fallback"}
+    unknown = {"state": "down", "reason": "the probe could not ask the Docker daemon"}
+    parts = [
+        Part("gpu", lambda: {"gpu": detect(asked["software_gpu"])}, {"gpu": no_gpu}),
+        Part("docker", lambda: {"docker": docker(project)}, {"docker": unknown}),
+        Part("engines", lambda: engines(asked["engines"], state_dir), {}),
+        Part("services", lambda: services(project, asked["process_dir"]), {}),
+        Part("models", lambda: models(asked["models"]), {}),
+        Part("ports", ports, {}),
+        Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
+        Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
+        Part("devices", devices, {}),
+    ]
+    if asked.get("health"):
+        parts.append(Part("health", lambda: health(record(state_dir)["record"]), {}))
+    outcome = run_parts(parts, asked["deadline"])
+    document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
+    if "gpu" in outcome.errors:
+        attempt = {"detector": "chain", "ok": False, "reason": outcome.errors["gpu"]}
+        document["gpu"] = dict(no_gpu, attempts=[attempt])
+    if "docker" in outcome.errors:
+        document["docker"] = dict(unknown, reason=outcome.errors["docker"])
+    return dict(document, errors=outcome.errors, timings=outcome.timings)

@@ -1,0 +1,111 @@
+"""Where a model's files lie on this host, and what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, NamedTuple
+
+from xgen_deploy.probe.remote.gguf import is_gguf
+from xgen_deploy.probe.remote.gguf_parts import gguf_model
+from xgen_deploy.probe.remote.hf_cache import Missing, snapshot
+from xgen_deploy.probe.remote.hf_model import hf_model
+from xgen_deploy.probe.remote.machine import login_home, login_name
+from xgen_deploy.probe.remote.reading import read_text
+
+
+class Source(NamedTuple):
+    key: str
+    source: str
+    revision: str
+    model_dir: str
+    hf_home: str
+
+
+def models(wanted: list[dict[str, str]]) -> dict[str, Any]:
+    return {"models": [model(Source(**item)) for item in wanted]}
+
+
+def model(source: Source) -> dict[str, Any]:
+    """Whatever is wrong with one model stays with it."""
+    try:
+        path = locate(source)
+        answer = dict(_inspect(path), key=source.key)
+    except Missing as error:
+        return {"key": source.key, "path": error.path, "error": str(error), "missing": True}
+    except PermissionError as error:
+        return {
+            "key": source.key,
+            "path": error.filename,
+            "error": f"may not be read by {login_name(os.geteuid())}",
+        }
+    except Exception as error:  # a fault in one model must not hide the others
+        return {"key": source.key, "error": f"cannot be read: {error}"}
+    return answer
+
+
+def locate(source: Source) -> str:
+    """The file or folder that the engine would be pointed at. Raises Missing."""
+    text = source.source
+    if text.startswith("https://"):
+        return _existing(downloaded(text, source.model_dir), "is not downloaded yet")
+    if text.startswith("~/"):
+        return _existing(os.path.join(login_home(), text[2:]), "is not there")
+    if text.startswith("/"):
+        return _existing(text, "is not there")
+    repository, _, file = text.partition(":")
+    folder = snapshot(source.hf_home, repository, source.revision)
+    if file:
+        path = os.path.join(folder, file)
+        return _existing(path, "is not in the local Hugging Face cache")
+    return folder
+
+
+def downloaded(url: str, model_dir: str) -> str:
+    """Where apply puts what it downloads from `url`."""
+    name = os.path.basename(url.split("?")[0].split("#")[0]) or "model"
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return os.path.join(model_dir, "xgen", digest, name)
+
+
+def _existing(path: str, problem: str) -> str:
+    try:
+        os.stat(path)
+    except PermissionError:
+        raise
+    except OSError:
+        raise Missing(path, problem) from None
+    return path
+
+
+def _inspect(path: str) -> dict[str, Any]:
+    if os.path.isdir(path):
+        return _inspect_folder(path)
+    if is_gguf(path):
+        return gguf_model(path)
+    facts = {"path": path, "format": "unknown", "size": os.path.getsize(path)}
+    return dict(facts, error=_what_it_is(path))
+
+
+def _inspect_folder(path: str) -> dict[str, Any]:
+    if os.path.exists(os.path.join(path, "config.json")):
+        return hf_model(path)
+    names = sorted(name for name in os.listdir(path) if name.endswith(".gguf"))
+    firsts = [name for name in names if "-of-" not in name or "-00001-of-" in name]
+    if len(firsts) == 1:
+        return _inspect(os.path.join(path, firsts[0]))
+    if firsts:
+        problem = "holds several GGUF files; name one: " + ", ".join(firsts[:5])
+    else:
+        problem = "is a folder without config.json or a GGUF file"
+    return {"path": path, "format": "unknown", "error": problem}
+
+
+def _what_it_is(path: str) -> str:
+    if os.path.getsize(path) == 0:
+        return "is empty"
+    if (read_text(path, 100) or "").startswith("version https://git-lfs"):
+        return "is a Git LFS pointer, not the model: run «git lfs pull» where it came from"
+    if path.endswith(".gguf"):
+        return "not a valid GGUF: it does not begin with «GGUF»"
+    return "is neither a GGUF file nor a folder with config.json"

@@ -1,0 +1,88 @@
+"""Listening TCP ports, and who holds them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any, NamedTuple
+
+from xgen_deploy.probe.remote.processes import process_name, process_unit
+from xgen_deploy.probe.remote.reading import read_text
+
+LISTEN = "0A"
+
+
+class Listener(NamedTuple):
+    port: int
+    address: str
+    inode: str
+
+
+def ports(proc: str = "/proc") -> dict[str, Any]:
+    listeners = _listeners(proc)
+    owners = _owners(proc, {listener.inode for listener in listeners})
+    single = {(one.port, one.address): one for one in sorted(listeners)}
+    return {
+        "ports": [_port(one, owners.get(one.inode)) for one in single.values()],
+        "ephemeral_ports": _ephemeral(proc),
+    }
+
+
+def _port(listener: Listener, pid: int | None) -> dict[str, Any]:
+    return {
+        "port": listener.port,
+        "address": listener.address,
+        "pid": pid,
+        "process": process_name(pid) if pid else None,
+        "unit": process_unit(pid) if pid else None,
+    }
+
+
+def _listeners(proc: str) -> set[Listener]:
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in (read_text(f"{proc}/net/{table}", 1 << 26) or "").splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 9 and fields[3] == LISTEN:
+                address, _, port = fields[1].partition(":")
+                found.add(Listener(int(port, 16), _address(address), fields[9]))
+    return found
+
+
+def _address(text: str) -> str:
+    """The kernel prints an address as 32-bit words in the machine's own byte order."""
+    words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, struct.pack(f"={len(words)}I", *words))
+
+
+def _owners(proc: str, inodes: set[str]) -> dict[str, int]:
+    """The first process found for each socket; others' sockets are visible to root only."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    owners: dict[str, int] = {}
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        if len(owners) == len(inodes):
+            break
+        folder = f"{proc}/{pid}/fd"
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            inode = wanted.get(_link(f"{folder}/{name}"))
+            if inode is not None:
+                owners.setdefault(inode, int(pid))
+    return owners
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _ephemeral(proc: str) -> tuple[int, int] | None:
+    fields = (read_text(proc + "/sys/net/ipv4/ip_local_port_range") or "").split()
+    return (int(fields[0]), int(fields[1])) if len(fields) == 2 else None

@@ -1,0 +1,18 @@
+"""Everything of this project that a service manager runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xgen_deploy.probe.remote.units import systemd_version, units
+
+
+def services(project: str, process_dir: str | None) -> dict[str, Any]:
+    """Raises where a manager is there and does not answer."""
+    version = systemd_version()
+    found = units(project) if version else []
+    if process_dir:
+        from xgen_deploy.probe.remote.programs import programs  # costly, and seldom needed
+
+        found += programs(process_dir)
+    return {"systemd": version, "services": found}

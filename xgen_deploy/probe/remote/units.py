@@ -1,0 +1,96 @@
+"""The project's systemd units: what their files say and what became of them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from typing import Any
+
+from xgen_deploy.probe.remote.commands import run
+from xgen_deploy.probe.remote.files import sha256
+
+PATIENCE = 10.0
+FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "NRestarts",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "UnitFileState",
+    "FragmentPath",
+    "DropInPaths",
+    "NeedDaemonReload",
+    "InvocationID",
+    "ActiveEnterTimestampMonotonic",
+)
+
+
+def systemd_version(running: str = "/run/systemd/system") -> str | None:
+    """None where systemd is not what runs this host."""
+    if not os.path.isdir(running):
+        return None
+    words = run(["systemctl", "--version"], PATIENCE).out.split()
+    return words[1] if len(words) > 1 else None
+
+
+def units(project: str) -> list[dict[str, Any]]:
+    """Raises RuntimeError where systemd does not answer."""
+    pattern = f"xgen-{project}-*.service"
+    # A pattern finds loaded units only; the files on disk are named one by one.
+    names = {os.path.basename(p) for d in FOLDERS for p in glob.glob(os.path.join(d, pattern))}
+    argv = ["systemctl", "show", "--no-pager", "--property", ",".join(PROPERTIES), "--"]
+    answer = run([*argv, *sorted(names), pattern], PATIENCE)
+    if answer.code != 0:
+        raise RuntimeError("systemctl: " + answer.complaint)
+    return parse_show(answer.out, time.time() - time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
+def parse_show(text: str, booted: float) -> list[dict[str, Any]]:
+    """`booted` is the moment, since 1970, from which systemd counts its monotonic stamps."""
+    found: dict[str, dict[str, Any]] = {}
+    for block in text.split("\n\n"):
+        seen = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        name = seen.get("Id", "")
+        gone = seen.get("LoadState") == "not-found" and seen.get("ActiveState") == "inactive"
+        if name and not gone:
+            found[name] = _unit(name, seen, booted)
+    return [found[name] for name in sorted(found)]
+
+
+def _unit(name: str, seen: dict[str, str], booted: float) -> dict[str, Any]:
+    pid = _number(seen.get("MainPID"))
+    entered = _number(seen.get("ActiveEnterTimestampMonotonic"))
+    ended = not pid and _number(seen.get("ExecMainCode"))
+    fragment = seen.get("FragmentPath", "")
+    state_of_file = seen.get("UnitFileState", "")
+    return {
+        "name": name,
+        "kind": "unit",
+        "state": seen.get("ActiveState", "unknown"),
+        "sub_state": seen.get("SubState") or None,
+        "result": seen.get("Result") or None,
+        "sha256": sha256(fragment) if fragment else None,
+        "enabled": state_of_file.startswith("enabled") if state_of_file else None,
+        "overridden": _own_drop_ins(seen.get("DropInPaths", "")),
+        "needs_reload": seen.get("NeedDaemonReload") == "yes",
+        "pid": pid or None,
+        "restarts": _number(seen.get("NRestarts")),
+        "exit_status": _number(seen.get("ExecMainStatus")) if ended else None,
+        "since": round(booted + entered / 1e6, 1) if entered else None,
+        "invocation": seen.get("InvocationID") or None,
+    }
+
+
+def _own_drop_ins(paths: str) -> list[str]:
+    """Those meant for this unit; `service.d` is the distribution's, for every service."""
+    return [p for p in paths.split() if os.path.basename(os.path.dirname(p)) != "service.d"]
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

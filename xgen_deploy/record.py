@@ -1,0 +1,95 @@
+"""What a host remembers of a project: the specs that were last applied there, and by whom.
+
+The host is the state: this record lies on it, is read by the probe and written by apply alone.
+"""
+
+import hashlib
+import json
+
+from pydantic import Field, ValidationError
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.values import Frozen
+from xgen_deploy.verify.report import LoadReport
+
+FORMAT = 1
+
+
+class InstanceRecord(Frozen):
+    """An instance as it was last applied with success.
+
+    `files` maps each file that was written to the SHA-256 of its content. `pins` maps what the
+    manifest called a GPU (an index) to the identity that it had then. `ready_seconds` is how
+    long the start took until a real request was answered.
+    """
+
+    spec: Spec
+    digest: str
+    files: dict[str, str] = Field(default_factory=dict)
+    pins: dict[str, str] = Field(default_factory=dict)
+    health_path: str = "/health"
+    applied_at: float | None = None
+    apply: int | None = None
+    ready_seconds: float | None = None
+    invocation: str | None = None
+    report: LoadReport | None = None
+
+
+class ApplyRecord(Frozen):
+    """One apply of the project as this host saw it. `ended` None: it never ended."""
+
+    number: int
+    by: str
+    manifest: str
+    manifest_digest: str
+    began: float
+    ended: float | None = None
+    outcome: str | None = None
+
+
+class Record(Frozen):
+    """`pending` names instances that an apply began to change and has not finished with."""
+
+    format: int = FORMAT
+    revision: int = 0
+    project: str
+    hosts: tuple[str, ...] = ()
+    last_apply: ApplyRecord | None = None
+    instances: dict[str, InstanceRecord] = Field(default_factory=dict)
+    pending: dict[str, str] = Field(default_factory=dict)
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_record(text: str | None, project: str, host: str) -> Record:
+    """The record in a host's file; an empty one where there is none.
+
+    Raises XgenError when a newer tool wrote it, or when it cannot be understood.
+    """
+    if text is None:
+        return Record(project=project)
+    try:
+        raw = json.loads(text)
+        found = int(raw["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise XgenError(
+            f"{host}: the record of project {project} is damaged ({error}); "
+            f"restore /var/lib/xgen-deploy/{project}/record.json or move it away"
+        ) from error
+    if found > FORMAT:
+        raise XgenError(
+            f"{host}: the record of project {project} has format {found}, newer than this tool "
+            f"knows ({FORMAT}); use the newer xgen-deploy that wrote it"
+        )
+    try:
+        return Record.model_validate(raw)
+    except ValidationError as error:
+        raise XgenError(
+            f"{host}: the record of project {project} cannot be understood: "
+            f"{error.errors()[0]['msg']}"
+        ) from error

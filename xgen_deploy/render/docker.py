@@ -1,0 +1,127 @@
+"""The container of an instance: what it sees of the host, and nothing more."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xgen_deploy.hardware.gpu import GPUType
+from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.render.rendered import File, Secrets
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.resolve.instance import Instance
+
+API_KEY = "/run/xgen/api-key"
+_SECRET_ENV = "/run/xgen/env"  # noqa: S105 - a path
+# A fixed text: values reach it in a file and as arguments, never as a part of it.
+_WITH_SECRETS = f'set -a; . {_SECRET_ENV}; set +a; exec "$@"'
+
+
+@dataclass(frozen=True)
+class Container:
+    """`values` for `docker-run.args.j2`; `before` stands between the image and the engine's
+    arguments; `env` is what is not secret.
+    """
+
+    values: Mapping[str, object]
+    before: tuple[str, ...]
+    files: tuple[File, ...]
+    env: Mapping[str, str]
+
+
+def container(
+    instance: Instance,
+    service: str,
+    settings: str,
+    uid: int,
+    port: int,
+    own: Mapping[str, str],
+    secrets: Secrets,
+    templates: Templates,
+) -> Container:
+    """Secret variables go in as a file that a shell reads before it becomes the engine: a
+    container's environment can be read by everyone who may ask the daemon (`docker inspect`).
+    """
+    spec = instance.spec
+    env = {"HOME": "/tmp"} | dict(own)  # noqa: S108 - inside the container
+    env |= {k: v for k, v in spec.env.items() if isinstance(v, str)}
+    hidden = {k: secrets.value(v) for k, v in spec.env.items() if isinstance(v, SecretRef)}
+    mounts = [bind(folder) for folder in _folders(instance)]
+    files = [
+        File(
+            f"{settings}/env",
+            templates.text("container.env.j2", {"env": sorted(env.items())}),
+            0o600,
+        )
+    ]
+    if spec.api_key is not None:
+        mounts.append(bind(f"{settings}/api-key", API_KEY))
+    entrypoint, *rest = instance.engine.entrypoint or ("",)
+    shown: str | None = entrypoint if instance.engine.override_entrypoint else None
+    before = tuple(rest) if instance.engine.override_entrypoint else ()
+    if hidden:
+        text = templates.text("shell.env.j2", {"env": sorted(hidden.items())})
+        files.append(File(f"{settings}/secret-env", text, 0o400, uid=uid, secret=True))
+        mounts.append(bind(f"{settings}/secret-env", _SECRET_ENV))
+        shown = "/bin/sh"
+        before = ("-c", _WITH_SECRETS, "xgen", *instance.engine.entrypoint)
+    listen = f"[{spec.listen}]" if ":" in spec.listen else spec.listen
+    values = {
+        "service": service,
+        "project": instance.project,
+        "instance": instance.name,
+        "digest": instance.digest,
+        "uid": uid,
+        "shm_size": spec.container.shm_size,
+        "mlock": bool(spec.llama.mlock),
+        "publish": f"{listen}:{spec.port}:{port}",
+        "env_file": f"{settings}/env",
+        "mounts": tuple(mounts) + tuple(_stated(m) for m in spec.container.mounts or ()),
+        "gpu_request": _nvidia_request(instance),
+        "devices": _devices(instance),
+        "groups": _groups(instance),
+        "entrypoint": shown,
+    }
+    return Container(values, before, tuple(files), env)
+
+
+def bind(source: str, target: str | None = None, *, writable: bool = False) -> str:
+    """A `--mount` value: comma-separated values, each quoted where it needs it."""
+    fields = ["type=bind", f"source={source}", f"target={target or source}"]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields if writable else [*fields, "readonly"])
+    return line.getvalue()
+
+
+def _stated(mount: str) -> str:
+    """`/a:/b:ro` or `/a:/b`, as the manifest has it."""
+    source, target, *mode = mount.split(":")
+    return bind(source, target, writable=mode != ["ro"])
+
+
+def _folders(instance: Instance) -> tuple[str, ...]:
+    """The folder that holds the model, read-only: one of the host's own, else the file's."""
+    path = instance.spec.model_path
+    for folder in instance.model_folders:
+        if path == folder or path.startswith(folder.rstrip("/") + "/"):
+            return (folder,)
+    return (path.rsplit("/", 1)[0] or "/",)
+
+
+def _nvidia_request(instance: Instance) -> str | None:
+    """By UUID; the inner quotes keep the list one field of Docker's comma-separated value."""
+    ids = [g.identity for g in instance.gpus if g.gpu_type is GPUType.NVIDIA]
+    return f'"device={",".join(ids)}"' if ids else None
+
+
+def _devices(instance: Instance) -> tuple[str, ...]:
+    amd = [g for g in instance.gpus if g.gpu_type in (GPUType.AMD_RDNA, GPUType.AMD_CDNA)]
+    nodes = tuple(g.render_node for g in amd if g.render_node)
+    kfd = ("/dev/kfd",) if amd and not instance.spec.backend.endswith("vulkan") else ()
+    return kfd + nodes
+
+
+def _groups(instance: Instance) -> tuple[int, ...]:
+    """Numeric: the `render` group has no fixed number and is missing in many images."""
+    devices = _devices(instance)
+    return tuple(sorted({instance.groups[d] for d in devices if d in instance.groups}))

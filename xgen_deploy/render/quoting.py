@@ -1,0 +1,55 @@
+"""Quoting for the files that carry a command: each target's rules, at one place.
+
+Unit files: systemd.service(5), «Command lines»; environment files: systemd.exec(5),
+«EnvironmentFile=»; programs: supervisord's own configuration format.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+_BROKEN = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def one_line(text: str) -> str:
+    """The text itself. Raises ValueError where it would break out of its line."""
+    if _BROKEN.search(text):
+        raise ValueError(f"{text!r} holds a line break or control character")
+    return text
+
+
+def unit_text(text: str) -> str:
+    """For a unit's descriptive fields: specifiers are not expanded."""
+    return one_line(text).replace("%", "%%")
+
+
+def unit_quoted(argument: str) -> str:
+    """One argument of ExecStart=, so that neither specifiers nor variables are expanded."""
+    escaped = one_line(argument).replace("%", "%%").replace("$", "$$")
+    if _PLAIN.fullmatch(escaped):
+        return escaped
+    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def unit_argv(argv: Sequence[str]) -> str:
+    """A whole command line of a unit."""
+    return " ".join(unit_quoted(a) for a in argv)
+
+
+def environment_quoted(value: str) -> str:
+    """A value in an EnvironmentFile=; what double quotes leave special is escaped."""
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", one_line(value)) + '"'
+
+
+def program_text(text: str) -> str:
+    """A value of a supervisor's configuration: `%` begins an expansion there."""
+    return one_line(text).replace("%", "%%")
+
+
+def program_argv(argv: Sequence[str]) -> str:
+    """A command that supervisord splits like a shell. It takes ` ;` and ` #` for comments even
+    inside quotes, so an empty pair of quotes parts the blank from them.
+    """
+    quoted = " ".join(shlex.quote(one_line(a)) for a in argv)
+    return program_text(re.sub(r"([ \t])([;#])", r"\1''\2", quoted))

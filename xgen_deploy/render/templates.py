@@ -1,0 +1,57 @@
+"""Jinja over template texts that were read elsewhere: pure."""
+
+from collections.abc import Mapping
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from xgen_deploy.render import quoting
+
+
+class Templates:
+    """Renders by template name. A value that is missing is an error, never an empty string."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._jinja = Environment(
+            loader=DictLoader(dict(texts)),
+            undefined=StrictUndefined,
+            autoescape=False,  # noqa: S701 - units and argument lists, never HTML
+            keep_trailing_newline=True,
+        )
+        self._jinja.filters |= {
+            "unit": quoting.unit_text,
+            "unit_argv": quoting.unit_argv,
+            "quoted": quoting.environment_quoted,
+            "program_argv": quoting.program_argv,
+            "program_text": quoting.program_text,
+            "shell_quoted": _shell_quoted,
+            "number": _number,
+        }
+
+    def text(self, name: str, values: Mapping[str, object]) -> str:
+        """A file's content."""
+        return self._jinja.get_template(name).render(values)
+
+    def arguments(self, name: str, values: Mapping[str, object]) -> tuple[str, ...]:
+        """Options one a line, each parted from its value at its first space.
+
+        Raises ValueError when a value would add a line of its own.
+        """
+        template = self._jinja.overlay(finalize=_checked).get_template(name)
+        found: list[str] = []
+        for line in template.render(values).split("\n"):
+            if line:
+                found += line.split(" ", 1)
+        return tuple(found)
+
+
+def _checked(value: object) -> object:
+    return quoting.one_line(value) if isinstance(value, str) else value
+
+
+def _shell_quoted(value: str) -> str:
+    return "'" + quoting.one_line(value).replace("'", "'\\''") + "'"
+
+
+def _number(value: float) -> str:
+    """Without a trailing `.0`, as a person writes it."""
+    return f"{value:g}"

@@ -1,0 +1,96 @@
+"""From what the manifest calls a GPU to the device that is meant."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.manifest.schema import GPURef
+from xgen_deploy.resolve.refuse import refuse
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The devices in the engine's order, and which identity each index stands for."""
+
+    gpus: tuple[GPUInfo, ...]
+    pins: dict[str, str]
+
+
+def pick_gpus(
+    declared: Declared,
+    host: Host,
+    gpus: tuple[GPUInfo, ...],
+    recorded: dict[str, str],
+    *,
+    repin: bool = False,
+) -> Picked:
+    """`recorded` are the pins of the last apply: an index keeps meaning the same card.
+
+    Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
+    and when several are there and none was stated.
+    """
+    free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
+    if declared.gpus is None:
+        return Picked(_the_only_one(declared, free), {})
+    if declared.gpus == "all":
+        return Picked(free, {})
+    picked: list[GPUInfo] = []
+    pins: dict[str, str] = {}
+    for ref in declared.gpus:
+        gpu = _find(declared, ref, gpus)
+        if gpu not in free:
+            raise refuse(
+                declared,
+                f"GPU {ref} is reserved on this host (xgen_reserved_gpus)",
+                "take another one; `xgen-deploy gpus` lists them",
+                "gpus",
+            )
+        if gpu in picked:
+            raise refuse(declared, f"GPU {ref} is named twice", field="gpus")
+        before = recorded.get(str(ref))
+        if isinstance(ref, int) and before and before != gpu.identity and not repin:
+            raise refuse(
+                declared,
+                f"GPU {ref} was {before} when this was last applied and is {gpu.identity} now",
+                "write the card's UUID, or accept the new meaning with --repin",
+                "gpus",
+            )
+        if isinstance(ref, int):
+            pins[str(ref)] = gpu.identity
+        picked.append(gpu)
+    return Picked(tuple(picked), pins)
+
+
+def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
+    if len(gpus) <= 1:
+        return gpus
+    listed = ", ".join(f"{g.index} ({g.device_name or g.gpu_type})" for g in gpus)
+    raise refuse(
+        declared,
+        f"the host has {len(gpus)} GPUs and the placement names none: {listed}",
+        f"add  gpus: [{gpus[0].index}]  to the placement, or gpus: all",
+    )
+
+
+def _find(declared: Declared, ref: GPURef, gpus: tuple[GPUInfo, ...]) -> GPUInfo:
+    for gpu in gpus:
+        if _is(gpu, ref):
+            return gpu
+    if not gpus:
+        raise refuse(
+            declared,
+            f"GPU {ref} was asked for, and no GPU was found on this host",
+            "see how it was looked for: xgen-deploy gpus MANIFEST",
+            "gpus",
+        )
+    listed = ", ".join(f"{g.index} = {g.identity}" for g in gpus)
+    raise refuse(declared, f"there is no GPU {ref} on this host; it has {listed}", field="gpus")
+
+
+def _is(gpu: GPUInfo, ref: GPURef) -> bool:
+    if isinstance(ref, int):
+        return gpu.index == ref
+    wanted = ref.lower()
+    names = {(gpu.uuid or "").lower(), (gpu.pci_bus_id or "").lower(), str(gpu.index)}
+    return wanted in names or f"0000:{wanted}" in names

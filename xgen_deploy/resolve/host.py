@@ -1,0 +1,224 @@
+"""Everything that a host is asked to run, decided at once: instances, refusals, warnings."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.hardware.availability import Availability, available_backends
+from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
+from xgen_deploy.record import Record
+from xgen_deploy.resolve import engines, models
+from xgen_deploy.resolve.gpus import Picked, pick_gpus
+from xgen_deploy.resolve.instance import Engine, Instance, Refusal, Spec
+from xgen_deploy.resolve.ports import Ports
+from xgen_deploy.resolve.refuse import Refused
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """`refused` names the instances that could not be decided: nothing is planned for them."""
+
+    instances: tuple[Instance, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What every step on this host looks at."""
+
+    host: Host
+    facts: HostFacts
+    record: Record
+    available: Availability
+    models: dict[str, ModelFacts]
+    engines: dict[engines.BuildKey, EngineFacts]
+    ports: Ports
+    repin: bool
+
+
+def resolve_host(
+    site: Site, host: Host, facts: HostFacts, record: Record, layout: Layout, *, repin: bool = False
+) -> Resolved:
+    """Pure: the same manifest, facts and record give the same answer."""
+    declared = site.on(host.name)
+    recorded = {name: r.spec.port for name, r in record.instances.items()}
+    names = frozenset(d.name for d in declared)
+    services = frozenset(layout.service(n) for n in names | recorded.keys())
+    kept = names | recorded.keys() if site.limited_models else names
+    here = _Here(
+        host=host,
+        facts=facts,
+        record=record,
+        available=available_backends(facts.gpu.gpus),
+        models={m.key: m for m in facts.models},
+        engines={engines.build_key(e): e for e in facts.engines},
+        ports=Ports(facts, recorded, declared, services, frozenset(kept)),
+        repin=repin,
+    )
+    instances: list[Instance] = []
+    refusals = list(_runtime_refusals(host, declared, facts))
+    for one in declared if not refusals else ():
+        try:
+            instances.append(_resolve(one, here, instances, site.project))
+        except Refused as error:
+            refusals.append(error.refusal)
+    return Resolved(tuple(instances), tuple(refusals), _warnings(facts, instances))
+
+
+def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -> Instance:
+    last = here.record.instances.get(one.name)
+    picked = pick_gpus(
+        one, here.host, here.facts.gpu.gpus, last.pins if last else {}, repin=here.repin
+    )
+    engine, model, source = _engine_and_model(one, here, picked.gpus)
+    layers = models.decide_layers(one, model, on_gpu=bool(picked.gpus))
+    n_ctx, note = models.decide_context(one, model)
+    spec = Spec(
+        model=one.model,
+        type=one.type,
+        backend=engine.backend,
+        runtime=one.runtime,
+        source=source,
+        revision=one.revision if not source.startswith("/") else None,
+        sha256=one.sha256,
+        model_path=model.path or source,
+        model_state=model.state,
+        image=engine.image,
+        entrypoint=engine.entrypoint if engine.override_entrypoint else None,
+        binary=engine.binary,
+        engine_state=engine.state,
+        gpus=tuple(g.identity for g in picked.gpus),
+        n_ctx=n_ctx,
+        n_gpu_layers=layers.wanted,
+        sampling=one.sampling,
+        llama=one.llama,
+        api_key=one.api_key,
+        env=one.env,
+        container=one.container,
+        listen=one.listen or "127.0.0.1",
+        port=here.ports.take(one),
+    )
+    return Instance(
+        host=one.host,
+        project=project,
+        name=one.name,
+        declared=one,
+        spec=spec,
+        engine=engine,
+        gpus=picked.gpus,
+        total_layers=layers.total,
+        pins=picked.pins,
+        share=_sharing(picked, before),
+        software_gpu=any(g.software for g in picked.gpus),
+        groups=here.facts.groups,
+        model_folders=(here.host.model_dir, here.host.hf_home),
+        docker_cli=here.facts.docker.cli or "/usr/bin/docker",
+        notes=tuple(n for n in (layers.note, note) if n),
+    )
+
+
+def _engine_and_model(
+    one: Declared, here: _Here, gpus: tuple[GPUInfo, ...]
+) -> tuple[Engine, ModelFacts, str]:
+    """The first source and backend that fit together. Raises Refused."""
+    reasons: dict[str, str] = {}
+    found: ModelFacts | None = None
+    for source in models.sources(one).values():
+        key = models.model_key(source, one.revision)
+        found = models.usable_model(one, here.models[key])
+        open_ = engines.candidates(one)
+        order = engines.order_for(found.format or "gguf", gpus, open_, here.available.backends)
+        of_format = engines.GGUF_ORDER if found.format != "hf" else engines.HF_ORDER
+        reasons |= {
+            b: here.available.reasons[b]
+            for b in open_
+            if b in of_format and b not in order and b in here.available.reasons
+        }
+        for backend in order:
+            try:
+                return _ready(one, backend, found, here), found, source
+            except engines.NotReady as error:
+                reasons[backend] = str(error)
+    raise engines.no_backend(one, (found.format if found else None) or "gguf", reasons, here.host)
+
+
+def _ready(one: Declared, backend: str, model: ModelFacts, here: _Here) -> Engine:
+    adapter = backend_named(backend)
+    if adapter is None:
+        raise engines.NotReady("not yet served by this version of xgen-deploy")
+    if (model.format or "gguf") not in adapter.formats:
+        raise engines.NotReady(f"it does not take this format ({model.format})")
+    request = engines.build_named(one, one.runtime, backend)
+    if request is None:
+        raise engines.NotReady(
+            "no image is named" if one.runtime == "docker" else "no binary is named"
+        )
+    return engines.ready_engine(request, here.engines)
+
+
+def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:
+    mine = {g.identity for g in picked.gpus}
+    return tuple(i.name for i in before if mine & {g.identity for g in i.gpus})
+
+
+def _runtime_refusals(
+    host: Host, declared: tuple[Declared, ...], facts: HostFacts
+) -> tuple[Refusal, ...]:
+    """What the runtime needs and the host lacks: refused once, not once an instance."""
+    runtimes = {d.runtime for d in declared}
+    found: list[Refusal] = []
+    if runtimes & {"docker", "systemd"} and facts.systemd is None:
+        found.append(
+            Refusal(
+                host=host.name,
+                reason="systemd does not run here, and the docker and systemd runtimes need it",
+                way_out="use a host with systemd; on your own machine runtime: process needs none",
+            )
+        )
+    if "docker" in runtimes and facts.docker.state != "ok":
+        found.append(_docker_refusal(host, facts))
+    return tuple(found)
+
+
+def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
+    docker = facts.docker
+    out = {
+        "absent": "install it (apt-get install docker.io, or Docker's own packages), "
+        "or use runtime: systemd with `binaries:`",
+        "down": "start it (systemctl start docker) and look at journalctl -u docker",
+        "denied": "let the login use sudo (ansible_become), or put it into the docker group",
+        "ok": "",
+    }[docker.state]
+    reason = {
+        "absent": "Docker is not installed",
+        "down": "the Docker daemon does not answer",
+        "denied": "the Docker socket may not be opened by this login",
+    }[docker.state]
+    detail = f" ({docker.reason})" if docker.reason else ""
+    return Refusal(host=host.name, reason=reason + detail, way_out=out)
+
+
+def _warnings(facts: HostFacts, instances: list[Instance]) -> tuple[str, ...]:
+    found: list[str] = []
+    docker = [i for i in instances if i.spec.runtime == "docker"]
+    version = (facts.docker.version or "").split(".")[0]
+    if docker and version.isdigit() and int(version) < 28:
+        found.append(
+            f"Docker {facts.docker.version} lets neighbours on the same network reach ports "
+            "published on loopback; 28 and later do not"
+        )
+    for one in instances:
+        if one.spec.listen not in ("127.0.0.1", "::1", "localhost") and one.spec.api_key is None:
+            found.append(f"{one.name} listens on {one.spec.listen} without an api_key")
+    low_high = facts.ephemeral_ports
+    for one in instances:
+        if low_high and low_high[0] <= one.spec.port <= low_high[1]:
+            found.append(
+                f"{one.name}: port {one.spec.port} lies in the kernel's ephemeral range "
+                f"{low_high[0]}-{low_high[1]} and may be taken by anyone"
+            )
+    return tuple(found)

@@ -1,0 +1,79 @@
+"""The model's files on the host, and the layers and context that they allow."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.manifest.schema import SourceByFormat
+from xgen_deploy.probe.facts import ModelFacts
+from xgen_deploy.resolve.refuse import refuse
+
+DEFAULT_CONTEXT = 4096
+
+
+def sources(declared: Declared) -> dict[str, str]:
+    """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it."""
+    if isinstance(declared.source, SourceByFormat):
+        pairs = {"gguf": declared.source.gguf, "hf": declared.source.hf}
+        return {k: v for k, v in pairs.items() if v is not None}
+    return {"any": declared.source}
+
+
+def model_key(source: str, revision: str) -> str:
+    """How a source is named between the request and the answer of a probe."""
+    return f"{source}@{revision}"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """`wanted` None: no GPU, so nothing to say. `total` counts the output layer too."""
+
+    wanted: int | Literal["all"] | None
+    total: int | None
+    note: str | None = None
+
+
+def usable_model(declared: Declared, facts: ModelFacts) -> ModelFacts:
+    """Raises Refused when the files are missing, cut short, or not what they claim to be."""
+    if facts.error is not None:
+        raise refuse(
+            declared,
+            f"model {facts.key.rsplit('@', 1)[0]}: {facts.error}",
+            "copy the file to the host, or correct `source`",
+            "source",
+        )
+    return facts
+
+
+def decide_layers(declared: Declared, facts: ModelFacts, *, on_gpu: bool) -> Layers:
+    """-1 and `all` are every layer; more than there are is all, and said; with a GPU and no
+    count stated every layer too. Raises Refused for a count without a GPU.
+    """
+    stated = declared.n_gpu_layers
+    total = facts.gguf.layers + 1 if facts.gguf and facts.gguf.layers is not None else None
+    if not on_gpu:
+        if stated not in (None, 0):
+            raise refuse(
+                declared,
+                f"n_gpu_layers: {stated} was asked for, and this placement has no GPU",
+                "state n_gpu_layers: 0 here, or give it a GPU",
+                "n_gpu_layers",
+            )
+        return Layers(None, total)
+    if stated in (None, -1, "all"):
+        return Layers("all", total)
+    count = int(stated) if stated is not None else 0
+    if total is not None and count > total:
+        return Layers("all", total, f"n_gpu_layers: {count} is more than the model's {total}: all")
+    return Layers(count, total)
+
+
+def decide_context(declared: Declared, facts: ModelFacts) -> tuple[int, str | None]:
+    """The context of one request, and a note for the plan where there is something to say."""
+    known = facts.gguf.context_length if facts.gguf else None
+    if declared.n_ctx is None:
+        n_ctx = min(DEFAULT_CONTEXT, known or DEFAULT_CONTEXT)
+        return n_ctx, f"n_ctx is not stated: {n_ctx}"
+    if known is not None and declared.n_ctx > known:
+        return declared.n_ctx, f"n_ctx: {declared.n_ctx} is beyond the {known} of its training"
+    return declared.n_ctx, None

@@ -1,0 +1,77 @@
+"""Ports: fixed ones as stated, others the lowest free one, kept from then on."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.probe.facts import HostFacts, PortFacts
+from xgen_deploy.resolve.refuse import refuse
+
+
+class Ports:
+    """The ports of one host while its instances are resolved in manifest order."""
+
+    def __init__(
+        self,
+        facts: HostFacts,
+        recorded: Mapping[str, int],
+        declared: tuple[Declared, ...],
+        services: frozenset[str],
+        kept: frozenset[str],
+    ) -> None:
+        """`recorded` are this project's ports by instance, `services` its units and containers,
+        `kept` the instances that stay: the ports of all others are free again.
+        """
+        self._recorded = recorded
+        self._foreign = _foreign(facts, services)
+        self._taken = {d.port: d.name for d in declared if d.port is not None}
+        for name, port in recorded.items():
+            if name in kept and port not in self._taken:
+                self._taken[port] = name
+
+    def take(self, declared: Declared) -> int:
+        """Raises Refused when a foreign process holds the port, or none is free."""
+        low, high = declared.ports
+        kept = self._recorded.get(declared.name)
+        if declared.port is None and kept is not None and self._taken.get(kept) == declared.name:
+            wanted: int | None = kept if low <= kept <= high else None
+        else:
+            wanted = declared.port
+        if wanted is not None:
+            holder = self._foreign.get(wanted)
+            if holder is not None:
+                raise refuse(
+                    declared,
+                    f"port {wanted} is held by {_who(holder)}",
+                    "stop it, or give the placement another port",
+                    "port",
+                )
+            return wanted
+        for port in range(low, high + 1):
+            if port not in self._taken and port not in self._foreign:
+                self._taken[port] = declared.name
+                return port
+        raise refuse(
+            declared,
+            f"no port of {low}-{high} is free on this host",
+            "widen `ports:` in the manifest or `xgen_ports` in the inventory",
+        )
+
+
+def _foreign(facts: HostFacts, services: frozenset[str]) -> dict[int, PortFacts]:
+    """Listening ports that are not this project's own."""
+    own = {p for c in facts.docker.containers if c.name in services for p in c.ports}
+    pids = {s.pid for s in facts.services if s.pid}
+    found: dict[int, PortFacts] = {}
+    for port in facts.ports:
+        unit = (port.unit or "").removesuffix(".service")
+        if port.port in own or unit in services or (port.pid and port.pid in pids):
+            continue
+        found.setdefault(port.port, port)
+    return found
+
+
+def _who(port: PortFacts) -> str:
+    if port.process is None:
+        return "another process (which one is for root to see)"
+    unit = f", unit {port.unit}" if port.unit else ""
+    return f"{port.process} (pid {port.pid}{unit})"

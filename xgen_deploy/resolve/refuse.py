@@ -1,0 +1,26 @@
+"""How a resolving step says that the manifest cannot be met on a host."""
+
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.resolve.instance import Refusal
+
+
+class Refused(Exception):
+    """Carries the refusal; raised by a step and gathered by `resolve_host`, never shown."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+def refuse(declared: Declared, reason: str, way_out: str = "", field: str = "") -> Refused:
+    """A refusal of one instance, marked with the line where `field` was written."""
+    mark = declared.marks.get(field) or declared.marks.get("")
+    return Refused(
+        Refusal(
+            host=declared.host,
+            instance=declared.name,
+            reason=reason,
+            way_out=way_out,
+            mark=mark,
+        )
+    )

@@ -1,0 +1,45 @@
+"""What the probe of a host must be asked so that its placements can be resolved."""
+
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.probe.facts import EngineRequest, ModelRequest, ProbeRequest
+from xgen_deploy.resolve.engines import build_named, candidates
+from xgen_deploy.resolve.models import model_key, sources
+
+
+def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:
+    """One round trip's worth: models, engine builds, and how the host is set up."""
+    declared = site.on(host.name)
+    return ProbeRequest(
+        project=site.project,
+        state_dir=layout.state_dir,
+        etc_dir=layout.etc_dir,
+        process_dir=layout.process_dir,
+        models=_models(host, declared),
+        engines=_engines(declared),
+        software_gpu=host.software_gpu,
+        health=health,
+    )
+
+
+def _models(host: Host, declared: tuple[Declared, ...]) -> tuple[ModelRequest, ...]:
+    found: dict[str, ModelRequest] = {}
+    for one in declared:
+        for source in sources(one).values():
+            key = model_key(source, one.revision)
+            found[key] = ModelRequest(
+                key=key,
+                source=source,
+                revision=one.revision,
+                model_dir=host.model_dir,
+                hf_home=host.hf_home,
+            )
+    return tuple(found.values())
+
+
+def _engines(declared: tuple[Declared, ...]) -> tuple[EngineRequest, ...]:
+    found = (
+        build_named(one, one.runtime, backend) for one in declared for backend in candidates(one)
+    )
+    return tuple(dict.fromkeys(request for request in found if request is not None))

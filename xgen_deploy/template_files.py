@@ -1,0 +1,12 @@
+"""Reads the template files: beside the package when installed, in the checkout's root else."""
+
+from pathlib import Path
+
+
+def read_templates() -> dict[str, str]:
+    """Template name -> text. Raises FileNotFoundError when the installation is broken."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "templates", here.parent / "templates"):
+        if folder.is_dir():
+            return {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
+    raise FileNotFoundError("the package's templates are missing; install xgen-deploy again")

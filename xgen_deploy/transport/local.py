@@ -1,0 +1,92 @@
+"""The machine that the tool runs on, reached by a subprocess."""
+
+import getpass
+import os
+import select
+import subprocess
+import sys
+from typing import IO, cast
+
+from xgen_deploy.errors import UnreachableError
+from xgen_deploy.probe.framing import STUB
+from xgen_deploy.transport.command import Become, arguments
+from xgen_deploy.transport.process import Deadline, Output
+from xgen_deploy.transport.reached import ReachedHost
+
+_CHUNK = 1 << 16
+
+
+class LocalProcess:
+    """A Process that is our child, in a session of its own: Ctrl-C is for the tool alone."""
+
+    def __init__(self, argv: tuple[str, ...]) -> None:
+        self._child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._stdin = cast(IO[bytes], self._child.stdin)
+        self._poll = select.poll()
+        self._out = cast(IO[bytes], self._child.stdout).fileno()
+        self._open = {self._out, cast(IO[bytes], self._child.stderr).fileno()}
+        for handle in self._open:
+            self._poll.register(handle, select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._stdin.write(rest) :]
+        except (BrokenPipeError, ValueError):
+            return
+
+    def end_input(self) -> None:
+        self._stdin.close()
+
+    def read(self, timeout: float) -> Output:
+        got = {self._out: b""}
+        err = b""
+        ready = self._poll.poll(timeout * 1000)
+        if not ready:
+            raise TimeoutError
+        for handle, _ in ready:
+            chunk = os.read(handle, _CHUNK)
+            if not chunk:
+                self._open.discard(handle)
+                self._poll.unregister(handle)
+            elif handle == self._out:
+                got[handle] = chunk
+            else:
+                err = chunk
+        return Output(got[self._out], err, ended=not self._open)
+
+    def returncode(self) -> int:
+        try:
+            return self._child.wait(5.0)
+        except subprocess.TimeoutExpired:
+            return -1
+
+    def close(self) -> None:
+        self._stdin.close()
+
+
+class LocalConnection(ReachedHost):
+    """`python` None is the interpreter that runs the tool."""
+
+    def __init__(
+        self, name: str, *, python: str | None, become: Become, password: str | None
+    ) -> None:
+        super().__init__(name, getpass.getuser(), become, password)
+        self._argv = arguments(STUB, python=python or sys.executable, become=become)
+
+    def _open(self, deadline: Deadline) -> LocalProcess:  # noqa: ARG002
+        try:
+            return LocalProcess(self._argv)
+        except OSError as error:
+            raise UnreachableError(self._name, f"no process could be started: {error}") from None
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""

@@ -1,0 +1,33 @@
+"""What `plan` sees of a host: it can look, and cannot touch."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from xgen_deploy.transport.base import Connection
+
+
+class WriteRefused(Exception):
+    """A fault in the program: something tried to change a host through a reading connection."""
+
+
+class ReadOnly:
+    """A Connection whose session() raises WriteRefused."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    def observe(self, program: bytes, request: bytes, *, timeout: float) -> bytes:
+        return self._connection.observe(program, request, timeout=timeout)
+
+    def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
+        return self._connection.follow(argv, timeout=timeout)
+
+    def session(self) -> NoReturn:
+        raise WriteRefused(f"{self.name}: this run only reads")
+
+    def close(self) -> None:
+        self._connection.close()

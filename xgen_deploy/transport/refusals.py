@@ -1,0 +1,81 @@
+"""Why a program did not start on a host, told from what the host printed. Pure."""
+
+import re
+
+from xgen_deploy.errors import UnreachableError
+from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
+
+_INTERPRETER = "set ansible_python_interpreter to one that is there."
+
+# What is printed, what it means, what to do; {user} logs in, {0} is the pattern's group.
+_CASES = (
+    (
+        NO_PYTHON + r" (\S.*)",
+        "there is no {0} on it",
+        "Install it there, or " + _INTERPRETER,
+    ),
+    (
+        NO_PYTHON,
+        "no python3 was found on it",
+        "Install python3 there, or " + _INTERPRETER,
+    ),
+    (
+        OLD_PYTHON + r" (\S+)",
+        "its python3 is {0}, and 3.8 is the oldest that works",
+        "Install a newer one there, or " + _INTERPRETER,
+    ),
+    (
+        NO_SUDO,
+        "{user} is not root there and sudo is not installed",
+        "Log in as root, or install sudo there.",
+    ),
+    (
+        r"incorrect password attempt|[Ss]orry, try again",
+        "sudo did not accept the password of {user}",
+        "Run again with --ask-become-pass and the password that {user} has there.",
+    ),
+    (
+        r"a password is required|a terminal is required|no password was provided",
+        "sudo asks {user} for a password",
+        "Give --ask-become-pass, or add a NOPASSWD rule for {user} there.",
+    ),
+    (
+        r"not in the sudoers file|may not run sudo|is not allowed to (?:execute|run)",
+        "{user} may not use sudo there",
+        "Add a rule for {user} in /etc/sudoers.d there, or log in as another user.",
+    ),
+    (
+        r"must have a tty",
+        "sudo wants a terminal there",
+        "Put «Defaults:{user} !requiretty» into /etc/sudoers.d there.",
+    ),
+    (
+        r"(?:ModuleNotFoundError: No module named|ImportError: .*?) '?([\w.]+)'?",
+        "its python3 lacks the module {0} (python3-minimal?)",
+        "Install the whole python3 package there, or " + _INTERPRETER,
+    ),
+    (
+        r"account is currently not available|/nologin",
+        "{user} has no login shell there",
+        "Log in as a user with a shell.",
+    ),
+    (r"No space left on device", "a disk is full there", "Make room on it."),
+)
+
+
+def explain(host: str, user: str, status: int, stdout: bytes, stderr: bytes) -> UnreachableError:
+    """The error for a program that ended before it answered. `status` negative: not known."""
+    printed = (stderr + b"\n" + stdout).decode(errors="replace").replace(PROMPT, "")
+    for pattern, reason, way_out in _CASES:
+        if found := re.search(pattern, printed):
+            groups = found.groups()
+            return UnreachableError(
+                host, reason.format(*groups, user=user), way_out.format(*groups, user=user)
+            )
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    said = f"and said «{lines[-1][:200]}»" if lines else "and said nothing"
+    return UnreachableError(
+        host,
+        f"what was started there ended with status {status} {said}",
+        f"Does the login shell of {user} end early, or does a ForceCommand replace commands?",
+    )

@@ -1,0 +1,123 @@
+"""A host reached over SSH: one connection for the whole run, a channel for each command."""
+
+import select
+import threading
+import time
+
+import fabric
+import paramiko
+
+from xgen_deploy.errors import UnreachableError
+from xgen_deploy.probe.framing import STUB
+from xgen_deploy.transport.command import Become, line
+from xgen_deploy.transport.dial import Dialer
+from xgen_deploy.transport.process import Deadline, Output
+from xgen_deploy.transport.reached import ReachedHost
+from xgen_deploy.transport.target import Wish
+
+_CHUNK = 1 << 16
+_SEND_TIMEOUT = 30.0
+
+
+class SSHProcess:
+    """A Process behind a channel."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._channel.settimeout(_SEND_TIMEOUT)
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except TimeoutError:
+            raise ConnectionError("it no longer takes anything") from None
+        except OSError:
+            self._check()
+
+    def end_input(self) -> None:
+        try:
+            self._channel.shutdown_write()
+        except (OSError, EOFError):
+            self._check()
+
+    def read(self, timeout: float) -> Output:
+        if not self._poll.poll(timeout * 1000):
+            raise TimeoutError
+        out = self._channel.recv(_CHUNK) if self._channel.recv_ready() else b""
+        err = self._channel.recv_stderr(_CHUNK) if self._channel.recv_stderr_ready() else b""
+        if out or err:
+            return Output(out, err)
+        self._check()
+        return Output(ended=True)
+
+    def returncode(self) -> int:
+        if not self._channel.status_event.wait(5.0):
+            return -1
+        return self._channel.exit_status
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _check(self) -> None:
+        """Raises ConnectionError where it is the connection that ended, not the command."""
+        transport = self._channel.get_transport()
+        if not transport.is_active() and not self._channel.status_event.is_set():
+            raise ConnectionError(str(transport.get_exception() or "closed"))
+
+
+class SSHConnection(ReachedHost):
+    """Connects when it is first used, and again when the connection was lost in between."""
+
+    def __init__(
+        self,
+        name: str,
+        wish: Wish,
+        dialer: Dialer,
+        *,
+        python: str | None,
+        become: Become,
+        password: str | None,
+    ) -> None:
+        self._target = dialer.target(wish)
+        super().__init__(name, self._target.user, become, password)
+        self._dialer = dialer
+        self._line = line(STUB, python=python, become=become)
+        self._connection: fabric.Connection | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            connection.close()
+
+    def _open(self, deadline: Deadline) -> SSHProcess:
+        transport = self._transport()
+        try:
+            channel = self._channel(transport, deadline)
+            channel.exec_command(self._line)
+        except TimeoutError:
+            reason = "it opened no session in time"
+            raise UnreachableError(self._name, reason, "Is the host overloaded?") from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise UnreachableError(
+                self._name,
+                f"it refused to run a command ({error})",
+                "Look at MaxSessions and ForceCommand in its sshd_config.",
+            ) from None
+        return SSHProcess(channel)
+
+    def _transport(self) -> paramiko.Transport:
+        with self._lock:
+            if self._connection is None or not self._connection.is_connected:
+                self._connection = self._dialer.open(self._name, self._target)
+            transport: paramiko.Transport = self._connection.transport
+            return transport
+
+    def _channel(self, transport: paramiko.Transport, deadline: Deadline) -> paramiko.Channel:
+        try:
+            return transport.open_session(timeout=deadline.left())
+        except paramiko.ChannelException:
+            time.sleep(0.5)  # MaxSessions: another of our channels may just be closing.
+            return transport.open_session(timeout=deadline.left())

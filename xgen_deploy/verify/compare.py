@@ -1,0 +1,48 @@
+"""The engine's own report held against what was asked: pure."""
+
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.verify.report import LoadReport
+
+
+def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:
+    """Sentences with both values; () where all is as asked or the engine did not say."""
+    return tuple(d for d in (_devices(instance, report), _layers(instance, report),
+                             _context(instance, report)) if d)
+
+
+def _devices(instance: Instance, report: LoadReport) -> str | None:
+    wanted, used = instance.spec.gpus, tuple(d for d in report.devices if d.model_mib > 0)
+    layers = instance.spec.n_gpu_layers
+    if not wanted:
+        return f"asked for the CPU; the engine used {used[0].name}" if used else None
+    why = f": {report.warnings[0]}" if report.warnings else ""
+    if not report.devices:
+        return (f"asked for {_layers_text(layers)} on {len(wanted)} GPU"
+                f"{'s'[: len(wanted) != 1]}; the engine put everything on the CPU{why}")
+    if layers != 0 and not used:
+        return f"asked for {_layers_text(layers)}; the engine placed no layer on a GPU{why}"
+    if len(report.devices) != len(wanted):
+        return f"asked for {len(wanted)} GPUs; the engine used {len(report.devices)}"
+    return None
+
+
+def _layers(instance: Instance, report: LoadReport) -> str | None:
+    if not instance.spec.gpus or report.offloaded is None:
+        return None
+    asked = instance.spec.n_gpu_layers
+    wanted = report.total_layers if asked == "all" else asked
+    if wanted is None or wanted == report.offloaded:
+        return None
+    return (f"asked for {_layers_text(asked)}; the engine placed "
+            f"{report.offloaded} of {report.total_layers}")
+
+
+def _context(instance: Instance, report: LoadReport) -> str | None:
+    """Engines round a context up to their block size, never down."""
+    if report.context is None or report.context >= instance.spec.n_ctx:
+        return None
+    return f"asked for a context of {instance.spec.n_ctx}; a slot has {report.context}"
+
+
+def _layers_text(layers: int | str | None) -> str:
+    return "every layer" if layers in ("all", None) else f"{layers} layers"
