@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -52,7 +52,7 @@ def serving(socket: Path, answers: Answers) -> Iterator[Asked]:
             server.server_close()
 
 
-def routes(table: dict[str, object]) -> Answers:
+def routes(table: Mapping[str, object]) -> Answers:
     """Answers by `METHOD /path`, the query left out; JSON unless bytes; anything else is 404."""
 
     def answer(method: str, target: str, _body: bytes) -> tuple[int, bytes]:

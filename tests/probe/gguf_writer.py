@@ -4,7 +4,8 @@ import struct
 from pathlib import Path
 
 F32, Q4_K = 0, 12
-KEYS: dict[str, str | int | list[str]] = {
+Keys = dict[str, str | int | list[str]]
+KEYS: Keys = {
     "general.architecture": "gemma3",
     "general.name": "Tiny",
     "general.file_type": 15,
@@ -29,7 +30,7 @@ def entry(name: str, value: str | int | list[str]) -> bytes:
 
 
 def gguf(
-    keys: dict[str, str | int | list[str]] | None = None,
+    keys: Keys | None = None,
     *,
     version: int = 3,
     tensors: tuple[tuple[int, int], ...] = ((F32, 8), (Q4_K, 512)),

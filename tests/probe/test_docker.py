@@ -1,4 +1,5 @@
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ DAEMON = {
 }
 
 
-def look(tmp_path: Path, table: dict[str, object]) -> tuple[DockerFacts, Asked]:
+def look(tmp_path: Path, table: Mapping[str, object]) -> tuple[DockerFacts, Asked]:
     socket = tmp_path / "docker.sock"
     with serving(socket, routes(table)) as asked:
         return DockerFacts.model_validate(docker("demo", str(socket))), asked
@@ -102,7 +103,7 @@ def test_an_older_daemon_is_helped_by_its_folders(tmp_path: Path, name: str, tex
 
 
 def test_no_socket_and_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda *_args, **_named: None)
+    monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.which", lambda _name: None)
     facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
     assert facts.state == "absent"
 

@@ -1,6 +1,6 @@
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,12 +46,12 @@ def opt() -> Iterator[Path]:
 
 
 def ask(
-    tmp_path: Path, *wanted: dict[str, object], daemon: dict[str, object] | None = None
+    tmp_path: Path, *wanted: Mapping[str, object], daemon: Mapping[str, object] | None = None
 ) -> tuple[list[EngineFacts], Asked]:
     socket = tmp_path / "docker.sock"
     socket.unlink(missing_ok=True)
     with serving(socket, routes(daemon or {})) as asked:
-        answer = engines(list(wanted), str(tmp_path), str(socket))["engines"]
+        answer = engines([dict(one) for one in wanted], str(tmp_path), str(socket))["engines"]
     return [EngineFacts.model_validate(one) for one in answer], asked
 
 

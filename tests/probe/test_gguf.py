@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.gguf_writer import KEYS, gguf, write
+from tests.probe.gguf_writer import KEYS, Keys, gguf, write
 from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.probe.remote.gguf_parts import gguf_model
 
@@ -32,8 +32,12 @@ def test_the_essentials_are_read(tmp_path: Path, version: int) -> None:
 
 
 def test_a_pooling_type_tells_an_embedding_model(tmp_path: Path) -> None:
-    keys = {"general.architecture": "bert", "bert.block_count": 6, "bert.pooling_type": 1}
-    facts = look(write(tmp_path / "m.gguf", gguf(dict(keys))))
+    keys: Keys = {
+        "general.architecture": "bert",
+        "bert.block_count": 6,
+        "bert.pooling_type": 1,
+    }
+    facts = look(write(tmp_path / "m.gguf", gguf(keys)))
     assert facts.gguf is not None
     assert (facts.gguf.pooling_type, facts.gguf.layers, facts.gguf.quantization) == (1, 6, None)
 

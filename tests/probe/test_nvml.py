@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.probe.running import probe, request
-from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo, GPUType
 
 COMPILER = shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler for the stub library")
 CARD = GPUInfo(
     index=0,
-    gpu_type="nvidia",
+    gpu_type=GPUType.NVIDIA,
     device_name="NVIDIA GeForce RTX 3090",
     uuid="GPU-11112222-3333-4444-5555-666677778888",
     pci_bus_id="0000:c1:00.0",

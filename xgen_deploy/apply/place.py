@@ -1,6 +1,5 @@
 """A host while it is being changed: its session, its record, and how instances run there."""
 
-import json
 from dataclasses import dataclass
 
 from xgen_deploy.apply.service import Supervision
@@ -25,12 +24,5 @@ class HostAtWork:
         """The record with these fields, its revision one up, written atomically."""
         update = {"revision": self.record.revision + 1, **changes}
         self.record = self.record.model_copy(update=update)
-        text = self.record.model_dump_json(indent=1, exclude_defaults=True)
-        self.session.write_file(self.layout.record, _with_format(text), mode=0o600)
-
-
-def _with_format(text: str) -> bytes:
-    """The format is written though it is the default: an older tool looks for it."""
-    value = {"format": Record.model_fields["format"].default, **json.loads(text)}
-    return (json.dumps(value, indent=1) + "\n").encode()
-
+        text = self.record.model_dump_json(indent=1, exclude_none=True)
+        self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)

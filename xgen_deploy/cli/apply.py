@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from xgen_deploy.apply.clear import clear
 from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
 from xgen_deploy.apply.host import HostResult, Who, carry_out
 from xgen_deploy.apply.pull import pull_images
@@ -44,12 +45,17 @@ def command(settings: Settings, yes: bool, repin: bool) -> int:
 class Applying:
     """One apply, from the first look to the last line."""
 
-    def __init__(self, work: Job, settings: Settings, *, yes: bool, repin: bool = False) -> None:
+    def __init__(
+        self, work: Job, settings: Settings, *, yes: bool, repin: bool = False,
+        destroy: bool = False,
+    ) -> None:
+        """`destroy`: the site wants nothing, and what is left of the project goes too."""
         self._work = work
         self._settings = settings
         self._screen = Screen(settings)
         self._yes = yes
         self._repin = repin
+        self._destroy = destroy
 
     def run(self) -> int:
         """The exit code."""
@@ -57,10 +63,13 @@ class Applying:
         seen = self._work.observe()
         plan = self._plan(seen)
         self._show(plan, time.monotonic() - began)
-        if plan.refusals or not plan.operations:
+        changing = frozenset(
+            h.host for h in plan.hosts.values()
+            if h.operations or (self._destroy and h.reachable and _traces(seen[h.host]))
+        )
+        if plan.refusals or not changing:
             return exit_code(plan)
         self._ask(plan)
-        changing = frozenset(h.host for h in plan.hosts.values() if h.operations)
         with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
             chosen = [c for n, c in self._work.connections.items() if n in changing]
             crew.lock(chosen, owner_of_lock(_by(), os.getpid(), "apply"))
@@ -100,7 +109,10 @@ class Applying:
             return HostResult(connection.name, error=seen[connection.name].error)
         work = crew.at_work(connection.name, facts)
         keep_engine_answers(work, facts)
-        return carry_out(work, host, who, tell)
+        result = carry_out(work, host, who, tell)
+        if self._destroy and result.ok:
+            clear(work)
+        return result
 
     def _end(
         self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
@@ -132,10 +144,16 @@ class Applying:
         if self._yes:
             return
         if not sys.stdin.isatty() or self._settings.json:
-            raise UsageError("apply: there is no terminal to ask at; give -y to apply this plan")
+            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
         count = len(plan.operations)
-        if not click.confirm(f"Carry out {count} operation{'s'[: count != 1]}?"):
+        question = f"Carry out {count} operation{'s'[: count != 1]}?"
+        if not click.confirm("Take all of this away?" if self._destroy else question):
             raise click.Abort
+
+
+def _traces(seen: Seen) -> bool:
+    """Whether a host remembers the project at all."""
+    return seen.facts is not None and bool(seen.facts.record or seen.facts.etc_files)
 
 
 def _what(plan: Plan) -> list[tuple[str, str, str]]:

@@ -79,7 +79,7 @@ def _check_split(one: Declared, problems: Problems) -> None:
         problems.add(
             one.marks["llama.tensor_split"],
             f"tensor_split has {len(split)} parts, but {one.name} on {one.host} has "
-            f"{len(gpus)} GPUs; one part for each, in the order of `gpus`",
+            f"{len(gpus)} in `gpus`; one part for each, in that order",
         )
 
 

@@ -32,6 +32,7 @@ from xgen_deploy.manifest.proxy_jump import proxy_jump
 from xgen_deploy.manifest.refused_vars import refusal
 from xgen_deploy.manifest.schema import GPURef, Image, Runtime, TableKey
 from xgen_deploy.manifest.sentences import report
+from xgen_deploy.manifest.text_rules import refuse_control_characters
 from xgen_deploy.values import Frozen
 
 _ALIASES = {
@@ -81,6 +82,7 @@ def describe_host(
     """The host, and where each variable that we use was written (`xgen_images.nvidia`)."""
     used = _used(variables, problems)
     tree = MapNode(used, mark)
+    refuse_control_characters(tree, problems)
     stated, tree = _sound(tree, problems)
     marks = dict(marks_of(tree))
     host = _host(name, groups, stated)

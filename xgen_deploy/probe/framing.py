@@ -62,7 +62,16 @@ _start()
 """
 
 # What the probe imports of the standard library and a minimal Python may lack.
-NEEDED = ("zlib", "json", "http.client", "socket", "struct", "subprocess", "hashlib", "shutil")
+NEEDED = (
+    "zlib",
+    "json",
+    "http.client",
+    "socket",
+    "struct",
+    "subprocess",
+    "hashlib",
+    "xmlrpc.client",
+)
 
 
 def encode(program: bytes, request: bytes) -> bytes:

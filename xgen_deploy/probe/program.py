@@ -10,11 +10,10 @@ PACKAGE = "xgen_deploy.probe.remote"
 # Runs on the host in front of everything else; SOURCES, REQUEST and emit are its globals.
 _BOOT = """
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 
 
-class Memory(MetaPathFinder, Loader):
+class Memory:
     def find_spec(self, name, path=None, target=None):
         if name in SOURCES:
             return ModuleSpec(name, self, origin="memory", is_package=not SOURCES[name])

@@ -37,9 +37,9 @@ def each(
             except BaseException as error:  # noqa: BLE001
                 done.put((connection.name, error))
 
-    for _ in range(min(max_workers, len(connections))):
-        threading.Thread(target=work, daemon=True).start()
     try:
+        for _ in range(min(max_workers, len(connections))):
+            threading.Thread(target=work, daemon=True).start()
         results = dict(done.get() for _ in connections)
     except KeyboardInterrupt:
         for connection in connections:

@@ -81,10 +81,11 @@ def resolve(wish: Wish, settings: Settings, here: Here, timeout: float) -> Targe
     stated = [wish.private_key_file] if wish.private_key_file else []
     stated += settings.each("identityfile")
     alias = settings.text("hostkeyalias")
-    proxied = wish.proxy_jump or _jumps(settings.raw("proxyjump"), tokens)
-    jumps = tuple(hop for hop in proxied if parse_hop(hop).alias not in (wish.alias, address))
+    jumps = wish.proxy_jump or _jumps(settings.raw("proxyjump"), tokens)
+    if any(_is_itself(parse_hop(hop), wish, port) for hop in jumps):
+        jumps = ()
     command = settings.raw("proxycommand")
-    direct = command is None or command.lower() == "none" or bool(proxied)
+    direct = command is None or command.lower() == "none" or bool(jumps)
     return Target(
         alias=wish.alias,
         address=address,
@@ -107,6 +108,11 @@ def _jumps(value: str | None, tokens: dict[str, str]) -> tuple[str, ...]:
     if value is None or value.strip().lower() == "none":
         return ()
     return tuple(_expand(hop.strip(), tokens) for hop in value.strip('"').split(","))
+
+
+def _is_itself(hop: Wish, wish: Wish, port: int) -> bool:
+    """`Host *` with a ProxyJump holds for the jump host too, which is reached directly."""
+    return hop.alias == wish.alias and hop.port in (None, port)
 
 
 def _agent(stated: str | None, tokens: dict[str, str], here: Here) -> str | None:

@@ -32,6 +32,12 @@ class Answer(NamedTuple):
         return lines[-1].strip()[:300] if lines else f"exit status {self.code}"
 
 
+def which(name: str) -> str | None:
+    """Where a command is, whatever PATH the login has."""
+    paths = (os.path.join(folder, name) for folder in PATH.split(":"))
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
+
+
 def run(argv: Sequence[str], timeout: float, unprivileged: bool = False) -> Answer:
     """`unprivileged` drops root before the command starts; where we are not root, it is moot."""
     try:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import Any
-from urllib.parse import quote
 
 from xgen_deploy.probe.remote.cdi import cdi_devices
-from xgen_deploy.probe.remote.commands import PATH
+from xgen_deploy.probe.remote.commands import which
 from xgen_deploy.probe.remote.iso_time import epoch
-from xgen_deploy.probe.remote.unix_http import request
+from xgen_deploy.probe.remote.unix_http import quote, request
 
 SOCKET = "/var/run/docker.sock"
 PATIENCE = 8.0
 
 
 def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
-    cli = shutil.which("docker", path=PATH)
+    cli = which("docker")
     try:
         info = request(socket, "GET", "/info", PATIENCE)
     except PermissionError:

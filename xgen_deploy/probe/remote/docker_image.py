@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import struct
 from typing import Any
-from urllib.parse import quote
 
 from xgen_deploy.probe.remote.commands import NOBODY
-from xgen_deploy.probe.remote.unix_http import Response, UnixConnection, request
+from xgen_deploy.probe.remote.unix_http import Exchange, Response, quote, request
 
 PATIENCE = 5.0
 LABEL = "xgen.probe"
 
 
 def inspect(socket: str, reference: str) -> Response:
-    return request(socket, "GET", "/images/{}/json".format(quote(reference, safe="/:@")), PATIENCE)
+    return request(socket, "GET", f"/images/{quote(reference)}/json", PATIENCE)
 
 
 def pullable(socket: str, reference: str) -> str | None:
     """None where a registry has the image, else why it cannot be had. Nothing is pulled."""
-    target = "/distribution/{}/json".format(quote(reference, safe="/:@"))
+    target = f"/distribution/{quote(reference)}/json"
     try:
         answer = request(socket, "GET", target, PATIENCE)
     except OSError as error:
@@ -29,19 +28,19 @@ def pullable(socket: str, reference: str) -> str | None:
 
 def help_text(socket: str, image_id: str, entrypoint: list[str], timeout: float) -> str:
     """What the engine prints for `--help`, run without network, mounts, rights or a log; the
-    container removes itself. Raises RuntimeError with the reason, or OSError."""
+    container removes itself. Raises RuntimeError with the
+    reason, OSError or ValueError."""
     created = request(socket, "POST", "/containers/create", PATIENCE, _asking(image_id, entrypoint))
     if created.status != 201:
         raise RuntimeError(created.complaint)
     place = "/containers/" + created.value["Id"]
-    attached = UnixConnection(socket, timeout)
+    attached = Exchange(socket, "POST", place + "/attach?stream=1&stdout=1&stderr=1", timeout)
     try:
-        attached.request("POST", place + "/attach?stream=1&stdout=1&stderr=1")
-        stream = attached.getresponse()
+        attached.head()
         started = request(socket, "POST", place + "/start", timeout)
         if started.status != 204:
             raise RuntimeError(started.complaint)
-        return _unframe(stream.read())
+        return _unframe(attached.rest())
     finally:
         attached.close()
         request(socket, "DELETE", place + "?force=1", PATIENCE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from xgen_deploy.probe.remote import docker_image
@@ -13,6 +12,7 @@ from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.docker_facts import SOCKET
 from xgen_deploy.probe.remote.engine_help import read_help
 from xgen_deploy.probe.remote.files import file_state
+from xgen_deploy.probe.remote.parts import side_by_side
 from xgen_deploy.probe.remote.reading import read_text
 
 HELP_PATIENCE = 12.0
@@ -27,11 +27,8 @@ def engines(wanted: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) 
     """Builds are asked side by side, and one that several backends name is asked once."""
     known = _known(state_dir)
     builds = {_build(item): item for item in wanted}
-    if not builds:
-        return {"engines": []}
-    with ThreadPoolExecutor(len(builds)) as pool:
-        answers = pool.map(lambda item: engine(item, known, socket), builds.values())
-        by_build = dict(zip(builds, answers))
+    answers = side_by_side(lambda item: engine(item, known, socket), list(builds.values()))
+    by_build = dict(zip(builds, answers))
     return {"engines": [dict(by_build[_build(one)], backend=one["backend"]) for one in wanted]}
 
 
@@ -105,7 +102,7 @@ def _ask_image(
         return
     try:
         text = docker_image.help_text(socket, facts["state"], facts["entrypoint"], HELP_PATIENCE)
-    except (OSError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise Cannot(f"{image} --help in a container: {error}") from None
     _understand(facts, text)
 

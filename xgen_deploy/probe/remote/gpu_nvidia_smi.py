@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import Any, Callable
 
-from xgen_deploy.probe.remote.commands import PATH, Answer, run
+from xgen_deploy.probe.remote.commands import Answer, run, which
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
 from xgen_deploy.probe.remote.processes import gpu_process
 
@@ -31,7 +30,7 @@ Ask = Callable[[str], Answer]
 
 def nvidia_by_smi() -> Found:
     """Raises NotHere without the tool, RuntimeError with its complaint."""
-    tool = shutil.which("nvidia-smi", path=PATH)
+    tool = which("nvidia-smi")
     if not tool:
         raise NotHere("nvidia-smi is not installed")
 

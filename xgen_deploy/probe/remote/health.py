@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from xgen_deploy.probe.remote.parts import side_by_side
 
 PATIENCE = 3.0
 SHOWN = 2000
@@ -15,13 +16,11 @@ LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 def health(record: str | None) -> dict[str, Any]:
     """`record` is the text of the project's record. Raises ValueError where it is not JSON."""
     instances = json.loads(record)["instances"] if record else {}
-    if not instances:
-        return {"health": []}
-    with ThreadPoolExecutor(len(instances)) as pool:
-        return {"health": list(pool.map(_one, instances, instances.values()))}
+    return {"health": side_by_side(_one, list(instances.items()))}
 
 
-def _one(name: str, recorded: dict[str, Any]) -> dict[str, Any]:
+def _one(instance: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    name, recorded = instance
     spec = recorded["spec"]
     listen = spec.get("listen", "127.0.0.1")
     path = recorded.get("health_path", "/health")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import re
+from datetime import datetime, timezone
 
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -13,9 +13,10 @@ def epoch(text: str | None) -> float | None:
     found = _STAMP.match(text or "")
     if not found or found[1] == "0001":
         return None
-    seconds = calendar.timegm((*(int(found[n]) for n in range(1, 7)), 0, 0, 0))
+    year, month, day, hour, minute, second = (int(found[n]) for n in range(1, 7))
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     zone = found[8]
     offset = 0
     if zone != "Z":
         offset = (int(zone[1:3]) * 60 + int(zone[4:6])) * (60 if zone[0] == "+" else -60)
-    return round(seconds - offset + float(found[7] or 0), 3)
+    return round(moment.timestamp() - offset + float(found[7] or 0), 3)

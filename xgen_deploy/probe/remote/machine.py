@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import pwd
+import sys
 import time
 from typing import Any
 
@@ -21,7 +21,7 @@ def machine() -> dict[str, Any]:
         "kernel": names.release,
         "os": _os_name(),
         "boot_id": (read_text("/proc/sys/kernel/random/boot_id") or "").strip() or None,
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "user": login_name(uid) or str(uid),
         "uid": uid,
         "now": time.time(),
@@ -58,7 +58,7 @@ def login_home() -> str:
 
 def _os_name() -> str | None:
     value = read_pairs("/etc/os-release", "=").get("PRETTY_NAME", "").strip("\"'")
-    return value or platform.system() or None
+    return value or None
 
 
 def _cpu_model(arch: str) -> str | None:

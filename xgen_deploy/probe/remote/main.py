@@ -13,7 +13,6 @@ from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, record
 from xgen_deploy.probe.remote.gpu_chain import detect
-from xgen_deploy.probe.remote.health import health
 from xgen_deploy.probe.remote.machine import machine
 from xgen_deploy.probe.remote.models import models
 from xgen_deploy.probe.remote.parts import Part, run_parts
@@ -64,7 +63,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("devices", devices, {}),
     ]
     if asked.get("health"):
-        parts.append(Part("health", lambda: health(record(state_dir)["record"]), {}))
+        parts.append(Part("health", lambda: _health(state_dir), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
     if "gpu" in outcome.errors:
@@ -73,3 +72,9 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     if "docker" in outcome.errors:
         document["docker"] = dict(unknown, reason=outcome.errors["docker"])
     return dict(document, errors=outcome.errors, timings=outcome.timings)
+
+
+def _health(state_dir: str) -> dict[str, Any]:
+    from xgen_deploy.probe.remote.health import health  # costly, and seldom asked
+
+    return health(record(state_dir)["record"])

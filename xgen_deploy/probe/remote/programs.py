@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import http.client
 import os
+import socket
 import xmlrpc.client
 from typing import Any
 
 from xgen_deploy.probe.remote.files import sha256
-from xgen_deploy.probe.remote.unix_http import UnixConnection
 
 PATIENCE = 5.0
 STATES = {
@@ -23,6 +23,19 @@ STATES = {
 }
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to a socket file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self._path)
+
+
 class UnixTransport(xmlrpc.client.Transport):
     """XML-RPC to a socket file, whatever host the URL names."""
 
@@ -31,7 +44,7 @@ class UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, _host: Any) -> http.client.HTTPConnection:
-        return UnixConnection(self._path, PATIENCE)
+        return UnixConnection(self._path)
 
 
 def programs(folder: str) -> list[dict[str, Any]]:
@@ -48,9 +61,9 @@ def programs(folder: str) -> list[dict[str, Any]]:
     ]
 
 
-def _all_info(socket: str) -> list[dict[str, Any]]:
+def _all_info(path: str) -> list[dict[str, Any]]:
     """Empty where no supervisor runs: a socket file may outlive it."""
-    server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(socket))
+    server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(path))
     try:
         answer: Any = server.supervisor.getAllProcessInfo()
     except (FileNotFoundError, ConnectionRefusedError):
@@ -61,6 +74,7 @@ def _all_info(socket: str) -> list[dict[str, Any]]:
 def _program(name: str, path: str | None, info: dict[str, Any] | None) -> dict[str, Any]:
     seen = info or {"statename": "STOPPED"}
     state = STATES.get(seen["statename"], "unknown")
+    ended = state in ("inactive", "failed")
     return {
         "name": name,
         "kind": "program",
@@ -69,6 +83,6 @@ def _program(name: str, path: str | None, info: dict[str, Any] | None) -> dict[s
         "result": seen.get("spawnerr") or None,
         "sha256": sha256(path) if path else None,
         "pid": seen.get("pid") or None,
-        "exit_status": seen.get("exitstatus") if state in ("inactive", "failed") else None,
+        "exit_status": seen.get("exitstatus") if ended and seen.get("start") else None,
         "since": float(seen.get("start") or 0) or None if state == "active" else None,
     }

@@ -7,12 +7,13 @@ import contextlib
 import os
 import subprocess
 import threading
+import time
 from typing import IO, Any
 
 from xgen_deploy.transport.remote.groups import Groups, end_groups
 
 CAPTURE = 1 << 20
-DRAIN = 1.0
+DRAIN = 0.5
 
 
 class Tail(threading.Thread):
@@ -63,8 +64,9 @@ def run(
         status = 124
         end_groups([process])
         process.wait()
+    until = time.monotonic() + DRAIN  # What a background child holds open is not waited for.
     for tail in tails:
-        tail.join(DRAIN)  # What a background child holds open is not waited for.
+        tail.join(max(0.0, until - time.monotonic()))
     groups.forget_if_empty(process)
     return {"returncode": status, "stdout": tails[0].text(), "stderr": tails[1].text()}
 

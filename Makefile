@@ -1,0 +1,48 @@
+# Everything is installed by these targets: a Linux machine with Python 3.11 or newer is enough.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help venv demo demo-down test lint types format lab-up lab-down bench clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+venv: ## .venv with xgen-deploy and its development tools (all targets that need it make it)
+	@scripts/venv
+
+demo: venv ## serve one small model on this machine and let it answer; no root, GPU or Docker
+	@$(BIN)/python -m demo
+
+demo-down: venv ## take the demo's model down again
+	@$(BIN)/python -m demo down
+
+test: venv ## all tests; with root also those in a lab of small hosts
+	@$(BIN)/python -m pytest -rs $(PYTEST_ARGS)
+
+lint: venv ## style and the rule that what decides does no I/O
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+types: venv ## the type checker, strict
+	@$(BIN)/mypy
+
+format: venv ## put the code into the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lab-up: venv ## boot the lab of small hosts and keep it (root)
+	@$(BIN)/python -m tests.lab up
+
+lab-down: venv ## take the lab down
+	@$(BIN)/python -m tests.lab down
+
+bench: venv ## measure against the alternatives
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+		--editable '.[bench]'
+	@$(BIN)/python -m bench
+
+clean: ## delete .venv, caches and builds; the demo's model and the lab's cache stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

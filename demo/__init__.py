@@ -1,0 +1,1 @@
+"""`make demo`: one small model, served on this machine by xgen-deploy itself."""

@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from xgen_deploy.manifest.file_text import Files
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.host_range import expanded
+from xgen_deploy.manifest.inventory import Inventory, read_inventory
+from xgen_deploy.manifest.load import load_site
+from xgen_deploy.manifest.marked_yaml import parse
+from xgen_deploy.manifest.node import plain
+from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.manifest.proxy_jump import proxy_jump
+from xgen_deploy.manifest.scalars import yaml11
+from xgen_deploy.manifest.vars_beside import add_vars_beside
+
+ANSIBLE = Path(__file__).parent / "cases" / "ansible"
+
+
+def _inventory() -> Inventory:
+    problems = Problems()
+    file = ANSIBLE / "inventory.yaml"
+    root = parse(str(file), file.read_text(), yaml11, problems)
+    assert root is not None
+    inventory = read_inventory(str(file), root, problems)
+    add_vars_beside(inventory, set(inventory.hosts), Files(), problems)
+    assert not problems.found
+    return inventory
+
+
+def test_variables_are_those_that_ansible_gives() -> None:
+    """hostvars.json is what `ansible-inventory --list` (core 2.19) says of the same files."""
+    inventory = _inventory()
+    for host, wanted in json.loads((ANSIBLE / "hostvars.json").read_text()).items():
+        found = {key: plain(entry.node) for key, entry in inventory.variables(host).items()}
+        found.pop("ansible_group_priority", None)
+        assert found == wanted, host
+
+
+def test_members_of_nested_groups() -> None:
+    inventory = _inventory()
+    assert inventory.members("top") == ("leaf01", "leaf02", "leaf03", "na", "nb", "nc")
+    assert set(inventory.members("all")) == set(inventory.hosts)
+    assert [group.name for group in inventory.groups_of("leaf01")] == ["top", "leaf", "zed", "abc"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("gpu[01:03]", ["gpu01", "gpu02", "gpu03"]),
+        (
+            "r[a:c]-[1:2].lan",
+            ["ra-1.lan", "ra-2.lan", "rb-1.lan", "rb-2.lan", "rc-1.lan", "rc-2.lan"],
+        ),
+        ("n[0:10:5]", ["n0", "n5", "n10"]),
+        ("plain", ["plain"]),
+        ("fe80::1", ["fe80::1"]),
+    ],
+)
+def test_host_ranges(pattern: str, names: list[str]) -> None:
+    assert expanded(pattern) == names
+
+
+@pytest.mark.parametrize(
+    "pattern", ["g[5:1]", "g[c:a]", "g[01:100]", "g[1:x]", "g[1:99999999]", "g[:]"]
+)
+def test_host_ranges_that_are_none(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"range|hosts"):
+        expanded(pattern)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hops"),
+    [
+        ("-o ProxyJump=a,kim@b:2222", ("a", "kim@b:2222")),
+        ("-J a", ("a",)),
+        ("-Ja,b", ("a", "b")),
+        ("-oProxyJump=a", ("a",)),
+        ("-o 'proxyjump a'", ("a",)),
+        ("-J [2001:db8::1]:22", ("[2001:db8::1]:22",)),
+        ("-J first -J second", ("first",)),
+        ("-o ProxyJump=none", ()),
+        ("", ()),
+    ],
+)
+def test_jump_hosts(arguments: str, hops: tuple[str, ...]) -> None:
+    assert proxy_jump(arguments) == hops
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("-o ProxyCommand='ssh -W %h:%p a'", "use ProxyJump"),
+        ("-o UserKnownHostsFile=/dev/null", "host keys are always checked"),
+        ("-o ControlMaster=auto", "ControlMaster is not supported"),
+        ("-F other_config", "-F is not supported"),
+        ("-J", "lacks its value"),
+        ("-J -oProxyCommand=x", "no jump host"),
+        ("-J 'a", "quotes do not match"),
+    ],
+)
+def test_other_ssh_arguments_are_refused(arguments: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        proxy_jump(arguments)
+
+
+def _hosts(tmp_path: Path, variables: str) -> Host:
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{h: {{{variables}}}}}}}\n")
+    site = tmp_path / "site.yaml"
+    site.write_text("project: a\nmodels: {}\nhosts: {h: []}\n")
+    return load_site(str(site), inventory=str(tmp_path / "hosts.yml")).hosts["h"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ("", {"address": None, "become": None, "model_dir": "/srv/models", "software_gpu": 0}),
+        ("ansible_host: 192.0.2.1, ansible_port: '2222', ansible_user: kim", {"port": 2222}),
+        ("ansible_ssh_host: 192.0.2.7", {"address": "192.0.2.7"}),
+        ("ansible_become: no", {"become": False}),
+        ("ansible_python_interpreter: auto_silent", {"python": None}),
+        ("ansible_python_interpreter: /opt/python3", {"python": "/opt/python3"}),
+        ("ansible_ssh_common_args: -J a", {"proxy_jump": ("a",)}),
+        ("xgen_model_dir: /data/", {"model_dir": "/data/", "hf_home": "/data/hf"}),
+        ("xgen_hf_home: /hf", {"hf_home": "/hf"}),
+        ("xgen_software_gpu: yes", {"software_gpu": 1}),
+        ("xgen_software_gpu: 2", {"software_gpu": 2}),
+        ("xgen_reserved_gpus: [3, GPU-1f]", {"reserved_gpus": (3, "GPU-1f")}),
+        ("xgen_ports: 9001", {"ports": "9001"}),
+        ("xgen_address: llm.example.net", {"client_address": "llm.example.net"}),
+        ("ansible_ssh_retries: 3, ansible_remote_tmp: /x, role_var: !vault x", {"user": None}),
+    ],
+)
+def test_a_host_of_an_inventory(variables: str, wanted: dict[str, object], tmp_path: Path) -> None:
+    host = _hosts(tmp_path, variables)
+    assert {key: getattr(host, key) for key in wanted} == wanted
+
+
+def test_without_an_inventory_names_are_those_of_ssh(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("project: a\nmodels: {}\nhosts: {gpu-a: []}\n")
+    assert load_site(str(site)).hosts == {"gpu-a": Host(name="gpu-a")}
+
+
+def test_a_vars_file_that_is_encrypted_as_a_whole_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars" / "h").write_text("$ANSIBLE_VAULT;1.1;AES256\n3132\n")
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {h: }, var: {a: b}}\n")
+    site = tmp_path / "site.yaml"
+    site.write_text("project: a\ninventory: hosts.yml\nmodels: {}\nhosts: {h: []}\n")
+    warnings = load_site(str(site)).warnings
+    assert any("encrypted as a whole" in one for one in warnings)
+    assert any('"var" in group all is ignored' in one for one in warnings)

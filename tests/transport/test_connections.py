@@ -1,0 +1,111 @@
+import signal
+import threading
+
+import pytest
+
+from tests.transport.eventually import alive, eventually
+from xgen_deploy.errors import UnreachableError, UsageError
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.transport.connect import Connector, connect
+from xgen_deploy.transport.fleet import each
+from xgen_deploy.transport.options import Options
+from xgen_deploy.transport.read_only import ReadOnly, WriteRefused
+
+ECHO = b"emit(b'got ' + REQUEST)"
+
+
+def test_observe(here):
+    assert here.observe(ECHO, b"this", timeout=20) == b"got this"
+
+
+def test_a_program_that_fails_says_why(here):
+    with pytest.raises(UnreachableError, match="here: .*ZeroDivisionError"):
+        here.observe(b"1/0", b"", timeout=20)
+
+
+def test_a_program_that_hangs_is_given_up(here):
+    with pytest.raises(UnreachableError, match="did not answer within 1 s"):
+        here.observe(b"import time; time.sleep(600)", b"", timeout=0.6)
+
+
+def test_follow_passes_output_and_status_on(here, capfdbinary):
+    assert here.follow(["sh", "-c", "echo $0; echo bad >&2; exit 5", "a 'b'"]) == 5
+    assert capfdbinary.readouterr() == (b"a 'b'\n", b"bad\n")
+
+
+def test_follow_ends_what_it_followed(here, capfd):
+    assert here.follow(["sh", "-c", "echo $$; exec sleep 600"], timeout=1.0) == 124
+    followed = int(capfd.readouterr().out)
+    assert eventually(lambda: not alive(followed))
+
+
+def test_a_reading_run_cannot_write(here):
+    reading = ReadOnly(here)
+    assert reading.observe(ECHO, b"", timeout=20) == b"got "
+    with pytest.raises(WriteRefused, match="here"):
+        reading.session()
+
+
+def test_the_process_runtime_stays_off_ssh():
+    with pytest.raises(UsageError, match="gpu: the process runtime"):
+        connect(Host(name="gpu"), Options(runtime="process"))
+
+
+def test_a_stated_ssh_config_must_be_there(tmp_path):
+    with pytest.raises(UsageError, match="none: No such file"):
+        connect(Host(name="gpu"), Options(ssh_config=str(tmp_path / "none")))
+
+
+def hosts(count):
+    connector = Connector(Options(runtime="process"))
+    return [connector.connect(Host(name=f"h{n}", connection="local")) for n in range(count)]
+
+
+def test_each_host_at_the_same_time():
+    together = threading.Barrier(8)
+
+    def meet(connection):
+        together.wait(30)
+        return connection.name.upper()
+
+    assert each(hosts(8), meet) == {f"h{n}": f"H{n}" for n in range(8)}
+
+
+def test_more_hosts_than_workers():
+    assert list(each(hosts(20), lambda c: c.name, max_workers=3)) == [f"h{n}" for n in range(20)]
+
+
+def test_one_host_that_fails_leaves_the_others():
+    def fail_on_h1(connection):
+        if connection.name == "h1":
+            raise UnreachableError("h1", "it is off")
+        return 1
+
+    results = each(hosts(3), fail_on_h1)
+    assert (results["h0"], str(results["h1"]), results["h2"]) == (1, "h1: it is off", 1)
+
+
+def test_interrupting_closes_every_connection_and_waits_for_none():
+    class Stuck:
+        def __init__(self, name):
+            self.name = name
+            self.closed = threading.Event()
+
+        def close(self):
+            self.closed.set()
+
+    stuck = [Stuck("a"), Stuck("b")]
+
+    def interrupt(connection):
+        if connection.name == "a":
+            signal.raise_signal(signal.SIGINT)
+        threading.Event().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        each(stuck, interrupt)
+    assert all(connection.closed.is_set() for connection in stuck)
+
+
+def test_a_fault_in_the_program_is_not_a_result():
+    with pytest.raises(ZeroDivisionError):
+        each(hosts(2), lambda connection: 1 / 0)

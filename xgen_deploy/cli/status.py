@@ -1,0 +1,102 @@
+"""`xgen-deploy status`: what runs, with what the engines reported."""
+
+import time
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.plan.last_apply import ago, last_apply_line
+from xgen_deploy.record import read_record
+from xgen_deploy.survey import Seen
+from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
+
+_COLOUR = {"running": "green", "loading": "yellow", "failed": "bold red", "stopped": "yellow",
+           "absent": "red", "unknown": "magenta"}
+_HEAD = ("HOST", "INSTANCE", "STATE", "SINCE", "BACKEND", "PORT", "GPU", "LAYERS", "CTXxSLOTS",
+         "RESTARTS")
+
+
+@click.command("status")
+@host_options
+def command(settings: Settings) -> int:
+    """Read what runs on every host, with layers, devices and context as the engines said.
+
+    Exit code 0 when every instance runs, 1 when one does not, 4 when a host was not reached.
+    """
+    with job(settings) as work:
+        seen = work.observe(health=True)
+        rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
+    screen = Screen(settings)
+    screen.lines(_lines(work, seen, rows), always=any(r.status != "running" for r in rows))
+    screen.value({
+        "hosts": {n: {"reachable": s.facts is not None,
+                      "error": None if s.facts else _reason(s.error)} for n, s in seen.items()},
+        "models": [r.model_dump(mode="json") for r in rows],
+    })
+    if any(r.status not in ("running", "unknown") for r in rows):
+        return 1
+    return 4 if any(s.facts is None for s in seen.values()) else 0
+
+
+def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
+    if one.facts is None:
+        return unknown_statuses(work.site, name, _reason(one.error))
+    host = work.site.hosts[name]
+    record = read_record(one.facts.record, work.site.project, name)
+    layout = work.workplace.layout(work.site, host)
+    return host_statuses(work.site, host, one.facts, record, layout)
+
+
+def _lines(work: Job, seen: dict[str, Seen], rows: list[Status]) -> list[str]:
+    now = time.time()
+    last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
+    lines = [f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  "
+             f"{escape(last)}", ""]
+    cells = [_HEAD, *(_cells(r, now) for r in rows)]
+    table = aligned(cells)
+    lines.append(f"[dim]{escape(table[0])}[/dim]")
+    for row, text in zip(rows, table[1:], strict=True):
+        lines.append(_coloured(text, row))
+    reasons = [(f"{r.host}/{r.instance}", r.reason) for r in rows if r.reason]
+    if reasons:
+        width = max(len(n) for n, _ in reasons)
+        lines += ["", *(f"{escape(n):<{width}}  {escape(r)}" for n, r in reasons)]
+    counts = {s: sum(r.status == s for r in rows) for s in _COLOUR}
+    lines += ["", ", ".join(f"{c} {_shown(s)}" for s, c in counts.items() if c) or "no instances"]
+    return lines
+
+
+def _cells(row: Status, now: float) -> tuple[str, ...]:
+    layers = "-"
+    if row.total_layers is not None and row.gpus:
+        layers = f"{row.offloaded_layers}/{row.total_layers}"
+    slots = f"{row.context_length}x{row.slots}" if row.context_length and row.slots else "-"
+    return (
+        row.host, row.instance, _shown(row.status),
+        ago(now - row.since) if row.since and row.status in ("running", "loading") else "-",
+        (row.backend or "-").replace("llama-server-", "llama-"),
+        str(row.port or "-"),
+        ",".join(map(str, row.gpus)) if row.gpus else ("cpu" if row.backend else "-"),
+        layers, slots, "-" if row.restarts is None else str(row.restarts),
+    )
+
+
+def _shown(status: str) -> str:
+    return status.upper() if status == "failed" else status
+
+
+def _coloured(text: str, row: Status) -> str:
+    shown = _shown(row.status)
+    before, after = text.split(shown, 1) if text.count(shown) == 1 else (None, None)
+    if before is None or after is None:
+        return escape(text)
+    return f"{escape(before)}[{_COLOUR[row.status]}]{shown}[/]{escape(after)}"
+
+
+def _reason(error: XgenError | None) -> str:
+    return error.reason if isinstance(error, UnreachableError) else str(error)

@@ -1,0 +1,48 @@
+"""What a host has and can run, in the contract's words: pure."""
+
+
+from xgen_deploy.hardware.gpu import GPUInfo, GPUProcess, GPUType
+from xgen_deploy.values import Frozen
+
+
+class Used(Frozen):
+    """A process on a GPU, and which of our instances it belongs to, if any."""
+
+    process: GPUProcess
+    instance: str | None
+
+
+def overall_type(gpus: tuple[GPUInfo, ...]) -> str:
+    """`cuda`, `rocm` or `cpu`, as the field's front ends expect it."""
+    types = {g.gpu_type for g in gpus}
+    if GPUType.NVIDIA in types:
+        return "cuda"
+    return "rocm" if types & {GPUType.AMD_RDNA, GPUType.AMD_CDNA} else "cpu"
+
+
+def used_by(gpu: GPUInfo, project: str, names: frozenset[str]) -> tuple[Used, ...]:
+    """Processes on a GPU; ours are known by their unit or container, never by their name."""
+    return tuple(Used(process=p, instance=_instance(p, project, names)) for p in gpu.processes)
+
+
+def _instance(process: GPUProcess, project: str, names: frozenset[str]) -> str | None:
+    unit = (process.cgroup or "").rsplit("/", 1)[-1].removesuffix(".service")
+    name = unit.removeprefix(f"xgen-{project}-")
+    return name if name != unit and name in names else None
+
+
+def gpu_json(gpu: GPUInfo, project: str, names: frozenset[str]) -> dict[str, object]:
+    """One GPU of the contract's JSON; unknown is null."""
+    fields = ("index", "gpu_type", "device_name", "uuid", "pci_bus_id", "memory_total_mb",
+              "memory_used_mb", "memory_free_mb", "utilization_percent", "compute_capability",
+              "gfx_version", "driver_version", "gtt_total_mb", "gtt_used_mb", "apu", "software",
+              "mig")
+    value: dict[str, object] = dict(gpu.model_dump(mode="json", include=set(fields)))
+    value["processes"] = [
+        {"pid": u.process.pid, "name": u.process.name, "user": u.process.user,
+         "memory_mb": u.process.memory_mb, "instance": u.instance}
+        for u in used_by(gpu, project, names)
+    ]
+    return value
+
+

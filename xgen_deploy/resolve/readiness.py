@@ -1,0 +1,25 @@
+"""Why a host is not ready for a backend that its hardware could run."""
+
+from xgen_deploy.hardware.availability import available_backends
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.facts import EngineFacts, HostFacts
+
+
+def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
+    """Backend -> reason, in order of preference; what is ready is left out."""
+    runtime = host.runtime or site.runtime
+    asked: dict[str, list[EngineFacts]] = {}
+    for engine in facts.engines:
+        asked.setdefault(engine.backend, []).append(engine)
+    found: dict[str, str] = {}
+    for backend in available_backends(facts.gpu.gpus).backends:
+        answers = asked.get(backend, [])
+        errors = [a.error for a in answers if a.error]
+        if not answers:
+            found[backend] = f"no {'image' if runtime == 'docker' else 'binary'} named"
+        elif len(errors) == len(answers):
+            found[backend] = errors[0]
+        elif runtime == "docker" and facts.docker.state != "ok":
+            found[backend] = f"Docker: {facts.docker.reason or facts.docker.state}"
+    return found

@@ -1,0 +1,120 @@
+"""The state of every instance from one look at the hosts: pure."""
+
+from typing import Literal
+
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.values import Frozen
+
+State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
+
+
+class Status(Frozen):
+    """One instance, in the contract's words. `gpus` are PCI indices; None is unknown."""
+
+    model_id: str
+    host: str
+    instance: str
+    status: State
+    backend: str | None = None
+    endpoint: str | None = None
+    port: int | None = None
+    gpus: tuple[int, ...] | None = None
+    n_gpu_layers: int | str | None = None
+    offloaded_layers: int | None = None
+    total_layers: int | None = None
+    context_length: int | None = None
+    slots: int | None = None
+    server_type: str | None = None
+    restarts: int | None = None
+    since: float | None = None
+    reason: str | None = None
+
+
+def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
+    """For a host that could not be looked at."""
+    return tuple(
+        Status(model_id=d.model, host=host, instance=d.name, status="unknown", reason=reason)
+        for d in site.on(host)
+    )
+
+
+def host_statuses(
+    site: Site, host: Host, facts: HostFacts, record: Record, layout: Layout
+) -> tuple[Status, ...]:
+    """What the manifest names on this host, then what only the record knows."""
+    declared = {d.name: d.model for d in site.on(host.name)}
+    if not site.limited_models:
+        declared |= {n: r.spec.model for n, r in record.instances.items() if n not in declared}
+    health = {h.instance: h for h in facts.health}
+    services = {s.name.removesuffix(".service"): s for s in facts.services}
+    return tuple(
+        _status(name, model, host, facts, record, services.get(layout.service(name)),
+                health.get(name))
+        for name, model in declared.items()
+    )
+
+
+def _status(
+    name: str, model: str, host: Host, facts: HostFacts, record: Record,
+    service: ServiceFacts | None, health: HealthFacts | None,
+) -> Status:
+    last = record.instances.get(name)
+    if last is None:
+        pending = "an apply began it and did not finish" if name in record.pending else None
+        return Status(model_id=model, host=host.name, instance=name, status="absent",
+                      reason=pending or "not applied yet")
+    state, reason = _state(service, health)
+    spec, report = last.spec, last.report if _same_start(last, service) else None
+    index = {g.identity: g.index for g in facts.gpu.gpus}
+    address = host.client_address or host.address or host.name
+    loopback = spec.listen in ("127.0.0.1", "::1", "localhost")
+    return Status(
+        model_id=spec.model,
+        host=host.name,
+        instance=name,
+        status=state,
+        backend=spec.backend,
+        endpoint=f"http://{'127.0.0.1' if loopback else address}:{spec.port}/v1",
+        port=spec.port,
+        gpus=tuple(index[g] for g in spec.gpus if g in index),
+        n_gpu_layers=-1 if spec.n_gpu_layers == "all" else (spec.n_gpu_layers or 0),
+        offloaded_layers=report.offloaded if report else None,
+        total_layers=report.total_layers if report else None,
+        context_length=report.context if report else None,
+        slots=report.slots if report else None,
+        server_type=spec.type,
+        restarts=service.restarts if service else None,
+        since=service.since if service else None,
+        reason=reason,
+    )
+
+
+def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[State, str | None]:
+    if service is None or service.sha256 is None:
+        return "absent", "its unit is gone; apply puts it back"
+    if service.state == "failed":
+        status = f", exit status {service.exit_status}" if service.exit_status else ""
+        return "failed", f"{service.result or 'failed'}{status}"
+    if service.state == "inactive":
+        return "stopped", "it does not run; apply starts it"
+    if service.sub_state in ("auto-restart", "backoff"):
+        return "failed", "it keeps ending and being started again"
+    if health is None:
+        return "unknown", "its endpoint was not asked"
+    if health.status == 200:
+        return "running", None
+    if health.status == 503 or health.status == 0:
+        return "loading", None if health.status else "nothing answers at its port yet"
+    return "failed", f"its health endpoint says HTTP {health.status}"
+
+
+def _same_start(last: InstanceRecord, service: ServiceFacts | None) -> bool:
+    """The report belongs to one start of the engine; after a restart it is unknown."""
+    if service is None:
+        return False
+    now = service.invocation or (str(service.pid) if service.pid else None)
+    return last.invocation is None or now is None or last.invocation == now
