@@ -23,7 +23,7 @@ test: venv ## all tests; with root also those in a lab of small hosts
 lint: venv ## style and the rule that what decides does no I/O
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache
 
 types: venv ## the type checker, strict
 	@$(BIN)/mypy

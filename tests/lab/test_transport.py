@@ -87,7 +87,7 @@ def test_a_full_disk_keeps_the_old_file(reach):
         assert session.run(small, timeout=30).returncode == 0
         try:
             session.write_file("/run/xgen-full/unit", b"old", mode=0o600)
-            with pytest.raises(Exception, match="lab-a: writing .* No space left on device"):
+            with pytest.raises(Exception, match=r"lab-a: writing .* No space left on device"):
                 session.write_file("/run/xgen-full/unit", b"x" * 200_000, mode=0o600)
             assert session.read_file("/run/xgen-full/unit") == b"old"
             assert session.run(["ls", "-A", "/run/xgen-full"], timeout=30).stdout == "unit\n"

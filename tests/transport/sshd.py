@@ -32,6 +32,7 @@ class Sshd:
     authorized: Path
     host_keys: list[Path]
     port: int = 0
+    listen: str = "127.0.0.1"
     settings: list[str] = field(default_factory=list)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +49,7 @@ class Sshd:
         config = [
             *self.settings,
             f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {self.listen}",
             *(f"HostKey {key}" for key in self.host_keys),
             f"AuthorizedKeysFile {self.authorized}",
             f"PidFile {self.folder / 'pid'}",

@@ -19,7 +19,7 @@ def test_observe(here):
 
 
 def test_a_program_that_fails_says_why(here):
-    with pytest.raises(UnreachableError, match="here: .*ZeroDivisionError"):
+    with pytest.raises(UnreachableError, match=r"here: .*ZeroDivisionError"):
         here.observe(b"1/0", b"", timeout=20)
 
 
@@ -108,4 +108,4 @@ def test_interrupting_closes_every_connection_and_waits_for_none():
 
 def test_a_fault_in_the_program_is_not_a_result():
     with pytest.raises(ZeroDivisionError):
-        each(hosts(2), lambda connection: 1 / 0)
+        each(hosts(2), lambda _: 1 / 0)

@@ -193,5 +193,5 @@ def test_the_lock(here, session, tmp_path):
 
 def test_a_closed_session_says_so(session):
     session.close()
-    with pytest.raises(UnreachableError, match="here: .*lost while running true"):
+    with pytest.raises(UnreachableError, match=r"here: .*lost while running true"):
         session.run(["true"], timeout=5)

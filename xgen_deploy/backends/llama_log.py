@@ -19,12 +19,14 @@ _SLOT = re.compile(r"slot\s+\S+: id\s+(?P<id>\d+) \|.*new slot.*n_ctx(?:_slot)? 
 _SLOTS = re.compile(r"initializing,? (?:slots, )?n_slots = (?P<n>\d+)")
 _N_CTX_SEQ = re.compile(r"n_ctx_seq\s+= (?P<n>\d+)")
 _WARNING = re.compile(r"(no usable GPU found.*|failed to fit params.*|failed to mlock.*)")
+_FIRST = "system_info: n_threads"  # printed once a start, before any device
 _FIELD = {"model": "model_mib", "KV": "kv_mib", "RS": "kv_mib", "compute": "compute_mib"}
 _PCI = re.compile(r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$", re.IGNORECASE)
 
 
 def read_report(log: str) -> LoadReport:
     """The report of the last start in `log`."""
+    log = log[max(log.rfind(_FIRST), 0) :]
     found = list(_DEVICE.finditer(log))
     sizes: dict[str, dict[str, float]] = {}
     for match in _BUFFER.finditer(log):

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -93,7 +94,7 @@ class Applying:
         number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
         who = Who(number=number, by=_by(), manifest=self._work.site.manifest_file,
                   manifest_digest=self._work.site.manifest_digest,
-                  hosts=tuple(self._work.site.hosts))
+                  hosts=(*self._work.site.hosts, *self._work.site.other_hosts))
         chosen = [c for n, c in self._work.connections.items() if n in changing]
         one = partial(self._one, crew, now, seen, who, tell)
         results = each(chosen, one)
@@ -132,7 +133,10 @@ class Applying:
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
-        scopes = {h: default_scope(site, h, repin=self._repin) for h in seen}
+        scopes = {
+            h: replace(default_scope(site, h, repin=self._repin), clearing=self._destroy)
+            for h in seen
+        }
         return make_plan(site, seen, self._work.workplace, scopes)
 
     def _show(self, plan: Plan, took: float) -> None:

@@ -18,28 +18,36 @@ from xgen_deploy.resolve.host import Resolved, resolve_host
 from xgen_deploy.resolve.instance import Instance, Refusal
 
 
+_NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
+
+
 @dataclass(frozen=True)
 class Scope:
     """What a plan is to look at, and with what eyes.
 
     `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
-    are instances whose secret has another value now; only apply can know.
+    are instances whose secret has another value now; only apply can know. `clearing`: the whole
+    project is being taken away.
     """
 
     instances: frozenset[str] | None = None
     repin: bool = False
     changed_secrets: frozenset[str] = frozenset()
+    clearing: bool = False
 
 
 def plan_host(
     site: Site, host: Host, facts: HostFacts, layout: Layout, rendering: Rendering, scope: Scope
 ) -> HostPlan:
     """Never raises for what it finds: whatever cannot work is a refusal with its reason."""
+    docker = any(d.runtime == "docker" for d in site.on(host.name))
+    unknown = _unknown_parts(host.name, facts, docker=docker)
     try:
         record = _record(facts, site.project, host.name)
     except XgenError as error:
-        return HostPlan(host=host.name, headline=headline(facts),
-                        refusals=(Refusal(host=host.name, reason=str(error)),))
+        unknown = (*unknown, Refusal(host=host.name, reason=str(error)))
+    if unknown:
+        return HostPlan(host=host.name, headline=headline(facts), refusals=unknown)
     resolved = resolve_host(site, host, facts, record, layout, repin=scope.repin)
     resolved = _only_renderable(resolved, rendering)
     plan = reconcile(
@@ -47,6 +55,7 @@ def plan_host(
         wanted=frozenset(d.name for d in site.on(host.name)),
         in_scope=scope.instances,
         changed_secrets=scope.changed_secrets,
+        clearing=scope.clearing,
     )
     return plan.model_copy(update={
         "headline": headline(facts),
@@ -65,6 +74,19 @@ def _record(facts: HostFacts, project: str, host: str) -> Record:
         raise XgenError(f"{host}: the record of project {project} cannot be read: "
                         f"{facts.record_error}")
     return read_record(facts.record, project, host)
+
+
+def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusal, ...]:
+    """A part that could not be looked at is unknown, which is not the same as empty."""
+    return tuple(
+        Refusal(
+            host=host,
+            reason=f"the probe could not look at its {part}: {reason}",
+            way_out="look at the host; a loaded one may only need another try",
+        )
+        for part, reason in facts.errors.items()
+        if part in _NEEDED or (docker and part == "docker")
+    )
 
 
 def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
@@ -88,7 +110,7 @@ def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
 
 def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
     """A host that left the manifest is not forgotten."""
-    gone = [h for h in record.hosts if h not in site.hosts]
+    gone = [h for h in record.hosts if h not in site.hosts and h not in site.other_hosts]
     return tuple(
         f"{name} left the manifest and may still run this project: write `{name}: []` under "
         "hosts and apply, to clear it" for name in gone

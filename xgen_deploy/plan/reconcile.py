@@ -17,14 +17,15 @@ from xgen_deploy.resolve.instance import Instance
 def reconcile(
     host: str, resolved: Resolved, record: Record, facts: HostFacts, layout: Layout,
     *, wanted: frozenset[str], in_scope: frozenset[str] | None = None,
-    changed_secrets: frozenset[str] = frozenset(),
+    changed_secrets: frozenset[str] = frozenset(), clearing: bool = False,
 ) -> HostPlan:
     """`wanted` are the instances that the manifest names here, those that were refused too:
     these are not removed. `in_scope` None means all; else only these instances are looked at.
     `changed_secrets` are instances whose secret's value is another one now (known to apply).
+    `clearing`: the whole project is being taken away.
     """
     operations = [
-        _removal(host, name, record, layout)
+        _removal(host, name, record, layout, clearing=clearing)
         for name in sorted(
             (record.instances.keys() | record.pending.keys()
              | set(strangers(frozenset(record.instances), facts, record.project))) - wanted
@@ -87,10 +88,12 @@ def _operation(
     })
 
 
-def _removal(host: str, name: str, record: Record, layout: Layout) -> Operation:
+def _removal(
+    host: str, name: str, record: Record, layout: Layout, *, clearing: bool
+) -> Operation:
     known = name in record.instances or name in record.pending
     cause = (
-        "no longer in the manifest" if known
+        ("the project is taken away" if clearing else "no longer in the manifest") if known
         else f"container {layout.service(name)} carries this project's label and no record knows it"
     )
     return Operation(

@@ -131,9 +131,12 @@ def _refusals(plan: Plan) -> Iterator[str]:
 def _warnings(plan: Plan) -> Iterator[str]:
     for warning in plan.warnings:
         yield f"[yellow]warning[/yellow]  {escape(warning)}"
+    where: dict[str, list[str]] = {}
     for name, host in plan.hosts.items():
         for warning in host.warnings:
-            yield f"[yellow]warning[/yellow]  {escape(name)}: {escape(warning)}"
+            where.setdefault(warning, []).append(name)
+    for warning, names in where.items():
+        yield f"[yellow]warning[/yellow]  {escape(', '.join(names))}: {escape(warning)}"
 
 
 def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
@@ -150,8 +153,11 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
             ", ".join(stopped)) + ". "
     if plan.refusals:
         what += "[bold red]Refused: nothing can be applied until this is put right.[/bold red] "
-    nothing = "" if applying and not plan.refusals else "Nothing was changed. "
-    yield f"{what}{nothing}Fingerprint {plan.fingerprint[:6]}"
+    if applying and not plan.refusals:
+        if what:
+            yield what.rstrip()
+        return
+    yield f"{what}Nothing was changed. Fingerprint {plan.fingerprint[:6]}"
 
 
 def _duration(seconds: float) -> str:

@@ -193,11 +193,17 @@ class FileFacts(Frozen):
 
 
 class HealthFacts(Frozen):
-    """What an instance's health endpoint said: the HTTP status, 0 where nothing answered."""
+    """What an instance's health endpoint said: the HTTP status, 0 where nothing answered.
+
+    `run` is systemd's id of the current start; `log` what was printed since then, where that is
+    not the start that the record knows.
+    """
 
     instance: str
     status: int
     body: str | None = None
+    run: str | None = None
+    log: str | None = None
 
 
 class HostFacts(Frozen):

@@ -2,12 +2,14 @@
 
 from typing import Literal
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.values import Frozen
+from xgen_deploy.verify.report import LoadReport
 
 State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
 
@@ -68,7 +70,7 @@ def _status(
         return Status(model_id=model, host=host.name, instance=name, status="absent",
                       reason=pending or "not applied yet")
     state, reason = _state(service, health)
-    spec, report = last.spec, last.report if _same_start(last, service) else None
+    spec, report = last.spec, current_report(last, service, health)
     index = {g.identity: g.index for g in facts.gpu.gpus}
     address = host.client_address or host.address or host.name
     loopback = spec.listen in ("127.0.0.1", "::1", "localhost")
@@ -112,9 +114,17 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
     return "failed", f"its health endpoint says HTTP {health.status}"
 
 
-def _same_start(last: InstanceRecord, service: ServiceFacts | None) -> bool:
-    """The report belongs to one start of the engine; after a restart it is unknown."""
-    if service is None:
-        return False
-    now = service.invocation or (str(service.pid) if service.pid else None)
-    return last.invocation is None or now is None or last.invocation == now
+def current_report(
+    last: InstanceRecord, service: ServiceFacts | None, health: HealthFacts | None
+) -> LoadReport | None:
+    """The report of the engine's current start: the recorded one, or after a restart what its
+    log says. None where neither is to be had.
+    """
+    now = (health.run if health else None) or (service.invocation if service else None)
+    if now is not None and now == last.invocation:
+        return last.report
+    backend = backend_named(last.spec.backend)
+    if health is None or not health.log or backend is None:
+        return None
+    report = backend.read_report(health.log)
+    return report if report.total_layers is not None or report.context is not None else None

@@ -1,10 +1,12 @@
-"""What the recorded instances' health endpoints say, each asked once."""
+"""What the recorded instances' health endpoints say, and their logs since a restart."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from typing import Any
+
+from xgen_deploy.probe.remote.start_log import program_log, unit_log, unit_run
 
 from xgen_deploy.probe.remote.parts import side_by_side
 

@@ -63,7 +63,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("devices", devices, {}),
     ]
     if asked.get("health"):
-        parts.append(Part("health", lambda: _health(state_dir), {}))
+        parts.append(Part("health", lambda: _health(asked), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
     if "gpu" in outcome.errors:
@@ -74,7 +74,8 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     return dict(document, errors=outcome.errors, timings=outcome.timings)
 
 
-def _health(state_dir: str) -> dict[str, Any]:
+def _health(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.health import health  # costly, and seldom asked
 
-    return health(record(state_dir)["record"])
+    text = record(asked["state_dir"])["record"]
+    return health(text, asked["project"], asked["process_dir"])
