@@ -41,6 +41,10 @@ class Layout(Frozen):
         """The folder of an instance's environment and secrets (0700)."""
         return f"{self.etc_dir}/{instance}"
 
+    def failed_log(self, instance: str) -> str:
+        """The log of an attempt that did not pass its gate."""
+        return f"{self.state_dir}/failed/{instance}.log"
+
     def log(self, instance: str) -> str:
         """The supervisor's log of an instance; only under the process runtime."""
         return f"{self.process_dir}/log/{instance}.log"

@@ -58,8 +58,9 @@ class Crew:
         if layout.process_dir is None:
             supervision = Systemd(host, session)
         else:
-            supervision = Supervisord(host, session, layout, rendering.supervisor(),
-                                      self._workplace.python)
+            supervision = Supervisord(
+                host, session, layout, rendering.supervisor(), self._workplace.python
+            )
         return HostAtWork(
             name=host,
             session=session,
@@ -88,7 +89,8 @@ def keep_engine_answers(work: HostAtWork, facts: HostFacts) -> None:
     """What builds said of themselves, so that a no-change plan does not ask again."""
     answers = {
         e.state: {"flags": e.flags, "markers": e.markers}
-        for e in facts.engines if e.state and e.flags
+        for e in facts.engines
+        if e.state and e.flags
     }
     if all(e.cached for e in facts.engines if e.state and e.flags):
         return

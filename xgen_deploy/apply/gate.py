@@ -17,6 +17,7 @@ _POLL_FIRST = 0.1
 _POLL_MOST = 2.0
 _TRIAL = 300.0
 _LINES = 15
+_SOAK = 2.0
 
 
 class NotGood(Exception):
@@ -40,8 +41,13 @@ class Gate:
     """One instance's gate. `api_key` goes into the request's header only."""
 
     def __init__(
-        self, instance: Instance, service: str, backend: Backend, session: Session,
-        supervision: Supervision, api_key: str | None,
+        self,
+        instance: Instance,
+        service: str,
+        backend: Backend,
+        session: Session,
+        supervision: Supervision,
+        api_key: str | None,
     ) -> None:
         self._instance = instance
         self._service = service
@@ -55,6 +61,7 @@ class Gate:
         """Raises NotGood at the first exit or restart, and when the time is over."""
         self._until_ready(time.monotonic() + timeout)
         self._real_request()
+        self._soak()
         state = self._alive()
         report = self._backend.read_report(self._supervision.log(self._service, state.run))
         found = differences(self._instance, report)
@@ -86,6 +93,13 @@ class Gate:
         text = reply.body.decode(errors="replace").strip()[:200]
         raise self._not_good(f"a real request failed: {trial.path}: {said} {text}".rstrip())
 
+    def _soak(self) -> None:
+        """An engine that dies right after its first answer is not good either."""
+        end = time.monotonic() + _SOAK
+        while time.monotonic() < end:
+            time.sleep(_SOAK / 4)
+            self._alive()
+
     def _ask(self, method: str, path: str, body: bytes, timeout: float) -> Reply:
         spec = self._instance.spec
         address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen)  # noqa: S104
@@ -106,7 +120,8 @@ class Gate:
         return state
 
     def _not_good(self, reason: str) -> NotGood:
-        text = self._supervision.log(self._service, None, lines=_LINES)
+        run = self._first.run if self._first else None
+        text = self._supervision.log(self._service, run, lines=_LINES)
         return NotGood(reason, tuple(line for line in text.splitlines() if line.strip()))
 
 

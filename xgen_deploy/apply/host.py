@@ -48,8 +48,13 @@ class Who:
 def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> HostResult:
     """Never raises for a failed operation; the host's record says how it ended."""
     began = time.time()
-    apply = ApplyRecord(number=who.number, by=who.by, manifest=who.manifest,
-                        manifest_digest=who.manifest_digest, began=began)
+    apply = ApplyRecord(
+        number=who.number,
+        by=who.by,
+        manifest=who.manifest,
+        manifest_digest=who.manifest_digest,
+        began=began,
+    )
     results: list[Result] = []
     try:
         work.supervision.prepare()
@@ -84,11 +89,26 @@ def _one(
         raise
     except (Failed, XgenError) as error:
         log = error.log if isinstance(error, Failed) else ()
-        tell(Event(kind="failed", host=work.name, instance=operation.name, text=str(error),
-                   seconds=time.monotonic() - began, log=log))
+        tell(
+            Event(
+                kind="failed",
+                host=work.name,
+                instance=operation.name,
+                text=str(error),
+                seconds=time.monotonic() - began,
+                log=log,
+            )
+        )
         return Result(operation, ok=False, reason=str(error), log=log)
-    tell(Event(kind="done", host=work.name, instance=operation.name, text=text,
-               seconds=time.monotonic() - began))
+    tell(
+        Event(
+            kind="done",
+            host=work.name,
+            instance=operation.name,
+            text=text,
+            seconds=time.monotonic() - began,
+        )
+    )
     return Result(operation, ok=True)
 
 

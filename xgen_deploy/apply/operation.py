@@ -6,6 +6,7 @@ import time
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.previous import Previous
 from xgen_deploy.apply.secrets import resolve_secrets
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
@@ -13,9 +14,11 @@ from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.transport.base import HostError
 
 _ASK = 60.0
 _TIMEOUT = 600.0
+_FAILED_LINES = 2000
 
 
 class Failed(Exception):
@@ -53,19 +56,22 @@ def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener
         raise XgenError(f"{operation.id}: nothing to bring up")
     secrets = resolve_secrets(instance, work.session)
     rendered = work.rendering.render(instance, secrets)
-    before = {f.path: work.session.read_file(f.path) for f in _all_files(rendered)}
-    had = instance.name in work.record.instances and before[rendered.definition.path] is not None
+    previous = Previous(work, instance.name)
     work.keep(pending={**work.record.pending, instance.name: instance.digest})
+    had = previous.keep()
     key = instance.spec.api_key
     began = time.monotonic()
     try:
         good = _start(work, instance, rendered, secrets.value(key) if key else None, tell)
-    except (NotGood, XgenError) as error:
+    except (NotGood, HostError) as error:
         log = error.log if isinstance(error, NotGood) else ()
         reason = error.reason if isinstance(error, NotGood) else str(error)
-        ending = _put_back(work, instance, rendered, before, had=had)
+        _keep_failed_log(work, instance, rendered)
+        ending = _back(work, instance, rendered, previous, had=had)
         raise Failed(f"{reason}. {ending}", log) from None
     _remember(work, instance, rendered, good, number, time.monotonic() - began)
+    if had:
+        previous.discard()
     return good
 
 
@@ -96,41 +102,48 @@ def _write(work: HostAtWork, instance: Instance, rendered: Rendered) -> None:
 
 
 def _write_file(work: HostAtWork, file: File) -> None:
-    work.session.write_file(file.path, file.content.encode(), mode=file.mode, uid=file.uid,
-                            gid=file.uid)
+    work.session.write_file(
+        file.path, file.content.encode(), mode=file.mode, uid=file.uid, gid=file.uid
+    )
 
 
-def _put_back(
-    work: HostAtWork, instance: Instance, rendered: Rendered, before: dict[str, bytes | None],
-    *, had: bool,
+def _back(
+    work: HostAtWork, instance: Instance, rendered: Rendered, previous: Previous, *, had: bool
 ) -> str:
-    """The previous version with its files, or nothing at all where there was none."""
+    """The previous version, or nothing at all where there was none; a clause about it."""
     pending = {k: v for k, v in work.record.pending.items() if k != instance.name}
     try:
-        work.supervision.stop(rendered.service)
-        if not had:
+        if had:
+            timeout = instance.declared.update.timeout or _TIMEOUT
+            ending = previous.put_back(timeout)
+        else:
+            work.supervision.stop(rendered.service)
             work.session.remove(rendered.definition.path)
             work.supervision.reload()
             work.session.remove(work.layout.settings(instance.name))
-            work.keep(pending=pending)
-            return "It was stopped and taken away; nothing was there before"
-        for file in _all_files(rendered):
-            old = before[file.path]
-            if old is None:
-                work.session.remove(file.path)
-            else:
-                work.session.write_file(file.path, old, mode=file.mode, uid=file.uid,
-                                        gid=file.uid)
-        work.supervision.reload()
-        work.supervision.start(rendered.service)
+            ending = "It was stopped and taken away; nothing was there before"
         work.keep(pending=pending)
-    except XgenError as error:
-        return f"Putting the previous version back failed too: {error}"
-    return "The previous version was put back and started again"
+    except HostError as error:
+        return f"Putting things back failed too: {error}"
+    return ending
+
+
+def _keep_failed_log(work: HostAtWork, instance: Instance, rendered: Rendered) -> None:
+    """It outlives the rollback: `logs --previous` shows it."""
+    text = work.supervision.log(rendered.service, None, lines=_FAILED_LINES)
+    try:
+        work.session.make_dir(f"{work.layout.state_dir}/failed", mode=0o700)
+        work.session.write_file(work.layout.failed_log(instance.name), text.encode(), mode=0o600)
+    except HostError:  # a full disk must not keep the previous version from coming back
+        return
 
 
 def _remember(
-    work: HostAtWork, instance: Instance, rendered: Rendered, good: Good, number: int,
+    work: HostAtWork,
+    instance: Instance,
+    rendered: Rendered,
+    good: Good,
+    number: int,
     seconds: float,
 ) -> None:
     definition = rendered.definition
@@ -151,7 +164,3 @@ def _remember(
         instances={**work.record.instances, instance.name: entry},
         pending={k: v for k, v in work.record.pending.items() if k != instance.name},
     )
-
-
-def _all_files(rendered: Rendered) -> tuple[File, ...]:
-    return (*rendered.files, rendered.definition)

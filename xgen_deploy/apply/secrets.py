@@ -57,8 +57,12 @@ def _command(command: str, where: str) -> str:
     """The operator's own command on the operator's own machine; split, never given to a shell."""
     try:
         done = subprocess.run(
-            shlex.split(command), capture_output=True, text=True,
-            timeout=_COMMAND_TIMEOUT, check=False, stdin=subprocess.DEVNULL,
+            shlex.split(command),
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_TIMEOUT,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise XgenError(f"{where}: the secret's command `{command}` failed: {error}") from None

@@ -33,7 +33,10 @@ class Supervision(Protocol):
     def stop(self, service: str) -> None:
         """Stop, and not at boot any more. What is not there is no error."""
 
+    def restart_argv(self, service: str) -> tuple[str, ...]:
+        """A command that starts the service again, for a script on the host."""
+
     def state(self, service: str) -> State: ...
 
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
-        """What the instance printed since its last start, or its last `lines` lines."""
+        """What the instance printed in one start (None: in all), or the last `lines` of that."""

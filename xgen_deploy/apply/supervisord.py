@@ -1,9 +1,8 @@
 """The process runtime's supervisor: supervisord, one a project, under the login's own account."""
 
 from xgen_deploy.apply.service import State
-from xgen_deploy.errors import XgenError
 from xgen_deploy.layout import Layout
-from xgen_deploy.transport.base import Completed, Session
+from xgen_deploy.transport.base import Completed, HostError, Session
 
 _ASK = 60.0
 _NOT_RUNNING = 4  # supervisorctl: no supervisor answers at the socket
@@ -24,9 +23,9 @@ class Supervisord:
     def prepare(self) -> None:
         base = self._layout.process_dir or ""
         if len(f"{base}/supervisor.sock") > 100:
-            raise XgenError(
-                f"{self._host}: {base} is too long a path for a socket; "
-                "set XDG_STATE_HOME to a shorter one"
+            raise HostError(
+                self._host,
+                f"{base} is too long a path for a socket; set XDG_STATE_HOME to a shorter one",
             )
         for folder in (base, f"{base}/conf.d", f"{base}/log"):
             self._session.make_dir(folder, mode=0o700)
@@ -38,7 +37,7 @@ class Supervisord:
                 [self._python, "-I", "-m", "supervisor.supervisord", "-c", path], timeout=_ASK
             )
             if done.returncode != 0:
-                raise XgenError(f"{self._host}: supervisord did not start: {_said(done)}")
+                raise HostError(self._host, f"supervisord did not start: {_said(done)}")
 
     def reload(self) -> None:
         """`start` and `stop` make supervisord read just what they change."""
@@ -58,6 +57,9 @@ class Supervisord:
     def end(self) -> None:
         """Ends the supervisor itself, with all that it runs."""
         self._control("shutdown")
+
+    def restart_argv(self, service: str) -> tuple[str, ...]:
+        return (*self._ctl(), "restart", service)
 
     def state(self, service: str) -> State:
         done = self._control("status", service)
@@ -91,16 +93,14 @@ class Supervisord:
     def _must(self, *words: str) -> None:
         done = self._control(*words)
         if done.returncode != 0 or "ERROR" in done.stdout:
-            raise XgenError(
-                f"{self._host}: `supervisorctl {' '.join(words)}` failed: {_said(done)}"
-            )
+            raise HostError(self._host, f"`supervisorctl {' '.join(words)}` failed: {_said(done)}")
 
     def _control(self, *words: str) -> Completed:
+        return self._session.run([*self._ctl(), *words], timeout=_ASK)
+
+    def _ctl(self) -> tuple[str, ...]:
         config = f"{self._layout.process_dir}/supervisord.conf"
-        return self._session.run(
-            [self._python, "-I", "-m", "supervisor.supervisorctl", "-c", config, *words],
-            timeout=_ASK,
-        )
+        return (self._python, "-I", "-m", "supervisor.supervisorctl", "-c", config)
 
 
 def _said(done: Completed) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from xgen_deploy.apply.service import State
-from xgen_deploy.errors import XgenError
-from xgen_deploy.transport.base import Completed, Session
+from xgen_deploy.transport.base import Completed, HostError, Session
 
 _START = 180.0
 _STOP = 120.0
@@ -40,6 +39,9 @@ class Systemd:
             raise self._failed(done, ("disable", "--now", unit))
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
 
+    def restart_argv(self, service: str) -> tuple[str, ...]:
+        return ("systemctl", "restart", f"{service}.service")
+
     def state(self, service: str) -> State:
         done = self._session.run(
             ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"], timeout=_ASK
@@ -63,7 +65,7 @@ class Systemd:
         argv = ["journalctl", "--no-pager", "--output=cat", f"--unit={service}.service"]
         if lines is not None:
             argv.append(f"--lines={lines}")
-        elif run is not None:
+        if run is not None:
             argv.append(f"_SYSTEMD_INVOCATION_ID={run}")
         return self._session.run(argv, timeout=_ASK).stdout
 
@@ -72,9 +74,10 @@ class Systemd:
         if done.returncode != 0:
             raise self._failed(done, words)
 
-    def _failed(self, done: Completed, words: Sequence[str]) -> XgenError:
+    def _failed(self, done: Completed, words: Sequence[str]) -> HostError:
         said = (done.stderr or done.stdout).strip().splitlines()
-        return XgenError(
-            f"{self._host}: `systemctl {' '.join(words)}` failed with status {done.returncode}"
-            + (f": {said[0]}" if said else "")
+        return HostError(
+            self._host,
+            f"`systemctl {' '.join(words)}` failed with status {done.returncode}"
+            + (f": {said[0]}" if said else ""),
         )

@@ -10,14 +10,19 @@ from xgen_deploy.errors import UsageError
 @click.command("logs")
 @click.option("-f", "--follow", is_flag=True, help="Go on as it is written; Ctrl-C ends.")
 @click.option("-n", "--lines", default=200, show_default=True, help="How far back.")
+@click.option("--previous", is_flag=True, help="Of the last attempt that failed.")
 @host_options
 @click.argument("instance")
-def command(settings: Settings, instance: str, follow: bool, lines: int) -> int:
+def command(
+    settings: Settings, instance: str, follow: bool, lines: int, previous: bool
+) -> int:
     """Show the log of INSTANCE; where several hosts run it, add --limit HOST."""
     with job(settings) as work:
         host = _host_of(work, instance)
         layout = work.workplace.layout(work.site, work.site.hosts[host])
-        if layout.process_dir is not None:
+        if previous:
+            argv = ["tail", f"--lines={lines}", layout.failed_log(instance)]
+        elif layout.process_dir is not None:
             argv = ["tail", f"--lines={lines}", layout.log(instance)]
             argv += ["--follow=name"] if follow else []
         else:

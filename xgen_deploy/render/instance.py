@@ -39,6 +39,10 @@ class Rendering:
             return self._systemd(instance, chosen)
         return self._process(instance, chosen)
 
+    def put_back(self) -> str:
+        """The script that puts an instance's previous version back, on the host by itself."""
+        return self._templates.text("put-back.sh.j2", {})
+
     def supervisor(self) -> str:
         """The configuration of the process runtime's supervisor."""
         return self._templates.text("supervisord.conf.j2", {"dir": self._layout.process_dir})
