@@ -18,7 +18,7 @@ demo-down: venv ## take the demo's model down again
 	@$(BIN)/python -m demo down
 
 test: venv ## all tests; with root also those in a lab of small hosts
-	@$(BIN)/python -m pytest -rs $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: venv ## style and the rule that what decides does no I/O
 	@$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 engine reported the layers, context and devices that were asked for.
 """
 
-import json
 import time
 from dataclasses import dataclass
 
@@ -11,11 +10,11 @@ from xgen_deploy.backends.base import Backend
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import Reply, Session
 from xgen_deploy.verify.compare import differences
+from xgen_deploy.verify.proof import key_header, local_address, real_request
 from xgen_deploy.verify.report import LoadReport
 
 _POLL_FIRST = 0.1
 _POLL_MOST = 2.0
-_TRIAL = 300.0
 _LINES = 15
 _SOAK = 2.0
 
@@ -54,7 +53,7 @@ class Gate:
         self._backend = backend
         self._session = session
         self._supervision = supervision
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._api_key = api_key
         self._first: State | None = None
 
     def wait(self, timeout: float) -> Good:
@@ -73,7 +72,7 @@ class Gate:
         pause = _POLL_FIRST
         while True:
             self._alive()
-            reply = self._ask("GET", self._backend.health_path, b"", 5.0)
+            reply = self._ask(self._backend.health_path)
             if reply.status == 200:
                 return
             if time.monotonic() + pause > deadline:
@@ -84,14 +83,10 @@ class Gate:
 
     def _real_request(self) -> None:
         trial = self._backend.trial(self._instance)
-        body = json.dumps(trial.body).encode()
-        reply = self._ask("POST", trial.path, body, _TRIAL)
-        if reply.status == 200 and _answered(reply.body, trial.answered):
-            return
-        self._alive()
-        said = f"HTTP {reply.status}" if reply.status else "the connection broke"
-        text = reply.body.decode(errors="replace").strip()[:200]
-        raise self._not_good(f"a real request failed: {trial.path}: {said} {text}".rstrip())
+        wrong = real_request(self._instance, trial, self._session, self._api_key)
+        if wrong:
+            self._alive()
+            raise self._not_good(f"a real request failed: {wrong}")
 
     def _soak(self) -> None:
         """An engine that dies right after its first answer is not good either."""
@@ -100,12 +95,15 @@ class Gate:
             time.sleep(_SOAK / 4)
             self._alive()
 
-    def _ask(self, method: str, path: str, body: bytes, timeout: float) -> Reply:
+    def _ask(self, path: str) -> Reply:
         spec = self._instance.spec
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen)  # noqa: S104
-        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         return self._session.request(
-            method, address, spec.port, path, body=body, headers=headers, timeout=timeout
+            "GET",
+            local_address(spec.listen),
+            spec.port,
+            path,
+            headers=key_header(self._api_key),
+            timeout=5.0,
         )
 
     def _alive(self) -> State:
@@ -123,10 +121,3 @@ class Gate:
         run = self._first.run if self._first else None
         text = self._supervision.log(self._service, run, lines=_LINES)
         return NotGood(reason, tuple(line for line in text.splitlines() if line.strip()))
-
-
-def _answered(body: bytes, key: str) -> bool:
-    try:
-        return bool(json.loads(body)[key])
-    except (ValueError, KeyError, TypeError):
-        return False

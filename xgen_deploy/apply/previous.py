@@ -9,6 +9,7 @@ import time
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.transport.base import HostError
+from xgen_deploy.verify.proof import local_address
 
 _ASK = 60.0
 _START = 300.0
@@ -64,10 +65,13 @@ class Previous:
         return "The previous version was put back and started, but it is not ready yet"
 
     def _serves(self, last: InstanceRecord, deadline: float) -> bool:
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(last.spec.listen, last.spec.listen)  # noqa: S104
         while time.monotonic() < deadline:
             reply = self._work.session.request(
-                "GET", address, last.spec.port, last.health_path, timeout=5.0
+                "GET",
+                local_address(last.spec.listen),
+                last.spec.port,
+                last.health_path,
+                timeout=5.0,
             )
             if reply.status == 200:
                 return True

@@ -47,7 +47,12 @@ class Applying:
     """One apply, from the first look to the last line."""
 
     def __init__(
-        self, work: Job, settings: Settings, *, yes: bool, repin: bool = False,
+        self,
+        work: Job,
+        settings: Settings,
+        *,
+        yes: bool,
+        repin: bool = False,
         destroy: bool = False,
     ) -> None:
         """`destroy`: the site wants nothing, and what is left of the project goes too."""
@@ -65,7 +70,8 @@ class Applying:
         plan = self._plan(seen)
         self._show(plan, time.monotonic() - began)
         changing = frozenset(
-            h.host for h in plan.hosts.values()
+            h.host
+            for h in plan.hosts.values()
             if h.operations or (self._destroy and h.reachable and _traces(seen[h.host]))
         )
         if plan.refusals or not changing:
@@ -77,7 +83,11 @@ class Applying:
             return self._under_lock(crew, plan, seen, changing, tell)
 
     def _under_lock(
-        self, crew: Crew, plan: Plan, seen: dict[str, Seen], changing: frozenset[str],
+        self,
+        crew: Crew,
+        plan: Plan,
+        seen: dict[str, Seen],
+        changing: frozenset[str],
         tell: Progress,
     ) -> int:
         for name in sorted(changing):
@@ -92,16 +102,25 @@ class Applying:
             self._show(now, 0.0)
             self._ask(now)
         number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
-        who = Who(number=number, by=_by(), manifest=self._work.site.manifest_file,
-                  manifest_digest=self._work.site.manifest_digest,
-                  hosts=(*self._work.site.hosts, *self._work.site.other_hosts))
+        who = Who(
+            number=number,
+            by=_by(),
+            manifest=self._work.site.manifest_file,
+            manifest_digest=self._work.site.manifest_digest,
+            hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
+        )
         chosen = [c for n, c in self._work.connections.items() if n in changing]
         one = partial(self._one, crew, now, seen, who, tell)
         results = each(chosen, one)
         return self._end(now, results, number, tell)
 
     def _one(
-        self, crew: Crew, plan: Plan, seen: dict[str, Seen], who: Who, tell: Progress,
+        self,
+        crew: Crew,
+        plan: Plan,
+        seen: dict[str, Seen],
+        who: Who,
+        tell: Progress,
         connection: Connection,
     ) -> HostResult:
         host: HostPlan = plan.hosts[connection.name]

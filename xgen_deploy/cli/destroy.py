@@ -18,7 +18,9 @@ def command(settings: Settings, yes: bool) -> int:
     """
     with job(settings) as work:
         if work.site.limited_models:
-            raise UsageError("destroy takes whole hosts; --limit HOST is understood, a model's "
-                             "name is not: remove the model from the manifest and apply")
+            raise UsageError(
+                "destroy takes whole hosts; --limit HOST is understood, a model's "
+                "name is not: remove the model from the manifest and apply"
+            )
         gone = type(work)(empty_site(work.site), work.workplace, work.connections)
         return Applying(gone, settings, yes=yes, destroy=True).run()

@@ -67,8 +67,10 @@ def _gpu_rows(work: Job, name: str, facts: HostFacts) -> Iterator[tuple[str, ...
         yield (name, "-", "no GPU", "", "", "")
     names = frozenset(d.name for d in work.site.on(name))
     for first, gpu in enumerate(facts.gpu.gpus):
-        users = [u.instance or _foreign(u.process.name, u.process.user, u.process.memory_mb)
-                 for u in used_by(gpu, work.site.project, names)]
+        users = [
+            u.instance or _foreign(u.process.name, u.process.user, u.process.memory_mb)
+            for u in used_by(gpu, work.site.project, names)
+        ]
         yield (
             name if first == 0 else "",
             str(gpu.index),
@@ -94,8 +96,10 @@ def _details(work: Job, name: str, facts: HostFacts) -> Iterator[str]:
     yield f"[dim]{escape(', '.join([facts.gpu.detection_method, *(f'driver {d}' for d in drivers)]))}[/dim]"
     for gpu in facts.gpu.gpus:
         if gpu.gtt_total_mb is not None and gpu.apu:
-            yield (f"[dim]{gpu.gfx_version or ''} APU   GTT {(gpu.gtt_used_mb or 0) / 1024:.1f}/"
-                   f"{gpu.gtt_total_mb / 1024:.1f} GiB[/dim]")
+            yield (
+                f"[dim]{gpu.gfx_version or ''} APU   GTT {(gpu.gtt_used_mb or 0) / 1024:.1f}/"
+                f"{gpu.gtt_total_mb / 1024:.1f} GiB[/dim]"
+            )
     yield from (f"[dim]tried {escape(line)}[/dim]" for line in failed)
     missing = not_ready(work.site, work.site.hosts[name], facts)
     ready = [b for b in available.backends if b not in missing]

@@ -62,6 +62,7 @@ def command(folder: str, project: str, host: str) -> int:
             click.echo(f"wrote {path}")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
-    click.echo(f"\nNext: edit both, then\n  xgen-deploy validate {manifest}\n"
-               f"  xgen-deploy plan {manifest}")
+    click.echo(
+        f"\nNext: edit both, then\n  xgen-deploy validate {manifest}\n  xgen-deploy plan {manifest}"
+    )
     return 0

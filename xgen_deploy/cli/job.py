@@ -27,9 +27,9 @@ class Job:
     workplace: Workplace
     connections: dict[str, Connection]
 
-    def observe(self, *, health: bool = False, among: frozenset[str] | None = None) -> (
-        dict[str, Seen]
-    ):
+    def observe(
+        self, *, health: bool = False, among: frozenset[str] | None = None
+    ) -> dict[str, Seen]:
         """Every host at once, one round trip each, through connections that cannot write."""
         chosen = [ReadOnly(c) for n, c in self.connections.items() if among is None or n in among]
 

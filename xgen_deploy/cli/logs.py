@@ -13,9 +13,7 @@ from xgen_deploy.errors import UsageError
 @click.option("--previous", is_flag=True, help="Of the last attempt that failed.")
 @host_options
 @click.argument("instance")
-def command(
-    settings: Settings, instance: str, follow: bool, lines: int, previous: bool
-) -> int:
+def command(settings: Settings, instance: str, follow: bool, lines: int, previous: bool) -> int:
     """Show the log of INSTANCE; where several hosts run it, add --limit HOST."""
     with job(settings) as work:
         host = _host_of(work, instance)

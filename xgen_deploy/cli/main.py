@@ -18,12 +18,13 @@ _COMMANDS = {
     "plan": "Show what would change, field by field, and why. Changes nothing.",
     "apply": "Make it so, and prove it with a real request to every model.",
     "status": "Show what runs, with what the engines reported.",
+    "verify": "Prove that every instance is what the manifest says.",
     "logs": "Show an instance's log.",
     "destroy": "Take everything of a project off its hosts, but the models.",
 }
 _SECTIONS = (
     ("To begin", ("init", "validate", "schema")),
-    ("To look", ("gpus", "render", "plan", "status", "logs")),
+    ("To look", ("gpus", "render", "plan", "status", "verify", "logs")),
     ("To change", ("apply", "destroy")),
 )
 
@@ -64,7 +65,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A first look: `xgen-deploy init`, then `xgen-deploy plan manifests/first.yaml`. "
     "Every command has its own --help. "
-    "Shell completion: eval \"$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)\" "
+    'Shell completion: eval "$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)" '
     "(or zsh_source, fish_source).",
 )
 @click.version_option(__version__, prog_name="xgen-deploy")
@@ -91,8 +92,9 @@ def run(argv: list[str] | None = None) -> None:
         print(f"xgen-deploy: {error.format_message()}", file=sys.stderr)
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        print("\nxgen-deploy: stopped; the next apply finishes what this one began",
-              file=sys.stderr)
+        print(
+            "\nxgen-deploy: stopped; the next apply finishes what this one began", file=sys.stderr
+        )
         code = 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -105,5 +107,7 @@ def run(argv: list[str] | None = None) -> None:
 
 def _say_usage(error: click.UsageError) -> None:
     command = error.ctx.command_path if error.ctx else "xgen-deploy"
-    print(f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.",
-          file=sys.stderr)
+    print(
+        f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.",
+        file=sys.stderr,
+    )

@@ -46,11 +46,18 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
     wrapped: Callable[..., Any] = with_settings
     for option in (
         click.option("--ask-become-pass", is_flag=True, help="Ask for sudo's password."),
-        click.option("--accept-new-host-keys", is_flag=True,
-                     help="Trust the key of a host never seen before; a changed key is refused."),
+        click.option(
+            "--accept-new-host-keys",
+            is_flag=True,
+            help="Trust the key of a host never seen before; a changed key is refused.",
+        ),
         click.option("--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
-        click.option("--limit", multiple=True, metavar="NAME",
-                     help="Only this host, group or model; may be given several times."),
+        click.option(
+            "--limit",
+            multiple=True,
+            metavar="NAME",
+            help="Only this host, group or model; may be given several times.",
+        ),
         click.option("-i", "--inventory", metavar="FILE", help="Over the manifest's inventory."),
     ):
         wrapped = option(wrapped)

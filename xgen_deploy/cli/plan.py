@@ -14,8 +14,11 @@ from xgen_deploy.survey import default_scope, make_plan
 
 
 @click.command("plan")
-@click.option("--detailed-exitcode", is_flag=True,
-              help="2 when changes are pending, 3 when only drift is to be repaired.")
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="2 when changes are pending, 3 when only drift is to be repaired.",
+)
 @click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
 @host_options
 def command(settings: Settings, detailed_exitcode: bool, repin: bool) -> int:
@@ -30,8 +33,10 @@ def command(settings: Settings, detailed_exitcode: bool, repin: bool) -> int:
         plan = make_plan(work.site, seen, work.workplace, scopes)
     screen = Screen(settings)
     took = time.monotonic() - began
-    screen.lines(plan_text(plan, took, verbose=settings.verbose),
-                 always=bool(plan.refusals or plan.unreachable))
+    screen.lines(
+        plan_text(plan, took, verbose=settings.verbose),
+        always=bool(plan.refusals or plan.unreachable),
+    )
     screen.value(plan_json(plan))
     return exit_code(plan, detailed=detailed_exitcode)
 

@@ -28,19 +28,25 @@ def command(settings: Settings, host: str | None) -> int:
     screen = Screen(settings)
     with job(settings) as work:
         if host is not None and host not in work.site.hosts:
-            raise UsageError(f"there is no host {host} in the manifest; "
-                             f"there are {', '.join(work.site.hosts)}")
+            raise UsageError(
+                f"there is no host {host} in the manifest; there are {', '.join(work.site.hosts)}"
+            )
         seen = work.observe(among=frozenset({host}) if host else None)
-        plan = make_plan(work.site, seen, work.workplace,
-                         {h: default_scope(work.site, h) for h in seen})
+        plan = make_plan(
+            work.site, seen, work.workplace, {h: default_scope(work.site, h) for h in seen}
+        )
         found = {n: _rendered(work, n, s) for n, s in seen.items()}
     for name, pairs in found.items():
         for instance, rendered in pairs:
             screen.lines(_text(name, instance, rendered))
     problems = _problems(plan)
     screen.lines(problems, always=True)
-    screen.value({"hosts": {n: [_value(i, r) for i, r in p] for n, p in found.items()},
-                  "refusals": [str(r) for r in plan.refusals]})
+    screen.value(
+        {
+            "hosts": {n: [_value(i, r) for i, r in p] for n, p in found.items()},
+            "refusals": [str(r) for r in plan.refusals],
+        }
+    )
     return 1 if plan.refusals else (4 if plan.unreachable else 0)
 
 
@@ -56,8 +62,10 @@ def _rendered(work: Job, name: str, seen: Seen) -> list[tuple[Instance, Rendered
 
 
 def _text(host: str, instance: Instance, rendered: Rendered) -> list[str]:
-    lines = [f"[bold]# {escape(host)}/{escape(instance.name)}[/bold]  "
-             f"{escape(instance.spec.backend)} on port {instance.spec.port}"]
+    lines = [
+        f"[bold]# {escape(host)}/{escape(instance.name)}[/bold]  "
+        f"{escape(instance.spec.backend)} on port {instance.spec.port}"
+    ]
     lines += [f"{escape(k)}={escape(shlex.quote(v))}" for k, v in sorted(rendered.env.items())]
     lines += [escape(shlex.join(rendered.argv)), ""]
     for file in (*rendered.files, rendered.definition):
@@ -84,8 +92,7 @@ def _value(instance: Instance, rendered: Rendered) -> dict[str, object]:
         "argv": list(rendered.argv),
         "env": dict(rendered.env),
         "files": [
-            {"path": f.path, "mode": f"{f.mode:04o}",
-             "content": None if f.secret else f.content}
+            {"path": f.path, "mode": f"{f.mode:04o}", "content": None if f.secret else f.content}
             for f in (*rendered.files, rendered.definition)
         ],
     }

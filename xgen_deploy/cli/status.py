@@ -15,10 +15,26 @@ from xgen_deploy.record import read_record
 from xgen_deploy.survey import Seen
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 
-_COLOUR = {"running": "green", "loading": "yellow", "failed": "bold red", "stopped": "yellow",
-           "absent": "red", "unknown": "magenta"}
-_HEAD = ("HOST", "INSTANCE", "STATE", "SINCE", "BACKEND", "PORT", "GPU", "LAYERS", "CTXxSLOTS",
-         "RESTARTS")
+_COLOUR = {
+    "running": "green",
+    "loading": "yellow",
+    "failed": "bold red",
+    "stopped": "yellow",
+    "absent": "red",
+    "unknown": "magenta",
+}
+_HEAD = (
+    "HOST",
+    "INSTANCE",
+    "STATE",
+    "SINCE",
+    "BACKEND",
+    "PORT",
+    "GPU",
+    "LAYERS",
+    "CTXxSLOTS",
+    "RESTARTS",
+)
 
 
 @click.command("status")
@@ -33,11 +49,18 @@ def command(settings: Settings) -> int:
         rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
     screen = Screen(settings)
     screen.lines(_lines(work, seen, rows), always=any(r.status != "running" for r in rows))
-    screen.value({
-        "hosts": {n: {"reachable": s.facts is not None,
-                      "error": None if s.facts else _reason(s.error)} for n, s in seen.items()},
-        "models": [r.model_dump(mode="json") for r in rows],
-    })
+    screen.value(
+        {
+            "hosts": {
+                n: {
+                    "reachable": s.facts is not None,
+                    "error": None if s.facts else _reason(s.error),
+                }
+                for n, s in seen.items()
+            },
+            "models": [r.model_dump(mode="json") for r in rows],
+        }
+    )
     if any(r.status not in ("running", "unknown") for r in rows):
         return 1
     return 4 if any(s.facts is None for s in seen.values()) else 0
@@ -55,8 +78,10 @@ def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
 def _lines(work: Job, seen: dict[str, Seen], rows: list[Status]) -> list[str]:
     now = time.time()
     last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
-    lines = [f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  "
-             f"{escape(last)}", ""]
+    lines = [
+        f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
+        "",
+    ]
     cells = [_HEAD, *(_cells(r, now) for r in rows)]
     table = aligned(cells)
     lines.append(f"[dim]{escape(table[0])}[/dim]")
@@ -77,12 +102,16 @@ def _cells(row: Status, now: float) -> tuple[str, ...]:
         layers = f"{row.offloaded_layers}/{row.total_layers}"
     slots = f"{row.context_length}x{row.slots}" if row.context_length and row.slots else "-"
     return (
-        row.host, row.instance, _shown(row.status),
+        row.host,
+        row.instance,
+        _shown(row.status),
         ago(now - row.since) if row.since and row.status in ("running", "loading") else "-",
         (row.backend or "-").replace("llama-server-", "llama-"),
         str(row.port or "-"),
         ",".join(map(str, row.gpus)) if row.gpus else ("cpu" if row.backend else "-"),
-        layers, slots, "-" if row.restarts is None else str(row.restarts),
+        layers,
+        slots,
+        "-" if row.restarts is None else str(row.restarts),
     )
 
 

@@ -16,8 +16,19 @@ def command(settings: Settings) -> int:
     screen = Screen(settings)
     screen.lines([f"[yellow]warning[/yellow]  {escape(w)}" for w in site.warnings], always=True)
     count, hosts = len(site.declared), len(site.hosts)
-    screen.lines([f"{escape(settings.manifest)}: valid: {count} instance{'s'[: count != 1]} "
-                  f"on {hosts} host{'s'[: hosts != 1]}"])
-    screen.value({"valid": True, "project": site.project, "instances": count,
-                  "hosts": list(site.hosts), "warnings": list(site.warnings)})
+    screen.lines(
+        [
+            f"{escape(settings.manifest)}: valid: {count} instance{'s'[: count != 1]} "
+            f"on {hosts} host{'s'[: hosts != 1]}"
+        ]
+    )
+    screen.value(
+        {
+            "valid": True,
+            "project": site.project,
+            "instances": count,
+            "hosts": list(site.hosts),
+            "warnings": list(site.warnings),
+        }
+    )
     return 0

@@ -6,8 +6,11 @@ from xgen_deploy.verify.report import LoadReport
 
 def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:
     """Sentences with both values; () where all is as asked or the engine did not say."""
-    return tuple(d for d in (_devices(instance, report), _layers(instance, report),
-                             _context(instance, report)) if d)
+    return tuple(
+        d
+        for d in (_devices(instance, report), _layers(instance, report), _context(instance, report))
+        if d
+    )
 
 
 def _devices(instance: Instance, report: LoadReport) -> str | None:
@@ -17,8 +20,10 @@ def _devices(instance: Instance, report: LoadReport) -> str | None:
         return f"asked for the CPU; the engine used {used[0].name}" if used else None
     why = f": {report.warnings[0]}" if report.warnings else ""
     if not report.devices:
-        return (f"asked for {_layers_text(layers)} on {len(wanted)} GPU"
-                f"{'s'[: len(wanted) != 1]}; the engine put everything on the CPU{why}")
+        return (
+            f"asked for {_layers_text(layers)} on {len(wanted)} GPU"
+            f"{'s'[: len(wanted) != 1]}; the engine put everything on the CPU{why}"
+        )
     if layers != 0 and not used:
         return f"asked for {_layers_text(layers)}; the engine placed no layer on a GPU{why}"
     if len(report.devices) != len(wanted):
@@ -33,8 +38,10 @@ def _layers(instance: Instance, report: LoadReport) -> str | None:
     wanted = report.total_layers if asked == "all" else asked
     if wanted is None or wanted == report.offloaded:
         return None
-    return (f"asked for {_layers_text(asked)}; the engine placed "
-            f"{report.offloaded} of {report.total_layers}")
+    return (
+        f"asked for {_layers_text(asked)}; the engine placed "
+        f"{report.offloaded} of {report.total_layers}"
+    )
 
 
 def _context(instance: Instance, report: LoadReport) -> str | None:

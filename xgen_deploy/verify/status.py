@@ -54,21 +54,32 @@ def host_statuses(
     health = {h.instance: h for h in facts.health}
     services = {s.name.removesuffix(".service"): s for s in facts.services}
     return tuple(
-        _status(name, model, host, facts, record, services.get(layout.service(name)),
-                health.get(name))
+        _status(
+            name, model, host, facts, record, services.get(layout.service(name)), health.get(name)
+        )
         for name, model in declared.items()
     )
 
 
 def _status(
-    name: str, model: str, host: Host, facts: HostFacts, record: Record,
-    service: ServiceFacts | None, health: HealthFacts | None,
+    name: str,
+    model: str,
+    host: Host,
+    facts: HostFacts,
+    record: Record,
+    service: ServiceFacts | None,
+    health: HealthFacts | None,
 ) -> Status:
     last = record.instances.get(name)
     if last is None:
         pending = "an apply began it and did not finish" if name in record.pending else None
-        return Status(model_id=model, host=host.name, instance=name, status="absent",
-                      reason=pending or "not applied yet")
+        return Status(
+            model_id=model,
+            host=host.name,
+            instance=name,
+            status="absent",
+            reason=pending or "not applied yet",
+        )
     state, reason = _state(service, health)
     spec, report = last.spec, current_report(last, service, health)
     index = {g.identity: g.index for g in facts.gpu.gpus}

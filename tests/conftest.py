@@ -1,0 +1,32 @@
+"""What was skipped is said once a reason; XGEN_REQUIRE_LAB=1 makes every skip a failure."""
+
+import os
+from collections import Counter
+
+import pytest
+
+
+def _skips(reporter: pytest.TerminalReporter) -> Counter[str]:
+    reports = reporter.stats.get("skipped", [])
+    return Counter(str(r.longrepr[2]).removeprefix("Skipped: ") for r in reports)
+
+
+def _required() -> bool:
+    return os.environ.get("XGEN_REQUIRE_LAB") == "1"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skips = _skips(terminalreporter)
+    if not skips:
+        return
+    terminalreporter.section("not tested here")
+    for reason, count in skips.most_common():
+        terminalreporter.line(f"skipped {count} test{'s'[: count != 1]}: {reason}")
+    if _required():
+        terminalreporter.line("XGEN_REQUIRE_LAB=1: this counts as a failure", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.exitstatus == 0 and reporter is not None and _required() and _skips(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,110 @@
+"""`xgen-deploy verify`: proof that every instance is what the manifest says."""
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.apply.secrets import resolve_secrets
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.drift import drift_of
+from xgen_deploy.record import read_record
+from xgen_deploy.resolve.host import resolve_host
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.survey import Seen
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+from xgen_deploy.verify.proof import Check, check_recorded, check_report, check_request
+from xgen_deploy.verify.status import current_report
+
+
+@click.command("verify")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also look at units, files and ports with testinfra (the `verify` extra).",
+)
+@host_options
+def command(settings: Settings, deep: bool) -> int:
+    """Prove each instance: a real request, the engine's own report of layers, devices and
+    context, its unit and container. Nothing is changed. Exit code 1 on any difference.
+    """
+    with job(settings) as work:
+        seen = work.observe(health=True)
+        chosen = [work.connections[n] for n, s in seen.items() if s.facts is not None]
+        found = each(chosen, lambda c: _host(work, c, seen[c.name], deep=deep))
+    checks = [c for f in found.values() if not isinstance(f, XgenError) for c in f]
+    errors = {n: str(f) for n, f in found.items() if isinstance(f, XgenError)}
+    errors |= {n: str(s.error) for n, s in seen.items() if s.facts is None}
+    screen = Screen(settings)
+    bad = [c for c in checks if not c.ok]
+    screen.lines(_lines(checks, errors, verbose=settings.verbose), always=bool(bad or errors))
+    screen.value({"checks": [c.model_dump() for c in checks], "errors": errors})
+    if bad or any(isinstance(f, XgenError) for f in found.values()):
+        return 1
+    if errors:
+        return 4 if len(errors) < len(seen) else 1
+    return 0
+
+
+def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[Check]:
+    facts, name = seen.facts, connection.name
+    if facts is None:
+        return []
+    host = work.site.hosts[name]
+    layout = work.workplace.layout(work.site, host)
+    record = read_record(facts.record, work.site.project, name)
+    resolved = resolve_host(work.site, host, facts, record, layout)
+    services = {s.name.removesuffix(".service"): s for s in facts.services}
+    health = {h.instance: h for h in facts.health}
+    checks = [
+        Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=r.reason)
+        for r in resolved.refusals
+    ]
+    with connection.session() as session:
+        for instance in resolved.instances:
+            last = record.instances.get(instance.name)
+            checks.append(check_recorded(instance, last))
+            if last is None:
+                continue
+            drift = drift_of(instance.name, last, facts, layout)
+            checks.append(_drift(instance, drift))
+            service = services.get(layout.service(instance.name))
+            report = current_report(last, service, health.get(instance.name))
+            checks += check_report(instance, report)
+            key = instance.spec.api_key
+            value = resolve_secrets(instance, session).value(key) if key else None
+            checks.append(check_request(instance, session, value))
+            if deep:
+                from xgen_deploy.verify.deep import deep_checks
+
+                checks += deep_checks(instance, layout, session)
+    return checks
+
+
+def _drift(instance: Instance, drift: str | None) -> Check:
+    return Check(
+        host=instance.host,
+        instance=instance.name,
+        what="unit and container",
+        ok=drift is None,
+        found=drift or "",
+    )
+
+
+def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> list[str]:
+    lines = []
+    for one in checks:
+        where = escape(f"{one.host}/{one.instance}")
+        if not one.ok:
+            lines.append(f"[red]DIFFERS[/red]  {where}  {escape(one.what)}: {escape(one.found)}")
+        elif verbose:
+            lines.append(f"[green]ok[/green]       {where}  {escape(one.what)}")
+    lines += [f"[red]{escape(text)}[/red]" for text in errors.values()]
+    bad = sum(not c.ok for c in checks)
+    instances = len({(c.host, c.instance) for c in checks})
+    verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all as stated[/green]"
+    plural = "s"[: instances != 1]
+    lines.append(f"{len(checks)} checks of {instances} instance{plural}: {verdict}")
+    return lines

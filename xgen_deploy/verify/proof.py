@@ -1,0 +1,92 @@
+"""Proves one instance: a real request of its kind, and the engine's own report of its start."""
+
+import json
+
+from xgen_deploy.backends.base import Trial
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.record import InstanceRecord
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.transport.base import Session
+from xgen_deploy.values import Frozen
+from xgen_deploy.verify.compare import differences
+from xgen_deploy.verify.report import LoadReport
+
+_TRIAL = 300.0
+
+
+class Check(Frozen):
+    """One thing that was looked at; `found` says what was there where it is not as it should."""
+
+    host: str
+    instance: str
+    what: str
+    ok: bool
+    found: str = ""
+
+
+def check_report(instance: Instance, report: LoadReport | None) -> tuple[Check, ...]:
+    """Layers, devices and context as the engine reported them, against the manifest."""
+    if report is None:
+        return (_check(instance, "engine report", "the engine's log says nothing of its start"),)
+    found = differences(instance, report)
+    return tuple(_check(instance, "engine report", f) for f in found) or (
+        _check(instance, "engine report", ""),
+    )
+
+
+def check_request(instance: Instance, session: Session, api_key: str | None) -> Check:
+    """A token, a vector or a score, asked for on the host itself."""
+    backend = backend_named(instance.spec.backend)
+    if backend is None:
+        return _check(instance, "real request", f"{instance.spec.backend} cannot be asked")
+    return _check(
+        instance, "real request", real_request(instance, backend.trial(instance), session, api_key)
+    )
+
+
+def real_request(instance: Instance, trial: Trial, session: Session, api_key: str | None) -> str:
+    """What was wrong with the answer; "" where it was a good one."""
+    spec = instance.spec
+    reply = session.request(
+        "POST",
+        local_address(spec.listen),
+        spec.port,
+        trial.path,
+        body=json.dumps(trial.body).encode(),
+        headers={"Content-Type": "application/json", **key_header(api_key)},
+        timeout=_TRIAL,
+    )
+    if reply.status == 200 and _answered(reply.body, trial.answered):
+        return ""
+    said = f"HTTP {reply.status}" if reply.status else "the connection broke"
+    text = reply.body.decode(errors="replace").strip()[:200]
+    return f"{trial.path}: {said} {text}".rstrip()
+
+
+def key_header(api_key: str | None) -> dict[str, str]:
+    """The client's key as every engine takes it."""
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def local_address(listen: str) -> str:
+    """Where something that listens on `listen` is reached on the host itself."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
+
+
+def check_recorded(instance: Instance, record: InstanceRecord | None) -> Check:
+    """Whether what runs is what the manifest says now."""
+    if record is None:
+        return _check(instance, "applied", "it was never applied")
+    same = record.digest == instance.digest
+    return _check(instance, "applied", "" if same else "the manifest says something else by now")
+
+
+def _check(instance: Instance, what: str, found: str) -> Check:
+    return Check(host=instance.host, instance=instance.name, what=what, ok=not found, found=found)
+
+
+def _answered(body: bytes, key: str) -> bool:
+    try:
+        return bool(json.loads(body)[key])
+    except (ValueError, KeyError, TypeError):
+        return False
