@@ -27,6 +27,11 @@ class Layout(Frozen):
     def lock(self) -> str:
         return f"{self.state_dir}/lock"
 
+    @property
+    def history(self) -> str:
+        """A folder with one file an apply, named by its number."""
+        return f"{self.state_dir}/history"
+
     def service(self, instance: str) -> str:
         """The unit's and the container's common name, without `.service`."""
         return f"xgen-{self.project}-{instance}"

@@ -9,6 +9,7 @@ import json
 from pydantic import Field, ValidationError
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import LoadReport
@@ -16,8 +17,15 @@ from xgen_deploy.verify.report import LoadReport
 FORMAT = 1
 
 
+class Stopped(Frozen):
+    """An operator stopped it on purpose: that is maintenance, no drift."""
+
+    by: str
+    at: float
+
+
 class InstanceRecord(Frozen):
-    """An instance as it was last applied with success.
+    """An instance as it was last applied with success; `declared` is what was asked for then.
 
     `files` maps each file that was written to the SHA-256 of its content. `pins` maps what the
     manifest called a GPU (an index) to the identity that it had then. `ready_seconds` is how
@@ -26,6 +34,8 @@ class InstanceRecord(Frozen):
 
     spec: Spec
     digest: str
+    declared: Declared | None = None
+    stopped: Stopped | None = None
     files: dict[str, str] = Field(default_factory=dict)
     pins: dict[str, str] = Field(default_factory=dict)
     health_path: str = "/health"
@@ -37,7 +47,9 @@ class InstanceRecord(Frozen):
 
 
 class ApplyRecord(Frozen):
-    """One apply of the project as this host saw it. `ended` None: it never ended."""
+    """One apply of the project as this host saw it. `ended` None: it never ended. `git` is the
+    commit of the manifest's checkout, `changes` a clause an operation.
+    """
 
     number: int
     by: str
@@ -46,6 +58,17 @@ class ApplyRecord(Frozen):
     began: float
     ended: float | None = None
     outcome: str | None = None
+    what: str = "apply"
+    git: str | None = None
+    changes: tuple[str, ...] = ()
+
+
+class HistoryEntry(Frozen):
+    """What ran on a host after one apply, as it was declared: what `rollback` goes back to."""
+
+    format: int = FORMAT
+    apply: ApplyRecord
+    declared: tuple[Declared, ...] = ()
 
 
 class Record(Frozen):

@@ -30,7 +30,9 @@ class Crew:
         self._sessions: dict[str, Session] = {}
         self._stack = ExitStack()
 
-    def lock(self, connections: Sequence[Connection], owner: Mapping[str, str]) -> None:
+    def lock(
+        self, connections: Sequence[Connection], owner: Mapping[str, str], *, wait: float = 0.0
+    ) -> None:
         """In sorted order, so that two applies never wait for each other.
 
         Raises LockedError with the owner's line, and UnreachableError.
@@ -40,7 +42,7 @@ class Crew:
             layout = self._workplace.layout(self._site, self._site.hosts[connection.name])
             session.make_dir(layout.state_dir, mode=0o700)
             try:
-                session.lock(layout.lock, owner)
+                session.lock(layout.lock, owner, wait=wait)
             except LockedError as error:
                 raise LockedError(f"{connection.name}: another apply is at work: {error}") from None
             self._sessions[connection.name] = session

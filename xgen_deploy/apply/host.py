@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.operation import Failed, bring_up, remove
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import UnreachableError, XgenError
@@ -43,6 +44,8 @@ class Who:
     manifest: str
     manifest_digest: str
     hosts: tuple[str, ...] = field(default=())
+    what: str = "apply"
+    git: str | None = None
 
 
 def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> HostResult:
@@ -54,6 +57,9 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         manifest=who.manifest,
         manifest_digest=who.manifest_digest,
         began=began,
+        what=who.what,
+        git=who.git,
+        changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
     )
     results: list[Result] = []
     try:
@@ -62,7 +68,9 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         for operation in plan.operations:
             results.append(_one(work, operation, results, who.number, tell))
         outcome = "ok" if all(r.ok for r in results) else "failed"
-        work.keep(last_apply=apply.model_copy(update={"ended": time.time(), "outcome": outcome}))
+        ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
+        work.keep(last_apply=ended)
+        write_entry(work, ended)
     except XgenError as error:
         tell(Event(kind="failed", host=work.name, text=str(error)))
         return HostResult(work.name, tuple(results), error)

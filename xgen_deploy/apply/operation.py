@@ -151,6 +151,7 @@ def _remember(
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
+        declared=instance.declared.model_copy(update={"marks": {}}),
         files={definition.path: hashlib.sha256(definition.content.encode()).hexdigest()},
         pins=instance.pins,
         health_path=backend.health_path if backend else "/health",

@@ -1,194 +1,67 @@
 """`xgen-deploy apply`: shows what it will do, asks, does it, proves it."""
 
-import getpass
-import os
-import socket
-import sys
-import time
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 
 import click
 
-from xgen_deploy.apply.clear import clear
-from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
-from xgen_deploy.apply.host import HostResult, Who, carry_out
-from xgen_deploy.apply.pull import pull_images
-from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.applying import Applying, How
+from xgen_deploy.cli.job import job, job_for, read_site
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.plan import exit_code
-from xgen_deploy.cli.progress import Progress, progress
-from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.plan.operation import HostPlan, Plan
-from xgen_deploy.plan.text import plan_text
-from xgen_deploy.record import read_record
-from xgen_deploy.survey import Seen, default_scope, make_plan
-from xgen_deploy.transport.base import Connection
-from xgen_deploy.transport.fleet import each
+from xgen_deploy.errors import UsageError
+from xgen_deploy.plan.saved import SavedPlan, read_saved
 
 
 @click.command("apply")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
 @click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
+@click.option(
+    "--lock-wait",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another apply instead of ending with code 5.",
+)
 @host_options
-def command(settings: Settings, yes: bool, repin: bool) -> int:
+def command(settings: Settings, yes: bool, repin: bool, lock_wait: float) -> int:
     """Bring every host to what MANIFEST says.
 
     Each instance must answer a real request, and its engine must report the layers, devices and
     context that were asked for. Where that fails, the previous version is put back. A second
     apply finds nothing to do.
+
+    Instead of a manifest, MANIFEST may be a plan saved by `plan -o FILE`: exactly that is done,
+    without a question, or refused where the manifest or the hosts have changed since.
     """
-    with job(settings) as work:
-        return Applying(work, settings, yes=yes, repin=repin).run()
+    how = How(yes=yes, repin=repin, lock_wait=lock_wait)
+    saved = _saved(settings.manifest)
+    if saved is None:
+        with job(settings) as work:
+            return Applying(work, settings, how).run()
+    _refuse_if_changed(saved, settings)
+    with job_for(saved.site, settings) as work:
+        return Applying(work, settings, replace(how, yes=True, expected=saved)).run()
 
 
-class Applying:
-    """One apply, from the first look to the last line."""
-
-    def __init__(
-        self,
-        work: Job,
-        settings: Settings,
-        *,
-        yes: bool,
-        repin: bool = False,
-        destroy: bool = False,
-    ) -> None:
-        """`destroy`: the site wants nothing, and what is left of the project goes too."""
-        self._work = work
-        self._settings = settings
-        self._screen = Screen(settings)
-        self._yes = yes
-        self._repin = repin
-        self._destroy = destroy
-
-    def run(self) -> int:
-        """The exit code."""
-        began = time.monotonic()
-        seen = self._work.observe()
-        plan = self._plan(seen)
-        self._show(plan, time.monotonic() - began)
-        changing = frozenset(
-            h.host
-            for h in plan.hosts.values()
-            if h.operations or (self._destroy and h.reachable and _traces(seen[h.host]))
-        )
-        if plan.refusals or not changing:
-            return exit_code(plan)
-        self._ask(plan)
-        with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
-            chosen = [c for n, c in self._work.connections.items() if n in changing]
-            crew.lock(chosen, owner_of_lock(_by(), os.getpid(), "apply"))
-            return self._under_lock(crew, plan, seen, changing, tell)
-
-    def _under_lock(
-        self,
-        crew: Crew,
-        plan: Plan,
-        seen: dict[str, Seen],
-        changing: frozenset[str],
-        tell: Progress,
-    ) -> int:
-        for name in sorted(changing):
-            pull_images(plan.hosts[name], crew.session(name), tell)
-        seen = seen | self._work.observe(among=changing)
-        now = self._plan(seen)
-        if now.refusals:
-            self._show(now, 0.0)
-            return 1
-        if _what(now) != _what(plan) and not self._yes:
-            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
-            self._show(now, 0.0)
-            self._ask(now)
-        number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
-        who = Who(
-            number=number,
-            by=_by(),
-            manifest=self._work.site.manifest_file,
-            manifest_digest=self._work.site.manifest_digest,
-            hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
-        )
-        chosen = [c for n, c in self._work.connections.items() if n in changing]
-        one = partial(self._one, crew, now, seen, who, tell)
-        results = each(chosen, one)
-        return self._end(now, results, number, tell)
-
-    def _one(
-        self,
-        crew: Crew,
-        plan: Plan,
-        seen: dict[str, Seen],
-        who: Who,
-        tell: Progress,
-        connection: Connection,
-    ) -> HostResult:
-        host: HostPlan = plan.hosts[connection.name]
-        facts = seen[connection.name].facts
-        if facts is None:
-            return HostResult(connection.name, error=seen[connection.name].error)
-        work = crew.at_work(connection.name, facts)
-        keep_engine_answers(work, facts)
-        result = carry_out(work, host, who, tell)
-        if self._destroy and result.ok:
-            clear(work)
-        return result
-
-    def _end(
-        self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
-    ) -> int:
-        failed = False
-        for name, result in results.items():
-            error = result if isinstance(result, XgenError) else result.error
-            if error is not None:
-                tell.problem(name, str(error))
-            failed |= isinstance(result, XgenError) or not result.ok
-        for name in plan.unreachable:
-            tell.problem(name, plan.hosts[name].error or "unreachable")
-        tell.summary(number, [r for r in results.values() if isinstance(r, HostResult)])
-        if failed:
-            return 1
-        return 4 if plan.unreachable else 0
-
-    def _plan(self, seen: dict[str, Seen]) -> Plan:
-        site = self._work.site
-        scopes = {
-            h: replace(default_scope(site, h, repin=self._repin), clearing=self._destroy)
-            for h in seen
-        }
-        return make_plan(site, seen, self._work.workplace, scopes)
-
-    def _show(self, plan: Plan, took: float) -> None:
-        always = bool(plan.refusals or plan.unreachable)
-        lines = plan_text(plan, took, verbose=self._settings.verbose, applying=True)
-        self._screen.lines(lines, always=always)
-
-    def _ask(self, plan: Plan) -> None:
-        if self._yes:
-            return
-        if not sys.stdin.isatty() or self._settings.json:
-            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
-        count = len(plan.operations)
-        question = f"Carry out {count} operation{'s'[: count != 1]}?"
-        if not click.confirm("Take all of this away?" if self._destroy else question):
-            raise click.Abort
+def _saved(path: str) -> SavedPlan | None:
+    """A saved plan begins with a brace, which no manifest does."""
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(1) != b"{":
+                return None
+        return read_saved(Path(path).read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
-def _traces(seen: Seen) -> bool:
-    """Whether a host remembers the project at all."""
-    return seen.facts is not None and bool(seen.facts.record or seen.facts.etc_files)
-
-
-def _what(plan: Plan) -> list[tuple[str, str, str]]:
-    return [(o.id, o.action, o.instance.digest if o.instance else "") for o in plan.operations]
-
-
-def _number(seen: Seen, project: str) -> int:
-    if seen.facts is None:
-        return 0
-    last = read_record(seen.facts.record, project, seen.facts.hostname).last_apply
-    return last.number if last else 0
-
-
-def _by() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+def _refuse_if_changed(saved: SavedPlan, settings: Settings) -> None:
+    """Raises UsageError where the manifest is another one by now."""
+    if settings.limit or settings.inventory:
+        raise UsageError("a saved plan knows its own inventory and limit; give neither here")
+    if Path(saved.site.manifest_file).exists():
+        now = read_site(replace(settings, manifest=saved.site.manifest_file))
+        if now.manifest_digest != saved.site.manifest_digest:
+            raise UsageError(
+                f"refused: {saved.site.manifest_file} or its inventory was changed "
+                "since the plan was saved; make a new one"
+            )

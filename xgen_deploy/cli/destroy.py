@@ -2,7 +2,7 @@
 
 import click
 
-from xgen_deploy.cli.apply import Applying
+from xgen_deploy.cli.applying import Applying, How
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError
@@ -23,4 +23,4 @@ def command(settings: Settings, yes: bool) -> int:
                 "name is not: remove the model from the manifest and apply"
             )
         gone = type(work)(empty_site(work.site), work.workplace, work.connections)
-        return Applying(gone, settings, yes=yes, destroy=True).run()
+        return Applying(gone, settings, How(yes=yes, destroy=True, what="destroy")).run()

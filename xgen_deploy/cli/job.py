@@ -1,6 +1,6 @@
 """What most commands begin with: the site is read, its hosts are connected, then looked at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,10 +48,17 @@ def read_site(settings: Settings) -> Site:
 
 
 @contextmanager
-def job(settings: Settings, change: Callable[[Site], Site] = lambda site: site) -> Iterator[Job]:
-    """`change` lets a command look at the site with other eyes (`destroy` wants nothing)."""
+def job(settings: Settings) -> Iterator[Job]:
+    """Over the manifest that the command line names."""
+    with job_for(read_site(settings), settings) as work:
+        yield work
+
+
+@contextmanager
+def job_for(site: Site, settings: Settings) -> Iterator[Job]:
+    """Over a site from elsewhere: a saved plan, a record. Connections are closed at the end."""
     workplace = Workplace()
-    site = localized(change(read_site(settings)), workplace)
+    site = localized(site, workplace)
     options = Options(
         ssh_config=settings.ssh_config,
         accept_new_host_keys=settings.accept_new_host_keys,

@@ -16,16 +16,23 @@ _COMMANDS = {
     "gpus": "Show what each host has and can run, and how that is known.",
     "render": "Show the exact commands, units and containers.",
     "plan": "Show what would change, field by field, and why. Changes nothing.",
+    "show": "Show a saved plan.",
     "apply": "Make it so, and prove it with a real request to every model.",
     "status": "Show what runs, with what the engines reported.",
     "verify": "Prove that every instance is what the manifest says.",
     "logs": "Show an instance's log.",
+    "stop": "Stop instances, and remember that they are stopped.",
+    "start": "Start instances again that were stopped.",
+    "restart": "Restart instances.",
+    "history": "Show the applies of a project, and how they ended.",
+    "rollback": "Go back to an earlier apply, through the same proof.",
+    "unlock": "Free the lock of an apply that is gone for good.",
     "destroy": "Take everything of a project off its hosts, but the models.",
 }
 _SECTIONS = (
     ("To begin", ("init", "validate", "schema")),
-    ("To look", ("gpus", "render", "plan", "status", "verify", "logs")),
-    ("To change", ("apply", "destroy")),
+    ("To look", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
+    ("To change", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )
 
 

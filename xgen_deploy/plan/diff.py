@@ -23,8 +23,9 @@ def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[Fi
         if path in _SAYS:
             found.append(FieldDiff(path=_SAYS[path], before="as applied", after="another one"))
             continue
-        found.append(FieldDiff(path=path, before=old.get(path), after=new.get(path),
-                               mark=marks.get(path)))
+        found.append(
+            FieldDiff(path=path, before=old.get(path), after=new.get(path), mark=marks.get(path))
+        )
     return tuple(found)
 
 

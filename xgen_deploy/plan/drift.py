@@ -47,10 +47,14 @@ def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> 
 
 def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> list[str]:
     """Containers that carry this project's label and are in no record, by instance."""
-    return sorted({
-        _instance(box) for box in facts.docker.containers
-        if box.labels.get("xgen.project") == project and _instance(box)
-    } - record_names)
+    return sorted(
+        {
+            _instance(box)
+            for box in facts.docker.containers
+            if box.labels.get("xgen.project") == project and _instance(box)
+        }
+        - record_names
+    )
 
 
 def _instance(box: ContainerFacts) -> str:

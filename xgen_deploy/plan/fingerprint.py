@@ -10,21 +10,25 @@ from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import digest_of
 
 
-def host_fingerprint(facts: HostFacts, revision: int) -> str:
-    """GPU identity, memory and driver; units; images; model files; ports; the record."""
-    return digest_of({
-        "gpus": [(g.identity, g.memory_total_mb, g.driver_version) for g in facts.gpu.gpus],
-        "services": sorted(
+def host_parts(facts: HostFacts, revision: int) -> dict[str, str]:
+    """A digest for each thing that a plan rests on, by its name for people."""
+    low = facts.ephemeral_ports[0] if facts.ephemeral_ports else 65536
+    seen: dict[str, object] = {
+        "its GPUs": [(g.identity, g.memory_total_mb, g.driver_version) for g in facts.gpu.gpus],
+        "its units": sorted(
             (s.name, s.sha256 or "", s.state, ",".join(s.overridden)) for s in facts.services
         ),
-        "engines": sorted((e.backend, e.image or e.binary or "", e.state or "")
-                          for e in facts.engines),
-        "containers": sorted((c.name, c.image_id, c.labels.get("xgen.digest", ""))
-                             for c in facts.docker.containers),
-        "models": sorted((m.key, m.state or "", m.error or "") for m in facts.models),
-        "ports": sorted({p.port for p in facts.ports}),
-        "record": revision,
-    })
+        "an engine's image or binary": sorted(
+            (e.backend, e.image or e.binary or "", e.state or "") for e in facts.engines
+        ),
+        "its containers": sorted(
+            (c.name, c.image_id, c.labels.get("xgen.digest", "")) for c in facts.docker.containers
+        ),
+        "a model file": sorted((m.key, m.state or "", m.error or "") for m in facts.models),
+        "its ports in use": sorted({p.port for p in facts.ports if p.port < low}),
+        "what was applied there": revision,
+    }
+    return {name: digest_of(value)[:16] for name, value in seen.items()}
 
 
 def plan_fingerprint(manifest_digest: str, hosts: Mapping[str, HostPlan]) -> str:

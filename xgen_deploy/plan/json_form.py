@@ -45,7 +45,5 @@ def _operation(one: Operation) -> dict[str, object]:
         "strategy": one.strategy,
         "interrupts": one.interrupts,
         "needs": list(one.needs),
-        "diff": [
-            {"path": d.path, "before": d.before, "after": d.after} for d in one.diff
-        ],
+        "diff": [{"path": d.path, "before": d.before, "after": d.after} for d in one.diff],
     }

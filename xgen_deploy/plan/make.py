@@ -7,7 +7,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.fingerprint import host_fingerprint
+from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.plan.reconcile import reconcile
@@ -51,17 +51,23 @@ def plan_host(
     resolved = resolve_host(site, host, facts, record, layout, repin=scope.repin)
     resolved = _only_renderable(resolved, rendering)
     plan = reconcile(
-        host.name, resolved, record, facts, layout,
+        host.name,
+        resolved,
+        record,
+        facts,
+        layout,
         wanted=frozenset(d.name for d in site.on(host.name)),
         in_scope=scope.instances,
         changed_secrets=scope.changed_secrets,
         clearing=scope.clearing,
     )
-    return plan.model_copy(update={
-        "headline": headline(facts),
-        "warnings": plan.warnings + _left_behind(record, site),
-        "fingerprint": host_fingerprint(facts, record.revision),
-    })
+    return plan.model_copy(
+        update={
+            "headline": headline(facts),
+            "warnings": plan.warnings + _left_behind(record, site),
+            "parts": host_parts(facts, record.revision),
+        }
+    )
 
 
 def empty_site(site: Site) -> Site:
@@ -71,8 +77,9 @@ def empty_site(site: Site) -> Site:
 
 def _record(facts: HostFacts, project: str, host: str) -> Record:
     if facts.record_error is not None:
-        raise XgenError(f"{host}: the record of project {project} cannot be read: "
-                        f"{facts.record_error}")
+        raise XgenError(
+            f"{host}: the record of project {project} cannot be read: {facts.record_error}"
+        )
     return read_record(facts.record, project, host)
 
 
@@ -97,12 +104,14 @@ def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
         try:
             rendering.render(instance)
         except (Unsupported, ValueError) as error:
-            refusals.append(Refusal(
-                host=instance.host,
-                instance=instance.name,
-                reason=f"{instance.spec.backend}: {error}",
-                mark=instance.declared.marks.get(""),
-            ))
+            refusals.append(
+                Refusal(
+                    host=instance.host,
+                    instance=instance.name,
+                    reason=f"{instance.spec.backend}: {error}",
+                    mark=instance.declared.marks.get(""),
+                )
+            )
         else:
             kept.append(instance)
     return Resolved(tuple(kept), tuple(refusals), resolved.warnings)
@@ -113,5 +122,6 @@ def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
     gone = [h for h in record.hosts if h not in site.hosts and h not in site.other_hosts]
     return tuple(
         f"{name} left the manifest and may still run this project: write `{name}: []` under "
-        "hosts and apply, to clear it" for name in gone
+        "hosts and apply, to clear it"
+        for name in gone
     )

@@ -59,7 +59,12 @@ class HostPlan(Frozen):
     unchanged: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
-    fingerprint: str = ""
+    parts: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Over everything that this host's part rests on."""
+        return "".join(self.parts.values())
 
 
 class Plan(Frozen):

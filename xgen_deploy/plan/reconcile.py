@@ -9,15 +9,22 @@ from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, strangers
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.resolve.host import Resolved
 from xgen_deploy.resolve.instance import Instance
 
 
 def reconcile(
-    host: str, resolved: Resolved, record: Record, facts: HostFacts, layout: Layout,
-    *, wanted: frozenset[str], in_scope: frozenset[str] | None = None,
-    changed_secrets: frozenset[str] = frozenset(), clearing: bool = False,
+    host: str,
+    resolved: Resolved,
+    record: Record,
+    facts: HostFacts,
+    layout: Layout,
+    *,
+    wanted: frozenset[str],
+    in_scope: frozenset[str] | None = None,
+    changed_secrets: frozenset[str] = frozenset(),
+    clearing: bool = False,
 ) -> HostPlan:
     """`wanted` are the instances that the manifest names here, those that were refused too:
     these are not removed. `in_scope` None means all; else only these instances are looked at.
@@ -27,14 +34,24 @@ def reconcile(
     operations = [
         _removal(host, name, record, layout, clearing=clearing)
         for name in sorted(
-            (record.instances.keys() | record.pending.keys()
-             | set(strangers(frozenset(record.instances), facts, record.project))) - wanted
+            (
+                record.instances.keys()
+                | record.pending.keys()
+                | set(strangers(frozenset(record.instances), facts, record.project))
+            )
+            - wanted
         )
         if in_scope is None or name in in_scope
     ]
     unchanged = []
+    warnings = list(resolved.warnings)
     for instance in resolved.instances:
         if in_scope is not None and instance.name not in in_scope:
+            continue
+        last = record.instances.get(instance.name)
+        if last is not None and last.stopped is not None:
+            unchanged.append(instance.name)
+            warnings.append(_left_stopped(instance, last, last.stopped))
             continue
         found = _change(instance, record, facts, layout, instance.name in changed_secrets)
         if found is None:
@@ -46,7 +63,16 @@ def reconcile(
         operations=_ordered(operations),
         unchanged=tuple(unchanged),
         refusals=resolved.refusals,
-        warnings=resolved.warnings,
+        warnings=tuple(warnings),
+    )
+
+
+def _left_stopped(instance: Instance, last: InstanceRecord, stopped: Stopped) -> str:
+    """Maintenance is no drift, and no apply ends it."""
+    pending = "" if last.digest == instance.digest else ", with changes waiting"
+    return (
+        f"{instance.name} was stopped by {stopped.by} and is left so{pending}; "
+        "`xgen-deploy start` starts it"
     )
 
 
@@ -74,26 +100,27 @@ def _change(
 def _operation(
     instance: Instance, action: str, cause: str, last: InstanceRecord | None
 ) -> Operation:
-    return Operation.model_validate({
-        "id": f"{instance.host}/{instance.name}",
-        "host": instance.host,
-        "name": instance.name,
-        "action": action,
-        "cause": cause,
-        "strategy": "stop-first" if action == "update" else None,
-        "interrupts": action == "update",
-        "seconds": last.ready_seconds if last else None,
-        "instance": instance,
-        "notes": instance.notes,
-    })
+    return Operation.model_validate(
+        {
+            "id": f"{instance.host}/{instance.name}",
+            "host": instance.host,
+            "name": instance.name,
+            "action": action,
+            "cause": cause,
+            "strategy": "stop-first" if action == "update" else None,
+            "interrupts": action == "update",
+            "seconds": last.ready_seconds if last else None,
+            "instance": instance,
+            "notes": instance.notes,
+        }
+    )
 
 
-def _removal(
-    host: str, name: str, record: Record, layout: Layout, *, clearing: bool
-) -> Operation:
+def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
     known = name in record.instances or name in record.pending
     cause = (
-        ("the project is taken away" if clearing else "no longer in the manifest") if known
+        ("the project is taken away" if clearing else "no longer in the manifest")
+        if known
         else f"container {layout.service(name)} carries this project's label and no record knows it"
     )
     return Operation(

@@ -149,8 +149,11 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
     what = ""
     if stopped:
         plural = "s" if len(stopped) > 1 else ""
-        what = f"[bold]{len(stopped)} INTERRUPTION{plural.upper()}[/bold]: " + escape(
-            ", ".join(stopped)) + ". "
+        what = (
+            f"[bold]{len(stopped)} INTERRUPTION{plural.upper()}[/bold]: "
+            + escape(", ".join(stopped))
+            + ". "
+        )
     if plan.refusals:
         what += "[bold red]Refused: nothing can be applied until this is put right.[/bold red] "
     if applying and not plan.refusals:

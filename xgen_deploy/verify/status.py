@@ -81,6 +81,8 @@ def _status(
             reason=pending or "not applied yet",
         )
     state, reason = _state(service, health)
+    if last.stopped is not None and state in ("stopped", "failed", "absent"):
+        state, reason = "stopped", f"stopped by {last.stopped.by}; `xgen-deploy start` starts it"
     spec, report = last.spec, current_report(last, service, health)
     index = {g.identity: g.index for g in facts.gpu.gpus}
     address = host.client_address or host.address or host.name

@@ -1,0 +1,1 @@
+"""Speed and memory, measured beside what people use instead."""

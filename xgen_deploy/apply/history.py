@@ -1,0 +1,46 @@
+"""The applies that a host remembers: one small file each, the oldest dropped."""
+
+from pydantic import ValidationError
+
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.layout import Layout
+from xgen_deploy.record import FORMAT, ApplyRecord, HistoryEntry
+from xgen_deploy.transport.base import Session
+
+KEPT = 50
+_ASK = 30.0
+
+
+def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
+    """What runs now, as it was declared."""
+    declared = tuple(r.declared for r in work.record.instances.values() if r.declared)
+    entry = HistoryEntry(apply=apply, declared=declared)
+    work.session.make_dir(work.layout.history, mode=0o700)
+    text = entry.model_dump_json(exclude_none=True)
+    work.session.write_file(_path(work.layout, apply.number), text.encode(), mode=0o600)
+    for number in sorted(_numbers(work.session, work.layout))[:-KEPT]:
+        work.session.remove(_path(work.layout, number))
+
+
+def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
+    """Oldest first. What a newer tool wrote, or what is damaged, is left out."""
+    found = []
+    for number in sorted(_numbers(session, layout)):
+        content = session.read_file(_path(layout, number))
+        try:
+            entry = HistoryEntry.model_validate_json(content or b"")
+        except ValidationError:
+            continue
+        if entry.format <= FORMAT:
+            found.append(entry)
+    return tuple(found)
+
+
+def _numbers(session: Session, layout: Layout) -> list[int]:
+    done = session.run(["ls", layout.history], timeout=_ASK)
+    stems = (name.removesuffix(".json") for name in done.stdout.split())
+    return [int(s) for s in stems if s.isdigit()]
+
+
+def _path(layout: Layout, number: int) -> str:
+    return f"{layout.history}/{number}.json"

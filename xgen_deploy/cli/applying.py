@@ -1,0 +1,206 @@
+"""What `apply`, `rollback` and `destroy` share: look, show, ask, lock, look again, carry out."""
+
+import getpass
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+
+import click
+
+from xgen_deploy.apply.clear import clear
+from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
+from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.pull import pull_images
+from xgen_deploy.cli.git import git_commit
+from xgen_deploy.cli.job import Job
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.plan import exit_code
+from xgen_deploy.cli.progress import Progress, progress
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.plan.saved import SavedPlan
+from xgen_deploy.plan.text import plan_text
+from xgen_deploy.record import read_record
+from xgen_deploy.survey import Seen, default_scope, make_plan
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+
+@dataclass(frozen=True)
+class How:
+    """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
+    a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
+    in seconds. `what` goes into the history.
+    """
+
+    yes: bool
+    repin: bool = False
+    destroy: bool = False
+    expected: SavedPlan | None = None
+    lock_wait: float = 0.0
+    what: str = "apply"
+
+
+class Applying:
+    """One apply, from the first look to the last line."""
+
+    def __init__(
+        self,
+        work: Job,
+        settings: Settings,
+        how: How,
+    ) -> None:
+        self._work = work
+        self._settings = settings
+        self._screen = Screen(settings)
+        self._how = how
+
+    def run(self) -> int:
+        """The exit code."""
+        began = time.monotonic()
+        seen = self._work.observe()
+        plan = self._plan(seen)
+        self._show(plan, time.monotonic() - began)
+        self._hold_to_saved(plan)
+        changing = frozenset(
+            h.host
+            for h in plan.hosts.values()
+            if h.operations or (self._how.destroy and h.reachable and _traces(seen[h.host]))
+        )
+        if plan.refusals or not changing:
+            return exit_code(plan)
+        self._ask(plan)
+        with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
+            chosen = [c for n, c in self._work.connections.items() if n in changing]
+            owner = owner_of_lock(by(), os.getpid(), self._how.what)
+            crew.lock(chosen, owner, wait=self._how.lock_wait)
+            return self._under_lock(crew, plan, seen, changing, tell)
+
+    def _under_lock(
+        self,
+        crew: Crew,
+        plan: Plan,
+        seen: dict[str, Seen],
+        changing: frozenset[str],
+        tell: Progress,
+    ) -> int:
+        for name in sorted(changing):
+            pull_images(plan.hosts[name], crew.session(name), tell)
+        seen = seen | self._work.observe(among=changing)
+        now = self._plan(seen)
+        if now.refusals:
+            self._show(now, 0.0)
+            return 1
+        self._hold_to_saved(now)
+        if _what(now) != _what(plan) and not self._how.yes:
+            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+            self._show(now, 0.0)
+            self._ask(now)
+        number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
+        who = Who(
+            number=number,
+            by=by(),
+            what=self._how.what,
+            git=git_commit(self._work.site.manifest_file),
+            manifest=self._work.site.manifest_file,
+            manifest_digest=self._work.site.manifest_digest,
+            hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
+        )
+        chosen = [c for n, c in self._work.connections.items() if n in changing]
+        one = partial(self._one, crew, now, seen, who, tell)
+        results = each(chosen, one)
+        return self._end(now, results, number, tell)
+
+    def _one(
+        self,
+        crew: Crew,
+        plan: Plan,
+        seen: dict[str, Seen],
+        who: Who,
+        tell: Progress,
+        connection: Connection,
+    ) -> HostResult:
+        host: HostPlan = plan.hosts[connection.name]
+        facts = seen[connection.name].facts
+        if facts is None:
+            return HostResult(connection.name, error=seen[connection.name].error)
+        work = crew.at_work(connection.name, facts)
+        keep_engine_answers(work, facts)
+        result = carry_out(work, host, who, tell)
+        if self._how.destroy and result.ok:
+            clear(work)
+        return result
+
+    def _end(
+        self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
+    ) -> int:
+        failed = False
+        for name, result in results.items():
+            error = result if isinstance(result, XgenError) else result.error
+            if error is not None:
+                tell.problem(name, str(error))
+            failed |= isinstance(result, XgenError) or not result.ok
+        for name in plan.unreachable:
+            tell.problem(name, plan.hosts[name].error or "unreachable")
+        tell.summary(number, [r for r in results.values() if isinstance(r, HostResult)])
+        if failed:
+            return 1
+        return 4 if plan.unreachable else 0
+
+    def _plan(self, seen: dict[str, Seen]) -> Plan:
+        site = self._work.site
+        scopes = {
+            h: replace(default_scope(site, h, repin=self._how.repin), clearing=self._how.destroy)
+            for h in seen
+        }
+        return make_plan(site, seen, self._work.workplace, scopes)
+
+    def _hold_to_saved(self, plan: Plan) -> None:
+        if self._how.expected is not None:
+            changed = self._how.expected.changed(plan)
+            if changed:
+                raise XgenError(
+                    "refused: the saved plan no longer holds:\n  "
+                    + "\n  ".join(changed)
+                    + "\nMake a new one with `xgen-deploy plan -o FILE`."
+                )
+
+    def _show(self, plan: Plan, took: float) -> None:
+        always = bool(plan.refusals or plan.unreachable)
+        lines = plan_text(plan, took, verbose=self._settings.verbose, applying=True)
+        self._screen.lines(lines, always=always)
+
+    def _ask(self, plan: Plan) -> None:
+        if self._how.yes:
+            return
+        if not sys.stdin.isatty() or self._settings.json:
+            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
+        count = len(plan.operations)
+        question = f"Carry out {count} operation{'s'[: count != 1]}?"
+        if not click.confirm("Take all of this away?" if self._how.destroy else question):
+            raise click.Abort
+
+
+def _traces(seen: Seen) -> bool:
+    """Whether a host remembers the project at all."""
+    return seen.facts is not None and bool(seen.facts.record or seen.facts.etc_files)
+
+
+def _what(plan: Plan) -> list[tuple[str, str, str]]:
+    return [(o.id, o.action, o.instance.digest if o.instance else "") for o in plan.operations]
+
+
+def _number(seen: Seen, project: str) -> int:
+    if seen.facts is None:
+        return 0
+    last = read_record(seen.facts.record, project, seen.facts.hostname).last_apply
+    return last.number if last else 0
+
+
+def by() -> str:
+    """Who is at work, for locks and records."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

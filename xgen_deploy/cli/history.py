@@ -1,0 +1,84 @@
+"""`xgen-deploy history`: who applied what, when, and how it ended."""
+
+import time
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.apply.history import read_entries
+from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import XgenError
+from xgen_deploy.record import ApplyRecord, HistoryEntry
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+_HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
+
+
+@click.command("history")
+@host_options
+def command(settings: Settings) -> int:
+    """Show every recorded apply of the project, the newest first, with what it changed."""
+    with job(settings) as work:
+        found = entries_by_host(work)
+    applies: dict[int, dict[str, ApplyRecord]] = {}
+    for host, entries in found.items():
+        for entry in () if isinstance(entries, XgenError) else entries:
+            applies.setdefault(entry.apply.number, {})[host] = entry.apply
+    screen = Screen(settings)
+    screen.lines(_lines(applies))
+    errors = {h: e for h, e in found.items() if isinstance(e, XgenError)}
+    screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
+    screen.value(
+        {
+            "applies": [
+                {"number": n, "hosts": {h: a.model_dump(mode="json") for h, a in per.items()}}
+                for n, per in sorted(applies.items(), reverse=True)
+            ]
+        }
+    )
+    return 0 if not errors else (4 if len(errors) < len(found) else 1)
+
+
+def entries_by_host(work: Job) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:
+    """What each host remembers, oldest first; an error where it was not reached."""
+
+    def one(connection: Connection) -> tuple[HistoryEntry, ...]:
+        host = work.site.hosts[connection.name]
+        with connection.session() as session:
+            return read_entries(session, work.workplace.layout(work.site, host))
+
+    return each(list(work.connections.values()), one)
+
+
+def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
+    if not applies:
+        return ["no apply is recorded"]
+    newest = sorted(applies.items(), reverse=True)
+    table = aligned([_HEAD, *(_row(n, per) for n, per in newest)])
+    lines = [f"[dim]{escape(table[0])}[/dim]"]
+    for text, (_, per) in zip(table[1:], newest, strict=True):
+        lines.append(escape(text))
+        changes = {c: None for a in per.values() for c in a.changes}
+        lines += [f"    [dim]{escape(c)}[/dim]" for c in changes]
+    return lines
+
+
+def _row(number: int, per: dict[str, ApplyRecord]) -> tuple[str, ...]:
+    one = next(iter(per.values()))
+    took = max((a.ended - a.began for a in per.values() if a.ended), default=None)
+    outcomes = sorted({a.outcome or "never ended" for a in per.values()})
+    return (
+        f"#{number}",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(one.began)),
+        one.by,
+        one.what,
+        f"{one.manifest} {one.manifest_digest[:7]}",
+        one.git or "-",
+        f"{took:.0f} s" if took is not None else "-",
+        ",".join(per),
+        ", ".join(outcomes),
+    )

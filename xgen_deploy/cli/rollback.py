@@ -1,0 +1,64 @@
+"""`xgen-deploy rollback`: an earlier apply again, through the same proof."""
+
+import click
+
+from xgen_deploy.cli.applying import Applying, How
+from xgen_deploy.cli.history import entries_by_host
+from xgen_deploy.cli.job import Job, job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.record import HistoryEntry
+
+
+@click.command("rollback")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
+@click.option("--to", type=int, metavar="N", help="The apply's number; else the one before.")
+@host_options
+def command(settings: Settings, yes: bool, to: int | None) -> int:
+    """Bring each host back to what ran there after apply N, with today's secrets.
+
+    A host that took no part in N goes to its newest apply before it. The manifest is not
+    changed: the next `apply` of it goes forward again.
+    """
+    with job(settings) as work:
+        if work.site.limited_models:
+            raise UsageError("rollback takes whole hosts; --limit HOST is understood")
+        found = entries_by_host(work)
+        reached = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
+        number = to if to is not None else _before(reached)
+        chosen = {h: _at(entries, number) for h, entries in reached.items()}
+        if not any(chosen.values()):
+            raise UsageError(
+                f"no host remembers apply #{number} or one before it; "
+                "`xgen-deploy history` lists what is there"
+            )
+        Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
+        return Applying(
+            _as_then(work, chosen), settings, How(yes=yes, what=f"rollback to #{number}")
+        ).run()
+
+
+def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:
+    """The newest apply that ended well before the newest of all."""
+    numbers = sorted({e.apply.number for entries in found.values() for e in entries})
+    good = {
+        e.apply.number for entries in found.values() for e in entries if e.apply.outcome == "ok"
+    }
+    earlier = [n for n in numbers[:-1] if n in good]
+    if not earlier:
+        raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` tells")
+    return earlier[-1]
+
+
+def _at(entries: tuple[HistoryEntry, ...], number: int) -> HistoryEntry | None:
+    fitting = [e for e in entries if e.apply.number <= number]
+    return fitting[-1] if fitting else None
+
+
+def _as_then(work: Job, chosen: dict[str, HistoryEntry | None]) -> Job:
+    """The site with each host's declarations as they were; where nothing ran, nothing."""
+    declared = tuple(d for entry in chosen.values() if entry for d in entry.declared)
+    lost = tuple(d for d in work.site.declared if d.host not in chosen)
+    site = work.site.model_copy(update={"declared": declared + lost})
+    return Job(site, work.workplace, work.connections)

@@ -1,0 +1,29 @@
+"""`xgen-deploy show`: what a saved plan would do."""
+
+from pathlib import Path
+
+import click
+
+from xgen_deploy.errors import UsageError
+from xgen_deploy.plan.saved import read_saved
+
+
+@click.command("show")
+@click.option("--json", "as_json", is_flag=True, help="The file's content, for programs.")
+@click.argument("file")
+def command(file: str, as_json: bool) -> int:
+    """Show a plan that `plan -o FILE` saved. No host is contacted."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    plan = read_saved(text, file)
+    if as_json:
+        click.echo(plan.model_dump_json(indent=2, exclude_none=True))
+        return 0
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    for line in plan.text:
+        console.print(line)
+    return 0

@@ -1,0 +1,52 @@
+"""`xgen-deploy unlock`: for a lock whose holder does not end by itself."""
+
+import click
+
+from xgen_deploy.cli.job import job
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.errors import XgenError
+from xgen_deploy.transport.base import Connection, Session
+from xgen_deploy.transport.fleet import each
+
+_ASK = 30.0
+
+
+@click.command("unlock")
+@host_options
+def command(settings: Settings) -> int:
+    """End whatever holds the project's lock on each host.
+
+    A lock frees itself within 30 s when its apply is gone; this is for the rest. Only processes
+    that hold this project's own lock file are ended.
+    """
+    with job(settings) as work:
+
+        def one(connection: Connection) -> str:
+            layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
+            with connection.session() as session:
+                return free(session, layout.lock)
+
+        found = each(list(work.connections.values()), one)
+    for host, said in found.items():
+        print(said if isinstance(said, XgenError) else f"{host}: {said}")
+    return 1 if any(isinstance(s, XgenError) or "still" in s for s in found.values()) else 0
+
+
+def free(session: Session, lock: str) -> str:
+    """A word for people about one host's lock."""
+    owner = session.read_file(lock)
+    if owner is None or _take(session, lock, 0):
+        return "not locked"
+    listed = session.run(["lslocks", "--noheadings", "--output", "PID,PATH"], timeout=_ASK)
+    for line in listed.stdout.splitlines():
+        pid, _, path = line.strip().partition(" ")
+        if path.strip() == lock and pid.isdigit():
+            session.run(["kill", "-TERM", pid], timeout=_ASK)
+    if _take(session, lock, 10):
+        return "freed"
+    return f"still held: {owner.decode(errors='replace').strip()}"
+
+
+def _take(session: Session, lock: str, wait: int) -> bool:
+    argv = ["flock", "--wait", str(wait), lock, "true"]
+    return session.run(argv, timeout=_ASK).returncode == 0

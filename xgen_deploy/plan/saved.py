@@ -1,0 +1,81 @@
+"""A plan in a file: what it rested on, to be compared when it is carried out.
+
+It holds the site (manifest and inventory as read) and fingerprints; no commands, no secrets.
+"""
+
+from pydantic import ValidationError
+
+from xgen_deploy.errors import UsageError
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.values import Frozen
+
+FORMAT = 1
+
+
+class SavedPlan(Frozen):
+    """`parts` are each host's fingerprint by what it covers; `operations` what was to be done."""
+
+    xgen_plan: int = FORMAT
+    site: Site
+    fingerprint: str
+    parts: dict[str, dict[str, str]]
+    operations: tuple[str, ...]
+    text: tuple[str, ...] = ()
+
+    def changed(self, plan: Plan) -> tuple[str, ...]:
+        """What differs now, as sentences; () where the plan still holds."""
+        found = []
+        if plan.manifest_digest != self.site.manifest_digest:
+            found.append(f"{self.site.manifest_file} or its inventory was changed")
+        for host, parts in self.parts.items():
+            now = plan.hosts.get(host)
+            if now is None or not now.reachable:
+                found.append(f"{host}: it cannot be reached now")
+                continue
+            found += [
+                f"{host}: {what} changed"
+                for what, digest in parts.items()
+                if now.parts.get(what) != digest
+            ]
+        found += [
+            f"{host}: it was unreachable when the plan was made"
+            for host, now in plan.hosts.items()
+            if now.reachable and host not in self.parts
+        ]
+        if not found and operation_lines(plan) != self.operations:
+            found.append("the operations are others than those saved")
+        return tuple(found)
+
+
+def save(plan: Plan, site: Site, text: tuple[str, ...]) -> SavedPlan:
+    """From a plan that was just made; `text` is what `show` prints."""
+    return SavedPlan(
+        site=site,
+        fingerprint=plan.fingerprint,
+        parts={n: h.parts for n, h in plan.hosts.items() if h.reachable},
+        operations=operation_lines(plan),
+        text=text,
+    )
+
+
+def operation_lines(plan: Plan) -> tuple[str, ...]:
+    """One word a thing that is to be done, with the digest that it leads to."""
+    return tuple(
+        f"{o.action} {o.id} {o.instance.digest if o.instance else ''}".strip()
+        for o in plan.operations
+    )
+
+
+def read_saved(text: str, path: str) -> SavedPlan:
+    """Raises UsageError for a file that is no plan, or a newer tool's."""
+    try:
+        plan = SavedPlan.model_validate_json(text)
+    except ValidationError:
+        raise UsageError(
+            f"{path} is no saved plan of this version of xgen-deploy; "
+            "`xgen-deploy plan MANIFEST -o FILE` makes one"
+        ) from None
+    if plan.xgen_plan > FORMAT:
+        raise UsageError(f"{path} was saved by a newer xgen-deploy")
+    return plan
