@@ -65,11 +65,18 @@ class LlamaServer:
         return read_report(log)
 
     def _device(self, instance: Instance) -> str:
-        """Device names count the visible devices, so they begin at 0 in the wanted order."""
+        """Device names count the visible devices. A variable lists those in the wanted order;
+        Vulkan counts them in PCI order whatever one wants, so the names say the order there.
+        """
         prefix = _PREFIX.get(self.name)
         if not instance.gpus or prefix is None:
             return "none"
-        return ",".join(f"{prefix}{i}" for i in range(len(instance.gpus)))
+        places = range(len(instance.gpus))
+        if prefix == "Vulkan" and not instance.software_gpu and instance.spec.runtime != "docker":
+            by_pci = sorted(g.index for g in instance.gpus)
+            places_in_order = [by_pci.index(g.index) for g in instance.gpus]
+            return ",".join(f"{prefix}{i}" for i in places_in_order)
+        return ",".join(f"{prefix}{i}" for i in places)
 
     def _flash_attn(self, instance: Instance) -> str | None:
         """Off by default on AMD and on Vulkan, where it crashed in the field."""

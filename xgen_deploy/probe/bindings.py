@@ -47,13 +47,15 @@ def trimmed(source: str, wanted: Iterable[str]) -> str:
 def _blocks(source: str) -> Iterable[str]:
     """The statements of the outermost level, each with what is indented below it."""
     starts = [found.start() for found in _START.finditer(source)]
+    decorated = [s for s in starts if source[source.rfind("\n", 0, s - 1) + 1 : s][:1] == "@"]
+    starts = sorted(set(starts) - set(decorated))
     for start, end in zip(starts, [*starts[1:], len(source)], strict=True):
         yield source[start:end]
 
 
 def _name(block: str) -> str:
     """What a statement defines; empty for one that must always run."""
-    found = _DEFINES.match(block)
+    found = _DEFINES.match(re.sub(r"(?m)^@.*\n", "", block))
     return (found[1] or found[2]) if found else ""
 
 

@@ -2,8 +2,9 @@
 NVIDIA's bindings, imported there from memory."""
 
 from functools import lru_cache
-from importlib.metadata import files
 from pathlib import Path
+
+from xgen_deploy.probe.bindings import nvml_bindings
 
 PACKAGE = "xgen_deploy.probe.remote"
 
@@ -39,12 +40,5 @@ def probe_program() -> bytes:
     for path in sorted(Path(__file__).with_name("remote").glob("*.py")):
         if path.stem != "__init__":
             sources[f"{PACKAGE}.{path.stem}"] = path.read_text(encoding="utf-8")
-    sources["pynvml"] = _nvml_bindings()
+    sources["pynvml"] = nvml_bindings(sources[f"{PACKAGE}.gpu_nvml"])
     return f"SOURCES = {sources!r}\n{_BOOT}".encode()
-
-
-def _nvml_bindings() -> str:
-    for file in files("nvidia-ml-py") or ():
-        if file.name == "pynvml.py":
-            return file.read_text(encoding="utf-8")
-    raise RuntimeError("nvidia-ml-py is not installed completely: it has no pynvml.py")

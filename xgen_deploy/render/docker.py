@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xgen_deploy.hardware.gpu import GPUType
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.render.rendered import File, Secrets
 from xgen_deploy.render.templates import Templates
@@ -110,18 +109,18 @@ def _folders(instance: Instance) -> tuple[str, ...]:
 
 def _nvidia_request(instance: Instance) -> str | None:
     """By UUID; the inner quotes keep the list one field of Docker's comma-separated value."""
-    ids = [g.identity for g in instance.gpus if g.gpu_type is GPUType.NVIDIA]
+    ids = instance.device_request
     return f'"device={",".join(ids)}"' if ids else None
 
 
 def _devices(instance: Instance) -> tuple[str, ...]:
-    amd = [g for g in instance.gpus if g.gpu_type in (GPUType.AMD_RDNA, GPUType.AMD_CDNA)]
-    nodes = tuple(g.render_node for g in amd if g.render_node)
-    kfd = ("/dev/kfd",) if amd and not instance.spec.backend.endswith("vulkan") else ()
-    return kfd + nodes
+    """Render nodes get the numbers inside that the engine's order asks for."""
+    nodes = [n for n in instance.nodes if "/dri/" in n]
+    others = [n for n in instance.nodes if "/dri/" not in n]
+    inside = [f"{node}:/dev/dri/renderD{128 + i}" for i, node in enumerate(nodes)]
+    return (*instance.cdi, *others, *inside)
 
 
 def _groups(instance: Instance) -> tuple[int, ...]:
     """Numeric: the `render` group has no fixed number and is missing in many images."""
-    devices = _devices(instance)
-    return tuple(sorted({instance.groups[d] for d in devices if d in instance.groups}))
+    return tuple(sorted({instance.groups[n] for n in instance.nodes if n in instance.groups}))

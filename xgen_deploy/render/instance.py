@@ -76,6 +76,7 @@ class Rendering:
             if instance.gpus and not instance.software_gpu
             else (),
             "private_devices": not instance.gpus,
+            "nodes": instance.nodes,
         }
         unit = self._templates.text("systemd.service.j2", values)
         definition = File(self._layout.definition(instance.name), unit, 0o644)

@@ -38,7 +38,7 @@ def pick_gpus(
     picked: list[GPUInfo] = []
     pins: dict[str, str] = {}
     for ref in declared.gpus:
-        gpu = _find(declared, ref, gpus)
+        gpu = _find(declared, ref, gpus, recorded.get(str(ref)))
         if gpu not in free:
             raise refuse(
                 declared,
@@ -73,19 +73,24 @@ def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInf
     )
 
 
-def _find(declared: Declared, ref: GPURef, gpus: tuple[GPUInfo, ...]) -> GPUInfo:
+def _find(
+    declared: Declared, ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None
+) -> GPUInfo:
     for gpu in gpus:
         if _is(gpu, ref):
             return gpu
+    was = f" ({before} when this was last applied)" if before else ""
     if not gpus:
         raise refuse(
             declared,
-            f"GPU {ref} was asked for, and no GPU was found on this host",
+            f"GPU {ref}{was} was asked for, and no GPU was found on this host",
             "see how it was looked for: xgen-deploy gpus MANIFEST",
             "gpus",
         )
     listed = ", ".join(f"{g.index} = {g.identity}" for g in gpus)
-    raise refuse(declared, f"there is no GPU {ref} on this host; it has {listed}", field="gpus")
+    raise refuse(
+        declared, f"there is no GPU {ref}{was} on this host; it has {listed}", field="gpus"
+    )
 
 
 def _is(gpu: GPUInfo, ref: GPURef) -> bool:

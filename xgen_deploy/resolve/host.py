@@ -11,6 +11,7 @@ from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.record import Record
 from xgen_deploy.resolve import engines, models
+from xgen_deploy.resolve.access import gpu_access
 from xgen_deploy.resolve.gpus import Picked, pick_gpus
 from xgen_deploy.resolve.instance import Engine, Instance, Refusal, Spec
 from xgen_deploy.resolve.ports import Ports
@@ -75,6 +76,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         one, here.host, here.facts.gpu.gpus, last.pins if last else {}, repin=here.repin
     )
     engine, model, source = _engine_and_model(one, here, picked.gpus)
+    access = gpu_access(one, picked.gpus, engine.backend, here.facts)
     layers = models.decide_layers(one, model, on_gpu=bool(picked.gpus))
     n_ctx, note = models.decide_context(one, model)
     spec = Spec(
@@ -115,6 +117,9 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         share=_sharing(picked, before),
         software_gpu=any(g.software for g in picked.gpus),
         groups=here.facts.groups,
+        nodes=access.nodes,
+        cdi=access.cdi,
+        device_request=access.request,
         model_folders=(here.host.model_dir, here.host.hf_home),
         docker_cli=here.facts.docker.cli or "/usr/bin/docker",
         notes=tuple(n for n in (layers.note, note) if n),

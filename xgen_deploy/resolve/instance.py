@@ -92,7 +92,8 @@ class Instance(Frozen):
 
     `total_layers` counts as the engine does (blocks and the output layer). `pins` maps what the
     manifest called a GPU to its identity. `share` names instances before this one on the same
-    GPU: they start first. `model_folders` are what a container may see of the host's models.
+    GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
+    (see access.py). `model_folders` are what a container may see of the host's models.
     `notes` are for the reader of the plan.
     """
 
@@ -108,6 +109,9 @@ class Instance(Frozen):
     share: tuple[str, ...] = ()
     software_gpu: bool = False
     groups: dict[str, int] = Field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
+    cdi: tuple[str, ...] = ()
+    device_request: tuple[str, ...] = ()
     model_folders: tuple[str, ...] = ()
     docker_cli: str = "/usr/bin/docker"
     notes: tuple[str, ...] = ()

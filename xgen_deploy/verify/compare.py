@@ -28,7 +28,22 @@ def _devices(instance: Instance, report: LoadReport) -> str | None:
         return f"asked for {_layers_text(layers)}; the engine placed no layer on a GPU{why}"
     if len(report.devices) != len(wanted):
         return f"asked for {len(wanted)} GPUs; the engine used {len(report.devices)}"
-    return None
+    return _which(instance, report)
+
+
+def _which(instance: Instance, report: LoadReport) -> str | None:
+    """Vulkan numbers devices as it finds them, so the engine's PCI addresses have to tell."""
+    if not instance.spec.backend.endswith("vulkan") or instance.software_gpu:
+        return None
+    wanted = [g.pci_bus_id for g in instance.gpus]
+    used = [d.pci_bus_id for d in report.devices]
+    if None in used and len(wanted) > 1:
+        return "the engine does not say which of several GPUs it used, so it cannot be trusted"
+    if None in used or None in wanted or used == wanted:
+        return None
+    return (
+        f"asked for GPU {', '.join(map(str, wanted))}; the engine used {', '.join(map(str, used))}"
+    )
 
 
 def _layers(instance: Instance, report: LoadReport) -> str | None:

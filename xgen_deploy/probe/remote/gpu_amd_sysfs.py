@@ -15,11 +15,12 @@ from xgen_deploy.probe.remote.amd_names import (
     gfx_name,
     marketing_name,
 )
+from xgen_deploy.probe.remote.drm import render_node, render_path
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes
+from xgen_deploy.probe.remote.gpu_hardware import AMD
 from xgen_deploy.probe.remote.kfd import KFDNode, gpu_processes, kfd_nodes
 from xgen_deploy.probe.remote.reading import read_int, read_pairs, read_text
 
-VENDOR = 0x1002
 _CARD = re.compile(r"card\d+$")
 
 
@@ -27,13 +28,13 @@ def amd_by_sysfs(root: str = "/") -> Found:
     """Raises NotHere where amdgpu drives no card."""
     cards = sorted(glob.glob(os.path.join(root, "sys/class/drm/card*")))
     folders = [os.path.join(card, "device") for card in cards if _CARD.search(card)]
-    ours = [folder for folder in folders if read_int(folder + "/vendor") == VENDOR]
+    ours = [folder for folder in folders if read_int(folder + "/vendor") == AMD]
     nodes = {node.minor: node for node in kfd_nodes(root)}
     driven = [f for f in ours if _uevent(f).get("DRIVER") == "amdgpu"]
     if not driven:
         raise NotHere(_why_none(root, len(ours)))
     driven.sort(key=lambda folder: _uevent(folder).get("PCI_SLOT_NAME", ""))
-    gpus = [_gpu(root, index, folder, nodes) for index, folder in enumerate(driven)]
+    gpus = [dict(amd_card(root, f, nodes), index=index) for index, f in enumerate(driven)]
     return Found(gpus, [])
 
 
@@ -45,21 +46,22 @@ def _why_none(root: str, cards: int) -> str:
     return "no AMD GPU: the amdgpu driver is not loaded"
 
 
-def _gpu(root: str, index: int, folder: str, nodes: dict[int, KFDNode]) -> dict[str, Any]:
-    render = _render_node(folder)
-    node = nodes.get(int(render[7:])) if render else None
+def amd_card(root: str, folder: str, nodes: dict[int, KFDNode]) -> dict[str, Any]:
+    """As in GPUInfo, without an index; `nodes` by the number of their render node."""
+    render = render_node(folder)
+    node = nodes.get(int(render.rpartition("renderD")[2])) if render else None
+    address = _uevent(folder).get("PCI_SLOT_NAME")
     gfx = gfx_name(node.gfx_target) if node else None
     gfx = gfx or _gfx_by_discovery(folder)
     unique = _unique_id(folder, node)
     total, used = (read_int(folder + "/mem_info_vram_" + end) for end in ("total", "used"))
     free = None if total is None or used is None else total - used
     return {
-        "index": index,
         "gpu_type": family(gfx),
         "device_name": _name(root, folder),
         "uuid": unique,
         "hip_uuid": unique,
-        "pci_bus_id": _uevent(folder).get("PCI_SLOT_NAME"),
+        "pci_bus_id": address,
         "memory_total_mb": mebibytes(total),
         "memory_used_mb": mebibytes(used),
         "memory_free_mb": mebibytes(free),
@@ -68,7 +70,8 @@ def _gpu(root: str, index: int, folder: str, nodes: dict[int, KFDNode]) -> dict[
         "utilization_percent": read_int(folder + "/gpu_busy_percent"),
         "gfx_version": gfx,
         "driver_version": (read_text(root + "/sys/module/amdgpu/version") or "").strip() or None,
-        "render_node": "/dev/dri/" + render if render else None,
+        "render_node": render,
+        "render_path": render_path(address, root) if address else None,
         "apu": gfx in APUS or bool(node and node.cpu_cores),
         "processes": gpu_processes(root, node.gpu_id) if node else [],
     }
@@ -76,11 +79,6 @@ def _gpu(root: str, index: int, folder: str, nodes: dict[int, KFDNode]) -> dict[
 
 def _uevent(folder: str) -> dict[str, str]:
     return read_pairs(folder + "/uevent", "=")
-
-
-def _render_node(folder: str) -> str | None:
-    found = sorted(glob.glob(folder + "/drm/renderD*"))
-    return os.path.basename(found[0]) if found else None
 
 
 def _gfx_by_discovery(folder: str) -> str | None:

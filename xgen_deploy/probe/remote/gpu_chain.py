@@ -2,69 +2,131 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+import threading
+import time
+from typing import Any, Callable, NamedTuple, Sequence
 
 from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
+from xgen_deploy.probe.remote.gpu_amd_smi import amd_by_amd_smi
+from xgen_deploy.probe.remote.gpu_amdsmi import amd_by_amdsmi
+from xgen_deploy.probe.remote.gpu_apple import apple_by_profiler
+from xgen_deploy.probe.remote.gpu_completion import completed
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
+from xgen_deploy.probe.remote.gpu_hardware import expected
+from xgen_deploy.probe.remote.gpu_nvidia_proc import nvidia_by_proc
 from xgen_deploy.probe.remote.gpu_nvidia_smi import nvidia_by_smi
 from xgen_deploy.probe.remote.gpu_nvml import nvidia_by_nvml
+from xgen_deploy.probe.remote.gpu_rocm_smi import amd_by_rocm_smi
 from xgen_deploy.probe.remote.gpu_software import software_gpus
+from xgen_deploy.probe.remote.gpu_torch import amd_by_torch, nvidia_by_torch
+from xgen_deploy.probe.remote.gpu_vulkan import others_by_vulkan
+
+SHARE = 0.7  # of the probe's deadline: the other parts and the way back need some too
+GRACE = 0.5  # seconds that even the last detector gets, for reading a few files
 
 
 class Detector(NamedTuple):
-    """`detect` raises NotHere, or anything else, with the reason."""
+    """`detect` raises NotHere, or anything else, with the reason; `patience` is in seconds."""
 
     name: str
+    vendor: str
+    patience: float
     detect: Callable[[], Found]
 
 
-# A further detector is one module and one line here, at its place in its vendor's order.
-CHAINS = (
-    (Detector("pynvml", nvidia_by_nvml), Detector("nvidia-smi", nvidia_by_smi)),
-    (Detector("sysfs", amd_by_sysfs),),
+# A further detector is one module and one line here.
+DETECTORS = (
+    Detector("amdsmi", "amd", 6, amd_by_amdsmi),
+    Detector("pynvml", "nvidia", 10, nvidia_by_nvml),
+    Detector("torch.rocm", "amd", 9, amd_by_torch),
+    Detector("torch.cuda", "nvidia", 9, nvidia_by_torch),
+    Detector("amd-smi", "amd", 8, amd_by_amd_smi),
+    Detector("rocm-smi", "amd", 6, amd_by_rocm_smi),
+    Detector("nvidia-smi", "nvidia", 8, nvidia_by_smi),
+    Detector("sysfs", "amd", 2, amd_by_sysfs),
+    Detector("sysfs", "nvidia", 2, nvidia_by_proc),
+    Detector("vulkan", "other", 4, others_by_vulkan),
+    Detector("system_profiler", "apple", 8, apple_by_profiler),
 )
 
 
-def detect(software: int = 0, chains: tuple[tuple[Detector, ...], ...] = CHAINS) -> dict[str, Any]:
-    """As in GPUDetectionResult. `software` renderers are counted where no GPU is found."""
+class Outcome(NamedTuple):
+    """What one detector came to: its finds, or why there are none."""
+
+    found: Found | None
+    reason: str | None
+    not_here: bool
+
+
+def detect(
+    software: int = 0, deadline: float = 20.0, detectors: Sequence[Detector] = DETECTORS
+) -> dict[str, Any]:
+    """As in GPUDetectionResult, within about `deadline` seconds.
+
+    `software` renderers are counted beside whatever GPUs are found.
+    """
+    end = time.monotonic() + deadline * SHARE
     attempts: list[dict[str, Any]] = []
     methods: list[str] = []
-    vendors: list[list[dict[str, Any]]] = []
+    vendors: dict[str, list[dict[str, Any]]] = {}
+    chain = list(detectors)
     if software:
-        chains = (*chains, (Detector("vulkan", lambda: software_gpus(software)),))
-    for chain in chains:
-        for detector in chain:
-            gpus = _attempt(detector, attempts)
-            if gpus:
-                methods.append(detector.name)
-                vendors.append(gpus)
-            if gpus is not None:
-                break
+        chain.append(Detector("vulkan", "software", 1, lambda: software_gpus(software)))
+    for detector in chain:
+        if detector.vendor in vendors:
+            continue
+        patience = max(GRACE, min(detector.patience, end - time.monotonic()))
+        outcome = _patiently(detector.detect, patience)
+        attempts += _attempts(detector, outcome)
+        if outcome.found is not None:
+            vendors[detector.vendor] = outcome.found.gpus
+            methods += [detector.name] if outcome.found.gpus else []
     if not methods:
         attempts.append({"detector": "cpu_fallback", "ok": True})
     return {
-        "gpus": _in_order(vendors),
-        "detection_method": "+".join(methods) or "cpu_fallback",
+        "gpus": [completed(gpu) for gpu in _in_order([v for v in vendors.values() if v])],
+        "detection_method": "+".join(dict.fromkeys(methods)) or "cpu_fallback",
         "attempts": attempts,
     }
 
 
-def _attempt(detector: Detector, attempts: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """None where another detector should be tried."""
+def _patiently(detect: Callable[[], Found], patience: float) -> Outcome:
+    """A library that hangs in its driver cannot be stopped: it is left behind."""
+    outcomes: list[Outcome] = []
+
+    def work() -> None:
+        outcomes.append(_outcome(detect))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(patience)
+    if outcomes:
+        return outcomes[0]
+    return Outcome(None, f"no answer within {patience:.1f} s", False)
+
+
+def _outcome(detect: Callable[[], Found]) -> Outcome:
     try:
-        found = detector.detect()
+        found = detect()
     except NotHere as error:
-        attempts.append({"detector": detector.name, "ok": False, "reason": str(error)})
-        return None
+        return Outcome(None, str(error), True)
     except BaseException as error:  # a library may raise anything, even SystemExit
-        reason = f"{type(error).__name__}: {error}"
-        attempts.append({"detector": detector.name, "ok": False, "reason": reason})
-        return None
-    attempts.append({"detector": detector.name, "ok": True})
-    for which, why in found.lost:
-        name = f"{detector.name}:{which}"
-        attempts.append({"detector": name, "ok": False, "reason": why})
-    return found.gpus
+        return Outcome(None, f"{type(error).__name__}: {' '.join(str(error).split())}", False)
+    if not found.gpus and not found.lost:
+        return Outcome(None, "answers, and knows of no GPU", True)
+    return Outcome(found, None, False)
+
+
+def _attempts(detector: Detector, outcome: Outcome) -> list[dict[str, Any]]:
+    if outcome.found is None:
+        moot = outcome.not_here and not expected(detector.vendor)
+        failed = {"detector": detector.name, "ok": False, "reason": outcome.reason, "moot": moot}
+        return [failed]
+    lost = [
+        {"detector": f"{detector.name}:{which}", "ok": False, "reason": why}
+        for which, why in outcome.found.lost
+    ]
+    return [{"detector": detector.name, "ok": True}, *lost]
 
 
 def _in_order(vendors: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:

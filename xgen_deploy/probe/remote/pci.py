@@ -7,15 +7,22 @@ import os
 
 from xgen_deploy.probe.remote.reading import read_int
 
-DISPLAY = 0x03
+DEVICES = "sys/bus/pci/devices"
+# Display controllers, and the processing accelerators as which AMD's server cards appear.
+CLASSES = (0x03, 0x12)
 
 
 def pci_gpus(vendor: int, root: str = "/") -> list[str]:
     """Addresses in order. A board's management graphics have another vendor."""
     found = []
-    for folder in sorted(glob.glob(os.path.join(root, "sys/bus/pci/devices/*"))):
+    for folder in sorted(glob.glob(os.path.join(root, DEVICES, "*"))):
         if read_int(folder + "/vendor") != vendor:
             continue
-        if (read_int(folder + "/class") or 0) >> 16 == DISPLAY:
+        if (read_int(folder + "/class") or 0) >> 16 in CLASSES:
             found.append(os.path.basename(folder))
     return found
+
+
+def pci_folder(address: str, root: str = "/") -> str:
+    """Where the kernel tells of a device."""
+    return os.path.join(root, DEVICES, address)
