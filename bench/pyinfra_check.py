@@ -6,5 +6,5 @@ from pyinfra.operations import docker, systemd
 
 INSTANCE = os.environ["BENCH_INSTANCE"]
 
-systemd.service(service=f"{INSTANCE}.service", running=None, enabled=True, _sudo=True)
+systemd.service(service=f"{INSTANCE}.service", running=True, enabled=True, _sudo=True)
 docker.container(container=INSTANCE, present=True, start=True, _sudo=True)

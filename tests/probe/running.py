@@ -16,9 +16,11 @@ def request(folder: Path, **more: object) -> ProbeRequest:
     return ProbeRequest.model_validate({"project": "demo", **places, **more})
 
 
-def probe(asked: ProbeRequest, env: Mapping[str, str] | None = None) -> HostFacts:
+def probe(
+    asked: ProbeRequest, env: Mapping[str, str] | None = None, python: str = sys.executable
+) -> HostFacts:
     done = subprocess.run(
-        [sys.executable, "-I", "-c", STUB],
+        [python, "-I", "-c", STUB],
         input=encode(probe_program(), asked.model_dump_json().encode()),
         capture_output=True,
         env=env,

@@ -11,7 +11,7 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.apply.supervisord import Supervisord
 from xgen_deploy.apply.systemd import Systemd
-from xgen_deploy.errors import LockedError
+from xgen_deploy.errors import LockedError, XgenError
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
@@ -19,6 +19,7 @@ from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import Workplace
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection, Session
+from xgen_deploy.transport.fleet import each
 
 
 class Crew:
@@ -32,20 +33,30 @@ class Crew:
 
     def lock(
         self, connections: Sequence[Connection], owner: Mapping[str, str], *, wait: float = 0.0
-    ) -> None:
-        """In sorted order, so that two applies never wait for each other.
+    ) -> dict[str, XgenError]:
+        """In sorted order, so that two applies never wait for each other; the sessions are opened
+        all at once before. Hosts that were lost on the way are returned with the reason.
 
-        Raises LockedError with the owner's line, and UnreachableError.
+        Raises LockedError with the owner's line.
         """
-        for connection in sorted(connections, key=lambda c: c.name):
-            session = self._stack.enter_context(connection.session())
-            layout = self._workplace.layout(self._site, self._site.hosts[connection.name])
-            session.make_dir(layout.state_dir, mode=0o700)
+        opened = each(connections, self._open)
+        lost = {n: s for n, s in opened.items() if isinstance(s, XgenError)}
+        for name in sorted(opened.keys() - lost.keys()):
+            layout = self._workplace.layout(self._site, self._site.hosts[name])
             try:
-                session.lock(layout.lock, owner, wait=wait)
+                self._sessions[name].lock(layout.lock, owner, wait=wait)
             except LockedError as error:
-                raise LockedError(f"{connection.name}: another apply is at work: {error}") from None
-            self._sessions[connection.name] = session
+                raise LockedError(f"{name}: another apply is at work: {error}") from None
+            except XgenError as error:
+                lost[name] = error
+        return lost
+
+    def _open(self, connection: Connection) -> Session:
+        session = self._stack.enter_context(connection.session())
+        self._sessions[connection.name] = session
+        layout = self._workplace.layout(self._site, self._site.hosts[connection.name])
+        session.make_dir(layout.state_dir, mode=0o700)
+        return session
 
     def session(self, host: str) -> Session:
         return self._sessions[host]

@@ -3,6 +3,7 @@ engine reported the layers, context and devices that were asked for.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xgen_deploy.apply.service import State, Supervision
@@ -56,9 +57,12 @@ class Gate:
         self._api_key = api_key
         self._first: State | None = None
 
-    def wait(self, timeout: float) -> Good:
-        """Raises NotGood at the first exit or restart, and when the time is over."""
+    def wait(self, timeout: float, ready: Callable[[], None]) -> Good:
+        """`ready` is called once the model is loaded. Raises NotGood at the first exit or restart,
+        and when the time is over.
+        """
         self._until_ready(time.monotonic() + timeout)
+        ready()
         self._real_request()
         self._soak()
         state = self._alive()

@@ -68,6 +68,7 @@ def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener
         reason = error.reason if isinstance(error, NotGood) else str(error)
         _keep_failed_log(work, instance, rendered)
         ending = _back(work, instance, rendered, previous, had=had)
+        tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
         raise Failed(f"{reason}. {ending}", log) from None
     _remember(work, instance, rendered, good, number, time.monotonic() - began)
     if had:
@@ -86,7 +87,8 @@ def _start(
         raise XgenError(f"{instance.spec.backend} cannot be asked for a real request")
     tell(Event(kind="progress", host=work.name, instance=instance.name, text="loading the model"))
     gate = Gate(instance, rendered.service, backend, work.session, work.supervision, api_key)
-    return gate.wait(instance.declared.update.timeout or _TIMEOUT)
+    proving = Event(kind="gate", host=work.name, instance=instance.name, text="a real request")
+    return gate.wait(instance.declared.update.timeout or _TIMEOUT, lambda: tell(proving))
 
 
 def _write(work: HostAtWork, instance: Instance, rendered: Rendered) -> None:

@@ -23,10 +23,11 @@ def references(instance: Instance) -> tuple[SecretRef, ...]:
 def resolve_secrets(instance: Instance, session: Session) -> Secrets:
     """Values by reference. Raises XgenError naming the instance and the source, never a value."""
     where = f"{instance.host}/{instance.name}"
-    return Secrets({ref: _value(ref, where, session) for ref in references(instance)})
+    return Secrets({ref: secret_value(ref, where, session) for ref in references(instance)})
 
 
-def _value(ref: SecretRef, where: str, session: Session) -> str:
+def secret_value(ref: SecretRef, where: str, session: Session | None = None) -> str:
+    """Without a session a `host_file` cannot be read. Raises XgenError in a sentence."""
     if ref.env is not None:
         value = os.environ.get(ref.env)
         if value is None:
@@ -34,7 +35,7 @@ def _value(ref: SecretRef, where: str, session: Session) -> str:
     elif ref.file is not None:
         value = _file(Path(ref.file).expanduser(), where)
     elif ref.host_file is not None:
-        content = session.read_file(ref.host_file)
+        content = session.read_file(ref.host_file) if session else None
         if content is None:
             raise XgenError(f"{where}: the secret's file {ref.host_file} is not on the host")
         value = content.decode(errors="replace")

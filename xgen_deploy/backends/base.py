@@ -10,11 +10,36 @@ from xgen_deploy.verify.report import LoadReport
 
 @dataclass(frozen=True)
 class Command:
-    """An engine's arguments (without the program) and environment, in values for Jinja."""
+    """An engine's arguments (without the program) and environment, in values for Jinja.
+
+    `extra` goes to the end as it is. `compiles`: the engine builds code while it runs and loads
+    it from its home, which must therefore be writable and may hold programs. `shm_size` is what
+    its container has of shared memory where the manifest says nothing.
+    """
 
     template: str
     values: Mapping[str, object]
     env: Mapping[str, str] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
+    compiles: bool = False
+    shm_size: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """An API key that the engine reads from a file: its name, and the template of its content
+    (over `key`).
+    """
+
+    name: str
+    template: str
+
+
+@dataclass(frozen=True)
+class KeyVariable:
+    """An API key that the engine takes from its environment alone."""
+
+    variable: str
 
 
 @dataclass(frozen=True)
@@ -33,13 +58,16 @@ class Trial:
 class Place:
     """Where the engine finds things: on the host itself, or inside its container.
 
-    `address` and `port` are what it binds to; `api_key_file` is None without a key.
+    `address` and `port` are what it binds to; `api_key_file` is None without a key, and where
+    the engine takes its key from the environment. `contained`: in a container, which shows the
+    engine its own GPUs and no others.
     """
 
     model_path: str
     address: str
     port: int
     api_key_file: str | None = None
+    contained: bool = False
 
 
 class Unsupported(Exception):
@@ -47,7 +75,10 @@ class Unsupported(Exception):
 
 
 class Backend(Protocol):
-    """One engine. `name` is the backend's, `formats` the model formats that it takes."""
+    """One engine. `name` is the backend's, `formats` the model formats that it takes.
+
+    `health_path` answers 200 once the engine serves, with a key or without.
+    """
 
     @property
     def name(self) -> str: ...
@@ -60,6 +91,10 @@ class Backend(Protocol):
 
     @property
     def container_port(self) -> int: ...
+
+    @property
+    def api_key(self) -> KeyFile | KeyVariable:
+        """How the engine is given its API key: never on its command line."""
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported."""

@@ -5,8 +5,11 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, Place, Trial, Unsupported
+from xgen_deploy.backends.base import Command, KeyFile, Place, Trial, Unsupported
+from xgen_deploy.backends.gpu_order import cuda_visible
 from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.backends.trial import openai_trial
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.verify.report import LoadReport
 
@@ -30,6 +33,7 @@ class LlamaServer:
     formats: tuple[str, ...] = field(default=("gguf",))
     health_path: str = "/health"
     container_port: int = 8080
+    api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when this build lacks an option that the manifest needs."""
@@ -40,7 +44,7 @@ class LlamaServer:
             "place": place,
             "spec": spec,
             "llama": spec.llama,
-            "sampling": spec.sampling,
+            "sampling": chosen(spec.sampling),
             "ctx_size": spec.n_ctx * (parallel or 1),
             "device": self._device(instance),
             "layers": spec.n_gpu_layers if spec.gpus else None,
@@ -49,17 +53,11 @@ class LlamaServer:
             "mlock_flag": bool(spec.llama.mlock) and "--load-mode" not in flags,
             "fit_off": "--fit" in flags,
         }
-        return Command("llama-server.args.j2", values, self._environment(instance))
+        extra = spec.llama.extra_args or ()
+        return Command("llama-server.args.j2", values, self._environment(instance), extra=extra)
 
     def trial(self, instance: Instance) -> Trial:
-        kind, model = instance.spec.type, instance.spec.model
-        if kind == "embedding":
-            return Trial("/v1/embeddings", {"model": model, "input": "Hello"}, "data")
-        if kind == "reranker":
-            body = {"model": model, "query": "Hello", "documents": ["Hello", "Goodbye"]}
-            return Trial("/v1/rerank", body, "results")
-        prompt = {"model": model, "prompt": "Hello", "max_tokens": 4}
-        return Trial("/v1/completions", prompt, "choices")
+        return openai_trial(instance.spec)
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
@@ -96,8 +94,7 @@ class LlamaServer:
             return {variable: ",".join("0" for _ in instance.gpus)}
         if self.name == "llama-server-rocm":
             return {variable: ",".join(g.hip_uuid or str(g.index) for g in instance.gpus)}
-        names = ",".join(g.uuid or str(g.index) for g in instance.gpus)
-        return {variable: names, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        return cuda_visible(instance)
 
 
 def _load_mode(instance: Instance) -> str | None:

@@ -1,13 +1,19 @@
 """Every engine that this tool can render, by backend name: adding one is a line here."""
 
 from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.llama_cpp_python import LlamaCppPython
 from xgen_deploy.backends.llama_server import LlamaServer
+from xgen_deploy.backends.vllm import Vllm
 
 _ALL: tuple[Backend, ...] = (
     LlamaServer("llama-server-vulkan"),
     LlamaServer("llama-server-cuda"),
     LlamaServer("llama-server-rocm"),
     LlamaServer("llama-server-cpu"),
+    LlamaCppPython(),
+    Vllm("vllm-cuda"),
+    Vllm("vllm-rocm"),
+    Vllm("vllm-cpu"),
 )
 
 

@@ -13,6 +13,7 @@ import click
 from xgen_deploy.apply.clear import clear
 from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
 from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.notify import notify
 from xgen_deploy.apply.pull import pull_images
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
@@ -77,8 +78,11 @@ class Applying:
         with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
             chosen = [c for n, c in self._work.connections.items() if n in changing]
             owner = owner_of_lock(by(), os.getpid(), self._how.what)
-            crew.lock(chosen, owner, wait=self._how.lock_wait)
-            return self._under_lock(crew, plan, seen, changing, tell)
+            lost = crew.lock(chosen, owner, wait=self._how.lock_wait)
+            for name, error in lost.items():
+                tell.problem(name, str(error))
+            code = self._under_lock(crew, plan, seen, changing - lost.keys(), tell)
+            return code or (4 if lost else 0)
 
     def _under_lock(
         self,
@@ -147,9 +151,24 @@ class Applying:
         for name in plan.unreachable:
             tell.problem(name, plan.hosts[name].error or "unreachable")
         tell.summary(number, [r for r in results.values() if isinstance(r, HostResult)])
-        if failed:
-            return 1
-        return 4 if plan.unreachable else 0
+        code = 1 if failed else (4 if plan.unreachable else 0)
+        self._notify(number, code, tell)
+        return code
+
+    def _notify(self, number: int, code: int, tell: Progress) -> None:
+        site = self._work.site
+        if site.notify is None or site.notify.webhook is None:
+            return
+        summary: dict[str, object] = {
+            "project": site.project,
+            "what": self._how.what,
+            "number": number,
+            "by": by(),
+            "exit_code": code,
+        }
+        said = notify(site.notify.webhook, summary, tell.events)
+        if said:
+            tell.warning(said)
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site

@@ -27,9 +27,11 @@ class Progress:
         self._live = live
         self._lock = threading.Lock()
         self._running: dict[str, tuple[str, float]] = {}
+        self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            self.events.append(event)
             if self._settings.json:
                 sys.stdout.write(event.model_dump_json(exclude_none=True) + "\n")
                 sys.stdout.flush()
@@ -46,6 +48,10 @@ class Progress:
         else:
             said = text if text.startswith(f"{host}:") else f"{host}: {text}"
             self._console.print(f"[red]{escape(said)}[/red]")
+
+    def warning(self, text: str) -> None:
+        """Something that does not change how the apply ended."""
+        print(text, file=sys.stderr)
 
     def summary(self, number: int, results: list[HostResult]) -> None:
         """The last line."""

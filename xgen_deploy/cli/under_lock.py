@@ -29,11 +29,10 @@ def on_instances(work: Job, names: tuple[str, ...], doing: str, act: Act) -> int
         known = ", ".join(sorted({d.name for d in work.site.declared}))
         raise UsageError(f"there is no instance {', '.join(sorted(unknown))}; there are {known}")
     lost = {n: s.error for n, s in seen.items() if s.facts is None and n in wanted}
-    for name, error in lost.items():
-        print(error or f"{name}: unreachable")
     chosen = [c for n, c in work.connections.items() if n in wanted and n not in lost]
     with Crew(work.site, work.workplace) as crew:
-        crew.lock(chosen, owner_of_lock(by(), os.getpid(), doing))
+        lost |= crew.lock(chosen, owner_of_lock(by(), os.getpid(), doing))
+        chosen = [c for c in chosen if c.name not in lost]
         again = work.observe(among=frozenset(c.name for c in chosen))
 
         def one(connection: Connection) -> list[str]:
@@ -44,6 +43,8 @@ def on_instances(work: Job, names: tuple[str, ...], doing: str, act: Act) -> int
             return [act(place, name) for name in wanted[connection.name]]
 
         found = each(chosen, one)
+    for name, error in lost.items():
+        print(error or f"{name}: unreachable")
     for result in found.values():
         print(result if isinstance(result, XgenError) else "\n".join(result))
     if any(isinstance(r, XgenError) for r in found.values()):

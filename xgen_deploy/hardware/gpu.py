@@ -29,7 +29,11 @@ class GPUProcess(Frozen):
 class GPUInfo(Frozen):
     """One GPU. Memory in MiB; a value that cannot be had is None, never 0.
 
-    `index` is the PCI order on the host; `pci_bus_id` has the kernel's form `0000:41:00.0`.
+    `index` is the PCI order on the host; `pci_bus_id` has the kernel's form `0000:41:00.0`;
+    `render_node` is `/dev/dri/renderD128`, whose number moves, `render_path` the link under
+    `/dev/dri/by-path/` that stays. `hip_uuid` is what ROCR_VISIBLE_DEVICES takes, `mig` the UUIDs
+    of MIG instances. An `apu` shares the host's memory: `memory_*` is its own carve-out, `gtt_*`
+    the host's memory that it may map. `note` says what else a reader should know.
     `software` marks a software renderer, which counts as a GPU only where the inventory allows.
     """
 
@@ -48,10 +52,12 @@ class GPUInfo(Frozen):
     gfx_version: str | None = None
     driver_version: str | None = None
     render_node: str | None = None
+    render_path: str | None = None
     hip_uuid: str | None = None
     mig: tuple[str, ...] = ()
     apu: bool = False
     software: bool = False
+    note: str | None = None
     processes: tuple[GPUProcess, ...] = ()
 
     @property
@@ -61,11 +67,15 @@ class GPUInfo(Frozen):
 
 
 class Attempt(Frozen):
-    """One detector's try: whether it answered, and if not, why."""
+    """One detector's try: whether it answered, and if not, why.
+
+    `moot` marks one that had nothing to look at: neither its tool nor such a card is there.
+    """
 
     detector: str
     ok: bool
     reason: str | None = None
+    moot: bool = False
 
 
 class GPUDetectionResult(Frozen):

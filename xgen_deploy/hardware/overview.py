@@ -36,7 +36,7 @@ def gpu_json(gpu: GPUInfo, project: str, names: frozenset[str]) -> dict[str, obj
     fields = ("index", "gpu_type", "device_name", "uuid", "pci_bus_id", "memory_total_mb",
               "memory_used_mb", "memory_free_mb", "utilization_percent", "compute_capability",
               "gfx_version", "driver_version", "gtt_total_mb", "gtt_used_mb", "apu", "software",
-              "mig")
+              "mig", "hip_uuid", "render_node", "render_path", "note")
     value: dict[str, object] = dict(gpu.model_dump(mode="json", include=set(fields)))
     value["processes"] = [
         {"pid": u.process.pid, "name": u.process.name, "user": u.process.user,

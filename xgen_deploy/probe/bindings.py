@@ -39,7 +39,8 @@ def trimmed(source: str, wanted: Iterable[str]) -> str:
         place = pending.pop()
         if place not in kept:
             kept.add(place)
-            pending += [p for word in set(_WORD.findall(blocks[place])) for p in known.get(word, ())]
+            words = set(_WORD.findall(blocks[place])) & set(known)
+            pending += [p for word in words for p in known[word]]
     short = "".join(blocks[place] for place in sorted(kept))
     return short if _compiles(short) else source
 

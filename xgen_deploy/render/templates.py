@@ -32,7 +32,8 @@ class Templates:
         return self._jinja.get_template(name).render(values)
 
     def arguments(self, name: str, values: Mapping[str, object]) -> tuple[str, ...]:
-        """Options one a line, each parted from its value at its first space.
+        """Options one a line, each parted from its value at its first space; a line that does
+        not begin with `-` is one argument whole.
 
         Raises ValueError when a value would add a line of its own.
         """
@@ -40,7 +41,7 @@ class Templates:
         found: list[str] = []
         for line in template.render(values).split("\n"):
             if line:
-                found += line.split(" ", 1)
+                found += line.split(" ", 1) if line.startswith("-") else [line]
         return tuple(found)
 
 

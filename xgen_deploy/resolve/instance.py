@@ -90,6 +90,7 @@ class Engine(Frozen):
 class Instance(Frozen):
     """One instance, ready to be rendered.
 
+    `ordinals` are the positions of `gpus` among the host's GPUs of their vendor, in PCI order.
     `total_layers` counts as the engine does (blocks and the output layer). `pins` maps what the
     manifest called a GPU to its identity. `share` names instances before this one on the same
     GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
@@ -104,6 +105,7 @@ class Instance(Frozen):
     spec: Spec
     engine: Engine
     gpus: tuple[GPUInfo, ...] = ()
+    ordinals: tuple[int, ...] = ()
     total_layers: int | None = None
     pins: dict[str, str] = Field(default_factory=dict)
     share: tuple[str, ...] = ()

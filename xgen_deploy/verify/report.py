@@ -19,6 +19,7 @@ class DeviceReport(Frozen):
 class LoadReport(Frozen):
     """`offloaded` and `total_layers` are the engine's words; on no device nothing is offloaded,
     whatever the log claims (it prints «offloaded 19/19» without any GPU). `context` is per slot.
+    `max_concurrency` is how many requests of the whole context the KV cache holds.
     """
 
     devices: tuple[DeviceReport, ...] = ()
@@ -26,5 +27,7 @@ class LoadReport(Frozen):
     total_layers: int | None = None
     context: int | None = None
     slots: int | None = None
+    kv_cache_tokens: int | None = None
+    max_concurrency: float | None = None
     host_mib: dict[str, float] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Container, NamedTuple, Sequence
 
-from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
 from xgen_deploy.probe.remote.gpu_amd_smi import amd_by_amd_smi
+from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
 from xgen_deploy.probe.remote.gpu_amdsmi import amd_by_amdsmi
 from xgen_deploy.probe.remote.gpu_apple import apple_by_profiler
 from xgen_deploy.probe.remote.gpu_completion import completed
@@ -21,6 +22,7 @@ from xgen_deploy.probe.remote.gpu_software import software_gpus
 from xgen_deploy.probe.remote.gpu_torch import amd_by_torch, nvidia_by_torch
 from xgen_deploy.probe.remote.gpu_vulkan import others_by_vulkan
 
+MACOS = sys.platform == "darwin"
 SHARE = 0.7  # of the probe's deadline: the other parts and the way back need some too
 GRACE = 0.5  # seconds that even the last detector gets, for reading a few files
 
@@ -46,7 +48,7 @@ DETECTORS = (
     Detector("sysfs", "amd", 2, amd_by_sysfs),
     Detector("sysfs", "nvidia", 2, nvidia_by_proc),
     Detector("vulkan", "other", 4, others_by_vulkan),
-    Detector("system_profiler", "apple", 8, apple_by_profiler),
+    *((Detector("system_profiler", "apple", 8, apple_by_profiler),) if MACOS else ()),
 )
 
 
@@ -76,15 +78,16 @@ def detect(
         if detector.vendor in vendors:
             continue
         patience = max(GRACE, min(detector.patience, end - time.monotonic()))
-        outcome = _patiently(detector.detect, patience)
+        outcome = _without(vendors, _patiently(detector.detect, patience))
         attempts += _attempts(detector, outcome)
         if outcome.found is not None:
-            vendors[detector.vendor] = outcome.found.gpus
+            gpus = [completed(gpu, detector.vendor) for gpu in outcome.found.gpus]
+            vendors[detector.vendor] = gpus
             methods += [detector.name] if outcome.found.gpus else []
     if not methods:
         attempts.append({"detector": "cpu_fallback", "ok": True})
     return {
-        "gpus": [completed(gpu) for gpu in _in_order([v for v in vendors.values() if v])],
+        "gpus": _in_order([gpus for gpus in vendors.values() if gpus]),
         "detection_method": "+".join(dict.fromkeys(methods)) or "cpu_fallback",
         "attempts": attempts,
     }
@@ -103,6 +106,17 @@ def _patiently(detect: Callable[[], Found], patience: float) -> Outcome:
     if outcomes:
         return outcomes[0]
     return Outcome(None, f"no answer within {patience:.1f} s", False)
+
+
+def _without(known: Container[str], outcome: Outcome) -> Outcome:
+    """Leaves out what belongs to a vendor whose GPUs were found before."""
+    found = outcome.found
+    if found is None or not found.vendors:
+        return outcome
+    new = [gpu for gpu, vendor in zip(found.gpus, found.vendors) if vendor not in known]
+    if not new:
+        return Outcome(None, "shows only GPUs that were found before", True)
+    return Outcome(Found(new, found.lost), None, False)
 
 
 def _outcome(detect: Callable[[], Found]) -> Outcome:

@@ -14,10 +14,14 @@ class NotHere(Exception):
 
 
 class Found(NamedTuple):
-    """`gpus` as in GPUInfo, in the detector's order; `lost` are (which, why)."""
+    """`gpus` as in GPUInfo, in the detector's order; `lost` are (which, why).
+
+    `vendors` says whose each GPU is, where a detector sees those of several.
+    """
 
     gpus: list[dict[str, Any]]
     lost: list[tuple[str, str]]
+    vendors: tuple[str, ...] = ()
 
 
 def pci_address(text: str | None) -> str | None:

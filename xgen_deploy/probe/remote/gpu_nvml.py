@@ -6,11 +6,13 @@ import ctypes
 from typing import Any, Callable
 
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
+from xgen_deploy.probe.remote.gpu_hardware import NVIDIA
 from xgen_deploy.probe.remote.pci import pci_gpus
 from xgen_deploy.probe.remote.processes import gpu_process
 
-VENDOR = 0x10DE
 LIBRARY = "libnvidia-ml.so.1"
+REBOOT = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
+UNTOLD = "NVML cannot tell its memory; it may share the host's"
 
 
 def nvidia_by_nvml() -> Found:
@@ -21,7 +23,7 @@ def nvidia_by_nvml() -> Found:
         raise NotHere(f"no NVIDIA driver: {LIBRARY} is not there{_cards()}") from None
     import pynvml  # only now: its source is long
 
-    pynvml.nvmlInit()
+    _start(pynvml)
     try:
         driver = _maybe(pynvml.nvmlSystemGetDriverVersion)
         gpus: list[dict[str, Any]] = []
@@ -36,8 +38,18 @@ def nvidia_by_nvml() -> Found:
         pynvml.nvmlShutdown()
 
 
+def _start(nvml: Any) -> None:
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        if error.value == REBOOT:
+            hint = "the driver was upgraded and the old one is still loaded: reboot the host"
+            raise RuntimeError(f"{error} {hint}") from None
+        raise
+
+
 def _cards() -> str:
-    found = pci_gpus(VENDOR)
+    found = pci_gpus(NVIDIA)
     return f", although there are NVIDIA cards: {', '.join(found)}" if found else ""
 
 
@@ -62,6 +74,7 @@ def _gpu(nvml: Any, index: int, driver: str | None) -> dict[str, Any]:
         "compute_capability": f"{capability[0]}.{capability[1]}" if capability else None,
         "driver_version": driver,
         "mig": _mig(nvml, handle),
+        "note": None if memory else UNTOLD,
         "processes": _processes(nvml, handle),
     }
 

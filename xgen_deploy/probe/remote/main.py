@@ -52,7 +52,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     no_gpu = {"detection_method": "cpu_fallback"}
     unknown = {"state": "down", "reason": "the probe could not ask the Docker daemon"}
     parts = [
-        Part("gpu", lambda: {"gpu": detect(asked["software_gpu"])}, {"gpu": no_gpu}),
+        Part("gpu", lambda: _gpus(asked), {"gpu": no_gpu}),
         Part("docker", lambda: {"docker": docker(project)}, {"docker": unknown}),
         Part("engines", lambda: engines(asked["engines"], state_dir), {}),
         Part("services", lambda: services(project, asked["process_dir"]), {}),
@@ -72,6 +72,10 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     if "docker" in outcome.errors:
         document["docker"] = dict(unknown, reason=outcome.errors["docker"])
     return dict(document, errors=outcome.errors, timings=outcome.timings)
+
+
+def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"gpu": detect(asked["software_gpu"], asked["deadline"])}
 
 
 def _health(asked: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""llama-cpp-python's server, `python -m llama_cpp.server`: the last resort for GGUF.
+
+Flags: llama_cpp/server/settings.py of 0.3.36: underscores only, and a value for every boolean.
+It serves one request at a time and knows no sampling defaults.
+"""
+
+from dataclasses import dataclass, field
+
+from xgen_deploy.backends.base import Command, KeyVariable, Place, Trial, Unsupported
+from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
+from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.backends.trial import openai_trial
+from xgen_deploy.hardware.gpu import GPUType
+from xgen_deploy.manifest.schema import Sampling
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.verify.report import LoadReport
+
+# ggml/include/ggml.h, enum ggml_type.
+_CACHE_TYPES = {
+    "f32": 0,
+    "f16": 1,
+    "q4_0": 2,
+    "q4_1": 3,
+    "q5_0": 6,
+    "q5_1": 7,
+    "q8_0": 8,
+    "iq4_nl": 20,
+    "bf16": 30,
+}
+_SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
+_NO_GPU = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+
+
+@dataclass(frozen=True)
+class LlamaCppPython:
+    """The binary is the interpreter that has the package. It listens once the model is loaded,
+    and its description is open to all, which makes that its health.
+    """
+
+    name: str = "llama-cpp-python"
+    formats: tuple[str, ...] = field(default=("gguf",))
+    health_path: str = "/openapi.json"
+    container_port: int = 8000
+    api_key: KeyVariable = field(default=KeyVariable("API_KEY"))
+
+    def command(self, instance: Instance, place: Place) -> Command:
+        """Raises Unsupported for what this server has no setting for."""
+        _refuse_what_it_lacks(instance)
+        spec, llama = instance.spec, instance.spec.llama
+        values = {
+            "module": not place.contained,
+            "place": place,
+            "spec": spec,
+            "llama": llama,
+            "layers": {"all": -1, None: 0}.get(spec.n_gpu_layers, spec.n_gpu_layers),
+            "split_mode": _SPLIT_MODES.get(llama.split_mode or ""),
+            "flash_attn": {"on": "true", "off": "false"}.get(llama.flash_attn or ""),
+            "mlock": "true" if llama.mlock else "false",
+            "type_k": _CACHE_TYPES.get(llama.cache_type_k or ""),
+            "type_v": _CACHE_TYPES.get(llama.cache_type_v or ""),
+        }
+        environment = _environment(instance, place)
+        extra = llama.extra_args or ()
+        return Command("llama-cpp-python.args.j2", values, environment, extra=extra)
+
+    def trial(self, instance: Instance) -> Trial:
+        return openai_trial(instance.spec)
+
+    def read_report(self, log: str) -> LoadReport:
+        return read_report(log)
+
+
+def _environment(instance: Instance, place: Place) -> dict[str, str]:
+    """HOST and PORT of the environment would go over the command line: they say the same."""
+    bound = {"HOST": place.address, "PORT": str(place.port)}
+    kinds = {g.gpu_type for g in instance.gpus}
+    if not instance.gpus:
+        return bound | dict.fromkeys(_NO_GPU, "")
+    if kinds == {GPUType.NVIDIA}:
+        return bound | cuda_visible(instance)
+    if instance.software_gpu:
+        return bound | {"GGML_VK_VISIBLE_DEVICES": ",".join("0" for _ in instance.gpus)}
+    if kinds <= {GPUType.AMD_RDNA, GPUType.AMD_CDNA}:
+        return bound | hip_visible(instance, contained=place.contained)
+    return bound
+
+
+def _refuse_what_it_lacks(instance: Instance) -> None:
+    spec, llama = instance.spec, instance.spec.llama
+    asked = {
+        "type: reranker": spec.type == "reranker",
+        "sampling": chosen(spec.sampling) != Sampling(),
+        "llama.parallel": (llama.parallel or 1) > 1,
+        "llama.cont_batching": bool(llama.cont_batching),
+        "llama.pooling": llama.pooling is not None,
+        "llama.split_mode: tensor": llama.split_mode == "tensor",
+        "llama.flash_attn: auto": llama.flash_attn == "auto",
+    }
+    lacking = [name for name, wanted in asked.items() if wanted]
+    if lacking:
+        raise Unsupported(
+            f"llama-cpp-python's server has nothing for {', '.join(lacking)}; "
+            "give the host a llama-server build, or leave that out here"
+        )

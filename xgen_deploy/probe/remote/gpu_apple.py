@@ -1,0 +1,39 @@
+"""Apple's GPUs, by system_profiler."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from xgen_deploy.probe.remote.commands import run
+from xgen_deploy.probe.remote.gpu_found import Found, NotHere
+
+PATIENCE = 8.0
+
+
+def apple_by_profiler() -> Found:
+    """Raises NotHere on other systems, RuntimeError with the tool's complaint."""
+    if sys.platform != "darwin":
+        raise NotHere("not macOS")
+    answer = run(["system_profiler", "-json", "SPDisplaysDataType"], PATIENCE)
+    if answer.code != 0:
+        raise RuntimeError("system_profiler: " + answer.complaint)
+    return read_profiler(answer.out)
+
+
+def read_profiler(output: str) -> Found:
+    """Apple's own ones, which share the machine's memory. Raises ValueError for no JSON."""
+    seen = json.loads(output).get("SPDisplaysDataType", [])
+    ours = [one for one in seen if "Apple" in one.get("spdisplays_vendor", "")]
+    return Found(
+        [
+            {
+                "index": index,
+                "gpu_type": "apple_mps",
+                "device_name": one.get("sppci_model") or one.get("_name"),
+                "apu": True,
+            }
+            for index, one in enumerate(ours)
+        ],
+        [],
+    )
