@@ -52,7 +52,7 @@ def check(fleet: Fleet, result: GPUDetectionResult) -> None:
     """That a host with this fleet was seen as it is."""
     expect = fleet.expect
     assert result.detection_method == expect.method
-    assert result.gpus == expect.gpus
+    assert [g.model_dump() for g in result.gpus] == [g.model_dump() for g in expect.gpus]
     failed = [a for a in result.attempts if not a.ok and not a.moot]
     for trouble in expect.trouble:
         assert any(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from xgen_deploy.apply.service import State, Supervision
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.transport.base import Reply, Session
+from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.compare import differences
-from xgen_deploy.verify.proof import key_header, local_address, real_request
+from xgen_deploy.verify.proof import get, real_request, with_pages
 from xgen_deploy.verify.report import LoadReport
 
 _POLL_FIRST = 0.1
@@ -67,6 +67,9 @@ class Gate:
         self._soak()
         state = self._alive()
         report = self._backend.read_report(self._supervision.log(self._service, state.run))
+        report = with_pages(
+            report, self._backend, self._instance.spec, self._session, self._api_key
+        )
         found = differences(self._instance, report)
         if found:
             raise self._not_good("; ".join(found))
@@ -76,7 +79,9 @@ class Gate:
         pause = _POLL_FIRST
         while True:
             self._alive()
-            reply = self._ask(self._backend.health_path)
+            reply = get(
+                self._session, self._instance.spec, self._backend.health_path, self._api_key
+            )
             if reply.status == 200:
                 return
             if time.monotonic() + pause > deadline:
@@ -98,17 +103,6 @@ class Gate:
         while time.monotonic() < end:
             time.sleep(_SOAK / 4)
             self._alive()
-
-    def _ask(self, path: str) -> Reply:
-        spec = self._instance.spec
-        return self._session.request(
-            "GET",
-            local_address(spec.listen),
-            spec.port,
-            path,
-            headers=key_header(self._api_key),
-            timeout=5.0,
-        )
 
     def _alive(self) -> State:
         state = self._supervision.state(self._service)

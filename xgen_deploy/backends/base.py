@@ -59,8 +59,8 @@ class Place:
     """Where the engine finds things: on the host itself, or inside its container.
 
     `address` and `port` are what it binds to; `api_key_file` is None without a key, and where
-    the engine takes its key from the environment. `contained`: in a container, which shows the
-    engine its own GPUs and no others.
+    the engine takes its key from the environment. `contained`: the program is the image's
+    ENTRYPOINT, which gets options only.
     """
 
     model_path: str
@@ -102,3 +102,10 @@ class Backend(Protocol):
     def trial(self, instance: Instance) -> Trial: ...
 
     def read_report(self, log: str) -> LoadReport: ...
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Endpoints that tell more than the log does, asked once the engine serves."""
+
+    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
+        """The report with what one of `pages` adds; unchanged where it makes no sense."""

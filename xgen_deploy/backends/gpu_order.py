@@ -9,11 +9,16 @@ def cuda_visible(instance: Instance) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": names, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
-def hip_visible(instance: Instance, *, contained: bool) -> dict[str, str]:
-    """Numbers, for HIP takes nothing else. A container sees its own GPUs alone, so that they
-    count from 0 there, in PCI order; on the host every AMD GPU counts.
+def pci_places(instance: Instance) -> tuple[int, ...]:
+    """Where the GPUs stand as a driver counts, which is in PCI order. Units and containers let
+    the engine open its own GPUs alone; without them it counts every one of the host.
     """
-    numbers = instance.ordinals
-    if contained:
-        numbers = tuple(sorted(numbers).index(n) for n in numbers)
-    return {"HIP_VISIBLE_DEVICES": ",".join(str(n) for n in numbers)}
+    if instance.spec.runtime == "process":
+        return instance.ordinals
+    by_pci = sorted(instance.ordinals)
+    return tuple(by_pci.index(n) for n in instance.ordinals)
+
+
+def hip_visible(instance: Instance) -> dict[str, str]:
+    """Numbers, for vLLM takes nothing else on ROCm."""
+    return {"HIP_VISIBLE_DEVICES": ",".join(str(n) for n in pci_places(instance))}

@@ -42,6 +42,7 @@ class LlamaCppPython:
     formats: tuple[str, ...] = field(default=("gguf",))
     health_path: str = "/openapi.json"
     container_port: int = 8000
+    pages: tuple[str, ...] = field(default=())
     api_key: KeyVariable = field(default=KeyVariable("API_KEY"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -53,7 +54,7 @@ class LlamaCppPython:
             "place": place,
             "spec": spec,
             "llama": llama,
-            "layers": {"all": -1, None: 0}.get(spec.n_gpu_layers, spec.n_gpu_layers),
+            "layers": -1 if spec.n_gpu_layers == "all" else spec.n_gpu_layers or 0,
             "split_mode": _SPLIT_MODES.get(llama.split_mode or ""),
             "flash_attn": {"on": "true", "off": "false"}.get(llama.flash_attn or ""),
             "mlock": "true" if llama.mlock else "false",
@@ -66,6 +67,9 @@ class LlamaCppPython:
 
     def trial(self, instance: Instance) -> Trial:
         return openai_trial(instance.spec)
+
+    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:  # noqa: ARG002
+        return report
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
@@ -82,7 +86,7 @@ def _environment(instance: Instance, place: Place) -> dict[str, str]:
     if instance.software_gpu:
         return bound | {"GGML_VK_VISIBLE_DEVICES": ",".join("0" for _ in instance.gpus)}
     if kinds <= {GPUType.AMD_RDNA, GPUType.AMD_CDNA}:
-        return bound | hip_visible(instance, contained=place.contained)
+        return bound | hip_visible(instance)
     return bound
 
 

@@ -66,7 +66,5 @@ def _device(match: re.Match[str], sizes: dict[str, dict[str, float]]) -> DeviceR
 
 
 def _last(pattern: re.Pattern[str], log: str) -> re.Match[str] | None:
-    match = None
-    for match in pattern.finditer(log):
-        pass
-    return match
+    matches = list(pattern.finditer(log))
+    return matches[-1] if matches else None

@@ -6,8 +6,9 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Command, KeyFile, Place, Trial, Unsupported
-from xgen_deploy.backends.gpu_order import cuda_visible
+from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.backends.trial import openai_trial
 from xgen_deploy.resolve.instance import Instance
@@ -33,6 +34,7 @@ class LlamaServer:
     formats: tuple[str, ...] = field(default=("gguf",))
     health_path: str = "/health"
     container_port: int = 8080
+    pages: tuple[str, ...] = field(default=(PROPS,))
     api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -62,6 +64,9 @@ class LlamaServer:
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
 
+    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
+        return with_props(report, page) if path == PROPS else report
+
     def _device(self, instance: Instance) -> str:
         """Device names count the visible devices. A variable lists those in the wanted order;
         Vulkan counts them in PCI order whatever one wants, so the names say the order there.
@@ -69,11 +74,9 @@ class LlamaServer:
         prefix = _PREFIX.get(self.name)
         if not instance.gpus or prefix is None:
             return "none"
-        places = range(len(instance.gpus))
+        places: tuple[int, ...] = tuple(range(len(instance.gpus)))
         if prefix == "Vulkan" and not instance.software_gpu and instance.spec.runtime != "docker":
-            by_pci = sorted(g.index for g in instance.gpus)
-            places_in_order = [by_pci.index(g.index) for g in instance.gpus]
-            return ",".join(f"{prefix}{i}" for i in places_in_order)
+            places = pci_places(instance)
         return ",".join(f"{prefix}{i}" for i in places)
 
     def _flash_attn(self, instance: Instance) -> str | None:
@@ -93,7 +96,8 @@ class LlamaServer:
                 return {}
             return {variable: ",".join("0" for _ in instance.gpus)}
         if self.name == "llama-server-rocm":
-            return {variable: ",".join(g.hip_uuid or str(g.index) for g in instance.gpus)}
+            pairs = zip(instance.gpus, pci_places(instance), strict=True)
+            return {variable: ",".join(g.hip_uuid or str(n) for g, n in pairs)}
         return cuda_visible(instance)
 
 

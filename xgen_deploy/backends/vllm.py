@@ -12,6 +12,7 @@ from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.backends.trial import openai_trial
 from xgen_deploy.backends.vllm_log import read_report
+from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
 from xgen_deploy.resolve.instance import Instance, Spec
 from xgen_deploy.verify.report import LoadReport
 
@@ -33,6 +34,7 @@ class Vllm:
     formats: tuple[str, ...] = field(default=("hf",))
     health_path: str = "/health"
     container_port: int = 8000
+    pages: tuple[str, ...] = field(default=(VERSION, MODELS))
     api_key: KeyFile = field(default=KeyFile("vllm.yaml", "vllm-key.yaml.j2"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -52,22 +54,23 @@ class Vllm:
             "tensor_parallel_size": tensor_parallel_size(spec),
             "generation": _generation(spec),
         }
-        environment = self._environment(instance, contained=place.contained)
-        return Command(
-            "vllm.args.j2", values, environment, extra=extra, compiles=True, shm_size=_SHM
-        )
+        env = self._environment(instance)
+        return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
 
     def trial(self, instance: Instance) -> Trial:
         return openai_trial(instance.spec)
 
+    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
+        return with_page(report, path, page)
+
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
 
-    def _environment(self, instance: Instance, *, contained: bool) -> dict[str, str]:
+    def _environment(self, instance: Instance) -> dict[str, str]:
         if self.name == "vllm-cuda":
             return _OWN | cuda_visible(instance)
         if self.name == "vllm-rocm":
-            return _OWN | hip_visible(instance, contained=contained)
+            return _OWN | hip_visible(instance)
         return dict(_OWN)
 
 

@@ -4,6 +4,7 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.apply.secrets import resolve_secrets
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -15,7 +16,13 @@ from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.survey import Seen
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
-from xgen_deploy.verify.proof import Check, check_recorded, check_report, check_request
+from xgen_deploy.verify.proof import (
+    Check,
+    check_recorded,
+    check_report,
+    check_request,
+    with_pages,
+)
 from xgen_deploy.verify.status import current_report
 
 
@@ -72,9 +79,12 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
             checks.append(_drift(instance, drift))
             service = services.get(layout.service(instance.name))
             report = current_report(last, service, health.get(instance.name))
-            checks += check_report(instance, report)
             key = instance.spec.api_key
             value = resolve_secrets(instance, session).value(key) if key else None
+            backend = backend_named(instance.spec.backend)
+            if report is not None and backend is not None:
+                report = with_pages(report, backend, instance.spec, session, value)
+            checks += check_report(instance, report)
             checks.append(check_request(instance, session, value))
             if deep:
                 from xgen_deploy.verify.deep import deep_checks

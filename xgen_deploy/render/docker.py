@@ -5,13 +5,14 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from xgen_deploy.backends.base import Command, KeyFile, KeyVariable
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.render.rendered import File, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 
-API_KEY = "/run/xgen/api-key"
-_SECRET_ENV = "/run/xgen/env"  # noqa: S105 - a path
+FOLDER = "/run/xgen"
+_SECRET_ENV = f"{FOLDER}/env"
 # A fixed text: values reach it in a file and as arguments, never as a part of it.
 _WITH_SECRETS = f'set -a; . {_SECRET_ENV}; set +a; exec "$@"'
 
@@ -30,11 +31,12 @@ class Container:
 
 def container(
     instance: Instance,
+    command: Command,
     service: str,
     settings: str,
     uid: int,
     port: int,
-    own: Mapping[str, str],
+    key: KeyFile | KeyVariable,
     secrets: Secrets,
     templates: Templates,
 ) -> Container:
@@ -42,7 +44,7 @@ def container(
     container's environment can be read by everyone who may ask the daemon (`docker inspect`).
     """
     spec = instance.spec
-    env = {"HOME": "/tmp"} | dict(own)  # noqa: S108 - inside the container
+    env = {"HOME": "/tmp"} | dict(command.env)  # noqa: S108 - inside the container
     env |= {k: v for k, v in spec.env.items() if isinstance(v, str)}
     hidden = {k: secrets.value(v) for k, v in spec.env.items() if isinstance(v, SecretRef)}
     mounts = [bind(folder) for folder in _folders(instance)]
@@ -53,8 +55,10 @@ def container(
             0o600,
         )
     ]
-    if spec.api_key is not None:
-        mounts.append(bind(f"{settings}/api-key", API_KEY))
+    if spec.api_key is not None and isinstance(key, KeyFile):
+        mounts.append(bind(f"{settings}/{key.name}", f"{FOLDER}/{key.name}"))
+    elif spec.api_key is not None and isinstance(key, KeyVariable):
+        hidden[key.variable] = secrets.value(spec.api_key)
     entrypoint, *rest = instance.engine.entrypoint or ("",)
     shown: str | None = entrypoint if instance.engine.override_entrypoint else None
     before = tuple(rest) if instance.engine.override_entrypoint else ()
@@ -71,7 +75,8 @@ def container(
         "instance": instance.name,
         "digest": instance.digest,
         "uid": uid,
-        "shm_size": spec.container.shm_size,
+        "shm_size": spec.container.shm_size or command.shm_size,
+        "may_compile": command.compiles,
         "mlock": bool(spec.llama.mlock),
         "publish": f"{listen}:{spec.port}:{port}",
         "env_file": f"{settings}/env",
@@ -114,10 +119,15 @@ def _nvidia_request(instance: Instance) -> str | None:
 
 
 def _devices(instance: Instance) -> tuple[str, ...]:
-    """Render nodes get the numbers inside that the engine's order asks for."""
+    """Render nodes get the numbers inside that the engine's order asks for. ROCm's runtime opens
+    them by the kernel's number (libhsakmt, `drm_render_minor`), so there they keep their own.
+    """
     nodes = [n for n in instance.nodes if "/dri/" in n]
     others = [n for n in instance.nodes if "/dri/" not in n]
-    inside = [f"{node}:/dev/dri/renderD{128 + i}" for i, node in enumerate(nodes)]
+    names = [f"/dev/dri/renderD{128 + i}" for i in range(len(nodes))]
+    if others:
+        names = [g.render_node or n for g, n in zip(instance.gpus, names, strict=True)]
+    inside = [f"{node}:{name}" for node, name in zip(nodes, names, strict=True)]
     return (*instance.cdi, *others, *inside)
 
 

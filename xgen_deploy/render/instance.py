@@ -2,9 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Mapping
 
-from xgen_deploy.backends.base import Place, Unsupported
+from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.schema import SecretRef
@@ -13,6 +12,8 @@ from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 
+# The unit's own (PrivateTmp=), on the disk, and gone when the unit stops.
+_PRIVATE_TMP = "/var/tmp"  # noqa: S108
 # Above every range that systemd or login.defs hands out (systemd's UIDS-GIDS: unused).
 _UID_BASE = 0x70000000
 
@@ -47,30 +48,27 @@ class Rendering:
         """The configuration of the process runtime's supervisor."""
         return self._templates.text("supervisord.conf.j2", {"dir": self._layout.process_dir})
 
-    def _command(self, instance: Instance, place: Place) -> tuple[tuple[str, ...], dict[str, str]]:
-        backend = backend_named(instance.spec.backend)
-        if backend is None:
-            raise Unsupported(f"this version cannot serve with {instance.spec.backend} yet")
-        command = backend.command(instance, place)
-        arguments = self._templates.arguments(command.template, command.values)
-        return arguments + (instance.spec.llama.extra_args or ()), dict(command.env)
+    def _arguments(self, command: Command) -> tuple[str, ...]:
+        return self._templates.arguments(command.template, command.values) + command.extra
 
     def _systemd(self, instance: Instance, secrets: Secrets) -> Rendered:
         spec, settings = instance.spec, self._layout.settings(instance.name)
         service = self._layout.service(instance.name)
-        credential = f"/run/credentials/{service}.service/api-key"
-        place = self._place(instance, credential)
-        arguments, own = self._command(instance, place)
-        argv = (spec.binary or "", *arguments)
-        env = own | _values(spec.env, secrets)
-        files = self._key_file(instance, secrets, uid=0)
+        backend = _backend(instance)
+        key = _key_file(instance, backend)
+        place = self._place(instance, f"/run/credentials/{service}.service", key)
+        command = backend.command(instance, place)
+        argv = (spec.binary or "", *self._arguments(command))
+        env = _environment(instance, backend, command, secrets)
+        files = self._key_files(instance, key, secrets, uid=0)
         if env:
             text = self._templates.text("instance.env.j2", {"env": sorted(env.items())})
-            files = (*files, File(f"{settings}/env", text, 0o600, secret=_has_secret(spec.env)))
+            files = (*files, File(f"{settings}/env", text, 0o600, secret=_has_secret(instance, backend)))
         values = self._unit_values(instance) | {
             "argv": argv,
             "env_file": f"{settings}/env" if env else None,
-            "api_key_file": f"{settings}/api-key" if spec.api_key else None,
+            "api_key_file": f"{settings}/{key.name}" if key else None,
+            "api_key_name": key.name if key else None,
             "mlock": bool(spec.llama.mlock),
             "groups": tuple(g for g in ("video", "render") if g in instance.groups)
             if instance.gpus and not instance.software_gpu
@@ -83,19 +81,26 @@ class Rendering:
         return Rendered(service, definition, files, argv, env)
 
     def _docker(self, instance: Instance, secrets: Secrets) -> Rendered:
-        backend = backend_named(instance.spec.backend)
-        port = backend.container_port if backend else instance.spec.port
-        key = docker.API_KEY if instance.spec.api_key else None
-        place = Place(instance.spec.model_path, "0.0.0.0", port, key)  # noqa: S104 - inside
-        arguments, own = self._command(instance, place)
+        backend = _backend(instance)
+        port, key = backend.container_port, _key_file(instance, backend)
+        place = Place(
+            instance.spec.model_path,
+            "0.0.0.0",  # noqa: S104 - inside
+            port,
+            f"{docker.FOLDER}/{key.name}" if key else None,
+            contained=True,
+        )
+        command = backend.command(instance, place)
+        arguments = self._arguments(command)
         service, uid = self._layout.service(instance.name), container_uid(instance)
         box = docker.container(
             instance,
+            command,
             service,
             self._layout.settings(instance.name),
             uid,
             port,
-            own,
+            backend.api_key,
             secrets,
             self._templates,
         )
@@ -112,15 +117,17 @@ class Rendering:
         }
         unit = self._templates.text("docker.service.j2", values)
         definition = File(self._layout.definition(instance.name), unit, 0o644)
-        files = self._key_file(instance, secrets, uid=uid) + box.files
+        files = self._key_files(instance, key, secrets, uid=uid) + box.files
         return Rendered(service, definition, files, argv, box.env)
 
     def _process(self, instance: Instance, secrets: Secrets) -> Rendered:
         spec, settings = instance.spec, self._layout.settings(instance.name)
-        place = self._place(instance, f"{settings}/api-key")
-        arguments, own = self._command(instance, place)
-        argv = (spec.binary or "", *arguments)
-        env = own | _values(spec.env, secrets)
+        backend = _backend(instance)
+        key = _key_file(instance, backend)
+        place = self._place(instance, settings, key)
+        command = backend.command(instance, place)
+        argv = (spec.binary or "", *self._arguments(command))
+        env = _environment(instance, backend, command, secrets)
         start = json.dumps({"argv": argv, "env": env}, indent=1, ensure_ascii=False)
         service = self._layout.service(instance.name)
         text = self._templates.text(
@@ -133,23 +140,26 @@ class Rendering:
             },
         )
         files = (
-            *self._key_file(instance, secrets, uid=0),
-            File(f"{settings}/start.json", start, 0o600, secret=_has_secret(spec.env)),
+            *self._key_files(instance, key, secrets, uid=0),
+            File(f"{settings}/start.json", start, 0o600, secret=_has_secret(instance, backend)),
         )
         definition = File(self._layout.definition(instance.name), text, 0o600)
         return Rendered(service, definition, files, argv, env)
 
-    def _place(self, instance: Instance, key_file: str) -> Place:
+    def _place(self, instance: Instance, folder: str, key: KeyFile | None) -> Place:
         spec = instance.spec
-        return Place(spec.model_path, spec.listen, spec.port, key_file if spec.api_key else None)
+        file = f"{folder}/{key.name}" if key else None
+        return Place(spec.model_path, spec.listen, spec.port, file)
 
-    def _key_file(self, instance: Instance, secrets: Secrets, *, uid: int) -> tuple[File, ...]:
+    def _key_files(
+        self, instance: Instance, key: KeyFile | None, secrets: Secrets, *, uid: int
+    ) -> tuple[File, ...]:
         ref = instance.spec.api_key
-        if ref is None:
+        if ref is None or key is None:
             return ()
-        path = f"{self._layout.settings(instance.name)}/api-key"
-        mode = 0o400 if uid else 0o600
-        return (File(path, secrets.value(ref) + "\n", mode, uid=uid, secret=True),)
+        path = f"{self._layout.settings(instance.name)}/{key.name}"
+        text = self._templates.text(key.template, {"key": secrets.value(ref)})
+        return (File(path, text, 0o400 if uid else 0o600, uid=uid, secret=True),)
 
     def _unit_values(self, instance: Instance) -> dict[str, object]:
         return {
@@ -167,9 +177,33 @@ def container_uid(instance: Instance) -> int:
     return _UID_BASE + zlib.crc32(name.encode()) % 0x0FFF0000
 
 
-def _values(env: Mapping[str, str | SecretRef], secrets: Secrets) -> dict[str, str]:
-    return {k: secrets.value(v) if isinstance(v, SecretRef) else v for k, v in env.items()}
+def _backend(instance: Instance) -> Backend:
+    backend = backend_named(instance.spec.backend)
+    if backend is None:
+        raise Unsupported(f"this version cannot serve with {instance.spec.backend} yet")
+    return backend
 
 
-def _has_secret(env: Mapping[str, str | SecretRef]) -> bool:
-    return any(isinstance(v, SecretRef) for v in env.values())
+def _key_file(instance: Instance, backend: Backend) -> KeyFile | None:
+    how = backend.api_key
+    return how if instance.spec.api_key and isinstance(how, KeyFile) else None
+
+
+def _environment(
+    instance: Instance, backend: Backend, command: Command, secrets: Secrets
+) -> dict[str, str]:
+    """Without a container: the engine's own, what the manifest states over it, and the key."""
+    spec = instance.spec
+    env = dict(command.env)
+    if command.compiles and spec.runtime == "systemd":
+        env["HOME"] = _PRIVATE_TMP
+    env |= {k: secrets.value(v) if isinstance(v, SecretRef) else v for k, v in spec.env.items()}
+    if spec.api_key is not None and isinstance(backend.api_key, KeyVariable):
+        env[backend.api_key.variable] = secrets.value(spec.api_key)
+    return env
+
+
+def _has_secret(instance: Instance, backend: Backend) -> bool:
+    spec = instance.spec
+    key = spec.api_key is not None and isinstance(backend.api_key, KeyVariable)
+    return key or any(isinstance(v, SecretRef) for v in spec.env.values())

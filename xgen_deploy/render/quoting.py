@@ -1,7 +1,8 @@
 """Quoting for the files that carry a command: each target's rules, at one place.
 
 Unit files: systemd.service(5), «Command lines»; environment files: systemd.exec(5),
-«EnvironmentFile=»; programs: supervisord's own configuration format.
+«EnvironmentFile=»; programs: supervisord's own configuration format; the gateway: HAProxy's
+configuration manual, section 2.2.
 """
 
 import re
@@ -53,3 +54,8 @@ def program_argv(argv: Sequence[str]) -> str:
     """
     quoted = " ".join(shlex.quote(one_line(a)) for a in argv)
     return program_text(re.sub(r"([ \t])([;#])", r"\1''\2", quoted))
+
+
+def haproxy_quoted(text: str) -> str:
+    """One argument of HAProxy's configuration: strong quotes leave nothing special but `'`."""
+    return "'" + one_line(text).replace("'", "'\\''") + "'"

@@ -24,6 +24,7 @@ class Templates:
             "program_argv": quoting.program_argv,
             "program_text": quoting.program_text,
             "shell_quoted": _shell_quoted,
+            "haproxy": quoting.haproxy_quoted,
             "number": _number,
         }
 

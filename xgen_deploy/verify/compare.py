@@ -1,5 +1,6 @@
 """The engine's own report held against what was asked: pure."""
 
+from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.verify.report import LoadReport
 
@@ -8,7 +9,12 @@ def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:
     """Sentences with both values; () where all is as asked or the engine did not say."""
     return tuple(
         d
-        for d in (_devices(instance, report), _layers(instance, report), _context(instance, report))
+        for d in (
+            _devices(instance, report),
+            _layers(instance, report),
+            _context(instance, report),
+            _sampling(instance, report),
+        )
         if d
     )
 
@@ -64,6 +70,15 @@ def _context(instance: Instance, report: LoadReport) -> str | None:
     if report.context is None or report.context >= instance.spec.n_ctx:
         return None
     return f"asked for a context of {instance.spec.n_ctx}; a slot has {report.context}"
+
+
+def _sampling(instance: Instance, report: LoadReport) -> str | None:
+    asked = chosen(instance.spec.sampling).model_dump(exclude_none=True)
+    for name, value in asked.items():
+        found = report.sampling.get(name)
+        if found is not None and abs(found - value) > 1e-4:
+            return f"asked for sampling.{name} {value:g}; the engine's default is {found:g}"
+    return None
 
 
 def _layers_text(layers: int | str | None) -> str:

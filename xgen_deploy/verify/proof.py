@@ -2,16 +2,17 @@
 
 import json
 
-from xgen_deploy.backends.base import Trial
+from xgen_deploy.backends.base import Backend, Trial
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.record import InstanceRecord
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.transport.base import Session
+from xgen_deploy.resolve.instance import Instance, Spec
+from xgen_deploy.transport.base import Reply, Session
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.compare import differences
 from xgen_deploy.verify.report import LoadReport
 
 _TRIAL = 300.0
+_PAGE = 5.0
 
 
 class Check(Frozen):
@@ -61,6 +62,29 @@ def real_request(instance: Instance, trial: Trial, session: Session, api_key: st
     said = f"HTTP {reply.status}" if reply.status else "the connection broke"
     text = reply.body.decode(errors="replace").strip()[:200]
     return f"{trial.path}: {said} {text}".rstrip()
+
+
+def get(session: Session, spec: Spec, path: str, api_key: str | None) -> Reply:
+    """One of an engine's small pages, asked for on the host itself."""
+    return session.request(
+        "GET",
+        local_address(spec.listen),
+        spec.port,
+        path,
+        headers=key_header(api_key),
+        timeout=_PAGE,
+    )
+
+
+def with_pages(
+    report: LoadReport, backend: Backend, spec: Spec, session: Session, api_key: str | None
+) -> LoadReport:
+    """The report with what the running engine's endpoints add."""
+    for path in backend.pages:
+        reply = get(session, spec, path, api_key)
+        if reply.status == 200:
+            report = backend.with_page(report, path, reply.body.decode(errors="replace"))
+    return report
 
 
 def key_header(api_key: str | None) -> dict[str, str]:

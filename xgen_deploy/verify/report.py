@@ -19,6 +19,7 @@ class DeviceReport(Frozen):
 class LoadReport(Frozen):
     """`offloaded` and `total_layers` are the engine's words; on no device nothing is offloaded,
     whatever the log claims (it prints «offloaded 19/19» without any GPU). `context` is per slot.
+    `sampling` are the defaults that the running engine names, by the manifest's words.
     `max_concurrency` is how many requests of the whole context the KV cache holds.
     """
 
@@ -29,5 +30,8 @@ class LoadReport(Frozen):
     slots: int | None = None
     kv_cache_tokens: int | None = None
     max_concurrency: float | None = None
+    sampling: dict[str, float] = Field(default_factory=dict)
+    version: str | None = None
+    quantization: str | None = None
     host_mib: dict[str, float] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()

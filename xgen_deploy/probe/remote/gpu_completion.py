@@ -23,8 +23,8 @@ def completed(gpu: dict[str, Any], vendor: str, root: str = "/") -> dict[str, An
         known["render_path"] = render_path(address, root)
     whole = dict(gpu)
     for key, value in known.items():
-        if whole.get(key) in (None, [], False):
-            whole[key] = value
+        if whole.get(key) is None or whole[key] is False or whole[key] == []:
+            whole[key] = value  # but a nought is an answer
     if vendor == "amd":
         gfx = whole.get("gfx_version")
         whole["gpu_type"] = family(gfx)

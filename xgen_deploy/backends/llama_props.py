@@ -1,0 +1,38 @@
+"""What llama-server's `GET /props` adds to its log: sampling defaults, build, quantization."""
+
+import json
+
+from xgen_deploy.verify.report import LoadReport
+
+PROPS = "/props"
+_SAMPLING = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "repeat_penalty": "repeat_penalty",
+}  # not n_predict: it says -1 there whatever --predict states, which holds all the same
+
+
+def with_props(report: LoadReport, page: str) -> LoadReport:
+    """The report unchanged where the page is not what it should be."""
+    try:
+        props = json.loads(page)
+        params = props["default_generation_settings"]["params"]
+        sampling = {
+            ours: float(params[theirs])
+            for theirs, ours in _SAMPLING.items()
+            if isinstance(params.get(theirs), int | float)
+        }
+    except (ValueError, KeyError, TypeError):
+        return report
+    return report.model_copy(
+        update={
+            "sampling": sampling,
+            "version": _text(props.get("build_info")) or report.version,
+            "quantization": _text(props.get("model_ftype")) or report.quantization,
+        }
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

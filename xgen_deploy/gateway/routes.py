@@ -1,0 +1,133 @@
+"""From models and the instances that serve them to what the gateway sends where: pure."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from xgen_deploy.gateway.serving import LOOPBACK, WILDCARDS, Serving
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.schema import ModelType, SecretRef
+from xgen_deploy.values import Frozen
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Server(Frozen):
+    """One instance as a gateway reaches it. `slots` requests are sent to it at once."""
+
+    name: str
+    host: str
+    instance: str
+    address: str
+    port: int
+    slots: int
+    health_path: str = "/health"
+
+
+class Route(Frozen):
+    """A model. `pool` is HAProxy's name for its servers, the same at every reload; `fallback`
+    are models that take its requests, in this order, while none of its servers answers.
+    """
+
+    model: str
+    type: ModelType = "llm"
+    pool: str
+    servers: tuple[Server, ...] = ()
+    fallback: tuple[str, ...] = ()
+    api_key: SecretRef | None = None
+
+
+class Routes(Frozen):
+    """Every model, in manifest order. `unreachable` are instances that no route could be made to,
+    each a clause with its reason; `key_conflicts` models whose instances ask for different keys.
+    """
+
+    models: tuple[Route, ...] = ()
+    unreachable: tuple[str, ...] = ()
+    key_conflicts: tuple[str, ...] = ()
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return tuple(s for route in self.models for s in route.servers)
+
+
+def build_routes(
+    door: Host,
+    hosts: Mapping[str, Host],
+    serving: Sequence[Serving],
+    fallback: Mapping[str, tuple[str, ...]],
+) -> Routes:
+    """What the gateway on `door` sends where. `fallback` lists, for each model of the site in
+    manifest order, where its requests go while nothing of it answers.
+    """
+    routes, unreachable, conflicts = [], [], []
+    for model, others in fallback.items():
+        mine = [s for s in serving if s.model == model]
+        servers = []
+        for one in mine:
+            address = address_from(door, hosts.get(one.host), one)
+            if address is None:
+                unreachable.append(
+                    f"{one.host}/{one.instance} listens on {one.listen} alone, which the gateway "
+                    f"on {door.name} cannot reach"
+                )
+                continue
+            servers.append(_server(one, address))
+        if len({one.api_key for one in mine}) > 1:
+            conflicts.append(model)
+        routes.append(
+            Route(
+                model=model,
+                type=mine[0].type if mine else "llm",
+                pool=safe_name(model),
+                servers=tuple(servers),
+                fallback=tuple(m for m in others if m in fallback),
+                api_key=mine[0].api_key if mine else None,
+            )
+        )
+    return Routes(
+        models=tuple(routes), unreachable=tuple(unreachable), key_conflicts=tuple(conflicts)
+    )
+
+
+def address_from(door: Host, host: Host | None, one: Serving) -> str | None:
+    """Where `door` reaches an instance; None where it listens on another host's loopback."""
+    if one.host == door.name:
+        return WILDCARDS.get(one.listen, one.listen)
+    if one.listen in LOOPBACK:
+        return None
+    if host is None:
+        return one.host
+    return host.client_address or host.address or host.name
+
+
+def server_name(host: str, instance: str, *, second: bool = False) -> str:
+    """HAProxy's name for an instance, or for the second slot of one that is being replaced."""
+    return safe_name(f"{host}.{instance}" + (".b" if second else ""))
+
+
+def safe_name(text: str) -> str:
+    """The text where HAProxy takes it for a name, else what it takes of it and a short hash."""
+    if _PLAIN.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:40] + f"-{digest}"
+
+
+def _server(one: Serving, address: str) -> Server:
+    return Server(
+        name=server_name(one.host, one.instance, second=one.second),
+        host=one.host,
+        instance=one.instance,
+        address=address,
+        port=one.port,
+        slots=one.slots,
+        health_path=one.health_path,
+    )
+
+
+def answered_names(model: str, fallback: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Names that the instances of a model must answer to: its own, then those of the models that
+    fall back to it. A gateway passes the body on as it came, with the name that the client wrote.
+    """
+    return (model, *(m for m, others in fallback.items() if m != model and model in others))

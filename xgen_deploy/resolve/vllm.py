@@ -1,0 +1,121 @@
+"""What vLLM would refuse at its start, refused in the plan: sizes that do not fit the model."""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.probe.facts import ModelFacts
+from xgen_deploy.resolve.refuse import refuse
+
+# Scalings whose factor is in max_position_embeddings already (vllm/config/model.py). YaRN's is
+# multiplied by older versions only, so it counts in favour of the manifest.
+_SCALED = ("su", "longrope", "llama3", "default", "mrope")
+_ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
+
+
+def check_vllm(
+    declared: Declared, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
+) -> None:
+    """Raises Refused."""
+    if declared.layers_here:
+        raise refuse(
+            declared,
+            "n_gpu_layers is stated here, and vLLM serves here: it puts a model on its GPUs whole",
+            "take n_gpu_layers out of this placement, or name a llama backend for it",
+            "n_gpu_layers",
+        )
+    tensor = _parallel(declared, gpus)
+    heads = _number(model, "num_attention_heads")
+    if heads is not None and heads % tensor:
+        fit = [n for n in range(1, len(gpus) + 1) if heads % n == 0]
+        raise refuse(
+            declared,
+            f"the model has {heads} attention heads, which {tensor} GPUs cannot share evenly",
+            f"a tensor_parallel_size of {_listed(fit)} divides them: place the model on as many "
+            "GPUs, or put the others into pipeline_parallel_size",
+            "vllm.tensor_parallel_size",
+        )
+    limit = context_limit(model)
+    if limit is not None and n_ctx > limit and _binding(declared):
+        raise refuse(
+            declared,
+            f"n_ctx: {n_ctx} is more than the {limit} that the model has positions for, and vLLM "
+            "does not start then",
+            f"state n_ctx: {limit} or less",
+            "n_ctx",
+        )
+
+
+def context_limit(model: ModelFacts) -> int | None:
+    """The longest context in config.json, as vLLM derives it; None where it does not say."""
+    positions = _number(model, "max_position_embeddings")
+    if positions is None:
+        return None
+    factors = [_factor(rope) for config in _configs(model) for rope in _ropes(config)]
+    return int(max([positions, *(positions * f for f in factors)]))
+
+
+def _parallel(declared: Declared, gpus: tuple[GPUInfo, ...]) -> int:
+    """The tensor parallel size. Raises Refused where the sizes are not the number of GPUs."""
+    stated, stages = declared.vllm.tensor_parallel_size, declared.vllm.pipeline_parallel_size or 1
+    if not gpus:
+        return stated or 1
+    count = len(gpus)
+    if stated is None and count % stages:
+        raise refuse(
+            declared,
+            f"pipeline_parallel_size: {stages} does not divide the {count} GPUs of the placement",
+            f"a size of {_listed([n for n in range(1, count + 1) if count % n == 0])} does",
+            "vllm.pipeline_parallel_size",
+        )
+    tensor = stated or count // stages
+    if tensor * stages != count:
+        raise refuse(
+            declared,
+            f"tensor_parallel_size × pipeline_parallel_size is {tensor} × {stages} = "
+            f"{tensor * stages}, and the placement has {count} GPU{'s'[: count != 1]}",
+            f"leave tensor_parallel_size out, or list {tensor * stages} GPUs",
+            "vllm.tensor_parallel_size",
+        )
+    return tensor
+
+
+def _binding(declared: Declared) -> bool:
+    """Whether nothing that the manifest states lifts the model's limit."""
+    extra = " ".join(declared.vllm.extra_args or ())
+    return _ALLOW_LONG not in declared.env and "--hf-overrides" not in extra
+
+
+def _number(model: ModelFacts, key: str) -> int | None:
+    values = [config.get(key) for config in _configs(model)]
+    return next((v for v in values if isinstance(v, int)), None)
+
+
+def _configs(model: ModelFacts) -> Iterator[Mapping[str, object]]:
+    """The text part of a model of several kinds comes first: it is the one that generates."""
+    if model.config is None:
+        return
+    text = model.config.get("text_config")
+    if isinstance(text, Mapping):
+        yield cast(Mapping[str, object], text)
+    yield model.config
+
+
+def _ropes(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    for key in ("rope_scaling", "rope_parameters"):
+        found = config.get(key)
+        if isinstance(found, Mapping):
+            yield cast(Mapping[str, object], found)
+
+
+def _factor(rope: Mapping[str, object]) -> float:
+    kind, factor = rope.get("rope_type", rope.get("type")), rope.get("factor")
+    if kind in _SCALED or not isinstance(factor, int | float):
+        return 1.0
+    return float(factor)
+
+
+def _listed(numbers: list[int]) -> str:
+    *first, last = (str(n) for n in numbers)
+    return f"{', '.join(first)} or {last}" if first else last
