@@ -12,14 +12,14 @@ COMMAND = "python3 -I -c 'import json, ctypes'"
 
 def main(ssh_config: str, names: list[str]) -> None:
     """Raises whatever Fabric raises: a floor with a failed host is none."""
-    config = fabric.Config(runtime_ssh_path=ssh_config)
+    read = paramiko.SSHConfig.from_path(ssh_config)
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(partial(_one, config), names))
+        list(pool.map(partial(_one, read), names))
 
 
-def _one(config: fabric.Config, name: str) -> None:
-    known_hosts = config.base_ssh_config.lookup(name)["userknownhostsfile"]
-    connection = fabric.Connection(name, config=config)
+def _one(read: paramiko.SSHConfig, name: str) -> None:
+    connection = fabric.Connection(name, config=fabric.Config(ssh_config=read, lazy=True))
+    known_hosts = read.lookup(name)["userknownhostsfile"]
     connection.client.load_host_keys(known_hosts)
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy)
     with connection:

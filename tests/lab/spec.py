@@ -44,6 +44,7 @@ CATALOGUE = {
         HostSpec("lab-bare", 13, docker=False, purge=_DOCKER),
         HostSpec("lab-nopython", 14, purge=_PYTHON_LIBRARY + _PYTHON_MINIMAL),
         HostSpec("lab-minimal", 15, purge=_PYTHON_LIBRARY),
+        HostSpec("lab-gpu", 16, docker=False, purge=_DOCKER),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }

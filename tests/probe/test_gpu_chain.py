@@ -1,11 +1,17 @@
+import threading
 from collections.abc import Callable
 
+import pytest
+
 from xgen_deploy.hardware.gpu import GPUDetectionResult
-from xgen_deploy.probe.remote.gpu_chain import Detector, detect
+from xgen_deploy.probe.remote import gpu_chain
+from xgen_deploy.probe.remote.gpu_chain import DETECTORS, Detector, detect
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 
+Try = Callable[[], Found]
 
-def finds(*addresses: str, kind: str = "nvidia", lost: tuple[str, ...] = ()) -> Callable[[], Found]:
+
+def finds(*addresses: str, kind: str = "nvidia", lost: tuple[str, ...] = ()) -> Try:
     gpus = [
         {"index": index, "gpu_type": kind, "pci_bus_id": address}
         for index, address in enumerate(addresses)
@@ -13,24 +19,39 @@ def finds(*addresses: str, kind: str = "nvidia", lost: tuple[str, ...] = ()) -> 
     return lambda: Found(gpus, [(which, "GPU is lost") for which in lost])
 
 
-def fails(error: BaseException) -> Callable[[], Found]:
+def fails(error: BaseException) -> Try:
     def detect() -> Found:
         raise error
 
     return detect
 
 
-def run(*chains: tuple[Detector, ...]) -> GPUDetectionResult:
-    return GPUDetectionResult.model_validate(detect(0, chains))
+def run(*tries: tuple[str, str, Try]) -> GPUDetectionResult:
+    chain = [Detector(name, vendor, 9, attempt) for name, vendor, attempt in tries]
+    return GPUDetectionResult.model_validate(detect(0, 20, chain))
+
+
+def test_the_order_is_the_documented_one() -> None:
+    assert [detector.name for detector in DETECTORS] == [
+        "amdsmi",
+        "pynvml",
+        "torch.rocm",
+        "torch.cuda",
+        "amd-smi",
+        "rocm-smi",
+        "nvidia-smi",
+        "sysfs",
+        "sysfs",
+        "vulkan",
+    ]
 
 
 def test_the_first_that_answers_ends_a_vendor() -> None:
-    chain = (
-        Detector("pynvml", fails(NotHere("no driver"))),
-        Detector("nvidia-smi", finds("0000:01:00.0")),
-        Detector("never", fails(AssertionError())),
+    result = run(
+        ("pynvml", "nvidia", fails(NotHere("no driver"))),
+        ("nvidia-smi", "nvidia", finds("0000:e1:00.0")),
+        ("never", "nvidia", fails(AssertionError())),
     )
-    result = run(chain)
     assert result.detection_method == "nvidia-smi"
     assert [(a.detector, a.ok, a.reason) for a in result.attempts] == [
         ("pynvml", False, "no driver"),
@@ -38,32 +59,87 @@ def test_the_first_that_answers_ends_a_vendor() -> None:
     ]
 
 
+def test_one_that_finds_nothing_is_followed_by_the_next() -> None:
+    result = run(("pynvml", "nvidia", finds()), ("nvidia-smi", "nvidia", finds("0000:e1:00.0")))
+    assert result.detection_method == "nvidia-smi"
+    assert result.attempts[0].reason == "answers, and knows of no GPU"
+
+
 def test_vendors_are_counted_through_in_bus_order() -> None:
     result = run(
-        (Detector("pynvml", finds("0000:41:00.0", "0000:c1:00.0")),),
-        (Detector("sysfs", finds("0000:81:00.0", kind="amd_rdna")),),
+        ("pynvml", "nvidia", finds("0000:e1:00.0", "0000:e3:00.0")),
+        ("sysfs", "amd", finds("0000:e2:00.0", kind="unknown")),
     )
     assert result.detection_method == "pynvml+sysfs"
-    assert [(gpu.index, gpu.gpu_type) for gpu in result.gpus] == [
-        (0, "nvidia"),
-        (1, "amd_rdna"),
-        (2, "nvidia"),
+    assert [(gpu.index, gpu.pci_bus_id) for gpu in result.gpus] == [
+        (0, "0000:e1:00.0"),
+        (1, "0000:e2:00.0"),
+        (2, "0000:e3:00.0"),
     ]
 
 
+def test_a_card_that_was_found_is_not_found_again() -> None:
+    others: list[dict[str, object]] = [
+        {"index": 0, "gpu_type": "unknown", "device_name": name} for name in ("L4", "Arc A770")
+    ]
+    result = run(
+        ("pynvml", "nvidia", finds("0000:e1:00.0")),
+        ("vulkan", "other", lambda: Found(others, [], ("nvidia", "other"))),
+    )
+    assert [gpu.device_name for gpu in result.gpus] == [None, "Arc A770"]
+
+
 def test_a_lost_card_is_told_and_the_rest_serve() -> None:
-    result = run((Detector("pynvml", finds("0000:41:00.0", lost=("GPU 1",))),))
+    result = run(("pynvml", "nvidia", finds("0000:e1:00.0", lost=("GPU 1",))))
     assert len(result.gpus) == 1
     assert ("pynvml:GPU 1", "GPU is lost") in [(a.detector, a.reason) for a in result.attempts]
 
 
 def test_whatever_a_library_raises_the_cpu_remains() -> None:
-    chain = tuple(
-        Detector(name, fails(error))
-        for name, error in (("a", KeyError("libamd_smi.so")), ("b", SystemExit(1)))
+    result = run(
+        ("a", "amd", fails(KeyError("libamd_smi.so"))), ("b", "nvidia", fails(SystemExit(1)))
     )
-    result = run(chain)
     assert result.detection_method == "cpu_fallback"
     assert not result.available
     assert [a.detector for a in result.attempts] == ["a", "b", "cpu_fallback"]
     assert "libamd_smi.so" in (result.attempts[0].reason or "")
+
+
+@pytest.mark.parametrize(("present", "moot"), [(False, True), (True, False)])
+def test_an_absent_tool_matters_where_the_card_is_there(
+    monkeypatch: pytest.MonkeyPatch, present: bool, moot: bool
+) -> None:
+    monkeypatch.setattr(gpu_chain, "expected", lambda _: present)
+    result = run(
+        ("absent", "amd", fails(NotHere("not installed"))), ("broken", "amd", fails(OSError("x")))
+    )
+    assert [attempt.moot for attempt in result.attempts] == [moot, False, False]
+
+
+def test_one_that_hangs_is_left_behind() -> None:
+    never = threading.Event()
+    chain = [
+        Detector("hangs", "nvidia", 0.05, lambda: Found([], [("GPU 0", str(never.wait()))])),
+        Detector("works", "nvidia", 9, finds("0000:e1:00.0")),
+    ]
+    result = GPUDetectionResult.model_validate(detect(0, 20, chain))
+    never.set()
+    assert result.detection_method == "works"
+    assert (result.attempts[0].reason or "").startswith("no answer within")
+
+
+def test_many_that_hang_are_bounded_together() -> None:
+    given: list[float] = []
+
+    def patient(detect: Try, patience: float) -> gpu_chain.Outcome:
+        clock[0] += patience
+        given.append(patience)
+        return gpu_chain.Outcome(None, "no answer", False)
+
+    clock = [0.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu_chain, "_patiently", patient)
+        patch.setattr(gpu_chain.time, "monotonic", lambda: clock[0])
+        detect(0, 20)
+    assert len(given) == len(DETECTORS)
+    assert sum(given) <= 20

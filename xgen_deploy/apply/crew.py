@@ -45,8 +45,8 @@ class Crew:
             layout = self._workplace.layout(self._site, self._site.hosts[name])
             try:
                 self._sessions[name].lock(layout.lock, owner, wait=wait)
-            except LockedError as error:
-                raise LockedError(f"{name}: another apply is at work: {error}") from None
+            except LockedError:
+                raise
             except XgenError as error:
                 lost[name] = error
         return lost

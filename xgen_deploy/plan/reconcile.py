@@ -82,8 +82,10 @@ def _change(
     last = record.instances.get(instance.name)
     if instance.name in record.pending:
         begun = "an earlier apply began it and did not finish"
-        action = "update" if last else "create"
-        return _operation(instance, action, begun, last)
+        if last is None:
+            return _operation(instance, "create", begun, None)
+        diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
+        return _operation(instance, "update", begun, last).model_copy(update={"diff": diff})
     if last is None:
         return _operation(instance, "create", "not on this host yet", None)
     if last.digest != instance.digest:

@@ -79,7 +79,7 @@ def _operation(one: Operation) -> Iterator[str]:
             f" [red]~{_duration(one.seconds)}[/red]" if one.seconds else ""
         )
     yield f"  [{colour}]{sign} {one.action:<7}[/{colour}] {escape(what)}{stop}"
-    if one.action != "update" or not one.diff:
+    if not one.diff or not one.cause.startswith("changed:"):
         yield f"      {escape(one.cause)}"
     width = max((len(d.path) for d in one.diff), default=0)
     yield from (_diff_line(d, width) for d in one.diff)

@@ -63,7 +63,8 @@ class Rendering:
         files = self._key_files(instance, key, secrets, uid=0)
         if env:
             text = self._templates.text("instance.env.j2", {"env": sorted(env.items())})
-            files = (*files, File(f"{settings}/env", text, 0o600, secret=_has_secret(instance, backend)))
+            secret = _has_secret(instance, backend)
+            files = (*files, File(f"{settings}/env", text, 0o600, secret=secret))
         values = self._unit_values(instance) | {
             "argv": argv,
             "env_file": f"{settings}/env" if env else None,

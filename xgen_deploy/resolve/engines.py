@@ -21,6 +21,8 @@ GGUF_ORDER = (
     "llama-cpp-python",
 )
 HF_ORDER = ("vllm-cuda", "vllm-rocm")
+NVIDIA = (GPUType.NVIDIA,)
+AMD = (GPUType.AMD_RDNA, GPUType.AMD_CDNA)
 _VENDORS = {
     "vllm-cuda": "nvidia",
     "llama-server-cuda": "nvidia",
@@ -79,6 +81,8 @@ def order_for(
     order: tuple[str, ...] = GGUF_ORDER if model_format == "gguf" else HF_ORDER
     if len(open_) == 1:
         return open_
+    if not gpus and model_format == "hf":
+        return ()
     if not gpus and model_format == "gguf":
         order = ("llama-server-cpu", *(b for b in GGUF_ORDER if b != "llama-server-cpu"))
         return tuple(b for b in order if b in open_)
@@ -92,6 +96,18 @@ def available_for(gpus: tuple[GPUInfo, ...], available: tuple[str, ...]) -> tupl
     if types <= {GPUType.NVIDIA}:
         return tuple(b for b in available if b.endswith("cuda") or b == "llama-cpp-python")
     return tuple(b for b in available if not b.endswith("cuda"))
+
+
+def why_not(backend: str, gpus: tuple[GPUInfo, ...], reasons: Mapping[str, str]) -> str | None:
+    """Why a backend cannot use these GPUs, though the manifest names it; None where it can."""
+    if not gpus:
+        needs = backend in HF_ORDER
+        return "it needs a GPU, and this placement has none" if needs else None
+    vendors = {"cuda": NVIDIA, "rocm": AMD}.get(backend.rpartition("-")[2])
+    other = next((g for g in gpus if vendors and g.gpu_type not in vendors), None)
+    if other is not None:
+        return f"it cannot use GPU {other.index} ({other.device_name or other.gpu_type})"
+    return reasons.get(backend) if backend in HF_ORDER else None
 
 
 def build_key(build: EngineRequest | EngineFacts) -> BuildKey:

@@ -8,6 +8,8 @@ from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.manifest.schema import GPURef
 from xgen_deploy.resolve.refuse import refuse
 
+CPU_BUILDS = ("llama-server-cpu", "vllm-cpu")
+
 
 @dataclass(frozen=True)
 class Picked:
@@ -27,9 +29,13 @@ def pick_gpus(
 ) -> Picked:
     """`recorded` are the pins of the last apply: an index keeps meaning the same card.
 
+    A backend that is named and uses no GPU gets none where none is stated.
+
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
     and when several are there and none was stated.
     """
+    if declared.backend in CPU_BUILDS:
+        return _none(declared)
     free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
     if declared.gpus is None:
         return Picked(_the_only_one(declared, free), {})
@@ -60,6 +66,17 @@ def pick_gpus(
             pins[str(ref)] = gpu.identity
         picked.append(gpu)
     return Picked(tuple(picked), pins)
+
+
+def _none(declared: Declared) -> Picked:
+    if declared.gpus:
+        raise refuse(
+            declared,
+            f"{declared.backend} uses no GPU, and this placement names some",
+            "write gpus: [] here, or name another backend",
+            "gpus",
+        )
+    return Picked((), {})
 
 
 def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
@@ -99,3 +116,14 @@ def _is(gpu: GPUInfo, ref: GPURef) -> bool:
     wanted = ref.lower()
     names = {(gpu.uuid or "").lower(), (gpu.pci_bus_id or "").lower(), str(gpu.index)}
     return wanted in names or f"0000:{wanted}" in names
+
+
+def ordinals(picked: tuple[GPUInfo, ...], gpus: tuple[GPUInfo, ...]) -> tuple[int, ...]:
+    """The positions of `picked` among the GPUs of their vendor, in PCI order from 0."""
+    return tuple(
+        sum(_vendor(o) == _vendor(g) and o.index < g.index for o in gpus) for g in picked
+    )
+
+
+def _vendor(gpu: GPUInfo) -> str:
+    return gpu.gpu_type.partition("_")[0]

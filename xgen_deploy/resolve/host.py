@@ -12,10 +12,12 @@ from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.record import Record
 from xgen_deploy.resolve import engines, models
 from xgen_deploy.resolve.access import gpu_access
-from xgen_deploy.resolve.gpus import Picked, pick_gpus
+from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.instance import Engine, Instance, Refusal, Spec
 from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.resolve.refuse import Refused
+from xgen_deploy.resolve.settings import engine_settings
+from xgen_deploy.resolve.vllm_memory import check_memory
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class _Here:
     models: dict[str, ModelFacts]
     engines: dict[engines.BuildKey, EngineFacts]
     ports: Ports
+    own: frozenset[str]
     repin: bool
 
 
@@ -58,6 +61,7 @@ def resolve_host(
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
         ports=Ports(facts, recorded, declared, services, frozenset(kept)),
+        own=_own_cgroups(services, facts),
         repin=repin,
     )
     instances: list[Instance] = []
@@ -77,8 +81,8 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
     )
     engine, model, source = _engine_and_model(one, here, picked.gpus)
     access = gpu_access(one, picked.gpus, engine.backend, here.facts)
-    layers = models.decide_layers(one, model, on_gpu=bool(picked.gpus))
     n_ctx, note = models.decide_context(one, model)
+    settings = engine_settings(one, engine.backend, model, picked.gpus, n_ctx)
     spec = Spec(
         model=one.model,
         type=one.type,
@@ -95,15 +99,18 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         engine_state=engine.state,
         gpus=tuple(g.identity for g in picked.gpus),
         n_ctx=n_ctx,
-        n_gpu_layers=layers.wanted,
+        n_gpu_layers=settings.layers.wanted,
         sampling=one.sampling,
-        llama=one.llama,
+        llama=settings.llama,
+        vllm=settings.vllm,
         api_key=one.api_key,
         env=one.env,
         container=one.container,
         listen=one.listen or "127.0.0.1",
         port=here.ports.take(one),
     )
+    starts = last is None or last.digest != spec.digest
+    check_memory(one, spec, picked.gpus, before, here.own, starts=starts)
     return Instance(
         host=one.host,
         project=project,
@@ -112,7 +119,8 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         spec=spec,
         engine=engine,
         gpus=picked.gpus,
-        total_layers=layers.total,
+        ordinals=ordinals(picked.gpus, here.facts.gpu.gpus),
+        total_layers=settings.layers.total,
         pins=picked.pins,
         share=_sharing(picked, before),
         software_gpu=any(g.software for g in picked.gpus),
@@ -122,19 +130,25 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         device_request=access.request,
         model_folders=(here.host.model_dir, here.host.hf_home),
         docker_cli=here.facts.docker.cli or "/usr/bin/docker",
-        notes=tuple(n for n in (layers.note, note) if n),
+        notes=tuple(n for n in (*settings.notes, note) if n),
     )
 
 
 def _engine_and_model(
     one: Declared, here: _Here, gpus: tuple[GPUInfo, ...]
 ) -> tuple[Engine, ModelFacts, str]:
-    """The first source and backend that fit together. Raises Refused."""
+    """The first source and backend that fit together. Raises Refused. Of two sources one may be
+    missing here: a host needs the one that its backend takes.
+    """
     reasons: dict[str, str] = {}
     found: ModelFacts | None = None
+    missing: Refused | None = None
     for source in models.sources(one).values():
-        key = models.model_key(source, one.revision)
-        found = models.usable_model(one, here.models[key])
+        try:
+            found = models.usable_model(one, here.models[models.model_key(source, one.revision)])
+        except Refused as error:
+            missing = missing or error
+            continue
         open_ = engines.candidates(one)
         order = engines.order_for(found.format or "gguf", gpus, open_, here.available.backends)
         of_format = engines.GGUF_ORDER if found.format != "hf" else engines.HF_ORDER
@@ -145,24 +159,39 @@ def _engine_and_model(
         }
         for backend in order:
             try:
-                return _ready(one, backend, found, here), found, source
+                return _ready(one, backend, found, gpus, here), found, source
             except engines.NotReady as error:
                 reasons[backend] = str(error)
+    if missing is not None and found is None:
+        raise missing
+    if missing is not None:
+        reasons["its other source"] = missing.refusal.reason
     raise engines.no_backend(one, (found.format if found else None) or "gguf", reasons, here.host)
 
 
-def _ready(one: Declared, backend: str, model: ModelFacts, here: _Here) -> Engine:
+def _ready(
+    one: Declared, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], here: _Here
+) -> Engine:
     adapter = backend_named(backend)
     if adapter is None:
         raise engines.NotReady("not yet served by this version of xgen-deploy")
     if (model.format or "gguf") not in adapter.formats:
         raise engines.NotReady(f"it does not take this format ({model.format})")
+    cannot = engines.why_not(backend, gpus, here.available.reasons)
+    if cannot is not None:
+        raise engines.NotReady(cannot)
     request = engines.build_named(one, one.runtime, backend)
     if request is None:
         raise engines.NotReady(
             "no image is named" if one.runtime == "docker" else "no binary is named"
         )
     return engines.ready_engine(request, here.engines)
+
+
+def _own_cgroups(services: frozenset[str], facts: HostFacts) -> frozenset[str]:
+    """What the cgroups of this project's engines have in them: a unit, or a container's id."""
+    boxes = {c.id for c in facts.docker.containers if c.name in services}
+    return frozenset({f"{s}.service" for s in services} | boxes)
 
 
 def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:

@@ -7,14 +7,17 @@ from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.manifest.schema import SourceByFormat
 from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.resolve.vllm import context_limit
 
 DEFAULT_CONTEXT = 4096
 
 
 def sources(declared: Declared) -> dict[str, str]:
-    """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it."""
+    """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it.
+    What vLLM loads comes first: where it can run, it is preferred.
+    """
     if isinstance(declared.source, SourceByFormat):
-        pairs = {"gguf": declared.source.gguf, "hf": declared.source.hf}
+        pairs = {"hf": declared.source.hf, "gguf": declared.source.gguf}
         return {k: v for k, v in pairs.items() if v is not None}
     return {"any": declared.source}
 
@@ -70,7 +73,7 @@ def decide_layers(declared: Declared, facts: ModelFacts, *, on_gpu: bool) -> Lay
 
 def decide_context(declared: Declared, facts: ModelFacts) -> tuple[int, str | None]:
     """The context of one request, and a note for the plan where there is something to say."""
-    known = facts.gguf.context_length if facts.gguf else None
+    known = facts.gguf.context_length if facts.gguf else context_limit(facts)
     if declared.n_ctx is None:
         n_ctx = min(DEFAULT_CONTEXT, known or DEFAULT_CONTEXT)
         return n_ctx, f"n_ctx is not stated: {n_ctx}"

@@ -27,25 +27,25 @@ def check_memory(
     spec: Spec,
     gpus: tuple[GPUInfo, ...],
     before: Sequence[Instance],
-    services: frozenset[str],
+    own: frozenset[str],
     *,
     starts: bool,
 ) -> None:
     """Raises Refused, with the share that would fit. `before` are the instances decided so far,
-    `services` this project's units. What others hold on a GPU counts where the instance `starts`:
-    one that runs already has its share.
+    `own` parts of the cgroups of this project. What others hold on a GPU counts where the
+    instance `starts`: one that runs already has its share.
     """
     wanted = share_of(spec)
     for gpu in gpus if wanted else ():
         beside = [i for i in before if gpu.identity in i.spec.gpus and share_of(i.spec)]
         taken = sum(share_of(i.spec) for i in beside)
-        foreign = _foreign_share(gpu, services) if starts else 0.0
+        foreign = _foreign_share(gpu, own) if starts else 0.0
         left = 1.0 - taken - foreign
         if wanted <= left + 1e-9:
             continue
         holders = [f"{share_of(i.spec):g} is {i.name}'s" for i in beside]
         if foreign:
-            holders.append(f"{_up(foreign):g} is held by {_names(gpu, services)}")
+            holders.append(f"{_up(foreign):g} is held by {_names(gpu, own)}")
         stated = spec.vllm.gpu_memory_utilization is not None
         raise refuse(
             declared,
@@ -65,20 +65,22 @@ def _way_out(left: float, beside: int) -> str:
     return f"state gpu_memory_utilization: {fits:g} or less here, or give it another GPU{even}"
 
 
-def _foreign_share(gpu: GPUInfo, services: frozenset[str]) -> float:
+def _foreign_share(gpu: GPUInfo, own: frozenset[str]) -> float:
     """Of the whole; 0 where nothing is known."""
     if not gpu.memory_total_mb:
         return 0.0
-    return sum(p.memory_mb or 0 for p in _foreign(gpu, services)) / gpu.memory_total_mb
+    return sum(p.memory_mb or 0 for p in _foreign(gpu, own)) / gpu.memory_total_mb
 
 
-def _foreign(gpu: GPUInfo, services: frozenset[str]) -> list[GPUProcess]:
-    """Processes that hold memory and are not this project's, by the cgroup they run in."""
-    return [p for p in gpu.processes if not any(s in (p.cgroup or "") for s in services)]
+def _foreign(gpu: GPUInfo, own: frozenset[str]) -> list[GPUProcess]:
+    """Processes that hold memory and are not this project's, by the cgroup they run in; where
+    that is unknown nothing is held against anybody.
+    """
+    return [p for p in gpu.processes if p.cgroup and not any(o in p.cgroup for o in own)]
 
 
-def _names(gpu: GPUInfo, services: frozenset[str]) -> str:
-    found = [f"{p.name or 'a process'} (pid {p.pid})" for p in _foreign(gpu, services)]
+def _names(gpu: GPUInfo, own: frozenset[str]) -> str:
+    found = [f"{p.name or 'a process'} (pid {p.pid})" for p in _foreign(gpu, own)]
     return ", ".join(found)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fabric
-from paramiko.config import SSHConfig
 
 from xgen_deploy.errors import UnreachableError, UsageError
 from xgen_deploy.transport import ssh_config
@@ -46,11 +45,7 @@ class Dialer:
         self._here = Here(getpass.getuser(), home, os.environ.get("SSH_AUTH_SOCK"))
         self._timeout = options.connect_timeout
         self._blocks = read_config(options.ssh_config, home)
-        self._shared = Shared(
-            HostKeys(accept_new=options.accept_new_host_keys),
-            KeyFiles(),
-            fabric.Config(ssh_config=SSHConfig(), lazy=True),
-        )
+        self._shared = Shared(HostKeys(accept_new=options.accept_new_host_keys), KeyFiles())
         self._hops: dict[tuple[Target, ...], _Hop] = {}
         self._lock = threading.Lock()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import fabric
 import paramiko
+from paramiko.config import SSHConfig
 
 from xgen_deploy.transport.dial_errors import Handshake, explain
 from xgen_deploy.transport.host_keys import HostKeys
@@ -25,7 +26,6 @@ class Shared:
 
     host_keys: HostKeys
     key_files: KeyFiles
-    fabric: fabric.Config
 
 
 def shake(
@@ -65,7 +65,8 @@ def _prepare(host: str, target: Target, sock: Any, shared: Shared) -> fabric.Con
         target.address,
         user=target.user,
         port=target.port,
-        config=shared.fabric,
+        # Each its own: a connection writes to its configuration.
+        config=fabric.Config(ssh_config=SSHConfig(), lazy=True),
         gateway=False,
         forward_agent=False,
         connect_timeout=_TIMEOUT,

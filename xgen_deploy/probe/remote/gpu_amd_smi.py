@@ -9,7 +9,7 @@ from xgen_deploy.probe.remote.commands import Answer, run, which
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
 from xgen_deploy.probe.remote.gpu_json import json_in, number, text
 
-PATIENCE = 4.0
+PATIENCE = 3.5
 STATIC = ("static", "--asic", "--bus", "--vram", "--driver", "--json")
 METRIC = ("metric", "--usage", "--mem-usage", "--json")
 # The newer ROCm puts nothing on PATH.

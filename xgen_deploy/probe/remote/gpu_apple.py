@@ -8,7 +8,7 @@ import sys
 from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 
-PATIENCE = 8.0
+PATIENCE = 7.5
 
 
 def apple_by_profiler() -> Found:

@@ -9,7 +9,7 @@ from xgen_deploy.probe.remote.commands import Answer, run, which
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
 from xgen_deploy.probe.remote.processes import gpu_process
 
-PATIENCE = 8.0
+PATIENCE = 7.0
 FIELDS = (
     "index",
     "uuid",

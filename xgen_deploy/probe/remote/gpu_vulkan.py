@@ -13,7 +13,7 @@ from xgen_deploy.probe.remote.gpu_hardware import AMD, NVIDIA
 from xgen_deploy.probe.remote.pci import DEVICES
 from xgen_deploy.probe.remote.reading import read_int
 
-PATIENCE = 4.0
+PATIENCE = 3.5
 VENDORS = {AMD: "amd", NVIDIA: "nvidia"}
 _DEVICE = re.compile(r"^GPU\d+:\s*$", re.MULTILINE)
 _VALUE = re.compile(r"^\s+(\w+)\s*=\s*(.+?)\s*$", re.MULTILINE)

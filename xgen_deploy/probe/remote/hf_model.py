@@ -16,6 +16,8 @@ KEPT = (
     "num_key_value_heads",
     "num_hidden_layers",
     "max_position_embeddings",
+    "rope_scaling",
+    "rope_parameters",
     "hidden_size",
     "head_dim",
     "torch_dtype",

@@ -72,6 +72,7 @@ ports() {
         str unit "$([ -z "$pid" ] || process_unit "$pid")"
         printf '}\n'
     done | json_lines
-    read -r low high </proc/sys/net/ipv4/ip_local_port_range &&
-        key ephemeral_ports && printf '[%s,%s]' "$low" "$high"
+    text_of /proc/sys/net/ipv4/ip_local_port_range
+    key ephemeral_ports
+    printf %s "${text:-null}" | awk '{ print NF == 2 ? "[" $1 "," $2 "]" : "null" }'
 }

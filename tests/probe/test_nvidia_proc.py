@@ -1,0 +1,65 @@
+"""NVIDIA's driver tells something without any library. The files' form is from reports of
+drivers 535 to 580; the values are made up."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.probe.gguf_writer import write
+from xgen_deploy.probe.remote.gpu_found import NotHere
+from xgen_deploy.probe.remote.gpu_hardware import expected
+from xgen_deploy.probe.remote.gpu_nvidia_proc import nvidia_by_proc
+
+VERSIONS = {
+    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024":
+        "535.183.01",
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (root)":
+        "580.65.06",
+    "NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  580.95.05  Release Build":
+        "580.95.05",
+    "GCC version:  gcc version 12.3.0": None,
+}  # fmt: skip
+CARD = """Model: 		 NVIDIA GeForce RTX 4090
+IRQ:   		 183
+GPU UUID: 	 {uuid}
+Bus Type: 	 PCIe
+Bus Location: 	 0000:C1:00.0
+"""
+UUID = "GPU-11112222-3333-4444-5555-666677778888"
+
+
+@pytest.mark.parametrize("text", VERSIONS)
+def test_the_driver_is_known(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "proc/driver/nvidia/version", text.encode())
+    write(
+        tmp_path / "proc/driver/nvidia/gpus/0000:c1:00.0/information",
+        CARD.format(uuid=UUID).encode(),
+    )
+    (gpu,) = nvidia_by_proc(str(tmp_path)).gpus
+    assert gpu["driver_version"] == VERSIONS[text]
+    assert (gpu["uuid"], gpu["pci_bus_id"]) == (UUID, "0000:c1:00.0")
+    assert gpu["device_name"] == "NVIDIA GeForce RTX 4090"
+
+
+def test_a_hidden_uuid_is_none(tmp_path: Path) -> None:
+    write(tmp_path / "proc/driver/nvidia/version", b"")
+    hidden = CARD.format(uuid="GPU-????????-????-????-????-????????????")
+    write(tmp_path / "proc/driver/nvidia/gpus/0000:c1:00.0/information", hidden.encode())
+    assert nvidia_by_proc(str(tmp_path)).gpus[0]["uuid"] is None
+
+
+def test_cards_without_a_driver_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/vendor", b"0x10de\n")
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/class", b"0x030200\n")
+    with pytest.raises(NotHere, match=r"not loaded, although there are cards: 0000:c1:00\.0"):
+        nvidia_by_proc(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "device", "there"),
+    [("0x1002", "0x120000", True), ("0x1002", "0x030000", True), ("0x1022", "0x118000", False)],
+)
+def test_which_cards_are_gpus(tmp_path: Path, vendor: str, device: str, there: bool) -> None:
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/vendor", f"{vendor}\n".encode())
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/class", f"{device}\n".encode())
+    assert expected("amd", f"{tmp_path}/") is there

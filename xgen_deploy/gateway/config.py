@@ -1,0 +1,184 @@
+"""The gateway's configuration as text: pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xgen_deploy.gateway import answers
+from xgen_deploy.gateway.routes import Route, Routes, Server
+from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.render.rendered import Secrets
+from xgen_deploy.render.templates import Templates
+
+# Exactly these and no other path reaches an engine.
+PATHS = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/rerank",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+)
+DEFAULT_LISTEN = "127.0.0.1"
+DEFAULT_QUEUE = 60.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`body` is the largest request, in bytes, whose model is read from the body; a buffer holds
+    it with `headers` beside it. `last_request_s` is how long requests under way may go on after
+    a reload; `silence_s` how long neither side need send a byte.
+    """
+
+    body: int = 1 << 20
+    buffer: int = (1 << 20) + (64 << 10)
+    headers: int = 8 << 10
+    connections: int = 1000
+    threads: int = 4
+    last_request_s: int = 3600
+    silence_s: int = 3600
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are for the gateway's own process."""
+
+    socket: str
+    tls: str = ""
+
+
+def config_text(
+    gateway: Gateway,
+    routes: Routes,
+    places: Places,
+    templates: Templates,
+    limits: Limits | None = None,
+) -> str:
+    """`haproxy.cfg`, without a secret in it. Raises ValueError for a value with a line break."""
+    limits = limits or Limits()
+    models = routes.models
+    values: dict[str, object] = {
+        "limits": limits,
+        "socket": places.socket,
+        "tls": places.tls if gateway.tls else "",
+        "binds": _binds(gateway),
+        "client_key": gateway.api_key is not None,
+        "queue_ms": max(1, round(_queue(gateway) * 1000)),
+        "paths": PATHS,
+        "errors": _errors(limits),
+        "answers": _answers(models, limits),
+        "models": [_model(number, route, models) for number, route in enumerate(models)],
+    }
+    draft = templates.text("haproxy.cfg.j2", values | {"digest": ""})
+    digest = hashlib.sha256(draft.encode()).hexdigest()[:16]
+    return templates.text("haproxy.cfg.j2", values | {"digest": digest})
+
+
+def digest_in(config: str) -> str:
+    """The short digest that a configuration carries and the running gateway tells."""
+    line = next(line for line in config.splitlines() if line.strip().startswith("description"))
+    return line.split()[-1].strip("'")
+
+
+def keys_text(gateway: Gateway, routes: Routes, secrets: Secrets, templates: Templates) -> str:
+    """`keys.cfg`: the engines' keys and what the client's key is compared with."""
+    keys = {
+        name: secrets.value(route.api_key)
+        for route, name in zip(routes.models, _key_names(routes.models), strict=True)
+        if name and route.api_key
+    }
+    if gateway.api_key is not None:
+        value = secrets.value(gateway.api_key)
+        keys["XGEN_CLIENT_SHA256"] = hashlib.sha256(value.encode()).hexdigest()
+    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(keys.items())})
+
+
+def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:
+    return tuple(f"XGEN_KEY_{n}" if r.api_key else "" for n, r in enumerate(models))
+
+
+def _queue(gateway: Gateway) -> float:
+    return DEFAULT_QUEUE if gateway.queue_timeout is None else gateway.queue_timeout
+
+
+def _binds(gateway: Gateway) -> tuple[str, ...]:
+    """Metrics are for this host alone, so loopback is always among the addresses."""
+    stated = gateway.listen or DEFAULT_LISTEN
+    every = {"0.0.0.0": "*", "::": ":::"}.get(stated)  # noqa: S104 - as the manifest says
+    if every == "*":
+        return (f"*:{gateway.port}",)
+    if every:
+        return (f":::{gateway.port} v4v6",)
+    addresses = dict.fromkeys((stated, DEFAULT_LISTEN))
+    return tuple(f"{_bracketed(a)}:{gateway.port}" for a in addresses)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str, object]:
+    pools = {r.model: r.pool for r in models}
+    paths = {s.health_path for s in route.servers}
+    return {
+        "number": number,
+        "name": route.model,
+        "pool": route.pool,
+        "card": json.dumps(answers.model_card(route)),
+        "fallback": [pools[m] for m in route.fallback if m in pools],
+        # Engines of two kinds have two health paths, and a pool has one: then a connection counts.
+        "health": paths.pop() if len(paths) == 1 else "",
+        "key": _key_names(models)[number],
+        "silent": answers.unavailable(
+            f"No instance of the model {route.model} took the request in time; try again later."
+        ),
+        "servers": [_server(s) for s in route.servers],
+    }
+
+
+def _server(server: Server) -> Mapping[str, object]:
+    at = f"{_bracketed(server.address)}:{server.port}"
+    return {"name": server.name, "at": at, "slots": server.slots}
+
+
+def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, str]:
+    known = answers.names(models)
+    by_path = "POST it to /m/MODEL/v1/… instead, with the model's name in the path"
+    return {
+        "models": answers.model_list(models),
+        "key": answers.invalid(
+            "The API key is missing or wrong; send it as: Authorization: Bearer KEY",
+            "invalid_api_key",
+        ),
+        "path": answers.invalid("There is nothing at this path.", "unknown_url"),
+        "method": answers.invalid("This path takes POST requests.", "method_not_allowed"),
+        "large": answers.invalid(
+            f"The request is larger than the {limits.body} bytes in which its model can be looked "
+            f"for; {by_path}.",
+            "request_too_large",
+        ),
+        "unnamed": answers.invalid(
+            f"No model could be read from the request's JSON; {by_path}. Models: {known}.",
+            "model_required",
+            "model",
+        ),
+        "unknown": answers.invalid(
+            f"There is no model of this name. Models: {known}.", "model_not_found", "model"
+        ),
+    }
+
+
+def _errors(limits: Limits) -> list[tuple[int, str]]:
+    return [
+        (400, answers.invalid("The request could not be understood.", None)),
+        (403, answers.invalid("This request is not allowed.", None)),
+        (408, answers.invalid("The request did not arrive whole in time.", "timeout")),
+        (413, answers.invalid(f"The request is larger than {limits.body} bytes.", None)),
+        (500, answers.error("The gateway failed.", "server_error", None)),
+        (502, answers.error("The instance broke off before it answered.", "server_error", None)),
+        (503, answers.unavailable("No instance of the model took the request in time.")),
+        (504, answers.error("The instance did not answer in time.", "server_error", "timeout")),
+    ]
