@@ -47,25 +47,34 @@ def adopt_orphans() -> None:
 
 
 def measure(
-    argv: Sequence[str], env: Mapping[str, str], clock: HostClock, *, memory: bool = False
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    clock: HostClock,
+    *,
+    memory: bool = False,
+    keep: bool = False,
 ) -> Cost:
-    """Run a command to its end. Taking `memory` samples costs time: not both in one run."""
-    here, there = _spent(_tree(os.getpid())), clock.seconds()
+    """Run a command to its end. Taking `memory` samples costs time: not both in one run. What it
+    leaves running is ended, unless `keep`: then it is the next run's too."""
+    others = descendants()
+    here, there = _spent(others), clock.seconds()
     began = monotonic()
     with TemporaryFile() as output:
         process = subprocess.Popen(
             argv, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        largest = _Largest() if memory else None
+        largest = _Largest(frozenset() if keep else frozenset(others)) if memory else None
         _, status, used = os.wait4(process.pid, 0)
         wall = monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        kept = _spent(_tree(os.getpid())) - here
+        left = _spent(descendants()) - here
         output.seek(0)
         text = output.read().decode(errors="replace")
+    if not keep:
+        end([pid for pid in descendants() if pid not in others])
     return Cost(
         wall=wall,
-        here=used.ru_utime + used.ru_stime + kept,
+        here=used.ru_utime + used.ru_stime + left,
         there=clock.seconds() - there,
         memory=largest.stop() if largest else 0,
         status=process.returncode,
@@ -73,29 +82,32 @@ def measure(
     )
 
 
-def end_orphans() -> None:
-    """End what earlier commands left running."""
-    for pid in _tree(os.getpid()):
+def descendants() -> list[int]:
+    return _tree(os.getpid())
+
+
+def end(pids: Sequence[int]) -> None:
+    """End processes of ours."""
+    for pid in pids:
         os.kill(pid, signal.SIGTERM)
-    while True:
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
+    for pid in pids:
+        os.waitpid(pid, 0)
 
 
 class _Largest(threading.Thread):
-    """Samples the memory of our descendants."""
+    """Samples the memory of our descendants, all but `others`."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: frozenset[int]) -> None:
         super().__init__(daemon=True)
+        self._others = others
         self._bytes = 0
         self._end = threading.Event()
         self.start()
 
     def run(self) -> None:
         while not self._end.wait(_SAMPLE_SECONDS):
-            self._bytes = max(self._bytes, sum(map(_proportional, _tree(os.getpid()))))
+            counted = [pid for pid in descendants() if pid not in self._others]
+            self._bytes = max(self._bytes, sum(map(_proportional, counted)))
 
     def stop(self) -> int:
         self._end.set()

@@ -32,6 +32,16 @@ class Layout(Frozen):
         """A folder with one file an apply, named by its number."""
         return f"{self.state_dir}/history"
 
+    @property
+    def heal(self) -> str:
+        """The timer and its service. No hyphen after the project, so that no instance's name can
+        be the same."""
+        return f"xgen-{self.project}"
+
+    @property
+    def heal_state(self) -> str:
+        return f"{self.state_dir}/heal.state"
+
     def service(self, instance: str) -> str:
         """The unit's and the container's common name, without `.service`."""
         return f"xgen-{self.project}-{instance}"

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from xgen_deploy.render.heal import HEAL_PROGRAM
+
 
 def read_templates() -> dict[str, str]:
     """Template name -> text. Raises FileNotFoundError when the installation is broken."""
     here = Path(__file__).resolve().parent
     for folder in (here / "templates", here.parent / "templates"):
         if folder.is_dir():
-            return {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
+            texts = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
+            program = (here / "heal" / "remote.py").read_text(encoding="utf-8")
+            return {**texts, HEAL_PROGRAM: program}
     raise FileNotFoundError("the package's templates are missing; install xgen-deploy again")

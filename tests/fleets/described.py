@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from xgen_deploy.hardware.availability import available_backends, recommended_family
 from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
@@ -28,7 +28,7 @@ class Expected(Frozen):
     trouble: tuple[Trouble, ...] = ()
     backends: tuple[str, ...]
     recommended: Literal["vllm", "llama"]
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = Field(default_factory=dict)
 
 
 class Fleet(Frozen):

@@ -37,7 +37,8 @@ CASES = [
 
 
 def read(case: Case) -> Found:
-    amd_smi = {"static": Answer(0, case.static, "", None), "metric": Answer(0, case.metric, "", None)}
+    told = {"static": case.static, "metric": case.metric}
+    amd_smi = {word: Answer(0, output, "", None) for word, output in told.items()}
     readers: dict[str, Callable[[], Found]] = {
         "amd-smi": lambda: read_amd_smi(lambda *words: amd_smi[words[0]]),
         "rocm-smi": lambda: read_rocm_smi(case.output),

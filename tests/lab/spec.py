@@ -45,6 +45,7 @@ CATALOGUE = {
         HostSpec("lab-nopython", 14, purge=_PYTHON_LIBRARY + _PYTHON_MINIMAL),
         HostSpec("lab-minimal", 15, purge=_PYTHON_LIBRARY),
         HostSpec("lab-gpu", 16, docker=False, purge=_DOCKER),
+        HostSpec("lab-spare", 17),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }

@@ -7,6 +7,7 @@ import pytest
 from tests.probe.gguf_writer import write
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
+from xgen_deploy.probe.remote.gpu_completion import completed
 from xgen_deploy.probe.remote.gpu_found import NotHere
 
 CASES: dict[str, dict[str, Any]] = json.loads(
@@ -23,7 +24,7 @@ def tree(root: Path, case: dict[str, Any]) -> str:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if "gpus" in case])
 def test_cards_are_read(tmp_path: Path, name: str) -> None:
     found = amd_by_sysfs(tree(tmp_path, CASES[name]))
-    gpus = [GPUInfo.model_validate(gpu) for gpu in found.gpus]
+    gpus = [GPUInfo.model_validate(completed(gpu, "amd", str(tmp_path))) for gpu in found.gpus]
     assert gpus == [GPUInfo.model_validate(gpu) for gpu in CASES[name]["gpus"]]
 
 

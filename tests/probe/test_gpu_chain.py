@@ -1,11 +1,13 @@
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from xgen_deploy.hardware.gpu import GPUDetectionResult
 from xgen_deploy.probe.remote import gpu_chain
-from xgen_deploy.probe.remote.gpu_chain import DETECTORS, Detector, detect
+from xgen_deploy.probe.remote.gpu_chain import detect
+from xgen_deploy.probe.remote.gpu_detectors import DETECTORS, Detector
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 
 Try = Callable[[], Found]
@@ -29,6 +31,12 @@ def fails(error: BaseException) -> Try:
 def run(*tries: tuple[str, str, Try]) -> GPUDetectionResult:
     chain = [Detector(name, vendor, 9, attempt) for name, vendor, attempt in tries]
     return GPUDetectionResult.model_validate(detect(0, 20, chain))
+
+
+def test_one_that_has_nothing_to_ask_is_not_asked() -> None:
+    never = Detector("torch.cuda", "nvidia", 9, fails(AssertionError()), lambda: "no such card")
+    (attempt, _) = GPUDetectionResult.model_validate(detect(0, 20, [never])).attempts
+    assert (attempt.reason, attempt.moot) == ("no such card", True)
 
 
 def test_the_order_is_the_documented_one() -> None:
@@ -139,7 +147,7 @@ def test_many_that_hang_are_bounded_together() -> None:
     clock = [0.0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu_chain, "_patiently", patient)
-        patch.setattr(gpu_chain.time, "monotonic", lambda: clock[0])
-        detect(0, 20)
+        patch.setattr(time, "monotonic", lambda: clock[0])
+        detect(0, 20, [detector._replace(absent=lambda: None) for detector in DETECTORS])
     assert len(given) == len(DETECTORS)
     assert sum(given) <= 20

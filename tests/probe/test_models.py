@@ -54,6 +54,7 @@ def test_a_repository_is_found_in_either_cache_layout(
         "model_type": "llama",
         "num_attention_heads": 64,
         "num_key_value_heads": 8,
+        "rope_scaling": {"type": "yarn"},
         "quantization_config": {"quant_method": "awq"},
     }
 

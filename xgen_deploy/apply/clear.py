@@ -2,6 +2,7 @@
 
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.supervisord import Supervisord
+from xgen_deploy.apply.watch import unwatch
 
 _ASK = 30.0
 
@@ -10,6 +11,8 @@ def clear(work: HostAtWork) -> None:
     """After every instance was removed. Model files are never touched."""
     if isinstance(work.supervision, Supervisord):
         work.supervision.end()
+    else:
+        unwatch(work)
     for folder in {work.layout.etc_dir, work.layout.state_dir}:
         work.session.remove(folder)
     for parent in {_parent(work.layout.etc_dir), _parent(work.layout.state_dir)}:

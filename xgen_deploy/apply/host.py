@@ -7,6 +7,7 @@ from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.operation import Failed, bring_up, remove
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.watch import watch
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.record import ApplyRecord
@@ -71,6 +72,7 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
         work.keep(last_apply=ended)
         write_entry(work, ended)
+        watch(work)
     except XgenError as error:
         tell(Event(kind="failed", host=work.name, text=str(error)))
         return HostResult(work.name, tuple(results), error)

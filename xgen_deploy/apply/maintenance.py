@@ -3,6 +3,7 @@
 import time
 
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.watch import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.record import InstanceRecord, Stopped
 
@@ -41,3 +42,4 @@ def _known(work: HostAtWork, name: str) -> InstanceRecord:
 
 def _remember(work: HostAtWork, name: str, entry: InstanceRecord) -> None:
     work.keep(instances={**work.record.instances, name: entry})
+    watch(work)

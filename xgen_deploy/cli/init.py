@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from xgen_deploy.errors import UsageError
+from xgen_deploy.manifest.fields import project as project_name
 
 _INVENTORY = """\
 # An Ansible inventory: `all / children / hosts / vars`. Yours can be used as it is.
@@ -45,6 +46,10 @@ def command(folder: str, project: str, host: str) -> int:
 
     Nothing that exists is overwritten.
     """
+    try:
+        project_name(project)
+    except ValueError as error:
+        raise UsageError(f"--project {project}: {error}") from None
     base = Path(folder)
     manifest = base / "manifests" / f"{project}.yaml"
     inventory = base / "inventories" / f"{project}.yaml"

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
@@ -43,8 +44,20 @@ class Job:
 
 def read_site(settings: Settings) -> Site:
     """Raises ManifestError with every problem, before any host is contacted."""
+    _refuse_saved_plan(settings.manifest)
     site = load_site(settings.manifest, inventory=settings.inventory)
     return limit(site, settings.limit) if settings.limit else site
+
+
+def _refuse_saved_plan(path: str) -> None:
+    start = b'{"xgen_plan"'
+    try:
+        with Path(path).open("rb") as file:
+            saved = file.read(len(start)) == start
+    except OSError:
+        return
+    if saved:
+        raise UsageError(f"{path} is a saved plan; only `apply` and `show` take one")
 
 
 @contextmanager

@@ -4,7 +4,9 @@ import click
 
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.errors import UsageError
+from xgen_deploy.errors import UsageError, XgenError
+
+_MOST = 1 << 24  # bytes
 
 
 @click.command("logs")
@@ -19,8 +21,13 @@ def command(settings: Settings, instance: str, follow: bool, lines: int, previou
         host = _host_of(work, instance)
         layout = work.workplace.layout(work.site, work.site.hosts[host])
         if previous:
-            argv = ["tail", f"--lines={lines}", layout.failed_log(instance)]
-        elif layout.process_dir is not None:
+            with work.connections[host].session() as session:
+                log = session.read_file(layout.failed_log(instance), limit=_MOST)
+            if log is None:
+                raise XgenError(f"{host}/{instance}: no attempt of it has failed here")
+            click.echo("\n".join(log.decode(errors="replace").splitlines()[-lines:]))
+            return 0
+        if layout.process_dir is not None:
             argv = ["tail", f"--lines={lines}", layout.log(instance)]
             argv += ["--follow=name"] if follow else []
         else:

@@ -88,8 +88,9 @@ def main() -> None:
 def run(argv: list[str] | None = None) -> None:
     """The entry point: every ending has the contract's exit code, and none is a traceback."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        code = main.main(args=argv, prog_name="xgen-deploy", standalone_mode=False)
+        code = main.main(args=words or ["--help"], prog_name="xgen-deploy", standalone_mode=False)
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except click.UsageError as error:
@@ -98,10 +99,10 @@ def run(argv: list[str] | None = None) -> None:
     except click.ClickException as error:
         print(f"xgen-deploy: {error.format_message()}", file=sys.stderr)
         code = 1
-    except (click.Abort, KeyboardInterrupt):
-        print(
-            "\nxgen-deploy: stopped; the next apply finishes what this one began", file=sys.stderr
-        )
+    except (click.Abort, KeyboardInterrupt) as ending:
+        # A question answered with no is an Abort without a cause.
+        by_signal = isinstance(ending, KeyboardInterrupt) or ending.__cause__ is not None
+        print(_stopped(words, by_signal=by_signal), file=sys.stderr)
         code = 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -110,6 +111,14 @@ def run(argv: list[str] | None = None) -> None:
         print(error, file=sys.stderr)
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped(words: list[str], *, by_signal: bool) -> str:
+    if not by_signal:
+        return "xgen-deploy: nothing was done"
+    changing = {"apply", "rollback", "destroy"}.intersection(words)
+    finished = "; the next apply finishes what this one began" if changing else ""
+    return f"\nxgen-deploy: stopped{finished}"
 
 
 def _say_usage(error: click.UsageError) -> None:

@@ -74,7 +74,7 @@ def as_applied(work: Job) -> Job:
 def write_file(path: str, text: str) -> None:
     """Only the owner may read it: it names hosts and files. Raises UsageError."""
     try:
-        with open(path, "w", encoding="utf-8", opener=_private) as file:  # noqa: PTH123
+        with open(path, "w", encoding="utf-8", opener=_private) as file:
             file.write(text + "\n")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None

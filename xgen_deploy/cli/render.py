@@ -10,13 +10,13 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.operation import Plan
+from xgen_deploy.record import read_record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.survey import Seen, default_scope, make_plan
-from xgen_deploy.record import read_record
 from xgen_deploy.template_files import read_templates
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
-from xgen_deploy.gateway.routes import Route, Routes, Server
-from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.gateway.routes import Route, Server
+from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.render.rendered import Secrets
 from xgen_deploy.render.templates import Templates
 
@@ -22,8 +22,7 @@ PATHS = (
     "/v1/score",
     "/v1/audio/transcriptions",
 )
-DEFAULT_LISTEN = "127.0.0.1"
-DEFAULT_QUEUE = 60.0
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -51,22 +50,21 @@ class Places:
 
 
 def config_text(
-    gateway: Gateway,
-    routes: Routes,
+    spec: DoorSpec,
     places: Places,
     templates: Templates,
     limits: Limits | None = None,
 ) -> str:
     """`haproxy.cfg`, without a secret in it. Raises ValueError for a value with a line break."""
     limits = limits or Limits()
-    models = routes.models
+    models = spec.routes
     values: dict[str, object] = {
         "limits": limits,
         "socket": places.socket,
-        "tls": places.tls if gateway.tls else "",
-        "binds": _binds(gateway),
-        "client_key": gateway.api_key is not None,
-        "queue_ms": max(1, round(_queue(gateway) * 1000)),
+        "tls": places.tls if spec.tls else "",
+        "binds": _binds(spec),
+        "client_key": spec.api_key is not None,
+        "queue_ms": max(1, round(spec.queue_timeout * 1000)),
         "paths": PATHS,
         "errors": _errors(limits),
         "answers": _answers(models, limits),
@@ -83,15 +81,15 @@ def digest_in(config: str) -> str:
     return line.split()[-1].strip("'")
 
 
-def keys_text(gateway: Gateway, routes: Routes, secrets: Secrets, templates: Templates) -> str:
+def keys_text(spec: DoorSpec, secrets: Secrets, templates: Templates) -> str:
     """`keys.cfg`: the engines' keys and what the client's key is compared with."""
     keys = {
         name: secrets.value(route.api_key)
-        for route, name in zip(routes.models, _key_names(routes.models), strict=True)
+        for route, name in zip(spec.routes, _key_names(spec.routes), strict=True)
         if name and route.api_key
     }
-    if gateway.api_key is not None:
-        value = secrets.value(gateway.api_key)
+    if spec.api_key is not None:
+        value = secrets.value(spec.api_key)
         keys["XGEN_CLIENT_SHA256"] = hashlib.sha256(value.encode()).hexdigest()
     return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(keys.items())})
 
@@ -100,20 +98,14 @@ def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:
     return tuple(f"XGEN_KEY_{n}" if r.api_key else "" for n, r in enumerate(models))
 
 
-def _queue(gateway: Gateway) -> float:
-    return DEFAULT_QUEUE if gateway.queue_timeout is None else gateway.queue_timeout
-
-
-def _binds(gateway: Gateway) -> tuple[str, ...]:
+def _binds(spec: DoorSpec) -> tuple[str, ...]:
     """Metrics are for this host alone, so loopback is always among the addresses."""
-    stated = gateway.listen or DEFAULT_LISTEN
-    every = {"0.0.0.0": "*", "::": ":::"}.get(stated)  # noqa: S104 - as the manifest says
-    if every == "*":
-        return (f"*:{gateway.port}",)
-    if every:
-        return (f":::{gateway.port} v4v6",)
-    addresses = dict.fromkeys((stated, DEFAULT_LISTEN))
-    return tuple(f"{_bracketed(a)}:{gateway.port}" for a in addresses)
+    if spec.listen == "0.0.0.0":  # noqa: S104 - as the manifest says
+        return (f"*:{spec.port}",)
+    if spec.listen == "::":
+        return (f":::{spec.port} v4v6",)
+    addresses = dict.fromkeys((spec.listen, _LOOPBACK))
+    return tuple(f"{_bracketed(a)}:{spec.port}" for a in addresses)
 
 
 def _bracketed(address: str) -> str:

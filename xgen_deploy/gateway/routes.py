@@ -56,14 +56,16 @@ def build_routes(
     hosts: Mapping[str, Host],
     serving: Sequence[Serving],
     fallback: Mapping[str, tuple[str, ...]],
+    kept: Mapping[str, tuple[Server, ...]] | None = None,
 ) -> Routes:
     """What the gateway on `door` sends where. `fallback` lists, for each model of the site in
-    manifest order, where its requests go while nothing of it answers.
+    manifest order, where its requests go while nothing of it answers. `kept` are servers by model
+    that stay as they were: of hosts that could not be looked at.
     """
     routes, unreachable, conflicts = [], [], []
     for model, others in fallback.items():
         mine = [s for s in serving if s.model == model]
-        servers = []
+        servers = list((kept or {}).get(model, ()))
         for one in mine:
             address = address_from(door, hosts.get(one.host), one)
             if address is None:
@@ -80,7 +82,7 @@ def build_routes(
                 model=model,
                 type=mine[0].type if mine else "llm",
                 pool=safe_name(model),
-                servers=tuple(servers),
+                servers=tuple(sorted(servers, key=lambda s: s.name)),
                 fallback=tuple(m for m in others if m in fallback),
                 api_key=mine[0].api_key if mine else None,
             )

@@ -49,7 +49,7 @@ def serving_of(
 
 
 def slots_of(spec: Spec) -> int:
-    """Requests that the engine works on at once: more would only wait where nobody can move them."""
+    """Requests that the engine works on at once: more would wait where nobody can move them."""
     if spec.backend.startswith("vllm"):
         return spec.vllm.max_num_seqs or _VLLM_SLOTS
     if spec.backend == "llama-cpp-python":

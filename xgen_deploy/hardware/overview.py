@@ -1,5 +1,6 @@
 """What a host has and can run, in the contract's words: pure."""
 
+from collections.abc import Mapping
 
 from xgen_deploy.hardware.gpu import GPUInfo, GPUProcess, GPUType
 from xgen_deploy.values import Frozen
@@ -20,18 +21,17 @@ def overall_type(gpus: tuple[GPUInfo, ...]) -> str:
     return "rocm" if types & {GPUType.AMD_RDNA, GPUType.AMD_CDNA} else "cpu"
 
 
-def used_by(gpu: GPUInfo, project: str, names: frozenset[str]) -> tuple[Used, ...]:
-    """Processes on a GPU; ours are known by their unit or container, never by their name."""
-    return tuple(Used(process=p, instance=_instance(p, project, names)) for p in gpu.processes)
+def used_by(gpu: GPUInfo, owners: Mapping[str, str]) -> tuple[Used, ...]:
+    """Processes on a GPU. `owners` maps what an instance's control group has in it, a unit's name
+    or a container's ID, to the instance: ours are known by that, never by their name."""
+    return tuple(Used(process=p, instance=_owner(p, owners)) for p in gpu.processes)
 
 
-def _instance(process: GPUProcess, project: str, names: frozenset[str]) -> str | None:
-    unit = (process.cgroup or "").rsplit("/", 1)[-1].removesuffix(".service")
-    name = unit.removeprefix(f"xgen-{project}-")
-    return name if name != unit and name in names else None
+def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
+    return next((name for part, name in owners.items() if part in (process.cgroup or "")), None)
 
 
-def gpu_json(gpu: GPUInfo, project: str, names: frozenset[str]) -> dict[str, object]:
+def gpu_json(gpu: GPUInfo, owners: Mapping[str, str]) -> dict[str, object]:
     """One GPU of the contract's JSON; unknown is null."""
     fields = ("index", "gpu_type", "device_name", "uuid", "pci_bus_id", "memory_total_mb",
               "memory_used_mb", "memory_free_mb", "utilization_percent", "compute_capability",
@@ -41,8 +41,6 @@ def gpu_json(gpu: GPUInfo, project: str, names: frozenset[str]) -> dict[str, obj
     value["processes"] = [
         {"pid": u.process.pid, "name": u.process.name, "user": u.process.user,
          "memory_mb": u.process.memory_mb, "instance": u.instance}
-        for u in used_by(gpu, project, names)
+        for u in used_by(gpu, owners)
     ]
     return value
-
-

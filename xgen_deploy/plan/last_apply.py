@@ -11,7 +11,8 @@ def last_apply_line(facts: list[HostFacts], now: float) -> str | None:
     for one in facts:
         try:
             last = json.loads(one.record or "")["last_apply"]
-            found = (int(last["number"]), str(last["by"]), float(last["began"]), last.get("outcome"))
+            began = float(last["began"])
+            found = (int(last["number"]), str(last["by"]), began, last.get("outcome"))
         except (ValueError, KeyError, TypeError):
             continue
         if newest is None or found[0] > newest[0]:

@@ -17,7 +17,6 @@ from xgen_deploy.render.instance import Rendering
 from xgen_deploy.resolve.host import Resolved, resolve_host
 from xgen_deploy.resolve.instance import Instance, Refusal
 
-
 _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
 
 
@@ -65,8 +64,25 @@ def plan_host(
         update={
             "headline": headline(facts),
             "warnings": plan.warnings + _left_behind(record, site),
+            "refusals": plan.refusals + _unchangeable(plan, facts),
             "parts": host_parts(facts, record.revision),
         }
+    )
+
+
+def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:
+    """A host can be looked at without Python, and not be changed."""
+    if facts.probe != "sh" or not plan.operations:
+        return ()
+    why = facts.errors.get("python", "no python3 was found on it")
+    return (
+        Refusal(
+            host=plan.host,
+            reason=f"changing this host needs python3 (3.8 or newer, the full package): {why}",
+            way_out="install it there: apt-get install python3 (or the distribution's full Python "
+            "package), or name another one in the inventory: "
+            "ansible_python_interpreter: /path/to/python3",
+        ),
     )
 
 

@@ -211,7 +211,8 @@ class HostFacts(Frozen):
 
     `record` is the text of the project's record file, None where there is none; `record_error`
     says that one is there and cannot be read. `etc_files` lists what lies in the project's
-    folder of settings and secrets. `timings` are the probe's own seconds by part. `errors` name
+    folder of settings and secrets. `heal` is what the timer
+    that looks after the engines remembers (JSON). `timings` are the probe's own seconds by part. `errors` name
     the parts that could not be answered (gpu, docker, engines, services, models, ports, files,
     record, devices) and why: their fields are empty then, which means unknown.
     """
@@ -244,6 +245,7 @@ class HostFacts(Frozen):
     groups: dict[str, int] = Field(default_factory=dict)
     device_files: tuple[str, ...] = ()
     health: tuple[HealthFacts, ...] = ()
+    heal: str | None = None
     record: str | None = None
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)

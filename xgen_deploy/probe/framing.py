@@ -3,7 +3,8 @@
 Pure. The host runs `python3 -I -c STUB`; everything else goes through stdin, so that nothing is
 written on the host and nothing is seen in its process list. Lines before the marker are skipped
 (`sudo -S` may leave a password line there), and the document is found amid whatever login
-banners and profiles print.
+banners and profiles print. Behind the Python program lies a shell program, for a host whose
+Python is missing or cannot run the first one; nobody waits for its bytes where it can.
 """
 
 import re
@@ -11,6 +12,7 @@ import zlib
 
 MARKER = b"XGEN-PROBE 1"
 DOCUMENT = b"XGEN-DOC"
+SHELL = b"XGEN-SH 1"
 
 # No single quotes and one line: it is quoted once by whoever runs it.
 STUB = (
@@ -39,9 +41,32 @@ def _refuse(error, missing):
     _send((answer % (error, missing, version)).encode(), "-")
 
 
+def _cannot(error, missing):
+    if len(n) < 4:
+        return _refuse(error, missing)
+    version = sys.version.split()[0]
+    why = {
+        "old": "its Python is %s; at least %s is needed",
+        "incomplete": "its Python %s is incomplete: the module %s is missing",
+    }[error] % (version, missing)
+    _become_shell(i.read(n[3]), why, version)
+
+
+def _become_shell(program, why, version):
+    read_end, write_end = os.pipe()
+    if os.fork() == 0:
+        os.close(read_end)
+        while program:
+            program = program[os.write(write_end, program):]
+        os._exit(0)
+    os.dup2(read_end, 0)
+    os.close(write_end)
+    os.execv("/bin/sh", ["sh", "-c", SHELL, "xgen-deploy", why, version])
+
+
 def _start():
     if sys.version_info < (3, 8):
-        return _refuse("old", "3.8")
+        return _cannot("old", "3.8")
     if len(REQUEST) != n[2]:
         return _refuse("input", "%d bytes" % (n[1] + n[2] - len(PROGRAM) - len(REQUEST)))
     from importlib.util import find_spec
@@ -51,7 +76,7 @@ def _start():
         except ImportError:
             found = None
         if found is None:
-            return _refuse("incomplete", name)
+            return _cannot("incomplete", name)
     import zlib
     source = compile(zlib.decompress(PROGRAM), "<sent>", "exec")
     emit = lambda document: _send(document, "%08x" % zlib.crc32(document))
@@ -74,13 +99,26 @@ NEEDED = (
 )
 
 
-def encode(program: bytes, request: bytes) -> bytes:
+# How the shell program starts, from a line of its own; `why` and `python` are its to tell.
+_READ_SHELL = 'why=$1 python=$2; read -r l; read -r l; eval "$(gzip -dc)"'
+
+
+def encode(program: bytes, request: bytes, shell: bytes = b"") -> bytes:
     """The bytes for the stub's stdin: Python source `program`, which finds its `request` bytes as
-    `REQUEST` and answers with `emit(document)`. What follows on stdin is the program's to read."""
-    loader = f"NEEDED = {NEEDED!r}{_LOADER}".encode()
+    `REQUEST` and answers with `emit(document)`. What follows on stdin is the program's to read.
+
+    `shell` is POSIX sh source, packed by gzip, that prints the document itself where `program`
+    cannot run; it finds the reason in `why` and Python's version, if there is one, in `python`.
+    """
+    loader = f"NEEDED = {NEEDED!r}\nSHELL = {_READ_SHELL!r}{_LOADER}".encode()
     packed = zlib.compress(program, 9)
-    lengths = f"{len(loader)} {len(packed)} {len(request)}".encode()
-    return b"\n".join((MARKER, lengths, loader + packed + request))
+    lengths = [len(loader), len(packed), len(request)]
+    behind = b""
+    if shell:
+        behind = b"\n%s\n%s" % (SHELL, shell)
+        lengths.append(len(behind))
+    numbers = " ".join(map(str, lengths)).encode()
+    return b"\n".join((MARKER, numbers, loader + packed + request)) + behind
 
 
 def decode(stdout: bytes) -> bytes:

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.probe.facts import HostFacts, ProbeRequest
 from xgen_deploy.probe.program import probe_program
+from xgen_deploy.probe.sh.program import sh_program
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.values import Frozen
 
@@ -22,11 +23,13 @@ class ProbeFailure(Frozen):
 
 
 def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
-    """The facts about a host. Raises UnreachableError where it cannot run the probe."""
+    """The facts about a host, by its Python or, where that is missing or incomplete, by its shell.
+    Raises UnreachableError where it can run neither."""
     document = connection.observe(
         probe_program(),
         request.model_dump_json().encode(),
         timeout=request.deadline + MARGIN,
+        shell=sh_program(request),
     )
     return read_document(connection.name, document)
 
@@ -34,7 +37,7 @@ def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
 def read_document(host: str, document: bytes) -> HostFacts:
     """Check a probe's answer. Raises UnreachableError, or XgenError where it makes no sense."""
     try:
-        return HostFacts.model_validate_json(document)
+        return HostFacts.model_validate_json(document.decode("utf-8", "replace"))
     except ValidationError as wrong:
         failure = _failure(document)
         if failure is not None:
@@ -58,6 +61,9 @@ def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
     what, python = failure.missing, failure.python
     if failure.error == "python-incomplete":
         reason = f"its Python {python} is incomplete: the module {what} is missing"
+        return UnreachableError(host, reason, INSTALL)
+    if failure.error == "sh-incomplete":
+        reason = f"it has no complete Python, and its shell cannot look at it without {what}"
         return UnreachableError(host, reason, INSTALL)
     if failure.error == "python-old":
         return UnreachableError(host, f"its Python is {python}; at least {what} is needed", NEWER)

@@ -7,7 +7,9 @@ from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Pl
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.record import Record
 from xgen_deploy.render import docker
+from xgen_deploy.render.heal import heal_files
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
@@ -43,6 +45,10 @@ class Rendering:
     def put_back(self) -> str:
         """The script that puts an instance's previous version back, on the host by itself."""
         return self._templates.text("put-back.sh.j2", {})
+
+    def heal(self, record: Record) -> tuple[File, ...]:
+        """What looks after the host's engines (see heal.py)."""
+        return heal_files(record, self._layout, self._templates)
 
     def supervisor(self) -> str:
         """The configuration of the process runtime's supervisor."""

@@ -11,6 +11,7 @@ class Templates:
     """Renders by template name. A value that is missing is an error, never an empty string."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._jinja = Environment(
             loader=DictLoader(dict(texts)),
             undefined=StrictUndefined,
@@ -27,6 +28,10 @@ class Templates:
             "haproxy": quoting.haproxy_quoted,
             "number": _number,
         }
+
+    def raw(self, name: str) -> str:
+        """A text that is no template: a program that is written to a host as it is."""
+        return self._texts[name]
 
     def text(self, name: str, values: Mapping[str, object]) -> str:
         """A file's content."""

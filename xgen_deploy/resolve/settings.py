@@ -30,7 +30,7 @@ def engine_settings(
         check_vllm(declared, model, gpus, n_ctx)
         stated = {
             "llama": declared.llama != LlamaSettings(),
-            "n_gpu_layers": declared.n_gpu_layers is not None,
+            "n_gpu_layers": declared.n_gpu_layers is not None and bool(gpus),
         }
         notes = tuple(f"{name} is {ignored}" for name, is_set in stated.items() if is_set)
         return EngineSettings(Layers(None, None), LlamaSettings(), declared.vllm, notes)

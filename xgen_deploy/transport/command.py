@@ -3,6 +3,8 @@
 import shlex
 from typing import Literal
 
+from xgen_deploy.probe.framing import MARKER, SHELL
+
 Become = Literal["never", "auto", "ask"]
 
 NO_PYTHON = "XGEN-NO-PYTHON"
@@ -11,16 +13,29 @@ OLD_PYTHON = "XGEN-OLD-PYTHON"
 PROMPT = "XGEN-SUDO-PASSWORD:"
 STARTED = "XGEN-STARTED"
 
+# Where there is no Python: finds the shell program behind the Python one on its input. Like what
+# is below, it holds no single quote, backslash, newline or exclamation mark.
+_WITHOUT_PYTHON = (
+    "export LC_ALL=C; p=$1; python=; why=$2; "
+    f'if [ "$3" = ask ]; then echo {STARTED}; fi; '
+    f'while IFS= read -r l; do if [ "$l" = "{MARKER.decode()}" ]; then break; fi; done; '
+    'n=; read -r a b c n; if [ -n "$n" ]; then '
+    f'while IFS= read -r l; do if [ "$l" = "{SHELL.decode()}" ]; then '
+    't=$(gzip -dc); if [ -n "$t" ]; then eval "$t"; exit; fi; fi; done; fi; '
+    f'echo "{NO_PYTHON} $p" >&2; exit 127'
+)
+
 # No quote, backslash, newline or exclamation mark: bash, dash, fish and csh then agree on it.
 _SCRIPT = (
-    "p=$1; m=$2; shift 2; export LC_ALL=C; "
+    "p=$1; m=$2; w=$3; shift 3; export LC_ALL=C; "
     'if [ -z "$p" ]; then p=$(command -v python3 || command -v /usr/libexec/platform-python); fi; '
     'if [ -z "$p" ] || [ -z "$(command -v "$p")" ]; '
-    f'then echo "{NO_PYTHON} $p" >&2; exit 127; fi; '
-    'if [ "$m" = never ] || [ "$(id -u)" = 0 ]; then exec "$p" -I -c "$@"; fi; '
+    'then y="no python3 was found on it"; if [ -n "$p" ]; then y="there is no $p on it"; fi; '
+    'set -- sh -c "$w" xgen-deploy "$p" "$y" "$m"; else set -- "$p" -I -c "$@"; fi; '
+    'if [ "$m" = never ] || [ "$(id -u)" = 0 ]; then exec "$@"; fi; '
     f'if [ -z "$(command -v sudo)" ]; then echo {NO_SUDO} >&2; exit 127; fi; '
-    f'if [ "$m" = ask ]; then exec sudo -S -p {PROMPT} -- "$p" -I -c "$@"; fi; '
-    'exec sudo -n -- "$p" -I -c "$@"'
+    f'if [ "$m" = ask ]; then exec sudo -S -p {PROMPT} -- "$@"; fi; '
+    'exec sudo -n -- "$@"'
 )
 
 
@@ -33,15 +48,15 @@ def arguments(code: str, *, python: str | None, become: Become) -> tuple[str, ..
     `python` None means the first python3 there. With "ask", sudo's prompt is PROMPT on stderr,
     and STARTED on stdout says that nobody will ask any more. Raises ValueError for code that not
     every shell would leave alone.
+
+    Where there is no Python the shell program behind `framing.encode`'s runs instead, and without
+    one NO_PYTHON is told.
     """
     if _UNSAFE & set(code):
         raise ValueError("code for a command line holds a quote, backslash, newline or !")
     started = f'print("{STARTED}",flush=True);' if become == "ask" else ""
-    checked = (
-        f'import sys;sys.version_info>=(3,8)or sys.exit("{OLD_PYTHON} "+sys.version.split()[0]);'
-        f"{started}{code}"
-    )
-    return ("sh", "-c", _SCRIPT, "xgen-deploy", python or "", become, checked)
+    script = ("sh", "-c", _SCRIPT, "xgen-deploy")
+    return (*script, python or "", become, _WITHOUT_PYTHON, started + code)
 
 
 def line(code: str, *, python: str | None, become: Become) -> str:

@@ -1,8 +1,14 @@
 """Start a Python program in a process that runs the stub: sudo's question, then the program."""
 
 from xgen_deploy.probe.framing import MARKER
-from xgen_deploy.transport.command import PROMPT, STARTED
+from xgen_deploy.transport.command import OLD_PYTHON, PROMPT, STARTED
 from xgen_deploy.transport.process import Deadline, Output, Process
+
+_NEW_ENOUGH = (
+    "import sys\n"
+    "if sys.version_info < (3, 8):\n"
+    f"    sys.exit('{OLD_PYTHON} ' + sys.version.split()[0])\n"
+).encode()
 
 
 class WrongPassword(Exception):
@@ -19,7 +25,8 @@ class Ended(Exception):
 
 def payload(program: bytes) -> bytes:
     """The stub's input for a program that goes on reading its input and writing its output."""
-    return b"%s\n%d\n%s" % (MARKER, len(program), program)
+    checked = _NEW_ENOUGH + program
+    return b"%s\n%d\n%s" % (MARKER, len(checked), checked)
 
 
 def collect(process: Process, deadline: Deadline) -> Ended:

@@ -34,12 +34,14 @@ class ReachedHost:
     def name(self) -> str:
         return self._name
 
-    def observe(self, program: bytes, request: bytes, *, timeout: float) -> bytes:
+    def observe(
+        self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
+    ) -> bytes:
         deadline = Deadline(timeout)
         process = self._open(deadline)
         try:
             self._pass_sudo(process, deadline)
-            process.send(framing.encode(program, request))
+            process.send(framing.encode(program, request, shell))
             process.end_input()
             return self._document(launch.collect(process, deadline))
         except (launch.WrongPassword, launch.Ended, TimeoutError, ConnectionError) as error:

@@ -20,8 +20,10 @@ class ReadOnly:
     def name(self) -> str:
         return self._connection.name
 
-    def observe(self, program: bytes, request: bytes, *, timeout: float) -> bytes:
-        return self._connection.observe(program, request, timeout=timeout)
+    def observe(
+        self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
+    ) -> bytes:
+        return self._connection.observe(program, request, timeout=timeout, shell=shell)
 
     def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
         return self._connection.follow(argv, timeout=timeout)

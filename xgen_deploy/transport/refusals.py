@@ -20,7 +20,7 @@ _CASES = (
         "Install python3 there, or " + _INTERPRETER,
     ),
     (
-        OLD_PYTHON + r" (\S+)",
+        OLD_PYTHON + r" (\d\S*)",
         "its python3 is {0}, and 3.8 is the oldest that works",
         "Install a newer one there, or " + _INTERPRETER,
     ),

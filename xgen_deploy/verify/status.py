@@ -1,5 +1,6 @@
 """The state of every instance from one look at the hosts: pure."""
 
+import json
 from typing import Literal
 
 from xgen_deploy.backends.registry import backend_named
@@ -83,6 +84,9 @@ def _status(
     state, reason = _state(service, health)
     if last.stopped is not None and state in ("stopped", "failed", "absent"):
         state, reason = "stopped", f"stopped by {last.stopped.by}; `xgen-deploy start` starts it"
+    given_up = _given_up(facts.heal, name)
+    if given_up is not None and state != "running":
+        state, reason = "failed", given_up
     spec, report = last.spec, current_report(last, service, health)
     index = {g.identity: g.index for g in facts.gpu.gpus}
     address = host.client_address or host.address or host.name
@@ -106,6 +110,15 @@ def _status(
         since=service.since if service else None,
         reason=reason,
     )
+
+
+def _given_up(heal: str | None, name: str) -> str | None:
+    """Why the host's own timer stopped restarting an engine that hangs."""
+    try:
+        found = json.loads(heal or "")["instances"][name]["gave_up"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(found)
 
 
 def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[State, str | None]:

@@ -82,6 +82,13 @@ def _become_nobody() -> Callable[[], None]:
 
 def end_children() -> None:
     """Kill the groups of whatever `run` still waits for."""
+    lists = glob.glob("/proc/self/task/*/children")
+    for path in lists:
+        for pid in (read_text(path) or "").split():
+            _kill_group(int(pid))
+    if lists:
+        return
+    # A kernel without these lists: every process is asked for its parent.
     for folder in glob.glob("/proc/[0-9]*"):
         words = (read_text(folder + "/stat") or "").rpartition(")")[2].split()
         if len(words) > 1 and words[1] == str(os.getpid()):

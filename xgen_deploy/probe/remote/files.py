@@ -7,6 +7,8 @@ import os
 import stat
 from typing import Any
 
+from xgen_deploy.probe.remote.reading import read_text
+
 HASHED = 1 << 20
 MOST = 1000
 
@@ -30,6 +32,11 @@ def record(state_dir: str) -> dict[str, Any]:
         return {"record": None, "record_error": f"{path}: {error.strerror}"}
     except UnicodeDecodeError:
         return {"record": None, "record_error": f"{path}: is not text"}
+
+
+def heal_state(state_dir: str) -> str | None:
+    """What the timer that looks after the engines remembers."""
+    return read_text(os.path.join(state_dir, "heal.state"), 1 << 20)
 
 
 def list_folder(folder: str) -> list[dict[str, Any]]:

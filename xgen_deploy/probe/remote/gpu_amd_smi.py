@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import glob
 from typing import Any, Callable, Iterator
 
-from xgen_deploy.probe.remote.commands import Answer, run, which
-from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
+from xgen_deploy.probe.remote.commands import Answer, run
+from xgen_deploy.probe.remote.gpu_found import Found, pci_address
 from xgen_deploy.probe.remote.gpu_json import json_in, number, text
+from xgen_deploy.probe.remote.gpu_tools import gpu_tool
 
 PATIENCE = 3.5
 STATIC = ("static", "--asic", "--bus", "--vram", "--driver", "--json")
 METRIC = ("metric", "--usage", "--mem-usage", "--json")
-# The newer ROCm puts nothing on PATH.
-PLACES = ("/opt/rocm*/bin/amd-smi", "/opt/rocm/core-*/bin/amd-smi")
 
 Ask = Callable[..., Answer]
 
 
 def amd_by_amd_smi() -> Found:
-    """Raises NotHere without the tool, RuntimeError or ValueError with its complaint."""
-    tool = which("amd-smi") or next((p for pattern in PLACES for p in glob.glob(pattern)), None)
-    if not tool:
-        raise NotHere("amd-smi is not installed")
-    return read_amd_smi(lambda *words: run([str(tool), *words], PATIENCE))
+    """Raises RuntimeError with the tool's complaint."""
+    tool = gpu_tool("amd-smi") or "amd-smi"
+    return read_amd_smi(lambda *words: run([tool, *words], PATIENCE))
 
 
 def read_amd_smi(ask: Ask) -> Found:

@@ -29,12 +29,11 @@ def amd_by_sysfs(root: str = "/") -> Found:
     cards = sorted(glob.glob(os.path.join(root, "sys/class/drm/card*")))
     folders = [os.path.join(card, "device") for card in cards if _CARD.search(card)]
     ours = [folder for folder in folders if read_int(folder + "/vendor") == AMD]
-    nodes = {node.minor: node for node in kfd_nodes(root)}
     driven = [f for f in ours if _uevent(f).get("DRIVER") == "amdgpu"]
     if not driven:
         raise NotHere(_why_none(root, len(ours)))
     driven.sort(key=lambda folder: _uevent(folder).get("PCI_SLOT_NAME", ""))
-    gpus = [dict(amd_card(root, f, nodes), index=index) for index, f in enumerate(driven)]
+    gpus = [dict(amd_card(root, f), index=index) for index, f in enumerate(driven)]
     return Found(gpus, [])
 
 
@@ -46,10 +45,11 @@ def _why_none(root: str, cards: int) -> str:
     return "no AMD GPU: the amdgpu driver is not loaded"
 
 
-def amd_card(root: str, folder: str, nodes: dict[int, KFDNode]) -> dict[str, Any]:
-    """As in GPUInfo, without an index; `nodes` by the number of their render node."""
+def amd_card(root: str, folder: str) -> dict[str, Any]:
+    """As in GPUInfo, without an index, from the card's folder in sysfs."""
     render = render_node(folder)
-    node = nodes.get(int(render.rpartition("renderD")[2])) if render else None
+    nodes = kfd_nodes(root) if render else []
+    node = next((n for n in nodes if f"/dev/dri/renderD{n.minor}" == render), None)
     address = _uevent(folder).get("PCI_SLOT_NAME")
     gfx = gfx_name(node.gfx_target) if node else None
     gfx = gfx or _gfx_by_discovery(folder)
@@ -57,7 +57,6 @@ def amd_card(root: str, folder: str, nodes: dict[int, KFDNode]) -> dict[str, Any
     total, used = (read_int(folder + "/mem_info_vram_" + end) for end in ("total", "used"))
     free = None if total is None or used is None else total - used
     return {
-        "gpu_type": family(gfx),
         "device_name": _name(root, folder),
         "uuid": unique,
         "hip_uuid": unique,
@@ -72,9 +71,15 @@ def amd_card(root: str, folder: str, nodes: dict[int, KFDNode]) -> dict[str, Any
         "driver_version": (read_text(root + "/sys/module/amdgpu/version") or "").strip() or None,
         "render_node": render,
         "render_path": render_path(address, root) if address else None,
-        "apu": gfx in APUS or bool(node and node.cpu_cores),
+        "apu": bool(node and node.cpu_cores),
         "processes": gpu_processes(root, node.gpu_id) if node else [],
     }
+
+
+def judged(gpu: dict[str, Any]) -> dict[str, Any]:
+    """With the family that its gfx version stands for."""
+    gfx = gpu.get("gfx_version")
+    return dict(gpu, gpu_type=family(gfx), apu=bool(gpu.get("apu")) or gfx in APUS)
 
 
 def _uevent(folder: str) -> dict[str, str]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import importlib
 import os
 import sys
 from typing import Any, Callable
 
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
+from xgen_deploy.probe.remote.gpu_tools import SHARE, rocm_tree
 from xgen_deploy.probe.remote.processes import gpu_process
-
-TREES = ("/opt/rocm", "/opt/rocm/core-*", "/opt/rocm-*")
 
 
 def amd_by_amdsmi() -> Found:
-    """Raises NotHere without the package or its library, and the library's own errors."""
+    """Raises NotHere without its library, and the library's own errors."""
     amdsmi = _module()
     amdsmi.amdsmi_init()
     try:
@@ -36,32 +34,14 @@ def _module() -> Any:
     tree = rocm_tree()
     if tree:
         os.environ.setdefault("ROCM_PATH", tree)
-        sys.path.insert(0, tree + "/share/amd_smi")
+        sys.path.insert(0, tree + SHARE)
     try:
         return importlib.import_module("amdsmi")
-    except ModuleNotFoundError as error:
-        if error.name == "amdsmi":
-            raise NotHere("amdsmi is not installed") from None
-        raise
     except KeyError as error:
         raise NotHere(f"amdsmi finds no {error.args[0]!s} (KeyError)") from None
     finally:
         if tree:
-            sys.path.remove(tree + "/share/amd_smi")
-
-
-def rocm_tree(patterns: tuple[str, ...] = TREES) -> str | None:
-    """The folder of a ROCm that brings amdsmi; of several the newest."""
-    stated = os.environ.get("ROCM_PATH")
-    for pattern in (stated, *patterns) if stated else patterns:
-        found = sorted(glob.glob(pattern + "/share/amd_smi/amdsmi"), key=_version)
-        if found:
-            return os.path.dirname(os.path.dirname(os.path.dirname(found[-1])))
-    return None
-
-
-def _version(path: str) -> list[int]:
-    return [int(part) for part in "".join(c if c.isdigit() else " " for c in path).split()]
+            sys.path.remove(tree + SHARE)
 
 
 def _gpu(smi: Any, handle: Any, index: int) -> dict[str, Any]:

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import Any, Callable, Container, NamedTuple, Sequence
 
-from xgen_deploy.probe.remote.gpu_amd_smi import amd_by_amd_smi
-from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
-from xgen_deploy.probe.remote.gpu_amdsmi import amd_by_amdsmi
-from xgen_deploy.probe.remote.gpu_apple import apple_by_profiler
 from xgen_deploy.probe.remote.gpu_completion import completed
+from xgen_deploy.probe.remote.gpu_detectors import DETECTORS, Detector, software_detector
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 from xgen_deploy.probe.remote.gpu_hardware import expected
-from xgen_deploy.probe.remote.gpu_nvidia_proc import nvidia_by_proc
-from xgen_deploy.probe.remote.gpu_nvidia_smi import nvidia_by_smi
-from xgen_deploy.probe.remote.gpu_nvml import nvidia_by_nvml
-from xgen_deploy.probe.remote.gpu_rocm_smi import amd_by_rocm_smi
-from xgen_deploy.probe.remote.gpu_software import software_gpus
-from xgen_deploy.probe.remote.gpu_torch import amd_by_torch, nvidia_by_torch
-from xgen_deploy.probe.remote.gpu_vulkan import others_by_vulkan
 
-MACOS = sys.platform == "darwin"
 SHARE = 0.7  # of the probe's deadline: the other parts and the way back need some too
 GRACE = 0.5  # seconds that even the last detector gets, for reading a few files
-
-
-class Detector(NamedTuple):
-    """`detect` raises NotHere, or anything else, with the reason; `patience` is in seconds."""
-
-    name: str
-    vendor: str
-    patience: float
-    detect: Callable[[], Found]
-
-
-# A further detector is one module and one line here.
-DETECTORS = (
-    Detector("amdsmi", "amd", 6, amd_by_amdsmi),
-    Detector("pynvml", "nvidia", 10, nvidia_by_nvml),
-    Detector("torch.rocm", "amd", 9, amd_by_torch),
-    Detector("torch.cuda", "nvidia", 9, nvidia_by_torch),
-    Detector("amd-smi", "amd", 8, amd_by_amd_smi),
-    Detector("rocm-smi", "amd", 6, amd_by_rocm_smi),
-    Detector("nvidia-smi", "nvidia", 8, nvidia_by_smi),
-    Detector("sysfs", "amd", 2, amd_by_sysfs),
-    Detector("sysfs", "nvidia", 2, nvidia_by_proc),
-    Detector("vulkan", "other", 4, others_by_vulkan),
-    *((Detector("system_profiler", "apple", 8, apple_by_profiler),) if MACOS else ()),
-)
 
 
 class Outcome(NamedTuple):
@@ -73,12 +36,16 @@ def detect(
     vendors: dict[str, list[dict[str, Any]]] = {}
     chain = list(detectors)
     if software:
-        chain.append(Detector("vulkan", "software", 1, lambda: software_gpus(software)))
+        chain.append(software_detector(software))
     for detector in chain:
         if detector.vendor in vendors:
             continue
         patience = max(GRACE, min(detector.patience, end - time.monotonic()))
-        outcome = _without(vendors, _patiently(detector.detect, patience))
+        absent = detector.absent()
+        if absent is None:
+            outcome = _without(vendors, _patiently(detector.detect, patience))
+        else:
+            outcome = Outcome(None, absent, True)
         attempts += _attempts(detector, outcome)
         if outcome.found is not None:
             gpus = [completed(gpu, detector.vendor) for gpu in outcome.found.gpus]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xgen_deploy.probe.remote.amd_names import APUS, family
 from xgen_deploy.probe.remote.drm import render_node, render_path
-from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_card
-from xgen_deploy.probe.remote.kfd import kfd_nodes
 from xgen_deploy.probe.remote.pci import pci_folder
 
 
@@ -17,16 +14,19 @@ def completed(gpu: dict[str, Any], vendor: str, root: str = "/") -> dict[str, An
     known: dict[str, Any] = {}
     if address:
         folder = pci_folder(address, root)
-        if vendor == "amd":
-            known = amd_card(root, folder, {node.minor: node for node in kfd_nodes(root)})
-        known["render_node"] = render_node(folder)
-        known["render_path"] = render_path(address, root)
+        known = {"render_node": render_node(folder), "render_path": render_path(address, root)}
+    if vendor != "amd":
+        return _filled(gpu, known)
+    from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_card, judged  # where AMD is
+
+    if address:
+        known.update(amd_card(root, pci_folder(address, root)))
+    return judged(_filled(gpu, known))
+
+
+def _filled(gpu: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     whole = dict(gpu)
     for key, value in known.items():
         if whole.get(key) is None or whole[key] is False or whole[key] == []:
             whole[key] = value  # but a nought is an answer
-    if vendor == "amd":
-        gfx = whole.get("gfx_version")
-        whole["gpu_type"] = family(gfx)
-        whole["apu"] = bool(whole.get("apu")) or gfx in APUS
     return whole

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Callable
 
-from xgen_deploy.probe.remote.commands import Answer, run, which
-from xgen_deploy.probe.remote.gpu_found import Found, NotHere, pci_address
+from xgen_deploy.probe.remote.commands import Answer, run
+from xgen_deploy.probe.remote.gpu_found import Found, pci_address
+from xgen_deploy.probe.remote.gpu_tools import gpu_tool
 from xgen_deploy.probe.remote.processes import gpu_process
 
 PATIENCE = 7.0
@@ -29,13 +30,11 @@ Ask = Callable[[str], Answer]
 
 
 def nvidia_by_smi() -> Found:
-    """Raises NotHere without the tool, RuntimeError with its complaint."""
-    tool = which("nvidia-smi")
-    if not tool:
-        raise NotHere("nvidia-smi is not installed")
+    """Raises RuntimeError with the tool's complaint."""
+    tool = gpu_tool("nvidia-smi") or "nvidia-smi"
 
     def ask(query: str) -> Answer:
-        return run([str(tool), query, "--format=csv,noheader,nounits"], PATIENCE)
+        return run([tool, query, "--format=csv,noheader,nounits"], PATIENCE)
 
     return read_smi(ask)
 

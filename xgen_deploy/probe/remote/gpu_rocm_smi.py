@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from typing import Any
 
-from xgen_deploy.probe.remote.commands import run, which
-from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
+from xgen_deploy.probe.remote.commands import run
+from xgen_deploy.probe.remote.gpu_found import Found, mebibytes, pci_address
 from xgen_deploy.probe.remote.gpu_json import json_in, number, text
+from xgen_deploy.probe.remote.gpu_tools import gpu_tool
 
 PATIENCE = 5.0
 WORDS = ("--showproductname", "--showuse", "--showbus", "--showdriverversion",
          "--showmeminfo", "vram", "gtt", "--json")  # fmt: skip
-PLACES = ("/opt/rocm*/bin/rocm-smi", "/opt/rocm/core-*/bin/rocm-smi")
 _CARD = re.compile(r"card(\d+)$")
 
 
 def amd_by_rocm_smi() -> Found:
-    """Raises NotHere without the tool, RuntimeError with its complaint."""
-    tool = which("rocm-smi") or next((p for pattern in PLACES for p in glob.glob(pattern)), None)
-    if not tool:
-        raise NotHere("rocm-smi is not installed")
-    answer = run([tool, *WORDS], PATIENCE)
+    """Raises RuntimeError with the tool's complaint."""
+    answer = run([gpu_tool("rocm-smi") or "rocm-smi", *WORDS], PATIENCE)
     if answer.problem:
         raise RuntimeError("rocm-smi: " + answer.problem)
     try:

@@ -7,9 +7,10 @@ import os
 import re
 from typing import Any
 
-from xgen_deploy.probe.remote.commands import run, which
+from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 from xgen_deploy.probe.remote.gpu_hardware import AMD, NVIDIA
+from xgen_deploy.probe.remote.gpu_tools import gpu_tool
 from xgen_deploy.probe.remote.pci import DEVICES
 from xgen_deploy.probe.remote.reading import read_int
 
@@ -21,11 +22,8 @@ _SOFTWARE = re.compile(r"llvmpipe|lavapipe|swiftshader", re.IGNORECASE)
 
 
 def others_by_vulkan() -> Found:
-    """Raises NotHere without vulkaninfo or a GPU in its answer, RuntimeError if it fails."""
-    tool = which("vulkaninfo")
-    if not tool:
-        raise NotHere("vulkaninfo is not installed")
-    answer = run([tool, "--summary"], PATIENCE)
+    """Raises NotHere without a GPU in its answer, RuntimeError if it fails."""
+    answer = run([gpu_tool("vulkaninfo") or "vulkaninfo", "--summary"], PATIENCE)
     if answer.code != 0:
         raise RuntimeError("vulkaninfo: " + answer.complaint)
     return read_summary(answer.out)

@@ -11,7 +11,7 @@ from xgen_deploy.probe.remote.commands import end_children
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.engines import engines
-from xgen_deploy.probe.remote.files import asked_files, record
+from xgen_deploy.probe.remote.files import asked_files, heal_state, record
 from xgen_deploy.probe.remote.gpu_chain import detect
 from xgen_deploy.probe.remote.machine import machine
 from xgen_deploy.probe.remote.models import models
@@ -82,4 +82,5 @@ def _health(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.health import health  # costly, and seldom asked
 
     text = record(asked["state_dir"])["record"]
-    return health(text, asked["project"], asked["process_dir"])
+    answer = health(text, asked["project"], asked["process_dir"])
+    return dict(answer, heal=heal_state(asked["state_dir"]))

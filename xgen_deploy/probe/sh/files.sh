@@ -43,7 +43,7 @@ look() {
 read_status() {
     kind=other
     case $1 in
-    8???\ *) kind=file ;;
+    8???\ *) kind='file' ;;
     4???\ *) kind=dir ;;
     esac
     size=${1#* } mode=${1% *} owner=${1##* }

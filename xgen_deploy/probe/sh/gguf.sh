@@ -35,7 +35,7 @@ function text_length(  length_) {
 }
 function string(  count, left, one, out) {
     count = text_length(); left = count < 4096 ? count : 4096; count -= left
-    while (left-- > 0) { one = byte(); if (one) out = out sprintf("%c", one) }
+    while (left-- > 0) { one = byte(); out = out sprintf("%c", one < 32 ? 32 : one) }
     skip(count)
     return out
 }
@@ -70,7 +70,7 @@ function tensors_end(count,  dims, elements, kind, from, bytes, end) {
     }
     return end
 }
-function header(  keys, tensors, magic, name, kind, needed) {
+function header(  keys, tensors, magic, name, kind, seen, needed) {
     at = 17; magic = unsigned(4)
     if (magic != 1179993927) { problem = "not a valid GGUF: it does not begin with «GGUF»"; exit }
     version = unsigned(4)
@@ -81,18 +81,19 @@ function header(  keys, tensors, magic, name, kind, needed) {
     if (tensors > 1048576 || keys > 65536) {
         nonsense("claims " sprintf("%.0f", tensors) " tensors and " sprintf("%.0f", keys) " keys")
     }
-    print "version " version; print "tensors " tensors
+    print "version " version; print "tensors " sprintf("%.0f", tensors)
     while (keys-- > 0) {
         name = string()
         if (brief && name ~ /^tokenizer\./) exit
-        kind = unsigned(4)
-        print name " " value(kind)
-        if (name == "general.alignment") alignment = last
+        kind = unsigned(4); seen = value(kind)
+        print ((kind == 8 || kind == 6 || kind == 12) ? "text " : "count ") name " " seen
+        if (name == "general.alignment" && seen > 0) alignment = seen
     }
     needed = tensors_end(tensors)
     if (tensors) needed += int((done + alignment - 1) / alignment) * alignment
     else needed = done
     if (size < needed) problem = "cut short: has " size " bytes, needs at least " sprintf("%.0f", needed)
+    whole = 1
 }
 BEGIN {
     split("1 1 2 2 4 4 4 1 x x 8 8 8", sizes, " ")
@@ -105,65 +106,57 @@ BEGIN {
     header()
     exit
 }
-END { if (problem) print "! " problem; else print "whole" }
+END { if (problem) print "! " problem; else if (whole) print "whole" }
 '
 # gguf_keys PATH SIZE BRIEF
 gguf_keys() {
     od -An -v -tu1 -- "$1" 2>/dev/null |
-        awk -v size="$2" -v brief="$3" -v blocks="$GGUF_BLOCKS" "$GGUF"
+        $slowly awk -v size="$2" -v brief="$3" -v blocks="$GGUF_BLOCKS" "$GGUF"
 }
 
 # read_gguf PATH SIZE: $header, and $problem. The whole header where time allows.
 read_gguf() {
+    slowly=
     header=$(gguf_keys "$1" "$2" 1)
+    slowly=$(at_most 6)
     case $header in
     '! '* | *"$LINE! "*) ;;
-    *) whole=$(slowly gguf_keys "$1" "$2" 0) && case $whole in
-        *"${LINE}whole" | '! '* | *"$LINE! "*) header=$whole ;;
-        esac ;;
+    *) [ -z "$slowly" ] || whole=$(gguf_keys "$1" "$2" 0) && header=$whole ;;
     esac
     problem=$(printf '%s\n' "$header" | sed -n -e 's/^! //p')
 }
 
-# A function of ours for at most 6 s, and only while the probe has time.
-slowly() {
-    [ "$((END - $(date +%s)))" -gt 8 ] || return 1
-    "$@" &
-    slow=$!
-    (sleep 6 && kill "$slow") >/dev/null 2>&1 &
-    watcher=$!
-    wait "$slow"
-    set -- $?
-    kill "$watcher" 2>/dev/null
-    return "$1"
+# gguf_key KIND NAME, the name as a pattern.
+gguf_key() {
+    printf '%s\n' "$header" | sed -n -e "s/^$1 $2 //p" | tail -n 1
 }
 
-gguf_key() {
-    printf '%s\n' "$header" | sed -n -e "s/^$1 //p" | tail -n 1
+header_number() {
+    printf '%s\n' "$header" | sed -n -e "s/^$1 //p"
 }
 
 gguf_number() {
     key "$1"
-    number=$(gguf_key "$architecture\\.$2")
-    case $number in *[!0-9-]* | '') printf null ;; *) printf %s "$number" ;; esac
+    number=$(gguf_key count "$architecture\\.$2")
+    printf %s "${number:-null}"
 }
 
 # gguf_essentials PARTS, as in GGUFFacts.
 gguf_essentials() {
-    architecture=$(gguf_key 'general\.architecture')
+    architecture=$(gguf_key text 'general\.architecture')
     sep='{'
-    raw version "$(gguf_key version)"
+    raw version "$(header_number version)"
     str architecture "$architecture"
-    str name "$(gguf_key 'general\.name')"
+    str name "$(gguf_key text 'general\.name')"
     architecture=$(printf %s "$architecture" | sed -e 's/[^A-Za-z0-9_-]/./g')
     gguf_number layers block_count
     gguf_number context_length context_length
     gguf_number embedding_length embedding_length
     gguf_number head_count 'attention\.head_count'
     gguf_number pooling_type pooling_type
-    str quantization "$(quantization "$(gguf_key 'general\.file_type')")"
-    tensors=$(gguf_key 'split\.tensors\.count')
-    case $tensors in 0 | '') tensors=$(gguf_key tensors) ;; esac
+    str quantization "$(quantization "$(gguf_key count 'general\.file_type')")"
+    tensors=$(gguf_key count 'split\.tensors\.count')
+    case $tensors in 0 | '') tensors=$(header_number tensors) ;; esac
     raw tensor_count "$tensors"
     raw split_count "$1"
     printf '}'
@@ -247,7 +240,7 @@ gguf_headers() {
         several=
         [ $# = 1 ] || several=$#
         gguf=$(gguf_essentials "$several")
-        split=$(gguf_key 'split\.count')
+        split=$(gguf_key count 'split\.count')
         case $split in '' | 0) split=1 ;; esac
         case $header in *"${LINE}whole") ;; *) split=$# ;; esac
         if [ "$split" != $# ]; then

@@ -23,7 +23,7 @@ os_name() {
 
 cpu_model() {
     for name in 'model name' Model; do
-        sed -n -e "s/^$name[[:space:]]*: *//p" /proc/cpuinfo | tail -n 1 | grep . && return
+        sed -n -e "s/^${name}[[:space:]]*: *//p" /proc/cpuinfo | tail -n 1 | grep . && return
     done
     uname -m
 }
@@ -32,21 +32,21 @@ meminfo() {
     awk -v name="$1:" '$1 == name { printf "%d", int($2 / 1024) }' /proc/meminfo
 }
 
-# passwd NAME-OR-UID FIELD-IT-IS-IN FIELD-WANTED
-passwd() {
+# account NAME-OR-UID FIELD-IT-IS-IN FIELD-WANTED
+account() {
     { getent passwd "$1" 2>/dev/null || cat /etc/passwd; } |
         awk -F : -v who="$1" -v at="$2" -v want="$3" '$at == who { print $want; exit }'
 }
 
 user_name() {
-    passwd "$1" 3 1 | grep . || printf '%s\n' "$1"
+    account "$1" 3 1 | grep . || printf '%s\n' "$1"
 }
 
 # The home of whoever logged in: under sudo that is not root's.
 login_home() {
     if [ -n "$SUDO_USER" ]; then
-        passwd "$SUDO_USER" 1 6
+        account "$SUDO_USER" 1 6
     else
-        passwd "$(id -u)" 3 6
+        account "$(id -u)" 3 6
     fi
 }

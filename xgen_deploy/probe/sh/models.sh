@@ -103,11 +103,9 @@ inspect_folder() {
     for file in "$folder"/*.gguf; do
         [ -e "$file" ] || continue
         case ${file##*/} in
-        *-00001-of-* | *.gguf) case ${file##*/} in
-            *-00001-of-*) set -- "$@" "$file" ;;
-            *-of-*) ;;
-            *) set -- "$@" "$file" ;;
-            esac ;;
+        *-00001-of-*) set -- "$@" "$file" ;;
+        *-of-*) ;;
+        *) set -- "$@" "$file" ;;
         esac
     done
     if [ $# = 1 ]; then

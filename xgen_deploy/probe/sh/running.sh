@@ -25,6 +25,15 @@ run() {
     esac
 }
 
+# at_most SECONDS: the words before a command of a pipeline; none where there is no time for it.
+at_most() {
+    [ "$((END - $(date +%s)))" -gt "$(($1 + 2))" ] || return
+    case $TIMEOUT in
+    new) printf 'timeout -s KILL %s' "$1" ;;
+    old) printf 'timeout -t %s -s KILL' "$1" ;;
+    esac
+}
+
 watched() {
     "$@" </dev/null &
     watched=$!

@@ -1,0 +1,152 @@
+"""Routes and their configuration, without anything running."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, SECRETS, Door
+from xgen_deploy.gateway.answers import model_list
+from xgen_deploy.gateway.routes import answered_names, build_routes, safe_name
+from xgen_deploy.gateway.serving import Serving, serving_of
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.schema import LlamaSettings, VllmSettings
+from xgen_deploy.resolve.instance import Spec
+
+EDGE = Host(name="edge", client_address="192.0.2.1")
+GPU = Host(name="gpu", address="10.0.0.7", client_address="192.0.2.7")
+BARE = Host(name="bare")
+HOSTS = {h.name: h for h in (EDGE, GPU, BARE)}
+HOSTILE = [
+    "it's",
+    '"quoted"',
+    "$HOME${HOME}",
+    "%[env(HOME)]",
+    "back\\slash\\",
+    "#comment",
+    "}",
+    "{",
+    "--",
+    "-f",
+    "/etc/passwd",
+    "a,b;c|d&e",
+    "<b>&amp;",
+    "모델-한국어",
+    "x" * 200,
+    "xgen:door",
+    "door",
+]
+
+
+@pytest.mark.parametrize(
+    ("door", "host", "listen", "address"),
+    [
+        (EDGE, "edge", "127.0.0.1", "127.0.0.1"),
+        (EDGE, "edge", "0.0.0.0", "127.0.0.1"),
+        (EDGE, "edge", "::", "::1"),
+        (EDGE, "edge", "192.0.2.1", "192.0.2.1"),
+        (EDGE, "gpu", "0.0.0.0", "192.0.2.7"),
+        (EDGE, "gpu", "10.0.0.7", "192.0.2.7"),
+        (EDGE, "bare", "0.0.0.0", "bare"),
+        (GPU, "edge", "0.0.0.0", "192.0.2.1"),
+        (EDGE, "gpu", "127.0.0.1", None),
+        (EDGE, "gpu", "::1", None),
+    ],
+)
+def test_where_a_gateway_reaches_an_instance(
+    door: Host, host: str, listen: str, address: str | None
+) -> None:
+    one = Serving(host=host, instance="m", model="m", listen=listen, port=8001)
+    routes = build_routes(door, HOSTS, [one], {"m": ()})
+    assert [s.address for s in routes.servers] == ([address] if address else [])
+    assert len(routes.unreachable) == (address is None)
+
+
+def test_replicas_of_a_model_are_one_pool_whatever_their_hosts() -> None:
+    instances = [
+        Serving(host="edge", instance="m", model="m", port=8001),
+        Serving(host="gpu", instance="m", model="m", listen="0.0.0.0", port=8001),
+        Serving(host="gpu", instance="m-2", model="m", listen="0.0.0.0", port=8002),
+        Serving(host="gpu", instance="n", model="n", listen="0.0.0.0", port=8003),
+    ]
+    routes = build_routes(EDGE, HOSTS, instances, {"m": (), "n": ()})
+    named = {r.model: [s.name for s in r.servers] for r in routes.models}
+    assert named == {"m": ["edge.m", "gpu.m", "gpu.m-2"], "n": ["gpu.n"]}
+
+
+def test_two_keys_for_one_model_are_told() -> None:
+    instances = [
+        Serving(host="edge", instance="m", model="m", port=8001, api_key=ENGINE_KEY),
+        Serving(host="edge", instance="m-2", model="m", port=8002),
+    ]
+    assert build_routes(EDGE, HOSTS, instances, {"m": ()}).key_conflicts == ("m",)
+
+
+def test_an_instance_answers_to_the_models_that_fall_back_to_it() -> None:
+    fallback = {"big": ("mid", "small"), "mid": ("small",), "small": ()}
+    assert answered_names("small", fallback) == ("small", "big", "mid")
+    assert answered_names("big", fallback) == ("big",)
+
+
+@pytest.mark.parametrize(
+    ("backend", "slots"),
+    [("llama-server-cuda", 2), ("vllm-cuda", 64), ("llama-cpp-python", 1)],
+)
+def test_an_engine_gets_as_many_requests_as_it_works_on(backend: str, slots: int) -> None:
+    spec = Spec(
+        model="m",
+        backend=backend,
+        runtime="docker",
+        source="/m",
+        model_path="/m",
+        n_ctx=1,
+        port=8001,
+        llama=LlamaSettings(parallel=2),
+        vllm=VllmSettings(max_num_seqs=64),
+    )
+    assert serving_of("h", "m", spec, "/health").slots == slots
+
+
+def test_names_that_differ_have_pools_that_differ() -> None:
+    names = ["a/b", "a-b", "a b", "a:b", *HOSTILE]
+    assert len({safe_name(n) for n in names}) == len(names)
+
+
+@pytest.mark.parametrize("model", HOSTILE)
+def test_any_model_name_makes_a_sound_configuration(folder: Path, model: str) -> None:
+    door = Door(folder, api_key=CLIENT_KEY)
+    one = Serving(host="here", instance="m", model=model, port=8001, api_key=ENGINE_KEY)
+    door.set([one, one.model_copy(update={"model": "n", "instance": "n"})], {"n": (model,)})
+    assert door.check() == ""
+
+
+def test_many_models_make_a_sound_configuration(folder: Path) -> None:
+    door = Door(folder, api_key=CLIENT_KEY, listen="::", queue_timeout=1)
+    names = [f"model-{n}-{'x' * 150}" for n in range(200)]
+    door.set(
+        [
+            Serving(host="here", instance=f"m{n}", model=m, port=8001 + n)
+            for n, m in enumerate(names)
+        ]
+    )
+    assert door.check() == ""
+
+
+def test_the_configuration_that_people_may_see_holds_no_secret(folder: Path) -> None:
+    door = Door(folder, api_key=CLIENT_KEY)
+    door.set([Serving(host="here", instance="m", model="m", port=8001, api_key=ENGINE_KEY)])
+    text = (folder / "haproxy.cfg").read_text()
+    assert SECRETS.value(CLIENT_KEY) not in text
+    assert SECRETS.value(ENGINE_KEY) not in text
+    assert SECRETS.value(CLIENT_KEY) not in (folder / "keys.cfg").read_text()
+
+
+def test_a_line_break_is_refused(folder: Path) -> None:
+    door = Door(folder)
+    with pytest.raises(ValueError, match="line break"):
+        door.set([Serving(host="here", instance="m", model="m\nglobal", port=8001)])
+
+
+def test_answers_are_json_whatever_the_names() -> None:
+    routes = build_routes(EDGE, HOSTS, [], dict.fromkeys(HOSTILE, ()))
+    assert [m["id"] for m in json.loads(model_list(routes.models))["data"]] == HOSTILE

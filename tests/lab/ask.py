@@ -1,0 +1,34 @@
+"""Requests to an engine on a lab host, from this machine."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+from tests.lab.host import LabHost
+
+
+def completion(host: LabHost, port: int, *, model: str = "gemma", key: str | None = None) -> str:
+    """The text of a short completion. Raises urllib.error.HTTPError."""
+    body = {"model": model, "prompt": "The capital of France is", "max_tokens": 6}
+    request = urllib.request.Request(
+        f"http://{host.address}:{port}/v1/completions",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"}
+        | ({"Authorization": f"Bearer {key}"} if key else {}),
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text: str = json.load(answer)["choices"][0]["text"]
+        return text
+
+
+def status_of(host: LabHost, port: int) -> int:
+    """The HTTP status of a completion without a key; 0 where nothing answers."""
+    try:
+        completion(host, port)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+    return 200

@@ -1,0 +1,33 @@
+"""Run by vLLM's interpreter: command lines as JSON in, what its real parser made of each out."""
+
+import contextlib
+import io
+import json
+import sys
+
+
+def main() -> None:
+    from vllm.entrypoints.cli.serve import ServeSubcommand
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    parser = FlexibleArgumentParser()
+    ServeSubcommand().subparser_init(parser.add_subparsers(dest="subparser"))
+    answers = []
+    for argv in json.load(sys.stdin):
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                parsed = vars(parser.parse_args(argv))
+        except SystemExit:
+            answers.append({"error": said.getvalue()[-500:]})
+        else:
+            answers.append({k: v for k, v in parsed.items() if _plain(v)})
+    print("ANSWERS" + json.dumps(answers))
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float | list | dict | bool) or value is None
+
+
+if __name__ == "__main__":
+    main()

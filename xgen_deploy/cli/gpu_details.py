@@ -1,0 +1,87 @@
+"""What `xgen-deploy gpus` tells of a host below its GPUs, as lines with `rich` markup."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.markup import escape
+
+from xgen_deploy.hardware.availability import available_backends
+from xgen_deploy.hardware.gpu import Attempt, GPUType
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.resolve.readiness import not_ready
+
+_CDI = {"nvidia.com/gpu", "amd.com/gpu"}
+
+
+def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterator[str]:
+    if facts.gpu.gpus:
+        yield f"[dim]{escape(', '.join(_known_by(facts)))}[/dim]"
+    yield from _peculiarities(facts)
+    yield from _attempts(facts, verbose=verbose)
+    available = available_backends(facts.gpu.gpus)
+    missing = not_ready(site, site.hosts[name], facts)
+    ready = [backend for backend in available.backends if backend not in missing]
+    if ready:
+        yield "can run  " + escape(", ".join([f"{ready[0]} (recommended)", *ready[1:]]))
+    left_out = {b: why for b, why in available.reasons.items() if verbose or _surprises(b, facts)}
+    whys = sorted((missing | left_out).items(), key=lambda item: item[1])
+    for why, backends in groupby(whys, key=lambda item: item[1]):
+        yield f"not      {escape(', '.join(backend for backend, _ in backends))}: {escape(why)}"
+
+
+def _known_by(facts: HostFacts) -> Iterator[str]:
+    yield facts.gpu.detection_method
+    for driver in sorted({g.driver_version for g in facts.gpu.gpus if g.driver_version}):
+        yield f"driver {driver}"
+    kinds = {device.partition("=")[0] for device in facts.docker.cdi_devices}
+    if kinds & _CDI:
+        yield "CDI ready"
+    elif "nvidia" in facts.docker.runtimes:
+        yield "NVIDIA runtime ready"
+    if facts.probe == "sh":
+        yield "asked by the shell, without Python"
+
+
+def _peculiarities(facts: HostFacts) -> Iterator[str]:
+    """What one line a GPU has no room for."""
+    for gpu in facts.gpu.gpus:
+        if gpu.apu and gpu.gtt_total_mb is not None:
+            used = "n/m" if gpu.gtt_used_mb is None else f"{gpu.gtt_used_mb / 1024:.1f}"
+            free = facts.memory_available_mb
+            host = "" if free is None else f"; host RAM free {free / 1024:.0f} GiB"
+            gfx = gpu.gfx_version or "unknown gfx"
+            yield f"[dim]{gfx} APU   GTT {used}/{gpu.gtt_total_mb / 1024:.1f} GiB{host}[/dim]"
+        if gpu.mig:
+            yield f"[dim]GPU {gpu.index}: {len(gpu.mig)} MIG instances[/dim]"
+        if gpu.note:
+            yield f"[dim]GPU {gpu.index}: {escape(gpu.note)}[/dim]"
+
+
+def failures(facts: HostFacts) -> list[Attempt]:
+    return [attempt for attempt in facts.gpu.attempts if not attempt.ok and not attempt.moot]
+
+
+def _attempts(facts: HostFacts, *, verbose: bool) -> Iterator[str]:
+    """A GPU that is lost stands out; what failed before another way worked is one line."""
+    lost = [a for a in facts.gpu.attempts if not a.ok and ":GPU" in a.detector]
+    for attempt in lost:
+        which = attempt.detector.partition(":")[2]
+        yield f"[red]LOST[/red]     {escape(which)}: {escape(attempt.reason or '?')}"
+    tried = [a for a in facts.gpu.attempts if not a.ok and (verbose or not a.moot)]
+    words = [_said(attempt) for attempt in tried if attempt not in lost]
+    if verbose or not facts.gpu.gpus:
+        yield from (f"[dim]tried    {escape(said)}[/dim]" for said in words)
+    elif words:
+        yield f"[dim]tried    {escape('; '.join(words))} -> {facts.gpu.detection_method}[/dim]"
+
+
+def _said(attempt: Attempt) -> str:
+    why = attempt.reason or "?"
+    return why if why.startswith(attempt.detector) else f"{attempt.detector}: {why}"
+
+
+def _surprises(backend: str, facts: HostFacts) -> bool:
+    """Left out although the host has a GPU of the vendor that it is for."""
+    types = {gpu.gpu_type for gpu in facts.gpu.gpus}
+    return backend == "vllm-rocm" and bool(types & {GPUType.AMD_RDNA, GPUType.AMD_CDNA})

@@ -1,0 +1,113 @@
+"""The table of `xgen-deploy gpus`: one line a GPU, and what else matters below each host."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.markup import escape
+
+from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.gpu_details import details, failures
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.hardware.overview import used_by
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.survey import Seen
+
+_BAR = 10
+_HEAD = ("HOST", "GPU", "TYPE", "MEMORY USED / TOTAL", "UTIL", "USED BY")
+_MEMORY = 3
+_AGREED = "all detectors agree; nothing failed"
+
+
+def gpu_table(site: Site, seen: Mapping[str, Seen], *, verbose: bool) -> list[str]:
+    """Lines with `rich` markup."""
+    rows: list[tuple[str, ...]] = [_HEAD]
+    below: dict[int, list[str]] = {}
+    for name, one in seen.items():
+        if one.facts is None:
+            rows.append((name, "", "UNREACHABLE", reason(one.error), "", ""))
+        else:
+            rows += _gpu_rows(site, name, one.facts)
+            below[len(rows) - 1] = list(details(site, name, one.facts, verbose=verbose))
+    lines = [escape(line) for line in _aligned(rows)]
+    indent = " " * (max(len(r[0]) for r in rows) + 2)
+    shown = [f"[dim]{lines[0]}[/dim]"]
+    for number, line in enumerate(lines[1:], 1):
+        shown.append(line.replace("UNREACHABLE", "[red]UNREACHABLE[/red]"))
+        shown += [indent + detail for detail in below.get(number, [])]
+    return [*shown, "", _count(seen)]
+
+
+def reason(error: XgenError | None) -> str:
+    return error.reason if isinstance(error, UnreachableError) else str(error)
+
+
+def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
+    """What the control groups of this project's engines have in them -> the instance."""
+    found = {f"xgen-{site.project}-{d.name}.service": d.name for d in site.on(name)}
+    for container in facts.docker.containers:
+        instance = container.labels.get("xgen.instance")
+        if instance:
+            found[container.id] = instance
+    return found
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """A sentence in the place of memory and what follows must not widen its column."""
+    short = [row if any(row[_MEMORY + 1 :]) else (*row[:_MEMORY], "", "", "") for row in rows]
+    widths = [max(len(row[n]) for row in short) for n in range(_MEMORY)]
+    return [
+        line if row is fitted else f"{_start(row, widths)}{row[_MEMORY]}".rstrip()
+        for line, row, fitted in zip(aligned(short), rows, short, strict=True)
+    ]
+
+
+def _start(row: tuple[str, ...], widths: list[int]) -> str:
+    return "".join(row[n].ljust(width + 2) for n, width in enumerate(widths))
+
+
+def _gpu_rows(site: Site, name: str, facts: HostFacts) -> Iterator[tuple[str, ...]]:
+    if not facts.gpu.gpus:
+        yield (name, "-", "no GPU", "" if failures(facts) else _AGREED, "", "")
+    ours = owners(site, name, facts)
+    for place, gpu in enumerate(facts.gpu.gpus):
+        users = [
+            used.instance
+            or _foreign(used.process.name, used.process.user, used.process.memory_mb)
+            for used in used_by(gpu, ours)
+        ]
+        yield (
+            name if place == 0 else "",
+            str(gpu.index),
+            gpu.device_name or gpu.gfx_version or f"{gpu.gpu_type} without a name",
+            _memory(gpu),
+            "n/m" if gpu.utilization_percent is None else f"{gpu.utilization_percent:3} %",
+            ", ".join(dict.fromkeys(users)),
+        )
+
+
+def _memory(gpu: GPUInfo) -> str:
+    used, total = gpu.memory_used_mb, gpu.memory_total_mb
+    if total is None:
+        return "n/m"
+    if used is None or not total:
+        return f"n/m of {total / 1024:.1f} GiB"
+    full = round(_BAR * min(used, total) / total)
+    return f"[{'#' * full}{'.' * (_BAR - full)}] {used / 1024:5.1f}/{total / 1024:.1f} GiB"
+
+
+def _foreign(name: str | None, user: str | None, memory: int | None) -> str:
+    inside = [user or "?"] + ([f"{memory / 1024:.1f}"] if memory is not None else [])
+    return f"{name or '?'} ({', '.join(inside)})"
+
+
+def _count(seen: Mapping[str, Seen]) -> str:
+    facts = [s.facts for s in seen.values() if s.facts is not None]
+    with_gpu = [f for f in facts if f.gpu.gpus]
+    total = sum(len(f.gpu.gpus) for f in with_gpu)
+    parts = [f"{total} GPU{'s'[: total != 1]} on {len(with_gpu)} host{'s'[: len(with_gpu) != 1]}"]
+    if len(facts) > len(with_gpu):
+        parts.append(f"{len(facts) - len(with_gpu)} without")
+    if len(seen) > len(facts):
+        parts.append(f"{len(seen) - len(facts)} unknown")
+    return f"{'; '.join(parts)}.  n/m = not measurable"

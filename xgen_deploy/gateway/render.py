@@ -1,0 +1,106 @@
+"""From a gateway's spec to its files: configuration, secrets, unit. Pure."""
+
+import zlib
+
+from xgen_deploy.gateway.config import Places, config_text, keys_text
+from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.layout import Layout
+from xgen_deploy.render.docker import bind
+from xgen_deploy.render.rendered import File, Rendered, Secrets
+from xgen_deploy.render.templates import Templates
+
+_UID_BASE = 0x70000000
+_BIND_LOW_PORTS = "CAP_NET_BIND_SERVICE"
+_Argv = tuple[str, ...]
+
+
+def render_door(
+    spec: DoorSpec, layout: Layout, templates: Templates, secrets: Secrets | None = None
+) -> Rendered:
+    """Raises ValueError for a value that cannot be written safely."""
+    run = run_folder(layout)
+    places = Places(socket=door_socket(layout), tls=f"{run}/tls.pem")
+    uid = door_uid(layout.project)
+    config = config_text(spec, places, templates)
+    keys = keys_text(spec, secrets or Secrets(), templates)
+    files = (
+        File(keys_file(layout), keys, 0o600, secret=True),
+        File(config_file(layout), config, 0o600),
+    )
+    values = {
+        "project": layout.project,
+        "service": layout.service(GATEWAY),
+        "uid": uid,
+        "fetch": _fetch(spec, layout, run, uid),
+        "capabilities": _BIND_LOW_PORTS if spec.port < PRIVILEGED else "",
+    }
+    read = ("-f", f"{run}/keys.cfg", "-f", f"{run}/haproxy.cfg")
+    if spec.image is None:
+        binary = spec.binary or ""
+        argv: _Argv = (binary, "-Ws", *read)
+        values |= {"argv": argv, "check_argv": (binary, "-c", *read)}
+        unit = templates.text("gateway.service.j2", values)
+    else:
+        argv, more = _contained(spec, spec.image, layout, templates, read)
+        unit = templates.text("gateway-docker.service.j2", values | more)
+    definition = File(layout.definition(GATEWAY), unit, 0o644)
+    return Rendered(layout.service(GATEWAY), definition, files, argv, {})
+
+
+def door_uid(project: str) -> int:
+    """The gateway's own user, the same at every apply."""
+    return _UID_BASE + zlib.crc32(f"{project}/{GATEWAY}".encode()) % 0x0FFF0000
+
+
+def run_folder(layout: Layout) -> str:
+    return f"/run/{layout.service(GATEWAY)}"
+
+
+def door_socket(layout: Layout) -> str:
+    """Where a running gateway takes commands; root's and its own user's alone."""
+    return f"{run_folder(layout)}/admin.sock"
+
+
+def config_file(layout: Layout) -> str:
+    return f"{layout.settings(GATEWAY)}/haproxy.cfg"
+
+
+def keys_file(layout: Layout) -> str:
+    return f"{layout.settings(GATEWAY)}/keys.cfg"
+
+
+def _fetch(spec: DoorSpec, layout: Layout, run: str, uid: int) -> list[_Argv]:
+    """Copies of everything that it reads, for its user alone; taken anew at each reload, so that
+    a renewed certificate needs no more than that.
+    """
+    own = ("-o", str(uid), "-g", str(uid))
+    copy = ("/usr/bin/install", *own, "-m", "0400", "-T")
+    files = {config_file(layout): f"{run}/haproxy.cfg", keys_file(layout): f"{run}/keys.cfg"}
+    if spec.tls is not None:
+        files |= {spec.tls.cert: f"{run}/tls.pem", spec.tls.key: f"{run}/tls.pem.key"}
+    folder = ("/usr/bin/install", "-d", *own, "-m", "0700", run)
+    return [folder, *((*copy, source, target) for source, target in files.items())]
+
+
+def _contained(
+    spec: DoorSpec, image: str, layout: Layout, templates: Templates, read: _Argv
+) -> tuple[_Argv, dict[str, object]]:
+    cli, service, uid = spec.docker_cli, layout.service(GATEWAY), door_uid(layout.project)
+    program, *rest = spec.entrypoint or ("haproxy",)
+    values = {
+        "service": service,
+        "project": layout.project,
+        "uid": uid,
+        "mount": bind(run_folder(layout), writable=True),
+        "entrypoint": program if spec.entrypoint else None,
+    }
+    run = templates.arguments("gateway-docker-run.args.j2", values)
+    before = tuple(rest) if spec.entrypoint else ()
+    argv = (cli, "run", *run, image, *before, "-W", "-db", *read)
+    return argv, {
+        "argv": argv,
+        "remove_argv": (cli, "rm", "--force", service),
+        "stop_argv": (cli, "stop", "--time", "30", service),
+        "check_argv": (cli, "exec", service, program, *rest, "-c", *read),
+        "signal_argv": (cli, "kill", "--signal", "USR2", service),
+    }

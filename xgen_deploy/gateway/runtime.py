@@ -1,0 +1,101 @@
+"""A running gateway asked and told through its socket, over a host's session."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.stats import DoorInfo, ServerState, parse_info, parse_servers
+from xgen_deploy.transport.base import HostError, Session
+
+_Value = TypeVar("_Value")
+_ASK = 20.0
+_PAUSE = 0.1
+
+# Runs on the host: the commands as one line each, the answer as it comes.
+_TALK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.settimeout(10)
+    s.connect(sys.argv[1])
+    s.sendall(sys.stdin.buffer.read() + b"\\n")
+    s.shutdown(socket.SHUT_WR)
+    while True:
+        part = s.recv(65536)
+        if not part:
+            break
+        sys.stdout.buffer.write(part)
+"""
+
+
+class Runtime:
+    """`socket` is the gateway's on that host, `python` an interpreter there.
+
+    Every call raises XgenError where the gateway does not answer or refuses.
+    """
+
+    def __init__(self, host: str, session: Session, socket: str, python: str = "python3") -> None:
+        self._host = host
+        self._session = session
+        self._socket = socket
+        self._python = python
+
+    def ask(self, command: str) -> str:
+        """The socket's answer to one command."""
+        done = self._session.run(
+            [self._python, "-I", "-c", _TALK, self._socket],
+            timeout=_ASK,
+            stdin=command.encode(),
+        )
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise HostError(self._host, f"the gateway's socket {self._socket}: {said}")
+        return done.stdout
+
+    def info(self) -> DoorInfo:
+        return self._understood(parse_info, "show info")
+
+    def servers(self) -> tuple[ServerState, ...]:
+        return self._understood(parse_servers, "show stat")
+
+    def drain(self, server: str) -> None:
+        """No new requests to this server; those under way go on."""
+        self._set(server, "drain")
+
+    def enable(self, server: str) -> None:
+        """New requests again, as soon as its health check passes."""
+        self._set(server, "ready")
+
+    def wait_idle(self, server: str, timeout: float) -> bool:
+        """Whether every request on a server has ended within `timeout` seconds."""
+        return self._until(timeout, lambda s: not s.sessions and not s.queued, server)
+
+    def wait_up(self, server: str, timeout: float) -> bool:
+        """Whether the gateway itself found the server healthy within `timeout` seconds."""
+        return self._until(timeout, lambda s: s.up, server)
+
+    def _understood(self, read: Callable[[str], _Value], command: str) -> _Value:
+        try:
+            return read(self.ask(command))
+        except ValueError as error:
+            raise HostError(self._host, str(error)) from None
+
+    def _set(self, server: str, state: str) -> None:
+        for one in self._named(server):
+            said = self.ask(f"set server {one.pool}/{one.name} state {state}").strip()
+            if said:
+                raise HostError(self._host, f"the gateway did not take {state} of {server}: {said}")
+
+    def _until(self, timeout: float, holds: Callable[[ServerState], bool], server: str) -> bool:
+        end = time.monotonic() + timeout
+        while not all(holds(one) for one in self._named(server)):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _named(self, server: str) -> tuple[ServerState, ...]:
+        found = tuple(s for s in self.servers() if s.name == server)
+        if not found:
+            raise XgenError(f"{self._host}: the gateway has no server {server}")
+        return found

@@ -1,0 +1,60 @@
+"""Which of the detectors have anything to work with, found out before they are loaded.
+
+Each function says why there is nothing, or None where the detector should be asked.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from importlib.util import find_spec
+
+from xgen_deploy.probe.remote.commands import which
+from xgen_deploy.probe.remote.gpu_hardware import expected
+
+# The newer ROCm puts nothing on PATH.
+ROCM_BIN = ("/opt/rocm*/bin/", "/opt/rocm/core-*/bin/")
+ROCM = ("/opt/rocm", "/opt/rocm/core-*", "/opt/rocm-*")
+SHARE = "/share/amd_smi"
+
+
+def gpu_tool(name: str) -> str | None:
+    """Where one of the vendors' tools is."""
+    found = (path for folder in ROCM_BIN for path in glob.glob(folder + name))
+    return which(name) or next(found, None)
+
+
+def no_tool(name: str) -> str | None:
+    return None if gpu_tool(name) else f"{name} is not installed"
+
+
+def rocm_tree() -> str | None:
+    """The folder of a ROCm that brings amdsmi; of several the newest."""
+    stated = os.environ.get("ROCM_PATH")
+    for pattern in (stated, *ROCM) if stated else ROCM:
+        found = sorted(glob.glob(pattern + SHARE + "/amdsmi"), key=_version)
+        if found:
+            return found[-1][: -len(SHARE + "/amdsmi")]
+    return None
+
+
+def no_amdsmi() -> str | None:
+    return None if rocm_tree() or find_spec("amdsmi") else "amdsmi is not installed"
+
+
+def no_card(vendor: str) -> str | None:
+    return None if expected(vendor) else "not asked: no such card is on the bus"
+
+
+def no_amd_driver() -> str | None:
+    there = os.path.isdir("/sys/module/amdgpu") or expected("amd")
+    return None if there else "no AMD GPU: the amdgpu driver is not loaded"
+
+
+def no_nvidia_driver() -> str | None:
+    there = os.path.isdir("/proc/driver/nvidia") or expected("nvidia")
+    return None if there else "no NVIDIA GPU: its driver is not loaded"
+
+
+def _version(path: str) -> list[int]:
+    return [int(part) for part in "".join(c if c.isdigit() else " " for c in path).split()]

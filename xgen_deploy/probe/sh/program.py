@@ -1,0 +1,75 @@
+"""The shell program that is sent along for a host whose Python cannot run the probe."""
+
+import gzip
+import re
+import shlex
+from functools import lru_cache
+from pathlib import Path
+
+from xgen_deploy.probe.facts import ProbeRequest
+from xgen_deploy.probe.remote.amd_names import APUS, IDS
+from xgen_deploy.probe.remote.commands import PATH
+from xgen_deploy.probe.remote.devices import GATED, GROUPS, LISTED
+from xgen_deploy.probe.remote.engine_help import _REMOVED
+from xgen_deploy.probe.remote.gguf_types import BLOCKS, QUANTIZATION
+from xgen_deploy.probe.remote.gpu_nvidia_smi import FIELDS
+from xgen_deploy.probe.remote.gpu_software import FOLDERS
+from xgen_deploy.probe.remote.hf_model import INDEX, KEPT
+from xgen_deploy.probe.remote.units import PROPERTIES
+from xgen_deploy.probe.sh.request import shell_request
+
+_SETTINGS = """
+export LC_ALL=C
+unset CDPATH ENV OMP_NUM_THREADS OMP_THREAD_LIMIT
+LINE='
+'
+"""
+
+
+def sh_program(request: ProbeRequest, root: str = "") -> bytes:
+    """POSIX sh source, packed by gzip, that prints the document of `request` as a host's Python
+    would.
+
+    It runs with `why` (no Python: the reason) and `python` (its version, or empty) set. `root` is
+    where the kernel's files are looked for, other than / in tests. Raises ValueError as
+    `shell_request` does.
+    """
+    asked = f"R={shlex.quote(root)}\n{shell_request(request)}main\n"
+    return _fixed() + _packed(asked)  # gzip takes several as one
+
+
+@lru_cache(maxsize=1)
+def _fixed() -> bytes:
+    folder = Path(__file__).parent
+    sources = [p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.sh"))]
+    return _packed(_SETTINGS + _tables() + _bare("".join(sources)))
+
+
+def _packed(text: str) -> bytes:
+    return gzip.compress(text.encode(), 9, mtime=0)
+
+
+def _tables() -> str:
+    """What both probes know, from where the other one keeps it."""
+    values = {
+        "PATH": PATH,
+        "GGUF_BLOCKS": " ".join(f"{kind}={n}:{size}" for kind, (n, size) in BLOCKS.items()),
+        "QUANTIZATIONS": " ".join(f"{kind}={name}" for kind, name in QUANTIZATION.items()),
+        "SMI_FIELDS": ",".join(FIELDS),
+        "APUS": " ".join(sorted(APUS)),
+        "AMD_IDS": " ".join(IDS),
+        "ICD_FOLDERS": " ".join(FOLDERS),
+        "GROUPS_ASKED": " ".join(GROUPS),
+        "GATED_DEVICES": " ".join(GATED),
+        "LISTED_DEVICES": " ".join(LISTED),
+        "HELP_REMOVED": _REMOVED,
+        "HF_KEPT": " ".join(KEPT),
+        "HF_INDEX": INDEX,
+        "UNIT_PROPERTIES": ",".join(PROPERTIES),
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _bare(source: str) -> str:
+    """Without whole-line comments and indentation, which nobody reads there."""
+    return re.sub(r"(?m)^[ \t]*(?:#.*)?(?:\n|(?=\S))", "", source)

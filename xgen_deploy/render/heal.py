@@ -1,0 +1,59 @@
+"""The timer that looks after a project's engines on a host: its files, from the host's record."""
+
+import json
+
+from xgen_deploy.backends.base import KeyFile
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.trial import openai_trial
+from xgen_deploy.layout import Layout
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.render.rendered import File
+from xgen_deploy.render.templates import Templates
+
+HEAL_PROGRAM = "heal.py"
+
+
+def heal_files(record: Record, layout: Layout, templates: Templates) -> tuple[File, ...]:
+    """Program, settings, service and timer; () where nothing runs that could hang."""
+    watched = {
+        name: _settings(name, one, layout)
+        for name, one in record.instances.items()
+        if one.stopped is None and backend_named(one.spec.backend) is not None
+    }
+    if not watched or layout.process_dir is not None:
+        return ()
+    program, config, state = (f"{layout.state_dir}/heal.{n}" for n in ("py", "json", "state"))
+    values = {
+        "project": record.project,
+        "argv": ("/usr/bin/env", "python3", "-I", program, config, state),
+        "state_dir": layout.state_dir,
+    }
+    text = json.dumps({"format": 1, "lock": layout.lock, "instances": watched}, indent=1)
+    return (
+        File(program, templates.raw(HEAL_PROGRAM), 0o600),
+        File(config, text, 0o600),
+        File(
+            f"{layout.unit_dir}/{layout.heal}.service",
+            templates.text("heal.service.j2", values),
+            0o644,
+        ),
+        File(
+            f"{layout.unit_dir}/{layout.heal}.timer", templates.text("heal.timer.j2", values), 0o644
+        ),
+    )
+
+
+def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, object]:
+    spec, backend = one.spec, backend_named(one.spec.backend)
+    trial = openai_trial(spec)
+    key = backend.api_key if backend else None
+    return {
+        "unit": f"{layout.service(name)}.service",
+        "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
+        "port": spec.port,
+        "path": trial.path,
+        "body": {**trial.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
+        "key_file": f"{layout.settings(name)}/{key.name}"
+        if spec.api_key is not None and isinstance(key, KeyFile)
+        else None,
+    }
