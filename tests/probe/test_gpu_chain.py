@@ -34,7 +34,7 @@ def run(*tries: tuple[str, str, Try]) -> GPUDetectionResult:
 
 
 def test_one_that_has_nothing_to_ask_is_not_asked() -> None:
-    never = Detector("torch.cuda", "nvidia", 9, fails(AssertionError()), lambda: "no such card")
+    never = Detector("torch.cuda", "nvidia", 9, fails(AssertionError()), lambda _: "no such card")
     (attempt, _) = GPUDetectionResult.model_validate(detect(0, 20, [never])).attempts
     assert (attempt.reason, attempt.moot) == ("no such card", True)
 
@@ -148,6 +148,6 @@ def test_many_that_hang_are_bounded_together() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu_chain, "_patiently", patient)
         patch.setattr(time, "monotonic", lambda: clock[0])
-        detect(0, 20, [detector._replace(absent=lambda: None) for detector in DETECTORS])
+        detect(0, 20, [detector._replace(absent=lambda _: None) for detector in DETECTORS])
     assert len(given) == len(DETECTORS)
     assert sum(given) <= 20

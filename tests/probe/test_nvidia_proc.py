@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.probe.gguf_writer import write
+from xgen_deploy.probe.remote import gpu_tools
 from xgen_deploy.probe.remote.gpu_found import NotHere
 from xgen_deploy.probe.remote.gpu_hardware import expected
 from xgen_deploy.probe.remote.gpu_nvidia_proc import nvidia_by_proc
+from xgen_deploy.probe.remote.pci import pci_vendors
 
 VERSIONS = {
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024":
@@ -63,3 +65,25 @@ def test_which_cards_are_gpus(tmp_path: Path, vendor: str, device: str, there: b
     write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/vendor", f"{vendor}\n".encode())
     write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/class", f"{device}\n".encode())
     assert expected("amd", f"{tmp_path}/") is there
+
+
+@pytest.mark.parametrize(
+    ("vendor", "found", "asked"),
+    [
+        ("0x8086", ("nvidia",), True),
+        ("0x1a03", ("nvidia",), False),
+        ("0x10de", ("nvidia",), False),
+        ("0x10de", ("amd",), True),
+    ],
+)
+def test_a_card_of_a_further_vendor_is_looked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: str,
+    found: tuple[str, ...],
+    asked: bool,
+) -> None:
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/vendor", f"{vendor}\n".encode())
+    write(tmp_path / "sys/bus/pci/devices/0000:c1:00.0/class", b"0x030000\n")
+    monkeypatch.setattr(gpu_tools, "pci_vendors", lambda: pci_vendors(str(tmp_path)))
+    assert (gpu_tools.no_stranger(found) is None) is asked

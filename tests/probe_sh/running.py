@@ -1,6 +1,7 @@
-"""Run the shell probe as a host without Python would: the whole command line, and its input."""
+"""Run the shell probe as a host without Python would."""
 
 import gzip
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,30 +17,37 @@ from xgen_deploy.transport.command import arguments
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
 
 
-def needs(shell: str) -> list[str]:
-    """The shell's argv; skips the test where it is not installed."""
+def by_shell(
+    asked: ProbeRequest, shell: str = "dash", root: str = "", tools: Path | None = None
+) -> HostFacts:
+    """The probe's program alone, in one shell. Commands in `tools` come before the host's own."""
     if not shutil.which(SHELLS[shell][0]):
         pytest.skip(f"{shell} is not installed")
-    return SHELLS[shell]
-
-
-def by_shell(asked: ProbeRequest, shell: str = "dash", root: str = "") -> HostFacts:
-    """The probe's program alone, in one shell."""
-    program = b"why='none here' python=\n" + gzip.decompress(sh_program(asked, root))
+    source = gzip.decompress(sh_program(asked, root)).decode()
+    if tools is not None:
+        source = source.removesuffix("main\n") + f"PATH={shlex.quote(str(tools))}:$PATH\nmain\n"
     done = subprocess.run(
-        [*needs(shell), "-c", 'eval "$(cat)"'], input=program, capture_output=True, timeout=60
+        [*SHELLS[shell], "-c", 'eval "$(cat)"'],
+        input=f"why='none here' python=\n{source}".encode(),
+        capture_output=True,
+        timeout=60,
     )
     assert done.stderr == b""
     return read_document("here", decode(done.stdout))
 
 
-def as_sent(asked: ProbeRequest, path: Path, python: str | None = None) -> HostFacts:
-    """All that is sent to a host, where `path` holds the only commands that can be found."""
+def as_sent(
+    asked: ProbeRequest, path: Path, python: str | None = None, edit: tuple[bytes, bytes] = (b"", b"")
+) -> HostFacts:
+    """All that is sent to a host on which only the commands in `path` are found at first. `edit`
+    replaces something, by as many bytes, in what arrives there."""
+    sent = encode(b"raise SystemExit('ran')", b"{}", sh_program(asked)).replace(*edit)
     done = subprocess.run(
         arguments(STUB, python=python, become="never"),
-        input=encode(b"no Python runs this", b"{}", sh_program(asked)),
+        input=sent,
         capture_output=True,
         env={"PATH": str(path)},
         timeout=60,
     )
+    assert done.stderr == b""
     return read_document("here", decode(done.stdout))

@@ -129,4 +129,6 @@ def _good(offloaded: int | None, operation: Operation) -> str:
     where = "on the CPU"
     if instance.spec.gpus:
         where = f"{offloaded}/{instance.total_layers or '?'} layers on the GPU"
+        if offloaded is None:
+            where = f"on {len(instance.spec.gpus)} GPU{'s'[: len(instance.spec.gpus) != 1]}"
     return f"answers on port {instance.spec.port}, {where}"

@@ -72,8 +72,7 @@ def _gpu_rows(site: Site, name: str, facts: HostFacts) -> Iterator[tuple[str, ..
     ours = owners(site, name, facts)
     for place, gpu in enumerate(facts.gpu.gpus):
         users = [
-            used.instance
-            or _foreign(used.process.name, used.process.user, used.process.memory_mb)
+            used.instance or _foreign(used.process.name, used.process.user, used.process.memory_mb)
             for used in used_by(gpu, ours)
         ]
         yield (

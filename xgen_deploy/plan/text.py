@@ -97,7 +97,8 @@ def _what(one: Operation) -> list[str]:
             found.append("GPU " + ",".join(str(g.index) for g in one.instance.gpus))
             total = one.instance.total_layers
             layers = total if spec.n_gpu_layers == "all" else spec.n_gpu_layers
-            found.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
+            if spec.n_gpu_layers is not None:
+                found.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
         else:
             found.append("CPU")
         slots = spec.llama.parallel

@@ -120,9 +120,7 @@ def _is(gpu: GPUInfo, ref: GPURef) -> bool:
 
 def ordinals(picked: tuple[GPUInfo, ...], gpus: tuple[GPUInfo, ...]) -> tuple[int, ...]:
     """The positions of `picked` among the GPUs of their vendor, in PCI order from 0."""
-    return tuple(
-        sum(_vendor(o) == _vendor(g) and o.index < g.index for o in gpus) for g in picked
-    )
+    return tuple(sum(_vendor(o) == _vendor(g) and o.index < g.index for o in gpus) for g in picked)
 
 
 def _vendor(gpu: GPUInfo) -> str:

@@ -9,6 +9,7 @@ from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import LoadReport
 
@@ -100,7 +101,7 @@ def _status(
         endpoint=f"http://{'127.0.0.1' if loopback else address}:{spec.port}/v1",
         port=spec.port,
         gpus=tuple(index[g] for g in spec.gpus if g in index),
-        n_gpu_layers=-1 if spec.n_gpu_layers == "all" else (spec.n_gpu_layers or 0),
+        n_gpu_layers=_layers(spec),
         offloaded_layers=report.offloaded if report else None,
         total_layers=report.total_layers if report else None,
         context_length=report.context if report else None,
@@ -119,6 +120,13 @@ def _given_up(heal: str | None, name: str) -> str | None:
     except (ValueError, KeyError, TypeError):
         return None
     return str(found)
+
+
+def _layers(spec: Spec) -> int | None:
+    """-1 is every layer; None where the engine knows no such thing."""
+    if spec.backend.startswith("vllm"):
+        return None
+    return -1 if spec.n_gpu_layers == "all" else (spec.n_gpu_layers or 0)
 
 
 def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[State, str | None]:

@@ -41,7 +41,7 @@ def detect(
         if detector.vendor in vendors:
             continue
         patience = max(GRACE, min(detector.patience, end - time.monotonic()))
-        absent = detector.absent()
+        absent = detector.absent(vendors)
         if absent is None:
             outcome = _without(vendors, _patiently(detector.detect, patience))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Callable, NamedTuple
+from typing import Callable, Collection, NamedTuple
 
 from xgen_deploy.probe.remote.gpu_found import Found
 from xgen_deploy.probe.remote.gpu_tools import (
@@ -12,11 +12,12 @@ from xgen_deploy.probe.remote.gpu_tools import (
     no_amdsmi,
     no_card,
     no_nvidia_driver,
+    no_stranger,
     no_tool,
 )
 
 PACKAGE = "xgen_deploy.probe.remote."
-Absent = Callable[[], "str | None"]
+Absent = Callable[[Collection[str]], "str | None"]
 
 
 def late(module: str, function: str) -> Callable[[], Found]:
@@ -30,37 +31,46 @@ def late(module: str, function: str) -> Callable[[], Found]:
 
 
 class Detector(NamedTuple):
-    """`absent` says cheaply why there is nothing to ask, or is None; `detect` raises NotHere, or
+    """`absent` says cheaply why there is nothing to ask, or is None; it is given the vendors whose
+    GPUs were found before. `detect` raises NotHere, or
     anything else, with the reason. `patience` is in seconds."""
 
     name: str
     vendor: str
     patience: float
     detect: Callable[[], Found]
-    absent: Absent = lambda: None
+    absent: Absent = lambda _: None
 
 
 def _tool(name: str, vendor: str, patience: float, detect: Callable[[], Found]) -> Detector:
-    return Detector(name, vendor, patience, detect, lambda: no_tool(name))
+    return Detector(name, vendor, patience, detect, lambda _: no_tool(name))
 
 
 def _torch(name: str, vendor: str, function: str) -> Detector:
-    return Detector(name, vendor, 9, late("gpu_torch", function), lambda: no_card(vendor))
+    return Detector(name, vendor, 9, late("gpu_torch", function), lambda _: no_card(vendor))
+
+
+def _no_vulkan(found: Collection[str]) -> str | None:
+    return no_tool("vulkaninfo") or (no_stranger(found) if found else None)
 
 
 _EVERYWHERE = (
-    Detector("amdsmi", "amd", 6, late("gpu_amdsmi", "amd_by_amdsmi"), no_amdsmi),
+    Detector("amdsmi", "amd", 6, late("gpu_amdsmi", "amd_by_amdsmi"), lambda _: no_amdsmi()),
     Detector("pynvml", "nvidia", 10, late("gpu_nvml", "nvidia_by_nvml")),
     _torch("torch.rocm", "amd", "amd_by_torch"),
     _torch("torch.cuda", "nvidia", "nvidia_by_torch"),
     _tool("amd-smi", "amd", 8, late("gpu_amd_smi", "amd_by_amd_smi")),
     _tool("rocm-smi", "amd", 6, late("gpu_rocm_smi", "amd_by_rocm_smi")),
     _tool("nvidia-smi", "nvidia", 8, late("gpu_nvidia_smi", "nvidia_by_smi")),
-    Detector("sysfs", "amd", 2, late("gpu_amd_sysfs", "amd_by_sysfs"), no_amd_driver),
-    Detector("sysfs", "nvidia", 2, late("gpu_nvidia_proc", "nvidia_by_proc"), no_nvidia_driver),
+    Detector("sysfs", "amd", 2, late("gpu_amd_sysfs", "amd_by_sysfs"), lambda _: no_amd_driver()),
     Detector(
-        "vulkan", "other", 4, late("gpu_vulkan", "others_by_vulkan"), lambda: no_tool("vulkaninfo")
+        "sysfs",
+        "nvidia",
+        2,
+        late("gpu_nvidia_proc", "nvidia_by_proc"),
+        lambda _: no_nvidia_driver(),
     ),
+    Detector("vulkan", "other", 4, late("gpu_vulkan", "others_by_vulkan"), _no_vulkan),
 )
 _APPLE = Detector("system_profiler", "apple", 8, late("gpu_apple", "apple_by_profiler"))
 DETECTORS = (*_EVERYWHERE, _APPLE) if sys.platform == "darwin" else _EVERYWHERE

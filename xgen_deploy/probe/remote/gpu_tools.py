@@ -8,9 +8,11 @@ from __future__ import annotations
 import glob
 import os
 from importlib.util import find_spec
+from typing import Container
 
 from xgen_deploy.probe.remote.commands import which
-from xgen_deploy.probe.remote.gpu_hardware import expected
+from xgen_deploy.probe.remote.gpu_hardware import VENDORS, expected
+from xgen_deploy.probe.remote.pci import pci_vendors
 
 # The newer ROCm puts nothing on PATH.
 ROCM_BIN = ("/opt/rocm*/bin/", "/opt/rocm/core-*/bin/")
@@ -44,6 +46,12 @@ def no_amdsmi() -> str | None:
 
 def no_card(vendor: str) -> str | None:
     return None if expected(vendor) else "not asked: no such card is on the bus"
+
+
+def no_stranger(found: Container[str]) -> str | None:
+    """Where GPUs were found, only a card of a further vendor makes one look on."""
+    known = {number for vendor, number in VENDORS.items() if vendor in found}
+    return "not asked: every card on the bus is known" if known >= pci_vendors() else None
 
 
 def no_amd_driver() -> str | None:

@@ -1,0 +1,31 @@
+"""An API key reaches its engine in a file that means what was meant, whatever is in the key."""
+
+import pytest
+import yaml
+
+from xgen_deploy.backends.base import KeyFile, KeyVariable
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.resolve.engines import GGUF_ORDER, HF_ORDER
+from xgen_deploy.template_files import read_templates
+
+AWKWARD = ["plain", 'quo"te', "back\\slash", "<&>'", "{{ x }}", "a: [b]", "# no comment", "ü"]
+
+
+@pytest.mark.parametrize("key", AWKWARD)
+def test_vllm_reads_the_key_that_was_meant(key: str) -> None:
+    text = Templates(read_templates()).text("vllm-key.yaml.j2", {"key": key})
+    assert yaml.safe_load(text) == {"api-key": [key]}
+
+
+@pytest.mark.parametrize("key", AWKWARD)
+def test_llama_server_reads_the_key_as_one_line(key: str) -> None:
+    assert Templates(read_templates()).text("api-key.j2", {"key": key}) == f"{key}\n"
+
+
+@pytest.mark.parametrize("name", [*GGUF_ORDER, *HF_ORDER, "vllm-cpu"])
+def test_every_backend_of_the_contract_is_there_and_has_a_way_for_its_key(name: str) -> None:
+    backend = backend_named(name)
+    assert backend is not None
+    assert backend.name == name
+    assert isinstance(backend.api_key, KeyFile | KeyVariable)

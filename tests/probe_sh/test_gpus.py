@@ -1,0 +1,91 @@
+"""GPUs by the shell, from the same described hosts that Python's detectors are tested with."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.probe import test_amd_sysfs, test_nvidia_smi
+from tests.probe.gguf_writer import write
+from tests.probe.running import request
+from tests.probe.test_nvidia_proc import CARD, UUID, VERSIONS
+from tests.probe_sh.running import SHELLS, by_shell
+from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
+
+AMD = test_amd_sysfs.CASES
+SMI = test_nvidia_smi.CASES
+
+
+def reasons(found: GPUDetectionResult) -> dict[str, str]:
+    return {a.detector: a.reason for a in found.attempts if a.reason}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("name", [name for name, case in AMD.items() if "gpus" in case])
+def test_amd_cards(tmp_path: Path, name: str, shell: str) -> None:
+    root = test_amd_sysfs.tree(tmp_path, AMD[name])
+    found = by_shell(request(tmp_path), shell, root).gpu
+    assert found.gpus == tuple(GPUInfo.model_validate(gpu) for gpu in AMD[name]["gpus"])
+    assert found.detection_method == "sysfs"
+
+
+@pytest.mark.parametrize("name", [name for name, case in AMD.items() if "error" in case])
+def test_no_amd_card_has_a_reason(tmp_path: Path, name: str) -> None:
+    found = by_shell(request(tmp_path), root=test_amd_sysfs.tree(tmp_path, AMD[name])).gpu
+    assert AMD[name]["error"] in " ".join(a.reason or "" for a in found.attempts)
+
+
+def smi(folder: Path, case: dict[str, Any]) -> Path:
+    """An nvidia-smi that knows the case's answers."""
+    lines = ["#!/bin/sh", 'case "$1" in']
+    for query, (code, out) in case["answers"].items():
+        lines.append(f"{shlex.quote(query)}) printf %s {shlex.quote(out)}; exit {code} ;;")
+    script = "\n".join([*lines, "*) echo no such query; exit 1 ;;", "esac", ""])
+    tool = write(folder / "tools/nvidia-smi", script.encode())
+    tool.chmod(0o755)
+    return tool.parent
+
+
+@pytest.mark.parametrize("name", [name for name, case in SMI.items() if "gpus" in case])
+def test_nvidia_cards(tmp_path: Path, name: str) -> None:
+    found = by_shell(request(tmp_path), root=str(tmp_path), tools=smi(tmp_path, SMI[name])).gpu
+    assert found.gpus == tuple(GPUInfo.model_validate(gpu) for gpu in SMI[name]["gpus"])
+    lost = [a.detector.removeprefix("nvidia-smi:") for a in found.attempts if ":" in a.detector]
+    assert lost == SMI[name].get("lost", [])
+
+
+@pytest.mark.parametrize("name", [name for name, case in SMI.items() if "error" in case])
+def test_a_refusal_is_passed_on(tmp_path: Path, name: str) -> None:
+    found = by_shell(request(tmp_path), root=str(tmp_path), tools=smi(tmp_path, SMI[name])).gpu
+    assert SMI[name]["error"] in reasons(found)["nvidia-smi"]
+    assert not found.gpus
+
+
+@pytest.mark.parametrize("text", VERSIONS)
+def test_the_driver_alone(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "proc/driver/nvidia/version", text.encode())
+    card = tmp_path / "proc/driver/nvidia/gpus/0000:c1:00.0/information"
+    write(card, CARD.format(uuid=UUID).encode())
+    (gpu,) = by_shell(request(tmp_path), root=str(tmp_path)).gpu.gpus
+    assert gpu.driver_version == VERSIONS[text]
+    assert (gpu.uuid, gpu.pci_bus_id) == (UUID, "0000:c1:00.0")
+    assert gpu.device_name == "NVIDIA GeForce RTX 4090"
+
+
+def test_two_vendors_are_counted_through(tmp_path: Path) -> None:
+    root = test_amd_sysfs.tree(tmp_path, AMD["a discrete card"])
+    found = by_shell(request(tmp_path), root=root, tools=smi(tmp_path, SMI["two cards"])).gpu
+    order = [gpu.pci_bus_id for gpu in found.gpus]
+    assert order == ["0000:01:00.0", "0000:03:00.0", "0000:c1:00.0"]
+    assert [gpu.index for gpu in found.gpus] == [0, 1, 2]
+    assert found.detection_method == "nvidia-smi+sysfs"
+
+
+def test_software_devices_where_they_count(tmp_path: Path) -> None:
+    asked = request(tmp_path, software_gpu=2)
+    assert "no software Vulkan driver" in reasons(by_shell(asked, root=str(tmp_path)).gpu)["vulkan"]
+    write(tmp_path / "usr/share/vulkan/icd.d/lvp_icd.x86_64.json", b"{}")
+    found = by_shell(asked, root=str(tmp_path)).gpu
+    assert [gpu.identity for gpu in found.gpus] == ["software-0", "software-1"]
+    assert all(gpu.software for gpu in found.gpus)

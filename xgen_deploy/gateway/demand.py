@@ -1,0 +1,65 @@
+"""What the manifest asks of gateways, before anything is known of their hosts: pure."""
+
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, Runtime
+from xgen_deploy.probe.facts import EngineRequest
+
+HAPROXY = "haproxy"
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a gateway on another host needs
+USUAL_BINARIES = ("/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy")
+
+
+def is_door(site: Site, host: str) -> bool:
+    return site.gateway is not None and host in (site.gateway.hosts or ())
+
+
+def needed_listen(site: Site, host: str) -> str:
+    """Where instances on a host listen unless stated: on loopback, but where a gateway on another
+    host must reach them."""
+    doors = set(site.gateway.hosts or ()) if site.gateway else set()
+    return EVERYWHERE if doors - {host} else LOOPBACK
+
+
+def door_runtime(site: Site, host: Host) -> Runtime:
+    return host.runtime or site.runtime
+
+
+def door_image(site: Site, host: Host) -> ImageWithEntrypoint | None:
+    """The image that the manifest or the host names; None where the host's own binary serves."""
+    found: Image | None = host.images.get(HAPROXY) or site.images.get(HAPROXY)
+    if found is None or door_runtime(site, host) != "docker":
+        return None
+    return found if isinstance(found, ImageWithEntrypoint) else ImageWithEntrypoint(image=found)
+
+
+def door_binaries(site: Site, host: Host) -> tuple[str, ...]:
+    """The stated binary, or where distributions put theirs; the first that is there serves."""
+    stated = host.binaries.get(HAPROXY) or site.binaries.get(HAPROXY)
+    return (stated,) if stated else USUAL_BINARIES
+
+
+def door_image_request(site: Site, host: Host) -> EngineRequest | None:
+    """For the probe: whether the image is there."""
+    image = door_image(site, host) if is_door(site, host.name) else None
+    if image is None:
+        return None
+    entrypoint = image.entrypoint
+    may_pull = site.pull == "missing"
+    return EngineRequest(
+        backend=HAPROXY, image=image.image, entrypoint=entrypoint, may_pull=may_pull
+    )
+
+
+def door_files(site: Site, host: Host, etc_dir: str) -> tuple[str, ...]:
+    """For the probe: files that it should look at."""
+    config = f"{etc_dir}/gateway/haproxy.cfg"
+    if not is_door(site, host.name) or site.gateway is None:
+        return ()
+    tls = site.gateway.tls
+    return (
+        config,
+        *(door_binaries(site, host) if door_image(site, host) is None else ()),
+        *((tls.cert, tls.key) if tls else ()),
+    )

@@ -1,0 +1,194 @@
+"""The gateways' part of a plan, once every host's own part is made: pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.demand import is_door
+from xgen_deploy.gateway.gather import fallbacks, gather, kept_servers
+from xgen_deploy.gateway.render import config_file
+from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
+from xgen_deploy.gateway.routes import Routes, build_routes
+from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.diff import diff_settings
+from xgen_deploy.plan.drift import service_drift
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import Record, read_record
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A host that was seen."""
+
+    facts: HostFacts
+    layout: Layout
+
+
+def with_gateways(
+    site: Site, plans: Mapping[str, HostPlan], looked: Mapping[str, Looked]
+) -> dict[str, HostPlan]:
+    """The plans with an operation for each gateway that changes, after the host's own."""
+    records = readable_records(site.project, looked)
+    found = dict(plans)
+    for name, one in looked.items():
+        if name in records and name in plans:
+            found[name] = _host(site, plans, records, name, one)
+    return found
+
+
+def readable_records(project: str, looked: Mapping[str, Looked]) -> dict[str, Record]:
+    """A record that cannot be read has been refused by its host's own plan already."""
+    found = {}
+    for name, one in looked.items():
+        try:
+            found[name] = read_record(one.facts.record, project, name)
+        except XgenError:
+            continue
+    return found
+
+
+def routes_for(
+    site: Site, door: str, plans: Mapping[str, HostPlan], records: Mapping[str, Record]
+) -> Routes:
+    """What the gateway on a host sends where. Without `plans`: as the records are right now."""
+    hosts = {**site.other_hosts, **site.hosts}
+    kept = kept_servers(site, frozenset(records), records[door].gateway)
+    serving = gather(site, plans, records)
+    return build_routes(hosts[door], hosts, serving, fallbacks(site), kept)
+
+
+def _host(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    name: str,
+    one: Looked,
+) -> HostPlan:
+    plan, last = plans[name], records[name].gateway
+    if site.gateway is None or not is_door(site, name):
+        if last is None and not _stray(one):
+            return plan
+        return _adding(plan, _removal(site, name), first=True)
+    routes = routes_for(site, name, plans, records)
+    warnings = plan.warnings + tuple(door_warnings(site.gateway, routes))
+    try:
+        host = site.hosts[name]
+        spec = resolve_door(site, site.gateway, host, one.facts, one.layout, routes)
+    except NoDoor as error:
+        refusals = (*plan.refusals, error.refusal)
+        return plan.model_copy(update={"warnings": warnings, "refusals": refusals})
+    plan = plan.model_copy(update={"warnings": warnings})
+    operation = _change(name, spec, last, one)
+    return _adding(plan, operation) if operation else plan
+
+
+def _change(
+    host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked
+) -> Operation | None:
+    if last is None:
+        cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
+        return _operation(host, "create", cause, spec)
+    if last.digest != spec.digest:
+        restarts = spec.needs_restart(last.spec)
+        how = "it is started anew" if restarts else "reload, no interruption"
+        diff = diff_settings(_settings(last.spec), _settings(spec))
+        changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
+        cause = "; ".join([*_moved(last.spec, spec), *changed, how])
+        operation = _operation(host, "update", cause, spec, interrupts=restarts)
+        return operation.model_copy(update={"notes": (cause,) if diff else (), "diff": diff})
+    drift = _drift(last, one)
+    return _operation(host, "repair", drift, spec) if drift else None
+
+
+def _moved(before: DoorSpec, after: DoorSpec) -> list[str]:
+    """`+1 server, -2 servers`; what else differs in the routes is named by its model."""
+    old = {(r.pool, s.name): s for r in before.routes for s in r.servers}
+    new = {(r.pool, s.name): s for r in after.routes for s in r.servers}
+    more, less = len(new.keys() - old.keys()), len(old.keys() - new.keys())
+    parts = [f"+{_count(more, 'server')}"] if more else []
+    parts += [f"-{_count(less, 'server')}"] if less else []
+    other = sum(old[k] != new[k] for k in old.keys() & new.keys())
+    parts += [f"{_count(other, 'server')} changed"] if other else []
+    if not parts and before.routes != after.routes:
+        parts = ["routes changed"]
+    return [", ".join(parts)] if parts else []
+
+
+def _settings(spec: DoorSpec) -> dict[str, object]:
+    stated = spec.model_dump(mode="json", exclude={"routes", "spec_version", "docker_cli"})
+    return {k: v for k, v in stated.items() if v is not None}
+
+
+def _drift(last: GatewayRecord, one: Looked) -> str | None:
+    layout = one.layout
+    service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
+    units = {s.name.removesuffix(".service"): s for s in one.facts.services}
+    unit = units.get(service)
+    if unit is None or unit.sha256 is None:
+        return f"{path} is gone"
+    if unit.sha256 != last.files.get(path):
+        return f"{path} was edited by hand"
+    config = next((f for f in one.facts.files if f.path == config_file(layout)), None)
+    if config is not None and config.kind == "absent":
+        return f"{config.path} is gone"
+    if config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
+        return f"{config.path} was edited by hand"
+    return service_drift(unit) or _box_drift(service, last, one.facts)
+
+
+def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | None:
+    if last.spec.image is None:
+        return None
+    box = next((c for c in facts.docker.containers if c.name == service), None)
+    if box is None or box.state != "running":
+        return "its container is gone" if box is None else f"its container is {box.state}"
+    if last.spec.image_state and box.image_id != last.spec.image_state:
+        return "its container runs another image than the one applied"
+    return None
+
+
+def _stray(one: Looked) -> bool:
+    """A unit of ours that an apply began and did not get to record."""
+    unit = f"{one.layout.service(GATEWAY)}.service"
+    return any(s.name == unit and s.sha256 is not None for s in one.facts.services)
+
+
+def _removal(site: Site, host: str) -> Operation:
+    cause = "no longer in the manifest" if site.declared else "the project is taken away"
+    return Operation(
+        id=f"{host}/{GATEWAY}",
+        host=host,
+        name=GATEWAY,
+        action="remove",
+        cause=cause,
+        interrupts=True,
+    )
+
+
+def _operation(
+    host: str, action: str, cause: str, spec: DoorSpec, *, interrupts: bool = False
+) -> Operation:
+    return Operation.model_validate(
+        {
+            "id": f"{host}/{GATEWAY}",
+            "host": host,
+            "name": GATEWAY,
+            "action": action,
+            "cause": cause,
+            "interrupts": interrupts,
+            "door": spec,
+        }
+    )
+
+
+def _adding(plan: HostPlan, operation: Operation, *, first: bool = False) -> HostPlan:
+    own = plan.operations
+    operations = (operation, *own) if first else (*own, operation)
+    return plan.model_copy(update={"operations": operations})
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s'[: number != 1]}"

@@ -1,0 +1,129 @@
+"""From the manifest and a host's facts to the gateway that it gets: pure."""
+
+from collections.abc import Iterator
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.demand import (
+    HAPROXY,
+    LOOPBACK,
+    door_binaries,
+    door_image,
+    door_runtime,
+)
+from xgen_deploy.gateway.routes import Routes
+from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.probe.facts import EngineFacts, HostFacts
+from xgen_deploy.resolve.instance import Refusal
+
+_QUEUE = 60.0
+
+
+class NoDoor(XgenError):
+    """The host cannot have the gateway; `refusal` says why and what to do."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+def resolve_door(
+    site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
+) -> DoorSpec:
+    """Raises NoDoor."""
+    _check(site, gateway, host, facts, layout, routes)
+    image = door_image(site, host)
+    engine = _image_facts(host, facts) if image else None
+    return DoorSpec(
+        binary=None if image else _binary(site, host, facts),
+        image=image.image if image else None,
+        image_state=engine.state if engine else None,
+        entrypoint=image.entrypoint if image else None,
+        docker_cli=facts.docker.cli or "/usr/bin/docker",
+        listen=gateway.listen or LOOPBACK,
+        port=gateway.port,
+        tls=gateway.tls,
+        api_key=gateway.api_key,
+        queue_timeout=_QUEUE if gateway.queue_timeout is None else gateway.queue_timeout,
+        routes=routes.models,
+    )
+
+
+def door_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
+    """What a reader of the plan should know and nothing is refused for."""
+    listen = gateway.listen or LOOPBACK
+    if listen not in (LOOPBACK, "::1"):
+        missing = [w for w, s in (("TLS", gateway.tls), ("an api_key", gateway.api_key)) if not s]
+        if missing:
+            yield f"gateway listens on {listen} without {' and without '.join(missing)}"
+    yield from (f"{text}; it gets no requests" for text in routes.unreachable)
+    for route in routes.models:
+        if not route.servers:
+            yield f"gateway: no instance of {route.model} is known yet"
+
+
+def _check(
+    site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
+) -> None:
+    if door_runtime(site, host) == "process":
+        raise _no(host, "a gateway is a systemd unit, and the runtime here is process",
+                  "put it on a host with the runtime docker or systemd")  # fmt: skip
+    if facts.systemd is None:
+        raise _no(host, "systemd does not run here, and the gateway is a unit of it",
+                  "put the gateway on a host with systemd")  # fmt: skip
+    if door_image(site, host) and gateway.port < PRIVILEGED:
+        raise _no(host, f"port {gateway.port} is not for a container without privileges",
+                  f"use a port from {PRIVILEGED} on, or the host's own haproxy")  # fmt: skip
+    for path in (gateway.tls.cert, gateway.tls.key) if gateway.tls else ():
+        if not path.startswith("/"):
+            raise _no(host, f"tls: {path} is a path on this host and begins with /", "")
+        if any(f.path == path and f.kind == "absent" for f in facts.files):
+            raise _no(host, f"tls: {path} is not there", "put it there, readable by root alone")
+    for model in routes.key_conflicts:
+        raise _no(host, f"instances of {model} have different api_keys, and the gateway shows an "
+                  "engine one key a model", "give them one api_key")  # fmt: skip
+    service = layout.service(GATEWAY)
+    for port in facts.ports:
+        unit = (port.unit or "").removesuffix(".service")
+        if port.port == gateway.port and not _is_ours(facts, service, unit, port.pid):
+            who = f"{port.process} (pid {port.pid})" if port.process else "another process"
+            raise _no(host, f"port {gateway.port} is held by {who}", "choose another `port`")
+
+
+def _is_ours(facts: HostFacts, service: str, unit: str, pid: int | None) -> bool:
+    """A container on the host's network listens as Docker's child, not as the unit's."""
+    if unit == service:
+        return True
+    boxes = [c for c in facts.docker.containers if c.name == service and c.state == "running"]
+    return bool(boxes) and (pid is None or unit.startswith("docker"))
+
+
+def _binary(site: Site, host: Host, facts: HostFacts) -> str:
+    there = {f.path for f in facts.files if f.kind == "file"}
+    wanted = door_binaries(site, host)
+    found = next((path for path in wanted if path in there), None)
+    if found is None:
+        raise _no(
+            host,
+            f"there is no HAProxy here (looked for {', '.join(wanted)})",
+            "apt-get install haproxy (2.4 or later), or name an image: images: {haproxy: …}",
+        )
+    return found
+
+
+def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
+    found = next((e for e in facts.engines if e.backend == HAPROXY), None)
+    if facts.docker.state != "ok":
+        reason = facts.docker.reason or facts.docker.state
+        raise _no(host, f"Docker is not usable: {reason}", "start it, or use the host's haproxy")
+    if found is None or (found.error is not None and not found.pullable):
+        reason = found.error if found and found.error else "its image was not looked for"
+        raise _no(host, reason, "load it (docker load), or correct images: {haproxy: …}")
+    return found
+
+
+def _no(host: Host, reason: str, way_out: str) -> NoDoor:
+    return NoDoor(Refusal(host=host.name, instance=GATEWAY, reason=reason, way_out=way_out))
