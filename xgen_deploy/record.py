@@ -9,6 +9,7 @@ import json
 from pydantic import Field, ValidationError
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.spec import GatewayRecord
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
@@ -81,6 +82,7 @@ class Record(Frozen):
     last_apply: ApplyRecord | None = None
     instances: dict[str, InstanceRecord] = Field(default_factory=dict)
     pending: dict[str, str] = Field(default_factory=dict)
+    gateway: GatewayRecord | None = None
 
 
 def digest_of(value: object) -> str:

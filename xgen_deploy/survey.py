@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.plan import Looked, with_gateways
 from xgen_deploy.home import expand_home
 from xgen_deploy.layout import Layout, process_layout, system_layout
 from xgen_deploy.manifest.host import Host
@@ -80,6 +81,12 @@ def make_plan(
         rendering = workplace.rendering(site, host, templates)
         hosts[name] = plan_host(site, host, one.facts, workplace.layout(site, host), rendering,
                                 scopes.get(name, default_scope(site, name)))
+    looked = {
+        name: Looked(one.facts, workplace.layout(site, site.hosts[name]))
+        for name, one in seen.items()
+        if one.facts is not None
+    }
+    hosts = with_gateways(site, hosts, looked)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

@@ -44,7 +44,7 @@ def haproxy() -> str:
 
 def serving(engine: Engine, model: str, **more: Any) -> Serving:
     known = {"host": "here", "instance": engine.name, "model": model, "port": engine.port}
-    return Serving(**(known | more))
+    return Serving.model_validate(known | more)
 
 
 class Local:

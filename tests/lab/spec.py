@@ -46,6 +46,8 @@ CATALOGUE = {
         HostSpec("lab-minimal", 15, purge=_PYTHON_LIBRARY),
         HostSpec("lab-gpu", 16, docker=False, purge=_DOCKER),
         HostSpec("lab-spare", 17),
+        HostSpec("lab-door", 18),
+        HostSpec("lab-back", 19),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }

@@ -18,7 +18,7 @@ def _engine_part(instance: Instance, rendered: Rendered) -> list[str]:
     """What the engine itself is given, without `docker run` and its options."""
     if instance.spec.runtime != "docker":
         return list(rendered.argv[1:])
-    return list(rendered.argv[rendered.argv.index(instance.spec.image) + 1 :])  # type: ignore[arg-type]
+    return list(rendered.argv[rendered.argv.index(instance.spec.image or "") + 1 :])
 
 
 def _checked(instance: Instance, rendered: Rendered, wanted: dict[str, Any]) -> None:

@@ -1,17 +1,16 @@
 """Run by vLLM's interpreter: command lines as JSON in, what its real parser made of each out."""
 
 import contextlib
+import importlib
 import io
 import json
 import sys
 
 
 def main() -> None:
-    from vllm.entrypoints.cli.serve import ServeSubcommand
-    from vllm.utils.argparse_utils import FlexibleArgumentParser
-
-    parser = FlexibleArgumentParser()
-    ServeSubcommand().subparser_init(parser.add_subparsers(dest="subparser"))
+    serve = importlib.import_module("vllm.entrypoints.cli.serve")
+    parser = importlib.import_module("vllm.utils.argparse_utils").FlexibleArgumentParser()
+    serve.ServeSubcommand().subparser_init(parser.add_subparsers(dest="subparser"))
     answers = []
     for argv in json.load(sys.stdin):
         said = io.StringIO()

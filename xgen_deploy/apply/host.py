@@ -9,6 +9,8 @@ from xgen_deploy.apply.operation import Failed, bring_up, remove
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.watch import watch
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.apply import close_door
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.record import ApplyRecord
 
@@ -67,6 +69,8 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         work.supervision.prepare()
         work.keep(last_apply=apply, hosts=who.hosts)
         for operation in plan.operations:
+            if operation.door is not None:
+                continue  # after every host's own part: see gateway/doors.py
             results.append(_one(work, operation, results, who.number, tell))
         outcome = "ok" if all(r.ok for r in results) else "failed"
         ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
@@ -90,7 +94,10 @@ def _one(
     began = time.monotonic()
     tell(Event(kind="plan", host=work.name, instance=operation.name, text=operation.action))
     try:
-        if operation.action == "remove":
+        if operation.name == GATEWAY:
+            close_door(work)
+            text = "removed"
+        elif operation.action == "remove":
             remove(work, operation.name)
             text = "removed"
         else:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 
+from xgen_deploy.apply.checksum import check_sha256
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
@@ -56,6 +57,7 @@ def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener
         raise XgenError(f"{operation.id}: nothing to bring up")
     secrets = resolve_secrets(instance, work.session)
     rendered = work.rendering.render(instance, secrets)
+    check_sha256(work, instance)
     previous = Previous(work, instance.name)
     work.keep(pending={**work.record.pending, instance.name: instance.digest})
     had = previous.keep()

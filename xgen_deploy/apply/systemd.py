@@ -28,6 +28,7 @@ class Systemd:
 
     def start(self, service: str) -> None:
         unit = f"{service}.service"
+        self._drop_changes(unit)
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
         self._run("enable", "--quiet", unit, timeout=_ASK)
         self._run("restart", unit, timeout=_START)
@@ -37,6 +38,7 @@ class Systemd:
         done = self._session.run(["systemctl", "disable", "--now", "--quiet", unit], timeout=_STOP)
         if done.returncode != 0 and self.state(service).alive:
             raise self._failed(done, ("disable", "--now", unit))
+        self._drop_changes(unit)
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
 
     def restart_argv(self, service: str) -> tuple[str, ...]:
@@ -68,6 +70,15 @@ class Systemd:
         if run is not None:
             argv.append(f"_SYSTEMD_INVOCATION_ID={run}")
         return self._session.run(argv, timeout=_ASK).stdout
+
+    def _drop_changes(self, unit: str) -> None:
+        """Drop-ins of this unit alone: with them it would not be what was applied. `service.d`
+        is the distribution's, for every service. `revert` reloads, so only where there are some.
+        """
+        argv = ["systemctl", "show", "--property=DropInPaths", "--value", unit]
+        paths = self._session.run(argv, timeout=_ASK).stdout.split()
+        if any(f"/{unit}.d/" in path for path in paths):
+            self._run("revert", unit, timeout=_ASK)
 
     def _run(self, *words: str, timeout: float) -> None:
         done = self._session.run(["systemctl", *words], timeout=timeout)

@@ -10,10 +10,12 @@ from functools import partial
 
 import click
 
+from xgen_deploy.apply.changed_secrets import changed_secrets, has_secrets
 from xgen_deploy.apply.clear import clear
 from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
 from xgen_deploy.apply.host import HostResult, Who, carry_out
 from xgen_deploy.apply.notify import notify
+from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.pull import pull_images
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
@@ -22,11 +24,14 @@ from xgen_deploy.cli.plan import exit_code
 from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.gateway.doors import joined, open_doors
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.record import read_record
+from xgen_deploy.record import Record, read_record
+from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import Seen, default_scope, make_plan
+from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
@@ -59,11 +64,13 @@ class Applying:
         self._settings = settings
         self._screen = Screen(settings)
         self._how = how
+        self._new_secrets: dict[str, frozenset[str]] = {}
 
     def run(self) -> int:
         """The exit code."""
         began = time.monotonic()
         seen = self._work.observe()
+        self._new_secrets = self._changed_secrets(seen)
         plan = self._plan(seen)
         self._show(plan, time.monotonic() - began)
         self._hold_to_saved(plan)
@@ -115,8 +122,12 @@ class Applying:
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
         chosen = [c for n, c in self._work.connections.items() if n in changing]
-        one = partial(self._one, crew, now, seen, who, tell)
+        works: dict[str, HostAtWork] = {}
+        one = partial(self._one, crew, now, seen, who, works, tell)
         results = each(chosen, one)
+        records = {n: self._record(s) for n, s in seen.items() if s.facts is not None}
+        doors = open_doors(self._work.site, now, works, records, number, tell)
+        results = joined(results, doors)
         return self._end(now, results, number, tell)
 
     def _one(
@@ -125,6 +136,7 @@ class Applying:
         plan: Plan,
         seen: dict[str, Seen],
         who: Who,
+        works: dict[str, HostAtWork],
         tell: Progress,
         connection: Connection,
     ) -> HostResult:
@@ -132,7 +144,7 @@ class Applying:
         facts = seen[connection.name].facts
         if facts is None:
             return HostResult(connection.name, error=seen[connection.name].error)
-        work = crew.at_work(connection.name, facts)
+        work = works[connection.name] = crew.at_work(connection.name, facts)
         keep_engine_answers(work, facts)
         result = carry_out(work, host, who, tell)
         if self._how.destroy and result.ok:
@@ -170,13 +182,42 @@ class Applying:
         if said:
             tell.warning(said)
 
+    def _record(self, seen: Seen) -> Record:
+        facts = seen.facts
+        return read_record(facts.record if facts else None, self._work.site.project, "")
+
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
         scopes = {
-            h: replace(default_scope(site, h, repin=self._how.repin), clearing=self._how.destroy)
+            h: replace(
+                default_scope(site, h, repin=self._how.repin),
+                clearing=self._how.destroy,
+                changed_secrets=self._new_secrets.get(h, frozenset()),
+            )
             for h in seen
         }
         return make_plan(site, seen, self._work.workplace, scopes)
+
+    def _changed_secrets(self, seen: dict[str, Seen]) -> dict[str, frozenset[str]]:
+        """By host; only hosts whose instances have secrets are asked."""
+        site, workplace = self._work.site, self._work.workplace
+        with_secrets = {d.host for d in site.declared if has_secrets(d)}
+        templates = Templates(read_templates())
+
+        def one(connection: Connection) -> frozenset[str]:
+            facts, host = seen[connection.name].facts, site.hosts[connection.name]
+            if facts is None:
+                return frozenset()
+            rendering = workplace.rendering(site, host, templates)
+            layout = workplace.layout(site, host)
+            return changed_secrets(site, host, facts, layout, rendering, connection)
+
+        chosen = [c for n, c in self._work.connections.items() if n in with_secrets and n in seen]
+        found = each(chosen, one)
+        for result in found.values():
+            if isinstance(result, XgenError):
+                raise result
+        return {n: r for n, r in found.items() if not isinstance(r, XgenError)}
 
     def _hold_to_saved(self, plan: Plan) -> None:
         if self._how.expected is not None:

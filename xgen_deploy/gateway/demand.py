@@ -1,5 +1,6 @@
 """What the manifest asks of gateways, before anything is known of their hosts: pure."""
 
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, Runtime
@@ -13,6 +14,11 @@ USUAL_BINARIES = ("/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/hapr
 
 def is_door(site: Site, host: str) -> bool:
     return site.gateway is not None and host in (site.gateway.hosts or ())
+
+
+def door_port(site: Site, host: str) -> dict[str, int]:
+    """The gateway's port on its hosts, which no instance may be given."""
+    return {GATEWAY: site.gateway.port} if site.gateway and is_door(site, host) else {}
 
 
 def needed_listen(site: Site, host: str) -> str:

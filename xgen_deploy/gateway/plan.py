@@ -12,9 +12,9 @@ from xgen_deploy.gateway.routes import Routes, build_routes
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.diff import diff_settings
+from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
-from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import Record, read_record
 
@@ -85,16 +85,14 @@ def _host(
     return _adding(plan, operation) if operation else plan
 
 
-def _change(
-    host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked
-) -> Operation | None:
+def _change(host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked) -> Operation | None:
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
         return _operation(host, "create", cause, spec)
     if last.digest != spec.digest:
         restarts = spec.needs_restart(last.spec)
         how = "it is started anew" if restarts else "reload, no interruption"
-        diff = diff_settings(_settings(last.spec), _settings(spec))
+        diff = _diff(last.spec, spec)
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
         operation = _operation(host, "update", cause, spec, interrupts=restarts)
@@ -117,9 +115,19 @@ def _moved(before: DoorSpec, after: DoorSpec) -> list[str]:
     return [", ".join(parts)] if parts else []
 
 
+def _diff(before: DoorSpec, after: DoorSpec) -> tuple[FieldDiff, ...]:
+    """Of everything but the routes."""
+    old, new = _settings(before), _settings(after)
+    return tuple(
+        FieldDiff(path=path, before=old.get(path), after=new.get(path))
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    )
+
+
 def _settings(spec: DoorSpec) -> dict[str, object]:
-    stated = spec.model_dump(mode="json", exclude={"routes", "spec_version", "docker_cli"})
-    return {k: v for k, v in stated.items() if v is not None}
+    hidden = {"routes", "spec_version", "docker_cli"}
+    return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
 
 
 def _drift(last: GatewayRecord, one: Looked) -> str | None:

@@ -13,7 +13,7 @@ _SERVER = "2"
 
 class ServerState(Frozen):
     """One server. `up` takes new requests; `sessions` are requests under way on it, `queued`
-    those that wait for it alone.
+    those that wait for it alone. `undecided`: its first health check is still to come.
     """
 
     pool: str
@@ -22,6 +22,7 @@ class ServerState(Frozen):
     draining: bool
     sessions: int
     queued: int
+    undecided: bool = False
     reason: str = ""
 
 
@@ -65,5 +66,6 @@ def _server(row: dict[str, str]) -> ServerState:
         draining=status.startswith(("DRAIN", "NOLB")),
         sessions=int(row["scur"] or 0),
         queued=int(row["qcur"] or 0),
+        undecided=row.get("check_status", "").lstrip("* ") in ("", "INI", "UNK"),
         reason="" if status.startswith("UP") else f"{status.lower()}: {check}",
     )

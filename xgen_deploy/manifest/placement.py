@@ -93,6 +93,9 @@ class Site(Frozen):
     manifest_digest: str
     files: tuple[str, ...] = ()
     runtime: Runtime = "docker"
+    pull: Pull = "missing"
+    images: dict[str, Image] = Field(default_factory=dict)
+    binaries: dict[str, str] = Field(default_factory=dict)
     hosts: dict[str, Host]
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     declared: tuple[Declared, ...] = ()

@@ -1,5 +1,6 @@
 """Whether what runs is still what was applied; if not, why."""
 
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.layout import Layout
 from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord
@@ -18,10 +19,11 @@ def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout
         return f"{path} is gone"
     if found.sha256 != record.files.get(path):
         return f"{path} was edited by hand"
-    return _service_drift(found) or _container_drift(service, record, facts)
+    return service_drift(found) or _container_drift(service, record, facts)
 
 
-def _service_drift(found: ServiceFacts) -> str | None:
+def service_drift(found: ServiceFacts) -> str | None:
+    """What is wrong with a unit or program whose file is as it was written."""
     if found.overridden:
         return f"drop-ins change the unit: {', '.join(found.overridden)}"
     if found.kind == "unit" and found.enabled is False:
@@ -58,6 +60,7 @@ def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> l
             if box.labels.get("xgen.project") == project and _instance(box)
         }
         - record_names
+        - {GATEWAY}
     )
 
 

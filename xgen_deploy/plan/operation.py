@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.manifest.placement import Mark
 from xgen_deploy.resolve.instance import Instance, Refusal
 from xgen_deploy.values import Frozen
@@ -25,7 +26,8 @@ class Operation(Frozen):
     """One thing to do to one instance. `instance` None: it is only to be taken away.
 
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
-    start took, None where that is unknown. `needs` are ids of operations that come first.
+    start took, None where that is unknown. `needs` are ids of operations that come first. `door`
+    is set where the gateway is what changes.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Operation(Frozen):
     needs: tuple[str, ...] = ()
     diff: tuple[FieldDiff, ...] = ()
     instance: Instance | None = None
+    door: DoorSpec | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -39,7 +39,7 @@ def plan_text(
 def _head(plan: Plan, took: float) -> str:
     seen = len(plan.hosts) - len(plan.unreachable)
     of = f"{seen} of {len(plan.hosts)} hosts seen, {took:.1f} s"
-    last = plan.last_apply or "never applied"
+    last = plan.last_apply or ("never applied" if seen else "last apply unknown")
     file = f"{plan.manifest_file} {plan.manifest_digest[:7]}"
     return f"[bold]{escape(plan.project)}[/bold]  {escape(file)}  {escape(last)}  {of}"
 

@@ -45,7 +45,10 @@ def build_named(declared: Declared, runtime: Runtime, backend: str) -> EngineReq
 
     The placement's own comes first, then the tables: by backend, by family, by vendor.
     """
+    # A family's or vendor's entry is a server of its own; an interpreter has to be named itself.
     keys = (backend, family(backend), _VENDORS[backend])
+    if backend == "llama-cpp-python":
+        keys = (backend, backend, backend)
     if runtime == "docker":
         image = declared.image or _lookup(declared.images, keys)
         if image is None:

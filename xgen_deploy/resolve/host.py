@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.gateway.demand import door_port, needed_listen
 from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.layout import Layout
@@ -42,6 +43,7 @@ class _Here:
     ports: Ports
     own: frozenset[str]
     repin: bool
+    listen: str
 
 
 def resolve_host(
@@ -50,9 +52,11 @@ def resolve_host(
     """Pure: the same manifest, facts and record give the same answer."""
     declared = site.on(host.name)
     recorded = {name: r.spec.port for name, r in record.instances.items()}
+    door = door_port(site, host.name)
+    recorded |= door
     names = frozenset(d.name for d in declared)
     services = frozenset(layout.service(n) for n in names | recorded.keys())
-    kept = names | recorded.keys() if site.limited_models else names
+    kept = names | (recorded.keys() if site.limited_models else door.keys())
     here = _Here(
         host=host,
         facts=facts,
@@ -63,6 +67,7 @@ def resolve_host(
         ports=Ports(facts, recorded, declared, services, frozenset(kept)),
         own=_own_cgroups(services, facts),
         repin=repin,
+        listen=needed_listen(site, host.name),
     )
     instances: list[Instance] = []
     refusals = list(_runtime_refusals(host, declared, facts))
@@ -106,7 +111,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         api_key=one.api_key,
         env=one.env,
         container=one.container,
-        listen=one.listen or "127.0.0.1",
+        listen=one.listen or here.listen,
         port=here.ports.take(one),
     )
     starts = last is None or last.digest != spec.digest

@@ -1,5 +1,6 @@
 """What the probe of a host must be asked so that its placements can be resolved."""
 
+from xgen_deploy.gateway.demand import door_files, door_image_request
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
@@ -11,13 +12,15 @@ from xgen_deploy.resolve.models import model_key, sources
 def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:
     """One round trip's worth: models, engine builds, and how the host is set up."""
     declared = site.on(host.name)
+    door = door_image_request(site, host)
     return ProbeRequest(
         project=site.project,
         state_dir=layout.state_dir,
         etc_dir=layout.etc_dir,
         process_dir=layout.process_dir,
         models=_models(host, declared),
-        engines=_engines(declared),
+        engines=_engines(declared) + ((door,) if door else ()),
+        files=door_files(site, host, layout.etc_dir),
         software_gpu=host.software_gpu,
         health=health,
     )

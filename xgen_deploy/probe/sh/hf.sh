@@ -39,7 +39,7 @@ function quantization(  key) {
     }
 }
 BEGIN {
-    kept = " " kept " "
+    kept = " " kept " "; level = 0
     if ((getline) <= 0 || $0 != "{") exit 1
     object()
     if ($0 != "}") exit 1

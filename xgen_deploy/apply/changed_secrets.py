@@ -1,0 +1,48 @@
+"""Whether a secret has another value than the one that was delivered: known to apply alone.
+
+The delivered file is read back over the same connection and compared in memory; neither value
+is shown, kept or logged.
+"""
+
+from xgen_deploy.apply.secrets import references, resolve_secrets
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import read_record
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.resolve.host import resolve_host
+from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.transport.base import Connection, Session
+
+
+def has_secrets(declared: Declared) -> bool:
+    """Whether an instance needs any."""
+    env = any(isinstance(v, SecretRef) for v in declared.env.values())
+    return env or declared.api_key is not None
+
+
+def changed_secrets(
+    site: Site,
+    host: Host,
+    facts: HostFacts,
+    layout: Layout,
+    rendering: Rendering,
+    connection: Connection,
+) -> frozenset[str]:
+    """Names of instances that run with an older value. Raises XgenError for a secret that cannot
+    be resolved.
+    """
+    record = read_record(facts.record, site.project, host.name)
+    resolved = resolve_host(site, host, facts, record, layout).instances
+    applied = [i for i in resolved if references(i) and i.name in record.instances]
+    if not applied:
+        return frozenset()
+    with connection.session() as session:
+        return frozenset(i.name for i in applied if _differs(i, rendering, session))
+
+
+def _differs(instance: Instance, rendering: Rendering, session: Session) -> bool:
+    rendered = rendering.render(instance, resolve_secrets(instance, session))
+    return any(session.read_file(f.path) != f.content.encode() for f in rendered.files if f.secret)

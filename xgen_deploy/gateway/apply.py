@@ -1,0 +1,163 @@
+"""Carries out a gateway's operation on its host; decides nothing."""
+
+import hashlib
+import time
+
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import secret_value
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.config import digest_in
+from xgen_deploy.gateway.render import door_socket, render_door
+from xgen_deploy.gateway.runtime import Runtime
+from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.render.rendered import File, Rendered, Secrets
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
+from xgen_deploy.transport.base import HostError
+
+_ASK = 60.0
+_CHANGED = 30.0
+_FIRST_CHECKS = 10.0
+_PAUSE = 0.1
+_LINES = 15
+
+
+def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
+    """The running gateway on a host that is being changed."""
+    return Runtime(work.name, work.session, door_socket(work.layout), python)
+
+
+def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3") -> str:
+    """Creates, updates or repairs the gateway; a clause for people about how it stands then.
+
+    Raises XgenError; what ran before runs on or was put back.
+    """
+    where = f"{work.name}/{GATEWAY}"
+    secrets = Secrets({ref: secret_value(ref, where, work.session) for ref in spec.secrets})
+    rendered = render_door(spec, work.layout, Templates(read_templates()), secrets)
+    files = (*rendered.files, rendered.definition)
+    before = {f.path: work.session.read_file(f.path) for f in files}
+    runtime = door_runtime(work, python)
+    try:
+        _put(work, rendered, before, runtime)
+    except XgenError as error:
+        log = work.supervision.log(rendered.service, None, lines=_LINES).splitlines()
+        ending = _put_back(work, rendered, before)
+        said = next((x for x in reversed(log) if "[ALERT]" in x and "Fatal" not in x), "")
+        reason = f"{error}" + (f" ({said.partition(' : ')[2]})" if said else "")
+        raise HostError(work.name, f"the gateway: {reason}. {ending}") from None
+    shown = {f.path: _sha(f.content) for f in files if not f.secret}
+    work.keep(
+        gateway=GatewayRecord(
+            spec=spec, digest=spec.digest, files=shown, applied_at=time.time(), apply=number
+        )
+    )
+    return _standing(spec, runtime)
+
+
+def close_door(work: HostAtWork) -> None:
+    """Takes the gateway away; what is not there is no error."""
+    layout, service = work.layout, work.layout.service(GATEWAY)
+    work.supervision.stop(service)
+    last = work.record.gateway
+    if last is not None and last.spec.image is not None:
+        work.session.run([last.spec.docker_cli, "rm", "--force", service], timeout=_ASK)
+    if work.session.remove(layout.definition(GATEWAY)):
+        work.supervision.reload()
+    work.session.remove(layout.settings(GATEWAY))
+    work.keep(gateway=None)
+
+
+def _put(
+    work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None], runtime: Runtime
+) -> None:
+    unit = rendered.definition
+    same_unit = before[unit.path] == unit.content.encode()
+    old = _running(runtime) if same_unit else None
+    _write(work, rendered.files)
+    if not same_unit:
+        _write(work, (unit,))
+        work.supervision.reload()
+    if old is not None:
+        _reload(work, rendered.service)
+    else:
+        work.supervision.start(rendered.service)
+    config = next(f.content for f in rendered.files if not f.secret)
+    _await(runtime, digest_in(config), old)
+
+
+def _running(runtime: Runtime) -> int | None:
+    """The serving process, None where nothing can be reloaded."""
+    try:
+        return runtime.info().pid
+    except XgenError:
+        return None
+
+
+def _reload(work: HostAtWork, service: str) -> None:
+    """The new configuration is checked first, and the old process ends its own requests."""
+    done = work.session.run(["systemctl", "reload", f"{service}.service"], timeout=_ASK)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise HostError(work.name, f"its reload failed: {said}")
+    work.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
+
+
+def _await(runtime: Runtime, digest: str, old: int | None) -> None:
+    """Until the process that serves is a new one with this configuration."""
+    end = time.monotonic() + _CHANGED
+    while True:
+        try:
+            info = runtime.info()
+            if info.digest == digest and info.pid != old:
+                return
+            said = "it still runs the configuration from before"
+        except XgenError as error:
+            said = str(error)
+        if time.monotonic() > end:
+            raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {said}")
+        time.sleep(_PAUSE)
+
+
+def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None]) -> str:
+    try:
+        if before[rendered.definition.path] is None:
+            close_door(work)
+            return "It was taken away; nothing was there before"
+        for file in (*rendered.files, rendered.definition):
+            content = before[file.path]
+            if content is None:
+                work.session.remove(file.path)
+            else:
+                work.session.write_file(file.path, content, mode=file.mode)
+        work.supervision.reload()
+        unit = f"{rendered.service}.service"
+        done = work.session.run(["systemctl", "reload-or-restart", unit], timeout=_ASK)
+        if done.returncode != 0:
+            return f"Putting the previous one back failed too: {done.stderr.strip()[:200]}"
+    except XgenError as error:
+        return f"Putting the previous one back failed too: {error}"
+    return "The previous one serves"
+
+
+def _standing(spec: DoorSpec, runtime: Runtime) -> str:
+    """How many servers the gateway itself found healthy, once each was asked."""
+    end = time.monotonic() + _FIRST_CHECKS
+    servers = runtime.servers()
+    while any(s.undecided for s in servers) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+        servers = runtime.servers()
+    down = [f"{s.name} {s.reason}" for s in servers if not s.up]
+    text = f"serves on port {spec.port}, {len(servers) - len(down)} of {len(servers)} servers up"
+    return text + (f" ({'; '.join(down)})" if down else "")
+
+
+def _write(work: HostAtWork, files: tuple[File, ...]) -> None:
+    work.session.make_dir(work.layout.etc_dir, mode=0o700)
+    work.session.make_dir(work.layout.settings(GATEWAY), mode=0o700)
+    for file in files:
+        work.session.write_file(file.path, file.content.encode(), mode=file.mode)
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,84 @@
+"""The gateways of an apply: changed one after the other, when every host has done its own part."""
+
+import time
+from collections.abc import Mapping
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.host import HostResult, Result
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.apply import open_door
+from xgen_deploy.gateway.plan import routes_for
+from xgen_deploy.gateway.spec import DoorSpec
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Operation, Plan
+from xgen_deploy.record import Record
+
+
+def open_doors(
+    site: Site,
+    plan: Plan,
+    works: Mapping[str, HostAtWork],
+    records: Mapping[str, Record],
+    number: int,
+    tell: Listener,
+) -> dict[str, HostResult]:
+    """Every planned change of a gateway whose host is in `works`, with routes to what really
+    came to run: `records` are of hosts that were seen and are not at work.
+    """
+    now = {**records, **{name: work.record for name, work in works.items()}}
+    found: dict[str, HostResult] = {}
+    for operation in plan.operations:
+        work = works.get(operation.host)
+        if operation.door is None or work is None:
+            continue
+        routes = routes_for(site, operation.host, {}, now)
+        spec = operation.door.model_copy(update={"routes": routes.models})
+        result = _one(work, operation, spec, python_on(site, operation.host), number, tell)
+        found[operation.host] = HostResult(operation.host, (result,))
+    return found
+
+
+def python_on(site: Site, host: str) -> str:
+    """An interpreter there, for the little program that talks to the gateway's socket."""
+    known = site.hosts.get(host)
+    return known.python if known and known.python else "python3"
+
+
+def joined(
+    results: Mapping[str, HostResult | XgenError], doors: Mapping[str, HostResult]
+) -> dict[str, HostResult | XgenError]:
+    """Both parts of each host's apply as one."""
+    found = dict(results)
+    for name, door in doors.items():
+        own = found.get(name)
+        if isinstance(own, HostResult):
+            found[name] = HostResult(name, own.results + door.results, own.error)
+        else:
+            found.setdefault(name, door)
+    return found
+
+
+def _one(
+    work: HostAtWork,
+    operation: Operation,
+    spec: DoorSpec,
+    python: str,
+    number: int,
+    tell: Listener,
+) -> Result:
+    began = time.monotonic()
+    started = Event(kind="start", host=work.name, instance=operation.name, text=operation.action)
+    tell(started)
+    try:
+        text = open_door(work, spec, number, python)
+    except XgenError as error:
+        took = time.monotonic() - began
+        tell(started.model_copy(update={"kind": "failed", "text": str(error), "seconds": took}))
+        if work.record.last_apply is not None:
+            failed = work.record.last_apply.model_copy(update={"outcome": "failed"})
+            work.keep(last_apply=failed)
+        return Result(operation, ok=False, reason=str(error))
+    took = time.monotonic() - began
+    tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
+    return Result(operation, ok=True)
