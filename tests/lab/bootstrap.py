@@ -27,6 +27,7 @@ _HOST_PACKAGES = (
     "mesa-vulkan-drivers",
     "procps",
     "libgomp1",
+    "haproxy",
 )
 _IMAGE_PACKAGES = ("libgomp1", "ca-certificates", "curl", "mesa-vulkan-drivers")
 
@@ -35,6 +36,7 @@ _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 
 # Keys and the machine's number are a host's own: they are made for each host.
 _HOST_HOOKS = (
+    'chroot "$1" systemctl disable haproxy.service',
     'rm -f "$1"/etc/ssh/ssh_host_*',
     'chroot "$1" systemctl enable systemd-networkd.service',
     'chroot "$1" useradd --create-home --shell /bin/bash deploy',

@@ -48,6 +48,7 @@ CATALOGUE = {
         HostSpec("lab-spare", 17),
         HostSpec("lab-door", 18),
         HostSpec("lab-back", 19),
+        HostSpec("lab-engines", 19),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask
+from tests.lab import ask, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, small_model
@@ -72,56 +72,6 @@ def _context(site: Site) -> int:
     return context
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def deployed(
-    lab: Lab, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[tuple[Site, LabHost]]:
-    """Applied once for all the tests below; each leaves it as it was applied."""
-    host = lab.host("lab-b")
-    folder = tmp_path_factory.mktemp("drift")
-    site = _site(folder, host, request.param, f"t_drift_{request.param}", 8103)
-    site.apply()
-    yield site, host
-    site.run("destroy", "-y")
-
-
-Deployed = tuple[Site, LabHost]
-
-
-def _service(site: Site) -> str:
-    return f"xgen-{site.project}-gemma"
-
-
-def test_what_lies_on_the_host(lab: Lab, deployed: Deployed) -> None:
-    site, lab_host = deployed
-    host = lab.testinfra(lab_host.name, sudo=True)
-    service = host.service(_service(site))
-    assert service.is_enabled
-    assert service.is_running
-    unit = host.file(f"/etc/systemd/system/{_service(site)}.service")
-    assert (unit.mode, unit.user) == (0o644, "root")
-    for folder in (f"/etc/xgen-deploy/{site.project}", f"/var/lib/xgen-deploy/{site.project}"):
-        assert (host.file(folder).mode, host.file(folder).user) == (0o700, "root")
-    record = host.file(f"/var/lib/xgen-deploy/{site.project}/record.json")
-    assert record.mode == 0o600
-    entry = json.loads(record.content_string)["instances"]["gemma"]
-    if site.runtime == "docker":
-        assert host.file(f"/etc/xgen-deploy/{site.project}/gemma/env").mode == 0o600
-        (box,) = json.loads(host.check_output(f"docker inspect {_service(site)}"))
-        labels = box["Config"]["Labels"]
-        assert labels["xgen.project"] == site.project
-        assert labels["xgen.instance"] == "gemma"
-        assert labels["xgen.digest"] == entry["digest"]
-        assert box["HostConfig"]["CapDrop"] == ["ALL"]
-        assert box["HostConfig"]["ReadonlyRootfs"]
-        assert not box["HostConfig"]["Privileged"]
-    process = int(lab_host.sh("pgrep -x llama-server | head -n 1"))
-    status = lab_host.sh(f"cat /proc/{process}/status")
-    assert "\nUid:\t0\t" not in status
-    assert "\nCapEff:\t0000000000000000" in status
-    assert "\nNoNewPrivs:\t1" in status
-
-
 def _stop(host: LabHost, service: str) -> None:
     host.run(["systemctl", "stop", f"{service}.service"])
 
@@ -132,7 +82,6 @@ def _disable(host: LabHost, service: str) -> None:
 
 def _edit(host: LabHost, service: str) -> None:
     host.sh(f"sed -i 's/^RestartSec=.*/RestartSec=77/' /etc/systemd/system/{service}.service")
-    host.run(["systemctl", "daemon-reload"])
 
 
 def _delete(host: LabHost, service: str) -> None:
@@ -146,74 +95,121 @@ def _drop_in(host: LabHost, service: str) -> None:
 
 
 def _kill_for_good(host: LabHost, service: str) -> None:
-    """Until systemd gives up starting it again."""
+    """As after so many ends that systemd starts it no more."""
+    folder = f"/run/systemd/system/{service}.service.d"
     host.sh(
-        f"mkdir -p /run/systemd/system/{service}.service.d;"
-        f" printf '[Service]\\nRestart=no\\n' > /run/systemd/system/{service}.service.d/no.conf;"
+        f"mkdir -p {folder}; printf '[Service]\\nRestart=no\\n' > {folder}/no.conf;"
         " systemctl daemon-reload;"
-        f" systemctl kill --signal=KILL --kill-whom=all {service}.service;"
-        f" while systemctl is-active --quiet {service}.service; do sleep 0.1; done;"
-        f" rm -r /run/systemd/system/{service}.service.d; systemctl daemon-reload"
+        f" kill -KILL $(systemctl show -P MainPID {service}.service);"
+        f" until systemctl is-failed --quiet {service}.service; do sleep 0.1; done;"
+        f" rm -r {folder}; systemctl daemon-reload"
     )
 
 
 def _replace_container(host: LabHost, service: str) -> None:
-    """As a helpful colleague does: the same name, none of our labels; the unit goes with it."""
+    """The same name, none of our labels, and the unit knows nothing of it."""
     host.sh(
-        f"image=$(docker inspect -f '{{{{.Config.Image}}}}' {service});"
-        f" systemctl stop {service}.service; docker rm -f {service} 2>/dev/null || true;"
-        f" docker run -d --name {service} --entrypoint sleep $image infinity"
+        f"docker rename {service} ours-once;"
+        f" docker run -d --name {service} --entrypoint sleep {places.IMAGE} infinity"
     )
 
 
-def _remove_container(host: LabHost, service: str) -> None:
-    """Between two starts: the unit waits 5 s after the container that it ran is gone."""
-    host.run(["docker", "rm", "-f", service])
+def _rename_container(host: LabHost, service: str) -> None:
+    host.run(["docker", "rename", service, "ours-too"])
 
 
-HARMS: list[tuple[Callable[[LabHost, str], None], str, tuple[str, ...]]] = [
-    (_stop, "stopped by hand", RUNTIMES),
-    (_disable, "disabled", RUNTIMES),
-    (_edit, "edited by hand", RUNTIMES),
-    (_delete, "is gone", RUNTIMES),
-    (_drop_in, "drop-ins change the unit", RUNTIMES),
-    (_kill_for_good, "it failed", RUNTIMES),
-    (_replace_container, "stopped by hand", ("docker",)),
-    (_remove_container, "", ("docker",)),
-]
+HARMS: dict[str, tuple[Callable[[LabHost, str], None], str]] = {
+    "stopped": (_stop, "it was stopped by hand"),
+    "disabled": (_disable, "the unit is disabled"),
+    "edited": (_edit, "was edited by hand"),
+    "deleted": (_delete, "is gone"),
+    "dropped": (_drop_in, "drop-ins change the unit"),
+    "killed": (_kill_for_good, "it failed"),
+}
+DOCKER_HARMS = HARMS | {
+    "replaced": (_replace_container, "its container was replaced by hand"),
+    "renamed": (_rename_container, "its container is gone"),
+}
+Deployed = tuple[Site, LabHost]
+SAME = "same"
 
 
-@pytest.mark.parametrize(("harm", "cause", "where"), HARMS, ids=lambda v: getattr(v, "__name__", ""))
-def test_what_is_done_by_hand_is_seen_and_repaired(
-    deployed: Deployed,
-    harm: Callable[[LabHost, str], None],
-    cause: str,
-    where: tuple[str, ...],
-) -> None:
-    site, host = deployed
-    if site.runtime not in where:
-        return
-    harm(host, _service(site))
-    found = site.plan(3).causes(host.name)["gemma"]
-    assert found.startswith("repair: ")
-    assert cause in found
+@pytest.fixture(scope="module", params=RUNTIMES)
+def deployed(
+    lab: Lab, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Deployed]:
+    """An instance for each harm and one that nobody touches, applied once for the tests below."""
+    host = lab.host("lab-b")
+    site = Site(tmp_path_factory.mktemp("drift"), f"t_drift_{request.param}", request.param)
+    for name in (SAME, *(DOCKER_HARMS if request.param == "docker" else HARMS)):
+        site.serve(host.name, name)
     site.apply()
-    assert ask.completion(host, 8103)
+    yield site, host
+    assert site.run("destroy", "-y").code == 0
+    assert "t_drift" not in host.sh("find /etc /var/lib/xgen-deploy; docker ps -a")
+
+
+def _service(site: Site, name: str) -> str:
+    return f"xgen-{site.project}-{name}"
+
+
+def test_what_lies_on_the_host(lab: Lab, deployed: Deployed) -> None:
+    site, lab_host = deployed
+    host = lab.testinfra(lab_host.name, sudo=True)
+    service = host.service(_service(site, SAME))
+    assert service.is_enabled
+    assert service.is_running
+    unit = host.file(f"/etc/systemd/system/{_service(site, SAME)}.service")
+    assert (unit.mode, unit.user) == (0o644, "root")
+    for folder in (f"/etc/xgen-deploy/{site.project}", f"/var/lib/xgen-deploy/{site.project}"):
+        assert (host.file(folder).mode, host.file(folder).user) == (0o700, "root")
+    record = host.file(f"/var/lib/xgen-deploy/{site.project}/record.json")
+    assert record.mode == 0o600
+    entry = json.loads(record.content_string)["instances"][SAME]
+    if site.runtime == "docker":
+        assert host.file(f"/etc/xgen-deploy/{site.project}/{SAME}/env").mode == 0o600
+        (box,) = json.loads(host.check_output(f"docker inspect {_service(site, SAME)}"))
+        labels = box["Config"]["Labels"]
+        assert labels["xgen.project"] == site.project
+        assert labels["xgen.instance"] == SAME
+        assert labels["xgen.digest"] == entry["digest"]
+        assert box["HostConfig"]["CapDrop"] == ["ALL"]
+        assert box["HostConfig"]["ReadonlyRootfs"]
+        assert not box["HostConfig"]["Privileged"]
+
+
+def test_an_engine_runs_as_nobody_special(deployed: Deployed) -> None:
+    _, host = deployed
+    process = host.sh("pgrep -x llama-server | head -n 1")
+    status = host.sh(f"cat /proc/{process}/status")
+    assert "\nUid:\t0\t" not in status
+    assert "\nCapEff:\t0000000000000000" in status
+    assert "\nNoNewPrivs:\t1" in status
+
+
+def test_what_is_done_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
+    site, host = deployed
+    harms = DOCKER_HARMS if site.runtime == "docker" else HARMS
+    for name, (harm, _) in harms.items():
+        harm(host, _service(site, name))
+    causes = site.plan(3).causes(host.name)
+    assert causes.keys() == harms.keys()
+    for name, (_, cause) in harms.items():
+        assert causes[name].startswith("repair: ")
+        assert cause in causes[name]
+    site.apply()
     assert site.plan(0).operations(host.name) == []
-
-
+    assert site.run("status").code == 0
 
 
 def test_a_killed_engine_is_started_again_without_us(deployed: Deployed) -> None:
     site, host = deployed
-    (row,) = site.run("status", "--json").json()["models"]
-    before = row["restarts"]
-    host.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=all", f"{_service(site)}.service"])
+    unit = f"{_service(site, SAME)}.service"
+    pid = f"$(systemctl show -P MainPID {unit})"
     if site.runtime == "docker":
-        host.run(["docker", "kill", _service(site)], check=False)
-    host.sh(
-        f"until [ $(systemctl show -P NRestarts {_service(site)}) -gt {before} ]; do sleep 0.2; done;"
-        f" until curl -sf http://{host.address}:8103/health; do sleep 0.2; done"
-    )
+        pid = f"$(docker inspect -f '{{{{.State.Pid}}}}' {_service(site, SAME)})"
+    host.sh(f"kill -KILL {pid}; until [ $(systemctl show -P NRestarts {unit}) -gt 0 ];"
+            " do sleep 0.2; done; until curl -sf http://127.0.0.1:8101/health; do sleep 0.2; done")
     site.plan(0)
-    assert site.run("status").code == 0
+    (row,) = [r for r in site.run("status", "--json").json()["models"] if r["instance"] == SAME]
+    assert (row["status"], row["restarts"]) == ("running", 1)

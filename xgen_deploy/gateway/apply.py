@@ -22,6 +22,14 @@ _PAUSE = 0.1
 _LINES = 15
 
 
+class DoorFailed(XgenError):
+    """The gateway could not be changed; `log` are its last lines."""
+
+    def __init__(self, reason: str, log: tuple[str, ...]) -> None:
+        super().__init__(reason)
+        self.log = log
+
+
 def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
     """The running gateway on a host that is being changed."""
     return Runtime(work.name, work.session, door_socket(work.layout), python)
@@ -30,7 +38,7 @@ def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
 def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3") -> str:
     """Creates, updates or repairs the gateway; a clause for people about how it stands then.
 
-    Raises XgenError; what ran before runs on or was put back.
+    Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
     """
     where = f"{work.name}/{GATEWAY}"
     secrets = Secrets({ref: secret_value(ref, where, work.session) for ref in spec.secrets})
@@ -41,11 +49,10 @@ def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "pyth
     try:
         _put(work, rendered, before, runtime)
     except XgenError as error:
-        log = work.supervision.log(rendered.service, None, lines=_LINES).splitlines()
+        log = work.supervision.log(rendered.service, None, lines=_LINES)
         ending = _put_back(work, rendered, before)
-        said = next((x for x in reversed(log) if "[ALERT]" in x and "Fatal" not in x), "")
-        reason = f"{error}" + (f" ({said.partition(' : ')[2]})" if said else "")
-        raise HostError(work.name, f"the gateway: {reason}. {ending}") from None
+        reason = str(error).removeprefix(f"{work.name}: ")
+        raise DoorFailed(f"{reason}. {ending}", tuple(log.splitlines())) from None
     shown = {f.path: _sha(f.content) for f in files if not f.secret}
     work.keep(
         gateway=GatewayRecord(

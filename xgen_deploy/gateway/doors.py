@@ -7,7 +7,7 @@ from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.apply import open_door
+from xgen_deploy.gateway.apply import DoorFailed, open_door
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.manifest.placement import Site
@@ -74,11 +74,13 @@ def _one(
         text = open_door(work, spec, number, python)
     except XgenError as error:
         took = time.monotonic() - began
-        tell(started.model_copy(update={"kind": "failed", "text": str(error), "seconds": took}))
+        log = error.log if isinstance(error, DoorFailed) else ()
+        failed = {"kind": "failed", "text": str(error), "seconds": took, "log": log}
+        tell(started.model_copy(update=failed))
         if work.record.last_apply is not None:
-            failed = work.record.last_apply.model_copy(update={"outcome": "failed"})
-            work.keep(last_apply=failed)
-        return Result(operation, ok=False, reason=str(error))
+            ended = work.record.last_apply.model_copy(update={"outcome": "failed"})
+            work.keep(last_apply=ended)
+        return Result(operation, ok=False, reason=str(error), log=log)
     took = time.monotonic() - began
     tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
     return Result(operation, ok=True)

@@ -11,6 +11,11 @@ from xgen_deploy.render.templates import Templates
 
 _UID_BASE = 0x70000000
 _BIND_LOW_PORTS = "CAP_NET_BIND_SERVICE"
+# A fixed text: paths reach it as arguments. The folder's owner is the user that serves.
+_COPY = (
+    'set -e; owner=$(stat -L -c %u "$0"); group=$(stat -L -c %g "$0"); '
+    'while [ $# -gt 1 ]; do install -m 0400 -o "$owner" -g "$group" -T "$1" "$0$2"; shift 2; done'
+)
 _Argv = tuple[str, ...]
 
 
@@ -31,7 +36,7 @@ def render_door(
         "project": layout.project,
         "service": layout.service(GATEWAY),
         "uid": uid,
-        "fetch": _fetch(spec, layout, run, uid),
+        "fetch_argv": _fetch(spec, layout, run),
         "capabilities": _BIND_LOW_PORTS if spec.port < PRIVILEGED else "",
     }
     read = ("-f", f"{run}/keys.cfg", "-f", f"{run}/haproxy.cfg")
@@ -48,7 +53,7 @@ def render_door(
 
 
 def door_uid(project: str) -> int:
-    """The gateway's own user, the same at every apply."""
+    """The user of the gateway's container, the same at every apply."""
     return _UID_BASE + zlib.crc32(f"{project}/{GATEWAY}".encode()) % 0x0FFF0000
 
 
@@ -69,29 +74,27 @@ def keys_file(layout: Layout) -> str:
     return f"{layout.settings(GATEWAY)}/keys.cfg"
 
 
-def _fetch(spec: DoorSpec, layout: Layout, run: str, uid: int) -> list[_Argv]:
-    """Copies of everything that it reads, for its user alone; taken anew at each reload, so that
-    a renewed certificate needs no more than that.
+def _fetch(spec: DoorSpec, layout: Layout, run: str) -> _Argv:
+    """Copies everything that it reads for its user alone; done anew at each reload, so that a
+    renewed certificate needs no more than that.
     """
-    own = ("-o", str(uid), "-g", str(uid))
-    copy = ("/usr/bin/install", *own, "-m", "0400", "-T")
-    files = {config_file(layout): f"{run}/haproxy.cfg", keys_file(layout): f"{run}/keys.cfg"}
+    files = [(config_file(layout), "haproxy.cfg"), (keys_file(layout), "keys.cfg")]
     if spec.tls is not None:
-        files |= {spec.tls.cert: f"{run}/tls.pem", spec.tls.key: f"{run}/tls.pem.key"}
-    folder = ("/usr/bin/install", "-d", *own, "-m", "0700", run)
-    return [folder, *((*copy, source, target) for source, target in files.items())]
+        files += [(spec.tls.cert, "tls.pem"), (spec.tls.key, "tls.pem.key")]
+    return ("/bin/sh", "-c", _COPY, f"{run}/", *(word for pair in files for word in pair))
 
 
 def _contained(
     spec: DoorSpec, image: str, layout: Layout, templates: Templates, read: _Argv
 ) -> tuple[_Argv, dict[str, object]]:
+    folder = run_folder(layout)
     cli, service, uid = spec.docker_cli, layout.service(GATEWAY), door_uid(layout.project)
     program, *rest = spec.entrypoint or ("haproxy",)
     values = {
         "service": service,
         "project": layout.project,
         "uid": uid,
-        "mount": bind(run_folder(layout), writable=True),
+        "mount": bind(folder, writable=True),
         "entrypoint": program if spec.entrypoint else None,
     }
     run = templates.arguments("gateway-docker-run.args.j2", values)
@@ -99,6 +102,7 @@ def _contained(
     argv = (cli, "run", *run, image, *before, "-W", "-db", *read)
     return argv, {
         "argv": argv,
+        "own_argv": ("/usr/bin/install", "-d", "-m", "0700", "-o", str(uid), "-g", str(uid), folder),
         "remove_argv": (cli, "rm", "--force", service),
         "stop_argv": (cli, "stop", "--time", "30", service),
         "check_argv": (cli, "exec", service, program, *rest, "-c", *read),

@@ -53,6 +53,8 @@ def _cannot(error, missing):
 
 
 def _become_shell(program, why, version):
+    import _signal
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # Python ignores it, and a shell must not
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         os.close(read_end)

@@ -3,12 +3,13 @@
 # Prints «key value» lines of the essentials, or «! reason». With `brief` it ends where the
 # vocabulary begins, which is most of the header.
 GGUF='
+function cut() { problem = "cut short: it ends after " size " bytes, inside its header" }
 function more() {
-    if ((getline) <= 0) { problem = "cut short: it ends after " size " bytes, inside its header"; exit }
+    if ((getline) <= 0) { if (size <= limit) cut(); exit }
     at = 1
 }
 function byte() {
-    if (done >= size) { problem = "cut short: it ends after " size " bytes, inside its header"; exit }
+    if (done >= size) { cut(); exit }
     if (at > 16) more()
     done++
     return $(at++) + 0
@@ -22,7 +23,7 @@ function signed(count,  value, limit) {
     return value >= limit / 2 ? value - limit : value
 }
 function skip(count,  rest) {
-    if (done + count > size) { problem = "cut short: it ends after " size " bytes, inside its header"; exit }
+    if (done + count > size) { cut(); exit }
     done += count
     for (rest = 17 - at; count > rest; rest = 16) { count -= rest; more() }
     at += count
@@ -108,10 +109,12 @@ BEGIN {
 }
 END { if (problem) print "! " problem; else if (whole) print "whole" }
 '
-# gguf_keys PATH SIZE BRIEF
+# gguf_keys PATH SIZE BRIEF; no more is read than the longest headers have.
 gguf_keys() {
-    od -An -v -tu1 -- "$1" 2>/dev/null |
-        $slowly awk -v size="$2" -v brief="$3" -v blocks="$GGUF_BLOCKS" "$GGUF"
+    limit=67108864
+    [ "$3" = 0 ] || limit=1048576
+    od -An -v -tu1 -N "$limit" -- "$1" 2>/dev/null |
+        $slowly awk -v size="$2" -v limit="$limit" -v brief="$3" -v blocks="$GGUF_BLOCKS" "$GGUF"
 }
 
 # read_gguf PATH SIZE: $header, and $problem. The whole header where time allows.
