@@ -47,8 +47,8 @@ CATALOGUE = {
         HostSpec("lab-gpu", 16, docker=False, purge=_DOCKER),
         HostSpec("lab-spare", 17),
         HostSpec("lab-door", 18),
-        HostSpec("lab-back", 19),
-        HostSpec("lab-engines", 19),
+        HostSpec("lab-back", 21),
+        HostSpec("lab-engines", 20),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }

@@ -28,6 +28,7 @@ class Templates:
             "haproxy": quoting.haproxy_quoted,
             "number": _number,
         }
+        self._of_arguments = self._jinja.overlay(finalize=_checked)
 
     def raw(self, name: str) -> str:
         """A text that is no template: a program that is written to a host as it is."""
@@ -43,7 +44,7 @@ class Templates:
 
         Raises ValueError when a value would add a line of its own.
         """
-        template = self._jinja.overlay(finalize=_checked).get_template(name)
+        template = self._of_arguments.get_template(name)
         found: list[str] = []
         for line in template.render(values).split("\n"):
             if line:
