@@ -24,6 +24,10 @@ class Layout(Frozen):
         return f"{self.state_dir}/engines.json"
 
     @property
+    def models(self) -> str:
+        return f"{self.state_dir}/models.json"
+
+    @property
     def lock(self) -> str:
         return f"{self.state_dir}/lock"
 

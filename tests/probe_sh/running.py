@@ -18,14 +18,19 @@ SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--po
 
 
 def by_shell(
-    asked: ProbeRequest, shell: str = "dash", root: str = "", tools: Path | None = None
+    asked: ProbeRequest,
+    shell: str = "dash",
+    root: str = "",
+    tools: Path | None = None,
+    socket: str = "/var/run/docker.sock",
 ) -> HostFacts:
-    """The probe's program alone, in one shell. Commands in `tools` come before the host's own."""
+    """The probe's program alone, in one shell. Commands in `tools` come before the host's own, and
+    `socket` is the Docker daemon's."""
     if not shutil.which(SHELLS[shell][0]):
         pytest.skip(f"{shell} is not installed")
     source = gzip.decompress(sh_program(asked, root)).decode()
-    if tools is not None:
-        source = source.removesuffix("main\n") + f"PATH={shlex.quote(str(tools))}:$PATH\nmain\n"
+    path = f"PATH={shlex.quote(str(tools))}:$PATH" if tools else ":"
+    source = source.removesuffix("main\n") + f"{path}\nSOCKET={shlex.quote(socket)}\nmain\n"
     done = subprocess.run(
         [*SHELLS[shell], "-c", 'eval "$(cat)"'],
         input=f"why='none here' python=\n{source}".encode(),

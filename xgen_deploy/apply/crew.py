@@ -98,17 +98,21 @@ class Crew:
         self.close()
 
 
-def keep_engine_answers(work: HostAtWork, facts: HostFacts) -> None:
-    """What builds said of themselves, so that a no-change plan does not ask again."""
-    answers = {
-        e.state: {"flags": e.flags, "markers": e.markers}
-        for e in facts.engines
-        if e.state and e.flags
-    }
-    if all(e.cached for e in facts.engines if e.state and e.flags):
-        return
-    text = json.dumps({"format": 1, "engines": answers})
-    work.session.write_file(work.layout.engines, text.encode(), mode=0o600)
+def keep_answers(work: HostAtWork, facts: HostFacts) -> None:
+    """What builds said of themselves and models of what they are, so that a no-change plan does
+    not ask again."""
+    builds = [e for e in facts.engines if e.state and e.flags]
+    if not all(e.cached for e in builds):
+        said = {e.state: {"flags": e.flags, "markers": e.markers} for e in builds}
+        _keep(work, work.layout.engines, {"format": LEARNED, "engines": said})
+    whole = [m for m in facts.models if m.state and m.gguf and not m.error]
+    if not all(m.cached for m in whole):
+        read = {m.state: m.gguf.model_dump() for m in whole if m.gguf}
+        _keep(work, work.layout.models, {"format": LEARNED, "models": read})
+
+
+def _keep(work: HostAtWork, path: str, value: object) -> None:
+    work.session.write_file(path, json.dumps(value).encode(), mode=0o600)
 
 
 def owner_of_lock(by: str, pid: int, doing: str) -> dict[str, str]:

@@ -82,7 +82,8 @@ class ModelFacts(Frozen):
     `state` identifies the content cheaply (size, mtime and inode of each file): another file
     under the same path has another state. `error` says what is wrong (missing, cut short, not
     readable, no GGUF though its name says so) and is None when the files can be used; `missing`
-    tells the first of these from the others.
+    tells the first of these from the others. `cached` means that what an earlier header with the
+    same state said was used.
     """
 
     key: str
@@ -94,6 +95,7 @@ class ModelFacts(Frozen):
     config: dict[str, object] | None = None
     error: str | None = None
     missing: bool = False
+    cached: bool = False
 
 
 class EngineFacts(Frozen):

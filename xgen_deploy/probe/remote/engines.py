@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from typing import Any
 
 from xgen_deploy.probe.remote import docker_image
 from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.docker_facts import SOCKET
-from xgen_deploy.probe.remote.engine_help import read_help
-from xgen_deploy.probe.remote.files import file_state
+from xgen_deploy.probe.remote.files import file_state, learned
 from xgen_deploy.probe.remote.parts import side_by_side
-from xgen_deploy.probe.remote.reading import read_text
 
 HELP_PATIENCE = 12.0
 ASKED = "llama-server"
@@ -25,7 +22,7 @@ class Cannot(Exception):
 
 def engines(wanted: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) -> dict[str, Any]:
     """Builds are asked side by side, and one that several backends name is asked once."""
-    known = _known(state_dir)
+    known = learned(state_dir, "engines")
     builds = {_build(item): item for item in wanted}
     answers = side_by_side(lambda item: engine(item, known, socket), list(builds.values()))
     by_build = dict(zip(builds, answers))
@@ -53,15 +50,6 @@ def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[s
     except Exception as error:  # a fault in one build must not hide the others
         facts["error"] = f"{type(error).__name__}: {error}"
     return facts
-
-
-def _known(state_dir: str) -> dict[str, Any]:
-    """What apply recorded of builds that were asked before, by their state."""
-    try:
-        stored = json.loads(read_text(os.path.join(state_dir, "engines.json"), 1 << 24) or "")
-        return dict(stored["engines"]) if stored["format"] == 1 else {}
-    except (ValueError, KeyError, TypeError):
-        return {}
 
 
 def _ask_binary(facts: dict[str, Any], known: dict[str, Any], unprivileged: bool) -> None:
@@ -132,6 +120,8 @@ def _recall(facts: dict[str, Any], known: dict[str, Any]) -> bool:
 
 
 def _understand(facts: dict[str, Any], text: str) -> None:
+    from xgen_deploy.probe.remote.engine_help import read_help  # seldom asked
+
     said = read_help(text)
     if not said.flags:
         raise Cannot(f"its --help lists no options; it begins with «{text.strip()[:120]}»")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from typing import Any
@@ -11,6 +12,7 @@ from xgen_deploy.probe.remote.reading import read_text
 
 HASHED = 1 << 20
 MOST = 1000
+LEARNED = 1
 
 
 def asked_files(paths: list[str], etc_dir: str) -> dict[str, Any]:
@@ -32,6 +34,15 @@ def record(state_dir: str) -> dict[str, Any]:
         return {"record": None, "record_error": f"{path}: {error.strerror}"}
     except UnicodeDecodeError:
         return {"record": None, "record_error": f"{path}: is not text"}
+
+
+def learned(state_dir: str, name: str) -> dict[str, Any]:
+    """What apply recorded of engine builds or models that were asked before, by their state."""
+    try:
+        stored = json.loads(read_text(os.path.join(state_dir, name + ".json"), 1 << 24) or "")
+        return dict(stored[name]) if stored["format"] == LEARNED else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def heal_state(state_dir: str) -> str | None:

@@ -25,12 +25,6 @@ class Header(NamedTuple):
     needed: int
 
 
-def is_gguf(path: str) -> bool:
-    """By its first bytes. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(4) == MAGIC
-
-
 def read_header(path: str) -> Header:
     """Raises NotGGUF with the reason, also for a file that was cut short; OSError."""
     size = os.path.getsize(path)

@@ -7,14 +7,19 @@ import re
 from typing import Any
 
 from xgen_deploy.probe.remote.files import file_state
-from xgen_deploy.probe.remote.gguf import essentials, read_header
-from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
 
 _PART = re.compile(r"^(.*)-(\d{5})-of-(\d{5})\.gguf$")
 
 
-def gguf_model(path: str) -> dict[str, Any]:
-    """The model whose first file is `path`. Raises OSError."""
+def is_gguf(path: str) -> bool:
+    """By its first bytes. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"GGUF"
+
+
+def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The model whose first file is `path`; `known` are facts of whole models by their state.
+    Raises OSError."""
     paths, problem = _all_parts(path)
     present = [part for part in paths if os.path.exists(part)]
     answer = {
@@ -26,6 +31,16 @@ def gguf_model(path: str) -> dict[str, Any]:
     }
     if problem:
         return answer
+    if known and answer["state"] in known:
+        return dict(answer, gguf=known[answer["state"]], cached=True)
+    return _read(path, paths, answer)
+
+
+def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+    """A vocabulary takes long to read past, so that a file is read once for each of its states."""
+    from xgen_deploy.probe.remote.gguf import essentials, read_header
+    from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
+
     for part in paths:
         try:
             header = read_header(part)

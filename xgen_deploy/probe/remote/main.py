@@ -56,7 +56,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("docker", lambda: {"docker": docker(project)}, {"docker": unknown}),
         Part("engines", lambda: engines(asked["engines"], state_dir), {}),
         Part("services", lambda: services(project, asked["process_dir"]), {}),
-        Part("models", lambda: models(asked["models"]), {}),
+        Part("models", lambda: models(asked["models"], state_dir), {}),
         Part("ports", ports, {}),
         Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),

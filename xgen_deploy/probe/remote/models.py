@@ -6,10 +6,9 @@ import hashlib
 import os
 from typing import Any, NamedTuple
 
-from xgen_deploy.probe.remote.gguf import is_gguf
-from xgen_deploy.probe.remote.gguf_parts import gguf_model
+from xgen_deploy.probe.remote.files import learned
+from xgen_deploy.probe.remote.gguf_parts import gguf_model, is_gguf
 from xgen_deploy.probe.remote.hf_cache import Missing, snapshot
-from xgen_deploy.probe.remote.hf_model import hf_model
 from xgen_deploy.probe.remote.machine import login_home, login_name
 from xgen_deploy.probe.remote.reading import read_text
 
@@ -22,15 +21,16 @@ class Source(NamedTuple):
     hf_home: str
 
 
-def models(wanted: list[dict[str, str]]) -> dict[str, Any]:
-    return {"models": [model(Source(**item)) for item in wanted]}
+def models(wanted: list[dict[str, str]], state_dir: str) -> dict[str, Any]:
+    known = learned(state_dir, "models")
+    return {"models": [model(Source(**item), known) for item in wanted]}
 
 
-def model(source: Source) -> dict[str, Any]:
-    """Whatever is wrong with one model stays with it."""
+def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Whatever is wrong with one model stays with it. `known` are GGUF facts by state."""
     try:
         path = locate(source)
-        answer = dict(_inspect(path), key=source.key)
+        answer = dict(_inspect(path, known or {}), key=source.key)
     except Missing as error:
         return {"key": source.key, "path": error.path, "error": str(error), "missing": True}
     except PermissionError as error:
@@ -78,22 +78,24 @@ def _existing(path: str, problem: str) -> str:
     return path
 
 
-def _inspect(path: str) -> dict[str, Any]:
+def _inspect(path: str, known: dict[str, Any]) -> dict[str, Any]:
     if os.path.isdir(path):
-        return _inspect_folder(path)
+        return _inspect_folder(path, known)
     if is_gguf(path):
-        return gguf_model(path)
+        return gguf_model(path, known)
     facts = {"path": path, "format": "unknown", "size": os.path.getsize(path)}
     return dict(facts, error=_what_it_is(path))
 
 
-def _inspect_folder(path: str) -> dict[str, Any]:
+def _inspect_folder(path: str, known: dict[str, Any]) -> dict[str, Any]:
     if os.path.exists(os.path.join(path, "config.json")):
+        from xgen_deploy.probe.remote.hf_model import hf_model  # only where there is one
+
         return hf_model(path)
     names = sorted(name for name in os.listdir(path) if name.endswith(".gguf"))
     firsts = [name for name in names if "-of-" not in name or "-00001-of-" in name]
     if len(firsts) == 1:
-        return _inspect(os.path.join(path, firsts[0]))
+        return _inspect(os.path.join(path, firsts[0]), known)
     if firsts:
         problem = "holds several GGUF files; name one: " + ", ".join(firsts[:5])
     else:

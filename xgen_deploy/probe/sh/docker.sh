@@ -127,7 +127,7 @@ function ordered(text,  count, port, at, to, one, out, last) {
         $0 = substr($0, 1, RSTART + 12) epoch(stamp) substr($0, RSTART + RLENGTH)
     }
     if (match($0, /"ports":\[[^]]*\],"pid":/)) {
-        $0 = substr($0, 1, RSTART + 8) ordered(substr($0, RSTART + 9, RLENGTH - 16)) substr($0, RSTART + RLENGTH - 8)
+        $0 = substr($0, 1, RSTART + 8) ordered(substr($0, RSTART + 9, RLENGTH - 17)) substr($0, RSTART + RLENGTH - 8)
     }
     print
 }
