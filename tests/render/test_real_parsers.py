@@ -72,7 +72,7 @@ def test_llama_server_takes_every_command(
 
 def test_vllm_takes_every_command(tmp_path: Path) -> None:
     if not VLLM:
-        pytest.skip("optional: vLLM takes 3.4 GB; XGEN_VLLM_PYTHON names the interpreter that has it")
+        pytest.skip("optional: vLLM; XGEN_VLLM_PYTHON names the interpreter that has it")
     key = tmp_path / "vllm.yaml"
     key.write_text('api-key: ["secret"]\n')
     commands = [a for c in CASES for a in _commands(c, tmp_path, "vllm")]

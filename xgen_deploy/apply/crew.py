@@ -14,6 +14,7 @@ from xgen_deploy.apply.systemd import Systemd
 from xgen_deploy.errors import LockedError, XgenError
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.probe.remote.files import LEARNED
 from xgen_deploy.record import read_record
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import Workplace

@@ -12,7 +12,7 @@ import click
 
 from xgen_deploy.apply.changed_secrets import changed_secrets, has_secrets
 from xgen_deploy.apply.clear import clear
-from xgen_deploy.apply.crew import Crew, keep_engine_answers, owner_of_lock
+from xgen_deploy.apply.crew import Crew, keep_answers, owner_of_lock
 from xgen_deploy.apply.host import HostResult, Who, carry_out
 from xgen_deploy.apply.notify import notify
 from xgen_deploy.apply.place import HostAtWork
@@ -145,7 +145,7 @@ class Applying:
         if facts is None:
             return HostResult(connection.name, error=seen[connection.name].error)
         work = works[connection.name] = crew.at_work(connection.name, facts)
-        keep_engine_answers(work, facts)
+        keep_answers(work, facts)
         result = carry_out(work, host, who, tell)
         if self._how.destroy and result.ok:
             clear(work)

@@ -12,6 +12,7 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.probe.observe import prepare
 from xgen_deploy.survey import Seen, Workplace, localized, look
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
@@ -38,6 +39,7 @@ class Job:
             host = self.site.hosts[connection.name]
             return Seen(look(connection, self.site, host, self.workplace, health=health))
 
+        prepare()
         found = each(chosen, one)
         return {n: Seen(None, s) if isinstance(s, XgenError) else s for n, s in found.items()}
 

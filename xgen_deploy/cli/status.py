@@ -10,9 +10,11 @@ from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.plan import readable_records
+from xgen_deploy.gateway.status import DoorStatus, door_statuses
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.record import read_record
-from xgen_deploy.survey import Seen
+from xgen_deploy.survey import Seen, looked_at
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 
 _COLOUR = {
@@ -47,8 +49,11 @@ def command(settings: Settings) -> int:
     with job(settings) as work:
         seen = work.observe(health=True)
         rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
+        looked = looked_at(work.site, seen, work.workplace)
+    doors = door_statuses(work.site, looked, readable_records(work.site.project, looked))
     screen = Screen(settings)
-    screen.lines(_lines(work, seen, rows), always=any(r.status != "running" for r in rows))
+    worth_saying = any(r.status != "running" for r in rows) or not all(d.good for d in doors)
+    screen.lines(_lines(work, seen, rows, doors), always=worth_saying)
     screen.value(
         {
             "hosts": {
@@ -59,11 +64,18 @@ def command(settings: Settings) -> int:
                 for n, s in seen.items()
             },
             "models": [r.model_dump(mode="json") for r in rows],
+            "gateways": [d.model_dump(mode="json") for d in doors],
         }
     )
-    if any(r.status not in ("running", "unknown") for r in rows):
+    if not _good(rows, doors):
         return 1
     return 4 if any(s.facts is None for s in seen.values()) else 0
+
+
+def _good(rows: list[Status], doors: tuple[DoorStatus, ...]) -> bool:
+    """What could not be looked at is another matter (exit code 4)."""
+    instances = all(r.status in ("running", "unknown") for r in rows)
+    return instances and all(d.good or d.status == "unknown" for d in doors)
 
 
 def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
@@ -75,11 +87,14 @@ def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
     return host_statuses(work.site, host, one.facts, record, layout)
 
 
-def _lines(work: Job, seen: dict[str, Seen], rows: list[Status]) -> list[str]:
+def _lines(
+    work: Job, seen: dict[str, Seen], rows: list[Status], doors: tuple[DoorStatus, ...]
+) -> list[str]:
     now = time.time()
     last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
     lines = [
         f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
+        *(_door_line(d) for d in doors),
         "",
     ]
     cells = [_HEAD, *(_cells(r, now) for r in rows)]
@@ -94,6 +109,11 @@ def _lines(work: Job, seen: dict[str, Seen], rows: list[Status]) -> list[str]:
     counts = {s: sum(r.status == s for r in rows) for s in _COLOUR}
     lines += ["", ", ".join(f"{c} {_shown(s)}" for s, c in counts.items() if c) or "no instances"]
     return lines
+
+
+def _door_line(door: DoorStatus) -> str:
+    colour = "green" if door.good else ("magenta" if door.status == "unknown" else "bold red")
+    return f"[{colour}]DOOR[/{colour}]  {escape(door.line)}"
 
 
 def _cells(row: Status, now: float) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from xgen_deploy.gateway.gather import fallbacks, gather, kept_servers
 from xgen_deploy.gateway.render import config_file
 from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
 from xgen_deploy.gateway.routes import Routes, build_routes
+from xgen_deploy.gateway.serving import Serving
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.placement import Site
@@ -51,12 +52,18 @@ def readable_records(project: str, looked: Mapping[str, Looked]) -> dict[str, Re
 
 
 def routes_for(
-    site: Site, door: str, plans: Mapping[str, HostPlan], records: Mapping[str, Record]
+    site: Site,
+    door: str,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    extra: tuple[Serving, ...] = (),
 ) -> Routes:
-    """What the gateway on a host sends where. Without `plans`: as the records are right now."""
+    """What the gateway on a host sends where. Without `plans`: as the records are right now.
+    `extra` are servers beside these: the new one of a pair while it replaces the old.
+    """
     hosts = {**site.other_hosts, **site.hosts}
     kept = kept_servers(site, frozenset(records), records[door].gateway)
-    serving = gather(site, plans, records)
+    serving = (*gather(site, plans, records), *extra)
     return build_routes(hosts[door], hosts, serving, fallbacks(site), kept)
 
 

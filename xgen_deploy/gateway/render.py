@@ -102,7 +102,17 @@ def _contained(
     argv = (cli, "run", *run, image, *before, "-W", "-db", *read)
     return argv, {
         "argv": argv,
-        "own_argv": ("/usr/bin/install", "-d", "-m", "0700", "-o", str(uid), "-g", str(uid), folder),
+        "own_argv": (
+            "/usr/bin/install",
+            "-d",
+            "-m",
+            "0700",
+            "-o",
+            str(uid),
+            "-g",
+            str(uid),
+            folder,
+        ),
         "remove_argv": (cli, "rm", "--force", service),
         "stop_argv": (cli, "stop", "--time", "30", service),
         "check_argv": (cli, "exec", service, program, *rest, "-c", *read),

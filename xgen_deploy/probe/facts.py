@@ -45,7 +45,8 @@ class ProbeRequest(Frozen):
 
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
     process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
-    `health` asks every recorded instance's endpoint whether it is ready.
+    `health` asks every recorded instance's endpoint whether it is ready. `door` is the gateway's
+    runtime socket, to be asked for its servers.
     """
 
     project: str
@@ -57,6 +58,7 @@ class ProbeRequest(Frozen):
     files: tuple[str, ...] = ()
     software_gpu: int = 0
     health: bool = False
+    door: str | None = None
     deadline: float = 20.0
 
 
@@ -213,10 +215,10 @@ class HostFacts(Frozen):
 
     `record` is the text of the project's record file, None where there is none; `record_error`
     says that one is there and cannot be read. `etc_files` lists what lies in the project's
-    folder of settings and secrets. `heal` is what the timer
-    that looks after the engines remembers (JSON). `timings` are the probe's own seconds by part. `errors` name
-    the parts that could not be answered (gpu, docker, engines, services, models, ports, files,
-    record, devices) and why: their fields are empty then, which means unknown.
+    folder of settings and secrets. `heal` is what the timer that looks after the engines remembers
+    (JSON). `timings` are the probe's own seconds by part. `errors` name the parts that could not
+    be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
+    their fields are empty then, which means unknown.
     """
 
     format: int = FORMAT
@@ -247,6 +249,7 @@ class HostFacts(Frozen):
     groups: dict[str, int] = Field(default_factory=dict)
     device_files: tuple[str, ...] = ()
     health: tuple[HealthFacts, ...] = ()
+    door: str | None = None
     heal: str | None = None
     record: str | None = None
     record_error: str | None = None

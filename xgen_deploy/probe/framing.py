@@ -9,6 +9,7 @@ Python is missing or cannot run the first one; nobody waits for its bytes where 
 
 import re
 import zlib
+from functools import lru_cache
 
 MARKER = b"XGEN-PROBE 1"
 DOCUMENT = b"XGEN-DOC"
@@ -113,14 +114,19 @@ def encode(program: bytes, request: bytes, shell: bytes = b"") -> bytes:
     cannot run; it finds the reason in `why` and Python's version, if there is one, in `python`.
     """
     loader = f"NEEDED = {NEEDED!r}\nSHELL = {_READ_SHELL!r}{_LOADER}".encode()
-    packed = zlib.compress(program, 9)
-    lengths = [len(loader), len(packed), len(request)]
+    lengths = [len(loader), len(packed(program)), len(request)]
     behind = b""
     if shell:
         behind = b"\n%s\n%s" % (SHELL, shell)
         lengths.append(len(behind))
     numbers = " ".join(map(str, lengths)).encode()
-    return b"\n".join((MARKER, numbers, loader + packed + request)) + behind
+    return b"\n".join((MARKER, numbers, loader + packed(program) + request)) + behind
+
+
+@lru_cache(maxsize=1)
+def packed(program: bytes) -> bytes:
+    """A program as it travels: the same for all hosts of a run."""
+    return zlib.compress(program, 9)
 
 
 def decode(stdout: bytes) -> bytes:

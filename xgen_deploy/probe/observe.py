@@ -3,9 +3,10 @@
 from pydantic import ValidationError
 
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.probe import framing
 from xgen_deploy.probe.facts import HostFacts, ProbeRequest
 from xgen_deploy.probe.program import probe_program
-from xgen_deploy.probe.sh.program import sh_program
+from xgen_deploy.probe.sh.program import fixed_part, sh_program
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.values import Frozen
 
@@ -20,6 +21,12 @@ class ProbeFailure(Frozen):
     error: str
     missing: str = ""
     python: str = ""
+
+
+def prepare() -> None:
+    """Make what every host gets, once: threads that all want it first would each make it."""
+    framing.packed(probe_program())
+    fixed_part()
 
 
 def observe(connection: Connection, request: ProbeRequest) -> HostFacts:

@@ -1,6 +1,7 @@
 """What the probe of a host must be asked so that its placements can be resolved."""
 
-from xgen_deploy.gateway.demand import door_files, door_image_request
+from xgen_deploy.gateway.demand import door_files, door_image_request, is_door
+from xgen_deploy.gateway.render import door_socket
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
@@ -23,6 +24,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         files=door_files(site, host, layout.etc_dir),
         software_gpu=host.software_gpu,
         health=health,
+        door=door_socket(layout) if health and is_door(site, host.name) else None,
     )
 
 

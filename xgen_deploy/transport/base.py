@@ -103,8 +103,8 @@ class Connection(Protocol):
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
     ) -> bytes:
         """Run the probe `program` (Python source) from memory with `request` on its input; its
-        document. `shell` (sh source, packed by gzip) runs instead where the host's Python cannot. Exactly one
-        round trip. Raises UnreachableError."""
+        document. `shell` (sh source, packed by gzip) runs instead where the host's Python cannot.
+        Exactly one round trip. Raises UnreachableError."""
 
     def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
         """Run a reading command with its output going straight to ours; its exit status."""

@@ -6,7 +6,6 @@ import threading
 import time
 from typing import Any, Callable, Container, NamedTuple, Sequence
 
-from xgen_deploy.probe.remote.gpu_completion import completed
 from xgen_deploy.probe.remote.gpu_detectors import DETECTORS, Detector, software_detector
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
 from xgen_deploy.probe.remote.gpu_hardware import expected
@@ -48,7 +47,7 @@ def detect(
             outcome = Outcome(None, absent, True)
         attempts += _attempts(detector, outcome)
         if outcome.found is not None:
-            gpus = [completed(gpu, detector.vendor) for gpu in outcome.found.gpus]
+            gpus = _completed(outcome.found, detector.vendor)
             vendors[detector.vendor] = gpus
             methods += [detector.name] if outcome.found.gpus else []
     if not methods:

@@ -10,6 +10,7 @@ from typing import Any, Callable
 from xgen_deploy.probe.remote.commands import end_children
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
+from xgen_deploy.probe.remote.door import door
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, heal_state, record
 from xgen_deploy.probe.remote.gpu_chain import detect
@@ -64,6 +65,8 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     ]
     if asked.get("health"):
         parts.append(Part("health", lambda: _health(asked), {}))
+    if asked.get("door"):
+        parts.append(Part("door", lambda: door(asked["door"]), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
     if "gpu" in outcome.errors:

@@ -120,11 +120,12 @@ function ordered(text,  count, port, at, to, one, out, last) {
     }
     return out
 }
-/^{/ {
+/^[{]/ {
     sub(/"name":"\//, "\"name\":\"")
     if (match($0, /"started_at":"[^"]*"/)) {
         stamp = substr($0, RSTART + 14, RLENGTH - 15)
-        $0 = substr($0, 1, RSTART + 12) epoch(stamp) substr($0, RSTART + RLENGTH)
+        before = substr($0, 1, RSTART + 12); after = substr($0, RSTART + RLENGTH)
+        $0 = before epoch(stamp) after
     }
     if (match($0, /"ports":\[[^]]*\],"pid":/)) {
         $0 = substr($0, 1, RSTART + 8) ordered(substr($0, RSTART + 9, RLENGTH - 17)) substr($0, RSTART + RLENGTH - 8)

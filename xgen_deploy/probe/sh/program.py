@@ -35,11 +35,12 @@ def sh_program(request: ProbeRequest, root: str = "") -> bytes:
     `shell_request` does.
     """
     asked = f"R={shlex.quote(root)}\n{shell_request(request)}main\n"
-    return _fixed() + _packed(asked)  # gzip takes several as one
+    return fixed_part() + _packed(asked)  # gzip takes several as one
 
 
 @lru_cache(maxsize=1)
-def _fixed() -> bytes:
+def fixed_part() -> bytes:
+    """What is the same for every request."""
     folder = Path(__file__).parent
     sources = [p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.sh"))]
     return _packed(_SETTINGS + _tables() + _bare("".join(sources)))
