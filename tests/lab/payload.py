@@ -60,11 +60,12 @@ def _build_model(draft: Path) -> None:
     shutil.rmtree(packages)
 
 
-def install(requirement: str, target: Path) -> None:
-    """One package's files and its dependencies', into a folder."""
+def install(requirement: str, target: Path, *options: str) -> None:
+    """A package's files and, unless the options say `--no-deps`, its dependencies', in a folder."""
     run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--root-user-action=ignore", "--no-compile", "--target", str(target), requirement),
+            *("--root-user-action=ignore", "--no-compile", "--target", str(target)),
+            *(*options, requirement),
         ]
     )

@@ -59,9 +59,7 @@ def test_sudo_that_asks(lab: Lab, tmp_path: Path) -> None:
     lab.extra("lab-nopython")
     site = Site(tmp_path, "t_nopython", hosts={"lab-nopython": {"ansible_user": "askpass"}})
     assert "asks askpass for a password" in site.run("gpus").said
-    connector = Connector(
-        Options(ssh_config=str(lab.ssh_config), become_password="lab-password")
-    )
+    connector = Connector(Options(ssh_config=str(lab.ssh_config), become_password="lab-password"))
     asked = ProbeRequest(project="t_nopython", state_dir="/no/such", etc_dir="/no/such")
     host = Host(name="lab-nopython", user="askpass")
     try:
@@ -137,6 +135,7 @@ def _request(site: Site) -> ProbeRequest:
         engines=engines,
         files=("/opt/llama/llama-server", "/etc", "/no/such"),
         health=True,
+        deadline=60.0,
     )
 
 

@@ -23,14 +23,16 @@ def by_shell(
     root: str = "",
     tools: Path | None = None,
     socket: str = "/var/run/docker.sock",
+    without: str = "nothing",
 ) -> HostFacts:
-    """The probe's program alone, in one shell. Commands in `tools` come before the host's own, and
-    `socket` is the Docker daemon's."""
+    """The probe's program alone, in one shell. Commands in `tools` come before the host's own,
+    `socket` is the Docker daemon's, and the command `without` is not found."""
     if not shutil.which(SHELLS[shell][0]):
         pytest.skip(f"{shell} is not installed")
     source = gzip.decompress(sh_program(asked, root)).decode()
     path = f"PATH={shlex.quote(str(tools))}:$PATH" if tools else ":"
-    source = source.removesuffix("main\n") + f"{path}\nSOCKET={shlex.quote(socket)}\nmain\n"
+    source = source.replace(f"command -v {without} ", "false ").removesuffix("main\n")
+    source += f"{path}\nSOCKET={shlex.quote(socket)}\nmain\n"
     done = subprocess.run(
         [*SHELLS[shell], "-c", 'eval "$(cat)"'],
         input=f"why='none here' python=\n{source}".encode(),
@@ -42,7 +44,10 @@ def by_shell(
 
 
 def as_sent(
-    asked: ProbeRequest, path: Path, python: str | None = None, edit: tuple[bytes, bytes] = (b"", b"")
+    asked: ProbeRequest,
+    path: Path,
+    python: str | None = None,
+    edit: tuple[bytes, bytes] = (b"", b""),
 ) -> HostFacts:
     """All that is sent to a host on which only the commands in `path` are found at first. `edit`
     replaces something, by as many bytes, in what arrives there."""

@@ -74,7 +74,9 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
     assert "holds several" in (same(tmp_path, str(tmp_path / "one")).error or "")
 
 
-@pytest.mark.parametrize("source", ["/no/such", "https://h/a/m.gguf?x=1", "org/name", "no", "a/b/c"])
+@pytest.mark.parametrize(
+    "source", ["/no/such", "https://h/a/m.gguf?x=1", "org/name", "no", "a/b/c"]
+)
 def test_what_is_not_there(tmp_path: Path, source: str) -> None:
     assert same(tmp_path, source).error
 
@@ -91,8 +93,9 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "a config that is no JSON": lambda folder: write(folder / "config.json", b"[1"),
     "a long config": lambda folder: write(
         folder / "config.json",
-        json.dumps(CONFIG | {"text_config": CONFIG, "x": {"hidden_size": [1, {"y": "}"}]}}, indent=2)
-        .encode(),
+        json.dumps(
+            CONFIG | {"text_config": CONFIG, "x": {"hidden_size": [1, {"y": "}"}]}}, indent=2
+        ).encode(),
     ),
     "no weights": lambda folder: (folder / "model.safetensors").unlink(),
     "weights cut short": lambda folder: write(folder / "model.safetensors", safetensors(8)),

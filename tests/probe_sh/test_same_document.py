@@ -1,6 +1,7 @@
 """Both probes of one machine say the same: a host that gains Python changes nothing."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,6 @@ def test_the_machine(tmp_path: Path, shell: str) -> None:
 
 
 def test_a_port_and_who_holds_it(tmp_path: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as four, socket.socket(socket.AF_INET6) as six:
         six.bind(("::1", 0))
         six.listen()
@@ -41,7 +40,18 @@ def test_a_port_and_who_holds_it(tmp_path: Path) -> None:
     assert mine == {p for p in other.ports if p.port in ours}
 
 
-ODD = ("it's", 'a "name"', "both ' and \"", "back\\slash", "$(id)", "`id`", "ünïcode", "tab\there", "-f", "*")
+ODD = (
+    "it's",
+    'a "name"',
+    "both ' and \"",
+    "back\\slash",
+    "$(id)",
+    "`id`",
+    "ünïcode",
+    "tab\there",
+    "-f",
+    "*",
+)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -53,10 +63,7 @@ def test_odd_names_stay_names(tmp_path: Path, shell: str) -> None:
         models=[model(tmp_path, f"{n}", str(path)) for n, path in enumerate(paths)],
     )
     found, other = by_shell(asked, shell), probe(asked)
-    key = "path"
-    assert sorted(found.etc_files, key=lambda f: getattr(f, key)) == sorted(
-        other.etc_files, key=lambda f: getattr(f, key)
-    )
+    assert {f.path: f for f in found.etc_files} == {f.path: f for f in other.etc_files}
     assert (found.files, found.models) == (other.files, other.models)
 
 
@@ -84,7 +91,9 @@ def test_the_record(tmp_path: Path, name: str, shell: str) -> None:
 
 
 def test_a_binary(tmp_path: Path) -> None:
-    said = "-h, --help, --usage   shows --this\n--flash-attn [on|off]\n        --deep\n--cache={a,b} x"
+    said = (
+        "-h, --help, --usage   shows --this\n--flash-attn [on|off]\n        --deep\n--cache={a,b} x"
+    )
     path = write(tmp_path / "bin/llama-server", f"#!/bin/sh\ncat <<E\n{said}\nE\n".encode())
     path.chmod(0o755)
     write(tmp_path / "bin/libx.so.1", b"1")
@@ -102,7 +111,11 @@ def test_a_binary(tmp_path: Path) -> None:
     assert found[0].flags == ("--cache", "--flash-attn", "--help", "--usage", "-h")
 
 
-FAILING = {"exit 3": "exit status 3", "echo no libfoo >&2; exit 1": "no libfoo", "echo hello": "lists no options"}
+FAILING = {
+    "exit 3": "exit status 3",
+    "echo no libfoo >&2; exit 1": "no libfoo",
+    "echo hello": "lists no options",
+}
 
 
 @pytest.mark.parametrize("script", FAILING)

@@ -64,7 +64,14 @@ def test_a_session_needs_python(path: Path) -> None:
     assert (done.returncode, done.stderr.decode().strip()) == (127, NO_PYTHON)
 
 
-HOSTILE = ("'; touch {0}; '", "$(touch {0})", "`touch {0}`", "\n touch {0}\n", '"; touch {0} #', "\\")
+HOSTILE = (
+    "'; touch {0}; '",
+    "$(touch {0})",
+    "`touch {0}`",
+    "\n touch {0}\n",
+    '"; touch {0} #',
+    "\\",
+)
 
 
 @pytest.mark.parametrize("value", HOSTILE)

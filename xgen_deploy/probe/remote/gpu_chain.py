@@ -59,6 +59,12 @@ def detect(
     }
 
 
+def _completed(found: Found, vendor: str) -> list[dict[str, Any]]:
+    from xgen_deploy.probe.remote.gpu_completion import completed  # only where GPUs are
+
+    return [completed(gpu, vendor) for gpu in found.gpus]
+
+
 def _patiently(detect: Callable[[], Found], patience: float) -> Outcome:
     """A library that hangs in its driver cannot be stopped: it is left behind."""
     outcomes: list[Outcome] = []

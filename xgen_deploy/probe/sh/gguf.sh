@@ -121,7 +121,7 @@ gguf_keys() {
 read_gguf() {
     slowly=
     header=$(gguf_keys "$1" "$2" 1)
-    slowly=$(at_most 6)
+    slowly=$(at_most 10)
     case $header in
     '! '* | *"$LINE! "*) ;;
     *) [ -z "$slowly" ] || whole=$(gguf_keys "$1" "$2" 0) && header=$whole ;;

@@ -1,0 +1,174 @@
+"""What a plan says, case by case: the manifest, what was applied, and what happened since."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plan.world import World
+from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.probe.facts import PortFacts
+
+BASE: dict[str, Any] = {
+    "host": "cpu",
+    "runtime": "docker",
+    "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
+    "place": [{"model": "q"}],
+}
+
+
+def changed(**over: Any) -> dict[str, Any]:
+    model = {**BASE["models"]["q"], **over}
+    return {**BASE, "models": {"q": {k: v for k, v in model.items() if v is not None}}}
+
+
+@pytest.fixture()
+def world(tmp_path: Path) -> World:
+    return World(BASE, tmp_path)
+
+
+def said(plan: HostPlan) -> list[tuple[str, str, str]]:
+    return [(o.action, o.name, o.cause) for o in plan.operations]
+
+
+def test_first_it_creates_and_then_there_is_nothing_to_do(world: World) -> None:
+    assert said(world.plan()) == [("create", "q", "not on this host yet")]
+    world.apply()
+    plan = world.plan()
+    assert (plan.operations, plan.unchanged, plan.refusals) == ((), ("q",), ())
+
+
+@pytest.mark.parametrize(
+    ("over", "diff"),
+    [
+        ({"n_ctx": 8192}, [("n_ctx", 4096, 8192)]),
+        ({"llama": {"parallel": 2}}, [("llama.parallel", None, 2)]),
+        ({"sampling": {"temperature": 0.5}}, [("sampling.temperature", None, 0.5)]),
+        ({"env": {"A": "b"}}, [("env.A", None, "b")]),
+        ({"api_key": {"env": "K"}}, [("api_key.env", None, "K")]),
+        ({"listen": "0.0.0.0"}, [("listen", None, "0.0.0.0")]),
+    ],
+)
+def test_a_change_is_shown_field_by_field(
+    world: World, tmp_path: Path, over: dict[str, Any], diff: list[tuple[str, object, object]]
+) -> None:
+    world.apply()
+    (operation,) = world.plan(changed(**over), tmp_path).operations
+    assert operation.action == "update"
+    assert operation.interrupts
+    assert [(d.path, d.before, d.after) for d in operation.diff] == diff
+    assert operation.diff[0].mark is not None, "where it was written"
+
+
+def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None:
+    world.apply()
+    plan = world.plan({**BASE, "place": []}, tmp_path)
+    assert said(plan) == [("remove", "q", "no longer in the manifest")]
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ({"sha256": "other"}, "/etc/systemd/system/xgen-p-q.service was edited by hand"),
+        ({"sha256": None}, "/etc/systemd/system/xgen-p-q.service is gone"),
+        ({"overridden": ("/etc/x.conf",)}, "drop-ins change the unit: /etc/x.conf"),
+        ({"enabled": False}, "the unit is disabled: it would not start at boot"),
+        ({"state": "inactive"}, "it was stopped by hand, or has ended"),
+        (
+            {"state": "failed", "result": "exit-code", "exit_status": 1},
+            "it failed (exit-code, exit status 1)",
+        ),
+        (
+            {"state": "activating", "sub_state": "auto-restart"},
+            "it keeps ending and being started again",
+        ),
+    ],
+)
+def test_drift_of_the_unit_is_repaired(world: World, what: dict[str, Any], cause: str) -> None:
+    world.apply()
+    world.service(**what)
+    assert said(world.plan()) == [("repair", "q", cause)]
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ({"gone": True}, "its container is gone"),
+        ({"labels": {}}, "its container was replaced by hand"),
+        ({"image_id": "sha256:x"}, "its container runs another image than the one applied"),
+        ({"state": "exited"}, "its container is exited"),
+    ],
+)
+def test_drift_of_the_container_is_repaired(world: World, what: dict[str, Any], cause: str) -> None:
+    world.apply()
+    world.container(**what)
+    assert said(world.plan()) == [("repair", "q", cause)]
+
+
+def test_maintenance_is_no_drift_and_no_apply_ends_it(world: World, tmp_path: Path) -> None:
+    world.apply()
+    world.stopped("q")
+    world.service(state="inactive")
+    assert world.plan().operations == ()
+    plan = world.plan(changed(n_ctx=8192), tmp_path)
+    assert plan.operations == ()
+    assert any("with changes waiting" in w for w in plan.warnings)
+
+
+def test_an_unfinished_apply_is_finished(world: World, tmp_path: Path) -> None:
+    world.apply()
+    world.record = world.record.model_copy(update={"pending": {"q": "x"}})
+    (operation,) = world.plan(changed(n_ctx=8192), tmp_path).operations
+    assert operation.cause == "an earlier apply began it and did not finish"
+    assert [d.path for d in operation.diff] == ["n_ctx"]
+
+
+def test_a_strangers_port_is_refused_with_its_name(world: World, tmp_path: Path) -> None:
+    world.fact(ports=(PortFacts(port=8005, address="0.0.0.0", pid=9, process="nginx"),))
+    case = {**BASE, "place": [{"model": "q", "port": 8005}]}
+    (refusal,) = world.plan(case, tmp_path).refusals
+    assert "port 8005 is held by nginx (pid 9)" in refusal.reason
+
+
+def test_a_free_port_is_taken_and_kept(world: World, tmp_path: Path) -> None:
+    world.fact(ports=(PortFacts(port=8001, address="0.0.0.0", pid=9, process="nginx"),))
+    plan = world.plan()
+    assert plan.operations[0].instance is not None
+    assert plan.operations[0].instance.spec.port == 8002
+
+
+def test_what_could_not_be_looked_at_is_refused_not_taken_for_empty(world: World) -> None:
+    world.apply()
+    world.fact(services=(), errors={"services": "TimeoutError: no answer"})
+    plan = world.plan()
+    assert plan.operations == ()
+    assert "could not look at its services" in plan.refusals[0].reason
+
+
+def test_a_newer_record_is_refused(world: World) -> None:
+    world.apply()
+    world.record = world.record.model_copy(update={"format": 99})
+    assert "newer than this tool knows" in world.plan().refusals[0].reason
+
+
+@pytest.mark.parametrize(
+    ("docker", "reason"),
+    [
+        ({"state": "absent"}, "Docker is not installed"),
+        ({"state": "down", "reason": "no socket"}, "the Docker daemon does not answer"),
+        ({"state": "denied"}, "the Docker socket may not be opened by this login"),
+    ],
+)
+def test_docker_that_cannot_be_used_is_refused(
+    world: World, docker: dict[str, Any], reason: str
+) -> None:
+    world.fact(docker=world.facts.docker.model_copy(update=docker))
+    (refusal,) = world.plan().refusals
+    assert refusal.reason.startswith(reason)
+    assert refusal.way_out
+
+
+def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
+    world.apply()
+    world.record = world.record.model_copy(update={"hosts": ("h", "old")})
+    assert any(w.startswith("old left the manifest") for w in world.plan().warnings)

@@ -1,0 +1,110 @@
+"""A host on which a manifest was applied, in values: what a plan sees a moment later."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from tests.render.scene import Scene
+from xgen_deploy.plan.make import Scope, plan_host
+from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record, Stopped
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
+
+
+class World:
+    """`facts` and `record` may be disturbed before `plan`."""
+
+    def __init__(self, case: dict[str, Any], folder: Path) -> None:
+        self.scene = Scene(case, folder)
+        self.record = Record(project="p")
+        self.facts: HostFacts = self.scene.facts
+
+    def apply(self) -> None:
+        """As if everything had gone well."""
+        rendering = Rendering(self.scene.layout, Templates(read_templates()))
+        resolved = self.scene.resolved()
+        assert not resolved.refusals, resolved.refusals
+        instances, services, boxes = {}, [], []
+        for one in resolved.instances:
+            rendered = rendering.render(one)
+            digest = hashlib.sha256(rendered.definition.content.encode()).hexdigest()
+            instances[one.name] = InstanceRecord(
+                spec=one.spec,
+                digest=one.digest,
+                files={rendered.definition.path: digest},
+                pins=one.pins,
+                ready_seconds=5.0,
+            )
+            services.append(
+                ServiceFacts(
+                    name=f"{rendered.service}.service",
+                    kind="unit",
+                    state="active",
+                    sub_state="running",
+                    sha256=digest,
+                    enabled=True,
+                    pid=7,
+                )
+            )
+            if one.spec.runtime == "docker":
+                boxes.append(
+                    ContainerFacts(
+                        name=rendered.service,
+                        id="c1",
+                        image_id=one.spec.engine_state or "",
+                        state="running",
+                        ports=(one.spec.port,),
+                        labels={
+                            "xgen.project": "p",
+                            "xgen.instance": one.name,
+                            "xgen.digest": one.digest,
+                        },
+                    )
+                )
+        self.record = self.record.model_copy(update={"instances": instances, "revision": 1})
+        docker = self.facts.docker.model_copy(update={"containers": tuple(boxes)})
+        self.facts = self.facts.model_copy(update={"services": tuple(services), "docker": docker})
+
+    def service(self, **changes: object) -> None:
+        """Something befell the (first) unit."""
+        first, *rest = self.facts.services
+        services = (first.model_copy(update=changes), *rest)
+        self.facts = self.facts.model_copy(update={"services": services})
+
+    def container(self, **changes: object) -> None:
+        """Something befell the (first) container; `gone=True`: it is not there."""
+        first, *rest = self.facts.docker.containers
+        boxes = (
+            tuple(rest) if changes.pop("gone", False) else (first.model_copy(update=changes), *rest)
+        )
+        docker = self.facts.docker.model_copy(update={"containers": boxes})
+        self.facts = self.facts.model_copy(update={"docker": docker})
+
+    def fact(self, **changes: object) -> None:
+        self.facts = self.facts.model_copy(update=changes)
+
+    def stopped(self, name: str) -> None:
+        """By an operator, on purpose."""
+        entry = self.record.instances[name].model_copy(
+            update={"stopped": Stopped(by="ops", at=0.0)}
+        )
+        self.record = self.record.model_copy(
+            update={"instances": {**self.record.instances, name: entry}}
+        )
+
+    def plan(self, case: dict[str, Any] | None = None, folder: Path | None = None) -> HostPlan:
+        """For the same manifest, or for another `case` of it."""
+        scene = Scene(case, folder) if case is not None and folder is not None else self.scene
+        facts = self.facts.model_copy(
+            update={
+                "record": self.record.model_dump_json(exclude_none=True),
+                "models": scene.facts.models,
+                "engines": scene.facts.engines,
+            }
+        )
+        rendering = Rendering(scene.layout, Templates(read_templates()))
+        host = scene.site.hosts["h"]
+        return plan_host(scene.site, host, facts, scene.layout, rendering, Scope())
