@@ -22,7 +22,7 @@ def changed(**over: Any) -> dict[str, Any]:
     return {**BASE, "models": {"q": {k: v for k, v in model.items() if v is not None}}}
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(BASE, tmp_path)
 

@@ -93,7 +93,7 @@ _start()
 NEEDED = (
     "zlib",
     "json",
-    "http.client",
+    "http",
     "socket",
     "struct",
     "subprocess",

@@ -11,13 +11,15 @@ from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.verify.report import DeviceReport, LoadReport
 
 State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
 
 
 class Status(Frozen):
-    """One instance, in the contract's words. `gpus` are PCI indices; None is unknown."""
+    """One instance, in the contract's words. `gpus` are PCI indices, `devices` what the engine
+    said it used; None is unknown.
+    """
 
     model_id: str
     host: str
@@ -36,6 +38,7 @@ class Status(Frozen):
     restarts: int | None = None
     since: float | None = None
     reason: str | None = None
+    devices: tuple[DeviceReport, ...] | None = None
 
 
 def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
@@ -110,6 +113,7 @@ def _status(
         restarts=service.restarts if service else None,
         since=service.since if service else None,
         reason=reason,
+        devices=report.devices if report else None,
     )
 
 

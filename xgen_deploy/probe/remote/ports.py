@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from xgen_deploy.probe.remote.processes import process_name, process_unit
 from xgen_deploy.probe.remote.reading import read_text
+from xgen_deploy.probe.remote.sock_diag import Listener, listeners
 
 LISTEN = "0A"
 
 
-class Listener(NamedTuple):
-    port: int
-    address: str
-    inode: str
-
-
 def ports(proc: str = "/proc") -> dict[str, Any]:
-    listeners = _listeners(proc)
-    owners = _owners(proc, {listener.inode for listener in listeners})
-    single = {(one.port, one.address): one for one in sorted(listeners)}
+    found = _listeners(proc)
+    owners = _owners(proc, {listener.inode for listener in found})
+    single = {(one.port, one.address): one for one in sorted(found)}
     return {
         "ports": [_port(one, owners.get(one.inode)) for one in single.values()],
         "ephemeral_ports": _ephemeral(proc),
@@ -40,6 +35,13 @@ def _port(listener: Listener, pid: int | None) -> dict[str, Any]:
 
 
 def _listeners(proc: str) -> set[Listener]:
+    try:
+        return listeners() if proc == "/proc" else _listed(proc)
+    except OSError:
+        return _listed(proc)
+
+
+def _listed(proc: str) -> set[Listener]:
     found = set()
     for table in ("tcp", "tcp6"):
         for line in (read_text(f"{proc}/net/{table}", 1 << 26) or "").splitlines()[1:]:

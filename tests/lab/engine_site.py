@@ -1,0 +1,60 @@
+"""The lab's small models on a host, and what the tool tells of one instance that serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.lab import minilm, tiny_model
+from tests.lab.host import LabHost
+from tests.lab.site import Fields, Site
+
+MODELS = "/srv/lab-models"
+TINY = f"{MODELS}/tiny.gguf"
+MINILM = f"{MODELS}/minilm.gguf"
+# Shaders are compiled for the CPU here, which takes far longer than to run them: plain code is
+# compiled faster, and a folder that units may write to keeps it from one start to the next.
+_SHADERS = "/dev/shm/xgen-lab-shaders"  # noqa: S108  # of a host that lives for a test run
+
+
+def shaders(folder: str) -> dict[str, str]:
+    """The environment of an engine on the software GPU; one folder a user."""
+    return {"GALLIVM_PERF": "nopt", "MESA_SHADER_CACHE_DIR": f"{_SHADERS}/{folder}"}
+
+
+def place_models(host: LabHost) -> None:
+    """Writes the models that the tests make to the host's disk."""
+    folder = _inside(host, MODELS)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not _inside(host, TINY).exists():
+        tiny_model.write(_inside(host, TINY))
+    if not _inside(host, MINILM).exists():
+        _inside(host, MINILM).write_bytes(minilm.gguf().read_bytes())
+    host.sh(f"mkdir -p -m 1777 {_SHADERS}")
+
+
+def tiny(**fields: Any) -> Fields:
+    """A model of the manifest. Fields of `llama` are added to its own."""
+    llama = {"threads": 1, "parallel": 1, **fields.pop("llama", {})}
+    return {"source": TINY, "n_ctx": 256, "llama": llama, **fields}
+
+
+def status(site: Site) -> Fields:
+    """The one instance of `status --json`."""
+    (row,) = site.run("status", "--json").json()["models"]
+    found: Fields = row
+    return found
+
+
+def differences(site: Site, *words: str) -> dict[str, str]:
+    """What `verify` found wrong, by what was looked at; its exit code must say the same."""
+    done = site.run("verify", "--json", *words)
+    checks = done.json()["checks"]
+    found = {c["what"]: c["found"] for c in checks if not c["ok"]}
+    assert checks, done.said
+    assert done.code == bool(found), done.said
+    return found
+
+
+def _inside(host: LabHost, path: str) -> Path:
+    return host.rootfs / path.lstrip("/")

@@ -1,0 +1,122 @@
+"""What is asked of GPUs is what the engine did, by its own word: on software Vulkan devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import ask, places
+from tests.lab.conftest import Lab
+from tests.lab.engine_site import place_models, shaders, status, tiny
+from tests.lab.host import LabHost
+from tests.lab.site import Fields, Site
+from tests.lab.tiny_model import LAYERS
+
+PORT = 8501
+UNIT = "xgen-t_gpu-tiny.service"
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> LabHost:
+    found = lab.host("lab-engines")
+    place_models(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One instance that every test below changes: the shaders it compiled once are kept."""
+    found = Site(tmp_path_factory.mktemp("gpu"), "t_gpu", ports=f"{PORT}-{PORT + 1}")
+    found.hosts[host.name] = {"xgen_software_gpu": 2}
+    found.top["models"] = {"tiny": tiny(env=shaders("tiny"))}
+    yield found
+    found.run("destroy", "-y")
+
+
+def _ask_for(site: Site, **placement: object) -> None:
+    (name,) = site.hosts
+    site.placements[name] = [{"model": "tiny", **placement}]
+
+
+def _devices(row: Fields) -> dict[str, float]:
+    """The MiB of the model on each device that the engine used."""
+    return {d["name"]: d["model_mib"] for d in row["devices"]}
+
+
+@pytest.mark.parametrize(("asked", "done"), [(3, 3), (0, 0), (-1, LAYERS)])
+def test_so_many_layers_are_on_the_gpu(site: Site, asked: int, done: int) -> None:
+    _ask_for(site, gpus=[0], n_gpu_layers=asked)
+    site.apply()
+    row = status(site)
+    assert (row["offloaded_layers"], row["total_layers"]) == (done, LAYERS)
+    assert row["n_gpu_layers"] == asked
+    assert row["gpus"] == [0]
+    assert list(_devices(row)) == ["Vulkan0"]
+    assert (_devices(row)["Vulkan0"] > 0) == (done > 0)
+    assert site.run("verify").code == 0
+
+
+def test_two_gpus_hold_what_the_split_says(site: Site) -> None:
+    _ask_for(site, gpus=[0, 1], llama={"tensor_split": [3, 1]})
+    site.apply()
+    row = status(site)
+    assert (row["gpus"], row["offloaded_layers"]) == ([0, 1], LAYERS)
+    first, second = _devices(row)["Vulkan0"], _devices(row)["Vulkan1"]
+    # Four blocks go 3 to 1; the output layer, a sixth of a block larger or smaller, to the last.
+    assert first > second > 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (
+            {"llama": {"extra_args": ["--device", "none"]}},
+            "asked for every layer on 1 GPU; the engine put everything on the CPU",
+        ),
+        ({"env": {"VK_ICD_FILENAMES": "/nothing.json"}}, "invalid device: Vulkan0"),
+    ],
+    ids=["serves on the CPU", "finds no GPU"],
+)
+def test_a_gpu_that_is_not_used_fails_the_gate(
+    host: LabHost, site: Site, harm: Fields, said: str
+) -> None:
+    _ask_for(site, gpus=[0], n_gpu_layers=-1)
+    site.apply()
+    _ask_for(site, gpus=[0], n_gpu_layers=-1, **harm)
+    failed = site.run("apply", "-y")
+    assert failed.code == 1
+    assert said in failed.said
+    assert "the previous version" in failed.said
+    _ask_for(site, gpus=[0], n_gpu_layers=-1)
+    site.plan(0)
+    row = status(site)
+    assert (row["status"], row["offloaded_layers"]) == ("running", LAYERS)
+
+
+def test_a_gpu_asked_for_where_none_is_found_is_refused(host: LabHost, site: Site) -> None:
+    _ask_for(site, gpus=[0])
+    software = site.hosts[host.name]
+    site.hosts[host.name] = {}
+    try:
+        assert "GPU 0 (software-0 when this was last applied) was asked for" in site.plan(
+            1
+        ).refusals(host.name)
+    finally:
+        site.hosts[host.name] = software
+
+
+def test_a_real_model_on_the_software_gpu(lab: Lab, site: Site) -> None:
+    """Gemma 3 270M: 18 blocks and the output layer."""
+    (name,) = site.hosts
+    site.top["models"]["gemma"] = {
+        "source": places.MODEL,
+        "n_ctx": 256,
+        "llama": {"parallel": 1},
+        "env": shaders("gemma"),
+    }
+    site.placements[name] = [{"model": "gemma", "gpus": [0], "n_gpu_layers": 12}]
+    site.apply("--limit", "gemma")
+    row = status(site)
+    assert (row["offloaded_layers"], row["total_layers"]) == (12, 19)
+    assert _devices(row)["Vulkan0"] > 0
