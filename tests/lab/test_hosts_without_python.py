@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site
@@ -27,7 +28,7 @@ OTHER = {"probe", "python", "now", "timings", "errors", "gpu", "memory_available
 
 @pytest.mark.parametrize("name", REASONS)
 def test_it_is_seen_and_planned_for_and_not_changed(lab: Lab, tmp_path: Path, name: str) -> None:
-    host = lab.extra(name)
+    host = lab.host(name)
     site = Site(tmp_path, "t_nopython")
     site.serve(name)
     before = host.files()
@@ -56,10 +57,12 @@ def test_it_is_seen_and_planned_for_and_not_changed(lab: Lab, tmp_path: Path, na
 
 
 def test_sudo_that_asks(lab: Lab, tmp_path: Path) -> None:
-    lab.extra("lab-nopython")
+    lab.host("lab-nopython")
     site = Site(tmp_path, "t_nopython", hosts={"lab-nopython": {"ansible_user": "askpass"}})
     assert "asks askpass for a password" in site.run("gpus").said
-    connector = Connector(Options(ssh_config=str(lab.ssh_config), become_password="lab-password"))
+    connector = Connector(
+        Options(ssh_config=str(lab.ssh_config), become_password=places.ASKPASS_PASSWORD)
+    )
     asked = ProbeRequest(project="t_nopython", state_dir="/no/such", etc_dir="/no/such")
     host = Host(name="lab-nopython", user="askpass")
     try:
@@ -74,7 +77,7 @@ def served(
     lab: Lab, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Site, LabHost]]:
     """A model that was applied with Python."""
-    host = lab.extra("lab-spare")
+    host = lab.host("lab-spare")
     folder = tmp_path_factory.mktemp("served")
     site = Site(folder, f"t_sh_{request.param}", request.param, ports="8131-8132")
     site.serve(host.name)
@@ -144,6 +147,8 @@ def _steady(facts: HostFacts) -> dict[str, object]:
     found = facts.model_dump(exclude=OTHER)
     for service in found["services"]:
         service["since"] = service["since"] and round(service["since"] / 10)
+    for model in found["models"]:
+        model["cached"] = False
     for listed in ("ports", "etc_files"):
         found[listed] = sorted(found[listed], key=str)
     return found

@@ -35,6 +35,9 @@ def serving(socket: Path, answers: Answers) -> Iterator[Asked]:
 
         do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
 
+        def version_string(self) -> str:
+            return "Docker/28.2.2 (linux)"
+
         def log_message(self, *_: object) -> None:
             return
 

@@ -8,6 +8,7 @@ from tests.probe.fake_unix_server import Asked, routes, serving
 from tests.probe.gguf_writer import write
 from xgen_deploy.probe.facts import DockerFacts
 from xgen_deploy.probe.remote.docker_facts import docker
+from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus
 
 INFO = {"ServerVersion": "28.2.2", "Runtimes": {"runc": {}, "nvidia": {}}}
 CONTAINER = {
@@ -43,6 +44,7 @@ DEAD = {
     "HostConfig": {"PortBindings": None},
 }
 DAEMON = {
+    "GET /_ping": b"OK",
     "GET /info": INFO,
     "GET /containers/json": [{"Id": "c1"}, {"Id": "c2"}],
     "GET /containers/c1/json": CONTAINER,
@@ -53,7 +55,10 @@ DAEMON = {
 def look(tmp_path: Path, table: Mapping[str, object]) -> tuple[DockerFacts, Asked]:
     socket = tmp_path / "docker.sock"
     with serving(socket, routes(table)) as asked:
-        return DockerFacts.model_validate(docker("demo", str(socket))), asked
+        seen = docker("demo", str(socket))
+        if seen["state"] == "ok":
+            seen.update(ways_to_gpus(str(socket)))
+        return DockerFacts.model_validate(seen), asked
 
 
 def test_a_daemon_and_its_containers(tmp_path: Path) -> None:
@@ -117,8 +122,10 @@ def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
 
 
 def test_a_daemon_that_complains(tmp_path: Path) -> None:
-    facts, _ = look(tmp_path, {"GET /info": (500, {"message": "no space left"})})
-    assert (facts.state, facts.reason) == ("down", "the Docker daemon says: no space left")
+    for asked in ("GET /_ping", "GET /info"):
+        (tmp_path / "docker.sock").unlink(missing_ok=True)
+        facts, _ = look(tmp_path, DAEMON | {asked: (500, {"message": "no space left"})})
+        assert (facts.state, facts.reason) == ("down", "the Docker daemon says: no space left")
 
 
 def test_a_login_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_the_hugging_face_cache(tmp_path: Path) -> None:
 
 INDEX = json.dumps({"weight_map": {"a.x": "model.safetensors", "b": "other.safetensors"}}).encode()
 BROKEN: dict[str, Callable[[Path], object]] = {
-    "whole": lambda folder: None,
+    "whole": lambda _: None,
     "a config that is no JSON": lambda folder: write(folder / "config.json", b"[1"),
     "a long config": lambda folder: write(
         folder / "config.json",

@@ -19,6 +19,7 @@ _ASK = 60.0
 _CHANGED = 30.0
 _FIRST_CHECKS = 10.0
 _PAUSE = 0.1
+_RESTARTS = 3
 _LINES = 15
 
 
@@ -90,7 +91,7 @@ def _put(
     else:
         work.supervision.start(rendered.service)
     config = next(f.content for f in rendered.files if not f.secret)
-    _await(runtime, digest_in(config), old)
+    _await(work, runtime, digest_in(config), old)
 
 
 def _running(runtime: Runtime) -> int | None:
@@ -110,8 +111,9 @@ def _reload(work: HostAtWork, service: str) -> None:
     work.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
 
 
-def _await(runtime: Runtime, digest: str, old: int | None) -> None:
+def _await(work: HostAtWork, runtime: Runtime, digest: str, old: int | None) -> None:
     """Until the process that serves is a new one with this configuration."""
+    service = work.layout.service(GATEWAY)
     end = time.monotonic() + _CHANGED
     while True:
         try:
@@ -121,6 +123,8 @@ def _await(runtime: Runtime, digest: str, old: int | None) -> None:
             said = "it still runs the configuration from before"
         except XgenError as error:
             said = str(error)
+        if work.supervision.state(service).restarts >= _RESTARTS:
+            raise XgenError("it keeps ending and being started again")
         if time.monotonic() > end:
             raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {said}")
         time.sleep(_PAUSE)

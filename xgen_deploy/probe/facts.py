@@ -140,7 +140,8 @@ class ContainerFacts(Frozen):
 
 
 class DockerFacts(Frozen):
-    """The Docker daemon as seen through its socket. `reason` says why it is not usable."""
+    """The Docker daemon as seen through its socket. `reason` says why it is not usable.
+    `runtimes` and `cdi_devices` are asked for where an NVIDIA GPU is."""
 
     state: Literal["ok", "absent", "down", "denied"]
     version: str | None = None

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from xgen_deploy.probe.remote.cdi import cdi_devices
 from xgen_deploy.probe.remote.commands import which
 from xgen_deploy.probe.remote.iso_time import epoch
 from xgen_deploy.probe.remote.unix_http import quote, request
 
 SOCKET = "/var/run/docker.sock"
 PATIENCE = 8.0
+_VERSION = re.compile(r"\w+/(\S+)")  # as in «Docker/28.2.2 (linux)»
 
 
 def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
+    """All of DockerFacts but the ways to GPUs."""
     cli = which("docker")
     try:
-        info = request(socket, "GET", "/info", PATIENCE)
+        ping = request(socket, "GET", "/_ping", PATIENCE)
     except PermissionError:
         return _unusable("denied", cli, f"this login may not use {socket}")
     except FileNotFoundError:
@@ -26,14 +28,13 @@ def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
         return _unusable("absent", cli, f"Docker is not installed: there is no {socket}")
     except Exception as error:  # refused, silent, or speaking something else
         return _unusable("down", cli, f"{socket} does not answer: {error}")
-    if info.status != 200 or not isinstance(info.value, dict):
-        return _unusable("down", cli, f"the Docker daemon says: {info.complaint}")
+    if ping.status != 200:
+        return _unusable("down", cli, f"the Docker daemon says: {ping.complaint}")
+    version = _VERSION.match(ping.server or "")
     return {
         "state": "ok",
-        "version": info.value.get("ServerVersion"),
+        "version": version[1] if version else None,
         "cli": cli,
-        "runtimes": sorted(info.value.get("Runtimes") or ()),
-        "cdi_devices": cdi_devices(info.value),
         "containers": _containers(project, socket),
     }
 

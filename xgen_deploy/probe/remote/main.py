@@ -71,6 +71,9 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         parts.append(Part("door", lambda: door(asked["door"]), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
+    ways = document.pop("docker_gpus", {})
+    if document["docker"]["state"] == "ok":
+        document["docker"].update(ways)
     if "gpu" in outcome.errors:
         attempt = {"detector": "chain", "ok": False, "reason": outcome.errors["gpu"]}
         document["gpu"] = dict(no_gpu, attempts=[attempt])
@@ -80,7 +83,12 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"gpu": detect(asked["software_gpu"], asked["deadline"])}
+    seen = detect(asked["software_gpu"], asked["deadline"])
+    if not any(gpu.get("gpu_type") == "nvidia" for gpu in seen["gpus"]):
+        return {"gpu": seen}
+    from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus  # NVIDIA's alone go that way
+
+    return {"gpu": seen, "docker_gpus": ways_to_gpus()}
 
 
 def _health(asked: dict[str, Any]) -> dict[str, Any]:

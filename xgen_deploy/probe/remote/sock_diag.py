@@ -14,7 +14,7 @@ LISTENING = 1 << 10
 PATIENCE = 5.0
 HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 REQUEST = struct.Struct("=BBBxI48x")  # family, protocol, extensions, states; any socket
-MESSAGE = struct.Struct("=4x2s2x16s52xI")  # port and address in network order; inode
+MESSAGE = struct.Struct("=4x2s2x16s44xI")  # port and address in network order; inode
 
 
 class Listener(NamedTuple):

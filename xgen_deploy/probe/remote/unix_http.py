@@ -13,6 +13,7 @@ LONGEST_LINE = 1 << 16
 class Response(NamedTuple):
     status: int
     body: bytes
+    server: str | None = None
 
     @property
     def value(self) -> Any:
@@ -65,12 +66,14 @@ class Exchange:
 
     def answer(self) -> Response:
         status, headers = self.head()
+        server = headers.get("server")
         if status == 204:
-            return Response(status, b"")
+            return Response(status, b"", server)
         if headers.get("transfer-encoding", "").lower() == "chunked":
-            return Response(status, _chunks(self._input))
+            return Response(status, _chunks(self._input), server)
         length = headers.get("content-length")
-        return Response(status, self.rest() if length is None else self._input.read(int(length)))
+        body = self.rest() if length is None else self._input.read(int(length))
+        return Response(status, body, server)
 
     def close(self) -> None:
         self._input.close()

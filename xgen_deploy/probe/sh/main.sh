@@ -18,6 +18,7 @@ main() {
     part record record '"record_error":"the probe failed to read it"'
     part devices devices
     [ "$health" = no ] || part health health
+    [ -z "$door" ] || part door door
     failed python "$why"
     answer "{\"format\":1,\"probe\":\"sh\",$fields,\"errors\":{$errors},\"timings\":{\"total\":$(($(date +%s) - began))}}"
 }
