@@ -69,8 +69,14 @@ def _ansible(stage: Stage, names: list[str], programs: Path, *, keeps: bool) -> 
     sockets = stage.folder / ("kept" if keeps else "fresh")
     return Contender(
         "Ansible, connections kept" if keeps else "Ansible",
-        (str(programs / "ansible-playbook"), "--check", "-i", str(inventory), *variables,
-         str(HERE / "playbook.yml")),
+        (
+            str(programs / "ansible-playbook"),
+            "--check",
+            "-i",
+            str(inventory),
+            *variables,
+            str(HERE / "playbook.yml"),
+        ),
         "changed=0",
         {
             "ANSIBLE_PIPELINING": "True",

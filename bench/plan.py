@@ -1,7 +1,7 @@
 """A no-change `plan` beside bare Fabric, pyinfra and Ansible, for 1, 10 and 50 hosts.
 
-    python -m tests.lab up lab-fleet
-    python -m bench.plan
+python -m tests.lab up lab-fleet
+python -m bench.plan
 """
 
 import argparse
@@ -54,7 +54,8 @@ def main() -> None:
 def _rows(stage: Stage, count: int, asked: argparse.Namespace, programs: Path) -> Iterator[Row]:
     """Rounds in which each contender runs once, then one for memory."""
     entrants = [
-        c for c in contenders(stage, stage.names(count), programs)
+        c
+        for c in contenders(stage, stage.names(count), programs)
         if not asked.only or re.search(asked.only, c.name) or c.name.startswith("floor")
     ]
     for contender in entrants:
@@ -79,8 +80,9 @@ def _rows(stage: Stage, count: int, asked: argparse.Namespace, programs: Path) -
 def _run(contender: Contender, *, memory: bool) -> Cost:
     """Raises SystemExit where the run failed or found something to do."""
     print(f"... {contender.name}", file=sys.stderr)
-    cost = measure(contender.argv, contender.env, HostClock(HOST),
-                   memory=memory, keep=contender.keeps)
+    cost = measure(
+        contender.argv, contender.env, HostClock(HOST), memory=memory, keep=contender.keeps
+    )
     if cost.status != 0 or not re.search(contender.proof, cost.output):
         sys.exit(f"{contender.name} failed ({cost.status}):\n{cost.output[-3000:]}")
     sleep(SETTLE_SECONDS)
@@ -97,14 +99,28 @@ def _print(rows: list[Row]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.plan", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hosts", type=int, nargs="+", default=[1, 10, 50], metavar="N",
-                        help="how many, at most 50 (default: 1 10 50)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.plan",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--hosts",
+        type=int,
+        nargs="+",
+        default=[1, 10, 50],
+        metavar="N",
+        help="how many, at most 50 (default: 1 10 50)",
+    )
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
     parser.add_argument("--only", metavar="REGEX", help="contenders, besides the floor")
-    parser.add_argument("--peers", type=Path, default=PEERS_FOLDER, metavar="FOLDER",
-                        help=f"where Ansible and pyinfra are installed (default: {PEERS_FOLDER})")
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=PEERS_FOLDER,
+        metavar="FOLDER",
+        help=f"where Ansible and pyinfra are installed (default: {PEERS_FOLDER})",
+    )
     parser.add_argument("--json", action="store_true", help="for programs instead of people")
     return parser.parse_args()
 

@@ -8,8 +8,7 @@ def expand_home(site: Site, home: str) -> Site:
     """The site with the home folder in place of `~` wherever the connection is local."""
     hosts = {n: _host(h, home) for n, h in site.hosts.items()}
     declared = tuple(
-        _declared(d, home) if site.hosts[d.host].connection == "local" else d
-        for d in site.declared
+        _declared(d, home) if site.hosts[d.host].connection == "local" else d for d in site.declared
     )
     return site.model_copy(update={"hosts": hosts, "declared": declared})
 
@@ -17,24 +16,28 @@ def expand_home(site: Site, home: str) -> Site:
 def _host(host: Host, home: str) -> Host:
     if host.connection != "local":
         return host
-    return host.model_copy(update={
-        "model_dir": _path(host.model_dir, home),
-        "hf_home": _path(host.hf_home, home),
-        "binaries": {k: _path(v, home) for k, v in host.binaries.items()},
-    })
+    return host.model_copy(
+        update={
+            "model_dir": _path(host.model_dir, home),
+            "hf_home": _path(host.hf_home, home),
+            "binaries": {k: _path(v, home) for k, v in host.binaries.items()},
+        }
+    )
 
 
 def _declared(one: Declared, home: str) -> Declared:
     source = one.source
     if not isinstance(source, str):
-        source = source.model_copy(update={
-            k: _path(v, home) for k, v in source.model_dump().items() if v is not None
-        })
-    return one.model_copy(update={
-        "source": _path(source, home) if isinstance(source, str) else source,
-        "binary": _path(one.binary, home) if one.binary else None,
-        "binaries": {k: _path(v, home) for k, v in one.binaries.items()},
-    })
+        source = source.model_copy(
+            update={k: _path(v, home) for k, v in source.model_dump().items() if v is not None}
+        )
+    return one.model_copy(
+        update={
+            "source": _path(source, home) if isinstance(source, str) else source,
+            "binary": _path(one.binary, home) if one.binary else None,
+            "binaries": {k: _path(v, home) for k, v in one.binaries.items()},
+        }
+    )
 
 
 def _path(path: str, home: str) -> str:

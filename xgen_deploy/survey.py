@@ -79,8 +79,14 @@ def make_plan(
             hosts[name] = _unseen(name, one.error)
             continue
         rendering = workplace.rendering(site, host, templates)
-        hosts[name] = plan_host(site, host, one.facts, workplace.layout(site, host), rendering,
-                                scopes.get(name, default_scope(site, name)))
+        hosts[name] = plan_host(
+            site,
+            host,
+            one.facts,
+            workplace.layout(site, host),
+            rendering,
+            scopes.get(name, default_scope(site, name)),
+        )
     hosts = with_gateways(site, hosts, looked_at(site, seen, workplace))
     return Plan(
         project=site.project,

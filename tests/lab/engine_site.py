@@ -14,7 +14,7 @@ TINY = f"{MODELS}/tiny.gguf"
 MINILM = f"{MODELS}/minilm.gguf"
 # Shaders are compiled for the CPU here, which takes far longer than to run them: plain code is
 # compiled faster, and a folder that units may write to keeps it from one start to the next.
-_SHADERS = "/dev/shm/xgen-lab-shaders"  # noqa: S108  # of a host that lives for a test run
+_SHADERS = "/dev/shm/xgen-lab-shaders"  # of a host that lives for a test run
 
 
 def shaders(folder: str) -> dict[str, str]:

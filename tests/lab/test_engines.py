@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import ask, places
+from tests.lab import places
 from tests.lab.conftest import Lab
 from tests.lab.engine_site import place_models, shaders, status, tiny
 from tests.lab.host import LabHost

@@ -208,8 +208,10 @@ def test_a_killed_engine_is_started_again_without_us(deployed: Deployed) -> None
     pid = f"$(systemctl show -P MainPID {unit})"
     if site.runtime == "docker":
         pid = f"$(docker inspect -f '{{{{.State.Pid}}}}' {_service(site, SAME)})"
-    host.sh(f"kill -KILL {pid}; until [ $(systemctl show -P NRestarts {unit}) -gt 0 ];"
-            " do sleep 0.2; done; until curl -sf http://127.0.0.1:8101/health; do sleep 0.2; done")
+    host.sh(
+        f"kill -KILL {pid}; until [ $(systemctl show -P NRestarts {unit}) -gt 0 ];"
+        " do sleep 0.2; done; until curl -sf http://127.0.0.1:8101/health; do sleep 0.2; done"
+    )
     site.plan(0)
     (row,) = [r for r in site.run("status", "--json").json()["models"] if r["instance"] == SAME]
     assert (row["status"], row["restarts"]) == ("running", 1)

@@ -75,7 +75,10 @@ def test_an_input_that_ends_early_is_told() -> None:
             (b"NEEDED = ('zlib'", b"NEEDED = ('no_such'"),
             b'"python-incomplete", "missing": "no_such"',
         ),
-        ((b"'xmlrpc.client'", b"'no_pk.client'"), b'"python-incomplete", "missing": "no_pk.client"'),
+        (
+            (b"'xmlrpc.client'", b"'no_pk.client'"),
+            b'"python-incomplete", "missing": "no_pk.client"',
+        ),
         ((b"< (3, 8)", b"< (9, 8)"), b'"error": "python-old", "missing": "3.8"'),
     ],
 )

@@ -33,14 +33,38 @@ def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
 
 def gpu_json(gpu: GPUInfo, owners: Mapping[str, str]) -> dict[str, object]:
     """One GPU of the contract's JSON; unknown is null."""
-    fields = ("index", "gpu_type", "device_name", "uuid", "pci_bus_id", "memory_total_mb",
-              "memory_used_mb", "memory_free_mb", "utilization_percent", "compute_capability",
-              "gfx_version", "driver_version", "gtt_total_mb", "gtt_used_mb", "apu", "software",
-              "mig", "hip_uuid", "render_node", "render_path", "note")
+    fields = (
+        "index",
+        "gpu_type",
+        "device_name",
+        "uuid",
+        "pci_bus_id",
+        "memory_total_mb",
+        "memory_used_mb",
+        "memory_free_mb",
+        "utilization_percent",
+        "compute_capability",
+        "gfx_version",
+        "driver_version",
+        "gtt_total_mb",
+        "gtt_used_mb",
+        "apu",
+        "software",
+        "mig",
+        "hip_uuid",
+        "render_node",
+        "render_path",
+        "note",
+    )
     value: dict[str, object] = dict(gpu.model_dump(mode="json", include=set(fields)))
     value["processes"] = [
-        {"pid": u.process.pid, "name": u.process.name, "user": u.process.user,
-         "memory_mb": u.process.memory_mb, "instance": u.instance}
+        {
+            "pid": u.process.pid,
+            "name": u.process.name,
+            "user": u.process.user,
+            "memory_mb": u.process.memory_mb,
+            "instance": u.instance,
+        }
         for u in used_by(gpu, owners)
     ]
     return value
