@@ -113,6 +113,7 @@ def _contained(
             str(uid),
             folder,
         ),
+        "empty_argv": ("/bin/rm", "-rf", folder),
         "remove_argv": (cli, "rm", "--force", service),
         "stop_argv": (cli, "stop", "--time", "30", service),
         "check_argv": (cli, "exec", service, program, *rest, "-c", *read),

@@ -1,0 +1,305 @@
+"""What a plan says of the gateway, from records and facts alone."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, TEMPLATES
+from xgen_deploy.gateway.demand import needed_listen
+from xgen_deploy.gateway.plan import Looked, with_gateways
+from xgen_deploy.gateway.render import config_file, render_door
+from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.gateway.status import door_statuses
+from xgen_deploy.hardware.gpu import GPUDetectionResult
+from xgen_deploy.layout import system_layout
+from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.probe.facts import DockerFacts, FileFacts, HostFacts, PortFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.instance import Spec
+
+LAYOUT = system_layout("p")
+UNIT = f"{LAYOUT.service(GATEWAY)}.service"
+HAPROXY = FileFacts(path="/usr/sbin/haproxy", kind="file")
+
+
+def declared(host: str, name: str, model: str = "q", **more: Any) -> Declared:
+    return Declared(host=host, name=name, model=model, source="/m", ports=(1, 9), **more)
+
+
+class World:
+    """`edge` has the door; `g1` and `g2` serve `q`."""
+
+    def __init__(self) -> None:
+        self.gateway: dict[str, Any] = {"hosts": ("edge",), "port": 8080}
+        self.declared = [declared("g1", "q"), declared("g2", "q")]
+        self.records = {name: Record(project="p") for name in ("edge", "g1", "g2")}
+        self.facts: dict[str, dict[str, Any]] = {name: {} for name in self.records}
+        self.facts["edge"]["files"] = (HAPROXY,)
+        self.unseen: set[str] = set()
+        self.runs("g1", "q", 8001)
+        self.runs("g2", "q", 8001)
+
+    @property
+    def site(self) -> Site:
+        return Site(
+            project="p",
+            manifest_file="m",
+            manifest_digest="",
+            runtime="systemd",
+            hosts={n: Host(name=n, address=f"{n}.example") for n in self.records},
+            declared=tuple(self.declared),
+            gateway=Gateway.model_validate(self.gateway) if self.gateway else None,
+        )
+
+    def runs(self, host: str, name: str, port: int, model: str = "q", **more: Any) -> None:
+        spec = Spec(
+            model=model, backend="llama-server-cpu", runtime="systemd", source="/m",
+            model_path="/m", n_ctx=1, listen="0.0.0.0", port=port, **more,
+        )  # fmt: skip
+        record = self.records[host]
+        instances = {**record.instances, name: InstanceRecord(spec=spec, digest="d")}
+        self.records[host] = record.model_copy(update={"instances": instances})
+
+    def applied(self) -> DoorSpec:
+        """As if the planned gateway had been made."""
+        (operation,) = self.plan().operations
+        assert operation.door is not None
+        rendered = render_door(operation.door, LAYOUT, TEMPLATES)
+        files = {
+            f.path: hashlib.sha256(f.content.encode()).hexdigest()
+            for f in (*rendered.files, rendered.definition)
+        }
+        last = GatewayRecord(spec=operation.door, digest=operation.door.digest, files=files)
+        self.records["edge"] = self.records["edge"].model_copy(update={"gateway": last})
+        config = FileFacts(path=config_file(LAYOUT), kind="file", sha256=files[config_file(LAYOUT)])
+        service = ServiceFacts(
+            name=UNIT, kind="unit", state="active", enabled=True,
+            sha256=files[rendered.definition.path],
+        )  # fmt: skip
+        self.facts["edge"] |= {"files": (HAPROXY, config), "services": (service,)}
+        return operation.door
+
+    def befalls(self, **changes: object) -> None:
+        """Something happened to the gateway's unit."""
+        (service,) = self.facts["edge"]["services"]
+        self.facts["edge"]["services"] = (service.model_copy(update=changes),)
+
+    def looked(self) -> dict[str, Looked]:
+        return {n: Looked(self._facts(n), LAYOUT) for n in self.records if n not in self.unseen}
+
+    def plan(self) -> HostPlan:
+        plans = {n: HostPlan(host=n, reachable=n not in self.unseen) for n in self.records}
+        return with_gateways(self.site, plans, self.looked())["edge"]
+
+    def _facts(self, name: str) -> HostFacts:
+        usual = HostFacts(
+            probe="python", hostname=name, arch="x86_64", kernel="6", user="root", uid=0, now=0,
+            cores=1, gpu=GPUDetectionResult(detection_method="cpu_fallback"), systemd="252",
+            docker=DockerFacts(state="absent"),
+            record=self.records[name].model_dump_json(exclude_none=True),
+        )  # fmt: skip
+        return usual.model_copy(update=self.facts[name])
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def said(plan: HostPlan) -> list[str]:
+    return [f"{o.action}: {o.cause}" for o in plan.operations]
+
+
+def test_it_is_created_once(world: World) -> None:
+    assert said(world.plan()) == ["create: 1 model on 2 servers"]
+    world.applied()
+    assert said(world.plan()) == []
+
+
+def test_more_and_fewer_servers_are_a_reload(world: World) -> None:
+    world.applied()
+    world.declared.append(declared("g2", "q-2"))
+    world.runs("g2", "q-2", 8002)
+    assert said(world.plan()) == ["update: +1 server; reload, no interruption"]
+    world.applied()
+    del world.declared[0]
+    plan = world.plan()
+    assert said(plan) == ["update: -1 server; reload, no interruption"]
+    assert not plan.operations[0].interrupts
+
+
+def test_an_instance_that_moves_to_another_port_is_followed(world: World) -> None:
+    world.applied()
+    world.runs("g1", "q", 8009)
+    assert said(world.plan()) == ["update: 1 server changed; reload, no interruption"]
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "interrupts"),
+    [
+        ({"port": 9090}, "port", False),
+        ({"port": 443}, "port", True),
+        ({"queue_timeout": 5}, "queue_timeout", False),
+        ({"listen": "0.0.0.0"}, "listen", False),
+        ({"tls": {"cert": "/c", "key": "/k"}}, "tls.cert", True),
+        ({"api_key": CLIENT_KEY}, "api_key.env", False),
+    ],
+)
+def test_a_setting_that_changes_is_shown(
+    world: World, change: dict[str, Any], path: str, interrupts: bool
+) -> None:
+    world.applied()
+    world.gateway |= change
+    (operation,) = world.plan().operations
+    assert path in [d.path for d in operation.diff]
+    assert operation.interrupts == interrupts
+    assert ("started anew" in operation.cause) == interrupts
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"state": "inactive"}, "it was stopped by hand"),
+        ({"state": "failed", "result": "exit-code"}, "it failed"),
+        ({"sha256": "other"}, "was edited by hand"),
+        ({"sha256": None}, "is gone"),
+        ({"enabled": False}, "the unit is disabled"),
+    ],
+)
+def test_drift_is_repaired(world: World, change: dict[str, Any], cause: str) -> None:
+    world.applied()
+    world.befalls(**change)
+    (found,) = said(world.plan())
+    assert found.startswith("repair: ")
+    assert cause in found
+
+
+def test_an_edited_configuration_is_drift(world: World) -> None:
+    world.applied()
+    edited = FileFacts(path=config_file(LAYOUT), kind="file", sha256="other")
+    world.facts["edge"]["files"] = (HAPROXY, edited)
+    assert said(world.plan()) == [f"repair: {edited.path} was edited by hand"]
+
+
+def test_servers_of_a_host_that_cannot_be_reached_stay(world: World) -> None:
+    spec = world.applied()
+    world.unseen.add("g2")
+    assert said(world.plan()) == []
+    world.declared.pop()
+    (operation,) = world.plan().operations
+    assert operation.door is not None
+    assert len(operation.door.servers) == len(spec.servers) - 1
+
+
+def test_it_is_removed_with_its_section(world: World) -> None:
+    world.applied()
+    world.gateway = {}
+    assert said(world.plan()) == ["remove: no longer in the manifest"]
+
+
+def test_one_that_an_apply_began_and_did_not_record_is_removed_too(world: World) -> None:
+    world.applied()
+    world.records["edge"] = Record(project="p")
+    world.gateway = {}
+    assert said(world.plan()) == ["remove: no longer in the manifest"]
+
+
+def _no_haproxy(world: World) -> None:
+    world.facts["edge"]["files"] = ()
+
+
+def _port_held(world: World) -> None:
+    world.facts["edge"]["ports"] = (
+        PortFacts(port=8080, address="0.0.0.0", pid=9, process="nginx", unit="nginx.service"),
+    )
+
+
+def _no_systemd(world: World) -> None:
+    world.facts["edge"]["systemd"] = None
+
+
+def _no_certificate(world: World) -> None:
+    world.gateway["tls"] = {"cert": "/c.pem", "key": "/k.pem"}
+    world.facts["edge"]["files"] = (HAPROXY, FileFacts(path="/c.pem", kind="absent"))
+
+
+def _two_keys(world: World) -> None:
+    world.runs("g1", "q", 8001, api_key=ENGINE_KEY)
+
+
+@pytest.mark.parametrize(
+    ("befall", "reason"),
+    [
+        (_no_haproxy, "there is no HAProxy here"),
+        (_port_held, "port 8080 is held by nginx (pid 9)"),
+        (_no_systemd, "systemd does not run here"),
+        (_no_certificate, "/c.pem is not there"),
+        (_two_keys, "instances of q have different api_keys"),
+    ],
+)
+def test_what_cannot_work_is_refused(world: World, befall: Any, reason: str) -> None:
+    befall(world)
+    plan = world.plan()
+    assert plan.operations == ()
+    assert reason in plan.refusals[0].reason
+    assert plan.refusals[0].way_out
+
+
+def test_a_door_for_everyone_is_warned_of(world: World) -> None:
+    world.gateway["listen"] = "0.0.0.0"
+    assert "gateway listens on 0.0.0.0 without TLS and without an api_key" in world.plan().warnings
+
+
+@pytest.mark.parametrize(
+    ("doors", "host", "listen"),
+    [
+        ((), "g1", "127.0.0.1"),
+        (("g1",), "g1", "127.0.0.1"),
+        (("edge",), "g1", "0.0.0.0"),
+        (("edge", "g1"), "g1", "0.0.0.0"),
+    ],
+)
+def test_instances_listen_where_a_gateway_needs_it(
+    world: World, doors: tuple[str, ...], host: str, listen: str
+) -> None:
+    world.gateway = {"hosts": doors} if doors else {}
+    assert needed_listen(world.site, host) == listen
+
+
+HEAD = "# pxname,svname,qcur,scur,status,type,check_status,check_code,check_desc,\n"
+ROW = "{pool},{name},0,0,{status},2,L7OK,200,fine,\n"
+
+
+def test_status_says_who_answers(world: World) -> None:
+    world.declared.append(declared("g1", "big", "big", fallback=("q",)))
+    world.declared.append(declared("g1", "lone", "lone"))
+    world.runs("g1", "big", 8003, "big")
+    world.runs("g1", "lone", 8004, "lone")
+    world.applied()
+    rows = [("q", "g1.q", "UP"), ("q", "g2.q", "DOWN"), ("big", "g1.big", "DOWN"),
+            ("lone", "g1.lone", "DOWN")]  # fmt: skip
+    world.facts["edge"]["door"] = HEAD + "".join(
+        ROW.format(pool=p, name=n, status=s) for p, n, s in rows
+    )
+    (door,) = door_statuses(world.site, world.looked(), world.records)
+    assert door.line == "http://127.0.0.1:8080  up  1 of 4 servers; nothing answers for lone"
+    assert (door.by_fallback, door.good) == (("big",), False)
+
+
+def test_status_of_a_gateway_that_is_down(world: World) -> None:
+    world.applied()
+    world.befalls(state="failed")
+    (door,) = door_statuses(world.site, world.looked(), world.records)
+    assert (door.status, door.reason) == ("down", "its unit is failed")
+
+
+def test_the_door_is_the_last_of_its_hosts_operations(world: World) -> None:
+    own = Operation(id="edge/x", host="edge", name="x", action="remove", cause="")
+    plans = {n: HostPlan(host=n) for n in world.records}
+    plans["edge"] = HostPlan(host="edge", operations=(own,))
+    found = with_gateways(world.site, plans, world.looked())["edge"].operations
+    assert [o.name for o in found] == ["x", GATEWAY]
