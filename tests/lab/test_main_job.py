@@ -25,7 +25,7 @@ def _site(folder: Path, host: LabHost, runtime: str, project: str, port: int) ->
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_whole_job(lab: Lab, tmp_path: Path, runtime: str) -> None:
-    host = lab.host("lab-spare")
+    host = lab.host("lab-main")
     site = _site(tmp_path, host, runtime, f"t_main_{runtime}", PORT)
     unit = f"xgen-t_main_{runtime}-gemma.service"
     before = host.files()
@@ -139,7 +139,7 @@ def deployed(
     lab: Lab, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Deployed]:
     """An instance for each harm and one that nobody touches, applied once for the tests below."""
-    host = lab.host("lab-b")
+    host = lab.host("lab-main")
     site = Site(tmp_path_factory.mktemp("drift"), f"t_drift_{request.param}", request.param)
     for name in (SAME, *(DOCKER_HARMS if request.param == "docker" else HARMS)):
         site.serve(host.name, name)

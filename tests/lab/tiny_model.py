@@ -14,9 +14,12 @@ BLOCKS = 4
 LAYERS = BLOCKS + 1  # as engines count: the blocks and the output
 CONTEXT = 2048
 _WIDTH, _HEADS, _INNER = 64, 2, 128
-# Of the SentencePiece kind: three control tokens, every byte, and the space.
-_TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), "\u2581"]
-_KINDS = [2, 3, 3, *[6] * 256, 1]
+# Of the SentencePiece kind: control tokens, every byte, and what «Hello» is put together from.
+# Each number of tokens at once needs shaders of its own: a prompt of one token needs the fewest.
+_PIECES = ["\u2581", "H", "e", "l", "o", "He", "Hel", "Hell", "Hello"]
+_TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *_PIECES]
+_KINDS = [2, 3, 3, *[6] * 256, *[1] * len(_PIECES)]
+
 
 
 def write(path: Path) -> None:
@@ -38,8 +41,10 @@ def _keys() -> dict[str, Value]:
         "llama.rope.dimension_count": _WIDTH // _HEADS,
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.tokens": _TOKENS,
-        "tokenizer.ggml.scores": [0.0] * len(_TOKENS),
+        "tokenizer.ggml.scores": [float(len(token)) for token in _TOKENS],
         "tokenizer.ggml.token_type": _KINDS,
+        "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.ggml.add_space_prefix": False,
         "tokenizer.ggml.unknown_token_id": 0,
         "tokenizer.ggml.bos_token_id": 1,
         "tokenizer.ggml.eos_token_id": 2,

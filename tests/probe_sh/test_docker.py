@@ -10,6 +10,7 @@ import pytest
 from tests.probe.gguf_writer import write
 from tests.probe.running import request
 from tests.probe_sh.running import SHELLS, by_shell
+from tests.probe_sh.test_gpus import SMI, smi
 from xgen_deploy.probe.facts import DockerFacts
 
 INFO = """{"ServerVersion":"28.3.1","Runtimes":{"runc":{"path":"runc"},
@@ -44,9 +45,10 @@ def place() -> Iterator[str]:
 
 
 def look(folder: Path, place: str, script: str, shell: str = "dash") -> DockerFacts:
-    tool = write(folder / "tools/docker", script.encode())
-    tool.chmod(0o755)
-    return by_shell(request(folder), shell, tools=tool.parent, socket=place).docker
+    """On a host with NVIDIA GPUs: only there matters which ways lead to them."""
+    tools = smi(folder, SMI["two cards"])
+    write(tools / "docker", script.encode()).chmod(0o755)
+    return by_shell(request(folder), shell, tools=tools, socket=place).docker
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -88,17 +88,17 @@ def _check(
     service = layout.service(GATEWAY)
     for port in facts.ports:
         unit = (port.unit or "").removesuffix(".service")
-        if port.port == gateway.port and not _is_ours(facts, service, unit, port.pid):
+        if port.port == gateway.port and not _is_ours(facts, service, unit, port.process):
             who = f"{port.process} (pid {port.pid})" if port.process else "another process"
             raise _no(host, f"port {gateway.port} is held by {who}", "choose another `port`")
 
 
-def _is_ours(facts: HostFacts, service: str, unit: str, pid: int | None) -> bool:
+def _is_ours(facts: HostFacts, service: str, unit: str, process: str | None) -> bool:
     """A container on the host's network listens as Docker's child, not as the unit's."""
     if unit == service:
         return True
     boxes = [c for c in facts.docker.containers if c.name == service and c.state == "running"]
-    return bool(boxes) and (pid is None or unit.startswith("docker"))
+    return bool(boxes) and process in (HAPROXY, None)
 
 
 def _binary(site: Site, host: Host, facts: HostFacts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import time
 from typing import Any
 
@@ -11,6 +12,12 @@ from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.files import sha256
 
 PATIENCE = 10.0
+# Where its own library tells the version, no program need be run for it.
+LIBRARIES = (
+    "/usr/lib/systemd/libsystemd-shared-*.so",
+    "/usr/lib/*/systemd/libsystemd-shared-*.so",
+)
+_VERSION = re.compile(r"-(\d+)[^/]*\.so$")
 FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
 PROPERTIES = (
     "Id",
@@ -35,6 +42,10 @@ def systemd_version(running: str = "/run/systemd/system") -> str | None:
     """None where systemd is not what runs this host."""
     if not os.path.isdir(running):
         return None
+    for library in (path for pattern in LIBRARIES for path in glob.glob(pattern)):
+        named = _VERSION.search(library)
+        if named:
+            return named[1]
     words = run(["systemctl", "--version"], PATIENCE).out.split()
     return words[1] if len(words) > 1 else None
 

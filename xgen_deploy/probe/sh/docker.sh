@@ -40,13 +40,18 @@ usable_docker() {
     str state ok
     str version "$version"
     str cli "$cli"
+    case $fields in *'"gpu_type":"nvidia"'*) ways_to_gpus ;; esac
+    key containers
+    printf '%s' "$containers" | json_lines
+    printf '}'
+}
+
+# NVIDIA's alone go that way.
+ways_to_gpus() {
     key runtimes
     printf '%s\n' "$info" | sed -n -e 's/^Runtimes	\([^	]*\)	.*/"\1"/p' | sort -u | json_lines
     key cdi_devices
     cdi_devices | sort -u | while read -r device; do json_string "$device" && echo; done | json_lines
-    key containers
-    printf '%s' "$containers" | json_lines
-    printf '}'
 }
 
 info_value() {
