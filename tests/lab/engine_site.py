@@ -12,14 +12,14 @@ from tests.lab.site import Fields, Site
 MODELS = "/srv/lab-models"
 TINY = f"{MODELS}/tiny.gguf"
 MINILM = f"{MODELS}/minilm.gguf"
-# Shaders are compiled for the CPU here, which takes far longer than to run them: plain code is
-# compiled faster, and a folder that units may write to keeps it from one start to the next.
-_SHADERS = "/dev/shm/xgen-lab-shaders"  # of a host that lives for a test run
+# Shaders are compiled for the CPU here, which takes longer than all the rest. The only place
+# that a unit may write to, and that is not cleared when it stops, is below /dev.
+_SHADERS = "/dev/xgen-lab-shaders"
 
 
-def shaders(folder: str) -> dict[str, str]:
-    """The environment of an engine on the software GPU; one folder a user."""
-    return {"GALLIVM_PERF": "nopt", "MESA_SHADER_CACHE_DIR": f"{_SHADERS}/{folder}"}
+def shaders(instance: str) -> dict[str, str]:
+    """The environment of an engine on the software GPU: each user needs a folder of its own."""
+    return {"MESA_SHADER_CACHE_DIR": f"{_SHADERS}/{instance}"}
 
 
 def place_models(host: LabHost) -> None:
@@ -30,7 +30,10 @@ def place_models(host: LabHost) -> None:
         tiny_model.write(_inside(host, TINY))
     if not _inside(host, MINILM).exists():
         _inside(host, MINILM).write_bytes(minilm.gguf().read_bytes())
-    host.sh(f"mkdir -p -m 1777 {_SHADERS}")
+    host.sh(
+        f"mountpoint -q {_SHADERS} || {{ mkdir -p {_SHADERS};"
+        f" mount -t tmpfs -o size=64m,mode=1777 xgen-lab-shaders {_SHADERS}; }}"
+    )
 
 
 def tiny(**fields: Any) -> Fields:
@@ -46,11 +49,11 @@ def status(site: Site) -> Fields:
     return found
 
 
-def differences(site: Site, *words: str) -> dict[str, str]:
-    """What `verify` found wrong, by what was looked at; its exit code must say the same."""
+def differences(site: Site, *words: str) -> list[str]:
+    """What `verify` found wrong, a line each; its exit code must say the same."""
     done = site.run("verify", "--json", *words)
     checks = done.json()["checks"]
-    found = {c["what"]: c["found"] for c in checks if not c["ok"]}
+    found = [f"{c['what']}: {c['found']}" for c in checks if not c["ok"]]
     assert checks, done.said
     assert done.code == bool(found), done.said
     return found

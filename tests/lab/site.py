@@ -70,11 +70,11 @@ class Site:
     def manifest(self) -> Path:
         return self.folder / "site.yaml"
 
-    def serve(self, host: str, name: str = "gemma", **placement: Any) -> None:
+    def serve(self, host: str, model: str = "gemma", **placement: Any) -> None:
         """The lab's small model on a host, on the CPU unless stated."""
         self.hosts.setdefault(host, {})
-        self.models.setdefault(name, small_model())
-        self.placements.setdefault(host, []).append({"model": name, "gpus": [], **placement})
+        self.models.setdefault(model, small_model())
+        self.placements.setdefault(host, []).append({"model": model, "gpus": [], **placement})
 
     def write(self) -> Path:
         """The manifest as it stands now."""

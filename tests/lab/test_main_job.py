@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask, places
+from tests.lab import ask, engine_site, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, small_model
@@ -141,7 +141,9 @@ def deployed(
     """An instance for each harm and one that nobody touches, applied once for the tests below."""
     host = lab.host("lab-main")
     site = Site(tmp_path_factory.mktemp("drift"), f"t_drift_{request.param}", request.param)
+    engine_site.place_models(host)
     for name in (SAME, *(DOCKER_HARMS if request.param == "docker" else HARMS)):
+        site.models[name] = engine_site.tiny()
         site.serve(host.name, name)
     site.apply()
     yield site, host

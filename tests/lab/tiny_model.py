@@ -21,7 +21,6 @@ _TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *_PIEC
 _KINDS = [2, 3, 3, *[6] * 256, *[1] * len(_PIECES)]
 
 
-
 def write(path: Path) -> None:
     """Llama's architecture; the same weights every time."""
     gguf_file.write(path, _keys(), _tensors(random.Random(1)))
