@@ -76,3 +76,12 @@ def lab() -> Iterator[Lab]:
     finally:
         if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
             hosts.down(shared.started)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the main job's tests the whole job always runs; drift case by case is among the long."""
+    if os.environ.get("XGEN_LAB_ALL") == "1":
+        return
+    long = [i for i in items if "test_main_job" in i.nodeid and "whole_job" not in i.nodeid]
+    items[:] = [i for i in items if i not in long]
+    config.hook.pytest_deselected(items=long)
