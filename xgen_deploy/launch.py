@@ -4,9 +4,13 @@ FILE is JSON (0600): {"argv": […], "env": {…}}. Secrets stay out of the supe
 configuration and off every command line this way. Only the standard library is used.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
+
+_PR_SET_PDEATHSIG = 1  # Linux: prctl(2); it outlives execve
 
 
 def main() -> None:
@@ -14,11 +18,22 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         start = json.load(file)
     argv = [str(a) for a in start["argv"]]
+    _end_with_supervisor()
     try:
         os.execve(argv[0], argv, {**os.environ, **start["env"]})
     except OSError as error:
         print(f"cannot run {argv[0]}: {error.strerror}", file=sys.stderr)
         sys.exit(127)
+
+
+def _end_with_supervisor() -> None:
+    """An engine that outlived a killed supervisor would hold its port against the next one."""
+    if sys.platform != "linux":
+        return
+    supervisor = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != supervisor:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def post(
         headers={"Content-Type": "application/json"}
         | ({"Authorization": f"Bearer {key}"} if key else {}),
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own host
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

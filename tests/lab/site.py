@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.lab import access, places
+from tests.lab import access, cache, places
+from tests.lab.conftest import Lab
+from tests.lab.host import LabHost
 
 _TOOL = (sys.executable, "-c", "from xgen_deploy.cli.main import run; run()")
 Fields = dict[str, Any]
@@ -64,7 +67,7 @@ class Site:
     placements: dict[str, list[Fields]] = field(default_factory=dict)
     top: Fields = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
-    ssh_config: Path = field(default_factory=access.config_path)
+    ssh_config: Path | None = field(default_factory=access.config_path)
 
     @property
     def manifest(self) -> Path:
@@ -119,7 +122,7 @@ class Site:
         )
 
     def argv(self, command: str, *words: str) -> list[str]:
-        options = ["--ssh-config", str(self.ssh_config)]
+        options = ["--ssh-config", str(self.ssh_config)] if self.ssh_config else []
         return [*_TOOL, command, str(self.write()), *options, *words]
 
     def environment(self) -> dict[str, str]:
@@ -136,6 +139,13 @@ class Site:
         done = self.run("apply", "-y", *words)
         assert done.code == 0, done.said
         return done
+
+
+@contextmanager
+def alone(lab: Lab, name: str) -> Iterator[LabHost]:
+    """A host that no other run of the tests uses meanwhile: what lies on it can be compared."""
+    with cache.locked(places.cache_dir() / f"{name}.lock"):
+        yield lab.host(name)
 
 
 def small_model(**fields: Any) -> Fields:
