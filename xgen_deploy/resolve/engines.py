@@ -151,13 +151,26 @@ def no_backend(
         by_reason.setdefault(reason, []).append(backend)
     listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
     what = "GGUF" if model_format == "gguf" else "Hugging Face"
-    table = "images" if declared.runtime == "docker" else "binaries"
     return refuse(
         declared,
         f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
-        f"name one in `{table}:` of the manifest, or in `xgen_{table}` of {host.name}",
+        _way_out(declared, tuple(reasons), host),
         "backend",
     )
+
+
+def _way_out(declared: Declared, backends: tuple[str, ...], host: Host) -> str:
+    """A build that is named has to be put on the host; else one has to be named."""
+    docker = declared.runtime == "docker"
+    table = "images" if docker else "binaries"
+    tables = f"`{table}:` of the manifest, or in `xgen_{table}` of {host.name}"
+    builds = (build_named(declared, declared.runtime, b) for b in backends)
+    named = {str(b.image or b.binary) for b in builds if b is not None}
+    if not named:
+        return f"name one in {tables}"
+    how = "docker load or docker pull" if docker else "copy it there"
+    listed = " or ".join(sorted(named))
+    return f"put {listed} on the host ({how}), or name another in {tables}"
 
 
 def _lookup(table: Mapping[str, _Named], keys: tuple[str, ...]) -> _Named | None:
