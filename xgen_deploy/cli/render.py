@@ -1,6 +1,7 @@
 """`xgen-deploy render`: the exact commands, units and containers, before anything is done."""
 
 import shlex
+from dataclasses import dataclass
 
 import click
 from rich.markup import escape
@@ -9,13 +10,15 @@ from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
-from xgen_deploy.plan.operation import Plan
+from xgen_deploy.gateway.plan import door_of
+from xgen_deploy.gateway.render import render_door
+from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.record import read_record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.host import resolve_host
-from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.survey import Seen, default_scope, make_plan
 from xgen_deploy.template_files import read_templates
 
@@ -35,36 +38,53 @@ def command(settings: Settings, host: str | None) -> int:
         plan = make_plan(
             work.site, seen, work.workplace, {h: default_scope(work.site, h) for h in seen}
         )
-        found = {n: _rendered(work, n, s) for n, s in seen.items()}
-    for name, pairs in found.items():
-        for instance, rendered in pairs:
-            screen.lines(_text(name, instance, rendered))
+        found = {n: _rendered(work, n, s, plan.hosts[n]) for n, s in seen.items()}
+    for name, parts in found.items():
+        for one in parts:
+            screen.lines(_text(name, one))
     problems = _problems(plan)
     screen.lines(problems, always=True)
     screen.value(
         {
-            "hosts": {n: [_value(i, r) for i, r in p] for n, p in found.items()},
+            "hosts": {n: [_value(one) for one in parts] for n, parts in found.items()},
             "refusals": [str(r) for r in plan.refusals],
         }
     )
     return 1 if plan.refusals else (4 if plan.unreachable else 0)
 
 
-def _rendered(work: Job, name: str, seen: Seen) -> list[tuple[Instance, Rendered]]:
+@dataclass(frozen=True)
+class _Shown:
+    """An instance or the gateway."""
+
+    name: str
+    backend: str
+    port: int
+    rendered: Rendered
+
+
+def _rendered(work: Job, name: str, seen: Seen, plan: HostPlan) -> list[_Shown]:
     if seen.facts is None:
         return []
     host = work.site.hosts[name]
     layout = work.workplace.layout(work.site, host)
     record = read_record(seen.facts.record, work.site.project, name)
-    rendering: Rendering = work.workplace.rendering(work.site, host, Templates(read_templates()))
+    templates = Templates(read_templates())
+    rendering: Rendering = work.workplace.rendering(work.site, host, templates)
     instances = resolve_host(work.site, host, seen.facts, record, layout).instances
-    return [(i, rendering.render(i)) for i in instances]
+    found = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
+    door = door_of(plan, record)
+    if door is not None:
+        rendered = render_door(door, layout, templates)
+        found.append(_Shown(GATEWAY, "haproxy", door.port, rendered))
+    return found
 
 
-def _text(host: str, instance: Instance, rendered: Rendered) -> list[str]:
+def _text(host: str, one: _Shown) -> list[str]:
+    rendered = one.rendered
     lines = [
-        f"[bold]# {escape(host)}/{escape(instance.name)}[/bold]  "
-        f"{escape(instance.spec.backend)} on port {instance.spec.port}"
+        f"[bold]# {escape(host)}/{escape(one.name)}[/bold]  "
+        f"{escape(one.backend)} on port {one.port}"
     ]
     lines += [f"{escape(k)}={escape(shlex.quote(v))}" for k, v in sorted(rendered.env.items())]
     lines += [escape(shlex.join(rendered.argv)), ""]
@@ -85,10 +105,11 @@ def _problems(plan: Plan) -> list[str]:
     return lines
 
 
-def _value(instance: Instance, rendered: Rendered) -> dict[str, object]:
+def _value(one: _Shown) -> dict[str, object]:
+    rendered = one.rendered
     return {
-        "instance": instance.name,
-        "backend": instance.spec.backend,
+        "instance": one.name,
+        "backend": one.backend,
         "argv": list(rendered.argv),
         "env": dict(rendered.env),
         "files": [

@@ -51,6 +51,14 @@ def readable_records(project: str, looked: Mapping[str, Looked]) -> dict[str, Re
     return found
 
 
+def door_of(plan: HostPlan, record: Record) -> DoorSpec | None:
+    """The gateway that a host has once the plan is carried out."""
+    planned = [o for o in plan.operations if o.name == GATEWAY]
+    if planned:
+        return planned[0].door
+    return record.gateway.spec if record.gateway else None
+
+
 def routes_for(
     site: Site,
     door: str,
