@@ -78,7 +78,6 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         write_entry(work, ended)
         watch(work)
     except XgenError as error:
-        tell(Event(kind="failed", host=work.name, text=str(error)))
         return HostResult(work.name, tuple(results), error)
     return HostResult(work.name, tuple(results))
 

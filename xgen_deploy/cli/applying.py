@@ -154,15 +154,15 @@ class Applying:
     def _end(
         self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
     ) -> int:
-        failed = False
-        for name, result in results.items():
-            error = result if isinstance(result, XgenError) else result.error
-            if error is not None:
-                tell.problem(name, str(error))
-            failed |= isinstance(result, XgenError) or not result.ok
+        whole = [r for r in results.values() if isinstance(r, HostResult)]
+        errors = {n: r if isinstance(r, XgenError) else r.error for n, r in results.items()}
+        lost = {n: e for n, e in errors.items() if e is not None}
+        for name, error in lost.items():
+            tell.problem(name, str(error))
         for name in plan.unreachable:
             tell.problem(name, plan.hosts[name].error or "unreachable")
-        tell.summary(number, [r for r in results.values() if isinstance(r, HostResult)])
+        tell.summary(number, whole, len(lost))
+        failed = bool(lost) or not all(r.ok for r in whole)
         code = 1 if failed else (4 if plan.unreachable else 0)
         self._notify(number, code, tell)
         return code

@@ -43,20 +43,16 @@ class Progress:
 
     def problem(self, host: str, text: str) -> None:
         """What befell a whole host."""
-        if self._settings.json:
-            self(Event(kind="failed", host=host, text=text))
-        else:
-            said = text if text.startswith(f"{host}:") else f"{host}: {text}"
-            self._console.print(f"[red]{escape(said)}[/red]")
+        self(Event(kind="failed", host=host, text=text.removeprefix(f"{host}: ")))
 
     def warning(self, text: str) -> None:
         """Something that does not change how the apply ended."""
         print(text, file=sys.stderr)
 
-    def summary(self, number: int, results: list[HostResult]) -> None:
-        """The last line."""
+    def summary(self, number: int, results: list[HostResult], lost: int) -> None:
+        """The last line; `lost` hosts failed as a whole."""
         done = sum(r.ok for h in results for r in h.results)
-        failed = sum(not r.ok for h in results for r in h.results)
+        failed = sum(not r.ok for h in results for r in h.results) + lost
         if self._settings.json:
             value = {"kind": "end", "number": number, "done": done, "failed": failed}
             sys.stdout.write(json.dumps(value) + "\n")
