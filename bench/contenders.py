@@ -38,8 +38,8 @@ def contenders(stage: Stage, names: list[str], programs: Path) -> list[Contender
     floor = (sys.executable, str(HERE / "floor.py"), str(stage.ssh_config), *names)
     ours = ("plan", str(stage.manifest(names)), "--ssh-config", str(stage.ssh_config))
     return [
-        Contender("floor: bare Fabric", floor, ""),
-        Contender("xgen-deploy plan", (stage.program, *ours), "nothing to do"),
+        Contender("floor: bare Fabric", floor, "", stage.compiled),
+        Contender("xgen-deploy plan", (stage.program, *ours), "nothing to do", stage.compiled),
         _pyinfra(stage, names, programs),
         _ansible(stage, names, programs, keeps=False),
         _ansible(stage, names, programs, keeps=True),

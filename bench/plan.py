@@ -52,15 +52,14 @@ def main() -> None:
 
 
 def _rows(stage: Stage, count: int, asked: argparse.Namespace, programs: Path) -> Iterator[Row]:
-    """Rounds in which each contender runs once, then one for memory."""
+    """A round that warms up, those in which each contender is timed once, one for memory."""
     entrants = [
         c
         for c in contenders(stage, stage.names(count), programs)
         if not asked.only or re.search(asked.only, c.name) or c.name.startswith("floor")
     ]
     for contender in entrants:
-        if contender.keeps:
-            _run(contender, memory=False)
+        _run(contender, memory=False)
     rounds = [[_run(c, memory=False) for c in entrants] for _ in range(asked.rounds)]
     largest = [_run(c, memory=True).memory for c in entrants]
     end(descendants())

@@ -30,6 +30,12 @@ class Stage:
     def program(self) -> str:
         return str(Path(sys.executable).with_name("xgen-deploy"))
 
+    @property
+    def compiled(self) -> dict[str, str]:
+        """So that a checkout's modules are compiled once, as an installed package's are."""
+        folder = str(self.folder / "compiled")
+        return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
     def names(self, count: int) -> list[str]:
         return [f"{HOST}-{number:02}" for number in range(1, count + 1)]
 
