@@ -32,7 +32,7 @@ def deployed(
     site.models["tiny"] = tiny(
         n_ctx=CONTEXT,
         sampling={"temperature": 0.5, "top_k": 7},
-        llama={"mlock": True},
+        llama={"mlock": request.param == "systemd" or _may_lock(host)},
         api_key={"file": str(folder / "key")},
     )
     site.serve(host.name, "tiny", listen=host.address)
@@ -42,6 +42,13 @@ def deployed(
 
 
 Deployed = tuple[Site, LabHost]
+
+
+def _may_lock(host: LabHost) -> bool:
+    """Root of a machine that is itself a guest need not be able to raise the limit; where it is
+    not, Docker starts no container that wants it raised.
+    """
+    return host.run(["sh", "-c", "ulimit -l unlimited"], check=False).returncode == 0
 
 
 def _unit(site: Site) -> str:
@@ -84,9 +91,14 @@ def test_what_was_applied_is_proved(deployed: Deployed, words: tuple[str, ...]) 
 
 def test_the_model_is_held_in_memory(deployed: Deployed) -> None:
     site, host = deployed
-    process = host.sh(f"pgrep -f -- '--alias tiny .*--api-key-file' -u {_user(site, host)}")
+    raised = _may_lock(host)
+    if site.runtime == "docker" and not raised:
+        pytest.skip("root of this machine may not raise the limit on locked memory")
+    process = host.sh(f"pgrep -x -u {_user(site, host)} llama-server")
     held = host.sh(f"grep VmLck /proc/{process}/status").split()[1]
-    assert int(held) > 700
+    assert int(held) > 1800  # KiB
+    limit = host.sh(f"grep 'Max locked memory' /proc/{process}/limits").split()[3]
+    assert limit == "unlimited" or not raised
     assert "failed to mlock" not in host.sh(f"journalctl --no-pager -u {_unit(site)}")
 
 
@@ -98,12 +110,12 @@ def _user(site: Site, host: LabHost) -> str:
     return host.sh(f"stat -c %u /proc/$(systemctl show -P MainPID {_unit(site)})")
 
 
+@pytest.mark.parametrize("deployed", ["docker"], indirect=True)
 def test_a_container_keeps_little_of_its_log(deployed: Deployed) -> None:
     site, host = deployed
-    if site.runtime == "docker":
-        (box,) = json.loads(host.sh(f"docker inspect xgen-{site.project}-tiny"))
-        kept = box["HostConfig"]["LogConfig"]
-        assert kept == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "10m"}}
+    (box,) = json.loads(host.sh(f"docker inspect xgen-{site.project}-tiny"))
+    kept = box["HostConfig"]["LogConfig"]
+    assert kept == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "10m"}}
 
 
 def test_a_restart_by_hand_changes_nothing(deployed: Deployed) -> None:

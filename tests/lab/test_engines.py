@@ -14,7 +14,6 @@ from tests.lab.site import Fields, Site
 from tests.lab.tiny_model import LAYERS
 
 PORT = 8501
-UNIT = "xgen-t_gpu-tiny.service"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     """One instance that every test below changes: the shaders it compiled once are kept."""
     found = Site(tmp_path_factory.mktemp("gpu"), "t_gpu", ports=f"{PORT}-{PORT + 1}")
     found.hosts[host.name] = {"xgen_software_gpu": 2}
-    found.top["models"] = {"tiny": tiny(env=shaders("tiny"))}
+    found.models["tiny"] = tiny(env=shaders("tiny"))
     yield found
     found.run("destroy", "-y")
 
@@ -62,9 +61,8 @@ def test_two_gpus_hold_what_the_split_says(site: Site) -> None:
     site.apply()
     row = status(site)
     assert (row["gpus"], row["offloaded_layers"]) == ([0, 1], LAYERS)
-    first, second = _devices(row)["Vulkan0"], _devices(row)["Vulkan1"]
-    # Four blocks go 3 to 1; the output layer, a sixth of a block larger or smaller, to the last.
-    assert first > second > 0
+    held = _devices(row)
+    assert held["Vulkan0"] / held["Vulkan1"] == pytest.approx(3, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_a_gpu_that_is_not_used_fails_the_gate(
     failed = site.run("apply", "-y")
     assert failed.code == 1
     assert said in failed.said
-    assert "the previous version" in failed.said
+    assert "The previous version was put back and serves again" in failed.said
     _ask_for(site, gpus=[0], n_gpu_layers=-1)
     site.plan(0)
     row = status(site)
@@ -106,17 +104,17 @@ def test_a_gpu_asked_for_where_none_is_found_is_refused(host: LabHost, site: Sit
         site.hosts[host.name] = software
 
 
-def test_a_real_model_on_the_software_gpu(lab: Lab, site: Site) -> None:
+def test_a_real_model_on_the_software_gpu(site: Site) -> None:
     """Gemma 3 270M: 18 blocks and the output layer."""
     (name,) = site.hosts
-    site.top["models"]["gemma"] = {
+    site.models["gemma"] = {
         "source": places.MODEL,
         "n_ctx": 256,
         "llama": {"parallel": 1},
         "env": shaders("gemma"),
     }
     site.placements[name] = [{"model": "gemma", "gpus": [0], "n_gpu_layers": 12}]
-    site.apply("--limit", "gemma")
+    site.apply()
     row = status(site)
     assert (row["offloaded_layers"], row["total_layers"]) == (12, 19)
     assert _devices(row)["Vulkan0"] > 0

@@ -11,7 +11,7 @@ import pytest
 from tests.lab import ask, engine_site, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
-from tests.lab.site import Site, small_model
+from tests.lab.site import Site, alone, small_model
 
 RUNTIMES = ("docker", "systemd")
 PORT = 8101
@@ -23,9 +23,14 @@ def _site(folder: Path, host: LabHost, runtime: str, project: str, port: int) ->
     return site
 
 
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> Iterator[LabHost]:
+    with alone(lab, "lab-main") as found:
+        yield found
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_whole_job(lab: Lab, tmp_path: Path, runtime: str) -> None:
-    host = lab.host("lab-main")
+def test_the_whole_job(host: LabHost, tmp_path: Path, runtime: str) -> None:
     site = _site(tmp_path, host, runtime, f"t_main_{runtime}", PORT)
     unit = f"xgen-t_main_{runtime}-gemma.service"
     before = host.files()
@@ -136,10 +141,9 @@ SAME = "same"
 
 @pytest.fixture(scope="module", params=RUNTIMES)
 def deployed(
-    lab: Lab, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    host: LabHost, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Deployed]:
     """An instance for each harm and one that nobody touches, applied once for the tests below."""
-    host = lab.host("lab-main")
     site = Site(tmp_path_factory.mktemp("drift"), f"t_drift_{request.param}", request.param)
     engine_site.place_models(host)
     for name in (SAME, *(DOCKER_HARMS if request.param == "docker" else HARMS)):

@@ -1,4 +1,4 @@
-"""A language model of a few hundred kilobytes with random weights, which llama-server serves."""
+"""A language model of two megabytes with random weights, which llama-server serves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from pathlib import Path
 from tests.lab import gguf_file
 from tests.lab.gguf_file import Tensor, Value
 
-BLOCKS = 4
+BLOCKS = 11
 LAYERS = BLOCKS + 1  # as engines count: the blocks and the output
 CONTEXT = 2048
 _WIDTH, _HEADS, _INNER = 64, 2, 128
 # Of the SentencePiece kind: control tokens, every byte, and what «Hello» is put together from.
 # Each number of tokens at once needs shaders of its own: a prompt of one token needs the fewest.
 _PIECES = ["\u2581", "H", "e", "l", "o", "He", "Hel", "Hell", "Hello"]
-_TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *_PIECES]
-_KINDS = [2, 3, 3, *[6] * 256, *[1] * len(_PIECES)]
+_USED = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *_PIECES]
+# So many words that the output layer is as large as a block: what is split by layers is then
+# split by size too.
+_WORDS = 640
+_TOKENS = [*_USED, *(f"<unused{n}>" for n in range(_WORDS - len(_USED)))]
+_KINDS = [2, 3, 3, *[6] * 256, *[1] * len(_PIECES), *[5] * (_WORDS - len(_USED))]
 
 
 def write(path: Path) -> None:
