@@ -55,10 +55,8 @@ class Lab:
         )
 
 
-# Minutes of software rendering, broken hosts, gateways under load: run them by XGEN_LAB_ALL=1.
-_LONG = [
-    f"test_{n}.py" for n in ("engines", "engine_kinds", "engine_running", "gateway", "trouble")
-]
+# Minutes of software rendering and gateways under load: run them by XGEN_LAB_ALL=1.
+_LONG = [f"test_{n}.py" for n in ("engines", "engine_kinds", "engine_running", "gateway")]
 collect_ignore = [] if os.environ.get("XGEN_LAB_ALL") == "1" else _LONG
 
 
@@ -76,12 +74,3 @@ def lab() -> Iterator[Lab]:
     finally:
         if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
             hosts.down(shared.started)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the main job's tests the whole job always runs; drift case by case is among the long."""
-    if os.environ.get("XGEN_LAB_ALL") == "1":
-        return
-    long = [i for i in items if "test_main_job" in i.nodeid and "whole_job" not in i.nodeid]
-    items[:] = [i for i in items if i not in long]
-    config.hook.pytest_deselected(items=long)

@@ -152,7 +152,7 @@ def deployed(
     site.apply()
     yield site, host
     assert site.run("destroy", "-y").code == 0
-    assert "t_drift" not in host.sh("find /etc /var/lib/xgen-deploy; docker ps -a")
+    assert "t_drift" not in host.sh("find /etc /var/lib; docker ps -a")
 
 
 def _service(site: Site, name: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from tests.lab import access, ask, engine_site, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
-from tests.lab.site import Site, alone
+from tests.lab.site import Fields, Site, alone
 
 HOST = "lab-main"
 PLACE = "/srv/trouble"
@@ -38,7 +38,7 @@ def broken_ways(lab: Lab, host: LabHost, tmp_path: Path) -> Site:
         + access.config_path().read_text()
     )
     address = {"ansible_host": host.address}
-    hosts = {
+    hosts: dict[str, Fields] = {
         "good": address,
         "banner": {**address, "ansible_user": "banner"},
         "nowhere": {"ansible_host": "nowhere.invalid"},
@@ -64,7 +64,7 @@ def test_a_host_that_cannot_be_reached_is_reported_and_the_others_go_on(broken_w
         ("nowhere", "nowhere.invalid", "ansible_host"),
         ("closed", "port 1 refused the connection", "sshd"),
         ("stranger", "no key was accepted (tried: ", "authorized_keys"),
-        ("impostor", "is not the one", "ssh-keygen -R"),
+        ("impostor", "its host key has changed", "ssh-keygen -f "),
         ("askpass", "asks askpass for a password", "--ask-become-pass"),
     ):
         part = told[told.index(f"{name}  UNREACHABLE") :].split("\n\n")[0]
@@ -136,7 +136,7 @@ def test_models_that_cannot_be_served_are_refused(host: LabHost, tmp_path: Path)
     reasons = {
         "missing": "is not there",
         "text": "it does not begin with «GGUF»",
-        "empty": "not a valid GGUF",
+        "empty": "is empty",
         "short": "cut short",
         "folder": "",
     }
@@ -212,7 +212,11 @@ def served(
         f"mkdir -p {PLACE}; cat > {PLACE}/asleep <<'EOF'\n#!/bin/sh\n"
         f"case $* in *--help*) exec {places.ENGINE} --help;; esac\n"
         "echo I am a little tired; exec sleep 1000\nEOF\n"
-        f"chmod 755 {PLACE}/asleep"
+        f"cat > {PLACE}/fragile <<'EOF'\n#!/bin/sh\n"
+        f"case $* in *--help*) exec {places.ENGINE} --help;; esac\n"
+        f'{places.ENGINE} "$@" 2>&1 | while read -r line; do echo "$line";\n'
+        "case $line in *launch_slot_*) kill -KILL 0;; esac; done\nEOF\n"
+        f"chmod 755 {PLACE}/asleep {PLACE}/fragile"
     )
     folder = tmp_path_factory.mktemp("served")
     site = Site(folder, "t_served", ports="8106-8107", models={"gemma": engine_site.tiny()})
@@ -224,7 +228,7 @@ def served(
     host.sh(f"rm -r {PLACE}")
 
 
-BAD = {
+BAD: dict[str, tuple[Fields, str, str]] = {
     "exits": (
         {"llama": {"extra_args": ["--no-such-flag"]}},
         "it ended",
@@ -236,9 +240,9 @@ BAD = {
         "I am a little tired",
     ),
     "dies on the first request": (
-        {"gpus": [0], "llama": {"flash_attn": "on"}},
+        {"binary": f"{PLACE}/fragile"},
         "real request",
-        "",
+        "launch_slot_",
     ),
 }
 
@@ -281,7 +285,7 @@ def test_a_first_version_that_does_not_work_leaves_nothing(
     site.plan(0)
 
 
-MOMENTS = (
+MOMENTS: tuple[tuple[signal.Signals, str, Fields], ...] = (
     (signal.SIGKILL, "start", {"n_ctx": 512}),
     (signal.SIGINT, "progress", {"n_ctx": 640}),
     (signal.SIGKILL, "progress", {"n_ctx": 768}),

@@ -172,3 +172,16 @@ def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
     world.apply()
     world.record = world.record.model_copy(update={"hosts": ("h", "old")})
     assert any(w.startswith("old left the manifest") for w in world.plan().warnings)
+
+
+def test_a_container_that_was_renamed_is_ours_still(world: World) -> None:
+    """It holds the port: nobody else's, and to be taken away before ours starts again."""
+    world.apply()
+    port = world.facts.docker.containers[0].ports[0]
+    world.container(name="ours-once")
+    holder = PortFacts(port=port, address="127.0.0.1", pid=9, process="docker-proxy")
+    world.fact(ports=(holder,))
+    plan = world.plan()
+    assert plan.refusals == ()
+    assert said(plan) == [("repair", "q", "its container is gone")]
+    assert plan.operations[0].strays == ("ours-once",)

@@ -97,7 +97,7 @@ def _one(
             close_door(work)
             text = "removed"
         elif operation.action == "remove":
-            remove(work, operation.name)
+            remove(work, operation)
             text = "removed"
         else:
             text = _good(bring_up(work, operation, number, tell).report.offloaded, operation)

@@ -31,13 +31,13 @@ class Failed(Exception):
         self.log = log
 
 
-def remove(work: HostAtWork, name: str) -> None:
+def remove(work: HostAtWork, operation: Operation) -> None:
     """Takes an instance away and forgets it; what is not there is no error."""
+    name = operation.name
     layout, service = work.layout, work.layout.service(name)
     work.supervision.stop(service)
-    cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
-    if cli and layout.process_dir is None:
-        work.session.run([cli, "rm", "--force", service], timeout=_ASK)
+    if layout.process_dir is None:
+        _remove_containers(work, service, *operation.strays)
     if work.session.remove(layout.definition(name)):
         work.supervision.reload()
     work.session.remove(layout.settings(name))
@@ -45,6 +45,12 @@ def remove(work: HostAtWork, name: str) -> None:
         instances={k: v for k, v in work.record.instances.items() if k != name},
         pending={k: v for k, v in work.record.pending.items() if k != name},
     )
+
+
+def _remove_containers(work: HostAtWork, *names: str) -> None:
+    cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
+    if cli and names:
+        work.session.run([cli, "rm", "--force", *names], timeout=_ASK)
 
 
 def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener) -> Good:
@@ -64,6 +70,7 @@ def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener
     key = instance.spec.api_key
     began = time.monotonic()
     try:
+        _remove_containers(work, *operation.strays)
         good = _start(work, instance, rendered, secrets.value(key) if key else None, tell)
     except (NotGood, HostError) as error:
         log = error.log if isinstance(error, NotGood) else ()

@@ -19,7 +19,11 @@ def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout
         return f"{path} is gone"
     if found.sha256 != record.files.get(path):
         return f"{path} was edited by hand"
-    return service_drift(found) or _container_drift(service, record, facts)
+    return (
+        service_drift(found)
+        or _container_drift(service, record, facts)
+        or _stray_drift(strays(name, facts, layout))
+    )
 
 
 def service_drift(found: ServiceFacts) -> str | None:
@@ -49,6 +53,23 @@ def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> 
     if record.spec.engine_state is not None and box.image_id != record.spec.engine_state:
         return "its container runs another image than the one applied"
     return None if box.state == "running" else f"its container is {box.state}"
+
+
+def strays(name: str, facts: HostFacts, layout: Layout) -> tuple[str, ...]:
+    """Containers with this instance's labels under another name: renamed by hand, or copied. They
+    would hold its port and its GPU.
+    """
+    return tuple(
+        box.name
+        for box in facts.docker.containers
+        if box.labels.get("xgen.project") == layout.project
+        and _instance(box) == name
+        and box.name != layout.service(name)
+    )
+
+
+def _stray_drift(names: tuple[str, ...]) -> str | None:
+    return f"container {names[0]} carries its labels" if names else None
 
 
 def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> list[str]:

@@ -25,6 +25,7 @@ class FieldDiff(Frozen):
 class Operation(Frozen):
     """One thing to do to one instance. `instance` None: it is only to be taken away.
 
+    `strays` are containers that carry its labels under other names and go first.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
     start took, None where that is unknown. `needs` are ids of operations that come first. `door`
     is set where the gateway is what changes.
@@ -43,6 +44,7 @@ class Operation(Frozen):
     instance: Instance | None = None
     door: DoorSpec | None = None
     notes: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
     @property
     def engine_pull(self) -> bool:

@@ -6,7 +6,7 @@ text, so that a newer tool does not restart every model.
 
 from xgen_deploy.layout import Layout
 from xgen_deploy.plan.diff import cause_of, diff_specs
-from xgen_deploy.plan.drift import drift_of, strangers
+from xgen_deploy.plan.drift import drift_of, strangers, strays
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
@@ -58,6 +58,9 @@ def reconcile(
             unchanged.append(instance.name)
         else:
             operations.append(found)
+    operations = [
+        o.model_copy(update={"strays": strays(o.name, facts, layout)}) for o in operations
+    ]
     return HostPlan(
         host=host,
         operations=_ordered(operations),

@@ -64,7 +64,7 @@ def resolve_host(
         available=available_backends(facts.gpu.gpus),
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
-        ports=Ports(facts, recorded, declared, services, frozenset(kept)),
+        ports=Ports(facts, recorded, declared, services, site.project, frozenset(kept)),
         own=_own_cgroups(services, facts),
         repin=repin,
         listen=needed_listen(site, host.name),

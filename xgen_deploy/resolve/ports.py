@@ -16,13 +16,15 @@ class Ports:
         recorded: Mapping[str, int],
         declared: tuple[Declared, ...],
         services: frozenset[str],
+        project: str,
         kept: frozenset[str],
     ) -> None:
-        """`recorded` are this project's ports by instance, `services` its units and containers,
-        `kept` the instances that stay: the ports of all others are free again.
+        """`recorded` are this project's ports by instance, `services` its units and containers;
+        what carries its label is its own too, under whatever name. `kept` are the instances that
+        stay: the ports of all others are free again.
         """
         self._recorded = recorded
-        self._foreign = _foreign(facts, services)
+        self._foreign = _foreign(facts, services, project)
         self._taken = {d.port: d.name for d in declared if d.port is not None}
         for name, port in recorded.items():
             if name in kept and port not in self._taken:
@@ -57,9 +59,14 @@ class Ports:
         )
 
 
-def _foreign(facts: HostFacts, services: frozenset[str]) -> dict[int, PortFacts]:
+def _foreign(facts: HostFacts, services: frozenset[str], project: str) -> dict[int, PortFacts]:
     """Listening ports that are not this project's own."""
-    own = {p for c in facts.docker.containers if c.name in services for p in c.ports}
+    own = {
+        p
+        for c in facts.docker.containers
+        if c.name in services or c.labels.get("xgen.project") == project
+        for p in c.ports
+    }
     pids = {s.pid for s in facts.services if s.pid}
     found: dict[int, PortFacts] = {}
     for port in facts.ports:
