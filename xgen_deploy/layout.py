@@ -2,11 +2,16 @@
 
 from xgen_deploy.values import Frozen
 
+# What a change that starts first adds to an instance's name on the host, every other time.
+SECOND = ".b"
+
 
 class Layout(Frozen):
     """Where one project keeps things on one host.
 
-    `process_dir` is set under the process runtime alone, where everything lies beneath it.
+    `process_dir` is set under the process runtime alone, where everything lies beneath it. An
+    instance that was replaced by starting the new one first lies in its second slot: its units,
+    containers and files are those of `<instance>.b`.
     """
 
     project: str

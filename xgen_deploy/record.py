@@ -30,7 +30,8 @@ class InstanceRecord(Frozen):
 
     `files` maps each file that was written to the SHA-256 of its content. `pins` maps what the
     manifest called a GPU (an index) to the identity that it had then. `ready_seconds` is how
-    long the start took until a real request was answered.
+    long the start took until a real request was answered. `slot` is where on the host it lies
+    (see layout.py), `other_port` the one of the slot that it was in before.
     """
 
     spec: Spec
@@ -45,6 +46,8 @@ class InstanceRecord(Frozen):
     ready_seconds: float | None = None
     invocation: str | None = None
     report: LoadReport | None = None
+    slot: str = ""
+    other_port: int | None = None
 
 
 class ApplyRecord(Frozen):
@@ -83,6 +86,11 @@ class Record(Frozen):
     instances: dict[str, InstanceRecord] = Field(default_factory=dict)
     pending: dict[str, str] = Field(default_factory=dict)
     gateway: GatewayRecord | None = None
+
+    def slotted(self, instance: str) -> str:
+        """An instance's name on the host, by the slot that it lies in."""
+        last = self.instances.get(instance)
+        return instance + (last.slot if last else "")
 
 
 def digest_of(value: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.gateway.plan import Looked, with_gateways
+from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
 from xgen_deploy.home import expand_home
 from xgen_deploy.layout import Layout, process_layout, system_layout
 from xgen_deploy.manifest.host import Host
@@ -17,6 +17,8 @@ from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.make import Scope, plan_host
 from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.plan.rollout import in_batches
+from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.probe.observe import observe
 from xgen_deploy.render.instance import Rendering
@@ -87,7 +89,11 @@ def make_plan(
             rendering,
             scopes.get(name, default_scope(site, name)),
         )
-    hosts = with_gateways(site, hosts, looked_at(site, seen, workplace))
+    looked = looked_at(site, seen, workplace)
+    facts = {name: one.facts for name, one in looked.items()}
+    records = readable_records(site.project, looked)
+    hosts = in_batches(with_strategies(site, hosts, facts, records))
+    hosts = with_gateways(site, hosts, looked)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

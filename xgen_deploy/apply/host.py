@@ -3,14 +3,17 @@
 import time
 from dataclasses import dataclass, field
 
+from xgen_deploy.apply.beside import bring_up_beside
+from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.history import write_entry
-from xgen_deploy.apply.operation import Failed, bring_up, remove
+from xgen_deploy.apply.operation import Failed, bring_up, remove, tidy
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.watch import watch
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import close_door
 from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.record import ApplyRecord
 
@@ -51,7 +54,9 @@ class Who:
     git: str | None = None
 
 
-def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> HostResult:
+def carry_out(
+    work: HostAtWork, plan: HostPlan, who: Who, board: Board, switch: Switch, tell: Listener
+) -> HostResult:
     """Never raises for a failed operation; the host's record says how it ended."""
     began = time.time()
     apply = ApplyRecord(
@@ -71,7 +76,9 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         for operation in plan.operations:
             if operation.door is not None:
                 continue  # after every host's own part: see gateway/doors.py
-            results.append(_one(work, operation, results, who.number, tell))
+            result = _one(work, operation, board, switch, who.number, tell)
+            board.ended(operation, ok=result.ok)
+            results.append(result)
         outcome = "ok" if all(r.ok for r in results) else "failed"
         ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
         work.keep(last_apply=ended)
@@ -79,15 +86,22 @@ def carry_out(work: HostAtWork, plan: HostPlan, who: Who, tell: Listener) -> Hos
         watch(work)
     except XgenError as error:
         return HostResult(work.name, tuple(results), error)
+    finally:
+        board.give_up(plan.operations)
     return HostResult(work.name, tuple(results))
 
 
 def _one(
-    work: HostAtWork, operation: Operation, before: list[Result], number: int, tell: Listener
+    work: HostAtWork,
+    operation: Operation,
+    board: Board,
+    switch: Switch,
+    number: int,
+    tell: Listener,
 ) -> Result:
-    failed = {r.operation.id for r in before if not r.ok}
-    if failed & set(operation.needs):
-        reason = f"left alone, because {', '.join(sorted(failed & set(operation.needs)))} failed"
+    failed = board.failed_of(operation.needs)
+    if failed:
+        reason = f"left alone, because {', '.join(sorted(failed))} failed"
         tell(Event(kind="failed", host=work.name, instance=operation.name, text=reason))
         return Result(operation, ok=False, reason=reason)
     began = time.monotonic()
@@ -97,10 +111,14 @@ def _one(
             close_door(work)
             text = "removed"
         elif operation.action == "remove":
-            remove(work, operation)
+            remove(work, operation, switch)
             text = "removed"
+        elif operation.tidies:
+            tidy(work, operation)
+            text = "tidied up"
         else:
-            text = _good(bring_up(work, operation, number, tell).report.offloaded, operation)
+            up = bring_up_beside if operation.strategy == "start-first" else bring_up
+            text = _good(up(work, operation, switch, number, tell).report.offloaded, operation)
     except UnreachableError:
         raise
     except (Failed, XgenError) as error:

@@ -12,7 +12,7 @@ def stop(work: HostAtWork, name: str, by: str) -> str:
     """A line for people. It stays stopped over boots and applies, until `start`."""
     last = _known(work, name)
     _remember(work, name, last.model_copy(update={"stopped": Stopped(by=by, at=time.time())}))
-    work.supervision.stop(work.layout.service(name))
+    work.supervision.stop(work.layout.service(work.record.slotted(name)))
     return f"{work.name}/{name}: stopped; `xgen-deploy start` starts it again"
 
 
@@ -20,7 +20,7 @@ def start(work: HostAtWork, name: str) -> str:
     """A line for people."""
     last = _known(work, name)
     work.supervision.prepare()
-    work.supervision.start(work.layout.service(name))
+    work.supervision.start(work.layout.service(work.record.slotted(name)))
     _remember(work, name, last.model_copy(update={"stopped": None, "invocation": None}))
     return f"{work.name}/{name}: started; `xgen-deploy status` shows when it is ready"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
 from xgen_deploy.apply.events import Event, Listener
@@ -10,13 +11,16 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous
 from xgen_deploy.apply.secrets import resolve_secrets
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.layout import SECOND
 from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import HostError
 
+DRAIN = 60.0
 _ASK = 60.0
 _TIMEOUT = 600.0
 _FAILED_LINES = 2000
@@ -31,77 +35,143 @@ class Failed(Exception):
         self.log = log
 
 
-def remove(work: HostAtWork, operation: Operation) -> None:
+def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
     """Takes an instance away and forgets it; what is not there is no error."""
     name = operation.name
-    layout, service = work.layout, work.layout.service(name)
-    work.supervision.stop(service)
-    if layout.process_dir is None:
-        _remove_containers(work, service, *operation.strays)
-    if work.session.remove(layout.definition(name)):
-        work.supervision.reload()
-    work.session.remove(layout.settings(name))
+    with switch.moving(work.name, name):
+        switch.drain(work.name, name, _drain(work.record.instances.get(name)))
+        for slot in ("", SECOND):
+            clear_slot(work, name + slot)
+    remove_containers(work, *operation.strays)
     work.keep(
         instances={k: v for k, v in work.record.instances.items() if k != name},
         pending={k: v for k, v in work.record.pending.items() if k != name},
     )
 
 
-def _remove_containers(work: HostAtWork, *names: str) -> None:
+def tidy(work: HostAtWork, operation: Operation) -> None:
+    """Takes away what is beside the instance: its other slot, and containers with its labels."""
+    if operation.leftover is not None:
+        clear_slot(work, operation.leftover)
+    remove_containers(work, *operation.strays)
+
+
+def clear_slot(work: HostAtWork, slotted: str) -> None:
+    """Stops and removes one slot of an instance; what is not there is no error."""
+    layout, service = work.layout, work.layout.service(slotted)
+    work.supervision.stop(service)
+    remove_containers(work, service)
+    if work.session.remove(layout.definition(slotted)):
+        work.supervision.reload()
+    work.session.remove(layout.settings(slotted))
+
+
+def remove_containers(work: HostAtWork, *names: str) -> None:
+    """Where there is Docker and such a container."""
+    if not names or work.layout.process_dir is not None:
+        return
     cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
-    if cli and names:
+    if cli:
         work.session.run([cli, "rm", "--force", *names], timeout=_ASK)
 
 
-def bring_up(work: HostAtWork, operation: Operation, number: int, tell: Listener) -> Good:
-    """Create, update or repair: what worked before is put back when the gate is not passed.
+@dataclass(frozen=True)
+class Prepared:
+    """An instance with all that starting it needs. `key` is its API key."""
 
-    Raises Failed.
-    """
+    instance: Instance
+    rendered: Rendered
+    key: str | None
+
+
+def prepare(work: HostAtWork, operation: Operation) -> Prepared:
+    """Everything that can be checked while the old one serves; the record says what was begun."""
     instance = operation.instance
     if instance is None:
         raise XgenError(f"{operation.id}: nothing to bring up")
     secrets = resolve_secrets(instance, work.session)
     rendered = work.rendering.render(instance, secrets)
     check_sha256(work, instance)
-    previous = Previous(work, instance.name)
     work.keep(pending={**work.record.pending, instance.name: instance.digest})
-    had = previous.keep()
+    tidy(work, operation)
     key = instance.spec.api_key
+    return Prepared(instance, rendered, secrets.value(key) if key else None)
+
+
+def bring_up(
+    work: HostAtWork, operation: Operation, switch: Switch, number: int, tell: Listener
+) -> Good:
+    """Create, repair, or update by stopping first: what worked before is put back when the gate
+    is not passed.
+
+    Raises Failed.
+    """
+    new = prepare(work, operation)
+    instance = new.instance
+    previous = Previous(work, instance.name, instance.slotted)
+    had = previous.keep()
     began = time.monotonic()
     try:
-        _remove_containers(work, *operation.strays)
-        good = _start(work, instance, rendered, secrets.value(key) if key else None, tell)
-    except (NotGood, HostError) as error:
-        log = error.log if isinstance(error, NotGood) else ()
-        reason = error.reason if isinstance(error, NotGood) else str(error)
-        _keep_failed_log(work, instance, rendered)
-        ending = _back(work, instance, rendered, previous, had=had)
+        with switch.moving(work.name, instance.name):
+            switch.drain(work.name, instance.name, _drain(work.record.instances.get(instance.name)))
+            launch(work, new, tell)
+        good = prove(work, new, tell)
+    except UnreachableError:
+        raise
+    except (NotGood, XgenError) as error:
+        ending = _back(work, new, previous, switch, had=had)
         tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
-        raise Failed(f"{reason}. {ending}", log) from None
-    _remember(work, instance, rendered, good, number, time.monotonic() - began)
+        raise failed(error, ending) from None
+    remember(work, new, good, number, time.monotonic() - began)
     if had:
         previous.discard()
+    switch.enable(work.name, instance.name)
     return good
 
 
-def _start(
-    work: HostAtWork, instance: Instance, rendered: Rendered, api_key: str | None, tell: Listener
-) -> Good:
-    _write(work, instance, rendered)
-    tell(Event(kind="start", host=work.name, instance=instance.name, text="starting"))
-    work.supervision.start(rendered.service)
+def failed(error: NotGood | XgenError, ending: str) -> Failed:
+    """`ending` is how it stands now, as a sentence."""
+    if isinstance(error, NotGood):
+        return Failed(f"{error.reason}. {ending}", error.log)
+    return Failed(f"{error}. {ending}")
+
+
+def _drain(last: InstanceRecord | None) -> float:
+    """Seconds that requests get to end."""
+    stated = last.declared.update.drain if last and last.declared else None
+    return stated or DRAIN
+
+
+def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
+    """Writes its files and (re)starts it."""
+    _write(work, new)
+    tell(Event(kind="start", host=work.name, instance=new.instance.name, text="starting"))
+    work.supervision.start(new.rendered.service)
+
+
+def prove(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
+    """The gate. Raises NotGood; the log of what failed is kept then."""
+    try:
+        return _gate(work, new, tell)
+    except (NotGood, HostError):
+        _keep_failed_log(work, new)
+        raise
+
+
+def _gate(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
+    instance = new.instance
     backend = backend_named(instance.spec.backend)
     if backend is None:
         raise XgenError(f"{instance.spec.backend} cannot be asked for a real request")
     tell(Event(kind="progress", host=work.name, instance=instance.name, text="loading the model"))
-    gate = Gate(instance, rendered.service, backend, work.session, work.supervision, api_key)
+    service = new.rendered.service
+    gate = Gate(instance, service, backend, work.session, work.supervision, new.key)
     proving = Event(kind="gate", host=work.name, instance=instance.name, text="a real request")
     return gate.wait(instance.declared.update.timeout or _TIMEOUT, lambda: tell(proving))
 
 
-def _write(work: HostAtWork, instance: Instance, rendered: Rendered) -> None:
-    folder = work.layout.settings(instance.name)
+def _write(work: HostAtWork, new: Prepared) -> None:
+    folder, rendered = work.layout.settings(new.instance.slotted), new.rendered
     work.session.make_dir(work.layout.etc_dir, mode=0o700)
     work.session.make_dir(folder, mode=0o700)
     for file in rendered.files:
@@ -118,47 +188,42 @@ def _write_file(work: HostAtWork, file: File) -> None:
     )
 
 
-def _back(
-    work: HostAtWork, instance: Instance, rendered: Rendered, previous: Previous, *, had: bool
-) -> str:
+def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *, had: bool) -> str:
     """The previous version, or nothing at all where there was none; a clause about it."""
+    instance = new.instance
     pending = {k: v for k, v in work.record.pending.items() if k != instance.name}
     try:
         if had:
             timeout = instance.declared.update.timeout or _TIMEOUT
             ending = previous.put_back(timeout)
         else:
-            work.supervision.stop(rendered.service)
-            work.session.remove(rendered.definition.path)
-            work.supervision.reload()
-            work.session.remove(work.layout.settings(instance.name))
+            clear_slot(work, instance.slotted)
             ending = "It was stopped and taken away; nothing was there before"
         work.keep(pending=pending)
-    except HostError as error:
+        switch.enable(work.name, instance.name)
+    except XgenError as error:
         return f"Putting things back failed too: {error}"
     return ending
 
 
-def _keep_failed_log(work: HostAtWork, instance: Instance, rendered: Rendered) -> None:
+def _keep_failed_log(work: HostAtWork, new: Prepared) -> None:
     """It outlives the rollback: `logs --previous` shows it."""
-    text = work.supervision.log(rendered.service, None, lines=_FAILED_LINES)
+    text = work.supervision.log(new.rendered.service, None, lines=_FAILED_LINES)
     try:
         work.session.make_dir(f"{work.layout.state_dir}/failed", mode=0o700)
-        work.session.write_file(work.layout.failed_log(instance.name), text.encode(), mode=0o600)
+        work.session.write_file(
+            work.layout.failed_log(new.instance.name), text.encode(), mode=0o600
+        )
     except HostError:  # a full disk must not keep the previous version from coming back
         return
 
 
-def _remember(
-    work: HostAtWork,
-    instance: Instance,
-    rendered: Rendered,
-    good: Good,
-    number: int,
-    seconds: float,
+def remember(
+    work: HostAtWork, new: Prepared, good: Good, number: int, seconds: float, **more: object
 ) -> None:
-    definition = rendered.definition
-    backend = backend_named(instance.spec.backend)
+    """It is what runs now; `more` are fields of its record."""
+    instance, definition = new.instance, new.rendered.definition
+    backend, last = backend_named(instance.spec.backend), work.record.instances.get(instance.name)
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
@@ -171,7 +236,9 @@ def _remember(
         ready_seconds=round(seconds, 1),
         invocation=good.run,
         report=good.report,
-    )
+        slot=instance.slot,
+        other_port=last.other_port if last else None,
+    ).model_copy(update=more)
     work.keep(
         instances={**work.record.instances, instance.name: entry},
         pending={k: v for k, v in work.record.pending.items() if k != instance.name},

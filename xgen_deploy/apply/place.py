@@ -1,6 +1,7 @@
 """A host while it is being changed: its session, its record, and how instances run there."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.layout import Layout
@@ -11,7 +12,9 @@ from xgen_deploy.transport.base import Session
 
 @dataclass
 class HostAtWork:
-    """`record` is what the host remembers right now; `keep` writes it there at once."""
+    """`record` is what the host remembers right now; `keep` writes it there at once, one at a
+    time: a gateway's host is written to for instances of other hosts too.
+    """
 
     name: str
     session: Session
@@ -19,10 +22,12 @@ class HostAtWork:
     rendering: Rendering
     supervision: Supervision
     record: Record
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, **changes: object) -> None:
         """The record with these fields, its revision one up, written atomically."""
-        update = {"revision": self.record.revision + 1, **changes}
-        self.record = self.record.model_copy(update=update)
-        text = self.record.model_dump_json(indent=1, exclude_none=True)
-        self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)
+        with self._keeping:
+            update = {"revision": self.record.revision + 1, **changes}
+            self.record = self.record.model_copy(update=update)
+            text = self.record.model_dump_json(indent=1, exclude_none=True)
+            self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)

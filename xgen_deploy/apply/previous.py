@@ -19,11 +19,13 @@ _PAUSE = 0.5
 class Previous:
     """Of one instance. `keep`, then either `discard` or `put_back`."""
 
-    def __init__(self, work: HostAtWork, instance: str) -> None:
+    def __init__(self, work: HostAtWork, instance: str, slotted: str) -> None:
+        """`slotted` is its name on the host (see layout.py)."""
         layout = work.layout
         self._work = work
         self._instance = instance
-        self._service = layout.service(instance)
+        self._slotted = slotted
+        self._service = layout.service(slotted)
         self._folder = f"{layout.state_dir}/previous/{instance}"
         self._script = f"{layout.state_dir}/put-back.sh"
         self._guard = f"{self._service}-guard"
@@ -31,14 +33,14 @@ class Previous:
     def keep(self) -> bool:
         """Copies what runs and arms the guard. False where there is nothing to keep."""
         work, layout = self._work, self._work.layout
-        definition = layout.definition(self._instance)
+        definition = layout.definition(self._slotted)
         if self._instance not in work.record.instances or not self._there(definition):
             return False
         if not self._there(f"{self._folder}/armed"):
             work.session.remove(self._folder)
             work.session.make_dir(self._folder, mode=0o700)
             self._must("cp", "-a", definition, f"{self._folder}/definition")
-            settings = layout.settings(self._instance)
+            settings = layout.settings(self._slotted)
             if self._there(settings):
                 self._must("cp", "-a", settings, f"{self._folder}/settings")
             work.session.write_file(f"{self._folder}/armed", b"", mode=0o600)
@@ -82,8 +84,8 @@ class Previous:
         layout = self._work.layout
         return [
             self._folder,
-            layout.definition(self._instance),
-            layout.settings(self._instance),
+            layout.definition(self._slotted),
+            layout.settings(self._slotted),
             *self._work.supervision.restart_argv(self._service),
         ]
 

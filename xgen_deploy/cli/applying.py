@@ -10,6 +10,7 @@ from functools import partial
 
 import click
 
+from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.changed_secrets import changed_secrets, has_secrets
 from xgen_deploy.apply.clear import clear
 from xgen_deploy.apply.crew import Crew, keep_answers, owner_of_lock
@@ -25,9 +26,11 @@ from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.gateway.doors import joined, open_doors
+from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.plan.text import plan_text
+from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import Record, read_record
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import Seen, default_scope, make_plan
@@ -79,6 +82,7 @@ class Applying:
             for h in plan.hosts.values()
             if h.operations or (self._how.destroy and h.reachable and _traces(seen[h.host]))
         )
+        changing |= self._doors(plan, seen)
         if plan.refusals or not changing:
             return exit_code(plan)
         self._ask(plan)
@@ -122,21 +126,24 @@ class Applying:
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
         chosen = [c for n, c in self._work.connections.items() if n in changing]
-        works: dict[str, HostAtWork] = {}
-        one = partial(self._one, crew, now, seen, who, works, tell)
+        works = {n: crew.at_work(n, f) for n, f in _facts(seen).items() if n in changing}
+        records = {n: self._record(f) for n, f in _facts(seen).items()}
+        switch = Switch(self._work.site, works, records, number)
+        board = Board(o for name in works for o in now.hosts[name].operations if o.door is None)
+        one = partial(self._one, now, seen, who, works, board, switch, tell)
         results = each(chosen, one)
-        records = {n: self._record(s) for n, s in seen.items() if s.facts is not None}
         doors = open_doors(self._work.site, now, works, records, number, tell)
         results = joined(results, doors)
         return self._end(now, results, number, tell)
 
     def _one(
         self,
-        crew: Crew,
         plan: Plan,
         seen: dict[str, Seen],
         who: Who,
         works: dict[str, HostAtWork],
+        board: Board,
+        switch: Switch,
         tell: Progress,
         connection: Connection,
     ) -> HostResult:
@@ -144,9 +151,11 @@ class Applying:
         facts = seen[connection.name].facts
         if facts is None:
             return HostResult(connection.name, error=seen[connection.name].error)
-        work = works[connection.name] = crew.at_work(connection.name, facts)
+        work = works[connection.name]
         keep_answers(work, facts)
-        result = carry_out(work, host, who, tell)
+        if not host.operations and not self._how.destroy:
+            return HostResult(connection.name)  # only its gateway is needed
+        result = carry_out(work, host, who, board, switch, tell)
         if self._how.destroy and result.ok:
             clear(work)
         return result
@@ -182,9 +191,8 @@ class Applying:
         if said:
             tell.warning(said)
 
-    def _record(self, seen: Seen) -> Record:
-        facts = seen.facts
-        return read_record(facts.record if facts else None, self._work.site.project, "")
+    def _record(self, facts: HostFacts) -> Record:
+        return read_record(facts.record, self._work.site.project, "")
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
@@ -219,6 +227,13 @@ class Applying:
                 raise result
         return {n: r for n, r in found.items() if not isinstance(r, XgenError)}
 
+    def _doors(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
+        """Hosts whose gateway is told before an instance stops."""
+        if not any(o.interrupts or o.strategy == "start-first" for o in plan.operations):
+            return frozenset()
+        records = {n: self._record(f) for n, f in _facts(seen).items()}
+        return frozenset(n for n, r in records.items() if r.gateway is not None)
+
     def _hold_to_saved(self, plan: Plan) -> None:
         if self._how.expected is not None:
             changed = self._how.expected.changed(plan)
@@ -243,6 +258,11 @@ class Applying:
         question = f"Carry out {count} operation{'s'[: count != 1]}?"
         if not click.confirm("Take all of this away?" if self._how.destroy else question):
             raise click.Abort
+
+
+def _facts(seen: dict[str, Seen]) -> dict[str, HostFacts]:
+    """Of the hosts that were seen."""
+    return {name: one.facts for name, one in seen.items() if one.facts is not None}
 
 
 def _traces(seen: Seen) -> bool:

@@ -5,6 +5,7 @@ import click
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.layout import SECOND
 
 _MOST = 1 << 24  # bytes
 
@@ -31,8 +32,9 @@ def command(settings: Settings, instance: str, follow: bool, lines: int, previou
             argv = ["tail", f"--lines={lines}", layout.log(instance)]
             argv += ["--follow=name"] if follow else []
         else:
-            unit = f"{layout.service(instance)}.service"
-            argv = ["journalctl", "--no-pager", f"--unit={unit}", f"--lines={lines}"]
+            slots = (layout.service(instance), layout.service(instance + SECOND))
+            units = [f"--unit={slot}.service" for slot in slots]
+            argv = ["journalctl", "--no-pager", *units, f"--lines={lines}"]
             argv += ["--follow"] if follow else []
         return work.connections[host].follow(argv)
 

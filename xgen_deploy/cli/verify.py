@@ -77,7 +77,7 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
                 continue
             drift = drift_of(instance.name, last, facts, layout)
             checks.append(_drift(instance, drift))
-            service = services.get(layout.service(instance.name))
+            service = services.get(layout.service(instance.slotted))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
             value = resolve_secrets(instance, session).value(key) if key else None

@@ -69,3 +69,9 @@ def door_files(site: Site, host: Host, etc_dir: str) -> tuple[str, ...]:
         *(door_binaries(site, host) if door_image(site, host) is None else ()),
         *((tls.cert, tls.key) if tls else ()),
     )
+
+
+def python_on(site: Site, host: str) -> str:
+    """An interpreter there, for the little program that talks to the gateway's socket."""
+    known = site.hosts.get(host)
+    return known.python if known and known.python else "python3"

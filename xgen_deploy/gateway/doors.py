@@ -8,6 +8,7 @@ from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import DoorFailed, open_door
+from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.manifest.placement import Site
@@ -37,12 +38,6 @@ def open_doors(
         result = _one(work, operation, spec, python_on(site, operation.host), number, tell)
         found[operation.host] = HostResult(operation.host, (result,))
     return found
-
-
-def python_on(site: Site, host: str) -> str:
-    """An interpreter there, for the little program that talks to the gateway's socket."""
-    known = site.hosts.get(host)
-    return known.python if known and known.python else "python3"
 
 
 def joined(

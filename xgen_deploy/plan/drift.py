@@ -1,7 +1,7 @@
 """Whether what runs is still what was applied; if not, why."""
 
 from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.layout import Layout
+from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord
 
@@ -12,18 +12,15 @@ def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout
     gone = [g for g in record.spec.gpus if g not in present]
     if gone:
         return f"GPU {gone[0]}, which it was applied to, is gone"
-    service = layout.service(name)
+    place = f"{name}{record.slot}"
+    service = layout.service(place)
     found = next((s for s in facts.services if s.name.removesuffix(".service") == service), None)
-    path = layout.definition(name)
+    path = layout.definition(place)
     if found is None or found.sha256 is None:
         return f"{path} is gone"
     if found.sha256 != record.files.get(path):
         return f"{path} was edited by hand"
-    return (
-        service_drift(found)
-        or _container_drift(service, record, facts)
-        or _stray_drift(strays(name, facts, layout))
-    )
+    return service_drift(found) or _container_drift(service, record, facts)
 
 
 def service_drift(found: ServiceFacts) -> str | None:
@@ -64,12 +61,20 @@ def strays(name: str, facts: HostFacts, layout: Layout) -> tuple[str, ...]:
         for box in facts.docker.containers
         if box.labels.get("xgen.project") == layout.project
         and _instance(box) == name
-        and box.name != layout.service(name)
+        and box.name not in (layout.service(name), layout.service(name + SECOND))
     )
 
 
-def _stray_drift(names: tuple[str, ...]) -> str | None:
-    return f"container {names[0]} carries its labels" if names else None
+def leftover(name: str, slot: str, facts: HostFacts, layout: Layout) -> str | None:
+    """The name on the host of the instance's other slot, where something of it is still there:
+    the version before, or one that was begun and never proved.
+    """
+    other = name + ("" if slot else SECOND)
+    service = layout.service(other)
+    units = (s for s in facts.services if s.sha256 is not None or s.state == "active")
+    found = {s.name.removesuffix(".service") for s in units}
+    found |= {box.name for box in facts.docker.containers}
+    return other if service in found else None
 
 
 def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> list[str]:

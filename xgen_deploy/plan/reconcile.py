@@ -6,7 +6,7 @@ text, so that a newer tool does not restart every model.
 
 from xgen_deploy.layout import Layout
 from xgen_deploy.plan.diff import cause_of, diff_specs
-from xgen_deploy.plan.drift import drift_of, strangers, strays
+from xgen_deploy.plan.drift import drift_of, leftover, strangers, strays
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
@@ -32,7 +32,7 @@ def reconcile(
     `clearing`: the whole project is being taken away.
     """
     operations = [
-        _removal(host, name, record, layout, clearing=clearing)
+        _removal(host, name, record, facts, layout, clearing=clearing)
         for name in sorted(
             (
                 record.instances.keys()
@@ -54,13 +54,11 @@ def reconcile(
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
         found = _change(instance, record, facts, layout, instance.name in changed_secrets)
+        found = _with_remains(instance, found, facts, layout)
         if found is None:
             unchanged.append(instance.name)
         else:
             operations.append(found)
-    operations = [
-        o.model_copy(update={"strays": strays(o.name, facts, layout)}) for o in operations
-    ]
     return HostPlan(
         host=host,
         operations=_ordered(operations),
@@ -121,7 +119,22 @@ def _operation(
     )
 
 
-def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
+def _with_remains(
+    instance: Instance, operation: Operation | None, facts: HostFacts, layout: Layout
+) -> Operation | None:
+    """What else of the instance is on the host goes too: it would hold its GPU and its ports."""
+    boxes = strays(instance.name, facts, layout)
+    before = leftover(instance.name, instance.slot, facts, layout)
+    if operation is None and (boxes or before):
+        what = f"{before}, its other slot, is" if before else f"container {boxes[0]} of its is"
+        operation = _operation(instance, "repair", f"{what} still there", None)
+        operation = operation.model_copy(update={"tidies": True})
+    return operation and operation.model_copy(update={"strays": boxes, "leftover": before})
+
+
+def _removal(
+    host: str, name: str, record: Record, facts: HostFacts, layout: Layout, *, clearing: bool
+) -> Operation:
     known = name in record.instances or name in record.pending
     cause = (
         ("the project is taken away" if clearing else "no longer in the manifest")
@@ -129,7 +142,13 @@ def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: 
         else f"container {layout.service(name)} carries this project's label and no record knows it"
     )
     return Operation(
-        id=f"{host}/{name}", host=host, name=name, action="remove", cause=cause, interrupts=known
+        id=f"{host}/{name}",
+        host=host,
+        name=name,
+        action="remove",
+        cause=cause,
+        interrupts=known,
+        strays=strays(name, facts, layout),
     )
 
 

@@ -83,9 +83,21 @@ def _operation(one: Operation) -> Iterator[str]:
         yield f"      {escape(one.cause)}"
     width = max((len(d.path) for d in one.diff), default=0)
     yield from (_diff_line(d, width) for d in one.diff)
+    yield from (f"      [dim]{escape(line)}[/dim]" for line in _how(one))
     if one.instance is not None and one.engine_pull:
         yield f"      pulls {escape(one.instance.spec.image or '')} first"
     yield from (f"      [dim]{escape(n)}[/dim]" for n in one.notes)
+
+
+def _how(one: Operation) -> Iterator[str]:
+    """How an update happens, why so, and what comes before it."""
+    if one.strategy is not None:
+        yield f"{one.strategy.replace('-', ' ')}: {one.why}" if one.why else one.strategy
+    if one.strategy == "stop-first":
+        yield "if it fails: the old one is started again"
+    before = [n for n in one.needs if n.split("/", 1)[1] == one.name or one.action == "update"]
+    if before:
+        yield f"after {', '.join(before)}"
 
 
 def _what(one: Operation) -> list[str]:

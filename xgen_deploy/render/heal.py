@@ -46,14 +46,15 @@ def heal_files(record: Record, layout: Layout, templates: Templates) -> tuple[Fi
 def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, object]:
     spec, backend = one.spec, backend_named(one.spec.backend)
     trial = openai_trial(spec)
+    place = f"{name}{one.slot}"
     key = backend.api_key if backend else None
     return {
-        "unit": f"{layout.service(name)}.service",
+        "unit": f"{layout.service(place)}.service",
         "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
         "port": spec.port,
         "path": trial.path,
         "body": {**trial.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
-        "key_file": f"{layout.settings(name)}/{key.name}"
+        "key_file": f"{layout.settings(place)}/{key.name}"
         if spec.api_key is not None and isinstance(key, KeyFile)
         else None,
     }

@@ -5,7 +5,7 @@ import zlib
 
 from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.layout import Layout
+from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
 from xgen_deploy.render import docker
@@ -58,8 +58,8 @@ class Rendering:
         return self._templates.arguments(command.template, command.values) + command.extra
 
     def _systemd(self, instance: Instance, secrets: Secrets) -> Rendered:
-        spec, settings = instance.spec, self._layout.settings(instance.name)
-        service = self._layout.service(instance.name)
+        spec, settings = instance.spec, self._layout.settings(instance.slotted)
+        service = self._layout.service(instance.slotted)
         backend = _backend(instance)
         key = _key_file(instance, backend)
         place = self._place(instance, f"/run/credentials/{service}.service", key)
@@ -84,7 +84,7 @@ class Rendering:
             "nodes": instance.nodes,
         }
         unit = self._templates.text("systemd.service.j2", values)
-        definition = File(self._layout.definition(instance.name), unit, 0o644)
+        definition = File(self._layout.definition(instance.slotted), unit, 0o644)
         return Rendered(service, definition, files, argv, env)
 
     def _docker(self, instance: Instance, secrets: Secrets) -> Rendered:
@@ -99,12 +99,12 @@ class Rendering:
         )
         command = backend.command(instance, place)
         arguments = self._arguments(command)
-        service, uid = self._layout.service(instance.name), container_uid(instance)
+        service, uid = self._layout.service(instance.slotted), container_uid(instance)
         box = docker.container(
             instance,
             command,
             service,
-            self._layout.settings(instance.name),
+            self._layout.settings(instance.slotted),
             uid,
             port,
             backend.api_key,
@@ -123,12 +123,12 @@ class Rendering:
             "stop_argv": (instance.docker_cli, "stop", "--time", "30", service),
         }
         unit = self._templates.text("docker.service.j2", values)
-        definition = File(self._layout.definition(instance.name), unit, 0o644)
+        definition = File(self._layout.definition(instance.slotted), unit, 0o644)
         files = self._key_files(instance, key, secrets, uid=uid) + box.files
         return Rendered(service, definition, files, argv, box.env)
 
     def _process(self, instance: Instance, secrets: Secrets) -> Rendered:
-        spec, settings = instance.spec, self._layout.settings(instance.name)
+        spec, settings = instance.spec, self._layout.settings(instance.slotted)
         backend = _backend(instance)
         key = _key_file(instance, backend)
         place = self._place(instance, settings, key)
@@ -136,7 +136,7 @@ class Rendering:
         argv = (spec.binary or "", *self._arguments(command))
         env = _environment(instance, backend, command, secrets)
         start = json.dumps({"argv": argv, "env": env}, indent=1, ensure_ascii=False)
-        service = self._layout.service(instance.name)
+        service = self._layout.service(instance.slotted)
         text = self._templates.text(
             "program.conf.j2",
             {
@@ -150,7 +150,7 @@ class Rendering:
             *self._key_files(instance, key, secrets, uid=0),
             File(f"{settings}/start.json", start, 0o600, secret=_has_secret(instance, backend)),
         )
-        definition = File(self._layout.definition(instance.name), text, 0o600)
+        definition = File(self._layout.definition(instance.slotted), text, 0o600)
         return Rendered(service, definition, files, argv, env)
 
     def _place(self, instance: Instance, folder: str, key: KeyFile | None) -> Place:
@@ -164,7 +164,7 @@ class Rendering:
         ref = instance.spec.api_key
         if ref is None or key is None:
             return ()
-        path = f"{self._layout.settings(instance.name)}/{key.name}"
+        path = f"{self._layout.settings(instance.slotted)}/{key.name}"
         text = self._templates.text(key.template, {"key": secrets.value(ref)})
         return (File(path, text, 0o400 if uid else 0o600, uid=uid, secret=True),)
 
@@ -174,7 +174,11 @@ class Rendering:
             "model": instance.spec.model,
             "instance": instance.name,
             "digest": instance.digest,
-            "after": tuple(f"{self._layout.service(n)}.service" for n in instance.share),
+            "after": tuple(
+                f"{self._layout.service(n)}{slot}.service"
+                for n in instance.share
+                for slot in ("", SECOND)
+            ),
         }
 
 

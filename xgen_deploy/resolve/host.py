@@ -6,7 +6,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.gateway.demand import door_port, needed_listen
 from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.hardware.gpu import GPUInfo
-from xgen_deploy.layout import Layout
+from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
@@ -55,8 +55,11 @@ def resolve_host(
     door = door_port(site, host.name)
     recorded |= door
     names = frozenset(d.name for d in declared)
-    services = frozenset(layout.service(n) for n in names | recorded.keys())
+    services = frozenset(
+        layout.service(n + slot) for n in names | recorded.keys() for slot in ("", SECOND)
+    )
     kept = names | (recorded.keys() if site.limited_models else door.keys())
+    second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
     here = _Here(
         host=host,
         facts=facts,
@@ -64,7 +67,7 @@ def resolve_host(
         available=available_backends(facts.gpu.gpus),
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
-        ports=Ports(facts, recorded, declared, services, site.project, frozenset(kept)),
+        ports=Ports(facts, recorded, second, declared, services, site.project, frozenset(kept)),
         own=_own_cgroups(services, facts),
         repin=repin,
         listen=needed_listen(site, host.name),
@@ -76,6 +79,10 @@ def resolve_host(
             instances.append(_resolve(one, here, instances, site.project))
         except Refused as error:
             refusals.append(error.refusal)
+    if site.gateway is not None:
+        instances = [
+            i.model_copy(update={"spare_port": here.ports.spare(i.declared)}) for i in instances
+        ]
     return Resolved(tuple(instances), tuple(refusals), _warnings(facts, instances))
 
 
@@ -135,6 +142,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         device_request=access.request,
         model_folders=(here.host.model_dir, here.host.hf_home),
         docker_cli=here.facts.docker.cli or "/usr/bin/docker",
+        slot=last.slot if last else "",
         notes=tuple(n for n in (*settings.notes, note) if n),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.layout import SECOND
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.probe.facts import HostFacts, PortFacts
 from xgen_deploy.resolve.refuse import refuse
@@ -14,21 +15,43 @@ class Ports:
         self,
         facts: HostFacts,
         recorded: Mapping[str, int],
+        second: Mapping[str, int],
         declared: tuple[Declared, ...],
         services: frozenset[str],
         project: str,
         kept: frozenset[str],
     ) -> None:
-        """`recorded` are this project's ports by instance, `services` its units and containers;
+        """`recorded` are this project's ports by instance, `second` those of their other slots (see
+        layout.py), `services` its units and containers;
         what carries its label is its own too, under whatever name. `kept` are the instances that
         stay: the ports of all others are free again.
         """
         self._recorded = recorded
+        self._second = second
         self._foreign = _foreign(facts, services, project)
         self._taken = {d.port: d.name for d in declared if d.port is not None}
         for name, port in recorded.items():
             if name in kept and port not in self._taken:
                 self._taken[port] = name
+        for name, port in second.items():
+            self._taken.setdefault(port, f"{name}{SECOND}")
+
+    def spare(self, declared: Declared) -> int | None:
+        """A port for the instance's other slot, after every instance took its own; None where
+        its port is fixed or none is free.
+        """
+        if declared.port is not None:
+            return None
+        slot = f"{declared.name}{SECOND}"
+        low, high = declared.ports
+        kept = self._second.get(declared.name)
+        if kept is not None and self._taken.get(kept) == slot and low <= kept <= high:
+            return kept
+        for port in range(low, high + 1):
+            if port not in self._taken and port not in self._foreign:
+                self._taken[port] = slot
+                return port
+        return None
 
     def take(self, declared: Declared) -> int:
         """Raises Refused when a foreign process holds the port, or none is free."""

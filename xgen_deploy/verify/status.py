@@ -60,7 +60,13 @@ def host_statuses(
     services = {s.name.removesuffix(".service"): s for s in facts.services}
     return tuple(
         _status(
-            name, model, host, facts, record, services.get(layout.service(name)), health.get(name)
+            name,
+            model,
+            host,
+            facts,
+            record,
+            services.get(layout.service(record.slotted(name))),
+            health.get(name),
         )
         for name, model in declared.items()
     )

@@ -1,0 +1,128 @@
+"""Changes behind a gateway while clients ask: two models, two hosts, two replicas each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.lab import engine_site
+from tests.lab.conftest import Lab
+from tests.lab.engine_site import tiny
+from tests.lab.host import LabHost
+from tests.lab.site import Site
+from tests.lab.traffic import Traffic, traffic
+
+PROJECT = "t_change"
+DOOR = 8090
+REQUESTS = 2000
+KEY = "sk-door"
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Lab) -> list[LabHost]:
+    found = lab.hosts("lab-door", "lab-back")
+    for host in found:
+        engine_site.place_models(host)
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    found = Site(
+        tmp_path_factory.mktemp("change"), PROJECT, ports="8121-8136", env={"DOOR_KEY": KEY}
+    )
+    for model in ("one", "two"):
+        found.models[model] = tiny(update={"drain": "20s"})
+        for host in pair:
+            found.serve(host.name, model, replicas=2)
+    for host in pair:
+        found.hosts[host.name] = {"ansible_host": host.address}
+    found.top["gateway"] = {
+        "host": pair[0].name,
+        "listen": "0.0.0.0",
+        "port": DOOR,
+        "api_key": {"env": "DOOR_KEY"},
+    }
+    found.apply()
+    yield found
+    assert found.run("destroy", "-y").code == 0
+    for host in pair:
+        assert PROJECT not in host.sh("find /etc /var/lib; docker ps -a")
+
+
+def _all_move(site: Site, pair: list[LabHost], strategy: str) -> None:
+    planned = site.plan(2)
+    assert len(planned.operations(pair[1].name)) == 2
+    for host in pair:
+        changed = [o for o in planned.operations(host.name) if o["instance"] != "gateway"]
+        assert {o["strategy"] for o in changed} == {strategy}
+    site.apply()
+    site.plan(0)
+
+
+def _clients(pair: list[LabHost], model: str = "one") -> AbstractContextManager[Traffic]:
+    return traffic(pair[0].address, DOOR, model, KEY)
+
+
+def test_a_change_that_starts_first_costs_no_request(site: Site, pair: list[LabHost]) -> None:
+    with _clients(pair) as clients:
+        for n_ctx in (320, 384):  # there and back again: both slots
+            site.models["one"]["n_ctx"] = n_ctx
+            _all_move(site, pair, "start-first")
+        clients.more(max(0, REQUESTS - clients.done))
+    assert clients.failed == []
+    assert clients.done >= REQUESTS
+
+
+def test_a_change_that_stops_first_costs_no_request(site: Site, pair: list[LabHost]) -> None:
+    """One replica at a time, drained before it stops."""
+    site.models["one"]["update"] = {"drain": "20s", "strategy": "stop-first"}
+    site.models["one"]["n_ctx"] = 448
+    with _clients(pair) as clients:
+        _all_move(site, pair, "stop-first")
+        clients.more(50)
+    assert clients.failed == []
+
+
+def test_a_replica_that_is_killed_takes_its_own_requests_along(
+    site: Site, pair: list[LabHost]
+) -> None:
+    """At most as many as were on it: no client has two at once."""
+    unit = f"xgen-{PROJECT}-one.service"
+    with _clients(pair) as clients:
+        clients.more(40)
+        pair[1].sh(f"kill -KILL $(systemctl show -P MainPID {unit})")
+        clients.more(200)
+    assert len(clients.failed) <= 8, clients.failed
+
+
+def test_a_replica_that_is_taken_away_costs_no_request(site: Site, pair: list[LabHost]) -> None:
+    for host in pair:
+        site.placements[host.name][0]["replicas"] = 1
+    with _clients(pair) as clients:
+        site.apply()
+        clients.more(50)
+    assert clients.failed == []
+
+
+def test_a_version_that_fails_stops_the_rest_and_costs_no_request(
+    site: Site, pair: list[LabHost]
+) -> None:
+    """The canary fails: the other host is left alone, the old ones serve."""
+    good = dict(site.models["one"])
+    site.models["one"] = tiny(llama={"extra_args": ["--no-such-flag"]})
+    try:
+        with _clients(pair) as clients:
+            done = site.run("apply", "-y")
+            clients.more(50)
+        assert done.code == 1
+        assert "invalid argument: --no-such-flag" in done.stdout
+        assert "The one that runs was left as it is, and serves on" in done.stdout
+        left = f"FAILED  {pair[1].name}/one  left alone, because {pair[0].name}/one failed"
+        assert left in done.stdout
+        assert clients.failed == []
+    finally:
+        site.models["one"] = good
+    site.plan(0)

@@ -1,0 +1,78 @@
+"""An update that starts the new one first: both run, the gateway moves the requests over, then the
+old one goes. Whatever fails before that leaves the old one as it was, and loses no request.
+"""
+
+import time
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.gate import Good, NotGood
+from xgen_deploy.apply.operation import (
+    DRAIN,
+    Prepared,
+    clear_slot,
+    failed,
+    launch,
+    prepare,
+    prove,
+    remember,
+)
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.serving import Serving, serving_of
+from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.plan.operation import Operation
+
+
+def bring_up_beside(
+    work: HostAtWork, operation: Operation, switch: Switch, number: int, tell: Listener
+) -> Good:
+    """Raises apply.operation.Failed."""
+    name = operation.name
+    old = work.record.instances[name]
+    new = prepare(work, operation)
+    began = time.monotonic()
+    try:
+        launch(work, new, tell)
+        good = prove(work, new, tell)
+        took = time.monotonic() - began
+        with switch.moving(work.name, name):
+            _move(work, new, switch)
+            remember(work, new, good, number, took, other_port=old.spec.port)
+    except UnreachableError:
+        raise
+    except (NotGood, XgenError) as error:
+        ending = _give_up(work, new)
+        tell(Event(kind="rolled_back", host=work.name, instance=name, text=ending))
+        raise failed(error, ending) from None
+    text = f"requests go to port {new.instance.spec.port} now"
+    tell(Event(kind="switched", host=work.name, instance=name, text=text))
+    clear_slot(work, f"{name}{old.slot}")
+    return good
+
+
+def _move(work: HostAtWork, new: Prepared, switch: Switch) -> None:
+    name, stated = new.instance.name, new.instance.declared.update.drain
+    switch.add(_serving(work, new))
+    try:
+        switch.drain(work.name, name, stated or DRAIN)
+    except XgenError:
+        switch.enable(work.name, name)
+        raise
+
+
+def _serving(work: HostAtWork, new: Prepared) -> Serving:
+    backend = backend_named(new.instance.spec.backend)
+    path = backend.health_path if backend else "/health"
+    return serving_of(work.name, new.instance.name, new.instance.spec, path, second=True)
+
+
+def _give_up(work: HostAtWork, new: Prepared) -> str:
+    """The new one goes; a clause about how it stands."""
+    pending = {k: v for k, v in work.record.pending.items() if k != new.instance.name}
+    try:
+        clear_slot(work, new.instance.slotted)
+        work.keep(pending=pending)
+    except XgenError as error:
+        return f"Taking the new one away failed too: {error}"
+    return "The one that runs was left as it is, and serves on"

@@ -1,0 +1,49 @@
+"""The order in which the instances of one model change, over all hosts: a canary, then batch by
+batch. Pure.
+
+An operation needs every one of the batch before: a batch that fails stops the rest of its model.
+Batches go by the order of the hosts, so that no two models wait for each other.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from xgen_deploy.plan.operation import HostPlan, Operation
+
+_ONE = 1
+
+
+def in_batches(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
+    """The plans with what their updates have to wait for."""
+    by_model: dict[str, list[Operation]] = {}
+    for plan in plans.values():
+        for one in plan.operations:
+            if one.action == "update" and one.instance is not None:
+                by_model.setdefault(one.instance.spec.model, []).append(one)
+    needs: dict[str, tuple[str, ...]] = {}
+    for operations in by_model.values():
+        for before, batch in pairwise(batches(operations)):
+            needs |= {one.id: tuple(b.id for b in before) for one in batch}
+    return {name: _with(plan, needs) for name, plan in plans.items()}
+
+
+def batches(operations: list[Operation]) -> list[list[Operation]]:
+    """Updates of one model, cut as its `update:` says: `canary` of them first (one, unless stated
+    otherwise), then `max_unavailable` (one) at a time.
+    """
+    first = operations[0].instance
+    stated = first.declared.update if first is not None else None
+    size = (stated.max_unavailable if stated else None) or _ONE
+    canary = stated.canary if stated is not None and stated.canary is not None else _ONE
+    cut = [operations[:canary]] if canary else []
+    rest = operations[canary:]
+    cut += [rest[i : i + size] for i in range(0, len(rest), size)]
+    return [batch for batch in cut if batch]
+
+
+def _with(plan: HostPlan, needs: Mapping[str, tuple[str, ...]]) -> HostPlan:
+    operations = tuple(
+        o.model_copy(update={"needs": tuple(dict.fromkeys((*o.needs, *needs.get(o.id, ()))))})
+        for o in plan.operations
+    )
+    return plan.model_copy(update={"operations": operations})

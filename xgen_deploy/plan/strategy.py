@@ -1,0 +1,146 @@
+"""How an update happens, once every host was looked at: the new one first, or the old one stopped
+first. Pure.
+
+Starting first needs a gateway that moves the requests over, a second port, and room for both at
+once; how much the new one takes is judged by what the engine reported of the one that runs.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.layout import SECOND
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.instance import Instance, Refusal
+from xgen_deploy.resolve.vllm_memory import share_of
+from xgen_deploy.verify.report import LoadReport
+
+# What an engine takes besides the buffers that it reports: its code, the driver's context.
+_BESIDE_MIB = 300.0
+
+
+def with_strategies(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    facts: Mapping[str, HostFacts],
+    records: Mapping[str, Record],
+) -> dict[str, HostPlan]:
+    """The plans with every update's strategy decided; one that was stated and cannot be is a
+    refusal. `facts` and `records` are of the hosts that were seen.
+    """
+    found: dict[str, HostPlan] = {}
+    for name, plan in plans.items():
+        operations, refusals = [], list(plan.refusals)
+        for one in plan.operations:
+            record = records.get(name)
+            last = record.instances.get(one.name) if record else None
+            if one.action != "update" or one.instance is None or last is None:
+                operations.append(one)
+                continue
+            obstacle = _no_switch(site, one.instance, records)
+            obstacle = obstacle or _no_room(one.instance, last, facts[name])
+            refusals += _impossible(one.instance, obstacle)
+            operations.append(_decided(one, one.instance, obstacle))
+        changes = {"operations": tuple(operations), "refusals": tuple(refusals)}
+        found[name] = plan.model_copy(update=changes)
+    return found
+
+
+def _decided(operation: Operation, instance: Instance, obstacle: str | None) -> Operation:
+    if instance.declared.update.strategy == "stop-first":
+        obstacle = "the manifest says so"
+    if obstacle is not None:
+        return operation.model_copy(update={"strategy": "stop-first", "why": obstacle})
+    port = instance.spare_port
+    moved = instance.model_copy(
+        update={
+            "spec": instance.spec.model_copy(update={"port": port}),
+            "slot": "" if instance.slot else SECOND,
+            "spare_port": instance.spec.port,
+        }
+    )
+    return operation.model_copy(
+        update={
+            "strategy": "start-first",
+            "interrupts": False,
+            "instance": moved,
+            "why": f"the gateway moves its requests from port {instance.spec.port} to {port}",
+        }
+    )
+
+
+def _impossible(instance: Instance, obstacle: str | None) -> Iterator[Refusal]:
+    if instance.declared.update.strategy == "start-first" and obstacle is not None:
+        yield Refusal(
+            host=instance.host,
+            instance=instance.name,
+            reason=f"update.strategy is start-first, and that cannot be: {obstacle}",
+            way_out="make room, or write strategy: auto",
+            mark=instance.declared.marks.get("update.strategy"),
+        )
+
+
+def _no_switch(site: Site, instance: Instance, records: Mapping[str, Record]) -> str | None:
+    """Why nobody can move its requests over; None where every gateway can."""
+    if site.gateway is None:
+        return "there is no gateway to move its requests"
+    for door in site.gateway.hosts or ():
+        if door not in records:
+            return f"the gateway on {door} was not looked at"
+        last = records[door].gateway
+        if last is None:
+            return f"the gateway on {door} does not run yet"
+        if (instance.host, instance.name) not in {(s.host, s.instance) for s in last.spec.servers}:
+            return f"the gateway on {door} sends it nothing"
+    return None
+
+
+def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str | None:
+    """Why the new one cannot run beside the old one; None where it can."""
+    if instance.declared.port is not None:
+        return f"its port is fixed ({instance.declared.port})"
+    if instance.spare_port is None:
+        low, high = instance.declared.ports
+        return f"no second port of {low}-{high} is free"
+    if not instance.gpus or instance.software_gpu:
+        needed = _needed(last.report, None, _growth(instance, last))
+        return _too_little("the host", needed, facts.memory_available_mb)
+    for gpu in instance.gpus:
+        share = share_of(instance.spec)
+        needed = share * (gpu.memory_total_mb or 0) if share else None
+        if not share:
+            needed = _needed(last.report, len(instance.gpus), _growth(instance, last))
+        short = _too_little(f"GPU {gpu.index}", needed, gpu.memory_free_mb)
+        if short is not None:
+            return short
+    return None
+
+
+def _growth(instance: Instance, last: InstanceRecord) -> float:
+    """How much larger its KV cache becomes: it grows with context times slots."""
+    slots = (instance.spec.llama.parallel or 1) / (last.spec.llama.parallel or 1)
+    return max(1.0, slots * instance.spec.n_ctx / last.spec.n_ctx)
+
+
+def _needed(report: LoadReport | None, gpus: int | None, growth: float) -> float | None:
+    """MiB on each of its GPUs (the fullest counts for all), or with `gpus` None in the host's
+    memory; None where the engine reported nothing.
+    """
+    if report is None:
+        return None
+    sizes = [d.model_mib + d.kv_mib * growth + d.compute_mib for d in report.devices]
+    if gpus is None:
+        whole = sum(sizes) + sum(report.host_mib.values()) * growth
+        return whole + _BESIDE_MIB if whole else None
+    return max(sizes) + _BESIDE_MIB if sizes else None
+
+
+def _too_little(where: str, needed: float | None, free: int | None) -> str | None:
+    if needed is None:
+        return "how much memory it takes is not known"
+    if free is None:
+        return f"how much memory of {where} is free cannot be measured"
+    if needed <= free:
+        return None
+    return f"needs {needed / 1024:.1f} GiB on {where}, which has {free / 1024:.1f} free"
