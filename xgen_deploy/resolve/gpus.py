@@ -13,10 +13,13 @@ CPU_BUILDS = ("llama-server-cpu", "vllm-cpu")
 
 @dataclass(frozen=True)
 class Picked:
-    """The devices in the engine's order, and which identity each index stands for."""
+    """The devices in the engine's order, which identity each index stands for, and what the
+    reader of the plan should know.
+    """
 
     gpus: tuple[GPUInfo, ...]
     pins: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def pick_gpus(
@@ -42,19 +45,18 @@ def pick_gpus(
     if declared.gpus == "all":
         return Picked(free, {})
     picked: list[GPUInfo] = []
-    pins: dict[str, str] = {}
+    pins = _spare_pins(declared, gpus, recorded)
+    notes = []
     for ref in declared.gpus:
-        gpu = _find(declared, ref, gpus, recorded.get(str(ref)))
-        if gpu not in free:
-            raise refuse(
-                declared,
-                f"GPU {ref} is reserved on this host (xgen_reserved_gpus)",
-                "take another one; `xgen-deploy gpus` lists them",
-                "gpus",
-            )
-        if gpu in picked:
-            raise refuse(declared, f"GPU {ref} is named twice", field="gpus")
         before = recorded.get(str(ref))
+        spare = _spare(declared, free, picked, pins) if _gone(ref, gpus, before) else None
+        if spare is not None:
+            notes.append(f"GPU {before or ref} is gone: on the spare one, {spare.index}")
+            pins |= {str(ref): before} if before else {}
+            picked.append(spare)
+            continue
+        gpu = _find(declared, ref, gpus, before)
+        _check(declared, ref, gpu, free, picked)
         if isinstance(ref, int) and before and before != gpu.identity and not repin:
             raise refuse(
                 declared,
@@ -65,7 +67,62 @@ def pick_gpus(
         if isinstance(ref, int):
             pins[str(ref)] = gpu.identity
         picked.append(gpu)
-    return Picked(tuple(picked), pins)
+    return Picked(tuple(picked), pins, tuple(notes))
+
+
+def _check(
+    declared: Declared,
+    ref: GPURef,
+    gpu: GPUInfo,
+    free: tuple[GPUInfo, ...],
+    picked: list[GPUInfo],
+) -> None:
+    if gpu not in free:
+        raise refuse(
+            declared,
+            f"GPU {ref} is reserved on this host (xgen_reserved_gpus)",
+            "take another one; `xgen-deploy gpus` lists them",
+            "gpus",
+        )
+    if gpu in picked:
+        raise refuse(declared, f"GPU {ref} is named twice", field="gpus")
+
+
+def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
+    """Whether the card that was meant is no longer there, whoever has its index now."""
+    if before is not None:
+        return before not in {g.identity for g in gpus}
+    return not any(_is(g, ref) for g in gpus)
+
+
+def _spare_pins(
+    declared: Declared, gpus: tuple[GPUInfo, ...], recorded: dict[str, str]
+) -> dict[str, str]:
+    """Indices of spare GPUs as they were at the first apply: when a card is lost, they move."""
+    found = {}
+    for ref in declared.spare_gpus:
+        now = next((g.identity for g in gpus if _is(g, ref)), None)
+        pinned = recorded.get(str(ref)) or now
+        if isinstance(ref, int) and pinned:
+            found[str(ref)] = pinned
+    return found
+
+
+def _spare(
+    declared: Declared,
+    free: tuple[GPUInfo, ...],
+    picked: list[GPUInfo],
+    pins: dict[str, str],
+) -> GPUInfo | None:
+    """The first spare GPU that is there and not taken, or named as one of its own."""
+    own = [r for r in declared.gpus or () if isinstance(r, str)]
+    for ref in declared.spare_gpus:
+        for gpu in free:
+            pinned = pins.get(str(ref))
+            meant = gpu.identity == pinned if pinned else _is(gpu, ref)
+            if meant and gpu not in picked and not any(_is(gpu, o) for o in own):
+                return gpu
+    return None
 
 
 def _none(declared: Declared) -> Picked:

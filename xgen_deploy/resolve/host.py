@@ -143,7 +143,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         model_folders=(here.host.model_dir, here.host.hf_home),
         docker_cli=here.facts.docker.cli or "/usr/bin/docker",
         slot=last.slot if last else "",
-        notes=tuple(n for n in (*settings.notes, note) if n),
+        notes=tuple(n for n in (*picked.notes, *settings.notes, note) if n),
     )
 
 
