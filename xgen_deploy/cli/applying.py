@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from xgen_deploy.apply.changed_secrets import changed_secrets, has_secrets
+from xgen_deploy.apply.changed_secrets import changed_secrets
 from xgen_deploy.apply.crew import Crew, owner_of_lock
 from xgen_deploy.apply.host import Who
 from xgen_deploy.apply.pull import pull_images
@@ -140,6 +140,7 @@ class Applying:
                 default_scope(site, h, repin=self._how.repin),
                 clearing=self._how.destroy,
                 changed_secrets=self._new_secrets.get(h, frozenset()),
+                secrets_compared=True,
             )
             for h in seen
         }
@@ -148,7 +149,7 @@ class Applying:
     def _changed_secrets(self, seen: dict[str, Seen]) -> dict[str, frozenset[str]]:
         """By host; only hosts whose instances have secrets are asked."""
         site, workplace = self._work.site, self._work.workplace
-        with_secrets = {d.host for d in site.declared if has_secrets(d)}
+        with_secrets = {d.host for d in site.declared if d.has_secrets}
         templates = Templates(read_templates())
 
         def one(connection: Connection) -> frozenset[str]:
