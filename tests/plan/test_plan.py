@@ -185,3 +185,11 @@ def test_a_container_that_was_renamed_is_ours_still(world: World) -> None:
     assert plan.refusals == ()
     assert said(plan) == [("repair", "q", "its container is gone")]
     assert plan.operations[0].strays == ("ours-once",)
+
+
+def test_secrets_are_said_to_be_kept_and_not_compared(world: World, tmp_path: Path) -> None:
+    secret = changed(api_key={"env": "K"})
+    assert world.plan(secret, tmp_path).secrets_kept == (), "none was delivered yet"
+    keyed = World(secret, tmp_path)
+    keyed.apply()
+    assert keyed.plan().secrets_kept == ("q",)

@@ -176,11 +176,11 @@ def test_on_the_cpu_the_hosts_memory_counts(tmp_path: Path) -> None:
     assert behind.update(case("cpu", n_ctx=4000)).strategy == "start-first"
 
 
-def replica(host: str, behind: Behind, name: str = "q", **update: int) -> Operation:
-    found = behind.update(case(n_ctx=8192, update=update))
+def replica(host: str, behind: Behind, update: dict[str, int] | None = None) -> Operation:
+    found = behind.update(case(n_ctx=8192, update=update or {}))
     assert found.instance is not None
-    instance = found.instance.model_copy(update={"host": host, "name": name})
-    changes = {"id": f"{host}/{name}", "host": host, "name": name, "instance": instance}
+    instance = found.instance.model_copy(update={"host": host})
+    changes = {"id": f"{host}/q", "host": host, "instance": instance}
     return found.model_copy(update=changes)
 
 
@@ -196,7 +196,7 @@ def replica(host: str, behind: Behind, name: str = "q", **update: int) -> Operat
 def test_a_canary_and_then_batch_by_batch(
     behind: Behind, update: dict[str, int], cut: list[list[str]]
 ) -> None:
-    found = batches([replica(h, behind, **update) for h in "abcd"])
+    found = batches([replica(h, behind, update) for h in "abcd"])
     assert [[o.host for o in batch] for batch in found] == cut
 
 

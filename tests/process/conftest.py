@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,21 @@ from tests.lab import tiny_model
 from tests.lab.site import Site
 
 HERE = "here"
+
+
+def _free_port() -> int:
+    """One that nobody listens on, nor on the next, below the range that the kernel hands out."""
+    return next(
+        p for p in range(20000 + os.getpid() % 2000 * 4, 30000, 2) if all(map(_is_free, (p, p + 1)))
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+PORT = _free_port()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +61,7 @@ def state() -> Iterator[Path]:
 @pytest.fixture
 def site(binary: str, model: Path, tmp_path: Path, state: Path) -> Iterator[Site]:
     """One instance, not applied yet; gone again at the end, its supervisor too."""
-    found = Site(tmp_path, "t_process", "process", ports="8111-8112", ssh_config=None)
+    found = Site(tmp_path, "t_process", "process", ports=f"{PORT}-{PORT + 1}", ssh_config=None)
     found.hosts[HERE] = {"ansible_connection": "local"}
     found.env["XDG_STATE_HOME"] = str(state)
     found.top["binaries"] = {"llama": binary}

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from tests.lab.process import alive, wait_until
 from tests.lab.site import Site
-from tests.process.conftest import HERE
+from tests.process.conftest import HERE, PORT
 
-PORT = 8111
 ODD = """it's "100%" $HOME $(touch /tmp/xgen-odd) `id` %n \\n ; & | é -x"""
 
 

@@ -7,20 +7,13 @@ is shown, kept or logged.
 from xgen_deploy.apply.secrets import references, resolve_secrets
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import Connection, Session
-
-
-def has_secrets(declared: Declared) -> bool:
-    """Whether an instance needs any."""
-    env = any(isinstance(v, SecretRef) for v in declared.env.values())
-    return env or declared.api_key is not None
 
 
 def changed_secrets(

@@ -2,6 +2,7 @@
 engine reported the layers, context and devices that were asked for.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _POLL_FIRST = 0.1
 _POLL_MOST = 2.0
 _LINES = 15
 _SOAK = 2.0
+# llama-server's `0.00.018.416 E srv start: …` and `error: …`; vLLM's and Python's `…Error: …`.
+_ERROR = re.compile(r"^[\d.]+ E (.+)$|^(?:.*\s)?(?:error|ERROR)\b[: ]+(.+)$|^(\w+Error: .+)$")
 
 
 class NotGood(Exception):
@@ -118,4 +121,12 @@ class Gate:
     def _not_good(self, reason: str) -> NotGood:
         run = self._first.run if self._first else None
         text = self._supervision.log(self._service, run, lines=_LINES)
-        return NotGood(reason, tuple(line for line in text.splitlines() if line.strip()))
+        lines = tuple(line for line in text.splitlines() if line.strip())
+        said = complaint(lines)
+        return NotGood(f"{reason}. The engine said: {said}" if said else reason, lines)
+
+
+def complaint(lines: tuple[str, ...]) -> str | None:
+    """What an engine gave as the reason: its first line that is marked as an error."""
+    marked = (_ERROR.search(line) for line in lines)
+    return next((next(g for g in m.groups() if g).strip() for m in marked if m), None)

@@ -6,18 +6,15 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 
 import click
 
-from xgen_deploy.apply.board import Board
-from xgen_deploy.apply.changed_secrets import changed_secrets, has_secrets
-from xgen_deploy.apply.clear import clear
-from xgen_deploy.apply.crew import Crew, keep_answers, owner_of_lock
-from xgen_deploy.apply.host import HostResult, Who, carry_out
-from xgen_deploy.apply.notify import notify
-from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.changed_secrets import changed_secrets
+from xgen_deploy.apply.crew import Crew, owner_of_lock
+from xgen_deploy.apply.host import Who
 from xgen_deploy.apply.pull import pull_images
+from xgen_deploy.apply.together import carry_out_all
+from xgen_deploy.cli.ending import end
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
@@ -25,13 +22,11 @@ from xgen_deploy.cli.plan import exit_code
 from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.gateway.doors import joined, open_doors
-from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import Record, read_record
+from xgen_deploy.record import read_record
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import Seen, default_scope, make_plan
 from xgen_deploy.template_files import read_templates
@@ -125,74 +120,18 @@ class Applying:
             manifest_digest=self._work.site.manifest_digest,
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
-        chosen = [c for n, c in self._work.connections.items() if n in changing]
         works = {n: crew.at_work(n, f) for n, f in _facts(seen).items() if n in changing}
-        records = {n: self._record(f) for n, f in _facts(seen).items()}
-        switch = Switch(self._work.site, works, records, number)
-        board = Board(o for name in works for o in now.hosts[name].operations if o.door is None)
-        one = partial(self._one, now, seen, who, works, board, switch, tell)
-        results = each(chosen, one)
-        doors = open_doors(self._work.site, now, works, records, number, tell)
-        results = joined(results, doors)
-        return self._end(now, results, number, tell)
-
-    def _one(
-        self,
-        plan: Plan,
-        seen: dict[str, Seen],
-        who: Who,
-        works: dict[str, HostAtWork],
-        board: Board,
-        switch: Switch,
-        tell: Progress,
-        connection: Connection,
-    ) -> HostResult:
-        host: HostPlan = plan.hosts[connection.name]
-        facts = seen[connection.name].facts
-        if facts is None:
-            return HostResult(connection.name, error=seen[connection.name].error)
-        work = works[connection.name]
-        keep_answers(work, facts)
-        if not host.operations and not self._how.destroy:
-            return HostResult(connection.name)  # only its gateway is needed
-        result = carry_out(work, host, who, board, switch, tell)
-        if self._how.destroy and result.ok:
-            clear(work)
-        return result
-
-    def _end(
-        self, plan: Plan, results: dict[str, HostResult | XgenError], number: int, tell: Progress
-    ) -> int:
-        whole = [r for r in results.values() if isinstance(r, HostResult)]
-        errors = {n: r if isinstance(r, XgenError) else r.error for n, r in results.items()}
-        lost = {n: e for n, e in errors.items() if e is not None}
-        for name, error in lost.items():
-            tell.problem(name, str(error))
-        for name in plan.unreachable:
-            tell.problem(name, plan.hosts[name].error or "unreachable")
-        tell.summary(number, whole, len(lost))
-        failed = bool(lost) or not all(r.ok for r in whole)
-        code = 1 if failed else (4 if plan.unreachable else 0)
-        self._notify(number, code, tell)
-        return code
-
-    def _notify(self, number: int, code: int, tell: Progress) -> None:
-        site = self._work.site
-        if site.notify is None or site.notify.webhook is None:
-            return
-        summary: dict[str, object] = {
-            "project": site.project,
-            "what": self._how.what,
-            "number": number,
-            "by": by(),
-            "exit_code": code,
-        }
-        said = notify(site.notify.webhook, summary, tell.events)
-        if said:
-            tell.warning(said)
-
-    def _record(self, facts: HostFacts) -> Record:
-        return read_record(facts.record, self._work.site.project, "")
+        results = carry_out_all(
+            self._work.site,
+            now,
+            _facts(seen),
+            works,
+            [c for n, c in self._work.connections.items() if n in works],
+            who,
+            tell,
+            destroy=self._how.destroy,
+        )
+        return end(self._work.site, now, results, who, tell)
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
@@ -201,6 +140,7 @@ class Applying:
                 default_scope(site, h, repin=self._how.repin),
                 clearing=self._how.destroy,
                 changed_secrets=self._new_secrets.get(h, frozenset()),
+                secrets_compared=True,
             )
             for h in seen
         }
@@ -209,7 +149,7 @@ class Applying:
     def _changed_secrets(self, seen: dict[str, Seen]) -> dict[str, frozenset[str]]:
         """By host; only hosts whose instances have secrets are asked."""
         site, workplace = self._work.site, self._work.workplace
-        with_secrets = {d.host for d in site.declared if has_secrets(d)}
+        with_secrets = {d.host for d in site.declared if d.has_secrets}
         templates = Templates(read_templates())
 
         def one(connection: Connection) -> frozenset[str]:
@@ -231,7 +171,9 @@ class Applying:
         """Hosts whose gateway is told before an instance stops."""
         if not any(o.interrupts or o.strategy == "start-first" for o in plan.operations):
             return frozenset()
-        records = {n: self._record(f) for n, f in _facts(seen).items()}
+        found = _facts(seen).items()
+        project = self._work.site.project
+        records = {n: read_record(f.record, project, n) for n, f in found}
         return frozenset(n for n, r in records.items() if r.gateway is not None)
 
     def _hold_to_saved(self, plan: Plan) -> None:

@@ -4,10 +4,13 @@ import click
 
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.layout import SECOND
+from xgen_deploy.layout import SECOND, Layout
+from xgen_deploy.transport.base import Session
 
 _MOST = 1 << 24  # bytes
+_ASK = 60.0
 
 
 @click.command("logs")
@@ -18,25 +21,41 @@ _MOST = 1 << 24  # bytes
 @click.argument("instance")
 def command(settings: Settings, instance: str, follow: bool, lines: int, previous: bool) -> int:
     """Show the log of INSTANCE; where several hosts run it, add --limit HOST."""
+    if settings.json and follow:
+        raise UsageError("--json shows a log that is whole; leave out -f")
     with job(settings) as work:
         host = _host_of(work, instance)
         layout = work.workplace.layout(work.site, work.site.hosts[host])
-        if previous:
-            with work.connections[host].session() as session:
-                log = session.read_file(layout.failed_log(instance), limit=_MOST)
-            if log is None:
-                raise XgenError(f"{host}/{instance}: no attempt of it has failed here")
-            click.echo("\n".join(log.decode(errors="replace").splitlines()[-lines:]))
-            return 0
-        if layout.process_dir is not None:
-            argv = ["tail", f"--lines={lines}", layout.log(instance)]
-            argv += ["--follow=name"] if follow else []
-        else:
-            slots = (layout.service(instance), layout.service(instance + SECOND))
-            units = [f"--unit={slot}.service" for slot in slots]
-            argv = ["journalctl", "--no-pager", *units, f"--lines={lines}"]
-            argv += ["--follow"] if follow else []
-        return work.connections[host].follow(argv)
+        if not previous and not settings.json:
+            argv = _argv(layout, instance, lines, follow=follow)
+            return work.connections[host].follow(argv)
+        with work.connections[host].session() as session:
+            if previous:
+                kept = _previous(session, layout, host, instance)[-lines:]
+            else:
+                argv = _argv(layout, instance, lines, follow=False)
+                kept = session.run(argv, timeout=_ASK).stdout.splitlines()
+    Screen(settings).value({"host": host, "instance": instance, "lines": kept})
+    if not settings.json:
+        click.echo("\n".join(kept))
+    return 0
+
+
+def _previous(session: Session, layout: Layout, host: str, instance: str) -> list[str]:
+    log = session.read_file(layout.failed_log(instance), limit=_MOST)
+    if log is None:
+        raise XgenError(f"{host}/{instance}: no attempt of it has failed here")
+    return log.decode(errors="replace").splitlines()
+
+
+def _argv(layout: Layout, instance: str, lines: int, *, follow: bool) -> list[str]:
+    if layout.process_dir is not None:
+        argv = ["tail", f"--lines={lines}", layout.log(instance)]
+        return argv + (["--follow=name"] if follow else [])
+    slots = (layout.service(instance), layout.service(instance + SECOND))
+    units = [f"--unit={slot}.service" for slot in slots]
+    argv = ["journalctl", "--no-pager", *units, f"--lines={lines}"]
+    return argv + (["--follow"] if follow else [])
 
 
 def _host_of(work: Job, instance: str) -> str:

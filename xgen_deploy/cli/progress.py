@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.host import HostResult
+from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.cli.options import Settings
 
 
@@ -49,16 +49,16 @@ class Progress:
         """Something that does not change how the apply ended."""
         print(text, file=sys.stderr)
 
-    def summary(self, number: int, results: list[HostResult], lost: int) -> None:
+    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
         """The last line; `lost` hosts failed as a whole."""
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
         if self._settings.json:
-            value = {"kind": "end", "number": number, "done": done, "failed": failed}
+            value = {"kind": "end", "number": who.number, "done": done, "failed": failed}
             sys.stdout.write(json.dumps(value) + "\n")
         elif not self._settings.quiet or failed:
             word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
-            self._console.print(f"apply #{number}: {done} done, {word}")
+            self._console.print(f"{escape(_name(who))}: {done} done, {word}")
 
     def _keep(self, event: Event) -> None:
         name = f"{event.host}/{event.instance}" if event.instance else event.host
@@ -86,6 +86,12 @@ def progress(settings: Settings) -> Iterator[Progress]:
         return
     with Live(console=console, transient=True, refresh_per_second=8) as live:
         yield Progress(settings, console, live)
+
+
+def _name(who: Who) -> str:
+    if who.what == "destroy":  # nothing is left to ask about it
+        return who.what
+    return f"apply #{who.number}" if who.what == "apply" else f"{who.what} (apply #{who.number})"
 
 
 def _lines(event: Event, *, every_step: bool) -> Iterator[str]:

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Callable
 
+from rich.markup import escape
+
 from xgen_deploy.apply.crew import Crew, owner_of_lock
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.cli.applying import by
 from xgen_deploy.cli.job import Job
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -14,21 +17,27 @@ from xgen_deploy.transport.fleet import each
 Act = Callable[[HostAtWork, str], str]
 
 
-def on_instances(work: Job, names: tuple[str, ...], doing: str, act: Act) -> int:
-    """`act` on each named instance of every host that has it (all of them where none is named);
-    prints a line each. Raises UsageError for a name that no host knows.
+def chosen_instances(work: Job, names: tuple[str, ...]) -> dict[str, list[str]]:
+    """By host: those of these names, or all where none is named. Raises UsageError for a name
+    that no host of the manifest has.
     """
-    seen = work.observe()
     wanted: dict[str, list[str]] = {}
-    for host in seen:
-        mine = [d.name for d in work.site.on(host) if not names or d.name in names]
-        if mine:
-            wanted[host] = mine
+    for one in work.site.declared:
+        if not names or one.name in names:
+            wanted.setdefault(one.host, []).append(one.name)
     unknown = set(names) - {n for mine in wanted.values() for n in mine}
     if unknown:
         known = ", ".join(sorted({d.name for d in work.site.declared}))
         raise UsageError(f"there is no instance {', '.join(sorted(unknown))}; there are {known}")
-    lost = {n: s.error for n, s in seen.items() if s.facts is None and n in wanted}
+    return wanted
+
+
+def on_instances(
+    work: Job, wanted: dict[str, list[str]], doing: str, act: Act, screen: Screen
+) -> int:
+    """`act` on each instance, by host; shows a line each."""
+    seen = work.observe(among=frozenset(wanted))
+    lost = {n: s.error for n, s in seen.items() if s.facts is None}
     chosen = [c for n, c in work.connections.items() if n in wanted and n not in lost]
     with Crew(work.site, work.workplace) as crew:
         lost |= crew.lock(chosen, owner_of_lock(by(), os.getpid(), doing))
@@ -43,10 +52,13 @@ def on_instances(work: Job, names: tuple[str, ...], doing: str, act: Act) -> int
             return [act(place, name) for name in wanted[connection.name]]
 
         found = each(chosen, one)
-    for name, error in lost.items():
-        print(error or f"{name}: unreachable")
-    for result in found.values():
-        print(result if isinstance(result, XgenError) else "\n".join(result))
-    if any(isinstance(r, XgenError) for r in found.values()):
+    errors = {n: str(e or f"{n}: unreachable") for n, e in lost.items()}
+    errors |= {n: str(r) for n, r in found.items() if isinstance(r, XgenError)}
+    done = {n: r for n, r in found.items() if not isinstance(r, XgenError)}
+    screen.lines(escape(line) for lines in done.values() for line in lines)
+    screen.lines((f"[red]{escape(e)}[/red]" for e in errors.values()), always=True)
+    hosts = {n: {"done": done.get(n, []), "error": errors.get(n)} for n in (*done, *errors)}
+    screen.value({"hosts": hosts})
+    if errors.keys() - lost.keys():
         return 1
     return 4 if lost else 0

@@ -1,9 +1,11 @@
 """`xgen-deploy unlock`: for a lock whose holder does not end by itself."""
 
 import click
+from rich.markup import escape
 
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
@@ -27,8 +29,10 @@ def command(settings: Settings) -> int:
                 return free(session, layout.lock)
 
         found = each(list(work.connections.values()), one)
-    for host, said in found.items():
-        print(said if isinstance(said, XgenError) else f"{host}: {said}")
+    screen = Screen(settings)
+    told = {h: str(s).removeprefix(f"{h}: ") for h, s in found.items()}
+    screen.lines(escape(f"{host}: {said}") for host, said in told.items())
+    screen.value({"hosts": {host: {"lock": said} for host, said in told.items()}})
     return 1 if any(isinstance(s, XgenError) or "still" in s for s in found.values()) else 0
 
 

@@ -77,6 +77,12 @@ class Declared(Frozen):
     spare_gpus: tuple[GPURef, ...] = ()
     marks: dict[str, Mark] = Field(default_factory=dict)
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether it needs any."""
+        values = (self.api_key, *self.env.values())
+        return any(isinstance(value, SecretRef) for value in values)
+
 
 class Site(Frozen):
     """A manifest and its inventory, read, merged and checked: what every command starts from.

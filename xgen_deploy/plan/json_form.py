@@ -33,6 +33,7 @@ def _host(host: HostPlan) -> dict[str, object]:
             for r in host.refusals
         ],
         "warnings": list(host.warnings),
+        "secrets_kept": list(host.secrets_kept),
     }
 
 

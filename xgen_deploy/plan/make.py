@@ -25,13 +25,15 @@ class Scope:
     """What a plan is to look at, and with what eyes.
 
     `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
-    are instances whose secret has another value now; only apply can know. `clearing`: the whole
+    are instances whose secret has another value now; only apply can know, which
+    sets `secrets_compared`. `clearing`: the whole
     project is being taken away.
     """
 
     instances: frozenset[str] | None = None
     repin: bool = False
     changed_secrets: frozenset[str] = frozenset()
+    secrets_compared: bool = False
     clearing: bool = False
 
 
@@ -63,11 +65,21 @@ def plan_host(
     return plan.model_copy(
         update={
             "headline": headline(facts),
+            "secrets_kept": _secrets_kept(plan, site, scope),
             "warnings": plan.warnings + _left_behind(record, site),
             "refusals": plan.refusals + _unchangeable(plan, facts),
             "parts": host_parts(facts, record.revision),
         }
     )
+
+
+def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
+    """Instances whose secrets nobody has compared with what was delivered."""
+    if scope.secrets_compared:
+        return ()
+    new = {o.name for o in plan.operations if o.action == "create"}
+    mine = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
+    return tuple(d.name for d in mine)
 
 
 def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:

@@ -58,7 +58,9 @@ class Operation(Frozen):
 
 
 class HostPlan(Frozen):
-    """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else."""
+    """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
+    `secrets_kept` are instances whose secrets were not compared with what they were given.
+    """
 
     host: str
     reachable: bool = True
@@ -69,6 +71,7 @@ class HostPlan(Frozen):
     unchanged: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    secrets_kept: tuple[str, ...] = ()
     parts: dict[str, str] = Field(default_factory=dict)
 
     @property

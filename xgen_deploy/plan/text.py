@@ -32,6 +32,7 @@ def plan_text(
         lines += _host(name, host, verbose=verbose)
     lines += _refusals(plan)
     lines += _warnings(plan)
+    lines += _secrets(plan)
     lines += _tail(plan, applying=applying)
     return lines
 
@@ -50,6 +51,7 @@ def _nothing(plan: Plan, took: float) -> str:
         f"[bold]{escape(plan.project)}[/bold]  nothing to do: {count} "
         f"instance{'s'[: count != 1]} on {hosts} host{'s'[: hosts != 1]} "
         f"{'are' if count != 1 else 'is'} as {escape(plan.manifest_file)} says ({took:.1f} s)"
+        + "; ".join(["", *_secrets(plan)])
     )
 
 
@@ -150,6 +152,11 @@ def _warnings(plan: Plan) -> Iterator[str]:
             where.setdefault(warning, []).append(name)
     for warning, names in where.items():
         yield f"[yellow]warning[/yellow]  {escape(', '.join(names))}: {escape(warning)}"
+
+
+def _secrets(plan: Plan) -> list[str]:
+    kept = sum(len(h.secrets_kept) for h in plan.hosts.values())
+    return [f"secrets of {kept} instance{'s'[: kept != 1]}: kept, not compared"] if kept else []
 
 
 def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:

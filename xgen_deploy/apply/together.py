@@ -1,0 +1,54 @@
+"""Carries out a plan on all of its hosts at once, then changes the gateways."""
+
+from collections.abc import Mapping, Sequence
+
+from xgen_deploy.apply.board import Board
+from xgen_deploy.apply.clear import clear
+from xgen_deploy.apply.crew import keep_answers
+from xgen_deploy.apply.events import Listener
+from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.doors import joined, open_doors
+from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import read_record
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+Results = dict[str, HostResult | XgenError]
+
+
+def carry_out_all(
+    site: Site,
+    plan: Plan,
+    facts: Mapping[str, HostFacts],
+    works: Mapping[str, HostAtWork],
+    connections: Sequence[Connection],
+    who: Who,
+    tell: Listener,
+    *,
+    destroy: bool,
+) -> Results:
+    """By host. `works` are the hosts at work, `connections` theirs; `facts` of all that were
+    seen. `destroy`: what is left of the project there goes too.
+    """
+    records = {n: read_record(f.record, site.project, n) for n, f in facts.items()}
+    switch = Switch(site, works, records, who.number)
+    board = Board(o for name in works for o in plan.hosts[name].operations if o.door is None)
+
+    def one(connection: Connection) -> HostResult:
+        name = connection.name
+        work, own = works[name], plan.hosts[name]
+        keep_answers(work, facts[name])
+        if not own.operations and not destroy:
+            return HostResult(name)  # only its gateway is needed
+        result = carry_out(work, own, who, board, switch, tell)
+        if destroy and result.ok:
+            clear(work)
+        return result
+
+    results = each(connections, one)
+    return joined(results, open_doors(site, plan, works, records, who.number, tell))

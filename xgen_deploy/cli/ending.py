@@ -1,0 +1,43 @@
+"""How an apply ended: for the reader, for the exit code, for the webhook."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.apply.host import HostResult, Who
+from xgen_deploy.apply.notify import notify
+from xgen_deploy.cli.progress import Progress
+from xgen_deploy.errors import XgenError
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Plan
+
+
+def end(
+    site: Site, plan: Plan, results: Mapping[str, HostResult | XgenError], who: Who, tell: Progress
+) -> int:
+    """The exit code."""
+    whole = [r for r in results.values() if isinstance(r, HostResult)]
+    errors = {n: r if isinstance(r, XgenError) else r.error for n, r in results.items()}
+    lost = {n: e for n, e in errors.items() if e is not None}
+    for name, error in lost.items():
+        tell.problem(name, str(error))
+    for name in plan.unreachable:
+        tell.problem(name, plan.hosts[name].error or "unreachable")
+    tell.summary(who, whole, len(lost))
+    failed = bool(lost) or not all(r.ok for r in whole)
+    code = 1 if failed else (4 if plan.unreachable else 0)
+    _notify(site, who, code, tell)
+    return code
+
+
+def _notify(site: Site, who: Who, code: int, tell: Progress) -> None:
+    if site.notify is None or site.notify.webhook is None:
+        return
+    summary: dict[str, object] = {
+        "project": site.project,
+        "what": who.what,
+        "number": who.number,
+        "by": who.by,
+        "exit_code": code,
+    }
+    said = notify(site.notify.webhook, summary, tell.events)
+    if said:
+        tell.warning(said)
