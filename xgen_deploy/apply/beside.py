@@ -17,6 +17,7 @@ from xgen_deploy.apply.operation import (
     remember,
 )
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.previous import forget_previous
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.serving import Serving, serving_of
@@ -48,6 +49,7 @@ def bring_up_beside(
     text = f"requests go to port {new.instance.spec.port} now"
     tell(Event(kind="switched", host=work.name, instance=name, text=text))
     clear_slot(work, f"{name}{old.slot}")
+    forget_previous(work, name)
     return good
 
 

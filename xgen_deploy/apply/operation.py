@@ -8,11 +8,11 @@ from xgen_deploy.apply.checksum import check_sha256
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.previous import Previous
+from xgen_deploy.apply.previous import Previous, forget_previous
 from xgen_deploy.apply.secrets import resolve_secrets
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.gateway.switch import NotMoved, Switch
 from xgen_deploy.layout import SECOND
 from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord
@@ -43,6 +43,7 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
         for slot in ("", SECOND):
             clear_slot(work, name + slot)
     remove_containers(work, *operation.strays)
+    forget_previous(work, name)
     work.keep(
         instances={k: v for k, v in work.record.instances.items() if k != name},
         pending={k: v for k, v in work.record.pending.items() if k != name},
@@ -118,6 +119,8 @@ def bring_up(
         good = prove(work, new, tell)
     except UnreachableError:
         raise
+    except NotMoved as error:
+        raise failed(error, _left_alone(work, new, previous)) from None
     except (NotGood, XgenError) as error:
         ending = _back(work, new, previous, switch, had=had)
         tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
@@ -127,6 +130,14 @@ def bring_up(
         previous.discard()
     switch.enable(work.name, instance.name)
     return good
+
+
+def _left_alone(work: HostAtWork, new: Prepared, previous: Previous) -> str:
+    """Nothing was stopped yet."""
+    previous.discard()
+    pending = {k: v for k, v in work.record.pending.items() if k != new.instance.name}
+    work.keep(pending=pending)
+    return "The one that runs was left as it is"
 
 
 def failed(error: NotGood | XgenError, ending: str) -> Failed:

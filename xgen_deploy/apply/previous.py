@@ -16,6 +16,11 @@ _START = 300.0
 _PAUSE = 0.5
 
 
+def forget_previous(work: HostAtWork, instance: str) -> None:
+    """What an apply that was cut short may have left of it."""
+    work.session.remove(f"{work.layout.state_dir}/previous/{instance}")
+
+
 class Previous:
     """Of one instance. `keep`, then either `discard` or `put_back`."""
 

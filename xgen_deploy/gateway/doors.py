@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import DoorFailed, open_door
 from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.gateway.plan import routes_for
@@ -72,10 +73,16 @@ def _one(
         log = error.log if isinstance(error, DoorFailed) else ()
         failed = {"kind": "failed", "text": str(error), "seconds": took, "log": log}
         tell(started.model_copy(update=failed))
-        if work.record.last_apply is not None:
-            ended = work.record.last_apply.model_copy(update={"outcome": "failed"})
-            work.keep(last_apply=ended)
+        _remember_failure(work)
         return Result(operation, ok=False, reason=str(error), log=log)
     took = time.monotonic() - began
     tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
     return Result(operation, ok=True)
+
+
+def _remember_failure(work: HostAtWork) -> None:
+    if work.record.last_apply is None:
+        return
+    ended = work.record.last_apply.model_copy(update={"outcome": "failed"})
+    with suppress(UnreachableError):  # then the record says that it never ended
+        work.keep(last_apply=ended)

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import door_runtime, open_door
 from xgen_deploy.gateway.demand import is_door, python_on
 from xgen_deploy.gateway.plan import routes_for
@@ -25,22 +25,26 @@ _R = TypeVar("_R")
 
 
 def _of_doors(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A gateway's host that is lost is no reason to leave the instance's own host alone."""
+    """One error for whatever keeps a gateway from moving requests."""
 
     @wraps(call)
     def safe(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return call(*args, **kwargs)
-        except UnreachableError as error:
-            raise XgenError(f"the gateway's host was lost: {error}") from None
+        except XgenError as error:
+            raise NotMoved(f"the gateway could not be told: {error}") from None
 
     return safe
+
+
+class NotMoved(XgenError):
+    """A gateway did not do as it was told, or its host is gone; the instance's own need not be."""
 
 
 class Switch:
     """Over the gateways among `works`, the hosts at work; `records` are of the other hosts that
     were seen. One instance moves at a time: a reload forgets which servers are drained.
-    Every call raises XgenError.
+    Every call raises NotMoved.
     """
 
     def __init__(
