@@ -9,6 +9,7 @@ from xgen_deploy.cli.gpu_details import details, failures
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.hardware.overview import used_by
+from xgen_deploy.layout import SECOND
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.survey import Seen
@@ -44,7 +45,11 @@ def reason(error: XgenError | None) -> str:
 
 def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
     """What the control groups of this project's engines have in them -> the instance."""
-    found = {f"xgen-{site.project}-{d.name}.service": d.name for d in site.on(name)}
+    found = {
+        f"xgen-{site.project}-{d.name}{slot}.service": d.name
+        for d in site.on(name)
+        for slot in ("", SECOND)
+    }
     for container in facts.docker.containers:
         instance = container.labels.get("xgen.instance")
         if instance:
