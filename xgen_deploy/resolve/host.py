@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.gateway.demand import door_port, needed_listen
+from xgen_deploy.gateway.demand import door_port, names_of_others, needed_listen
 from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.layout import Layout
@@ -44,6 +44,7 @@ class _Here:
     own: frozenset[str]
     repin: bool
     listen: str
+    also: dict[str, tuple[str, ...]]
 
 
 def resolve_host(
@@ -68,6 +69,7 @@ def resolve_host(
         own=_own_cgroups(services, facts),
         repin=repin,
         listen=needed_listen(site, host.name),
+        also={d.model: names_of_others(site, d.model) for d in declared},
     )
     instances: list[Instance] = []
     refusals = list(_runtime_refusals(host, declared, facts))
@@ -90,6 +92,8 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
     settings = engine_settings(one, engine.backend, model, picked.gpus, n_ctx)
     spec = Spec(
         model=one.model,
+        # llama-server and llama-cpp-python take any name.
+        also_serves=here.also[one.model] if engines.family(engine.backend) == "vllm" else (),
         type=one.type,
         backend=engine.backend,
         runtime=one.runtime,
