@@ -112,7 +112,8 @@ def read_record(text: str | None, project: str, host: str) -> Record:
     except (ValueError, KeyError, TypeError) as error:
         raise XgenError(
             f"{host}: the record of project {project} is damaged ({error}); "
-            f"restore /var/lib/xgen-deploy/{project}/record.json or move it away"
+            "restore the file record.json in the project's folder there "
+            f"(/var/lib/xgen-deploy/{project} unless the runtime is process) or move it away"
         ) from error
     if found > FORMAT:
         raise XgenError(

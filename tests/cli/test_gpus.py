@@ -110,6 +110,19 @@ def test_a_host_without_a_gpu(site: Site) -> None:
     assert "      tried    pynvml: no NVIDIA driver" in shown(site, facts, verbose=True)
 
 
+def test_why_the_shell_asked_is_told(site: Site) -> None:
+    facts = host("amdsmi_key_error", probe="sh", errors={"python": "no python3 was found on it"})
+    assert "      asked by the shell: no python3 was found on it" in shown(site, facts)
+
+
+def test_a_build_that_is_named_and_not_asked_is_told_from_none(tmp_path: Path) -> None:
+    named = "images: {llama: registry/llama:1}\n"
+    (tmp_path / "site.yaml").write_text(named + MANIFEST.replace("[{model: m, gpus: [0]}]", "[]"))
+    lines = shown(load_site(str(tmp_path / "site.yaml")), host("rtx3090"))
+    assert "      not      vllm-cuda, llama-cpp-python: no image named" in lines
+    assert "      not      llama-server-cuda: not looked at: no placement here uses it" in lines
+
+
 def test_a_driver_that_is_broken_is_no_agreement(site: Site) -> None:
     lines = shown(site, host("nvidia_driver_not_loaded"))
     assert not any("agree" in line for line in lines)

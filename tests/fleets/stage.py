@@ -33,6 +33,26 @@ def fleet_on(host: LabHost, fleet: Fleet, package: Path | None) -> Iterator[None
 
 
 @contextmanager
+def driver_on(host: LabHost, version: str, cards: dict[str, str]) -> Iterator[None]:
+    """Within the block NVIDIA's kernel driver tells of itself and of cards: address -> UUID."""
+    folder = "/proc/driver/nvidia"
+    files = {"version": f"NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {version}"}
+    for address, uuid in cards.items():
+        files[f"gpus/{address}/information"] = (
+            f"Model: \t\t NVIDIA L4\nGPU UUID: \t {uuid}\nBus Location: \t {address}"
+        )
+    host.run(["mount", "-t", "tmpfs", "xgen-lab-driver", "/proc/driver"])
+    try:
+        for name, text in files.items():
+            path = f"{folder}/{name}"
+            host.run(["mkdir", "-p", path.rpartition("/")[0]])
+            host.run(["tee", path], stdin=text + "\n")
+        yield
+    finally:
+        host.run(["umount", "/proc/driver"])
+
+
+@contextmanager
 def tool_on(host: LabHost, name: str, script: str) -> Iterator[None]:
     """Within the block the host has a tool of this name."""
     path = f"usr/local/bin/{name}"

@@ -7,10 +7,12 @@ import pytest
 
 from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, SECRETS, Door
 from xgen_deploy.gateway.answers import model_list
-from xgen_deploy.gateway.routes import answered_names, build_routes, safe_name
+from xgen_deploy.gateway.demand import names_of_others
+from xgen_deploy.gateway.routes import build_routes, safe_name
 from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.schema import LlamaSettings, VllmSettings
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.manifest.schema import Gateway, LlamaSettings, VllmSettings
 from xgen_deploy.resolve.instance import Spec
 
 EDGE = Host(name="edge", client_address="192.0.2.1")
@@ -83,9 +85,22 @@ def test_two_keys_for_one_model_are_told() -> None:
 
 
 def test_an_instance_answers_to_the_models_that_fall_back_to_it() -> None:
-    fallback = {"big": ("mid", "small"), "mid": ("small",), "small": ()}
-    assert answered_names("small", fallback) == ("small", "big", "mid")
-    assert answered_names("big", fallback) == ("big",)
+    fallback = {"mid": ("small",), "big": ("mid", "small"), "small": ()}
+    site = Site(
+        project="p",
+        manifest_file="m",
+        manifest_digest="",
+        hosts={},
+        declared=tuple(
+            Declared(host="gpu", name=m, model=m, source="/m", ports=(1, 9), fallback=others)
+            for m, others in fallback.items()
+        ),
+        gateway=Gateway(hosts=("edge",), port=8080),
+    )
+    found = {m: names_of_others(site, m) for m in fallback}
+    assert found == {"small": ("big", "mid"), "mid": ("big",), "big": ()}
+    without = site.model_copy(update={"gateway": None})
+    assert names_of_others(without, "small") == ()
 
 
 @pytest.mark.parametrize(

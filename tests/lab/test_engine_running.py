@@ -93,7 +93,7 @@ def test_the_model_is_held_in_memory(deployed: Deployed) -> None:
     site, host = deployed
     raised = _may_lock(host)
     if site.runtime == "docker" and not raised:
-        pytest.skip("root of this machine may not raise the limit on locked memory")
+        pytest.skip("optional: root of this machine may not raise the limit on locked memory")
     process = host.sh(f"pgrep -x -u {_user(site, host)} llama-server")
     held = host.sh(f"grep VmLck /proc/{process}/status").split()[1]
     assert int(held) > 1800  # KiB

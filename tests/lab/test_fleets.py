@@ -12,10 +12,11 @@ import pytest
 
 from tests.fleets import building
 from tests.fleets.described import check, fleets
-from tests.fleets.stage import fleet_on, install, tool_on
+from tests.fleets.stage import driver_on, fleet_on, install, tool_on
 from tests.lab import places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
+from tests.lab.site import Site
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.probe.facts import HostFacts, ProbeRequest
 from xgen_deploy.probe.observe import observe
@@ -90,6 +91,36 @@ def test_the_command_tells_it(host: LabHost, lab: Lab, tmp_path: Path) -> None:
     assert (told["recommended_backend"], told["available_backends"][0]) == ("vllm", "vllm-cuda")
     assert "llama-server-cuda" not in told["not_ready"]
     assert told["not_ready"]["vllm-cuda"] == "no binary named"
+
+
+MISMATCH = """
+echo 'Failed to initialize NVML: Driver/library version mismatch'
+echo 'NVML library version: 580.95'
+exit 18
+"""
+
+
+@pytest.mark.parametrize("probe", ["python", "sh"])
+def test_cards_are_listed_although_driver_and_library_differ(
+    lab: Lab, host: LabHost, tmp_path: Path, probe: str
+) -> None:
+    cards = {"0000:41:00.0": "GPU-00000041", "0000:c1:00.0": "GPU-000000c1"}
+    python = {"ansible_python_interpreter": "/no/such/python3"} if probe == "sh" else {}
+    site = Site(tmp_path, "t_mismatch", hosts={NAME: python}, placements={NAME: []})
+    with (
+        fleet_on(host, FLEETS["nvidia_version_mismatch"], None),
+        tool_on(host, "nvidia-smi", MISMATCH),
+        driver_on(host, "570.1.2", cards),
+    ):
+        told, table = site.run("gpus", "--json").json()["hosts"][NAME], site.run("gpus").stdout
+    assert (told["probe"], told["detection_method"]) == (probe, "sysfs")
+    assert {g["pci_bus_id"]: g["uuid"] for g in told["gpus"]} == cards
+    assert {g["memory_total_mb"] for g in told["gpus"]} == {None}
+    failed = {a["detector"]: a["reason"] for a in told["attempts"] if not (a["ok"] or a["moot"])}
+    assert set(failed) == {"nvidia-smi"} | ({"pynvml"} if probe == "python" else set())
+    assert all("mismatch" in reason and "reboot the host" in reason for reason in failed.values())
+    assert "NVIDIA L4" in table
+    assert "reboot the host" in table
 
 
 def test_a_tool_that_sleeps_costs_its_deadline_only(host: LabHost, connection: Connection) -> None:

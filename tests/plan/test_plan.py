@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.plan.world import World
+from xgen_deploy.hardware.gpu import Attempt
 from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.probe.facts import PortFacts
 
@@ -172,6 +173,18 @@ def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
     world.apply()
     world.record = world.record.model_copy(update={"hosts": ("h", "old")})
     assert any(w.startswith("old left the manifest") for w in world.plan().warnings)
+
+
+def test_cards_that_nothing_talks_to_are_warned_of(tmp_path: Path) -> None:
+    case = {**BASE, "host": "h100", "models": {"q": {**BASE["models"]["q"]}}}
+    world = World(case, tmp_path)
+    assert not any("may not start" in w for w in world.plan().warnings)
+    failed = Attempt(detector="pynvml", ok=False, reason="mismatch: reboot the host")
+    moot = Attempt(detector="nvidia-smi", ok=False, reason="nvidia-smi is not there", moot=True)
+    told = {"detection_method": "sysfs", "attempts": (failed, moot)}
+    world.fact(gpu=world.facts.gpu.model_copy(update=told))
+    warning = "an engine may not start on its NVIDIA GPUs: pynvml: mismatch: reboot the host"
+    assert warning in world.plan().warnings
 
 
 def test_a_container_that_was_renamed_is_ours_still(world: World) -> None:

@@ -1,16 +1,19 @@
 """A host on which a manifest was applied, in values: what a plan sees a moment later."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tests.render.scene import Scene
+from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.plan.make import Scope, plan_host
 from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.template_files import read_templates
 
 
@@ -22,10 +25,11 @@ class World:
         self.record = Record(project="p")
         self.facts: HostFacts = self.scene.facts
 
-    def apply(self) -> None:
+    def apply(self, *, repin: bool = False) -> None:
         """As if everything had gone well."""
         rendering = Rendering(self.scene.layout, Templates(read_templates()))
-        resolved = self.scene.resolved()
+        site, layout = self.scene.site, self.scene.layout
+        resolved = resolve_host(site, site.hosts["h"], self.facts, self.record, layout, repin=repin)
         assert not resolved.refusals, resolved.refusals
         instances, services, boxes = {}, [], []
         for one in resolved.instances:
@@ -86,6 +90,11 @@ class World:
     def fact(self, **changes: object) -> None:
         self.facts = self.facts.model_copy(update=changes)
 
+    def cards(self, gpus: Iterable[GPUInfo]) -> None:
+        """The host has these GPUs now, numbered in this order."""
+        found = tuple(g.model_copy(update={"index": n}) for n, g in enumerate(gpus))
+        self.fact(gpu=self.facts.gpu.model_copy(update={"gpus": found}))
+
     def stopped(self, name: str) -> None:
         """By an operator, on purpose."""
         entry = self.record.instances[name].model_copy(
@@ -95,7 +104,13 @@ class World:
             update={"instances": {**self.record.instances, name: entry}}
         )
 
-    def plan(self, case: dict[str, Any] | None = None, folder: Path | None = None) -> HostPlan:
+    def plan(
+        self,
+        case: dict[str, Any] | None = None,
+        folder: Path | None = None,
+        *,
+        repin: bool = False,
+    ) -> HostPlan:
         """For the same manifest, or for another `case` of it."""
         scene = Scene(case, folder) if case is not None and folder is not None else self.scene
         facts = self.facts.model_copy(
@@ -107,4 +122,4 @@ class World:
         )
         rendering = Rendering(scene.layout, Templates(read_templates()))
         host = scene.site.hosts["h"]
-        return plan_host(scene.site, host, facts, scene.layout, rendering, Scope())
+        return plan_host(scene.site, host, facts, scene.layout, rendering, Scope(repin=repin))

@@ -1,5 +1,6 @@
 """GPUs by the shell, from the same described hosts that Python's detectors are tested with."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,56 @@ def test_nvidia_cards(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, case in SMI.items() if "error" in case])
 def test_a_refusal_is_passed_on(tmp_path: Path, name: str) -> None:
     found = by_shell(request(tmp_path), root=str(tmp_path), tools=smi(tmp_path, SMI[name])).gpu
-    assert SMI[name]["error"] in reasons(found)["nvidia-smi"]
+    assert re.search(SMI[name]["error"], reasons(found)["nvidia-smi"])
     assert not found.gpus
+    (failed,) = [a for a in found.attempts if a.detector == "nvidia-smi"]
+    assert not failed.moot
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_where_there_is_nothing_nothing_failed(tmp_path: Path, shell: str) -> None:
+    found = by_shell(request(tmp_path), shell, str(tmp_path), write(tmp_path / "t/x", b"").parent)
+    assert {a.detector: a.moot for a in found.gpu.attempts if not a.ok} == {
+        "nvidia-smi": True,
+        "sysfs": True,
+    }
+
+
+SLOT = "sys/bus/pci/devices/0000:c1:00.0"
+THERE = {
+    "an NVIDIA card": (SLOT, {"vendor": "0x10de", "class": "0x030200"}),
+    "an NVIDIA device": ("dev", {"nvidia3": ""}),
+    "an AMD card": (SLOT, {"vendor": "0x1002", "class": "0x120000"}),
+    "an AMD device": ("dev", {"kfd": ""}),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("what", THERE)
+def test_where_there_is_something_silence_is_a_surprise(
+    tmp_path: Path, what: str, shell: str
+) -> None:
+    folder, files = THERE[what]
+    for name, text in files.items():
+        write(tmp_path / folder / name, f"{text}\n".encode())
+    found = by_shell(request(tmp_path), shell, str(tmp_path)).gpu
+    surprised = {a.reason for a in found.attempts if not a.ok and not a.moot}
+    others = {a.reason for a in found.attempts if not a.ok and a.moot}
+    assert surprised
+    assert all(what.split()[1] not in str(reason) for reason in others)
+
+
+def test_a_mismatch_leaves_the_cards_listed(tmp_path: Path) -> None:
+    write(tmp_path / "proc/driver/nvidia/version", next(iter(VERSIONS)).encode())
+    card = tmp_path / "proc/driver/nvidia/gpus/0000:c1:00.0/information"
+    write(card, CARD.format(uuid=UUID).encode())
+    tools = smi(tmp_path, SMI["a driver that was upgraded and not loaded yet"])
+    found = by_shell(request(tmp_path), root=str(tmp_path), tools=tools).gpu
+    assert [(g.uuid, g.driver_version) for g in found.gpus] == [(UUID, "535.183.01")]
+    assert found.detection_method == "sysfs"
+    failed = {a.detector: a.reason for a in found.attempts if not a.ok and not a.moot}
+    assert list(failed) == ["nvidia-smi"]
+    assert "reboot the host" in str(failed["nvidia-smi"])
 
 
 @pytest.mark.parametrize("text", VERSIONS)
@@ -84,7 +133,10 @@ def test_two_vendors_are_counted_through(tmp_path: Path) -> None:
 
 def test_software_devices_where_they_count(tmp_path: Path) -> None:
     asked = request(tmp_path, software_gpu=2)
-    assert "no software Vulkan driver" in reasons(by_shell(asked, root=str(tmp_path)).gpu)["vulkan"]
+    none = by_shell(asked, root=str(tmp_path)).gpu
+    (failed,) = [a for a in none.attempts if a.detector == "vulkan"]
+    assert "no software Vulkan driver" in (failed.reason or "")
+    assert not failed.moot, "the inventory counts on it"
     write(tmp_path / "usr/share/vulkan/icd.d/lvp_icd.x86_64.json", b"{}")
     found = by_shell(asked, root=str(tmp_path)).gpu
     assert [gpu.identity for gpu in found.gpus] == ["software-0", "software-1"]

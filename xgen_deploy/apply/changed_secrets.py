@@ -8,10 +8,9 @@ from xgen_deploy.apply.secrets import references, resolve_secrets
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.make import decide
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import read_record
 from xgen_deploy.render.instance import Rendering
-from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import Connection, Session
 
@@ -24,12 +23,12 @@ def changed_secrets(
     rendering: Rendering,
     connection: Connection,
 ) -> frozenset[str]:
-    """Names of instances that run with an older value. Raises XgenError for a secret that cannot
-    be resolved.
+    """Names of instances that run with an older value; what the plan refuses is left out. Raises
+    XgenError for a secret that cannot be resolved.
     """
-    record = read_record(facts.record, site.project, host.name)
-    resolved = resolve_host(site, host, facts, record, layout).instances
-    applied = [i for i in resolved if references(i) and i.name in record.instances]
+    decided = decide(site, host, facts, layout, rendering)
+    known = decided.record.instances if decided.record else {}
+    applied = [i for i in decided.resolved.instances if references(i) and i.name in known]
     if not applied:
         return frozenset()
     with connection.session() as session:

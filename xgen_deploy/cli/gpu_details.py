@@ -15,8 +15,9 @@ _CDI = {"nvidia.com/gpu", "amd.com/gpu"}
 
 
 def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterator[str]:
-    if facts.gpu.gpus:
-        yield f"[dim]{escape(', '.join(_known_by(facts)))}[/dim]"
+    known = ", ".join(_known_by(facts))
+    if known:
+        yield f"[dim]{escape(known)}[/dim]"
     yield from _peculiarities(facts)
     yield from _attempts(facts, verbose=verbose)
     available = available_backends(facts.gpu.gpus)
@@ -31,7 +32,8 @@ def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterat
 
 
 def _known_by(facts: HostFacts) -> Iterator[str]:
-    yield facts.gpu.detection_method
+    if facts.gpu.gpus:
+        yield facts.gpu.detection_method
     for driver in sorted({g.driver_version for g in facts.gpu.gpus if g.driver_version}):
         yield f"driver {driver}"
     kinds = {device.partition("=")[0] for device in facts.docker.cdi_devices}
@@ -40,7 +42,8 @@ def _known_by(facts: HostFacts) -> Iterator[str]:
     elif "nvidia" in facts.docker.runtimes:
         yield "NVIDIA runtime ready"
     if facts.probe == "sh":
-        yield "asked by the shell, without Python"
+        why = facts.errors.get("python")
+        yield "asked by the shell" + (f": {why}" if why else "")
 
 
 def _peculiarities(facts: HostFacts) -> Iterator[str]:

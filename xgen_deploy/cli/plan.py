@@ -8,13 +8,13 @@ import click
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError
+from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.plan.json_form import plan_json
+from xgen_deploy.plan.make import record_in
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.record import read_record
 from xgen_deploy.survey import default_scope, make_plan
 
 
@@ -65,7 +65,11 @@ def as_applied(work: Job) -> Job:
         if one.facts is None:
             declared += work.site.on(name)
             continue
-        record = read_record(one.facts.record, work.site.project, name)
+        try:
+            record = record_in(one.facts, work.site.project, name)
+        except XgenError:  # which its own plan will refuse
+            declared += work.site.on(name)
+            continue
         declared += [r.declared for r in record.instances.values() if r.declared]
     site = work.site.model_copy(update={"declared": tuple(declared)})
     return Job(site, work.workplace, work.connections)

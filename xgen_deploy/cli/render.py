@@ -13,12 +13,11 @@ from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.plan import door_of
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.plan.make import decide
 from xgen_deploy.plan.operation import HostPlan, Plan
-from xgen_deploy.record import read_record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.survey import Seen, default_scope, make_plan
 from xgen_deploy.template_files import read_templates
 
@@ -68,12 +67,12 @@ def _rendered(work: Job, name: str, seen: Seen, plan: HostPlan) -> list[_Shown]:
         return []
     host = work.site.hosts[name]
     layout = work.workplace.layout(work.site, host)
-    record = read_record(seen.facts.record, work.site.project, name)
     templates = Templates(read_templates())
     rendering: Rendering = work.workplace.rendering(work.site, host, templates)
-    instances = resolve_host(work.site, host, seen.facts, record, layout).instances
+    decided = decide(work.site, host, seen.facts, layout, rendering)
+    instances = decided.resolved.instances
     found = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
-    door = door_of(plan, record)
+    door = door_of(plan, decided.record) if decided.record else None
     if door is not None:
         rendered = render_door(door, layout, templates)
         found.append(_Shown(GATEWAY, "haproxy", door.port, rendered))

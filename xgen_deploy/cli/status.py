@@ -13,7 +13,7 @@ from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.gateway.status import DoorStatus, door_statuses
 from xgen_deploy.plan.last_apply import ago, last_apply_line
-from xgen_deploy.record import read_record
+from xgen_deploy.plan.make import record_in
 from xgen_deploy.survey import Seen, looked_at
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 
@@ -67,14 +67,15 @@ def command(settings: Settings) -> int:
             "gateways": [d.model_dump(mode="json") for d in doors],
         }
     )
-    if not _good(rows, doors):
+    unseen = {n for n, s in seen.items() if s.facts is None}
+    if not _good(rows, doors, unseen):
         return 1
-    return 4 if any(s.facts is None for s in seen.values()) else 0
+    return 4 if unseen else 0
 
 
-def _good(rows: list[Status], doors: tuple[DoorStatus, ...]) -> bool:
-    """What could not be looked at is another matter (exit code 4)."""
-    instances = all(r.status in ("running", "unknown") for r in rows)
+def _good(rows: list[Status], doors: tuple[DoorStatus, ...], unseen: set[str]) -> bool:
+    """A host that could not be looked at is another matter (exit code 4)."""
+    instances = all(r.status == "running" or r.host in unseen for r in rows)
     return instances and all(d.good or d.status == "unknown" for d in doors)
 
 
@@ -82,7 +83,10 @@ def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
     if one.facts is None:
         return unknown_statuses(work.site, name, _reason(one.error))
     host = work.site.hosts[name]
-    record = read_record(one.facts.record, work.site.project, name)
+    try:
+        record = record_in(one.facts, work.site.project, name)
+    except XgenError as error:
+        return unknown_statuses(work.site, name, str(error).removeprefix(f"{name}: "))
     layout = work.workplace.layout(work.site, host)
     return host_statuses(work.site, host, one.facts, record, layout)
 

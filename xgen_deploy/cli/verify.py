@@ -10,10 +10,11 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.drift import drift_of
-from xgen_deploy.record import read_record
-from xgen_deploy.resolve.host import resolve_host
+from xgen_deploy.plan.make import decide
+from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.survey import Seen
+from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.verify.proof import (
@@ -61,17 +62,20 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
         return []
     host = work.site.hosts[name]
     layout = work.workplace.layout(work.site, host)
-    record = read_record(facts.record, work.site.project, name)
-    resolved = resolve_host(work.site, host, facts, record, layout)
+    rendering = work.workplace.rendering(work.site, host, Templates(read_templates()))
+    decided = decide(work.site, host, facts, layout, rendering)
+    recorded = decided.record.instances if decided.record else {}
     services = {s.name.removesuffix(".service"): s for s in facts.services}
     health = {h.instance: h for h in facts.health}
     checks = [
         Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=r.reason)
-        for r in resolved.refusals
+        for r in decided.resolved.refusals
     ]
+    if not decided.resolved.instances:
+        return checks
     with connection.session() as session:
-        for instance in resolved.instances:
-            last = record.instances.get(instance.name)
+        for instance in decided.resolved.instances:
+            last = recorded.get(instance.name)
             checks.append(check_recorded(instance, last))
             if last is None:
                 continue
@@ -115,6 +119,8 @@ def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> lis
     bad = sum(not c.ok for c in checks)
     instances = len({(c.host, c.instance) for c in checks})
     verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all as stated[/green]"
+    if errors and not bad:
+        verdict = "[red]the rest is not known[/red]"
     plural = "s"[: instances != 1]
     lines.append(f"{len(checks)} checks of {instances} instance{plural}: {verdict}")
     return lines

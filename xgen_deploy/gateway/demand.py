@@ -1,8 +1,10 @@
 """What the manifest asks of gateways, before anything is known of their hosts: pure."""
 
+from collections.abc import Iterator
+
 from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, Runtime
 from xgen_deploy.probe.facts import EngineRequest
 
@@ -26,6 +28,30 @@ def needed_listen(site: Site, host: str) -> str:
     host must reach them."""
     doors = set(site.gateway.hosts or ()) if site.gateway else set()
     return EVERYWHERE if doors - {host} else LOOPBACK
+
+
+def everywhere(site: Site) -> Iterator[Declared]:
+    """Every instance of the manifest, also those that `--limit` cut off."""
+    yield from site.declared
+    yield from site.elsewhere
+
+
+def fallbacks(site: Site) -> dict[str, tuple[str, ...]]:
+    """Every model that is served somewhere, in manifest order, and what takes over for it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in everywhere(site):
+        found[one.model] = found.get(one.model) or one.fallback
+    return found
+
+
+def names_of_others(site: Site, model: str) -> tuple[str, ...]:
+    """The models that fall back to this one, sorted. A gateway passes a request's body on as it
+    came, so an engine that checks the model's name must answer to theirs too.
+    """
+    if site.gateway is None:
+        return ()
+    found = fallbacks(site).items()
+    return tuple(sorted(m for m, others in found if m != model and model in others))
 
 
 def door_runtime(site: Site, host: Host) -> Runtime:

@@ -1,8 +1,9 @@
 """Which instances serve, on every host that could be looked at: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.gateway.demand import everywhere
 from xgen_deploy.gateway.routes import Server
 from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.gateway.spec import GatewayRecord
@@ -17,7 +18,7 @@ def gather(
     """Every instance that the manifest names, as its host's plan will leave it, else as its
     host's record has it. `records` are of the hosts that were seen.
     """
-    found = (_one(d, plans.get(d.host), records.get(d.host)) for d in _everywhere(site))
+    found = (_one(d, plans.get(d.host), records.get(d.host)) for d in everywhere(site))
     return tuple(one for one in found if one is not None)
 
 
@@ -25,26 +26,13 @@ def kept_servers(
     site: Site, seen: frozenset[str], last: GatewayRecord | None
 ) -> dict[str, tuple[Server, ...]]:
     """By model: servers on hosts that could not be looked at, as the gateway knew them."""
-    declared = {(d.host, d.name): d.model for d in _everywhere(site)}
+    declared = {(d.host, d.name): d.model for d in everywhere(site)}
     found: dict[str, tuple[Server, ...]] = {}
     for one in last.spec.servers if last else ():
         model = declared.get((one.host, one.instance))
         if model is not None and one.host not in seen:
             found[model] = (*found.get(model, ()), one)
     return found
-
-
-def fallbacks(site: Site) -> dict[str, tuple[str, ...]]:
-    """Every model that is served somewhere, in manifest order, and what takes over for it."""
-    found: dict[str, tuple[str, ...]] = {}
-    for one in _everywhere(site):
-        found[one.model] = found.get(one.model) or one.fallback
-    return found
-
-
-def _everywhere(site: Site) -> Iterator[Declared]:
-    yield from site.declared
-    yield from site.elsewhere
 
 
 def _one(declared: Declared, plan: HostPlan | None, record: Record | None) -> Serving | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from xgen_deploy.gateway.serving import LOOPBACK, WILDCARDS, Serving
 from xgen_deploy.manifest.host import Host
@@ -126,10 +126,3 @@ def _server(one: Serving, address: str) -> Server:
         slots=one.slots,
         health_path=one.health_path,
     )
-
-
-def answered_names(model: str, fallback: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """Names that the instances of a model must answer to: its own, then those of the models that
-    fall back to it. A gateway passes the body on as it came, with the name that the client wrote.
-    """
-    return (model, *(m for m, others in fallback.items() if m != model and model in others))

@@ -82,6 +82,8 @@ def model_name(value: str) -> str:
         or any(map(str.isspace, value))
     ):
         raise ValueError(f"a model name is 1 to {MAX_MODEL} printable characters without spaces")
+    if value.startswith("-"):
+        raise ValueError("a model name that begins with `-` would be an option of the engine")
     return value
 
 

@@ -37,20 +37,22 @@ class Scope:
     clearing: bool = False
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What a host is to run. `record` is None where too much of it is unknown: all is refused."""
+
+    record: Record | None
+    resolved: Resolved
+
+
 def plan_host(
     site: Site, host: Host, facts: HostFacts, layout: Layout, rendering: Rendering, scope: Scope
 ) -> HostPlan:
     """Never raises for what it finds: whatever cannot work is a refusal with its reason."""
-    docker = any(d.runtime == "docker" for d in site.on(host.name))
-    unknown = _unknown_parts(host.name, facts, docker=docker)
-    try:
-        record = _record(facts, site.project, host.name)
-    except XgenError as error:
-        unknown = (*unknown, Refusal(host=host.name, reason=str(error)))
-    if unknown:
-        return HostPlan(host=host.name, headline=headline(facts), refusals=unknown)
-    resolved = resolve_host(site, host, facts, record, layout, repin=scope.repin)
-    resolved = _only_renderable(resolved, rendering)
+    decided = decide(site, host, facts, layout, rendering, repin=scope.repin)
+    record, resolved = decided.record, decided.resolved
+    if record is None:
+        return HostPlan(host=host.name, headline=headline(facts), refusals=resolved.refusals)
     plan = reconcile(
         host.name,
         resolved,
@@ -82,6 +84,30 @@ def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
     return tuple(d.name for d in mine)
 
 
+def decide(
+    site: Site,
+    host: Host,
+    facts: HostFacts,
+    layout: Layout,
+    rendering: Rendering,
+    *,
+    repin: bool = False,
+) -> Decided:
+    """What a host is to run. Never raises: what cannot be told or not be rendered is refused."""
+    docker = any(d.runtime == "docker" for d in site.on(host.name))
+    unknown = _unknown_parts(host.name, facts, docker=docker)
+    record = None
+    try:
+        record = record_in(facts, site.project, host.name)
+    except XgenError as error:
+        reason = str(error).removeprefix(f"{host.name}: ")
+        unknown = (*unknown, Refusal(host=host.name, reason=reason))
+    if record is None or unknown:
+        return Decided(None, Resolved((), unknown, ()))
+    resolved = resolve_host(site, host, facts, record, layout, repin=repin)
+    return Decided(record, _only_renderable(resolved, rendering))
+
+
 def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:
     """A host can be looked at without Python, and not be changed."""
     if facts.probe != "sh" or not plan.operations:
@@ -103,7 +129,8 @@ def empty_site(site: Site) -> Site:
     return site.model_copy(update={"declared": (), "gateway": None})
 
 
-def _record(facts: HostFacts, project: str, host: str) -> Record:
+def record_in(facts: HostFacts, project: str, host: str) -> Record:
+    """Raises XgenError where a record is there and cannot be read or understood."""
     if facts.record_error is not None:
         raise XgenError(
             f"{host}: the record of project {project} cannot be read: {facts.record_error}"

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from xgen_deploy.hardware.gpu import GPUInfo, GPUType
 from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, Runtime
 from xgen_deploy.probe.facts import EngineFacts, EngineRequest
 from xgen_deploy.resolve.instance import Engine
@@ -45,10 +45,7 @@ def build_named(declared: Declared, runtime: Runtime, backend: str) -> EngineReq
 
     The placement's own comes first, then the tables: by backend, by family, by vendor.
     """
-    # A family's or vendor's entry is a server of its own; an interpreter has to be named itself.
-    keys = (backend, family(backend), _VENDORS[backend])
-    if backend == "llama-cpp-python":
-        keys = (backend, backend, backend)
+    keys = _keys(backend)
     if runtime == "docker":
         image = declared.image or _lookup(declared.images, keys)
         if image is None:
@@ -64,6 +61,13 @@ def build_named(declared: Declared, runtime: Runtime, backend: str) -> EngineReq
     if binary is None:
         return None
     return EngineRequest(backend=backend, binary=binary, as_login=runtime == "process")
+
+
+def named_for_host(site: Site, host: Host, backend: str) -> bool:
+    """Whether the tables name a build for this host, whatever is placed there."""
+    if (host.runtime or site.runtime) == "docker":
+        return _lookup(site.images | host.images, _keys(backend)) is not None
+    return _lookup(site.binaries | host.binaries, _keys(backend)) is not None
 
 
 def candidates(declared: Declared) -> tuple[str, ...]:
@@ -171,6 +175,13 @@ def _way_out(declared: Declared, backends: tuple[str, ...], host: Host) -> str:
     how = "docker load or docker pull" if docker else "copy it there"
     listed = " or ".join(sorted(named))
     return f"put {listed} on the host ({how}), or name another in {tables}"
+
+
+def _keys(backend: str) -> tuple[str, ...]:
+    """A family's or vendor's entry is a server of its own; an interpreter must be named itself."""
+    if backend == "llama-cpp-python":
+        return (backend,)
+    return (backend, family(backend), _VENDORS[backend])
 
 
 def _lookup(table: Mapping[str, _Named], keys: tuple[str, ...]) -> _Named | None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.gateway.demand import door_port, needed_listen
+from xgen_deploy.gateway.demand import door_port, names_of_others, needed_listen
 from xgen_deploy.hardware.availability import Availability, available_backends
-from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo, GPUType
 from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
@@ -19,6 +19,8 @@ from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.resolve.refuse import Refused
 from xgen_deploy.resolve.settings import engine_settings
 from xgen_deploy.resolve.vllm_memory import check_memory
+
+_TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class _Here:
     own: frozenset[str]
     repin: bool
     listen: str
+    also: dict[str, tuple[str, ...]]
 
 
 def resolve_host(
@@ -71,6 +74,7 @@ def resolve_host(
         own=_own_cgroups(services, facts),
         repin=repin,
         listen=needed_listen(site, host.name),
+        also={d.model: names_of_others(site, d.model) for d in declared},
     )
     instances: list[Instance] = []
     refusals = list(_runtime_refusals(host, declared, facts))
@@ -97,6 +101,8 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
     settings = engine_settings(one, engine.backend, model, picked.gpus, n_ctx)
     spec = Spec(
         model=one.model,
+        # llama-server and llama-cpp-python take any name.
+        also_serves=here.also[one.model] if engines.family(engine.backend) == "vllm" else (),
         type=one.type,
         backend=engine.backend,
         runtime=one.runtime,
@@ -249,6 +255,15 @@ def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
     return Refusal(host=host.name, reason=reason + detail, way_out=out)
 
 
+def _untold(gpu: GPUDetectionResult) -> list[str]:
+    """NVIDIA's cards are there by the word of the kernel's files, and nothing can talk to them."""
+    if _TALKING & set(gpu.detection_method.split("+")):
+        return []
+    failed = [a for a in gpu.attempts if not a.ok and not a.moot]
+    why = "; ".join(f"{a.detector}: {a.reason}" for a in failed if a.detector in _TALKING)
+    return [f"an engine may not start on its NVIDIA GPUs: {why or 'no tool of theirs is there'}"]
+
+
 def _warnings(facts: HostFacts, instances: list[Instance]) -> tuple[str, ...]:
     found: list[str] = []
     docker = [i for i in instances if i.spec.runtime == "docker"]
@@ -261,6 +276,8 @@ def _warnings(facts: HostFacts, instances: list[Instance]) -> tuple[str, ...]:
     for one in instances:
         if one.spec.listen not in ("127.0.0.1", "::1", "localhost") and one.spec.api_key is None:
             found.append(f"{one.name} listens on {one.spec.listen} without an api_key")
+    if any(g.gpu_type is GPUType.NVIDIA for i in instances for g in i.gpus):
+        found += _untold(facts.gpu)
     low_high = facts.ephemeral_ports
     for one in instances:
         if low_high and low_high[0] <= one.spec.port <= low_high[1]:

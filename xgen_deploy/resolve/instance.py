@@ -27,10 +27,12 @@ class Spec(Frozen):
 
     A field left at its default does not enter the digest, so that a newer tool can add fields
     without restarting anything. `gpus` are identities in the engine's order; () is the CPU.
+    `also_serves` are further models whose name the engine must answer to.
     """
 
     spec_version: int = SPEC_VERSION
     model: str
+    also_serves: tuple[str, ...] = ()
     type: ModelType = "llm"
     backend: str
     runtime: Runtime

@@ -4,7 +4,7 @@ from xgen_deploy.hardware.availability import available_backends
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import EngineFacts, HostFacts
-from xgen_deploy.resolve.engines import build_named
+from xgen_deploy.resolve.engines import build_named, named_for_host
 
 
 def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
@@ -18,7 +18,9 @@ def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
         answers = asked.get(backend, [])
         errors = [a.error for a in answers if a.error]
         if not answers:
-            named = any(build_named(d, d.runtime, backend) for d in site.on(host.name))
+            named = named_for_host(site, host, backend) or any(
+                build_named(d, d.runtime, backend) for d in site.on(host.name)
+            )
             what = "image" if runtime == "docker" else "binary"
             found[backend] = (
                 "not looked at: no placement here uses it" if named else (f"no {what} named")

@@ -53,6 +53,10 @@ def host_statuses(
     site: Site, host: Host, facts: HostFacts, record: Record, layout: Layout
 ) -> tuple[Status, ...]:
     """What the manifest names on this host, then what only the record knows."""
+    blind = facts.errors.get("services")
+    if blind is not None:
+        reason = f"the probe could not look at its services: {blind}"
+        return unknown_statuses(site, host.name, reason)
     declared = {d.name: d.model for d in site.on(host.name)}
     if not site.limited_models:
         declared |= {n: r.spec.model for n, r in record.instances.items() if n not in declared}

@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from xgen_deploy.probe.remote.commands import Answer, run
 from xgen_deploy.probe.remote.gpu_found import Found, pci_address
+from xgen_deploy.probe.remote.gpu_hardware import REBOOT
 from xgen_deploy.probe.remote.gpu_tools import gpu_tool
 from xgen_deploy.probe.remote.processes import gpu_process
 
@@ -23,6 +24,7 @@ FIELDS = (
     "compute_cap",
     "driver_version",
 )
+MISMATCH = "Driver/library version mismatch"
 _UNKNOWN_FIELD = re.compile(r'[Ff]ield "([\w.]+)" is not a valid field')
 _NOT_KNOWN = re.compile(r"^\[.*\]$|^$|^N/A$")
 
@@ -46,7 +48,7 @@ def read_smi(ask: Ask) -> Found:
     while answer.code != 0:
         unknown = _UNKNOWN_FIELD.search(answer.out + answer.err)
         if not unknown or unknown[1] not in fields:
-            raise RuntimeError(answer.complaint)
+            raise RuntimeError(_complaint(answer))
         fields.remove(unknown[1])
         answer = ask("--query-gpu=" + ",".join(fields))
     gpus: list[dict[str, Any]] = []
@@ -64,6 +66,13 @@ def read_smi(ask: Ask) -> Found:
             lost.append((f"GPU {values[0]}", "nvidia-smi tells nothing of it: " + line.strip()))
     _add_processes(gpus, ask)
     return Found(gpus, lost)
+
+
+def _complaint(answer: Answer) -> str:
+    """Of a mismatch the last line tells the library's version alone."""
+    if MISMATCH in answer.out + answer.err:
+        return f"{MISMATCH}: {REBOOT}"
+    return answer.complaint
 
 
 def _gpu(seen: dict[str, str]) -> dict[str, Any]:

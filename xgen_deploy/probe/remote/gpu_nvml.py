@@ -6,12 +6,12 @@ import ctypes
 from typing import Any, Callable
 
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
-from xgen_deploy.probe.remote.gpu_hardware import NVIDIA
+from xgen_deploy.probe.remote.gpu_hardware import NVIDIA, REBOOT
 from xgen_deploy.probe.remote.pci import pci_gpus
 from xgen_deploy.probe.remote.processes import gpu_process
 
 LIBRARY = "libnvidia-ml.so.1"
-REBOOT = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
+MISMATCH = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
 UNTOLD = "NVML cannot tell its memory; it may share the host's"
 
 
@@ -42,9 +42,8 @@ def _start(nvml: Any) -> None:
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
-        if error.value == REBOOT:
-            hint = "the driver was upgraded and the old one is still loaded: reboot the host"
-            raise RuntimeError(f"{error} {hint}") from None
+        if error.value == MISMATCH:
+            raise RuntimeError(f"{error}: {REBOOT}") from None
         raise
 
 

@@ -28,11 +28,12 @@ pci_members() {
 
 # Whether a detector that finds nothing is a surprise.
 moot() {
-    [ -z "$1" ] || [ -z "$(pci_gpus "$1")" ] || return
     case $1 in
-    4098) [ ! -e "$R/dev/kfd" ] ;;
-    4318) [ ! -e "$R/dev/nvidia0" ] ;;
+    4098) set -- "$1" "$R/dev/kfd" ;;
+    4318) set -- "$1" "$R"/dev/nvidia[0-9]* ;;
+    *) return 1 ;; # software, looked for only where it counts
     esac
+    [ -z "$(pci_gpus "$1")" ] && [ ! -e "$2" ]
 }
 
 BROKEN=2 # A detector's status where its tool is there and fails; 1 says that nothing is there.

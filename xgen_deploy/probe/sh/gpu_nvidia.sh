@@ -23,7 +23,7 @@ nvidia_smi() {
         unknown=$(printf '%s' "$cards" | sed -n -e 's/.*ield "\([a-z._]*\)" is not a valid field.*/\1/p' | head -n 1)
         case ",$fields," in
         *",${unknown:-none},"*) ;;
-        *) complaint "$status" "$cards" && exit "$BROKEN" ;;
+        *) smi_complaint && exit "$BROKEN" ;;
         esac
         fields=$(printf '%s' ",$fields," | sed -e "s/,$unknown,/,/" -e 's/^,//' -e 's/,$//')
     done
@@ -49,6 +49,14 @@ nvidia_smi() {
             nvidia_card
         fi
     done
+}
+
+# Of a mismatch the last line tells the library's version alone.
+smi_complaint() {
+    case $cards in
+    *"$MISMATCH"*) printf '%s: %s' "$MISMATCH" "$REBOOT" ;;
+    *) complaint "$status" "$cards" ;;
+    esac
 }
 
 lost() {

@@ -12,7 +12,8 @@ from xgen_deploy.probe.remote.commands import PATH
 from xgen_deploy.probe.remote.devices import GATED, GROUPS, LISTED
 from xgen_deploy.probe.remote.engine_help import _REMOVED
 from xgen_deploy.probe.remote.gguf_types import BLOCKS, QUANTIZATION
-from xgen_deploy.probe.remote.gpu_nvidia_smi import FIELDS
+from xgen_deploy.probe.remote.gpu_hardware import REBOOT
+from xgen_deploy.probe.remote.gpu_nvidia_smi import FIELDS, MISMATCH
 from xgen_deploy.probe.remote.gpu_software import FOLDERS
 from xgen_deploy.probe.remote.hf_model import INDEX, KEPT
 from xgen_deploy.probe.remote.units import PROPERTIES
@@ -57,6 +58,8 @@ def _tables() -> str:
         "GGUF_BLOCKS": " ".join(f"{kind}={n}:{size}" for kind, (n, size) in BLOCKS.items()),
         "QUANTIZATIONS": " ".join(f"{kind}={name}" for kind, name in QUANTIZATION.items()),
         "SMI_FIELDS": ",".join(FIELDS),
+        "MISMATCH": MISMATCH,
+        "REBOOT": REBOOT,
         "APUS": " ".join(sorted(APUS)),
         "AMD_IDS": " ".join(IDS),
         "ICD_FOLDERS": " ".join(FOLDERS),

@@ -1,0 +1,93 @@
+"""Commands over hosts on which something is not as it should be: a reason, never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab import tiny_model
+
+OLD_ENGINE = "#!/bin/sh\necho '--model --host --port --device --n-gpu-layers --ctx-size'\n"
+DAMAGED = ('{"format": 1,', "the record of project p is damaged")
+RECORDS = [
+    *((c, *DAMAGED) for c in ("render", "plan --drift", "status", "verify", "apply -y")),
+    ("plan", '{"format": 1, "project": 3}', "the record of project p cannot be understood"),
+    ("destroy -y", '{"format": 99}', "has format 99, newer than this tool knows"),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """This machine without root, in a folder of its own; `old` is an engine of long ago."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "state/xgen-deploy/p/record.json"
+
+    def run(self, command: str, **model: Any) -> tuple[int, str]:
+        """The exit code and what was said, standard error too."""
+        manifest = {
+            "project": "p",
+            "inventory": {"all": {"hosts": {"here": {"ansible_connection": "local"}}}},
+            "runtime": "process",
+            "binaries": {"llama": str(self.folder / "old")},
+            "models": {"m": {"source": str(self.folder / "tiny.gguf"), **model}},
+            "hosts": {"here": [{"model": "m", "gpus": []}]},
+        }
+        path = self.folder / "site.yaml"
+        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+        name, *words = command.split()
+        code = "from xgen_deploy.cli.main import run; run()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, name, str(path), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), "COLUMNS": "400"},
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    tiny_model.write(tmp_path / "tiny.gguf")
+    (tmp_path / "old").write_text(OLD_ENGINE)
+    (tmp_path / "old").chmod(0o755)
+    found = Site(tmp_path)
+    found.record.parent.mkdir(parents=True)
+    return found
+
+
+@pytest.mark.parametrize("command", ["render", "plan", "verify", "apply -y"])
+def test_what_a_build_cannot_do_is_refused(site: Site, command: str) -> None:
+    code, said = site.run(command, llama={"flash_attn": True})
+    assert code == 1
+    assert "this build's --flash-attn takes no value" in said
+
+
+@pytest.mark.parametrize(("command", "text", "reason"), RECORDS, ids=[r[0] for r in RECORDS])
+def test_a_record_that_cannot_be_read(site: Site, command: str, text: str, reason: str) -> None:
+    site.record.write_text(text)
+    code, said = site.run(command)
+    assert code == 1
+    assert reason in said
+    assert "here: here" not in said
+    assert site.record.read_text() == text
+
+
+def test_a_host_whose_record_cannot_be_read_has_unknown_instances(site: Site) -> None:
+    site.record.write_text("{")
+    _, said = site.run("status --json")
+    (row,) = json.loads(said)["models"]
+    assert row["status"] == "unknown"
+    assert "is damaged" in row["reason"]
