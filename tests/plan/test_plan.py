@@ -206,3 +206,22 @@ def test_secrets_are_said_to_be_kept_and_not_compared(world: World, tmp_path: Pa
     keyed = World(secret, tmp_path)
     keyed.apply()
     assert keyed.plan().secrets_kept == ("q",)
+
+
+@pytest.mark.parametrize(
+    ("closed", "runtime", "refused"),
+    [
+        ({"closed_file": "/m/q"}, "docker", "chmod o+rX /m/q"),
+        ({"closed_folder": "/m"}, "docker", None),
+        ({"closed_folder": "/m"}, "systemd", "chmod o+x /m"),
+    ],
+)
+def test_a_model_that_the_engine_may_not_read_is_refused(
+    tmp_path: Path, closed: dict[str, str], runtime: str, refused: str | None
+) -> None:
+    world = World({**BASE, "runtime": runtime}, tmp_path)
+    (model,) = world.scene.facts.models
+    models = (model.model_copy(update=closed),)
+    world.scene.facts = world.scene.facts.model_copy(update={"models": models})
+    found = [r.way_out for r in world.plan().refusals]
+    assert found == ([f"on the host: {refused}"] if refused else [])

@@ -7,6 +7,7 @@ import pytest
 from tests.probe.gguf_writer import gguf, write
 from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.probe.remote.models import Source, downloaded, model
+from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
 
 COMMIT = "0123abcd"
 CONFIG = {
@@ -147,3 +148,19 @@ def test_what_can_be_no_source_is_told(tmp_path: Path, source: str) -> None:
     facts = look(tmp_path, source)
     assert facts.error is not None
     assert not facts.missing
+
+
+def test_what_is_closed_to_an_engines_own_user_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o755)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
+    assert closed_file(str(folder)) is None
+    (folder / "model.safetensors").chmod(0o600)
+    assert closed_file(str(folder)) == str(folder / "model.safetensors")
+    folder.chmod(0o700)
+    assert closed_file(str(folder)) == str(folder)
+    assert closed_folder("/etc/passwd") is None
+    shut = closed_folder(str(folder / "config.json"))
+    assert shut is not None
+    assert str(folder).startswith(shut)

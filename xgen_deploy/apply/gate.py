@@ -20,7 +20,9 @@ _POLL_MOST = 2.0
 _LINES = 15
 _SOAK = 2.0
 # llama-server's `0.00.018.416 E srv start: …` and `error: …`; vLLM's and Python's `…Error: …`.
-_ERROR = re.compile(r"^[\d.]+ E (.+)$|^(?:.*\s)?(?:error|ERROR)\b[: ]+(.+)$|^(\w+Error: .+)$")
+_ERROR = re.compile(
+    r"^[\d.]+ E (.+)$|^(?:.*\s)?error: (.+)$|^(?:.*\s)?ERROR (\d.+)$|^(?:[\w.]+\.)?(\w+Error: .+)$"
+)
 
 
 class NotGood(Exception):

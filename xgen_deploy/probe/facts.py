@@ -85,7 +85,8 @@ class ModelFacts(Frozen):
     under the same path has another state. `error` says what is wrong (missing, cut short, not
     readable, no GGUF though its name says so) and is None when the files can be used; `missing`
     tells the first of these from the others. `cached` means that what an earlier header with the
-    same state said was used.
+    same state said was used. `closed_file` is the first of its files that a user of no group may
+    not read, `closed_folder` the topmost folder on the way that such a user may not pass.
     """
 
     key: str
@@ -98,6 +99,8 @@ class ModelFacts(Frozen):
     error: str | None = None
     missing: bool = False
     cached: bool = False
+    closed_file: str | None = None
+    closed_folder: str | None = None
 
 
 class EngineFacts(Frozen):

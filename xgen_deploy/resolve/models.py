@@ -37,12 +37,26 @@ class Layers:
 
 
 def usable_model(declared: Declared, facts: ModelFacts) -> ModelFacts:
-    """Raises Refused when the files are missing, cut short, or not what they claim to be."""
+    """Raises Refused when the files are missing, cut short, not what they claim to be, or closed
+    to the user that the engine runs as.
+    """
     if facts.error is not None:
         raise refuse(
             declared,
             f"model {facts.key.rsplit('@', 1)[0]}: {facts.error}",
             "copy the file to the host, or correct `source`",
+            "source",
+        )
+    closed = facts.closed_file if declared.runtime != "process" else None
+    if closed is None and declared.runtime == "systemd":  # a container sees the model alone
+        closed = facts.closed_folder
+    if closed is not None:
+        bits = "o+rX" if closed == facts.closed_file else "o+x"
+        raise refuse(
+            declared,
+            f"model {facts.key.rsplit('@', 1)[0]}: {closed} is closed to the engine, which runs "
+            "as a user of its own",
+            f"on the host: chmod {bits} {closed}",
             "source",
         )
     return facts

@@ -10,6 +10,7 @@ from xgen_deploy.probe.remote.files import learned
 from xgen_deploy.probe.remote.gguf_parts import gguf_model, is_gguf
 from xgen_deploy.probe.remote.hf_cache import Missing, snapshot
 from xgen_deploy.probe.remote.machine import login_home, login_name
+from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
 from xgen_deploy.probe.remote.reading import read_text
 
 
@@ -31,6 +32,7 @@ def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]
     try:
         path = locate(source)
         answer = dict(_inspect(path, known or {}), key=source.key)
+        answer.update(closed_file=closed_file(path), closed_folder=closed_folder(path))
     except Missing as error:
         return {"key": source.key, "path": error.path, "error": str(error), "missing": True}
     except PermissionError as error:
