@@ -80,7 +80,7 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
             "it failed (exit-code, exit status 1)",
         ),
         (
-            {"state": "activating", "sub_state": "auto-restart"},
+            {"state": "activating", "sub_state": "auto-restart", "restarts": 2},
             "it keeps ending and being started again",
         ),
     ],
@@ -225,3 +225,9 @@ def test_a_model_that_the_engine_may_not_read_is_refused(
     world.scene.facts = world.scene.facts.model_copy(update={"models": models})
     found = [r.way_out for r in world.plan().refusals]
     assert found == ([f"on the host: {refused}"] if refused else [])
+
+
+def test_one_end_is_for_systemd_to_mend(world: World) -> None:
+    world.apply()
+    world.service(state="activating", sub_state="auto-restart", restarts=0)
+    assert world.plan().operations == ()

@@ -5,6 +5,8 @@ from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord
 
+_OFTEN = 2
+
 
 def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout) -> str | None:
     """The first difference that matters, as a clause; None where all is as applied."""
@@ -34,9 +36,14 @@ def service_drift(found: ServiceFacts) -> str | None:
         return f"it failed ({found.result or 'no result'}{status})"
     if found.state == "inactive":
         return "it was stopped by hand, or has ended"
-    if found.state == "activating" and found.sub_state in ("auto-restart", "backoff"):
-        return "it keeps ending and being started again"
-    return None
+    return "it keeps ending and being started again" if keeps_ending(found) else None
+
+
+def keeps_ending(found: ServiceFacts) -> bool:
+    """Between one end and the next start, and not for the first time: systemd sees to that one."""
+    if found.sub_state not in ("auto-restart", "backoff"):
+        return False
+    return found.restarts is None or found.restarts >= _OFTEN
 
 
 def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:

@@ -7,6 +7,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.drift import keeps_ending
 from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.resolve.instance import Spec
@@ -151,8 +152,10 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
         return "failed", f"{service.result or 'failed'}{status}"
     if service.state == "inactive":
         return "stopped", "it does not run; apply starts it"
-    if service.sub_state in ("auto-restart", "backoff"):
+    if keeps_ending(service):
         return "failed", "it keeps ending and being started again"
+    if service.sub_state in ("auto-restart", "backoff"):
+        return "loading", f"it ended ({service.result or 'no result'}) and is started again"
     if health is None:
         return "unknown", "its endpoint was not asked"
     if health.status == 200:

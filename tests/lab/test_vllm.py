@@ -1,0 +1,117 @@
+"""vLLM on the CPU under systemd, with a model that the test makes.
+
+XGEN_VLLM_PYTHON names an interpreter (3.11, as the lab's hosts have) of an environment with vLLM's
+CPU build; it is copied to the host. Several gigabytes: not installed by `make test`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import ask
+from tests.lab.conftest import Lab
+from tests.lab.engine_site import differences, status
+from tests.lab.host import LabHost
+from tests.lab.process import run
+from tests.lab.site import Site
+from tests.transport.eventually import eventually
+
+PYTHON = os.environ.get("XGEN_VLLM_PYTHON")
+PORT = 8511
+KEY = "sk-tiny"
+MODEL = "/srv/lab-models/tiny-hf"
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="optional: vLLM; XGEN_VLLM_PYTHON names the interpreter that has it"
+)
+_START = """#!/opt/vllm/bin/python3
+import sys
+from vllm.entrypoints.cli.main import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> LabHost:
+    found = lab.host("lab-b")
+    _install(found)
+    if not (found.rootfs / MODEL.lstrip("/") / "config.json").exists():
+        writer = Path(__file__).with_name("tiny_hf.py")
+        folder = found.rootfs / MODEL.lstrip("/")
+        folder.mkdir(parents=True)
+        subprocess.run([str(PYTHON), str(writer), str(folder)], check=True)
+        found.sh(f"chmod -R o+rX {MODEL}")
+    return found
+
+
+def _install(host: LabHost) -> None:
+    """A virtual environment over the host's own Python."""
+    base = host.rootfs / "opt/vllm"
+    if (base / "bin/vllm").exists():
+        return
+    packages = Path(str(PYTHON)).parent.parent / "lib/python3.11/site-packages"
+    (base / "lib/python3.11").mkdir(parents=True)
+    (base / "bin").mkdir()
+    run(["cp", "-a", str(packages), str(base / "lib/python3.11/site-packages")])
+    (base / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+    (base / "bin/python3").symlink_to("/usr/bin/python3")
+    (base / "bin/vllm").write_text(_START)
+    (base / "bin/vllm").chmod(0o755)
+    numa = Path("/usr/lib/x86_64-linux-gnu/libnuma.so.1")  # which the CPU build is linked with
+    run(["cp", "-L", str(numa), str(host.rootfs / str(numa).lstrip("/"))])
+
+
+@pytest.fixture(scope="module")
+def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("vllm")
+    found = Site(folder, "t_vllm", ports=f"{PORT}-{PORT + 1}", env={"T_KEY": KEY})
+    found.models["tiny"] = {
+        "source": MODEL,
+        "backend": "vllm-cpu",
+        "binary": "/opt/vllm/bin/vllm",
+        "n_ctx": 1024,
+        "sampling": {"profile": "deterministic", "max_tokens": 32},
+        "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
+        "api_key": {"env": "T_KEY"},
+        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        "update": {"timeout": "8m"},
+    }
+    found.serve(host.name, "tiny", listen=host.address)
+    found.apply()
+    yield found
+    assert found.run("destroy", "-y").code == 0
+
+
+def test_it_answers_and_is_proved(site: Site, host: LabHost) -> None:
+    """With the context, slots and sampling that the manifest states, read back from the engine."""
+    assert ask.status_of(host, PORT) == 401
+    assert ask.completion(host, PORT, model="tiny", key=KEY)
+    row = status(site)
+    assert (row["status"], row["context_length"], row["backend"]) == ("running", 1024, "vllm-cpu")
+    assert differences(site) == []
+    assert site.plan(0).operations(host.name) == []
+    assert KEY not in host.sh("ps axww -o args; systemctl show 'xgen-t_vllm-*'")
+
+
+def test_a_killed_engine_is_restarted_and_status_says_so(site: Site, host: LabHost) -> None:
+    host.sh("kill -KILL $(pgrep -f VLLM::EngineCore)")
+    assert eventually(lambda: status(site)["status"] == "loading")
+    assert site.plan(0).operations(host.name) == []
+    assert eventually(lambda: status(site)["status"] == "running", 400)
+    assert status(site)["restarts"] == 1
+    assert ask.completion(host, PORT, model="tiny", key=KEY)
+
+
+def test_a_file_that_the_engine_may_not_read_is_refused(site: Site, host: LabHost) -> None:
+    host.sh(f"chmod 600 {MODEL}/model.safetensors")
+    try:
+        site.models["tiny"]["n_ctx"] = 512
+        assert f"chmod o+rX {MODEL}/model.safetensors" in site.plan(1).refusals(host.name)
+    finally:
+        host.sh(f"chmod 644 {MODEL}/model.safetensors")
+        site.models["tiny"]["n_ctx"] = 1024
