@@ -24,19 +24,23 @@ def pick_gpus(
     host: Host,
     gpus: tuple[GPUInfo, ...],
     recorded: dict[str, str],
+    ran_on: tuple[str, ...] = (),
     *,
     repin: bool = False,
 ) -> Picked:
-    """`recorded` are the pins of the last apply: an index keeps meaning the same card.
+    """`recorded` are the pins of the last apply: an index keeps meaning the same card. `ran_on`
+    are the cards that it was applied on.
 
     A backend that is named and uses no GPU gets none where none is stated.
 
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
-    and when several are there and none was stated.
+    when several are there and none was stated, and when none is left of those that it ran on.
     """
     if declared.backend in CPU_BUILDS:
         return _none(declared)
     free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
+    if not free and (declared.gpus == "all" or (declared.gpus is None and ran_on)):
+        raise _none_left(declared, gpus, ran_on)
     if declared.gpus is None:
         return Picked(_the_only_one(declared, free), {})
     if declared.gpus == "all":
@@ -77,6 +81,18 @@ def _none(declared: Declared) -> Picked:
             "gpus",
         )
     return Picked((), {})
+
+
+def _none_left(declared: Declared, gpus: tuple[GPUInfo, ...], ran_on: tuple[str, ...]) -> Exception:
+    """A card that broke or was reserved must not quietly become the CPU."""
+    asked = f"it runs on {', '.join(ran_on)}" if ran_on else "gpus: all was asked for"
+    found = "every GPU of this host is reserved now" if gpus else "no GPU was found on this host"
+    return refuse(
+        declared,
+        f"{asked}, and {found}",
+        "see how it was looked for: xgen-deploy gpus MANIFEST; the CPU serves with gpus: []",
+        "gpus",
+    )
 
 
 def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
