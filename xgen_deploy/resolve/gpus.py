@@ -59,7 +59,7 @@ def pick_gpus(
         if gpu in picked:
             raise refuse(declared, f"GPU {ref} is named twice", field="gpus")
         before = recorded.get(str(ref))
-        if isinstance(ref, int) and before and before != gpu.identity and not repin:
+        if isinstance(ref, int) and before and before not in gpu.names and not repin:
             raise refuse(
                 declared,
                 f"GPU {ref} was {before} when this was last applied and is {gpu.identity} now",
@@ -67,7 +67,7 @@ def pick_gpus(
                 "gpus",
             )
         if isinstance(ref, int):
-            pins[str(ref)] = gpu.identity
+            pins[str(ref)] = gpu.known_as((before,) if before else ())
         picked.append(gpu)
     return Picked(tuple(picked), pins)
 

@@ -113,7 +113,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         entrypoint=engine.entrypoint if engine.override_entrypoint else None,
         binary=engine.binary,
         engine_state=engine.state,
-        gpus=tuple(g.identity for g in picked.gpus),
+        gpus=tuple(g.known_as(last.spec.gpus if last else ()) for g in picked.gpus),
         n_ctx=n_ctx,
         n_gpu_layers=settings.layers.wanted,
         sampling=one.sampling,
