@@ -7,6 +7,8 @@ from rich.text import Text
 
 from tests.fleets.described import fleets
 from xgen_deploy.cli.gpu_table import gpu_table, owners
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.hardware.gpu import Attempt, GPUDetectionResult, GPUProcess
 from xgen_deploy.manifest.load import load_site
@@ -15,6 +17,10 @@ from xgen_deploy.probe.facts import ContainerFacts, DockerFacts, EngineFacts, Ho
 from xgen_deploy.survey import Seen
 
 FLEETS = fleets()
+PLAIN = Settings(
+    manifest="site.yaml", inventory=None, limit=(), json=False, quiet=False, verbose=False,
+    ssh_config=None, accept_new_host_keys=False, ask_become_pass=False,
+)  # fmt: skip
 MANIFEST = """
 project: demo
 inventory: {all: {hosts: {h: {}}}}
@@ -127,6 +133,20 @@ def test_a_driver_that_is_broken_is_no_agreement(site: Site) -> None:
     lines = shown(site, host("nvidia_driver_not_loaded"))
     assert not any("agree" in line for line in lines)
     assert "      tried    pynvml: Driver Not Loaded" in lines
+
+
+def test_a_process_cannot_write_to_our_terminal(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = GPUProcess(pid=7, name="\x1b]0;[red]owned\x07\r\x9b2J", user="eve", memory_mb=1)
+    facts = host("rtx3090")
+    card = facts.gpu.gpus[0].model_copy(update={"processes": (user,)})
+    facts = facts.model_copy(update={"gpu": facts.gpu.model_copy(update={"gpus": (card,)})})
+    lines = gpu_table(site, {"h": Seen(facts)}, verbose=False)
+    Screen(PLAIN).lines(lines)
+    said = capsys.readouterr().out
+    assert "\\x1b]0;[red]owned\\x07\\x0d\\x9b2J (eve, 0.0)" in said
+    assert said.replace("\n", "").isprintable()
 
 
 def test_a_host_that_is_not_reached_does_not_widen_the_table(site: Site) -> None:

@@ -32,27 +32,37 @@ class Site:
     def record(self) -> Path:
         return self.folder / "state/xgen-deploy/p/record.json"
 
-    def run(self, command: str, **model: Any) -> tuple[int, str]:
+    def run(
+        self, command: str, name: str = "m", encoding: str = "utf-8", **model: Any
+    ) -> tuple[int, str]:
         """The exit code and what was said, standard error too."""
         manifest = {
             "project": "p",
             "inventory": {"all": {"hosts": {"here": {"ansible_connection": "local"}}}},
             "runtime": "process",
             "binaries": {"llama": str(self.folder / "old")},
-            "models": {"m": {"source": str(self.folder / "tiny.gguf"), **model}},
-            "hosts": {"here": [{"model": "m", "gpus": []}]},
+            "models": {name: {"source": str(self.folder / "tiny.gguf"), **model}},
+            "hosts": {"here": [{"model": name, "name": "m", "gpus": []}]},
         }
         path = self.folder / "site.yaml"
         path.write_text(yaml.safe_dump(manifest, sort_keys=False))
-        name, *words = command.split()
+        return self.over(path, command, encoding)
+
+    def over(self, path: Path, command: str, encoding: str = "utf-8") -> tuple[int, str]:
+        first, *words = command.split()
         code = "from xgen_deploy.cli.main import run; run()"
         done = subprocess.run(
-            [sys.executable, "-c", code, name, str(path), *words],
+            [sys.executable, "-c", code, first, str(path), *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
-            env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), "COLUMNS": "400"},
+            env={
+                **os.environ,
+                "XDG_STATE_HOME": str(self.folder / "state"),
+                "COLUMNS": "400",
+                "PYTHONIOENCODING": encoding,
+            },
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout + done.stderr
@@ -91,3 +101,28 @@ def test_a_host_whose_record_cannot_be_read_has_unknown_instances(site: Site) ->
     (row,) = json.loads(said)["models"]
     assert row["status"] == "unknown"
     assert "is damaged" in row["reason"]
+
+
+@pytest.mark.parametrize("words", ["", " --json"])
+def test_a_name_that_the_terminal_cannot_show(site: Site, words: str) -> None:
+    code, said = site.run("render" + words, name="모델", encoding="ascii")
+    assert code == 0
+    assert "\\ubaa8\\ub378" in said
+
+
+def test_one_whom_nobody_answers_is_no_success(site: Site, tmp_path: Path) -> None:
+    hosts = {"gone": {"ansible_host": "127.0.0.1", "ansible_port": 1}}
+    manifest = {
+        "project": "p",
+        "inventory": {"all": {"hosts": hosts}},
+        "models": {"m": {"source": "/m.gguf"}},
+        "hosts": {"gone": [{"model": "m"}]},
+    }
+    (tmp_path / "gone.yaml").write_text(yaml.safe_dump(manifest))
+    for command in ("gpus", "render", "plan", "verify", "status"):
+        code, said = site.over(tmp_path / "gone.yaml", command)
+        assert (command, code) == (command, 4 if command == "status" else 1)
+        assert "refused the connection" in said
+        _, document = site.over(tmp_path / "gone.yaml", f"{command} --json")
+        assert "refused the connection" in document
+        json.loads(document)

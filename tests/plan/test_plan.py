@@ -175,6 +175,21 @@ def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
     assert any(w.startswith("old left the manifest") for w in world.plan().warnings)
 
 
+@pytest.mark.parametrize("stated", [{}, {"gpus": "all"}, {"gpus": [0]}, {"gpus": ["GPU-a"]}])
+def test_a_card_that_is_gone_does_not_become_the_cpu(
+    tmp_path: Path, stated: dict[str, Any]
+) -> None:
+    world = World({**BASE, "host": "h100", "place": [{"model": "q", **stated}]}, tmp_path)
+    world.apply()
+    world.cards(())
+    plan = world.plan()
+    assert plan.operations == ()
+    (refusal,) = plan.refusals
+    assert "GPU-a" in refusal.reason
+    assert "no GPU was found on this host" in refusal.reason
+    assert "xgen-deploy gpus" in refusal.way_out
+
+
 def test_cards_that_nothing_talks_to_are_warned_of(tmp_path: Path) -> None:
     case = {**BASE, "host": "h100", "models": {"q": {**BASE["models"]["q"]}}}
     world = World(case, tmp_path)

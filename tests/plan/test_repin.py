@@ -93,3 +93,15 @@ def test_the_new_card_is_remembered(name: str, tmp_path: Path) -> None:
     assert (plan.operations, plan.refusals, plan.unchanged) == ((), (), ("q",))
     world.cards(before)
     assert "--repin" in world.plan().refusals[0].way_out, "the old card is another one now"
+
+
+def test_a_card_that_got_a_uuid_is_the_same_card(tmp_path: Path) -> None:
+    """As when AMD's library comes to a host where the kernel's files told the address alone."""
+    world, cards = applied("known by their PCI address", tmp_path)
+    in_order = sorted(cards, key=lambda g: g.pci_bus_id or "")
+    named = [g.model_copy(update={"uuid": f"GPU-{n}"}) for n, g in enumerate(in_order)]
+    world.cards(named)
+    plan = world.plan()
+    assert (plan.operations, plan.refusals, plan.unchanged) == ((), (), ("q",))
+    world.cards(reversed(named))
+    assert "GPU 0 was 0000:03:00.0 when" in world.plan().refusals[0].reason

@@ -16,7 +16,10 @@ from xgen_deploy.probe.facts import ModelFacts
 def both(folder: Path, source: str, shell: str = "dash") -> tuple[ModelFacts, ModelFacts]:
     places = {"model_dir": str(folder / "models"), "hf_home": str(folder / "hf")}
     asked = request(folder, models=[{"key": "k", "source": source, **places}])
-    return by_shell(asked, shell).models[0], probe(asked).models[0]
+    python = probe(asked).models[0]
+    # Who may read it matters to a change alone, which a host without Python cannot have.
+    python = python.model_copy(update={"closed_file": None, "closed_folder": None})
+    return by_shell(asked, shell).models[0], python
 
 
 def same(folder: Path, source: str) -> ModelFacts:

@@ -1,6 +1,7 @@
 """The command line: names, help page, exit codes. Commands are imported when they are called."""
 
 import importlib
+import io
 import signal
 import sys
 
@@ -89,6 +90,10 @@ def run(argv: list[str] | None = None) -> None:
     """The entry point: every ending has the contract's exit code, and none is a traceback."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks is spelled out.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main.main(args=words or ["--help"], prog_name="xgen-deploy", standalone_mode=False)
     except click.exceptions.Exit as ending:

@@ -16,6 +16,7 @@ from rich.table import Table
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screen import visible
 
 
 class Progress:
@@ -39,7 +40,7 @@ class Progress:
             self._keep(event)
             for line in _lines(event, every_step=self._live is None):
                 if not self._settings.quiet or event.kind == "failed":
-                    self._console.print(line)
+                    self._console.print(visible(line))
 
     def problem(self, host: str, text: str) -> None:
         """What befell a whole host."""
@@ -73,7 +74,8 @@ class Progress:
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         for name, (text, began) in self._running.items():
-            table.add_row(Spinner("dots"), name, text, f"{time.monotonic() - began:.0f} s")
+            took = f"{time.monotonic() - began:.0f} s"
+            table.add_row(Spinner("dots"), escape(name), escape(visible(text)), took)
         return table
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.plan import exit_code
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.plan import door_of
@@ -42,14 +43,17 @@ def command(settings: Settings, host: str | None) -> int:
         for one in parts:
             screen.lines(_text(name, one))
     problems = _problems(plan)
+    if not problems and not any(found.values()):
+        screen.lines([f"{escape(work.site.project)}: nothing is placed here"])
     screen.lines(problems, always=True)
     screen.value(
         {
             "hosts": {n: [_value(one) for one in parts] for n, parts in found.items()},
             "refusals": [str(r) for r in plan.refusals],
+            "errors": {n: plan.hosts[n].error for n in plan.unreachable},
         }
     )
-    return 1 if plan.refusals else (4 if plan.unreachable else 0)
+    return exit_code(plan)
 
 
 @dataclass(frozen=True)

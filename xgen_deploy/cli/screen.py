@@ -6,6 +6,14 @@ from collections.abc import Iterable
 
 from xgen_deploy.cli.options import Settings
 
+# Whoever can name a process or write a log on a host must not write to our terminal.
+_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\n\t"}
+
+
+def visible(text: str) -> str:
+    """The text with its control characters spelled out."""
+    return text.translate(_CONTROLS)
+
 
 class Screen:
     """Standard output of one command."""
@@ -22,11 +30,12 @@ class Screen:
 
         console = Console(highlight=False, soft_wrap=True, emoji=False)
         for line in lines:
-            console.print(line)
+            console.print(visible(line))
 
     def value(self, value: object) -> None:
         """A JSON document, with --json only."""
         if self.json:
-            json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+            utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            json.dump(value, sys.stdout, indent=2, ensure_ascii=not utf8)
             sys.stdout.write("\n")
             sys.stdout.flush()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from xgen_deploy.cli.screen import visible
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
 
@@ -25,5 +26,5 @@ def command(file: str, as_json: bool) -> int:
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     for line in plan.text:
-        console.print(line)
+        console.print(visible(line))
     return 0

@@ -1,5 +1,6 @@
 """What is known of a GPU and how it came to be known."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from xgen_deploy.values import Frozen
@@ -64,6 +65,17 @@ class GPUInfo(Frozen):
     def identity(self) -> str:
         """What the device is known by from one boot to the next: UUID, else PCI address."""
         return self.uuid or self.pci_bus_id or f"index:{self.index}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that it may have been known by when it was recorded: a better detector
+        tells a UUID where an earlier one knew the PCI address alone.
+        """
+        return frozenset(n for n in (self.uuid, self.pci_bus_id, self.identity) if n)
+
+    def known_as(self, recorded: Iterable[str]) -> str:
+        """The name that it was recorded by, so that it stays the same card; else its identity."""
+        return next((n for n in recorded if n in self.names), self.identity)
 
 
 class Attempt(Frozen):

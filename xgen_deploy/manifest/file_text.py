@@ -31,21 +31,25 @@ def _bytes(path: str, what: str) -> bytes:
         if not path:
             raise failure("(no path)", f"no {what} was named")
         if Path(path).is_dir():
-            raise failure(path, f"this is a folder; a {what} is one YAML file")
+            raise failure(path, f"this is a folder; {_a(what)} is one YAML file")
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise failure(path, _why(error, what)) from None
     except ValueError:
-        raise failure(repr(path), f"this cannot be the name of a {what}") from None
+        raise failure(repr(path), f"this cannot be the name of {_a(what)}") from None
     if len(content) > MAX_BYTES:
-        raise failure(path, f"a {what} is at most {MAX_BYTES >> 20} MiB; this file is larger")
+        raise failure(path, f"{_a(what)} is at most {MAX_BYTES >> 20} MiB; this file is larger")
     return content
+
+
+def _a(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
 def _why(error: OSError, what: str) -> str:
     if error.errno == errno.ENOENT:
-        return f"there is no such file; expected a {what}"
+        return f"there is no such file; expected {_a(what)}"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"the {what} cannot be read: permission denied"
     return f"the {what} cannot be read: {error.strerror}"

@@ -10,7 +10,7 @@ _OFTEN = 2
 
 def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout) -> str | None:
     """The first difference that matters, as a clause; None where all is as applied."""
-    present = {g.identity for g in facts.gpu.gpus}
+    present = frozenset[str]().union(*(g.names for g in facts.gpu.gpus))
     gone = [g for g in record.spec.gpus if g not in present]
     if gone:
         return f"GPU {gone[0]}, which it was applied to, is gone"

@@ -146,21 +146,41 @@ class NotReady(Exception):
     """A backend that the hardware could run and that the host is not prepared for."""
 
 
+class Unfit(NotReady):
+    """A backend that cannot use these GPUs, whatever is put on the host."""
+
+
 def no_backend(
-    declared: Declared, model_format: str, reasons: Mapping[str, str], host: Host
+    declared: Declared,
+    model_format: str,
+    reasons: Mapping[str, str],
+    unfit: frozenset[str],
+    host: Host,
 ) -> Exception:
-    """The refusal when nothing can serve: each backend with its reason, and a way out."""
+    """The refusal when nothing can serve: each backend with its reason, and a way out. `unfit`
+    are those that the hardware rules out.
+    """
     by_reason: dict[str, list[str]] = {}
     for backend, reason in reasons.items():
         by_reason.setdefault(reason, []).append(backend)
     listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
     what = "GGUF" if model_format == "gguf" else "Hugging Face"
+    tried = reasons.keys() & _VENDORS.keys()
     return refuse(
         declared,
         f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
-        _way_out(declared, tuple(reasons), host),
+        _other_hardware(model_format)
+        if tried and tried <= unfit
+        else _way_out(declared, tuple(sorted(tried - unfit)), host),
         "backend",
     )
+
+
+def _other_hardware(model_format: str) -> str:
+    looked = "`xgen-deploy gpus` shows what this host has, and how it was looked for"
+    if model_format == "hf":
+        return f"{looked}; without such a GPU a GGUF of the model can be served"
+    return looked
 
 
 def _way_out(declared: Declared, backends: tuple[str, ...], host: Host) -> str:

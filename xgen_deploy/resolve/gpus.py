@@ -27,19 +27,23 @@ def pick_gpus(
     host: Host,
     gpus: tuple[GPUInfo, ...],
     recorded: dict[str, str],
+    ran_on: tuple[str, ...] = (),
     *,
     repin: bool = False,
 ) -> Picked:
-    """`recorded` are the pins of the last apply: an index keeps meaning the same card.
+    """`recorded` are the pins of the last apply: an index keeps meaning the same card. `ran_on`
+    are the cards that it was applied on.
 
     A backend that is named and uses no GPU gets none where none is stated.
 
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
-    and when several are there and none was stated.
+    when several are there and none was stated, and when none is left of those that it ran on.
     """
     if declared.backend in CPU_BUILDS:
         return _none(declared)
     free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
+    if not free and (declared.gpus == "all" or (declared.gpus is None and ran_on)):
+        raise _none_left(declared, gpus, ran_on)
     if declared.gpus is None:
         return Picked(_the_only_one(declared, free), {})
     if declared.gpus == "all":
@@ -57,7 +61,7 @@ def pick_gpus(
             continue
         gpu = _find(declared, ref, gpus, before)
         _check(declared, ref, gpu, free, picked)
-        if isinstance(ref, int) and before and before != gpu.identity and not repin:
+        if isinstance(ref, int) and before and before not in gpu.names and not repin:
             raise refuse(
                 declared,
                 f"GPU {ref} was {before} when this was last applied and is {gpu.identity} now",
@@ -65,7 +69,7 @@ def pick_gpus(
                 "gpus",
             )
         if isinstance(ref, int):
-            pins[str(ref)] = gpu.identity
+            pins[str(ref)] = gpu.known_as((before,) if before else ())
         picked.append(gpu)
     return Picked(tuple(picked), pins, tuple(notes))
 
@@ -91,7 +95,7 @@ def _check(
 def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
     """Whether the card that was meant is no longer there, whoever has its index now."""
     if before is not None:
-        return before not in {g.identity for g in gpus}
+        return not any(before in g.names for g in gpus)
     return not any(_is(g, ref) for g in gpus)
 
 
@@ -119,7 +123,7 @@ def _spare(
     for ref in declared.spare_gpus:
         for gpu in free:
             pinned = pins.get(str(ref))
-            meant = gpu.identity == pinned if pinned else _is(gpu, ref)
+            meant = pinned in gpu.names if pinned else _is(gpu, ref)
             if meant and gpu not in picked and not any(_is(gpu, o) for o in own):
                 return gpu
     return None
@@ -134,6 +138,18 @@ def _none(declared: Declared) -> Picked:
             "gpus",
         )
     return Picked((), {})
+
+
+def _none_left(declared: Declared, gpus: tuple[GPUInfo, ...], ran_on: tuple[str, ...]) -> Exception:
+    """A card that broke or was reserved must not quietly become the CPU."""
+    asked = f"it runs on {', '.join(ran_on)}" if ran_on else "gpus: all was asked for"
+    found = "every GPU of this host is reserved now" if gpus else "no GPU was found on this host"
+    return refuse(
+        declared,
+        f"{asked}, and {found}",
+        "see how it was looked for: xgen-deploy gpus MANIFEST; the CPU serves with gpus: []",
+        "gpus",
+    )
 
 
 def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:

@@ -93,7 +93,12 @@ def resolve_host(
 def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -> Instance:
     last = here.record.instances.get(one.name)
     picked = pick_gpus(
-        one, here.host, here.facts.gpu.gpus, last.pins if last else {}, repin=here.repin
+        one,
+        here.host,
+        here.facts.gpu.gpus,
+        last.pins if last else {},
+        last.spec.gpus if last else (),
+        repin=here.repin,
     )
     engine, model, source = _engine_and_model(one, here, picked.gpus)
     access = gpu_access(one, picked.gpus, engine.backend, here.facts)
@@ -115,7 +120,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         entrypoint=engine.entrypoint if engine.override_entrypoint else None,
         binary=engine.binary,
         engine_state=engine.state,
-        gpus=tuple(g.identity for g in picked.gpus),
+        gpus=tuple(g.known_as(last.spec.gpus if last else ()) for g in picked.gpus),
         n_ctx=n_ctx,
         n_gpu_layers=settings.layers.wanted,
         sampling=one.sampling,
@@ -160,6 +165,7 @@ def _engine_and_model(
     missing here: a host needs the one that its backend takes.
     """
     reasons: dict[str, str] = {}
+    unfit: set[str] = set()
     found: ModelFacts | None = None
     missing: Refused | None = None
     for source in models.sources(one).values():
@@ -171,21 +177,27 @@ def _engine_and_model(
         open_ = engines.candidates(one)
         order = engines.order_for(found.format or "gguf", gpus, open_, here.available.backends)
         of_format = engines.GGUF_ORDER if found.format != "hf" else engines.HF_ORDER
-        reasons |= {
+        left_out = {
             b: here.available.reasons[b]
             for b in open_
             if b in of_format and b not in order and b in here.available.reasons
         }
+        reasons |= left_out
+        unfit |= left_out.keys()
         for backend in order:
             try:
                 return _ready(one, backend, found, gpus, here), found, source
+            except engines.Unfit as error:
+                reasons[backend] = str(error)
+                unfit.add(backend)
             except engines.NotReady as error:
                 reasons[backend] = str(error)
     if missing is not None and found is None:
         raise missing
     if missing is not None:
         reasons["its other source"] = missing.refusal.reason
-    raise engines.no_backend(one, (found.format if found else None) or "gguf", reasons, here.host)
+    model_format = (found.format if found else None) or "gguf"
+    raise engines.no_backend(one, model_format, reasons, frozenset(unfit), here.host)
 
 
 def _ready(
@@ -198,7 +210,7 @@ def _ready(
         raise engines.NotReady(f"it does not take this format ({model.format})")
     cannot = engines.why_not(backend, gpus, here.available.reasons)
     if cannot is not None:
-        raise engines.NotReady(cannot)
+        raise engines.Unfit(cannot)
     request = engines.build_named(one, one.runtime, backend)
     if request is None:
         raise engines.NotReady(

@@ -37,7 +37,7 @@ def check_memory(
     """
     wanted = share_of(spec)
     for gpu in gpus if wanted else ():
-        beside = [i for i in before if gpu.identity in i.spec.gpus and share_of(i.spec)]
+        beside = [i for i in before if gpu.names & set(i.spec.gpus) and share_of(i.spec)]
         taken = sum(share_of(i.spec) for i in beside)
         foreign = _foreign_share(gpu, own) if starts else 0.0
         left = 1.0 - taken - foreign

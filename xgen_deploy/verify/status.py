@@ -103,7 +103,7 @@ def _status(
     if given_up is not None and state != "running":
         state, reason = "failed", given_up
     spec, report = last.spec, current_report(last, service, health)
-    index = {g.identity: g.index for g in facts.gpu.gpus}
+    index = {name: g.index for g in facts.gpu.gpus for name in g.names}
     address = host.client_address or host.address or host.name
     loopback = spec.listen in ("127.0.0.1", "::1", "localhost")
     return Status(
