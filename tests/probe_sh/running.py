@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.probe.facts import HostFacts, ProbeRequest
+from xgen_deploy.probe.facts import HostFacts, ModelFacts, ProbeRequest
 from xgen_deploy.probe.framing import STUB, decode, encode
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
@@ -61,3 +61,9 @@ def as_sent(
     )
     assert done.stderr == b""
     return read_document("here", decode(done.stdout))
+
+
+def told_by_both(models: tuple[ModelFacts, ...]) -> tuple[ModelFacts, ...]:
+    """Who may read a model is told by Python alone: it matters to changes, which need Python."""
+    closed = dict.fromkeys(("closed_file", "closed_folder"))
+    return tuple(m.model_copy(update=closed) for m in models)

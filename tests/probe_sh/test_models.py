@@ -9,17 +9,14 @@ import pytest
 from tests.probe.gguf_writer import KEYS, gguf, write
 from tests.probe.running import probe, request
 from tests.probe.test_models import CONFIG, hf_folder, in_cache, safetensors
-from tests.probe_sh.running import SHELLS, by_shell
+from tests.probe_sh.running import SHELLS, by_shell, told_by_both
 from xgen_deploy.probe.facts import ModelFacts
 
 
 def both(folder: Path, source: str, shell: str = "dash") -> tuple[ModelFacts, ModelFacts]:
     places = {"model_dir": str(folder / "models"), "hf_home": str(folder / "hf")}
     asked = request(folder, models=[{"key": "k", "source": source, **places}])
-    python = probe(asked).models[0]
-    # Who may read it matters to a change alone, which a host without Python cannot have.
-    python = python.model_copy(update={"closed_file": None, "closed_folder": None})
-    return by_shell(asked, shell).models[0], python
+    return by_shell(asked, shell).models[0], told_by_both(probe(asked).models)[0]
 
 
 def same(folder: Path, source: str) -> ModelFacts:

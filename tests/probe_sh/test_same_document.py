@@ -9,7 +9,7 @@ import pytest
 
 from tests.probe.gguf_writer import write
 from tests.probe.running import probe, request
-from tests.probe_sh.running import SHELLS, by_shell
+from tests.probe_sh.running import SHELLS, by_shell, told_by_both
 from xgen_deploy.probe.facts import HostFacts
 
 # What differs from one moment or one probe to the next.
@@ -21,9 +21,7 @@ def same(one: HostFacts, other: HostFacts) -> None:
 
 
 def _shared(facts: HostFacts) -> dict[str, Any]:
-    """Who may read a model is told by Python alone: it matters to changes, which need Python."""
-    closed = dict.fromkeys(("closed_file", "closed_folder"))
-    models = tuple(m.model_copy(update=closed) for m in facts.models)
+    models = told_by_both(facts.models)
     return facts.model_copy(update={"models": models}).model_dump(exclude=OTHER)
 
 
@@ -72,7 +70,7 @@ def test_odd_names_stay_names(tmp_path: Path, shell: str) -> None:
     )
     found, other = by_shell(asked, shell), probe(asked)
     assert {f.path: f for f in found.etc_files} == {f.path: f for f in other.etc_files}
-    assert (found.files, found.models) == (other.files, other.models)
+    assert (found.files, found.models) == (other.files, told_by_both(other.models))
 
 
 def model(folder: Path, key: str, source: str) -> dict[str, str]:
