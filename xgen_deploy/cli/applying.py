@@ -89,7 +89,7 @@ class Applying:
         with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
             chosen = [c for n, c in self._work.connections.items() if n in changing]
             owner = owner_of_lock(by(), os.getpid(), self._how.what)
-            lost = crew.lock(chosen, owner, wait=self._how.lock_wait)
+            lost = crew.lock(chosen, owner, wait=self._how.lock_wait, tell=tell)
             for name, error in lost.items():
                 tell.problem(name, str(error))
             code = self._under_lock(crew, plan, seen, changing - lost.keys(), tell)
