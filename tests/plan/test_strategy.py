@@ -196,7 +196,7 @@ def replica(host: str, behind: Behind, name: str = "q", **update: int) -> Operat
 def test_a_canary_and_then_batch_by_batch(
     behind: Behind, update: dict[str, int], cut: list[list[str]]
 ) -> None:
-    found = batches([replica(h, behind, **update) for h in "abcd"])
+    found = batches([replica(h, behind, "q", **update) for h in "abcd"])
     assert [[o.host for o in batch] for batch in found] == cut
 
 
