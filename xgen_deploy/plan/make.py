@@ -65,7 +65,7 @@ def plan_host(
             "headline": headline(facts),
             "warnings": plan.warnings + _left_behind(record, site),
             "refusals": plan.refusals + _unchangeable(plan, facts),
-            "parts": host_parts(facts, record.revision),
+            "parts": host_parts(facts, record),
         }
     )
 
