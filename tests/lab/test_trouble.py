@@ -244,6 +244,12 @@ BAD: dict[str, tuple[Fields, str, str]] = {
         "real request",
         "launch_slot_",
     ),
+    # An embedding model that is to complete texts: it loads, and cannot.
+    "wrong model": (
+        {"source": engine_site.MINILM},
+        "XX",
+        "XX",
+    ),
 }
 
 
