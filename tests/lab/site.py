@@ -97,8 +97,12 @@ class Site:
 
     def run(self, command: str, *words: str, timeout: float = 400) -> Ran:
         """Writes the manifest and runs a command over it; it never ends in a traceback."""
+        return self.run_on(self.write(), command, *words, timeout=timeout)
+
+    def run_on(self, file: Path, command: str, *words: str, timeout: float = 400) -> Ran:
+        """The same over another file: a saved plan."""
         done = subprocess.run(
-            self.argv(command, *words),
+            self.argv_on(file, command, *words),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -122,8 +126,12 @@ class Site:
         )
 
     def argv(self, command: str, *words: str) -> list[str]:
-        options = ["--ssh-config", str(self.ssh_config)] if self.ssh_config else []
-        return [*_TOOL, command, str(self.write()), *options, *words]
+        return self.argv_on(self.write(), command, *words)
+
+    def argv_on(self, file: Path, command: str, *words: str) -> list[str]:
+        reaches = self.ssh_config is not None and command != "show"
+        options = ["--ssh-config", str(self.ssh_config)] if reaches else []
+        return [*_TOOL, command, str(file), *options, *words]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **self.env}

@@ -216,7 +216,8 @@ def served(
         f"case $* in *--help*) exec {places.ENGINE} --help;; esac\n"
         f'{places.ENGINE} "$@" 2>&1 | while read -r line; do echo "$line";\n'
         "case $line in *launch_slot_*) kill -KILL 0;; esac; done\nEOF\n"
-        f"chmod 755 {PLACE}/asleep {PLACE}/fragile"
+        f"chmod 755 {PLACE}/asleep {PLACE}/fragile;"
+        f" sed '0,/llama/s//llema/' {engine_site.TINY} > {PLACE}/odd.gguf"
     )
     folder = tmp_path_factory.mktemp("served")
     site = Site(folder, "t_served", ports="8106-8107", models={"gemma": engine_site.tiny()})
@@ -244,6 +245,11 @@ BAD: dict[str, tuple[Fields, str, str]] = {
         "real request",
         "launch_slot_",
     ),
+    "a wrong model": (
+        {"source": f"{PLACE}/odd.gguf"},
+        "it ended",
+        "unknown model architecture: 'llema'",
+    ),
 }
 
 
@@ -264,6 +270,27 @@ def test_a_version_that_does_not_work_is_replaced_by_the_one_that_did(
         assert "The previous version was put back and serves again" in done.stdout
         assert ask.completion(host, 8106)
         assert site.plan(2).operations(HOST)[0]["action"] == "update"
+    finally:
+        site.placements[HOST] = [good]
+    site.plan(0)
+
+
+def test_a_model_of_another_kind_is_refused_and_the_one_that_serves_is_left_alone(
+    served: tuple[Site, LabHost],
+) -> None:
+    """It would load, say that it is healthy, and fail every request."""
+    site, host = served
+    (good,) = site.placements[HOST]
+    run = host.sh("systemctl show -P InvocationID xgen-t_served-gemma.service")
+    site.placements[HOST] = [{**good, "source": engine_site.MINILM}]
+    try:
+        done = site.run("apply", "-y")
+        assert done.code == 1, done.said
+        assert f"model {engine_site.MINILM}: its architecture, bert, makes vectors" in done.said
+        assert "state type: embedding" in done.said
+        assert "site.yaml:" in done.said
+        assert host.sh("systemctl show -P InvocationID xgen-t_served-gemma.service") == run
+        assert ask.completion(host, 8106)
     finally:
         site.placements[HOST] = [good]
     site.plan(0)

@@ -1,3 +1,4 @@
+import fcntl
 import http.server
 import os
 import stat
@@ -189,6 +190,15 @@ def test_the_lock(here, session, tmp_path):
         with here.session() as third, pytest.raises(LockedError, match="user bob"):
             third.lock(path, {"user": "eve"})
     assert stat.S_IMODE((tmp_path / "deep").stat().st_mode) == 0o700
+
+
+def test_a_lock_that_the_guard_of_an_interrupted_apply_has(session, tmp_path):
+    path = tmp_path / "lock"
+    path.write_text('{"user": "ada", "pid": "999999999"}')
+    with path.open("r+b") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        with pytest.raises(LockedError, match=r"user ada, .* doing putting back"):
+            session.lock(str(path), {"user": "bob"})
 
 
 def test_a_closed_session_says_so(session):

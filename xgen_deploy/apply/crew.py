@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.apply.supervisord import Supervisord
@@ -33,24 +34,43 @@ class Crew:
         self._stack = ExitStack()
 
     def lock(
-        self, connections: Sequence[Connection], owner: Mapping[str, str], *, wait: float = 0.0
+        self,
+        connections: Sequence[Connection],
+        owner: Mapping[str, str],
+        *,
+        wait: float = 0.0,
+        tell: Listener | None = None,
     ) -> dict[str, XgenError]:
         """In sorted order, so that two applies never wait for each other; the sessions are opened
         all at once before. Hosts that were lost on the way are returned with the reason.
 
-        Raises LockedError with the owner's line.
+        Raises LockedError with the owner's line; where it is to `wait`, `tell` hears that first.
         """
         opened = each(connections, self._open)
         lost = {n: s for n, s in opened.items() if isinstance(s, XgenError)}
         for name in sorted(opened.keys() - lost.keys()):
-            layout = self._workplace.layout(self._site, self._site.hosts[name])
             try:
-                self._sessions[name].lock(layout.lock, owner, wait=wait)
+                self._lock(name, owner, wait, tell)
             except LockedError:
                 raise
             except XgenError as error:
                 lost[name] = error
         return lost
+
+    def _lock(
+        self, host: str, owner: Mapping[str, str], wait: float, tell: Listener | None
+    ) -> None:
+        layout = self._workplace.layout(self._site, self._site.hosts[host])
+        try:
+            self._sessions[host].lock(layout.lock, owner)
+        except LockedError as error:
+            if not wait:
+                raise
+            say = tell or (lambda _: None)
+            held = str(error).removeprefix(f"{host}: ")
+            say(Event(kind="progress", host=host, text=f"waiting up to {wait:g} s: {held}"))
+            self._sessions[host].lock(layout.lock, owner, wait=wait)
+            say(Event(kind="done", host=host, text="the lock is free"))
 
     def _open(self, connection: Connection) -> Session:
         session = self._stack.enter_context(connection.session())

@@ -18,7 +18,7 @@ from xgen_deploy.verify.report import LoadReport
 _POLL_FIRST = 0.1
 _POLL_MOST = 2.0
 _LINES = 15
-_SOAK = 2.0
+SOAK = 2.0
 # llama-server's `0.00.018.416 E srv start: …` and `error: …`; vLLM's and Python's `…Error: …`.
 _ERROR = re.compile(
     r"^[\d.]+ E (.+)$|^(?:.*\s)?error: (.+)$|^(?:.*\s)?ERROR (\d.+)$|^(?:[\w.]+\.)?(\w+Error: .+)$"
@@ -69,8 +69,7 @@ class Gate:
         self._until_ready(time.monotonic() + timeout)
         ready()
         self._real_request()
-        self._soak()
-        state = self._alive()
+        state = self._soak()
         report = self._backend.read_report(self._supervision.log(self._service, state.run))
         report = with_pages(
             report, self._backend, self._instance.spec, self._session, self._api_key
@@ -102,12 +101,13 @@ class Gate:
             self._alive()
             raise self._not_good(f"a real request failed: {wrong}")
 
-    def _soak(self) -> None:
+    def _soak(self) -> State:
         """An engine that dies right after its first answer is not good either."""
-        end = time.monotonic() + _SOAK
-        while time.monotonic() < end:
-            time.sleep(_SOAK / 4)
-            self._alive()
+        end, state = time.monotonic() + SOAK, self._alive()
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, SOAK / 4))
+            state = self._alive()
+        return state
 
     def _alive(self) -> State:
         state = self._supervision.state(self._service)

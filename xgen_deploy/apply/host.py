@@ -72,6 +72,7 @@ def carry_out(
     results: list[Result] = []
     try:
         work.supervision.prepare()
+        _note_interrupted(work)
         work.keep(last_apply=apply, hosts=who.hosts)
         for operation in plan.operations:
             if operation.door is not None:
@@ -89,6 +90,13 @@ def carry_out(
     finally:
         board.give_up(plan.operations)
     return HostResult(work.name, tuple(results))
+
+
+def _note_interrupted(work: HostAtWork) -> None:
+    """An apply that was killed could not write its own line of the history."""
+    last = work.record.last_apply
+    if last is not None and last.outcome is None:
+        write_entry(work, last.model_copy(update={"outcome": "interrupted"}))
 
 
 def _one(

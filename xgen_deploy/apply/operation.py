@@ -188,9 +188,11 @@ def _write(work: HostAtWork, new: Prepared) -> None:
     for file in rendered.files:
         _write_file(work, file)
     path = rendered.definition.path
-    if work.session.read_file(path) != rendered.definition.content.encode():
+    before = work.session.read_file(path)
+    if before != rendered.definition.content.encode():
         _write_file(work, rendered.definition)
-        work.supervision.reload()
+        if before is not None:  # a new one is read when it starts
+            work.supervision.reload()
 
 
 def _write_file(work: HostAtWork, file: File) -> None:

@@ -9,6 +9,7 @@ _START = 180.0
 _STOP = 120.0
 _ASK = 30.0
 _PROPERTIES = "ActiveState,SubState,NRestarts,Result,ExecMainStatus,InvocationID"
+_LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths"
 
 
 class Systemd:
@@ -28,9 +29,13 @@ class Systemd:
 
     def start(self, service: str) -> None:
         unit = f"{service}.service"
-        self._drop_changes(unit)
+        self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
+        loaded = self._loaded(unit)
+        if _outdated(loaded):
+            self.reload()
+            loaded = self._loaded(unit)
+        self._drop_changes(unit, loaded)
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
-        self._run("enable", "--quiet", unit, timeout=_ASK)
         self._run("restart", unit, timeout=_START)
 
     def stop(self, service: str) -> None:
@@ -38,7 +43,7 @@ class Systemd:
         done = self._session.run(["systemctl", "disable", "--now", "--quiet", unit], timeout=_STOP)
         if done.returncode != 0 and self.state(service).alive:
             raise self._failed(done, ("disable", "--now", unit))
-        self._drop_changes(unit)
+        self._drop_changes(unit, self._loaded(unit))
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
 
     def restart_argv(self, service: str) -> tuple[str, ...]:
@@ -48,7 +53,7 @@ class Systemd:
         done = self._session.run(
             ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"], timeout=_ASK
         )
-        shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        shown = _properties(done.stdout)
         active, sub = shown.get("ActiveState", "unknown"), shown.get("SubState", "")
         ending = shown.get("Result", "")
         alive = active in ("active", "activating", "reloading") and sub != "auto-restart"
@@ -71,14 +76,18 @@ class Systemd:
             argv.append(f"_SYSTEMD_INVOCATION_ID={run}")
         return self._session.run(argv, timeout=_ASK).stdout
 
-    def _drop_changes(self, unit: str) -> None:
+    def _drop_changes(self, unit: str, loaded: dict[str, str]) -> None:
         """Drop-ins of this unit alone: with them it would not be what was applied. `service.d`
         is the distribution's, for every service. `revert` reloads, so only where there are some.
         """
-        argv = ["systemctl", "show", "--property=DropInPaths", "--value", unit]
-        paths = self._session.run(argv, timeout=_ASK).stdout.split()
+        paths = loaded.get("DropInPaths", "").split()
         if any(f"/{unit}.d/" in path for path in paths):
             self._run("revert", unit, timeout=_ASK)
+
+    def _loaded(self, unit: str) -> dict[str, str]:
+        """The unit as systemd has it in memory; one that is new on the disk is read now."""
+        argv = ["systemctl", "show", f"--property={_LOADED}", unit]
+        return _properties(self._session.run(argv, timeout=_ASK).stdout)
 
     def _run(self, *words: str, timeout: float) -> None:
         done = self._session.run(["systemctl", *words], timeout=timeout)
@@ -92,3 +101,16 @@ class Systemd:
             f"`systemctl {' '.join(words)}` failed with status {done.returncode}"
             + (f": {said[0]}" if said else ""),
         )
+
+
+def _properties(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def _outdated(loaded: dict[str, str]) -> bool:
+    """Whether systemd has to read its units again before it can start this one as it is now."""
+    return (
+        loaded.get("LoadState") != "loaded"
+        or loaded.get("NeedDaemonReload") == "yes"
+        or not loaded.get("UnitFileState", "").startswith("enabled")
+    )

@@ -12,13 +12,23 @@ def watch(work: HostAtWork) -> None:
     if not files:
         unwatch(work)
         return
-    changed = [f for f in files if work.session.read_file(f.path) != f.content.encode()]
+    there = {f.path: work.session.read_file(f.path) for f in files}
+    changed = [f for f in files if there[f.path] != f.content.encode()]
     for file in changed:
         work.session.write_file(file.path, file.content.encode(), mode=file.mode)
-    if any(f.path.endswith((".service", ".timer")) for f in changed):
-        work.supervision.reload()
+    units = [f for f in changed if f.path.endswith((".service", ".timer"))]
+    if units:
         timer = f"{work.layout.heal}.timer"
-        done = work.session.run(["systemctl", "enable", "--now", "--quiet", timer], timeout=_ASK)
+        enable = ["systemctl", "enable", "--quiet", "--no-reload", timer]
+        work.session.run(enable, timeout=_ASK)
+        start = ["systemctl", "start", timer]
+        known = any(there[f.path] is not None for f in units)
+        if known:
+            work.supervision.reload()
+        done = work.session.run(start, timeout=_ASK)
+        if done.returncode != 0 and not known:  # an older systemd does not look for new units
+            work.supervision.reload()
+            done = work.session.run(start, timeout=_ASK)
         if done.returncode != 0:
             raise HostError(work.name, f"{timer} could not be started: {done.stderr.strip()}")
 

@@ -84,7 +84,7 @@ class Applying:
         with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
             chosen = [c for n, c in self._work.connections.items() if n in changing]
             owner = owner_of_lock(by(), os.getpid(), self._how.what)
-            lost = crew.lock(chosen, owner, wait=self._how.lock_wait)
+            lost = crew.lock(chosen, owner, wait=self._how.lock_wait, tell=tell)
             for name, error in lost.items():
                 tell.problem(name, str(error))
             code = self._under_lock(crew, plan, seen, changing - lost.keys(), tell)
@@ -98,8 +98,6 @@ class Applying:
         changing: frozenset[str],
         tell: Progress,
     ) -> int:
-        for name in sorted(changing):
-            pull_images(plan.hosts[name], crew.session(name), tell)
         seen = seen | self._work.observe(among=changing)
         now = self._plan(seen)
         if now.refusals:
@@ -110,6 +108,13 @@ class Applying:
             self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
             self._show(now, 0.0)
             self._ask(now)
+        if self._pull(crew, now, changing, tell):
+            # A build that was not there could not be asked what it can do.
+            seen = seen | self._work.observe(among=changing)
+            now = self._plan(seen)
+            if now.refusals:
+                self._show(now, 0.0)
+                return 1
         number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
         who = Who(
             number=number,
@@ -132,6 +137,15 @@ class Applying:
             destroy=self._how.destroy,
         )
         return end(self._work.site, now, results, who, tell)
+
+    def _pull(self, crew: Crew, plan: Plan, changing: frozenset[str], tell: Progress) -> bool:
+        """Whether any host got an image. Raises XgenError where one could not."""
+        chosen = [c for n, c in self._work.connections.items() if n in changing]
+        pulled = each(chosen, lambda c: pull_images(plan.hosts[c.name], crew.session(c.name), tell))
+        for result in pulled.values():
+            if isinstance(result, XgenError):
+                raise result
+        return any(pulled.values())
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site

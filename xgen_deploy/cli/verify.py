@@ -11,6 +11,7 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.plan.make import decide
+from xgen_deploy.record import Stopped
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.survey import Seen
@@ -79,6 +80,9 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
             checks.append(check_recorded(instance, last))
             if last is None:
                 continue
+            if last.stopped is not None:
+                checks.append(_stopped(instance, last.stopped))
+                continue
             drift = drift_of(instance.name, last, facts, layout)
             checks.append(_drift(instance, drift))
             service = services.get(layout.service(instance.slotted))
@@ -95,6 +99,17 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
 
                 checks += deep_checks(instance, layout, session)
     return checks
+
+
+def _stopped(instance: Instance, stopped: Stopped) -> Check:
+    """Maintenance is no difference, and there is nothing to ask."""
+    return Check(
+        host=instance.host,
+        instance=instance.name,
+        what="stopped on purpose",
+        ok=True,
+        found=f"by {stopped.by}",
+    )
 
 
 def _drift(instance: Instance, drift: str | None) -> Check:

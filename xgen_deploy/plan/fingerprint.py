@@ -7,28 +7,36 @@ from collections.abc import Mapping
 
 from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import digest_of
+from xgen_deploy.record import Record, digest_of
 
 
-def host_parts(facts: HostFacts, revision: int) -> dict[str, str]:
-    """A digest for each thing that a plan rests on, by its name for people."""
+def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
+    """How each thing is that a plan rests on, both in words for people."""
     low = facts.ephemeral_ports[0] if facts.ephemeral_ports else 65536
-    seen: dict[str, object] = {
-        "its GPUs": [(g.identity, g.memory_total_mb, g.driver_version) for g in facts.gpu.gpus],
-        "its units": sorted(
-            (s.name, s.sha256 or "", s.state, ",".join(s.overridden)) for s in facts.services
-        ),
-        "an engine's image or binary": sorted(
-            (e.backend, e.image or e.binary or "", e.state or "") for e in facts.engines
-        ),
-        "its containers": sorted(
-            (c.name, c.image_id, c.labels.get("xgen.digest", "")) for c in facts.docker.containers
-        ),
-        "a model file": sorted((m.key, m.state or "", m.error or "") for m in facts.models),
-        "its ports in use": sorted({p.port for p in facts.ports if p.port < low}),
-        "what was applied there": revision,
-    }
-    return {name: digest_of(value)[:16] for name, value in seen.items()}
+    last = f"#{record.last_apply.number}, " if record.last_apply else ""
+    seen = {"the newest apply": f"{last}revision {record.revision}" if record.revision else "none"}
+    for gpu in facts.gpu.gpus:
+        driver = f", driver {gpu.driver_version}" if gpu.driver_version else ""
+        seen[f"GPU {gpu.identity}"] = f"{gpu.memory_total_mb} MiB{driver}"
+    for unit in facts.services:
+        drop_ins = "".join(f", drop-in {path}" for path in unit.overridden)
+        content = f", file {_short(unit.sha256)}" if unit.sha256 else ""
+        seen[unit.name] = f"{unit.state}{content}{drop_ins}"
+    for engine in facts.engines:
+        name = f"{engine.backend} {engine.image or engine.binary or ''}".strip()
+        seen[f"engine {name}"] = _short(engine.state)
+    for box in facts.docker.containers:
+        digest = _short(box.labels.get("xgen.digest"))
+        seen[f"container {box.name}"] = f"image {_short(box.image_id)}, digest {digest}"
+    for model in facts.models:
+        seen[f"model {model.path or model.key}"] = model.error or f"file {_short(model.state)}"
+    for port in sorted({p.port for p in facts.ports if p.port < low}):
+        seen[f"port {port}"] = "in use"
+    return seen
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "unknown").removeprefix("sha256:")[:12]
 
 
 def plan_fingerprint(manifest_digest: str, hosts: Mapping[str, HostPlan]) -> str:

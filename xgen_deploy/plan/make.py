@@ -70,7 +70,7 @@ def plan_host(
             "secrets_kept": _secrets_kept(plan, site, scope),
             "warnings": plan.warnings + _left_behind(record, site),
             "refusals": plan.refusals + _unchangeable(plan, facts),
-            "parts": host_parts(facts, record.revision),
+            "parts": host_parts(facts, record),
         }
     )
 

@@ -60,6 +60,7 @@ class Operation(Frozen):
 class HostPlan(Frozen):
     """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
     `secrets_kept` are instances whose secrets were not compared with what they were given.
+    `parts` is what the plan rests on: how each thing there was.
     """
 
     host: str
@@ -77,7 +78,7 @@ class HostPlan(Frozen):
     @property
     def fingerprint(self) -> str:
         """Over everything that this host's part rests on."""
-        return "".join(self.parts.values())
+        return "\n".join(f"{what}: {how}" for what, how in sorted(self.parts.items()))
 
 
 class Plan(Frozen):

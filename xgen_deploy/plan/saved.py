@@ -3,6 +3,8 @@
 It holds the site (manifest and inventory as read) and fingerprints; no commands, no secrets.
 """
 
+from collections.abc import Iterator
+
 from pydantic import ValidationError
 
 from xgen_deploy.errors import UsageError
@@ -10,11 +12,13 @@ from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.values import Frozen
 
-FORMAT = 1
+FORMAT = 2
 
 
 class SavedPlan(Frozen):
-    """`parts` are each host's fingerprint by what it covers; `operations` what was to be done."""
+    """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
+    done.
+    """
 
     xgen_plan: int = FORMAT
     site: Site
@@ -33,11 +37,7 @@ class SavedPlan(Frozen):
             if now is None or not now.reachable:
                 found.append(f"{host}: it cannot be reached now")
                 continue
-            found += [
-                f"{host}: {what} changed"
-                for what, digest in parts.items()
-                if now.parts.get(what) != digest
-            ]
+            found += [f"{host}: {one}" for one in _differences(parts, now.parts)]
         found += [
             f"{host}: it was unreachable when the plan was made"
             for host, now in plan.hosts.items()
@@ -46,6 +46,16 @@ class SavedPlan(Frozen):
         if not found and operation_lines(plan) != self.operations:
             found.append("the operations are others than those saved")
         return tuple(found)
+
+
+def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    for what in (*before, *(w for w in now if w not in before)):
+        if what not in before:
+            yield f"{what} is new: {now[what]}"
+        elif what not in now:
+            yield f"{what} is gone: it was {before[what]}"
+        elif before[what] != now[what]:
+            yield f"{what} was {before[what]}; now it is {now[what]}"
 
 
 def save(plan: Plan, site: Site, text: tuple[str, ...]) -> SavedPlan:

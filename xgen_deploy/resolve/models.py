@@ -10,6 +10,21 @@ from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.resolve.vllm import context_limit
 
 DEFAULT_CONTEXT = 4096
+# Architectures of GGUF files that read a text and cannot write one: llama.cpp loads them, says ok,
+# and answers every completion with an error.
+_ENCODERS = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    }
+)
 
 
 def sources(declared: Declared) -> dict[str, str]:
@@ -57,6 +72,15 @@ def usable_model(declared: Declared, facts: ModelFacts) -> ModelFacts:
             f"model {facts.key.rsplit('@', 1)[0]}: {closed} is closed to the engine, which runs "
             "as a user of its own",
             f"on the host: chmod {bits} {closed}",
+            "source",
+        )
+    architecture = facts.gguf.architecture if facts.gguf else None
+    if declared.type == "llm" and architecture in _ENCODERS:
+        raise refuse(
+            declared,
+            f"model {facts.key.rsplit('@', 1)[0]}: its architecture, {architecture}, makes vectors "
+            "and scores, and no text",
+            "state type: embedding or type: reranker, or correct `source`",
             "source",
         )
     return facts

@@ -10,6 +10,9 @@ import time
 from typing import Any
 
 RETRY = 0.1
+# Between taking the lock and writing who did, the file still names the owner before.
+WRITTEN_WITHIN = 1.0
+PUTTING_BACK = "putting back what worked before, because that apply was interrupted"
 
 
 class Locked(Exception):
@@ -34,16 +37,38 @@ class Locks:
 
 
 def _acquire(path: str, until: float) -> int:
+    began = time.monotonic()
     while True:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _ours(handle, path):
             return handle
-        holder = os.pread(handle, 1 << 16, 0).decode(errors="replace")
+        owner = _owner(os.pread(handle, 1 << 16, 0))
         os.close(handle)
-        if time.monotonic() >= until:
-            raise Locked(holder)
+        known = owner is not None or time.monotonic() - began >= WRITTEN_WITHIN
+        if known and time.monotonic() >= until:
+            raise Locked(owner or _interrupted(path))
         time.sleep(RETRY)
+
+
+def _owner(content: bytes) -> str | None:
+    """What the file says, where that is about a process that lives."""
+    try:
+        os.kill(int(json.loads(content)["pid"]), 0)
+    except PermissionError:
+        pass
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+    return content.decode()
+
+
+def _interrupted(path: str) -> str:
+    """Its owner is gone, and the guard that it left behind has the lock."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.dumps(dict(json.load(file), doing=PUTTING_BACK))
+    except (OSError, ValueError, TypeError):
+        return ""
 
 
 def _ours(handle: int, path: str) -> bool:
