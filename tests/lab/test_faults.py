@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab import engine_site
-from tests.lab.conftest import Lab
+from tests.lab.conftest import Lab, long
 from tests.lab.engine_site import tiny
 from tests.lab.host import LabHost
 from tests.lab.site import Site
@@ -148,7 +148,9 @@ def operations(site: Site, host: LabHost) -> list[str]:
     return [o["instance"] for o in planned]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", ["killed", *(pytest.param(f, marks=long) for f in ("cut off", "disk full"))]
+)
 def test_one_more_apply_converges(
     site: Site, host: LabHost, operations: list[str], fault: str
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lab import ask
-from tests.lab.conftest import Lab
+from tests.lab.conftest import Lab, long
 from tests.lab.host import LabHost
 from tests.lab.site import Site, small_model
 from tests.lab.traffic import traffic
@@ -66,7 +66,7 @@ def _models(door: LabHost) -> list[str]:
         return [m["id"] for m in json.load(answer)["data"]]
 
 
-@pytest.mark.parametrize("runtime", ["systemd", "docker"])
+@pytest.mark.parametrize("runtime", ["systemd", pytest.param("docker", marks=long)])
 def test_the_whole_job(lab: Lab, door: LabHost, tmp_path: Path, runtime: str) -> None:
     back = lab.host("lab-back")
     site = _site(tmp_path, door, back, runtime)
