@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.apply.gate import complaint
+from xgen_deploy.apply.complaint import complaint
 
 BIND = "start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8111"
 
@@ -22,6 +22,14 @@ BIND = "start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8111
         (
             ["Traceback (most recent call last):", "ValueError: no such model"],
             "ValueError: no such model",
+        ),
+        (
+            [
+                "(Worker pid=9) ERROR 11-21 [core.py:95] WorkerProc failed to start.",
+                "(Worker pid=9) ERROR 11-21 [core.py:95] FileNotFoundError: No such file: /m",
+                "RuntimeError: Engine core initialization failed. See root cause above.",
+            ],
+            "FileNotFoundError: No such file: /m",
         ),
         (["I am a little tired"], None),
         ([], None),

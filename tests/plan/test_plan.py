@@ -246,3 +246,11 @@ def test_one_end_is_for_systemd_to_mend(world: World) -> None:
     world.apply()
     world.service(state="activating", sub_state="auto-restart", restarts=0)
     assert world.plan().operations == ()
+
+
+def test_a_context_beyond_the_models_is_refused(tmp_path: Path) -> None:
+    """llama-server gives a request no more than the model was trained with: the gate would fail."""
+    (refusal,) = World(changed(n_ctx=1 << 20), tmp_path).plan().refusals
+    assert "n_ctx: 1048576 is beyond the" in refusal.reason
+    own = changed(n_ctx=1 << 20, llama={"extra_args": ["--override-kv", "qwen3.x=int:1048576"]})
+    assert World(own, tmp_path).plan().refusals == ()

@@ -2,11 +2,11 @@
 engine reported the layers, context and devices that were asked for.
 """
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from xgen_deploy.apply.complaint import complaint
 from xgen_deploy.apply.service import State, Supervision
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.resolve.instance import Instance
@@ -18,20 +18,18 @@ from xgen_deploy.verify.report import LoadReport
 _POLL_FIRST = 0.1
 _POLL_MOST = 2.0
 _LINES = 15
+_LOOK_BACK = 400
 SOAK = 2.0
-# llama-server's `0.00.018.416 E srv start: …` and `error: …`; vLLM's and Python's `…Error: …`.
-_ERROR = re.compile(
-    r"^[\d.]+ E (.+)$|^(?:.*\s)?error: (.+)$|^(?:.*\s)?ERROR (\d.+)$|^(?:[\w.]+\.)?(\w+Error: .+)$"
-)
 
 
 class NotGood(Exception):
-    """The instance failed its gate; `log` are the engine's last lines."""
+    """The instance failed its gate; `log` are the last lines of its start `run`."""
 
-    def __init__(self, reason: str, log: tuple[str, ...]) -> None:
+    def __init__(self, reason: str, log: tuple[str, ...], run: str | None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.log = log
+        self.run = run
 
 
 @dataclass(frozen=True)
@@ -122,13 +120,8 @@ class Gate:
 
     def _not_good(self, reason: str) -> NotGood:
         run = self._first.run if self._first else None
-        text = self._supervision.log(self._service, run, lines=_LINES)
+        text = self._supervision.log(self._service, run, lines=_LOOK_BACK)
         lines = tuple(line for line in text.splitlines() if line.strip())
         said = complaint(lines)
-        return NotGood(f"{reason}. The engine said: {said}" if said else reason, lines)
-
-
-def complaint(lines: tuple[str, ...]) -> str | None:
-    """What an engine gave as the reason: its first line that is marked as an error."""
-    marked = (_ERROR.search(line) for line in lines)
-    return next((next(g for g in m.groups() if g).strip() for m in marked if m), None)
+        whole = f"{reason}. The engine said: {said}" if said else reason
+        return NotGood(whole, lines[-_LINES:], run)

@@ -164,8 +164,8 @@ def prove(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
     """The gate. Raises NotGood; the log of what failed is kept then."""
     try:
         return _gate(work, new, tell)
-    except (NotGood, HostError):
-        _keep_failed_log(work, new)
+    except (NotGood, HostError) as error:
+        _keep_failed_log(work, new, error.run if isinstance(error, NotGood) else None)
         raise
 
 
@@ -219,9 +219,9 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *
     return ending
 
 
-def _keep_failed_log(work: HostAtWork, new: Prepared) -> None:
+def _keep_failed_log(work: HostAtWork, new: Prepared, run: str | None) -> None:
     """It outlives the rollback: `logs --previous` shows it."""
-    text = work.supervision.log(new.rendered.service, None, lines=_FAILED_LINES)
+    text = work.supervision.log(new.rendered.service, run, lines=_FAILED_LINES)
     try:
         work.session.make_dir(f"{work.layout.state_dir}/failed", mode=0o700)
         work.session.write_file(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import UnreachableError, XgenError
@@ -86,3 +87,4 @@ def _remember_failure(work: HostAtWork) -> None:
     ended = work.record.last_apply.model_copy(update={"outcome": "failed"})
     with suppress(UnreachableError):  # then the record says that it never ended
         work.keep(last_apply=ended)
+        write_entry(work, ended)

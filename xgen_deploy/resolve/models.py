@@ -116,5 +116,14 @@ def decide_context(declared: Declared, facts: ModelFacts) -> tuple[int, str | No
         n_ctx = min(DEFAULT_CONTEXT, known or DEFAULT_CONTEXT)
         return n_ctx, f"n_ctx is not stated: {n_ctx}"
     if known is not None and declared.n_ctx > known:
+        if facts.gguf and "--override-kv" not in (declared.llama.extra_args or ()):
+            raise refuse(
+                declared,
+                f"n_ctx: {declared.n_ctx} is beyond the {known} of the model's training, and "
+                "llama.cpp gives no request more",
+                f"state n_ctx: {known} or less, or change what the model says of itself: "
+                "llama: {extra_args: [--override-kv, …]}",
+                "n_ctx",
+            )
         return declared.n_ctx, f"n_ctx: {declared.n_ctx} is beyond the {known} of its training"
     return declared.n_ctx, None
