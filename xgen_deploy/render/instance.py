@@ -9,6 +9,7 @@ from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
 from xgen_deploy.render import docker
+from xgen_deploy.render.gpu_wait import wait_argv
 from xgen_deploy.render.heal import heal_files
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
@@ -174,6 +175,7 @@ class Rendering:
             "model": instance.spec.model,
             "instance": instance.name,
             "digest": instance.digest,
+            "wait_argv": wait_argv(instance.gpus),
             "after": tuple(
                 f"{self._layout.service(n)}{slot}.service"
                 for n in instance.share
