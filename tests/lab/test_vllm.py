@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask
+from tests.lab import ask, minilm
 from tests.lab.conftest import Lab
-from tests.lab.engine_site import differences, status
+from tests.lab.engine_site import MINILM, differences, place_models, status
 from tests.lab.host import LabHost
 from tests.lab.process import run
 from tests.lab.site import Site
@@ -122,3 +122,54 @@ def test_a_file_that_the_engine_may_not_read_is_refused(site: Site, host: LabHos
     finally:
         host.sh(f"chmod 644 {MODEL}/model.safetensors")
         site.models["tiny"]["n_ctx"] = 1024
+
+
+SENTENCES = [
+    "A cat sleeps on the sofa.",
+    "The stock market fell sharply today.",
+    "A kitten naps on the couch.",
+]
+
+
+@pytest.fixture
+def both(host: LabHost, tmp_path: Path) -> Iterator[Site]:
+    """One embedding model, by llama-server from its GGUF and by vLLM from its folder."""
+    place_models(host)
+    folder = "/srv/lab-models/minilm-hf"
+    copy = host.rootfs / folder.lstrip("/")
+    if not copy.exists():
+        run(["cp", "-r", str(minilm.hugging_face()), str(copy)])
+        host.sh(f"chmod -R o+rX {folder}")
+    found = Site(tmp_path, "t_vectors", ports=f"{PORT}-{PORT + 1}")
+    found.models["minilm"] = {
+        "source": {"gguf": MINILM, "hf": folder},
+        "type": "embedding",
+        "n_ctx": 256,
+        "llama": {"pooling": "mean"},
+        "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
+        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        "update": {"timeout": "8m"},
+    }
+    found.serve(host.name, "minilm", name="llama", listen=host.address, backend="llama")
+    vllm = {"backend": "vllm-cpu", "binary": "/opt/vllm/bin/vllm"}
+    found.serve(host.name, "minilm", name="vllm", listen=host.address, **vllm)
+    yield found
+    assert found.run("destroy", "-y").code == 0
+
+
+def test_two_engines_agree_on_what_is_alike(both: Site, host: LabHost) -> None:
+    both.apply()
+    vectors = []
+    for port in (PORT, PORT + 1):
+        answer = ask.post(host, port, "/v1/embeddings", {"model": "minilm", "input": SENTENCES})
+        vectors.append([entry["embedding"] for entry in answer["data"]])
+    for cat, market, kitten in vectors:
+        assert {len(v) for v in (cat, market, kitten)} == {minilm.LENGTH}
+        assert _likeness(cat, kitten) > max(_likeness(cat, market), _likeness(kitten, market))
+    assert all(_likeness(one, other) > 0.99 for one, other in zip(*vectors, strict=True))
+    assert both.run("verify").code == 0
+
+
+def _likeness(one: list[float], other: list[float]) -> float:
+    """The cosine of two vectors of the length 1."""
+    return sum(a * b for a, b in zip(one, other, strict=True))
