@@ -65,6 +65,10 @@ class Layout(Frozen):
         """The folder of an instance's environment and secrets (0700)."""
         return f"{self.etc_dir}/{instance}"
 
+    def previous(self, instance: str) -> str:
+        """The folder of the version that worked, while another one is tried."""
+        return f"{self.state_dir}/previous/{instance}"
+
     def failed_log(self, instance: str) -> str:
         """The log of an attempt that did not pass its gate."""
         return f"{self.state_dir}/failed/{instance}.log"

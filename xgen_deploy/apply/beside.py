@@ -18,7 +18,7 @@ from xgen_deploy.apply.operation import (
 )
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import forget_previous
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.gateway.switch import Switch
@@ -64,17 +64,16 @@ def _move(work: HostAtWork, new: Prepared, switch: Switch) -> None:
 
 
 def _serving(work: HostAtWork, new: Prepared) -> Serving:
-    backend = backend_named(new.instance.spec.backend)
-    path = backend.health_path if backend else "/health"
-    return serving_of(work.name, new.instance.name, new.instance.spec, path, second=True)
+    spec = new.instance.spec
+    path = health_path_of(spec.backend)
+    return serving_of(work.name, new.instance.name, spec, path, second=True)
 
 
 def _give_up(work: HostAtWork, new: Prepared) -> str:
     """The new one goes; a clause about how it stands."""
-    pending = {k: v for k, v in work.record.pending.items() if k != new.instance.name}
     try:
         clear_slot(work, new.instance.slotted)
-        work.keep(pending=pending)
+        work.settle(new.instance.name)
     except XgenError as error:
         return f"Taking the new one away failed too: {error}"
     return "The one that runs was left as it is, and serves on"

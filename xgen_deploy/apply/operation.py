@@ -10,7 +10,7 @@ from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous, forget_previous
 from xgen_deploy.apply.secrets import resolve_secrets
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.switch import NotMoved, Switch
 from xgen_deploy.layout import SECOND
@@ -44,10 +44,8 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
             clear_slot(work, name + slot)
     remove_containers(work, *operation.strays)
     forget_previous(work, name)
-    work.keep(
-        instances={k: v for k, v in work.record.instances.items() if k != name},
-        pending={k: v for k, v in work.record.pending.items() if k != name},
-    )
+    kept = {k: v for k, v in work.record.instances.items() if k != name}
+    work.settle(name, instances=kept)
 
 
 def tidy(work: HostAtWork, operation: Operation) -> None:
@@ -135,8 +133,7 @@ def bring_up(
 def _left_alone(work: HostAtWork, new: Prepared, previous: Previous) -> str:
     """Nothing was stopped yet."""
     previous.discard()
-    pending = {k: v for k, v in work.record.pending.items() if k != new.instance.name}
-    work.keep(pending=pending)
+    work.settle(new.instance.name)
     return "The one that runs was left as it is"
 
 
@@ -204,7 +201,6 @@ def _write_file(work: HostAtWork, file: File) -> None:
 def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *, had: bool) -> str:
     """The previous version, or nothing at all where there was none; a clause about it."""
     instance = new.instance
-    pending = {k: v for k, v in work.record.pending.items() if k != instance.name}
     try:
         if had:
             timeout = instance.declared.update.timeout or _TIMEOUT
@@ -212,7 +208,7 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *
         else:
             clear_slot(work, instance.slotted)
             ending = "It was stopped and taken away; nothing was there before"
-        work.keep(pending=pending)
+        work.settle(instance.name)
         switch.enable(work.name, instance.name)
     except XgenError as error:
         return f"Putting things back failed too: {error}"
@@ -236,14 +232,14 @@ def remember(
 ) -> None:
     """It is what runs now; `more` are fields of its record."""
     instance, definition = new.instance, new.rendered.definition
-    backend, last = backend_named(instance.spec.backend), work.record.instances.get(instance.name)
+    last = work.record.instances.get(instance.name)
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
         declared=instance.declared.model_copy(update={"marks": {}}),
         files={definition.path: hashlib.sha256(definition.content.encode()).hexdigest()},
         pins=instance.pins,
-        health_path=backend.health_path if backend else "/health",
+        health_path=health_path_of(instance.spec.backend),
         applied_at=time.time(),
         apply=number,
         ready_seconds=round(seconds, 1),
@@ -252,7 +248,4 @@ def remember(
         slot=instance.slot,
         other_port=last.other_port if last else None,
     ).model_copy(update=more)
-    work.keep(
-        instances={**work.record.instances, instance.name: entry},
-        pending={k: v for k, v in work.record.pending.items() if k != instance.name},
-    )
+    work.settle(instance.name, instances={**work.record.instances, instance.name: entry})

@@ -31,3 +31,8 @@ class HostAtWork:
             self.record = self.record.model_copy(update=update)
             text = self.record.model_dump_json(indent=1, exclude_none=True)
             self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)
+
+    def settle(self, instance: str, **changes: object) -> None:
+        """`keep`, and what was begun on an instance has come to its end, good or bad."""
+        pending = {k: v for k, v in self.record.pending.items() if k != instance}
+        self.keep(pending=pending, **changes)

@@ -18,7 +18,7 @@ _PAUSE = 0.5
 
 def forget_previous(work: HostAtWork, instance: str) -> None:
     """What an apply that was cut short may have left of it."""
-    work.session.remove(f"{work.layout.state_dir}/previous/{instance}")
+    work.session.remove(work.layout.previous(instance))
 
 
 class Previous:
@@ -31,7 +31,7 @@ class Previous:
         self._instance = instance
         self._slotted = slotted
         self._service = layout.service(slotted)
-        self._folder = f"{layout.state_dir}/previous/{instance}"
+        self._folder = layout.previous(instance)
         self._script = f"{layout.state_dir}/put-back.sh"
         self._guard = f"{self._service}-guard"
 

@@ -20,3 +20,9 @@ _ALL: tuple[Backend, ...] = (
 def backend_named(name: str) -> Backend | None:
     """None for a backend of the contract that this version cannot serve with yet."""
     return next((b for b in _ALL if b.name == name), None)
+
+
+def health_path_of(name: str) -> str:
+    """Where a backend of this name is asked whether it is ready."""
+    backend = backend_named(name)
+    return backend.health_path if backend else "/health"

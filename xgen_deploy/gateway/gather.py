@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import health_path_of
 from xgen_deploy.gateway.demand import everywhere
 from xgen_deploy.gateway.routes import Server
 from xgen_deploy.gateway.serving import Serving, serving_of
@@ -39,8 +39,7 @@ def _one(declared: Declared, plan: HostPlan | None, record: Record | None) -> Se
     for operation in plan.operations if plan else ():
         if operation.name == declared.name and operation.instance is not None:
             spec = operation.instance.spec
-            backend = backend_named(spec.backend)
-            path = backend.health_path if backend else "/health"
+            path = health_path_of(spec.backend)
             return serving_of(declared.host, declared.name, spec, path)
     last = record.instances.get(declared.name) if record else None
     if last is None:
