@@ -7,8 +7,9 @@ import pytest
 
 from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, TEMPLATES
 from xgen_deploy.gateway.demand import needed_listen
+from xgen_deploy.gateway.paths import config_file
 from xgen_deploy.gateway.plan import Looked, with_gateways
-from xgen_deploy.gateway.render import config_file, render_door
+from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.gateway.status import door_statuses
 from xgen_deploy.hardware.gpu import GPUDetectionResult

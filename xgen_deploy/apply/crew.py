@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +13,13 @@ from xgen_deploy.apply.service import Supervision
 from xgen_deploy.apply.supervisord import Supervisord
 from xgen_deploy.apply.systemd import Systemd
 from xgen_deploy.errors import LockedError, XgenError
+from xgen_deploy.layout import Layout
+from xgen_deploy.look import Workplace
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.probe.remote.files import LEARNED
 from xgen_deploy.record import read_record
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.survey import Workplace
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
@@ -82,6 +83,15 @@ class Crew:
     def session(self, host: str) -> Session:
         return self._sessions[host]
 
+    def keep_answers(self, host: str, facts: HostFacts) -> None:
+        """What builds said of themselves and models of what they are, so that the next look does
+        not ask again. A host that cannot keep them is asked again.
+        """
+        layout = self._workplace.layout(self._site, self._site.hosts[host])
+        with suppress(XgenError):
+            for path, value in learned(facts, layout).items():
+                self._sessions[host].write_file(path, json.dumps(value).encode(), mode=0o600)
+
     def at_work(self, host: str, facts: HostFacts) -> HostAtWork:
         """Everything that changing a host needs. Raises XgenError for a record it cannot use."""
         layout = self._workplace.layout(self._site, self._site.hosts[host])
@@ -119,21 +129,18 @@ class Crew:
         self.close()
 
 
-def keep_answers(work: HostAtWork, facts: HostFacts) -> None:
-    """What builds said of themselves and models of what they are, so that a no-change plan does
-    not ask again."""
+def learned(facts: HostFacts, layout: Layout) -> dict[str, object]:
+    """What was asked anew and is worth keeping, by the path it is kept at."""
+    kept: dict[str, object] = {}
     builds = [e for e in facts.engines if e.state and e.flags]
     if not all(e.cached for e in builds):
         said = {e.state: {"flags": e.flags, "markers": e.markers} for e in builds}
-        _keep(work, work.layout.engines, {"format": LEARNED, "engines": said})
+        kept[layout.engines] = {"format": LEARNED, "engines": said}
     whole = [m for m in facts.models if m.state and m.gguf and not m.error]
     if not all(m.cached for m in whole):
         read = {m.state: m.gguf.model_dump() for m in whole if m.gguf}
-        _keep(work, work.layout.models, {"format": LEARNED, "models": read})
-
-
-def _keep(work: HostAtWork, path: str, value: object) -> None:
-    work.session.write_file(path, json.dumps(value).encode(), mode=0o600)
+        kept[layout.models] = {"format": LEARNED, "models": read}
+    return kept
 
 
 def owner_of_lock(by: str, pid: int, doing: str) -> dict[str, str]:

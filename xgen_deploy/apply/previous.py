@@ -39,9 +39,12 @@ class Previous:
         """Copies what runs and arms the guard. False where there is nothing to keep."""
         work, layout = self._work, self._work.layout
         definition = layout.definition(self._slotted)
-        if self._instance not in work.record.instances or not self._there(definition):
+        if (
+            self._instance not in work.record.instances
+            or work.session.read_file(definition) is None
+        ):
             return False
-        if not self._there(f"{self._folder}/armed"):
+        if work.session.read_file(f"{self._folder}/armed") is None:
             work.session.remove(self._folder)
             work.session.make_dir(self._folder, mode=0o700)
             self._must("cp", "-a", definition, f"{self._folder}/definition")
@@ -99,8 +102,10 @@ class Previous:
         if self._work.layout.process_dir is not None:
             self._must("setsid", "--fork", *waiting)
             return
-        self._disarm()
-        self._must("systemd-run", "--quiet", "--collect", f"--unit={self._guard}", *waiting)
+        guard = ("systemd-run", "--quiet", "--collect", f"--unit={self._guard}", *waiting)
+        if self._work.session.run(guard, timeout=_ASK).returncode != 0:
+            self._disarm()  # one that an apply left behind which was cut short
+            self._must(*guard)
 
     def _disarm(self) -> None:
         """Before the lock is freed, lest the guard hold it when the next apply comes. Under the

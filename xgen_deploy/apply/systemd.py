@@ -29,8 +29,10 @@ class Systemd:
 
     def start(self, service: str) -> None:
         unit = f"{service}.service"
-        self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
         loaded = self._loaded(unit)
+        if _outdated(loaded):
+            self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
+            loaded = self._loaded(unit)
         if _outdated(loaded):
             self.reload()
             loaded = self._loaded(unit)

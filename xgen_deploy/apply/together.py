@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.clear import clear
-from xgen_deploy.apply.crew import keep_answers
 from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.host import HostResult, Who, carry_out
 from xgen_deploy.apply.place import HostAtWork
@@ -42,7 +41,6 @@ def carry_out_all(
     def one(connection: Connection) -> HostResult:
         name = connection.name
         work, own = works[name], plan.hosts[name]
-        keep_answers(work, facts[name])
         if not own.operations and not destroy:
             return HostResult(name)  # only its gateway is needed
         result = carry_out(work, own, who, board, switch, tell)

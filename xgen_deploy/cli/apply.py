@@ -1,11 +1,11 @@
 """`xgen-deploy apply`: shows what it will do, asks, does it, proves it."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.applying import Applying, How
 from xgen_deploy.cli.job import job, job_for, read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError
@@ -33,14 +33,17 @@ def command(settings: Settings, yes: bool, repin: bool, lock_wait: float) -> int
     Instead of a manifest, MANIFEST may be a plan saved by `plan -o FILE`: exactly that is done,
     without a question, or refused where the manifest or the hosts have changed since.
     """
-    how = How(yes=yes, repin=repin, lock_wait=lock_wait)
     saved = _saved(settings.manifest)
-    if saved is None:
-        with job(settings) as work:
-            return Applying(work, settings, how).run()
-    _refuse_if_changed(saved, settings)
-    with job_for(saved.site, settings) as work:
-        return Applying(work, settings, replace(how, yes=True, expected=saved)).run()
+    if saved is not None:
+        _refuse_if_changed(saved, settings)
+    with job_for(saved.site, settings) if saved else job(settings) as work:
+        began = time.monotonic()
+        seen = work.observe(then=("xgen_deploy.cli.applying", "rich.console"))
+        from xgen_deploy.cli.applying import Applying, How
+
+        sure = yes or saved is not None
+        how = How(yes=sure, repin=repin, lock_wait=lock_wait, expected=saved)
+        return Applying(work, settings, how).run(seen, began)
 
 
 def _saved(path: str) -> SavedPlan | None:

@@ -18,17 +18,18 @@ from xgen_deploy.cli.ending import end
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.plan import exit_code
+from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.survey import Seen, default_scope, make_plan
+from xgen_deploy.survey import default_scope, make_plan
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -64,10 +65,8 @@ class Applying:
         self._how = how
         self._new_secrets: dict[str, frozenset[str]] = {}
 
-    def run(self) -> int:
-        """The exit code."""
-        began = time.monotonic()
-        seen = self._work.observe()
+    def run(self, seen: dict[str, Seen], began: float) -> int:
+        """The exit code. `seen` is the first look, which `began` then (monotonic seconds)."""
         self._new_secrets = self._changed_secrets(seen)
         plan = self._plan(seen)
         self._show(plan, time.monotonic() - began)
@@ -98,6 +97,7 @@ class Applying:
         changing: frozenset[str],
         tell: Progress,
     ) -> int:
+        self._keep_answers(crew, seen, changing)
         seen = seen | self._work.observe(among=changing)
         now = self._plan(seen)
         if now.refusals:
@@ -111,6 +111,7 @@ class Applying:
         if self._pull(crew, now, changing, tell):
             # A build that was not there could not be asked what it can do.
             seen = seen | self._work.observe(among=changing)
+            self._keep_answers(crew, seen, changing)
             now = self._plan(seen)
             if now.refusals:
                 self._show(now, 0.0)
@@ -137,6 +138,11 @@ class Applying:
             destroy=self._how.destroy,
         )
         return end(self._work.site, now, results, who, tell)
+
+    def _keep_answers(self, crew: Crew, seen: dict[str, Seen], changing: frozenset[str]) -> None:
+        facts = {n: f for n, f in _facts(seen).items() if n in changing}
+        chosen = [c for n, c in self._work.connections.items() if n in facts]
+        each(chosen, lambda c: crew.keep_answers(c.name, facts[c.name]))
 
     def _pull(self, crew: Crew, plan: Plan, changing: frozenset[str], tell: Progress) -> bool:
         """Whether any host got an image. Raises XgenError where one could not."""

@@ -1,5 +1,7 @@
 """`xgen-deploy destroy`: takes a project off its hosts, but never a model file."""
 
+import time
+
 import click
 
 from xgen_deploy.cli.applying import Applying, How
@@ -23,4 +25,6 @@ def command(settings: Settings, yes: bool) -> int:
                 "name is not: remove the model from the manifest and apply"
             )
         gone = type(work)(empty_site(work.site), work.workplace, work.connections)
-        return Applying(gone, settings, How(yes=yes, destroy=True, what="destroy")).run()
+        began = time.monotonic()
+        how = How(yes=yes, destroy=True, what="destroy")
+        return Applying(gone, settings, how).run(gone.observe(), began)

@@ -10,9 +10,9 @@ from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.hardware.overview import used_by
 from xgen_deploy.layout import SECOND
+from xgen_deploy.look import Seen
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.survey import Seen
 
 _BAR = 10
 _HEAD = ("HOST", "GPU", "TYPE", "MEMORY USED / TOTAL", "UTIL", "USED BY")

@@ -10,8 +10,8 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.hardware.availability import available_backends, recommended_family
 from xgen_deploy.hardware.overview import gpu_json, overall_type
+from xgen_deploy.look import Seen
 from xgen_deploy.resolve.readiness import not_ready
-from xgen_deploy.survey import Seen
 
 _EVERY = 5.0  # seconds; more often made amdsmi complain in the field
 

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Event
 
 import click
 
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.look import Seen, Workplace, localized, look
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.observe import prepare
-from xgen_deploy.survey import Seen, Workplace, localized, look
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.fleet import each
@@ -30,17 +32,32 @@ class Job:
     connections: dict[str, Connection]
 
     def observe(
-        self, *, health: bool = False, among: frozenset[str] | None = None
+        self,
+        *,
+        health: bool = False,
+        among: frozenset[str] | None = None,
+        then: tuple[str, ...] = (),
     ) -> dict[str, Seen]:
-        """Every host at once, one round trip each, through connections that cannot write."""
+        """Every host at once, one round trip each, through connections that cannot write. `then`
+        are modules to import while they answer: 0.1 s less to wait afterwards.
+        """
         chosen = [ReadOnly(c) for n, c in self.connections.items() if among is None or n in among]
 
+        prepared = Event()
+
         def one(connection: Connection) -> Seen:
+            connection.connect()
+            prepared.wait()
             host = self.site.hosts[connection.name]
             return Seen(look(connection, self.site, host, self.workplace, health=health))
 
-        prepare()
-        found = each(chosen, one)
+        def meanwhile() -> None:
+            prepare()
+            prepared.set()
+            for module in then:
+                import_module(module)
+
+        found = each(chosen, one, meanwhile=meanwhile)
         return {n: Seen(None, s) if isinstance(s, XgenError) else s for n, s in found.items()}
 
 

@@ -8,18 +8,19 @@ from rich.markup import escape
 
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.plan import exit_code
+from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.plan import door_of
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.look import Seen
 from xgen_deploy.plan.make import decide
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.survey import Seen, default_scope, make_plan
+from xgen_deploy.survey import default_scope, make_plan
 from xgen_deploy.template_files import read_templates
 
 

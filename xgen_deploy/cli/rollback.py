@@ -1,5 +1,7 @@
 """`xgen-deploy rollback`: an earlier apply again, through the same proof."""
 
+import time
+
 import click
 
 from xgen_deploy.cli.applying import Applying, How
@@ -34,9 +36,10 @@ def command(settings: Settings, yes: bool, to: int | None) -> int:
                 "`xgen-deploy history` lists what is there"
             )
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        return Applying(
-            _as_then(work, chosen), settings, How(yes=yes, what=f"rollback to #{number}")
-        ).run()
+        began = time.monotonic()
+        then = _as_then(work, chosen)
+        how = How(yes=yes, what=f"rollback to #{number}")
+        return Applying(then, settings, how).run(then.observe(), began)
 
 
 def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:

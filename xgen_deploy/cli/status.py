@@ -12,9 +12,10 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.gateway.status import DoorStatus, door_statuses
+from xgen_deploy.look import Seen
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import record_in
-from xgen_deploy.survey import Seen, looked_at
+from xgen_deploy.survey import looked_at
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 
 _COLOUR = {

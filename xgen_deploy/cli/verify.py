@@ -9,12 +9,12 @@ from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
+from xgen_deploy.look import Seen
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.plan.make import decide
 from xgen_deploy.record import Stopped
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.survey import Seen
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each

@@ -7,7 +7,8 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.secrets import secret_value
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
-from xgen_deploy.gateway.render import door_socket, render_door
+from xgen_deploy.gateway.paths import door_socket
+from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.render.rendered import File, Rendered, Secrets

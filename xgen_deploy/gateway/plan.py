@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.demand import fallbacks, is_door
 from xgen_deploy.gateway.gather import gather, kept_servers
-from xgen_deploy.gateway.render import config_file
+from xgen_deploy.gateway.paths import config_file
 from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
 from xgen_deploy.gateway.routes import Routes, build_routes
 from xgen_deploy.gateway.serving import Serving

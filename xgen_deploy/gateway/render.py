@@ -3,6 +3,7 @@
 import zlib
 
 from xgen_deploy.gateway.config import Places, config_text, keys_text
+from xgen_deploy.gateway.paths import config_file, door_socket, keys_file, run_folder
 from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
 from xgen_deploy.layout import Layout
 from xgen_deploy.render.docker import bind
@@ -55,23 +56,6 @@ def render_door(
 def door_uid(project: str) -> int:
     """The user of the gateway's container, the same at every apply."""
     return _UID_BASE + zlib.crc32(f"{project}/{GATEWAY}".encode()) % 0x0FFF0000
-
-
-def run_folder(layout: Layout) -> str:
-    return f"/run/{layout.service(GATEWAY)}"
-
-
-def door_socket(layout: Layout) -> str:
-    """Where a running gateway takes commands; root's and its own user's alone."""
-    return f"{run_folder(layout)}/admin.sock"
-
-
-def config_file(layout: Layout) -> str:
-    return f"{layout.settings(GATEWAY)}/haproxy.cfg"
-
-
-def keys_file(layout: Layout) -> str:
-    return f"{layout.settings(GATEWAY)}/keys.cfg"
 
 
 def _fetch(spec: DoorSpec, layout: Layout, run: str) -> _Argv:

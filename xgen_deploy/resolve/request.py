@@ -1,7 +1,7 @@
 """What the probe of a host must be asked so that its placements can be resolved."""
 
 from xgen_deploy.gateway.demand import door_files, door_image_request, is_door
-from xgen_deploy.gateway.render import door_socket
+from xgen_deploy.gateway.paths import door_socket
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site

@@ -99,6 +99,9 @@ class Connection(Protocol):
     @property
     def name(self) -> str: ...
 
+    def connect(self) -> None:
+        """Now rather than at the first use. Raises UnreachableError."""
+
     def observe(
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
     ) -> bytes:

@@ -16,10 +16,12 @@ def each(
     function: Callable[[Connection], R],
     *,
     max_workers: int = 64,
+    meanwhile: Callable[[], object] | None = None,
 ) -> dict[str, R | XgenError]:
     """`function`'s result for each connection, by host name in the order given; an XgenError that
     it raised stands in for the result. Any other exception is raised here when all are done.
-    Ctrl-C closes the connections at once and does not wait.
+    Ctrl-C closes the connections at once and does not wait. `meanwhile` is called once they are
+    all under way.
     """
     todo: SimpleQueue[Connection] = SimpleQueue()
     done: SimpleQueue[tuple[str, R | BaseException]] = SimpleQueue()
@@ -40,6 +42,8 @@ def each(
     try:
         for _ in range(min(max_workers, len(connections))):
             threading.Thread(target=work, daemon=True).start()
+        if meanwhile is not None:
+            meanwhile()
         results = dict(done.get() for _ in connections)
     except KeyboardInterrupt:
         for connection in connections:

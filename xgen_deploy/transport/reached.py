@@ -34,6 +34,9 @@ class ReachedHost:
     def name(self) -> str:
         return self._name
 
+    def connect(self) -> None:
+        """Nothing, where there is no connection to be made."""
+
     def observe(
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
     ) -> bytes:

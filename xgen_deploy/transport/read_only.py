@@ -20,6 +20,9 @@ class ReadOnly:
     def name(self) -> str:
         return self._connection.name
 
+    def connect(self) -> None:
+        self._connection.connect()
+
     def observe(
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
     ) -> bytes:

@@ -92,6 +92,9 @@ class SSHConnection(ReachedHost):
         if connection is not None:
             connection.close()
 
+    def connect(self) -> None:
+        self._transport()
+
     def _open(self, deadline: Deadline) -> SSHProcess:
         transport = self._transport()
         try:

@@ -1,0 +1,82 @@
+"""From what was seen to the plan on the screen and in a file, and its exit code."""
+
+import os
+import time
+from collections.abc import Mapping
+
+from xgen_deploy.cli.job import Job
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.look import Seen
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.plan.json_form import plan_json
+from xgen_deploy.plan.make import record_in
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.plan.saved import save
+from xgen_deploy.plan.text import plan_text
+from xgen_deploy.survey import default_scope, make_plan
+
+
+def planned(
+    work: Job,
+    seen: Mapping[str, Seen],
+    settings: Settings,
+    *,
+    began: float,
+    repin: bool,
+    output: str | None,
+) -> Plan:
+    """Made, shown, and written to `output`. `began` is in monotonic seconds."""
+    scopes = {h: default_scope(work.site, h, repin=repin) for h in seen}
+    plan = make_plan(work.site, seen, work.workplace, scopes)
+    screen = Screen(settings)
+    lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
+    screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
+    if output is not None and not plan.refusals:
+        write_file(output, save(plan, work.site, tuple(lines)).model_dump_json(exclude_none=True))
+    screen.value(plan_json(plan))
+    return plan
+
+
+def as_applied(work: Job) -> Job:
+    """The same hosts with what their records say was last applied. Unreachable ones keep what
+    the manifest says: they are reported as such later.
+    """
+    declared: list[Declared] = []
+    for name, one in work.observe().items():
+        if one.facts is None:
+            declared += work.site.on(name)
+            continue
+        try:
+            record = record_in(one.facts, work.site.project, name)
+        except XgenError:  # which its own plan will refuse
+            declared += work.site.on(name)
+            continue
+        declared += [r.declared for r in record.instances.values() if r.declared]
+    site = work.site.model_copy(update={"declared": tuple(declared)})
+    return Job(site, work.workplace, work.connections)
+
+
+def write_file(path: str, text: str) -> None:
+    """Only the owner may read it: it names hosts and files. Raises UsageError."""
+    try:
+        with open(path, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def exit_code(plan: Plan, *, detailed: bool = False) -> int:
+    """The first that holds: 1 refused or nobody reached, 4 some host not reached, 2 or 3, 0."""
+    if plan.refusals:
+        return 1
+    if plan.unreachable:
+        return 4 if len(plan.unreachable) < len(plan.hosts) else 1
+    if detailed and plan.operations:
+        return 3 if all(o.action == "repair" for o in plan.operations) else 2
+    return 0

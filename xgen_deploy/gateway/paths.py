@@ -1,0 +1,21 @@
+"""Where a gateway's things lie on its host."""
+
+from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.layout import Layout
+
+
+def run_folder(layout: Layout) -> str:
+    return f"/run/{layout.service(GATEWAY)}"
+
+
+def door_socket(layout: Layout) -> str:
+    """Where a running gateway takes commands; root's and its own user's alone."""
+    return f"{run_folder(layout)}/admin.sock"
+
+
+def config_file(layout: Layout) -> str:
+    return f"{layout.settings(GATEWAY)}/haproxy.cfg"
+
+
+def keys_file(layout: Layout) -> str:
+    return f"{layout.settings(GATEWAY)}/keys.cfg"
