@@ -2,27 +2,21 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.service import Supervision
-from xgen_deploy.apply.supervisord import Supervisord
-from xgen_deploy.apply.systemd import Systemd
+from xgen_deploy.apply.learned import learned
 from xgen_deploy.errors import LockedError, XgenError
-from xgen_deploy.layout import Layout
 from xgen_deploy.look import Workplace
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.probe.remote.files import LEARNED
-from xgen_deploy.record import read_record
-from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
+
+_ASK = 30.0
 
 
 class Crew:
@@ -56,6 +50,8 @@ class Crew:
                 raise
             except XgenError as error:
                 lost[name] = error
+        for name in lost.keys() & self._sessions.keys():
+            self._sessions.pop(name).close()
         return lost
 
     def _lock(
@@ -80,6 +76,10 @@ class Crew:
         session.make_dir(layout.state_dir, mode=0o700)
         return session
 
+    def locked(self) -> frozenset[str]:
+        """The hosts that it has."""
+        return frozenset(self._sessions)
+
     def session(self, host: str) -> Session:
         return self._sessions[host]
 
@@ -92,27 +92,19 @@ class Crew:
             for path, value in learned(facts, layout).items():
                 self._sessions[host].write_file(path, json.dumps(value).encode(), mode=0o600)
 
-    def at_work(self, host: str, facts: HostFacts) -> HostAtWork:
-        """Everything that changing a host needs. Raises XgenError for a record it cannot use."""
-        layout = self._workplace.layout(self._site, self._site.hosts[host])
-        templates = Templates(read_templates())
-        rendering = self._workplace.rendering(self._site, self._site.hosts[host], templates)
-        session = self._sessions[host]
-        supervision: Supervision
-        if layout.process_dir is None:
-            supervision = Systemd(host, session)
-        else:
-            supervision = Supervisord(
-                host, session, layout, rendering.supervisor(), self._workplace.python
-            )
-        return HostAtWork(
-            name=host,
-            session=session,
-            layout=layout,
-            rendering=rendering,
-            supervision=supervision,
-            record=read_record(facts.record, self._site.project, host),
-        )
+    def release(self, hosts: Iterable[str], *, traceless: Container[str] = ()) -> None:
+        """Frees hosts that nothing is done on; from `traceless` ones, which never had an apply,
+        the lock's own folder goes too."""
+        for host in hosts:
+            session = self._sessions.pop(host)
+            with suppress(XgenError):
+                if host in traceless:
+                    layout = self._workplace.layout(self._site, self._site.hosts[host])
+                    session.remove(layout.lock)
+                    for folder in (layout.state_dir, layout.state_dir.rsplit("/", 1)[0]):
+                        empty = ["rmdir", "--ignore-fail-on-non-empty", folder]
+                        session.run(empty, timeout=_ASK)
+            session.close()
 
     def close(self) -> None:
         self._stack.close()
@@ -127,20 +119,6 @@ class Crew:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def learned(facts: HostFacts, layout: Layout) -> dict[str, object]:
-    """What was asked anew and is worth keeping, by the path it is kept at."""
-    kept: dict[str, object] = {}
-    builds = [e for e in facts.engines if e.state and e.flags]
-    if not all(e.cached for e in builds):
-        said = {e.state: {"flags": e.flags, "markers": e.markers} for e in builds}
-        kept[layout.engines] = {"format": LEARNED, "engines": said}
-    whole = [m for m in facts.models if m.state and m.gguf and not m.error]
-    if not all(m.cached for m in whole):
-        read = {m.state: m.gguf.model_dump() for m in whole if m.gguf}
-        kept[layout.models] = {"format": LEARNED, "models": read}
-    return kept
 
 
 def owner_of_lock(by: str, pid: int, doing: str) -> dict[str, str]:

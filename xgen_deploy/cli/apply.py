@@ -1,13 +1,14 @@
 """`xgen-deploy apply`: shows what it will do, asks, does it, proves it."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from xgen_deploy.cli.carry_out import carry_out
 from xgen_deploy.cli.job import job, job_for, read_site
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
 
@@ -36,14 +37,9 @@ def command(settings: Settings, yes: bool, repin: bool, lock_wait: float) -> int
     saved = _saved(settings.manifest)
     if saved is not None:
         _refuse_if_changed(saved, settings)
+    how = How(yes=yes or saved is not None, repin=repin, lock_wait=lock_wait, expected=saved)
     with job_for(saved.site, settings) if saved else job(settings) as work:
-        began = time.monotonic()
-        seen = work.observe(then=("xgen_deploy.cli.applying", "rich.console"))
-        from xgen_deploy.cli.applying import Applying, How
-
-        sure = yes or saved is not None
-        how = How(yes=sure, repin=repin, lock_wait=lock_wait, expected=saved)
-        return Applying(work, settings, how).run(seen, began)
+        return carry_out(work, settings, how)
 
 
 def _saved(path: str) -> SavedPlan | None:

@@ -1,17 +1,16 @@
 """What `apply`, `rollback` and `destroy` share: look, show, ask, lock, look again, carry out."""
 
-import getpass
-import os
-import socket
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import click
 
+from xgen_deploy.apply.arrive import arrive
 from xgen_deploy.apply.changed_secrets import changed_secrets
-from xgen_deploy.apply.crew import Crew, owner_of_lock
+from xgen_deploy.apply.crew import Crew
 from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.pull import pull_images
 from xgen_deploy.apply.together import carry_out_all
 from xgen_deploy.cli.ending import end
@@ -21,10 +20,10 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.take import How, by, take
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
-from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
@@ -33,21 +32,6 @@ from xgen_deploy.survey import default_scope, make_plan
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
-
-
-@dataclass(frozen=True)
-class How:
-    """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
-    a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
-    in seconds. `what` goes into the history.
-    """
-
-    yes: bool
-    repin: bool = False
-    destroy: bool = False
-    expected: SavedPlan | None = None
-    lock_wait: float = 0.0
-    what: str = "apply"
 
 
 class Applying:
@@ -65,53 +49,83 @@ class Applying:
         self._how = how
         self._new_secrets: dict[str, frozenset[str]] = {}
 
-    def run(self, seen: dict[str, Seen], began: float) -> int:
-        """The exit code. `seen` is the first look, which `began` then (monotonic seconds)."""
+    def at_once(
+        self, crew: Crew, seen: dict[str, Seen], lost: dict[str, XgenError], began: float
+    ) -> int:
+        """The exit code. All hosts that `seen` tells of are locked, but for the `lost` ones;
+        `began` is in monotonic seconds."""
+        changing: frozenset[str] = frozenset()
+        try:
+            plan, changing = self._first_plan(seen, began)
+        finally:
+            idle = crew.locked() - changing
+            crew.release(idle, traceless={n for n in idle if not _traces(seen[n])})
+        if not changing:
+            return exit_code(plan)
+        lost = {n: e for n, e in lost.items() if n in changing}
+        return self._with_progress(crew, plan, seen, changing, lost)
+
+    def after_a_question(self, seen: dict[str, Seen], began: float) -> int:
+        """The exit code. The hosts are locked after the answer and looked at again."""
+        plan, changing = self._first_plan(seen, began)
+        if not changing:
+            return exit_code(plan)
+        self._ask(plan)
+        with Crew(self._work.site, self._work.workplace) as crew:
+            lost = take(self._work, crew, self._settings, self._how, changing)
+            self._keep_answers(crew, seen)
+            seen = seen | self._work.observe(among=changing - lost.keys())
+            now = self._plan(seen)
+            if now.refusals or _what(now) != _what(plan):
+                self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+                self._show(now, 0.0)
+                if now.refusals:
+                    return 1
+                self._ask(now)
+            return self._with_progress(crew, now, seen, changing, lost)
+
+    def _first_plan(self, seen: dict[str, Seen], began: float) -> tuple[Plan, frozenset[str]]:
+        """Shown; and the hosts to be changed, none where anything is refused."""
         self._new_secrets = self._changed_secrets(seen)
         plan = self._plan(seen)
         self._show(plan, time.monotonic() - began)
         self._hold_to_saved(plan)
+        if plan.refusals:
+            return plan, frozenset()
         changing = frozenset(
             h.host
             for h in plan.hosts.values()
             if h.operations or (self._how.destroy and h.reachable and _traces(seen[h.host]))
         )
-        changing |= self._doors(plan, seen)
-        if plan.refusals or not changing:
-            return exit_code(plan)
-        self._ask(plan)
-        with Crew(self._work.site, self._work.workplace) as crew, progress(self._settings) as tell:
-            chosen = [c for n, c in self._work.connections.items() if n in changing]
-            owner = owner_of_lock(by(), os.getpid(), self._how.what)
-            lost = crew.lock(chosen, owner, wait=self._how.lock_wait, tell=tell)
-            for name, error in lost.items():
-                tell.problem(name, str(error))
-            code = self._under_lock(crew, plan, seen, changing - lost.keys(), tell)
-            return code or (4 if lost else 0)
+        return plan, changing | self._doors(plan, seen)
 
-    def _under_lock(
+    def _with_progress(
         self,
         crew: Crew,
         plan: Plan,
         seen: dict[str, Seen],
         changing: frozenset[str],
+        lost: dict[str, XgenError],
+    ) -> int:
+        with progress(self._settings) as tell:
+            for name, error in lost.items():
+                tell.problem(name, str(error))
+            code = self._carry_out(crew, plan, seen, changing - lost.keys(), tell)
+        return code or (4 if lost else 0)
+
+    def _carry_out(
+        self,
+        crew: Crew,
+        now: Plan,
+        seen: dict[str, Seen],
+        changing: frozenset[str],
         tell: Progress,
     ) -> int:
-        self._keep_answers(crew, seen, changing)
-        seen = seen | self._work.observe(among=changing)
-        now = self._plan(seen)
-        if now.refusals:
-            self._show(now, 0.0)
-            return 1
-        self._hold_to_saved(now)
-        if _what(now) != _what(plan) and not self._how.yes:
-            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
-            self._show(now, 0.0)
-            self._ask(now)
+        self._keep_answers(crew, seen)
         if self._pull(crew, now, changing, tell):
             # A build that was not there could not be asked what it can do.
             seen = seen | self._work.observe(among=changing)
-            self._keep_answers(crew, seen, changing)
+            self._keep_answers(crew, seen)
             now = self._plan(seen)
             if now.refusals:
                 self._show(now, 0.0)
@@ -126,7 +140,7 @@ class Applying:
             manifest_digest=self._work.site.manifest_digest,
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
-        works = {n: crew.at_work(n, f) for n, f in _facts(seen).items() if n in changing}
+        works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
         results = carry_out_all(
             self._work.site,
             now,
@@ -139,8 +153,11 @@ class Applying:
         )
         return end(self._work.site, now, results, who, tell)
 
-    def _keep_answers(self, crew: Crew, seen: dict[str, Seen], changing: frozenset[str]) -> None:
-        facts = {n: f for n, f in _facts(seen).items() if n in changing}
+    def _arrive(self, crew: Crew, host: str, facts: HostFacts) -> HostAtWork:
+        return arrive(self._work.site, self._work.workplace, host, crew.session(host), facts)
+
+    def _keep_answers(self, crew: Crew, seen: dict[str, Seen]) -> None:
+        facts = {n: f for n, f in _facts(seen).items() if n in crew.locked()}
         chosen = [c for n, c in self._work.connections.items() if n in facts]
         each(chosen, lambda c: crew.keep_answers(c.name, facts[c.name]))
 
@@ -212,8 +229,6 @@ class Applying:
         self._screen.lines(lines, always=always)
 
     def _ask(self, plan: Plan) -> None:
-        if self._how.yes:
-            return
         if not sys.stdin.isatty() or self._settings.json:
             raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
         count = len(plan.operations)
@@ -241,8 +256,3 @@ def _number(seen: Seen, project: str) -> int:
         return 0
     last = read_record(seen.facts.record, project, seen.facts.hostname).last_apply
     return last.number if last else 0
-
-
-def by() -> str:
-    """Who is at work, for locks and records."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"

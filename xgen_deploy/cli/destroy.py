@@ -1,12 +1,11 @@
 """`xgen-deploy destroy`: takes a project off its hosts, but never a model file."""
 
-import time
-
 import click
 
-from xgen_deploy.cli.applying import Applying, How
+from xgen_deploy.cli.carry_out import carry_out
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.make import empty_site
 
@@ -25,6 +24,4 @@ def command(settings: Settings, yes: bool) -> int:
                 "name is not: remove the model from the manifest and apply"
             )
         gone = type(work)(empty_site(work.site), work.workplace, work.connections)
-        began = time.monotonic()
-        how = How(yes=yes, destroy=True, what="destroy")
-        return Applying(gone, settings, how).run(gone.observe(), began)
+        return carry_out(gone, settings, How(yes=yes, destroy=True, what="destroy"))

@@ -1,14 +1,13 @@
 """`xgen-deploy rollback`: an earlier apply again, through the same proof."""
 
-import time
-
 import click
 
-from xgen_deploy.cli.applying import Applying, How
+from xgen_deploy.cli.carry_out import carry_out
 from xgen_deploy.cli.history import entries_by_host
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.record import HistoryEntry
 
@@ -36,10 +35,8 @@ def command(settings: Settings, yes: bool, to: int | None) -> int:
                 "`xgen-deploy history` lists what is there"
             )
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        began = time.monotonic()
-        then = _as_then(work, chosen)
         how = How(yes=yes, what=f"rollback to #{number}")
-        return Applying(then, settings, how).run(then.observe(), began)
+        return carry_out(_as_then(work, chosen), settings, how)
 
 
 def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:

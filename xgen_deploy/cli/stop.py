@@ -7,10 +7,10 @@ from rich.markup import escape
 
 from xgen_deploy.apply.maintenance import stop
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.cli.applying import by
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.take import by
 from xgen_deploy.cli.under_lock import chosen_instances, on_instances
 from xgen_deploy.errors import UsageError
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from rich.markup import escape
 
+from xgen_deploy.apply.arrive import arrive
 from xgen_deploy.apply.crew import Crew, owner_of_lock
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.cli.applying import by
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.take import by
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -48,7 +49,8 @@ def on_instances(
             facts = again[connection.name].facts
             if facts is None:
                 raise again[connection.name].error or XgenError(f"{connection.name}: lost")
-            place = crew.at_work(connection.name, facts)
+            name = connection.name
+            place = arrive(work.site, work.workplace, name, crew.session(name), facts)
             return [act(place, name) for name in wanted[connection.name]]
 
         found = each(chosen, one)

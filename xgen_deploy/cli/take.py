@@ -1,0 +1,48 @@
+"""Hosts taken under their locks, and how an apply was asked for."""
+
+import getpass
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xgen_deploy.apply.crew import Crew, owner_of_lock
+from xgen_deploy.cli.job import Job
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.saved import SavedPlan
+
+
+@dataclass(frozen=True)
+class How:
+    """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
+    a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
+    in seconds. `what` goes into the history.
+    """
+
+    yes: bool
+    repin: bool = False
+    destroy: bool = False
+    expected: SavedPlan | None = None
+    lock_wait: float = 0.0
+    what: str = "apply"
+
+
+def take(
+    work: Job, crew: Crew, settings: Settings, how: How, hosts: Iterable[str]
+) -> dict[str, XgenError]:
+    """Locks these hosts; those that were lost on the way, with the reason. Raises LockedError."""
+    wanted = frozenset(hosts)
+    chosen = [c for n, c in work.connections.items() if n in wanted]
+    owner = owner_of_lock(by(), os.getpid(), how.what)
+    if not how.lock_wait:
+        return crew.lock(chosen, owner)
+    from xgen_deploy.cli.progress import progress  # not needed before there is something to tell
+
+    with progress(settings) as tell:
+        return crew.lock(chosen, owner, wait=how.lock_wait, tell=tell)
+
+
+def by() -> str:
+    """Who is at work, for locks and records."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
