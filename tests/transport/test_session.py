@@ -3,6 +3,7 @@ import http.server
 import os
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -106,6 +107,13 @@ def test_folders(session, tmp_path):
     session.make_dir(str(path), mode=0o750)
     modes = [stat.S_IMODE(folder.stat().st_mode) for folder in (path, *list(path.parents)[:2])]
     assert modes == [0o750, 0o755, 0o755]
+
+
+def test_many_make_the_same_folders_at_once(session, tmp_path):
+    with ThreadPoolExecutor(16) as pool:
+        for number in range(20):
+            path = str(tmp_path / str(number) / "a" / "b")
+            list(pool.map(lambda _, p=path: session.make_dir(p, mode=0o700), range(16)))
 
 
 def test_reading(session, tmp_path):

@@ -110,6 +110,8 @@ class Applying:
         with progress(self._settings) as tell:
             for name, error in lost.items():
                 tell.problem(name, str(error))
+            if not changing - lost.keys():
+                return 1
             code = self._carry_out(crew, plan, seen, changing - lost.keys(), tell)
         return code or (4 if lost else 0)
 

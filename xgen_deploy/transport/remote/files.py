@@ -42,9 +42,10 @@ def make_dir(path: str, mode: int, uid: int, gid: int) -> dict[str, Any]:
         missing.append(parent)
         parent = os.path.dirname(parent)
     for folder in reversed(missing):
-        os.mkdir(folder)
-        os.chmod(folder, 0o755)  # noqa: S103
-    if not os.path.isdir(path):
+        with contextlib.suppress(FileExistsError):  # another apply makes the same ones just now
+            os.mkdir(folder)
+            os.chmod(folder, 0o755)  # noqa: S103
+    with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

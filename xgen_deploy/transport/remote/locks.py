@@ -40,7 +40,10 @@ def _acquire(path: str, until: float) -> int:
     began = time.monotonic()
     while True:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # whoever had it took the empty folder away
         if _ours(handle, path):
             return handle
         owner = _owner(os.pread(handle, 1 << 16, 0))
