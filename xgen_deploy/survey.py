@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.look import Seen, Workplace
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import plan_fingerprint
@@ -41,7 +42,8 @@ def make_plan(
     facts = {name: one.facts for name, one in looked.items()}
     records = readable_records(site.project, looked)
     hosts = in_batches(with_strategies(site, hosts, facts, records))
-    hosts = with_gateways(site, hosts, looked)
+    compared = {h: GATEWAY in s.changed_secrets for h, s in scopes.items() if s.secrets_compared}
+    hosts = with_gateways(site, hosts, looked, compared)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

@@ -41,6 +41,7 @@ class World:
         self.facts: dict[str, dict[str, Any]] = {name: {} for name in self.records}
         self.facts["edge"]["files"] = (HAPROXY,)
         self.unseen: set[str] = set()
+        self.new_secrets: dict[str, bool | None] = {}
         self.runs("g1", "q", 8001)
         self.runs("g2", "q", 8001)
 
@@ -94,7 +95,7 @@ class World:
 
     def plan(self) -> HostPlan:
         plans = {n: HostPlan(host=n, reachable=n not in self.unseen) for n in self.records}
-        return with_gateways(self.site, plans, self.looked())["edge"]
+        return with_gateways(self.site, plans, self.looked(), self.new_secrets)["edge"]
 
     def _facts(self, name: str) -> HostFacts:
         usual = HostFacts(
@@ -119,6 +120,14 @@ def test_it_is_created_once(world: World) -> None:
     assert said(world.plan()) == ["create: 1 model on 2 servers"]
     world.applied()
     assert said(world.plan()) == []
+
+
+def test_another_value_of_a_secret_is_a_reload(world: World) -> None:
+    world.applied()
+    world.new_secrets["edge"] = True
+    plan = world.plan()
+    assert said(plan) == ["update: the value of a secret changed; reload, no interruption"]
+    assert not plan.operations[0].interrupts
 
 
 def test_more_and_fewer_servers_are_a_reload(world: World) -> None:
@@ -302,5 +311,5 @@ def test_the_door_is_the_last_of_its_hosts_operations(world: World) -> None:
     own = Operation(id="edge/x", host="edge", name="x", action="remove", cause="")
     plans = {n: HostPlan(host=n) for n in world.records}
     plans["edge"] = HostPlan(host="edge", operations=(own,))
-    found = with_gateways(world.site, plans, world.looked())["edge"].operations
+    found = with_gateways(world.site, plans, world.looked(), {})["edge"].operations
     assert [o.name for o in found] == ["x", GATEWAY]

@@ -40,6 +40,7 @@ def bring_up_beside(
         with switch.moving(work.name, name):
             _move(work, new, switch)
             remember(work, new, good, number, took, other_port=old.spec.port)
+            switch.rekeyed(work.name, name)
     except UnreachableError:
         raise
     except (NotGood, XgenError) as error:

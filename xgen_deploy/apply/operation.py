@@ -113,6 +113,7 @@ def bring_up(
     try:
         with switch.moving(work.name, instance.name):
             switch.drain(work.name, instance.name, _drain(work.record.instances.get(instance.name)))
+            switch.rekeyed(work.name, instance.name)
             launch(work, new, tell)
         good = prove(work, new, tell)
     except UnreachableError:
@@ -209,6 +210,7 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *
             clear_slot(work, instance.slotted)
             ending = "It was stopped and taken away; nothing was there before"
         work.settle(instance.name)
+        switch.rekeyed(work.name, instance.name, back=True)
         switch.enable(work.name, instance.name)
     except XgenError as error:
         return f"Putting things back failed too: {error}"

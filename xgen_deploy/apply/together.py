@@ -1,6 +1,6 @@
 """Carries out a plan on all of its hosts at once, then changes the gateways."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.clear import clear
@@ -11,6 +11,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.doors import joined, open_doors
 from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
@@ -30,12 +31,17 @@ def carry_out_all(
     tell: Listener,
     *,
     destroy: bool,
+    new_secrets: Mapping[str, frozenset[str]],
 ) -> Results:
     """By host. `works` are the hosts at work, `connections` theirs; `facts` of all that were
-    seen. `destroy`: what is left of the project there goes too.
+    seen. `destroy`: what is left of the project there goes too. `new_secrets`: by host, instances
+    whose secrets have other values now.
     """
     records = {n: read_record(f.record, site.project, n) for n, f in facts.items()}
-    switch = Switch(site, works, records, who.number)
+    new_keys = dict(_new_keys(plan, works, new_secrets))
+    switch = Switch(site, works, records, who.number, new_keys)
+    if new_keys:
+        switch.part_keys()
     board = Board(o for name in works for o in plan.hosts[name].operations if o.door is None)
 
     def one(connection: Connection) -> HostResult:
@@ -49,4 +55,18 @@ def carry_out_all(
         return result
 
     results = each(connections, one)
-    return joined(results, open_doors(site, plan, works, records, who.number, tell))
+    return joined(results, open_doors(site, plan, works, switch, who.number, tell))
+
+
+def _new_keys(
+    plan: Plan, works: Mapping[str, HostAtWork], new_secrets: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[tuple[str, str], SecretRef | None]]:
+    """Instances that run with an API key and are to get another one."""
+    for one in plan.operations:
+        work, instance = works.get(one.host), one.instance
+        last = work.record.instances.get(one.name) if work else None
+        if last is None or instance is None:
+            continue
+        new = instance.spec.api_key
+        if last.spec.api_key != new or (new and one.name in new_secrets.get(one.host, ())):
+            yield (one.host, one.name), new

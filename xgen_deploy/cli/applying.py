@@ -22,6 +22,7 @@ from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, by, take
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.gateway.demand import is_door
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
@@ -152,6 +153,7 @@ class Applying:
             who,
             tell,
             destroy=self._how.destroy,
+            new_secrets=self._new_secrets,
         )
         return end(self._work.site, now, results, who, tell)
 
@@ -189,6 +191,7 @@ class Applying:
         """By host; only hosts whose instances have secrets are asked."""
         site, workplace = self._work.site, self._work.workplace
         with_secrets = {d.host for d in site.declared if d.has_secrets}
+        with_secrets |= {h for h in site.hosts if is_door(site, h)}
         templates = Templates(read_templates())
 
         def one(connection: Connection) -> frozenset[str]:

@@ -7,7 +7,8 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.secrets import secret_value
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
-from xgen_deploy.gateway.paths import door_socket
+from xgen_deploy.gateway.old_keys import old_keys
+from xgen_deploy.gateway.paths import door_socket, keys_file
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
@@ -44,7 +45,9 @@ def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "pyth
     """
     where = f"{work.name}/{GATEWAY}"
     secrets = Secrets({ref: secret_value(ref, where, work.session) for ref in spec.secrets})
-    rendered = render_door(spec, work.layout, Templates(read_templates()), secrets)
+    last = work.record.gateway.spec if work.record.gateway else None
+    old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), secrets)
+    rendered = render_door(spec, work.layout, Templates(read_templates()), secrets, old)
     files = (*rendered.files, rendered.definition)
     before = {f.path: work.session.read_file(f.path) for f in files}
     runtime = door_runtime(work, python)

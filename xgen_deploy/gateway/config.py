@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
@@ -54,10 +54,14 @@ def config_text(
     places: Places,
     templates: Templates,
     limits: Limits | None = None,
+    old_keys: Container[str] = (),
 ) -> str:
-    """`haproxy.cfg`, without a secret in it. Raises ValueError for a value with a line break."""
+    """`haproxy.cfg`, without a secret in it. `old_keys` are models whose key from before is known.
+    Raises ValueError for a value with a line break.
+    """
     limits = limits or Limits()
     models = spec.routes
+    pools = [_model(number, route, models) for number, route in enumerate(models)]
     values: dict[str, object] = {
         "limits": limits,
         "socket": places.socket,
@@ -68,7 +72,8 @@ def config_text(
         "paths": PATHS,
         "errors": _errors(limits),
         "answers": _answers(models, limits),
-        "models": [_model(number, route, models) for number, route in enumerate(models)],
+        "models": pools,
+        "pools": pools + [_old_pool(pools[n], r, old_keys) for n, r in _with_old_keys(models)],
     }
     draft = templates.text("haproxy.cfg.j2", values | {"digest": ""})
     digest = hashlib.sha256(draft.encode()).hexdigest()[:16]
@@ -81,21 +86,45 @@ def digest_in(config: str) -> str:
     return line.split()[-1].strip("'")
 
 
-def keys_text(spec: DoorSpec, secrets: Secrets, templates: Templates) -> str:
-    """`keys.cfg`: the engines' keys and what the client's key is compared with."""
+def keys_text(
+    spec: DoorSpec,
+    secrets: Secrets,
+    templates: Templates,
+    old_keys: Mapping[str, str] | None = None,
+) -> str:
+    """`keys.cfg`: the engines' keys and what the client's key is compared with. `old_keys`: by
+    model, the one from before.
+    """
     keys = {
         name: secrets.value(route.api_key)
         for route, name in zip(spec.routes, _key_names(spec.routes), strict=True)
         if name and route.api_key
     }
+    for number, route in _with_old_keys(spec.routes):
+        if route.model in (old_keys or {}):
+            keys[old_key_name(number)] = (old_keys or {})[route.model]
     if spec.api_key is not None:
         value = secrets.value(spec.api_key)
         keys["XGEN_CLIENT_SHA256"] = hashlib.sha256(value.encode()).hexdigest()
     return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(keys.items())})
 
 
+def key_name(number: int) -> str:
+    """The variable of a route's key, by the route's place."""
+    return f"XGEN_KEY_{number}"
+
+
+def old_key_name(number: int) -> str:
+    """The same of the key from before."""
+    return f"XGEN_OLD_KEY_{number}"
+
+
 def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:
-    return tuple(f"XGEN_KEY_{n}" if r.api_key else "" for n, r in enumerate(models))
+    return tuple(key_name(n) if r.api_key else "" for n, r in enumerate(models))
+
+
+def _with_old_keys(models: tuple[Route, ...]) -> Iterator[tuple[int, Route]]:
+    return ((n, r) for n, r in enumerate(models) if r.has_old_keys)
 
 
 def _binds(spec: DoorSpec) -> tuple[str, ...]:
@@ -113,22 +142,35 @@ def _bracketed(address: str) -> str:
 
 
 def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str, object]:
-    pools = {r.model: r.pool for r in models}
+    pools = {r.model: _pools(r) for r in models}
     paths = {s.health_path for s in route.servers}
     return {
         "number": number,
         "name": route.model,
         "pool": route.pool,
         "card": json.dumps(answers.model_card(route)),
-        "fallback": [pools[m] for m in route.fallback if m in pools],
+        "fallback": [*_pools(route)[1:], *(p for m in route.fallback for p in pools.get(m, ()))],
         # Engines of two kinds have two health paths, and a pool has one: then a connection counts.
         "health": paths.pop() if len(paths) == 1 else "",
         "key": _key_names(models)[number],
         "silent": answers.unavailable(
             f"No instance of the model {route.model} took the request in time; try again later."
         ),
-        "servers": [_server(s) for s in route.servers],
+        "servers": [_server(s) for s in route.servers if not s.old_key],
     }
+
+
+def _pools(route: Route) -> tuple[str, ...]:
+    return (route.pool, route.old_pool) if route.has_old_keys else (route.pool,)
+
+
+def _old_pool(
+    pool: Mapping[str, object], route: Route, old_keys: Container[str]
+) -> Mapping[str, object]:
+    """A key goes with a pool, so servers that have the one from before make a pool of their own."""
+    key = old_key_name(int(str(pool["number"]))) if route.model in old_keys else ""
+    servers = [_server(s) for s in route.servers if s.old_key]
+    return {**pool, "pool": route.old_pool, "key": key, "servers": servers}
 
 
 def _server(server: Server) -> Mapping[str, object]:

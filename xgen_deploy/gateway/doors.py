@@ -11,32 +11,30 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import DoorFailed, open_door
 from xgen_deploy.gateway.demand import python_on
-from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.spec import DoorSpec
+from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import Operation, Plan
-from xgen_deploy.record import Record
 
 
 def open_doors(
     site: Site,
     plan: Plan,
     works: Mapping[str, HostAtWork],
-    records: Mapping[str, Record],
+    switch: Switch,
     number: int,
     tell: Listener,
 ) -> dict[str, HostResult]:
     """Every planned change of a gateway whose host is in `works`, with routes to what really
-    came to run: `records` are of hosts that were seen and are not at work.
+    came to run, as `switch` knows.
     """
-    now = {**records, **{name: work.record for name, work in works.items()}}
     found: dict[str, HostResult] = {}
     for operation in plan.operations:
         work = works.get(operation.host)
         if operation.door is None or work is None:
             continue
-        routes = routes_for(site, operation.host, {}, now)
-        spec = operation.door.model_copy(update={"routes": routes.models})
+        routes = switch.routes(operation.host)
+        spec = operation.door.model_copy(update={"routes": routes})
         result = _one(work, operation, spec, python_on(site, operation.host), number, tell)
         found[operation.host] = HostResult(operation.host, (result,))
     return found

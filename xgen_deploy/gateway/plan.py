@@ -29,14 +29,20 @@ class Looked:
 
 
 def with_gateways(
-    site: Site, plans: Mapping[str, HostPlan], looked: Mapping[str, Looked]
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    looked: Mapping[str, Looked],
+    new_secrets: Mapping[str, bool | None],
 ) -> dict[str, HostPlan]:
-    """The plans with an operation for each gateway that changes, after the host's own."""
+    """The plans with an operation for each gateway that changes, after the host's own.
+    `new_secrets`: by host, whether the value of one of its gateway's is another one now; None
+    where nobody has compared them.
+    """
     records = readable_records(site.project, looked)
     found = dict(plans)
     for name, one in looked.items():
         if name in records and name in plans:
-            found[name] = _host(site, plans, records, name, one)
+            found[name] = _host(site, plans, records, name, one, new_secrets.get(name))
     return found
 
 
@@ -81,6 +87,7 @@ def _host(
     records: Mapping[str, Record],
     name: str,
     one: Looked,
+    new_secret: bool | None,
 ) -> HostPlan:
     plan, last = plans[name], records[name].gateway
     if site.gateway is None or not is_door(site, name):
@@ -96,11 +103,16 @@ def _host(
         refusals = (*plan.refusals, error.refusal)
         return plan.model_copy(update={"warnings": warnings, "refusals": refusals})
     plan = plan.model_copy(update={"warnings": warnings})
-    operation = _change(name, spec, last, one)
+    if new_secret is None and last is not None and spec.secrets:
+        kept = (*plan.secrets_kept, GATEWAY)
+        plan = plan.model_copy(update={"secrets_kept": kept})
+    operation = _change(name, spec, last, one, new_secret=bool(new_secret))
     return _adding(plan, operation) if operation else plan
 
 
-def _change(host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked) -> Operation | None:
+def _change(
+    host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked, *, new_secret: bool
+) -> Operation | None:
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
         return _operation(host, "create", cause, spec)
@@ -112,6 +124,10 @@ def _change(host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked) 
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
         operation = _operation(host, "update", cause, spec, interrupts=restarts)
         return operation.model_copy(update={"notes": (cause,) if diff else (), "diff": diff})
+    if new_secret:
+        return _operation(
+            host, "update", "the value of a secret changed; reload, no interruption", spec
+        )
     drift = _drift(last, one)
     return _operation(host, "repair", drift, spec) if drift else None
 

@@ -1,6 +1,7 @@
 """From a gateway's spec to its files: configuration, secrets, unit. Pure."""
 
 import zlib
+from collections.abc import Mapping
 
 from xgen_deploy.gateway.config import Places, config_text, keys_text
 from xgen_deploy.gateway.paths import config_file, door_socket, keys_file, run_folder
@@ -21,14 +22,18 @@ _Argv = tuple[str, ...]
 
 
 def render_door(
-    spec: DoorSpec, layout: Layout, templates: Templates, secrets: Secrets | None = None
+    spec: DoorSpec,
+    layout: Layout,
+    templates: Templates,
+    secrets: Secrets | None = None,
+    old_keys: Mapping[str, str] | None = None,
 ) -> Rendered:
-    """Raises ValueError for a value that cannot be written safely."""
+    """`old_keys`: see keys_text. Raises ValueError for a value that cannot be written safely."""
     run = run_folder(layout)
     places = Places(socket=door_socket(layout), tls=f"{run}/tls.pem")
     uid = door_uid(layout.project)
-    config = config_text(spec, places, templates)
-    keys = keys_text(spec, secrets or Secrets(), templates)
+    config = config_text(spec, places, templates, old_keys=old_keys or {})
+    keys = keys_text(spec, secrets or Secrets(), templates, old_keys)
     files = (
         File(keys_file(layout), keys, 0o600, secret=True),
         File(config_file(layout), config, 0o600),

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from xgen_deploy.gateway.serving import LOOPBACK, WILDCARDS, Serving
 from xgen_deploy.manifest.host import Host
@@ -13,7 +13,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Server(Frozen):
-    """One instance as a gateway reaches it. `slots` requests are sent to it at once."""
+    """One instance as a gateway reaches it. `slots` requests are sent to it at once. `old_key`: it
+    still has the key from before, while its model gets a new one.
+    """
 
     name: str
     host: str
@@ -22,6 +24,7 @@ class Server(Frozen):
     port: int
     slots: int
     health_path: str = "/health"
+    old_key: bool = False
 
 
 class Route(Frozen):
@@ -35,6 +38,15 @@ class Route(Frozen):
     servers: tuple[Server, ...] = ()
     fallback: tuple[str, ...] = ()
     api_key: SecretRef | None = None
+
+    @property
+    def old_pool(self) -> str:
+        """Its servers with the key from before. No model's pool has a colon in its name."""
+        return f"xgen:old:{self.pool}"
+
+    @property
+    def has_old_keys(self) -> bool:
+        return any(s.old_key for s in self.servers)
 
 
 class Routes(Frozen):
@@ -90,6 +102,28 @@ def build_routes(
     return Routes(
         models=tuple(routes), unreachable=tuple(unreachable), key_conflicts=tuple(conflicts)
     )
+
+
+def with_old_keys(
+    route: Route,
+    old: Container[str],
+    new: Mapping[str, SecretRef | None],
+    *,
+    seen: Container[str],
+    first: bool,
+) -> Route:
+    """Where `new` has a key for the route's model: that one, and `old` names the servers that still
+    have the one from before. So have, at `first`, those on hosts that could not be looked at.
+    """
+    if route.model not in new:
+        return route
+    servers = tuple(
+        s.model_copy(update={"old_key": s.name in old})
+        if s.host in seen
+        else s.model_copy(update={"old_key": s.old_key or first})
+        for s in route.servers
+    )
+    return route.model_copy(update={"servers": servers, "api_key": new[route.model]})
 
 
 def address_from(door: Host, host: Host | None, one: Serving) -> str | None:

@@ -85,7 +85,7 @@ def _models(
     spec: DoorSpec, servers: tuple[ServerState, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     up = {s.pool for s in servers if s.up}
-    answering = {r.model for r in spec.routes if r.pool in up}
+    answering = {r.model for r in spec.routes if r.pool in up or r.old_pool in up}
     down = [r for r in spec.routes if r.model not in answering]
     helped = tuple(r.model for r in down if answering.intersection(r.fallback))
     return tuple(r.model for r in down if r.model not in helped), helped

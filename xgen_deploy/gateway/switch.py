@@ -9,12 +9,13 @@ from typing import ParamSpec, TypeVar
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import door_runtime, open_door
-from xgen_deploy.gateway.demand import is_door, python_on
+from xgen_deploy.gateway.demand import everywhere, is_door, python_on
 from xgen_deploy.gateway.plan import routes_for
-from xgen_deploy.gateway.routes import server_name
+from xgen_deploy.gateway.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.gateway.serving import Serving
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
 
 _UP = 30.0
@@ -44,7 +45,8 @@ class NotMoved(XgenError):
 class Switch:
     """Over the gateways among `works`, the hosts at work; `records` are of the other hosts that
     were seen. One instance moves at a time: a reload forgets which servers are drained.
-    Every call raises NotMoved.
+    `new_keys`: the key that each (host, instance) is about to be changed to; until then it is
+    asked with the one that it has. Every call raises NotMoved.
     """
 
     def __init__(
@@ -53,12 +55,40 @@ class Switch:
         works: Mapping[str, HostAtWork],
         records: Mapping[str, Record],
         number: int,
+        new_keys: Mapping[tuple[str, str], SecretRef | None],
     ) -> None:
         self._site = site
         self._works = works
         self._records = records
         self._number = number
+        self._new_keys = new_keys
+        self._old = set(new_keys)
         self._one = threading.Lock()
+
+    @_of_doors
+    def part_keys(self) -> None:
+        """Before anything moves: servers that are to get a new key are told from those that have
+        it."""
+        for door in self._works:
+            if any(self._known(door, *one) for one in self._new_keys):
+                self._reopen(door, first=True)
+
+    def rekeyed(self, host: str, instance: str, *, back: bool = False) -> None:
+        """It has its new key now, or the one from before again: the next reload knows."""
+        if (host, instance) in self._new_keys:
+            (self._old.add if back else self._old.discard)((host, instance))
+
+    def routes(
+        self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False
+    ) -> tuple[Route, ...]:
+        """As the records are right now."""
+        now = {**self._records, **{n: w.record for n, w in self._works.items()}}
+        routes = routes_for(self._site, door, {}, now, extra)
+        old = frozenset(server_name(*one) for one in self._old)
+        return tuple(
+            with_old_keys(route, old, self._model_keys(), seen=now, first=first)
+            for route in routes.models
+        )
 
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:
@@ -71,29 +101,16 @@ class Switch:
 
     def doors_of(self, host: str, instance: str) -> tuple[str, ...]:
         """Hosts at work whose gateway sends requests to an instance, and is to stay."""
-        found = []
-        for name, work in self._works.items():
-            last = work.record.gateway
-            servers = last.spec.servers if last and is_door(self._site, name) else ()
-            if any((s.host, s.instance) == (host, instance) for s in servers):
-                found.append(name)
-        return tuple(found)
+        return tuple(door for door in self._works if self._known(door, host, instance))
 
     @_of_doors
     def add(self, serving: Serving) -> None:
         """Beside what the records have: a reload of each gateway, then until the new server was
         found healthy by each."""
         name = server_name(serving.host, serving.instance, second=True)
-        now = {**self._records, **{n: w.record for n, w in self._works.items()}}
         doors = self.doors_of(serving.host, serving.instance)
         for door in doors:
-            work = self._works[door]
-            last = work.record.gateway
-            if last is None:
-                continue
-            routes = routes_for(self._site, door, {}, now, (serving,))
-            spec = last.spec.model_copy(update={"routes": routes.models})
-            open_door(work, spec, self._number, python_on(self._site, door))
+            self._reopen(door, (serving,))
         for door in doors:
             if not self._runtime(door).wait_up(name, _UP):
                 raise XgenError(f"the gateway on {door} did not find it healthy in {_UP:.0f} s")
@@ -112,9 +129,34 @@ class Switch:
         """New requests again; comes back once each gateway found it healthy."""
         name = server_name(host, instance)
         for door in self.doors_of(host, instance):
+            if self._asked_with_another_key(door, host, instance):
+                self._reopen(door)
             runtime = self._runtime(door)
             runtime.enable(name)
             runtime.wait_up(name, _UP)
+
+    def _known(self, door: str, host: str, instance: str) -> tuple[Server, ...]:
+        """An instance as the gateway on a host at work has it."""
+        last = self._works[door].record.gateway
+        servers = last.spec.servers if last and is_door(self._site, door) else ()
+        return tuple(s for s in servers if (s.host, s.instance) == (host, instance))
+
+    def _asked_with_another_key(self, door: str, host: str, instance: str) -> bool:
+        old = (host, instance) in self._old
+        return any(s.old_key != old for s in self._known(door, host, instance))
+
+    def _reopen(self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False) -> None:
+        work = self._works[door]
+        last = work.record.gateway
+        if last is None:
+            return
+        spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
+        open_door(work, spec, self._number, python_on(self._site, door))
+
+    def _model_keys(self) -> dict[str, SecretRef | None]:
+        """The new key of each model that gets one."""
+        models = {(d.host, d.name): d.model for d in everywhere(self._site)}
+        return {models[one]: key for one, key in self._new_keys.items() if one in models}
 
     def _runtime(self, door: str) -> Runtime:
         return door_runtime(self._works[door], python_on(self._site, door))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from rich.markup import escape
 
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation, Plan
 
 _LOOK = {
@@ -155,8 +156,11 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 
 def _secrets(plan: Plan) -> list[str]:
-    kept = sum(len(h.secrets_kept) for h in plan.hosts.values())
-    return [f"secrets of {kept} instance{'s'[: kept != 1]}: kept, not compared"] if kept else []
+    names = [name for host in plan.hosts.values() for name in host.secrets_kept]
+    instances = sum(name != GATEWAY for name in names)
+    whose = [f"{instances} instance{'s'[: instances != 1]}"] if instances else []
+    whose += ["the gateway"] if GATEWAY in names else []
+    return [f"secrets of {' and '.join(whose)}: kept, not compared"] if whose else []
 
 
 def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
