@@ -4,6 +4,7 @@ old one goes. Whatever fails before that leaves the old one as it was, and loses
 
 import time
 
+from xgen_deploy.apply.drain import drain
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Good, NotGood
 from xgen_deploy.apply.operation import (
@@ -58,7 +59,7 @@ def _move(work: HostAtWork, new: Prepared, switch: Switch) -> None:
     name, stated = new.instance.name, new.instance.declared.update.drain
     switch.add(_serving(work, new))
     try:
-        switch.drain(work.name, name, stated or DRAIN)
+        drain(work, switch, name, stated or DRAIN)
     except XgenError:
         switch.enable(work.name, name)
         raise

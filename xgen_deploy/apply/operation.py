@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
+from xgen_deploy.apply.drain import drain
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
@@ -39,7 +40,7 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
     """Takes an instance away and forgets it; what is not there is no error."""
     name = operation.name
     with switch.moving(work.name, name):
-        switch.drain(work.name, name, _drain(work.record.instances.get(name)))
+        drain(work, switch, name, _drain(work.record.instances.get(name)))
         for slot in ("", SECOND):
             clear_slot(work, name + slot)
     remove_containers(work, *operation.strays)
@@ -112,7 +113,8 @@ def bring_up(
     began = time.monotonic()
     try:
         with switch.moving(work.name, instance.name):
-            switch.drain(work.name, instance.name, _drain(work.record.instances.get(instance.name)))
+            seconds = _drain(work.record.instances.get(instance.name))
+            drain(work, switch, instance.name, seconds)
             switch.rekeyed(work.name, instance.name)
             launch(work, new, tell)
         good = prove(work, new, tell)

@@ -5,7 +5,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.stats import DoorInfo, ServerState, parse_info, parse_servers
+from xgen_deploy.gateway.stats import (
+    DoorInfo,
+    ServerState,
+    parse_info,
+    parse_queues,
+    parse_servers,
+)
 from xgen_deploy.transport.base import HostError, Session
 
 _Value = TypeVar("_Value")
@@ -65,6 +71,15 @@ class Runtime:
     def enable(self, server: str) -> None:
         """New requests again, as soon as its health check passes."""
         self._set(server, "ready")
+
+    def wait_unqueued(self, pool: str, timeout: float) -> bool:
+        """Whether nothing waits for a pool any more, within `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while self._understood(parse_queues, "show stat").get(pool):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_PAUSE)
+        return True
 
     def wait_idle(self, server: str, timeout: float) -> bool:
         """Whether every request on a server has ended within `timeout` seconds."""

@@ -8,7 +8,7 @@ import io
 
 from xgen_deploy.values import Frozen
 
-_SERVER = "2"
+_POOL, _SERVER = "1", "2"
 
 
 class ServerState(Frozen):
@@ -36,11 +36,12 @@ class DoorInfo(Frozen):
 
 def parse_servers(text: str) -> tuple[ServerState, ...]:
     """Of `show stat`. Raises ValueError where it is something else."""
-    lines = text.lstrip("# ").splitlines()
-    rows = csv.DictReader(io.StringIO("\n".join(line for line in lines if line)))
-    if "svname" not in (rows.fieldnames or ()):
-        raise ValueError("the gateway's statistics are not what HAProxy 2.4 and later give")
-    return tuple(_server(row) for row in rows if row["type"] == _SERVER)
+    return tuple(_server(row) for row in _rows(text) if row["type"] == _SERVER)
+
+
+def parse_queues(text: str) -> dict[str, int]:
+    """Of `show stat`: by pool, requests that wait for any of its servers. Raises ValueError."""
+    return {row["pxname"]: int(row["qcur"] or 0) for row in _rows(text) if row["type"] == _POOL}
 
 
 def parse_info(text: str) -> DoorInfo:
@@ -54,6 +55,14 @@ def parse_info(text: str) -> DoorInfo:
         )
     except (KeyError, ValueError):
         raise ValueError("the gateway's socket does not answer as HAProxy does") from None
+
+
+def _rows(text: str) -> "csv.DictReader[str]":
+    lines = text.lstrip("# ").splitlines()
+    rows = csv.DictReader(io.StringIO("\n".join(line for line in lines if line)))
+    if "svname" not in (rows.fieldnames or ()):
+        raise ValueError("the gateway's statistics are not what HAProxy 2.4 and later give")
+    return rows
 
 
 def _server(row: dict[str, str]) -> ServerState:

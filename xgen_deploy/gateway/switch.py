@@ -119,8 +119,11 @@ class Switch:
     def drain(self, host: str, instance: str, timeout: float) -> bool:
         """No new requests to it; whether those under way ended within `timeout` seconds."""
         name = server_name(host, instance)
-        runtimes = [self._runtime(door) for door in self.doors_of(host, instance)]
-        for runtime in runtimes:
+        doors = self.doors_of(host, instance)
+        runtimes = [self._runtime(door) for door in doors]
+        for door, runtime in zip(doors, runtimes, strict=True):
+            for pool in self._pools_left(door, host, instance):
+                runtime.wait_unqueued(pool, timeout)
             runtime.drain(name)
         return all(runtime.wait_idle(name, timeout) for runtime in runtimes)
 
@@ -140,6 +143,17 @@ class Switch:
         last = self._works[door].record.gateway
         servers = last.spec.servers if last and is_door(self._site, door) else ()
         return tuple(s for s in servers if (s.host, s.instance) == (host, instance))
+
+    def _pools_left(self, door: str, host: str, instance: str) -> tuple[str, ...]:
+        """Pools of servers with an old key that new requests go past already: what still waits
+        there for this server would wait in vain for another one."""
+        last = self._works[door].record.gateway
+        return tuple(
+            route.old_pool
+            for route in (last.spec.routes if last else ())
+            if any((s.host, s.instance) == (host, instance) for s in route.servers if s.old_key)
+            and any(not s.old_key for s in route.servers)
+        )
 
     def _asked_with_another_key(self, door: str, host: str, instance: str) -> bool:
         old = (host, instance) in self._old

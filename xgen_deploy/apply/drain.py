@@ -1,0 +1,66 @@
+"""No new requests to an instance, then until those under way have ended, or the time is over.
+
+A gateway tells of its own process alone: one from before its last reload may still be giving long
+answers. So the engine itself is asked too, by its gauges (llama.cpp's tools/server/README.md and
+vLLM's production metrics).
+"""
+
+import re
+import time
+
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.backends.base import KeyFile
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.heal.remote import key_in
+from xgen_deploy.record import InstanceRecord
+from xgen_deploy.verify.proof import get
+
+_METRICS = "/metrics"
+_UNDER_WAY = re.compile(
+    r"^(?:llamacpp:requests_(?:processing|deferred)|vllm:num_requests_(?:running|waiting))"
+    r"(?:\{[^}]*\})?\s+([0-9.eE+]+)\s*$",
+    re.MULTILINE,
+)
+_PAUSE = 0.2
+# Between two requests of a queue an engine has none for a moment.
+_QUIET = 2
+
+
+def drain(work: HostAtWork, switch: Switch, name: str, seconds: float) -> None:
+    """Nothing where no gateway sends it requests. Raises NotMoved."""
+    if not switch.doors_of(work.name, name):
+        return
+    end = time.monotonic() + seconds
+    switch.drain(work.name, name, seconds)
+    last = work.record.instances.get(name)
+    if last is not None:
+        _wait_idle(work, name, last, end)
+
+
+def under_way(page: str) -> float | None:
+    """How many requests an engine works on or has waiting; None where it does not say."""
+    found = _UNDER_WAY.findall(page)
+    return sum(map(float, found)) if found else None
+
+
+def _wait_idle(work: HostAtWork, name: str, last: InstanceRecord, end: float) -> None:
+    key = _delivered_key(work, name, last)
+    quiet = 0
+    while quiet < _QUIET and time.monotonic() < end:
+        reply = get(work.session, last.spec, _METRICS, key)
+        count = under_way(reply.body.decode(errors="replace")) if reply.status == 200 else None
+        if count is None:
+            return
+        quiet = 0 if count else quiet + 1
+        time.sleep(_PAUSE)
+
+
+def _delivered_key(work: HostAtWork, name: str, last: InstanceRecord) -> str | None:
+    """The key that it runs with, which may not be today's any more."""
+    backend = backend_named(last.spec.backend)
+    if last.spec.api_key is None or backend is None or not isinstance(backend.api_key, KeyFile):
+        return None
+    folder = work.layout.settings(f"{name}{last.slot}")
+    content = work.session.read_file(f"{folder}/{backend.api_key.name}")
+    return key_in(content.decode(errors="replace")) if content else None
