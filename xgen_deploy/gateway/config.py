@@ -143,13 +143,18 @@ def _bracketed(address: str) -> str:
 
 def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str, object]:
     pools = {r.model: _pools(r) for r in models}
+    filled = {p for r in models for p in _filled(r)}
+    fallback = [*_pools(route)[1:], *(p for m in route.fallback for p in pools.get(m, ()))]
     paths = {s.health_path for s in route.servers}
     return {
         "number": number,
         "name": route.model,
         "pool": route.pool,
         "card": json.dumps(answers.model_card(route)),
-        "fallback": [*_pools(route)[1:], *(p for m in route.fallback for p in pools.get(m, ()))],
+        "fallback": fallback,
+        # A process that is being replaced takes every pool for empty: then the first that has
+        # servers by this configuration.
+        "last": next((p for p in (route.pool, *fallback) if p in filled), route.pool),
         # Engines of two kinds have two health paths, and a pool has one: then a connection counts.
         "health": paths.pop() if len(paths) == 1 else "",
         "key": _key_names(models)[number],
@@ -162,6 +167,11 @@ def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str,
 
 def _pools(route: Route) -> tuple[str, ...]:
     return (route.pool, route.old_pool) if route.has_old_keys else (route.pool,)
+
+
+def _filled(route: Route) -> Iterator[str]:
+    for server in route.servers:
+        yield route.old_pool if server.old_key else route.pool
 
 
 def _old_pool(
