@@ -131,6 +131,47 @@ SENTENCES = [
 ]
 
 
+IMAGE = "xgen-lab/vllm:1"
+# The host's own programs and libraries with vLLM beside them, as an image.
+_IMPORT = f"""
+docker image inspect {IMAGE} >/dev/null 2>&1 || {{
+  tar -C / -cf - bin sbin lib lib64 usr/bin usr/lib opt/vllm etc/passwd etc/group etc/ld.so.cache |
+    docker import -c 'ENTRYPOINT ["/opt/vllm/bin/vllm", "serve"]' - {IMAGE} >/dev/null
+}}
+"""
+
+
+def test_in_a_container(host: LabHost, tmp_path: Path) -> None:
+    """Read-only, without capabilities, with its key in a file and nowhere else."""
+    host.run(["sh", "-c", _IMPORT], timeout=600)
+    site = Site(tmp_path, "t_vllm_box", "docker", ports=f"{PORT}-{PORT + 1}", env={"T_KEY": KEY})
+    site.top["images"] = {"vllm-cpu": IMAGE}
+    site.models["tiny"] = {
+        "source": MODEL,
+        "backend": "vllm-cpu",
+        "n_ctx": 1024,
+        "sampling": {"profile": "deterministic", "max_tokens": 32},
+        "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
+        "api_key": {"env": "T_KEY"},
+        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        "update": {"timeout": "8m"},
+    }
+    site.serve(host.name, "tiny", listen=host.address)
+    try:
+        site.apply()
+        assert ask.status_of(host, PORT) == 401
+        assert _written(host) > 0
+        assert status(site)["context_length"] == 1024
+        assert differences(site) == []
+        site.plan(0)
+        box = "xgen-t_vllm_box-tiny"
+        shown = host.sh(f"docker inspect {box}; ps axww -o args; systemctl show {box}")
+        assert KEY not in shown
+        assert '"ReadonlyRootfs": true' in shown
+    finally:
+        assert site.run("destroy", "-y").code == 0
+
+
 @pytest.fixture
 def both(host: LabHost, tmp_path: Path) -> Iterator[Site]:
     """One embedding model, by llama-server from its GGUF and by vLLM from its folder."""
