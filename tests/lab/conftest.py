@@ -76,3 +76,14 @@ def lab() -> Iterator[Lab]:
     finally:
         if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
             hosts.down(shared.started)
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Lab) -> list[LabHost]:
+    """Two hosts with the lab's small models."""
+    from tests.lab import engine_site  # which imports this module
+
+    found = lab.hosts("lab-door", "lab-back")
+    for host in found:
+        engine_site.place_models(host)
+    return found

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.lab import engine_site
-from tests.lab.conftest import Lab
 from tests.lab.engine_site import tiny
 from tests.lab.host import LabHost
 from tests.lab.site import Site
@@ -18,14 +16,6 @@ PROJECT = "t_change"
 DOOR = 8090
 REQUESTS = 2000
 KEY = "sk-door"
-
-
-@pytest.fixture(scope="module")
-def pair(lab: Lab) -> list[LabHost]:
-    found = lab.hosts("lab-door", "lab-back")
-    for host in found:
-        engine_site.place_models(host)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import ask, engine_site
-from tests.lab.conftest import Lab
+from tests.lab import ask
 from tests.lab.engine_site import tiny
 from tests.lab.host import LabHost
 from tests.lab.site import Site
@@ -18,14 +17,6 @@ from tests.lab.traffic import Traffic, traffic
 
 PROJECT = "t_doors"
 DOOR = 8091
-
-
-@pytest.fixture(scope="module")
-def pair(lab: Lab) -> list[LabHost]:
-    found = lab.hosts("lab-door", "lab-back")
-    for host in found:
-        engine_site.place_models(host)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,16 @@ PYTHON = os.environ.get("XGEN_VLLM_PYTHON")
 PORT = 8511
 KEY = "sk-tiny"
 MODEL = "/srv/lab-models/tiny-hf"
+SERVED = {
+    "source": MODEL,
+    "backend": "vllm-cpu",
+    "n_ctx": 1024,
+    "sampling": {"profile": "deterministic", "max_tokens": 32},
+    "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
+    "api_key": {"env": "T_KEY"},
+    "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+    "update": {"timeout": "8m"},
+}
 pytestmark = pytest.mark.skipif(
     not PYTHON, reason="optional: vLLM; XGEN_VLLM_PYTHON names the interpreter that has it"
 )
@@ -70,17 +80,7 @@ def _install(host: LabHost) -> None:
 def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("vllm")
     found = Site(folder, "t_vllm", ports=f"{PORT}-{PORT + 1}", env={"T_KEY": KEY})
-    found.models["tiny"] = {
-        "source": MODEL,
-        "backend": "vllm-cpu",
-        "binary": "/opt/vllm/bin/vllm",
-        "n_ctx": 1024,
-        "sampling": {"profile": "deterministic", "max_tokens": 32},
-        "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
-        "api_key": {"env": "T_KEY"},
-        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
-        "update": {"timeout": "8m"},
-    }
+    found.models["tiny"] = {**SERVED, "binary": "/opt/vllm/bin/vllm"}
     found.serve(host.name, "tiny", listen=host.address)
     found.apply()
     yield found
@@ -146,16 +146,7 @@ def test_in_a_container(host: LabHost, tmp_path: Path) -> None:
     host.run(["sh", "-c", _IMPORT], timeout=600)
     site = Site(tmp_path, "t_vllm_box", "docker", ports=f"{PORT}-{PORT + 1}", env={"T_KEY": KEY})
     site.top["images"] = {"vllm-cpu": IMAGE}
-    site.models["tiny"] = {
-        "source": MODEL,
-        "backend": "vllm-cpu",
-        "n_ctx": 1024,
-        "sampling": {"profile": "deterministic", "max_tokens": 32},
-        "vllm": {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 4},
-        "api_key": {"env": "T_KEY"},
-        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
-        "update": {"timeout": "8m"},
-    }
+    site.models["tiny"] = dict(SERVED)
     site.serve(host.name, "tiny", listen=host.address)
     try:
         site.apply()
