@@ -4,11 +4,10 @@ old one goes. Whatever fails before that leaves the old one as it was, and loses
 
 import time
 
-from xgen_deploy.apply.drain import drain
+from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Good, NotGood
 from xgen_deploy.apply.operation import (
-    DRAIN,
     Prepared,
     clear_slot,
     failed,
@@ -56,10 +55,10 @@ def bring_up_beside(
 
 
 def _move(work: HostAtWork, new: Prepared, switch: Switch) -> None:
-    name, stated = new.instance.name, new.instance.declared.update.drain
+    name = new.instance.name
     switch.add(_serving(work, new))
     try:
-        drain(work, switch, name, stated or DRAIN)
+        drain(work, switch, name, drain_time(new.instance.declared))
     except XgenError:
         switch.enable(work.name, name)
         raise

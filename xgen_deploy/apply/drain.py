@@ -13,6 +13,7 @@ from xgen_deploy.backends.base import KeyFile
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.heal.remote import key_in
+from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.verify.proof import get
 
@@ -22,9 +23,16 @@ _UNDER_WAY = re.compile(
     r"(?:\{[^}]*\})?\s+([0-9.eE+]+)\s*$",
     re.MULTILINE,
 )
+_USUAL = 60.0
 _PAUSE = 0.2
 # Between two requests of a queue an engine has none for a moment.
 _QUIET = 2
+
+
+def drain_time(declared: Declared | None) -> float:
+    """Seconds that requests get to end, as the manifest says now, or said where it is to go."""
+    stated = declared.update.drain if declared else None
+    return stated or _USUAL
 
 
 def drain(work: HostAtWork, switch: Switch, name: str, seconds: float) -> None:

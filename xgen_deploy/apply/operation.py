@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
-from xgen_deploy.apply.drain import drain
+from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
@@ -21,7 +21,6 @@ from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import HostError
 
-DRAIN = 60.0
 _ASK = 60.0
 _TIMEOUT = 600.0
 _FAILED_LINES = 2000
@@ -40,7 +39,8 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
     """Takes an instance away and forgets it; what is not there is no error."""
     name = operation.name
     with switch.moving(work.name, name):
-        drain(work, switch, name, _drain(work.record.instances.get(name)))
+        last = work.record.instances.get(name)
+        drain(work, switch, name, drain_time(last.declared if last else None))
         for slot in ("", SECOND):
             clear_slot(work, name + slot)
     remove_containers(work, *operation.strays)
@@ -113,8 +113,7 @@ def bring_up(
     began = time.monotonic()
     try:
         with switch.moving(work.name, instance.name):
-            seconds = _drain(work.record.instances.get(instance.name))
-            drain(work, switch, instance.name, seconds)
+            drain(work, switch, instance.name, drain_time(instance.declared))
             switch.rekeyed(work.name, instance.name)
             launch(work, new, tell)
         good = prove(work, new, tell)
@@ -145,12 +144,6 @@ def failed(error: NotGood | XgenError, ending: str) -> Failed:
     if isinstance(error, NotGood):
         return Failed(f"{error.reason}. {ending}", error.log)
     return Failed(f"{error}. {ending}")
-
-
-def _drain(last: InstanceRecord | None) -> float:
-    """Seconds that requests get to end."""
-    stated = last.declared.update.drain if last and last.declared else None
-    return stated or DRAIN
 
 
 def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
