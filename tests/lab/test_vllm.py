@@ -135,7 +135,8 @@ IMAGE = "xgen-lab/vllm:1"
 # The host's own programs and libraries with vLLM beside them, as an image.
 _IMPORT = f"""
 docker image inspect {IMAGE} >/dev/null 2>&1 || {{
-  tar -C / -cf - bin sbin lib lib64 usr/bin usr/lib opt/vllm etc/passwd etc/group etc/ld.so.cache |
+  tar -C / -cf - bin sbin lib lib64 usr/bin usr/lib usr/lib64 opt/vllm \\
+      etc/passwd etc/group etc/ld.so.cache |
     docker import -c 'ENTRYPOINT ["/opt/vllm/bin/vllm", "serve"]' - {IMAGE} >/dev/null
 }}
 """
