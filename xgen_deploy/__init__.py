@@ -1,3 +1,3 @@
 """Declarative deployment of language-model servers on GPU hosts, over SSH."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
