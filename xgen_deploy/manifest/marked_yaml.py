@@ -13,6 +13,7 @@ from xgen_deploy.manifest.scalars import Resolve, by_tag
 MAX_NODES = 200_000
 MAX_DEPTH = 60
 _OWN = "tag:yaml.org,2002:"
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 
 def parse(file: str, text: str, resolve: Resolve, problems: Problems) -> Node | None:
@@ -62,7 +63,7 @@ class _Composer:
 
     def node(self, event: yaml.Event, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self.fail(event, f"nested deeper than {MAX_DEPTH} levels")
+            self.fail(event, _TOO_DEEP)
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if not isinstance(event, yaml.NodeEvent):
@@ -163,6 +164,8 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Exception:
     line = lines[mark.line] if mark.line < len(lines) else ""
     if line[: mark.column + 1].lstrip(" ").startswith("\t"):
         message = "a tab cannot indent YAML; use spaces"
+    elif "maximum nesting depth" in (error.problem or ""):  # libyaml's own limit, looked for first
+        message = _TOO_DEEP
     else:
         context = f" {error.context}" if error.context else ""
         message = f"YAML syntax:{context}{',' if context else ''} {error.problem}"
