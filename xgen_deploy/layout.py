@@ -57,9 +57,13 @@ class Layout(Frozen):
 
     def definition(self, instance: str) -> str:
         """The file that makes the instance run: a unit, or a supervisor's program."""
-        if self.process_dir is not None:
-            return f"{self.process_dir}/conf.d/{self.service(instance)}.conf"
-        return f"{self.unit_dir}/{self.service(instance)}.service"
+        kind = "service" if self.process_dir is None else "conf"
+        return f"{self.definitions}/{self.service(instance)}.{kind}"
+
+    @property
+    def definitions(self) -> str:
+        """The folder of these files."""
+        return self.unit_dir if self.process_dir is None else f"{self.process_dir}/conf.d"
 
     def settings(self, instance: str) -> str:
         """The folder of an instance's environment and secrets (0700)."""

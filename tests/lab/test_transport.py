@@ -68,11 +68,11 @@ def test_a_session_as_root(reach, user):
     with reach(user=user).session() as session:
         assert session.run(["id", "-u"], timeout=30).stdout == "0\n"
         assert session.run(["systemctl", "is-system-running"], timeout=30).stdout == "running\n"
-        session.make_dir("/run/xgen-test", mode=0o700)
-        session.write_file("/run/xgen-test/env", b"KEY=1", mode=0o440, uid=1, gid=2)
-        listed = session.run(["stat", "-c", "%a %u %g", "/run/xgen-test/env"], timeout=30)
+        session.make_dir("/run/lab/xgen-test", mode=0o700)
+        session.write_file("/run/lab/xgen-test/env", b"KEY=1", mode=0o440, uid=1, gid=2)
+        listed = session.run(["stat", "-c", "%a %u %g", "/run/lab/xgen-test/env"], timeout=30)
         assert listed.stdout == "440 1 2\n"
-        assert session.remove("/run/xgen-test")
+        assert session.remove("/run/lab/xgen-test", within="/run/lab")
 
 
 def test_a_password_session(reach):
@@ -82,29 +82,29 @@ def test_a_password_session(reach):
 
 def test_a_full_disk_keeps_the_old_file(reach):
     with reach().session() as session:
-        session.make_dir("/run/xgen-full", mode=0o700)
-        small = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", "/run/xgen-full"]
+        session.make_dir("/run/lab/xgen-full", mode=0o700)
+        small = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", "/run/lab/xgen-full"]
         assert session.run(small, timeout=30).returncode == 0
         try:
-            session.write_file("/run/xgen-full/unit", b"old", mode=0o600)
+            session.write_file("/run/lab/xgen-full/unit", b"old", mode=0o600)
             with pytest.raises(Exception, match=r"lab-a: writing .* No space left on device"):
-                session.write_file("/run/xgen-full/unit", b"x" * 200_000, mode=0o600)
-            assert session.read_file("/run/xgen-full/unit") == b"old"
-            assert session.run(["ls", "-A", "/run/xgen-full"], timeout=30).stdout == "unit\n"
+                session.write_file("/run/lab/xgen-full/unit", b"x" * 200_000, mode=0o600)
+            assert session.read_file("/run/lab/xgen-full/unit") == b"old"
+            assert session.run(["ls", "-A", "/run/lab/xgen-full"], timeout=30).stdout == "unit\n"
         finally:
-            session.run(["umount", "/run/xgen-full"], timeout=30)
-            session.remove("/run/xgen-full")
+            session.run(["umount", "/run/lab/xgen-full"], timeout=30)
+            session.remove("/run/lab/xgen-full", within="/run/lab")
 
 
 def test_one_apply_at_a_time(reach):
-    lock = "/run/xgen-lock-test/lock"
+    lock = "/run/lab/xgen-lock-test/lock"
     with reach().session() as mine, reach().session() as theirs:
         mine.lock(lock, {"user": "ada"})
         with pytest.raises(LockedError, match="lab-a: another apply has the lock: user ada"):
             theirs.lock(lock, {"user": "bob"})
         mine.close()
         theirs.lock(lock, {"user": "bob"}, wait=30)
-        theirs.remove("/run/xgen-lock-test")
+        theirs.remove("/run/lab/xgen-lock-test", within="/run/lab")
 
 
 def test_the_journal_is_followed(reach, capfd):

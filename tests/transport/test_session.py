@@ -135,15 +135,46 @@ def test_removing_follows_no_link(session, tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "link").symlink_to(kept)
     (folder / "file").write_text("x")
-    assert session.remove(str(folder)) is True
-    assert session.remove(str(folder)) is False
+    assert session.remove(str(folder), within=str(tmp_path)) is True
+    assert session.remove(str(folder), within=str(tmp_path)) is False
     assert [p.name for p in tmp_path.rglob("*")] == ["kept", "model"]
 
 
-@pytest.mark.parametrize("path", ["/", "/etc", "relative", "/srv/../etc"])
-def test_what_is_never_removed(session, path):
-    with pytest.raises(HostError, match="is not removed"):
-        session.remove(path)
+def test_a_removal_never_leaves_its_root(session, tmp_path):
+    root, victim = tmp_path / "root", tmp_path / "victim"
+    (root / "sub").mkdir(parents=True)
+    (victim / "deep").mkdir(parents=True)
+    (root / "way-out").symlink_to(victim)
+    for path in (
+        f"{root}/../victim",
+        f"{root}/../../../..{victim}",
+        f"{root}/..",
+        f"{root}/.",
+        f"{root}/sub/..",
+        f"{root}",
+        f"{root}/way-out/deep",
+        f"{victim}",
+        f"{tmp_path}/root-beside",
+        "relative",
+        "/",
+        "/etc",
+    ):
+        with pytest.raises(HostError, match="is not removed"):
+            session.remove(path, within=str(root))
+    for root_of_the_system in ("/", "/etc", "/srv/..", "relative"):
+        with pytest.raises(HostError, match="is not removed"):
+            session.remove("/etc/passwd.none", within=root_of_the_system)
+    assert (victim / "deep").is_dir()
+    assert (root / "sub").is_dir()
+
+
+def test_a_root_that_is_itself_behind_a_link_works(session, tmp_path):
+    (tmp_path / "disk" / "ours").mkdir(parents=True)
+    (tmp_path / "var").symlink_to(tmp_path / "disk")
+    assert session.remove(f"{tmp_path}/var/ours", within=f"{tmp_path}/var") is True
+    assert session.remove(f"{tmp_path}/var", within=str(tmp_path)) is True, "the link alone"
+    assert (tmp_path / "disk").is_dir()
+    assert session.remove(f"{tmp_path}/none/ours", within=f"{tmp_path}/none") is False
 
 
 class Answering(http.server.BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ def clear(work: HostAtWork) -> None:
     else:
         unwatch(work)
     for folder in {work.layout.etc_dir, work.layout.state_dir}:
-        work.session.remove(folder)
+        work.session.remove(folder, within=_parent(folder))
     for parent in {_parent(work.layout.etc_dir), _parent(work.layout.state_dir)}:
         # Other projects may lie beside this one: only an empty folder goes.
         work.session.run(["rmdir", "--ignore-fail-on-non-empty", parent], timeout=_ASK)

@@ -19,7 +19,7 @@ def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
     text = entry.model_dump_json(exclude_none=True)
     work.session.write_file(_path(work.layout, apply.number), text.encode(), mode=0o600)
     for number in sorted(_numbers(work.session, work.layout))[:-KEPT]:
-        work.session.remove(_path(work.layout, number))
+        work.session.remove(_path(work.layout, number), within=work.layout.history)
 
 
 def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:

@@ -61,9 +61,9 @@ def clear_slot(work: HostAtWork, slotted: str) -> None:
     layout, service = work.layout, work.layout.service(slotted)
     work.supervision.stop(service)
     remove_containers(work, service)
-    if work.session.remove(layout.definition(slotted)):
+    if work.session.remove(layout.definition(slotted), within=layout.definitions):
         work.supervision.reload()
-    work.session.remove(layout.settings(slotted))
+    work.session.remove(layout.settings(slotted), within=layout.etc_dir)
 
 
 def remove_containers(work: HostAtWork, *names: str) -> None:

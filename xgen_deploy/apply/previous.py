@@ -18,7 +18,7 @@ _PAUSE = 0.5
 
 def forget_previous(work: HostAtWork, instance: str) -> None:
     """What an apply that was cut short may have left of it."""
-    work.session.remove(work.layout.previous(instance))
+    work.session.remove(work.layout.previous(instance), within=work.layout.state_dir)
 
 
 class Previous:
@@ -45,7 +45,7 @@ class Previous:
         ):
             return False
         if work.session.read_file(f"{self._folder}/armed") is None:
-            work.session.remove(self._folder)
+            work.session.remove(self._folder, within=work.layout.state_dir)
             work.session.make_dir(self._folder, mode=0o700)
             self._must("cp", "-a", definition, f"{self._folder}/definition")
             settings = layout.settings(self._slotted)
@@ -58,7 +58,7 @@ class Previous:
 
     def discard(self) -> None:
         """The new version is good."""
-        self._work.session.remove(self._folder)
+        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
         self._disarm()
 
     def put_back(self, timeout: float) -> str:
@@ -68,7 +68,7 @@ class Previous:
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             return f"Putting the previous version back failed too: {said}"
-        self._work.session.remove(self._folder)
+        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
         last = self._work.record.instances[self._instance]
         if self._serves(last, time.monotonic() + timeout):
             return "The previous version was put back and serves again"

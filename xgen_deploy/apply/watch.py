@@ -43,6 +43,6 @@ def unwatch(work: HostAtWork) -> None:
         return
     work.session.run(["systemctl", "disable", "--now", "--quiet", timer], timeout=_ASK)
     work.session.run(["systemctl", "stop", service], timeout=_ASK)
-    removed = [work.session.remove(path) for path in paths]
+    removed = [work.session.remove(path, within=work.layout.unit_dir) for path in paths]
     if any(removed):
         work.supervision.reload()

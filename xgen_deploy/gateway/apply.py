@@ -1,6 +1,7 @@
 """Carries out a gateway's operation on its host; decides nothing."""
 
 import hashlib
+import posixpath
 import time
 
 from xgen_deploy.apply.place import HostAtWork
@@ -74,9 +75,9 @@ def close_door(work: HostAtWork) -> None:
     last = work.record.gateway
     if last is not None and last.spec.image is not None:
         work.session.run([last.spec.docker_cli, "rm", "--force", service], timeout=_ASK)
-    if work.session.remove(layout.definition(GATEWAY)):
+    if work.session.remove(layout.definition(GATEWAY), within=layout.definitions):
         work.supervision.reload()
-    work.session.remove(layout.settings(GATEWAY))
+    work.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)
     work.keep(gateway=None)
 
 
@@ -142,7 +143,7 @@ def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | No
         for file in (*rendered.files, rendered.definition):
             content = before[file.path]
             if content is None:
-                work.session.remove(file.path)
+                work.session.remove(file.path, within=posixpath.dirname(file.path))
             else:
                 work.session.write_file(file.path, content, mode=file.mode)
         work.supervision.reload()

@@ -62,8 +62,9 @@ class Session(Protocol):
     def read_file(self, path: str, *, offset: int = 0, limit: int = 1 << 20) -> bytes | None:
         """None where there is no such file."""
 
-    def remove(self, path: str) -> bool:
-        """A file or a whole folder; False where there was nothing."""
+    def remove(self, path: str, *, within: str) -> bool:
+        """A file or a whole folder; False where there was nothing. Raises HostError where it does
+        not lie strictly beneath the folder `within`, symbolic links resolved."""
 
     def request(
         self,

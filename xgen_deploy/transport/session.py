@@ -76,8 +76,9 @@ class AgentSession:
         got = self._ask(f"reading {path}", op="read_file", path=path, offset=offset, limit=limit)
         return None if got["content"] is None else b64decode(got["content"])
 
-    def remove(self, path: str) -> bool:
-        return bool(self._ask(f"removing {path}", op="remove", path=path)["removed"])
+    def remove(self, path: str, *, within: str) -> bool:
+        got = self._ask(f"removing {path}", op="remove", path=path, root=within)
+        return bool(got["removed"])
 
     def request(
         self,

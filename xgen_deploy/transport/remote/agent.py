@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from xgen_deploy.transport.remote import commands, files, web
+from xgen_deploy.transport.remote import commands, files, removal, web
 from xgen_deploy.transport.remote.groups import GRACE, Groups
 from xgen_deploy.transport.remote.locks import Locked, Locks
 
@@ -35,7 +35,7 @@ class Agent:
             "write_file": files.write_file,
             "make_dir": files.make_dir,
             "read_file": files.read_file,
-            "remove": files.remove,
+            "remove": removal.remove,
             "request": web.request,
             "lock": Locks().take,
         }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import errno
 import os
-import stat
 from typing import Any
 
 
@@ -67,21 +65,6 @@ def read_file(path: str, offset: int, limit: int) -> dict[str, Any]:
         return {"content": base64.b64encode(file.read(limit)).decode()}
 
 
-def remove(path: str) -> dict[str, Any]:
-    """Symbolic links are removed, never followed. Raises OSError."""
-    if not path.startswith("/") or os.path.normpath(path).count("/") < 2:
-        raise OSError(errno.EPERM, "a folder of the system itself is not removed")
-    try:
-        mode = os.lstat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return {"removed": False}
-    if stat.S_ISDIR(mode):
-        _remove_tree(path)
-    else:
-        os.unlink(path)
-    return {"removed": True}
-
-
 def _own(handle: int, uid: int, gid: int) -> None:
     """Without root, what is meant for root stays with who writes it."""
     if os.geteuid() == 0 or (uid, gid) != (0, 0):
@@ -99,16 +82,3 @@ def _sync(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remove_tree(top: str) -> None:
-    for folder, folders, names in os.walk(top, topdown=False):
-        for name in names:
-            _discard(os.path.join(folder, name))
-        for name in folders:
-            path = os.path.join(folder, name)
-            if os.path.islink(path):
-                os.unlink(path)
-            else:
-                os.rmdir(path)
-    os.rmdir(top)
