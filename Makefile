@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help venv demo demo-down test lint types format lab-up lab-down bench clean
+.PHONY: help venv demo demo-down test lint types format lock lab-up lab-down bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,11 @@ types: venv ## the type checker, strict
 format: venv ## put the code into the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+lock: venv ## requirements.lock anew: what the tool needs, by version and hash
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --output-file requirements.lock
 
 lab-up: venv ## boot the lab of small hosts and keep it (root)
 	@$(BIN)/python -m tests.lab up
