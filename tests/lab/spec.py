@@ -50,6 +50,7 @@ CATALOGUE = {
         HostSpec("lab-door", 18),
         HostSpec("lab-back", 21),
         HostSpec("lab-engines", 20),
+        HostSpec("lab-upgrade", 23),
         HostSpec("lab-fleet", 101, addresses=50),
     )
 }
