@@ -15,7 +15,8 @@ from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import LoadReport
 
-FORMAT = 1
+# 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
+FORMAT = 2
 
 
 class Stopped(Frozen):
@@ -31,7 +32,8 @@ class InstanceRecord(Frozen):
     `files` maps each file that was written to the SHA-256 of its content. `pins` maps what the
     manifest called a GPU (an index) to the identity that it had then. `ready_seconds` is how
     long the start took until a real request was answered. `slot` is where on the host it lies
-    (see layout.py), `other_port` the one of the slot that it was in before.
+    (see layout.py), `other_port` the one of the slot that it was in before. `unit_version` is of
+    the templates that its unit was written with (see render/unit_version.py).
     """
 
     spec: Spec
@@ -48,6 +50,7 @@ class InstanceRecord(Frozen):
     report: LoadReport | None = None
     slot: str = ""
     other_port: int | None = None
+    unit_version: int = 1
 
 
 class ApplyRecord(Frozen):

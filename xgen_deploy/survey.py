@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
+from xgen_deploy.gateway.refresh import with_refreshed_gateways
 from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.look import Seen, Workplace
 from xgen_deploy.manifest.placement import Site
@@ -12,6 +13,7 @@ from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.make import Scope, plan_host
 from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.render.templates import Templates
@@ -44,12 +46,14 @@ def make_plan(
     hosts = in_batches(with_strategies(site, hosts, facts, records))
     compared = {h: GATEWAY in s.changed_secrets for h, s in scopes.items() if s.secrets_compared}
     hosts = with_gateways(site, hosts, looked, compared)
+    refresh = frozenset(h for h, s in scopes.items() if s.refresh)
+    hosts = with_refreshed_gateways(hosts, records, looked, templates, refresh)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,
         manifest_digest=site.manifest_digest,
         hosts=hosts,
-        warnings=site.warnings,
+        warnings=site.warnings + outdated_warning(hosts),
         last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
@@ -64,11 +68,12 @@ def looked_at(site: Site, seen: Mapping[str, Seen], workplace: Workplace) -> dic
     }
 
 
-def default_scope(site: Site, host: str, *, repin: bool = False) -> Scope:
+def default_scope(site: Site, host: str, *, repin: bool = False, refresh: bool = False) -> Scope:
     """All of a host's instances, or with `--limit MODEL` only those of the models."""
     if not site.limited_models:
-        return Scope(repin=repin)
-    return Scope(instances=frozenset(d.name for d in site.on(host)), repin=repin)
+        return Scope(repin=repin, refresh=refresh)
+    names = frozenset(d.name for d in site.on(host))
+    return Scope(instances=names, repin=repin, refresh=refresh)
 
 
 def _unseen(name: str, error: XgenError | None) -> HostPlan:

@@ -18,6 +18,7 @@ from xgen_deploy.layout import SECOND
 from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.rendered import File, Rendered
+from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.transport.base import HostError
 
@@ -244,5 +245,6 @@ def remember(
         report=good.report,
         slot=instance.slot,
         other_port=last.other_port if last else None,
+        unit_version=UNIT_VERSION,
     ).model_copy(update=more)
     work.settle(instance.name, instances={**work.record.instances, instance.name: entry})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.layout import Layout
-from xgen_deploy.record import Record
+from xgen_deploy.record import FORMAT, Record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.transport.base import Session
 
@@ -27,7 +27,7 @@ class HostAtWork:
     def keep(self, **changes: object) -> None:
         """The record with these fields, its revision one up, written atomically."""
         with self._keeping:
-            update = {"revision": self.record.revision + 1, **changes}
+            update = {"format": FORMAT, "revision": self.record.revision + 1, **changes}
             self.record = self.record.model_copy(update=update)
             text = self.record.model_dump_json(indent=1, exclude_none=True)
             self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)

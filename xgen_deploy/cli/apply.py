@@ -17,6 +17,11 @@ from xgen_deploy.plan.saved import SavedPlan, read_saved
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
 @click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
 @click.option(
+    "--refresh",
+    is_flag=True,
+    help="Also write units anew that an older xgen-deploy wrote, as updates.",
+)
+@click.option(
     "--lock-wait",
     type=float,
     default=0.0,
@@ -24,7 +29,7 @@ from xgen_deploy.plan.saved import SavedPlan, read_saved
     help="Wait for another apply instead of ending with code 5.",
 )
 @host_options
-def command(settings: Settings, yes: bool, repin: bool, lock_wait: float) -> int:
+def command(settings: Settings, yes: bool, repin: bool, refresh: bool, lock_wait: float) -> int:
     """Bring every host to what MANIFEST says.
 
     Each instance must answer a real request, and its engine must report the layers, devices and
@@ -37,7 +42,13 @@ def command(settings: Settings, yes: bool, repin: bool, lock_wait: float) -> int
     saved = _saved(settings.manifest)
     if saved is not None:
         _refuse_if_changed(saved, settings)
-    how = How(yes=yes or saved is not None, repin=repin, lock_wait=lock_wait, expected=saved)
+    how = How(
+        yes=yes or saved is not None,
+        repin=repin,
+        refresh=refresh or (saved is not None and saved.refresh),
+        lock_wait=lock_wait,
+        expected=saved,
+    )
     with job_for(saved.site, settings) if saved else job(settings) as work:
         return carry_out(work, settings, how)
 

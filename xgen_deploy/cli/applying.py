@@ -178,7 +178,7 @@ class Applying:
         site = self._work.site
         scopes = {
             h: replace(
-                default_scope(site, h, repin=self._how.repin),
+                default_scope(site, h, repin=self._how.repin, refresh=self._how.refresh),
                 clearing=self._how.destroy,
                 changed_secrets=self._new_secrets.get(h, frozenset()),
                 secrets_compared=True,

@@ -16,6 +16,11 @@ from xgen_deploy.cli.options import Settings, host_options
 )
 @click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
 @click.option(
+    "--refresh",
+    is_flag=True,
+    help="Also write units anew that an older xgen-deploy wrote, as updates.",
+)
+@click.option(
     "--drift",
     is_flag=True,
     help="Hosts against their own last apply, whatever the manifest says by now.",
@@ -23,7 +28,12 @@ from xgen_deploy.cli.options import Settings, host_options
 @click.option("-o", "--output", metavar="FILE", help="Save the plan for `apply FILE`.")
 @host_options
 def command(
-    settings: Settings, detailed_exitcode: bool, repin: bool, output: str | None, drift: bool
+    settings: Settings,
+    detailed_exitcode: bool,
+    repin: bool,
+    refresh: bool,
+    output: str | None,
+    drift: bool,
 ) -> int:
     """Show what `apply` would change on every host, field by field, and why.
 
@@ -36,7 +46,8 @@ def command(
 
             work = as_applied(work)
         seen = work.observe(then=("xgen_deploy.cli.planning", "rich.console"))
-    from xgen_deploy.cli.planning import exit_code, planned
+    from xgen_deploy.cli.planning import Accepting, exit_code, planned
 
-    plan = planned(work, seen, settings, began=began, repin=repin, output=output)
+    accepting = Accepting(repin=repin, refresh=refresh)
+    plan = planned(work, seen, settings, began=began, accepting=accepting, output=output)
     return exit_code(plan, detailed=detailed_exitcode)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
@@ -18,23 +19,33 @@ from xgen_deploy.plan.text import plan_text
 from xgen_deploy.survey import default_scope, make_plan
 
 
+@dataclass(frozen=True)
+class Accepting:
+    """What a plan does only where it was asked for (see plan/make.py, Scope)."""
+
+    repin: bool
+    refresh: bool
+
+
 def planned(
     work: Job,
     seen: Mapping[str, Seen],
     settings: Settings,
     *,
     began: float,
-    repin: bool,
+    accepting: Accepting,
     output: str | None,
 ) -> Plan:
     """Made, shown, and written to `output`. `began` is in monotonic seconds."""
-    scopes = {h: default_scope(work.site, h, repin=repin) for h in seen}
+    repin, refresh = accepting.repin, accepting.refresh
+    scopes = {h: default_scope(work.site, h, repin=repin, refresh=refresh) for h in seen}
     plan = make_plan(work.site, seen, work.workplace, scopes)
     screen = Screen(settings)
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
     if output is not None and not plan.refusals:
-        write_file(output, save(plan, work.site, tuple(lines)).model_dump_json(exclude_none=True))
+        saved = save(plan, work.site, tuple(lines), refresh=refresh)
+        write_file(output, saved.model_dump_json(exclude_none=True))
     screen.value(plan_json(plan))
     return plan
 

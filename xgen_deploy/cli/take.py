@@ -17,11 +17,12 @@ from xgen_deploy.plan.saved import SavedPlan
 class How:
     """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
-    in seconds. `what` goes into the history.
+    in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope.
     """
 
     yes: bool
     repin: bool = False
+    refresh: bool = False
     destroy: bool = False
     expected: SavedPlan | None = None
     lock_wait: float = 0.0

@@ -10,11 +10,13 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
 from xgen_deploy.gateway.old_keys import old_keys
 from xgen_deploy.gateway.paths import door_socket, keys_file
+from xgen_deploy.gateway.refresh import keeping_unit
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import HostError
 
@@ -39,8 +41,12 @@ def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
     return Runtime(work.name, work.session, door_socket(work.layout), python)
 
 
-def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3") -> str:
-    """Creates, updates or repairs the gateway; a clause for people about how it stands then.
+def open_door(
+    work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3", *, refresh: bool = False
+) -> str:
+    """Creates, updates or repairs the gateway; a clause for people about how it stands then. A
+    unit that an older version of this tool wrote is written anew only with `refresh`: that
+    starts the gateway anew where a reload would do.
 
     Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
     """
@@ -49,8 +55,14 @@ def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "pyth
     last = work.record.gateway.spec if work.record.gateway else None
     old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), secrets)
     rendered = render_door(spec, work.layout, Templates(read_templates()), secrets, old)
+    before = {
+        f.path: work.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
+    }
+    version = UNIT_VERSION
+    if not refresh:
+        there = before[rendered.definition.path]
+        rendered, version = keeping_unit(rendered, spec, work.record.gateway, there)
     files = (*rendered.files, rendered.definition)
-    before = {f.path: work.session.read_file(f.path) for f in files}
     runtime = door_runtime(work, python)
     try:
         _put(work, rendered, before, runtime)
@@ -62,7 +74,13 @@ def open_door(work: HostAtWork, spec: DoorSpec, number: int, python: str = "pyth
     shown = {f.path: _sha(f.content) for f in files if not f.secret}
     work.keep(
         gateway=GatewayRecord(
-            spec=spec, digest=spec.digest, files=shown, applied_at=time.time(), apply=number
+            spec=spec,
+            digest=spec.digest,
+            files=shown,
+            applied_at=time.time(),
+            apply=number,
+            unit_version=version,
+            config_version=UNIT_VERSION,
         )
     )
     return _standing(spec, runtime)

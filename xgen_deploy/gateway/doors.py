@@ -66,7 +66,7 @@ def _one(
     started = Event(kind="start", host=work.name, instance=operation.name, text=operation.action)
     tell(started)
     try:
-        text = open_door(work, spec, number, python)
+        text = open_door(work, spec, number, python, refresh=operation.refresh)
     except XgenError as error:
         took = time.monotonic() - began
         log = error.log if isinstance(error, DoorFailed) else ()

@@ -60,7 +60,8 @@ class DoorSpec(Frozen):
 
 class GatewayRecord(Frozen):
     """The gateway as it was last applied on a host with success. `files` maps each file without
-    secrets to the SHA-256 of its content.
+    secrets to the SHA-256 of its content; `unit_version` as in InstanceRecord,
+    `config_version` the same of its configuration.
     """
 
     spec: DoorSpec
@@ -68,3 +69,5 @@ class GatewayRecord(Frozen):
     files: dict[str, str] = Field(default_factory=dict)
     applied_at: float | None = None
     apply: int | None = None
+    unit_version: int = 1
+    config_version: int = 1

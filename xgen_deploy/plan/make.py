@@ -1,6 +1,8 @@
 """The plan of one host from the manifest and what was seen there: pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.errors import XgenError
@@ -10,6 +12,7 @@ from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import Record, read_record
@@ -26,8 +29,8 @@ class Scope:
 
     `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
     are instances whose secret has another value now; only apply can know, which
-    sets `secrets_compared`. `clearing`: the whole
-    project is being taken away.
+    sets `secrets_compared`. `clearing`: the whole project is being taken away. `refresh`: units
+    that an older version of this tool wrote are written anew.
     """
 
     instances: frozenset[str] | None = None
@@ -35,14 +38,18 @@ class Scope:
     changed_secrets: frozenset[str] = frozenset()
     secrets_compared: bool = False
     clearing: bool = False
+    refresh: bool = False
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What a host is to run. `record` is None where too much of it is unknown: all is refused."""
+    """What a host is to run. `record` is None where too much of it is unknown: all is refused.
+    `definitions` maps an instance to the SHA-256 of its unit as this version renders it.
+    """
 
     record: Record | None
     resolved: Resolved
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_host(
@@ -63,6 +70,7 @@ def plan_host(
         in_scope=scope.instances,
         changed_secrets=scope.changed_secrets,
         clearing=scope.clearing,
+        definitions=decided.definitions if scope.refresh else None,
     )
     return plan.model_copy(
         update={
@@ -71,6 +79,7 @@ def plan_host(
             "warnings": plan.warnings + _left_behind(record, site),
             "refusals": plan.refusals + _unchangeable(plan, facts),
             "parts": host_parts(facts, record),
+            "outdated": outdated(record, plan.unchanged),
         }
     )
 
@@ -105,7 +114,7 @@ def decide(
     if record is None or unknown:
         return Decided(None, Resolved((), unknown, ()))
     resolved = resolve_host(site, host, facts, record, layout, repin=repin)
-    return Decided(record, _only_renderable(resolved, rendering))
+    return _only_renderable(record, resolved, rendering)
 
 
 def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:
@@ -151,13 +160,14 @@ def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusa
     )
 
 
-def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
+def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -> Decided:
     """What the engine's build cannot do is found out here, before anything is touched."""
     kept: list[Instance] = []
+    definitions = {}
     refusals = list(resolved.refusals)
     for instance in resolved.instances:
         try:
-            rendering.render(instance)
+            unit = rendering.render(instance).definition.content
         except (Unsupported, ValueError) as error:
             refusals.append(
                 Refusal(
@@ -169,7 +179,9 @@ def _only_renderable(resolved: Resolved, rendering: Rendering) -> Resolved:
             )
         else:
             kept.append(instance)
-    return Resolved(tuple(kept), tuple(refusals), resolved.warnings)
+            definitions[instance.name] = sha256(unit.encode()).hexdigest()
+    decided = Resolved(tuple(kept), tuple(refusals), resolved.warnings)
+    return Decided(record, decided, definitions)
 
 
 def _left_behind(record: Record, site: Site) -> tuple[str, ...]:

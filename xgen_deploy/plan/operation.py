@@ -30,7 +30,8 @@ class Operation(Frozen):
     `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
     start took, None where that is unknown. `needs` are ids of operations that come first. `door`
-    is set where the gateway is what changes.
+    is set where the gateway is what changes, `refresh` where its unit is written anew although an
+    older version of it would do.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Operation(Frozen):
     leftover: str | None = None
     tidies: bool = False
     why: str | None = None
+    refresh: bool = False
 
     @property
     def engine_pull(self) -> bool:
@@ -60,7 +62,8 @@ class Operation(Frozen):
 class HostPlan(Frozen):
     """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
     `secrets_kept` are instances whose secrets were not compared with what they were given.
-    `parts` is what the plan rests on: how each thing there was.
+    `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
+    gateway) that stay on units which an older version of this tool wrote.
     """
 
     host: str
@@ -73,6 +76,7 @@ class HostPlan(Frozen):
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
     secrets_kept: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
     parts: dict[str, str] = Field(default_factory=dict)
 
     @property

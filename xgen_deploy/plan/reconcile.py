@@ -4,12 +4,16 @@ Pure, and decided by digest alone: never by comparing with a runtime's defaults 
 text, so that a newer tool does not restart every model.
 """
 
+from collections.abc import Mapping
+
 from xgen_deploy.layout import Layout
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, leftover, strangers, strays
 from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
+from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
 from xgen_deploy.resolve.instance import Instance
 
@@ -25,11 +29,13 @@ def reconcile(
     in_scope: frozenset[str] | None = None,
     changed_secrets: frozenset[str] = frozenset(),
     clearing: bool = False,
+    definitions: Mapping[str, str] | None = None,
 ) -> HostPlan:
     """`wanted` are the instances that the manifest names here, those that were refused too:
     these are not removed. `in_scope` None means all; else only these instances are looked at.
     `changed_secrets` are instances whose secret's value is another one now (known to apply).
-    `clearing`: the whole project is being taken away.
+    `clearing`: the whole project is being taken away. `definitions` are given where units of an
+    older version of this tool are to be written anew (see plan/outdated.py).
     """
     operations = [
         _removal(host, name, record, facts, layout, clearing=clearing)
@@ -54,6 +60,8 @@ def reconcile(
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
         found = _change(instance, record, facts, layout, instance.name in changed_secrets)
+        if found is None and last is not None and definitions is not None:
+            found = _refresh(instance, last, layout, definitions)
         found = _with_remains(instance, found, facts, layout)
         if found is None:
             unchanged.append(instance.name)
@@ -98,6 +106,15 @@ def _change(
         return _operation(instance, "update", "the value of its secret changed", last)
     drift = drift_of(instance.name, last, facts, layout)
     return _operation(instance, "repair", drift, last) if drift else None
+
+
+def _refresh(
+    instance: Instance, last: InstanceRecord, layout: Layout, definitions: Mapping[str, str]
+) -> Operation | None:
+    was = last.files.get(layout.definition(f"{instance.name}{last.slot}"))
+    if last.unit_version >= UNIT_VERSION and was == definitions.get(instance.name):
+        return None
+    return _operation(instance, "update", OLDER_UNIT, last)
 
 
 def _operation(

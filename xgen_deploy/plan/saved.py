@@ -17,7 +17,7 @@ FORMAT = 2
 
 class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
-    done.
+    done; `refresh` as it was asked for.
     """
 
     xgen_plan: int = FORMAT
@@ -26,6 +26,7 @@ class SavedPlan(Frozen):
     parts: dict[str, dict[str, str]]
     operations: tuple[str, ...]
     text: tuple[str, ...] = ()
+    refresh: bool = False
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What differs now, as sentences; () where the plan still holds."""
@@ -58,7 +59,7 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
             yield f"{what} was {before[what]}; now it is {now[what]}"
 
 
-def save(plan: Plan, site: Site, text: tuple[str, ...]) -> SavedPlan:
+def save(plan: Plan, site: Site, text: tuple[str, ...], *, refresh: bool = False) -> SavedPlan:
     """From a plan that was just made; `text` is what `show` prints."""
     return SavedPlan(
         site=site,
@@ -66,6 +67,7 @@ def save(plan: Plan, site: Site, text: tuple[str, ...]) -> SavedPlan:
         parts={n: h.parts for n, h in plan.hosts.items() if h.reachable},
         operations=operation_lines(plan),
         text=text,
+        refresh=refresh,
     )
 
 

@@ -1,0 +1,56 @@
+"""What 0.1.0 left on a host (`sites/`), planned over by this version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.upgrade.released import SITES
+from xgen_deploy.look import Seen, Workplace
+from xgen_deploy.manifest.load import load_site
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.survey import default_scope, make_plan
+
+HOST = "lab-upgrade"
+CASES = ("systemd", "docker", "interrupted")
+
+
+class OldSite:
+    """`record` may be changed before `plan`."""
+
+    def __init__(self, case: str) -> None:
+        self.folder = SITES / case
+        self.manifest = self.folder / "site.yaml"
+        self.facts = HostFacts.model_validate_json((self.folder / "facts.json").read_text())
+        self.record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
+
+    def site(self) -> Site:
+        return load_site(str(self.manifest))
+
+    def seen(self) -> dict[str, Seen]:
+        facts = self.facts.model_copy(update={"record": json.dumps(self.record)})
+        return {HOST: Seen(facts)}
+
+    def wrote(self, digest: str) -> None:
+        """Its (only) unit is another one, on the disk and in the record alike."""
+        (one,) = self.record["instances"].values()
+        one["files"] = dict.fromkeys(one["files"], digest)
+        services = (s.model_copy(update={"sha256": digest}) for s in self.facts.services)
+        self.facts = self.facts.model_copy(update={"services": tuple(services)})
+
+    def stopped(self, unit: str) -> None:
+        """By hand, with systemctl."""
+        services = (
+            s.model_copy(update={"state": "inactive"} if s.name == unit else {})
+            for s in self.facts.services
+        )
+        self.facts = self.facts.model_copy(update={"services": tuple(services)})
+
+    def plan(self, *, refresh: bool = False, manifest: Path | None = None) -> Plan:
+        site = load_site(str(manifest or self.manifest))
+        return make_plan(
+            site, self.seen(), Workplace(), {HOST: default_scope(site, HOST, refresh=refresh)}
+        )

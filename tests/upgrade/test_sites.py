@@ -1,0 +1,113 @@
+"""A site as 0.1.0 left it is read as it is; what is newer on it comes with `--refresh` alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.upgrade.site import CASES, HOST, OldSite
+from xgen_deploy.cli.planning import exit_code
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.json_form import plan_json
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.plan.text import plan_text
+from xgen_deploy.record import HistoryEntry, read_record
+
+OLDER = "its unit was written by an older xgen-deploy"
+
+
+def said(plan: Plan) -> dict[str, str]:
+    return {o.name: f"{o.action}: {o.cause}" for o in plan.operations}
+
+
+@pytest.mark.parametrize(
+    ("case", "who"),
+    [("systemd", "2 instances and the gateway run units"), ("docker", "1 instance runs a unit")],
+)
+def test_there_is_nothing_to_do_and_one_line_about_the_units(case: str, who: str) -> None:
+    plan = OldSite(case).plan()
+    assert said(plan) == {}
+    assert exit_code(plan, detailed=True) == 0
+    line = f"{who} of an older xgen-deploy: `xgen-deploy apply --refresh`"
+    assert plan_json(plan)["warnings"] == [line]
+    text = "\n".join(plan_text(plan, 1.0))
+    assert text.count("older xgen-deploy") == 1
+    assert "nothing to do" in text
+
+
+def test_refresh_is_an_update_like_any_other() -> None:
+    plan = OldSite("systemd").plan(refresh=True)
+    assert said(plan)["a"] == f"update: {OLDER}"
+    assert said(plan)["b"] == f"update: {OLDER}"
+    assert "c" not in said(plan), "it was stopped on purpose"
+    assert [o.strategy for o in plan.operations][:2] == ["start-first", "start-first"]
+    assert plan_json(plan)["warnings"] == []
+    assert exit_code(plan, detailed=True) == 2
+
+
+def test_units_of_this_version_are_not_spoken_of() -> None:
+    old = OldSite("docker")
+    old.record["instances"]["a"]["unit_version"] = 2
+    plan = old.plan()
+    assert said(plan) == {}
+    assert plan_json(plan)["warnings"] == []
+
+
+def test_refresh_writes_a_unit_anew_that_would_be_another_one_now() -> None:
+    """Though its version is today's: a build of this tool between two releases wrote it."""
+    old = OldSite("docker")
+    old.record["instances"]["a"]["unit_version"] = 2
+    old.wrote("0" * 64)
+    assert said(old.plan()) == {}
+    assert said(old.plan(refresh=True)) == {"a": f"update: {OLDER}"}
+
+
+def test_a_configuration_is_reloaded_by_the_next_apply_on_its_host() -> None:
+    """A reload costs no request; what starts the gateway anew waits for `--refresh`."""
+    old = OldSite("systemd")
+    old.stopped("xgen-up_sys-a.service")
+    plan = old.plan()
+    assert said(plan) == {
+        "a": "repair: it was stopped by hand, or has ended",
+        "gateway": "update: its configuration was written by an older xgen-deploy; "
+        "reload, no interruption",
+    }
+    gateway = plan.operations[-1]
+    assert not gateway.interrupts
+    assert not gateway.refresh
+    assert OldSite("systemd").plan(refresh=True).operations[-1].refresh
+
+
+def test_what_an_apply_of_it_began_is_finished() -> None:
+    assert said(OldSite("interrupted").plan())["a"] == (
+        "update: an earlier apply began it and did not finish"
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_digests_hold(case: str) -> None:
+    old = OldSite(case)
+    record = read_record(json.dumps(old.record), old.record["project"], HOST)
+    assert record.instances
+    for name, one in record.instances.items():
+        assert one.spec.digest == one.digest, name
+    if record.gateway is not None:
+        assert record.gateway.spec.digest == record.gateway.digest
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_history_loads(case: str) -> None:
+    files = sorted((OldSite(case).folder / "history").iterdir())
+    assert files
+    for file in files:
+        entry = HistoryEntry.model_validate_json(file.read_bytes())
+        assert entry.format == 1
+        assert entry.declared
+
+
+def test_a_newer_record_is_refused_in_a_sentence() -> None:
+    old = OldSite("docker")
+    old.record["format"] = 3
+    with pytest.raises(XgenError, match="newer than this tool knows"):
+        read_record(json.dumps(old.record), "up_doc", HOST)

@@ -1,0 +1,32 @@
+"""Units that an older version of this tool wrote: they run on until `--refresh`. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.record import Record
+from xgen_deploy.render.unit_version import UNIT_VERSION
+
+OLDER_UNIT = "its unit was written by an older xgen-deploy"
+
+
+def outdated(record: Record, unchanged: Iterable[str]) -> tuple[str, ...]:
+    """Which of these instances run units of an older version; stopped ones run nothing."""
+    known = ((name, record.instances.get(name)) for name in unchanged)
+    return tuple(
+        name
+        for name, last in known
+        if last is not None and last.stopped is None and last.unit_version < UNIT_VERSION
+    )
+
+
+def outdated_warning(plans: Mapping[str, HostPlan]) -> tuple[str, ...]:
+    """One line over all hosts, or none."""
+    names = [name for plan in plans.values() for name in plan.outdated]
+    count = sum(name != GATEWAY for name in names)
+    who = [f"{count} instance{'s'[: count != 1]}"] if count else []
+    who += ["the gateway"] if GATEWAY in names else []
+    if not who:
+        return ()
+    verb = "runs a unit" if len(who) == 1 and count <= 1 else "run units"
+    return (f"{' and '.join(who)} {verb} of an older xgen-deploy: `xgen-deploy apply --refresh`",)
