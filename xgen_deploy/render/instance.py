@@ -45,7 +45,8 @@ class Rendering:
 
     def put_back(self) -> str:
         """The script that puts an instance's previous version back, on the host by itself."""
-        return self._templates.text("put-back.sh.j2", {})
+        folders = {"etc_dir": self._layout.etc_dir, "definitions": self._layout.definitions}
+        return self._templates.text("put-back.sh.j2", folders)
 
     def heal(self, record: Record) -> tuple[File, ...]:
         """What looks after the host's engines (see heal.py)."""

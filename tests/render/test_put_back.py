@@ -1,0 +1,58 @@
+"""The script that puts an instance's previous version back, run as it is written."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from xgen_deploy.layout import process_layout
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
+
+
+def put_back(folder: Path, definition: str, settings: str) -> subprocess.CompletedProcess[str]:
+    layout = process_layout("p", str(folder))
+    previous = Path(layout.previous("q"))
+    (previous / "settings").mkdir(parents=True)
+    (previous / "settings" / "env").write_text("old")
+    (previous / "definition").write_text("old")
+    (previous / "armed").touch()
+    for made in (layout.definitions, layout.settings("q")):
+        Path(made).mkdir(parents=True)
+    script = Rendering(layout, Templates(read_templates())).put_back()
+    argv = ["sh", "-c", script, "sh", str(previous), definition, settings, "true"]
+    return subprocess.run(argv, text=True, capture_output=True, check=False)
+
+
+def test_the_previous_version_is_put_back(tmp_path: Path) -> None:
+    layout = process_layout("p", str(tmp_path))
+    done = put_back(tmp_path, layout.definition("q"), layout.settings("q"))
+    assert done.returncode == 0, done.stderr
+    assert Path(layout.settings("q"), "env").read_text() == "old"
+    assert Path(layout.definition("q")).read_text() == "old"
+    assert not Path(layout.previous("q"), "armed").exists()
+
+
+@pytest.mark.parametrize("path", ["{etc}/..", "{etc}/.", "{etc}/", "{etc}/../../victim", "{victim}"])
+def test_nothing_outside_the_projects_folders_is_touched(tmp_path: Path, path: str) -> None:
+    layout = process_layout("p", str(tmp_path))
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    settings = path.format(etc=layout.etc_dir, victim=victim)
+    done = put_back(tmp_path, layout.definition("q"), settings)
+    assert done.returncode != 0
+    assert "nothing was put back" in done.stderr
+    assert victim.is_dir()
+    assert Path(layout.settings("q")).is_dir()
+
+
+def test_a_link_on_the_way_leads_nowhere(tmp_path: Path) -> None:
+    layout = process_layout("p", str(tmp_path))
+    victim = tmp_path / "victim"
+    (victim / "q").mkdir(parents=True)
+    Path(layout.etc_dir).mkdir(parents=True)
+    (Path(layout.etc_dir) / "link").symlink_to(victim)
+    done = put_back(tmp_path, layout.definition("q"), f"{layout.etc_dir}/link/q")
+    assert done.returncode != 0
+    assert (victim / "q").is_dir()
