@@ -1,9 +1,12 @@
 """Names and places on a host, as the contract promises them."""
 
+from typing import Final, Literal
+
 from xgen_deploy.values import Frozen
 
 # What a change that starts first adds to an instance's name on the host, every other time.
-SECOND = ".b"
+SECOND: Final = ".b"
+Slot = Literal["", ".b"]
 
 
 class Layout(Frozen):

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.spec import GatewayRecord
+from xgen_deploy.layout import Slot
+from xgen_deploy.manifest.fields import is_instance_name
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
@@ -48,7 +50,7 @@ class InstanceRecord(Frozen):
     ready_seconds: float | None = None
     invocation: str | None = None
     report: LoadReport | None = None
-    slot: str = ""
+    slot: Slot = ""
     other_port: int | None = None
     unit_version: int = 1
 
@@ -124,9 +126,16 @@ def read_record(text: str | None, project: str, host: str) -> Record:
             f"knows ({FORMAT}); use the newer xgen-deploy that wrote it"
         )
     try:
-        return Record.model_validate(raw)
+        record = Record.model_validate(raw)
     except ValidationError as error:
         raise XgenError(
             f"{host}: the record of project {project} cannot be understood: "
             f"{error.errors()[0]['msg']}"
         ) from error
+    for name in (*record.instances, *record.pending):
+        if not is_instance_name(name):
+            raise XgenError(
+                f"{host}: the record of project {project} names an instance {name[:80]!r}, which "
+                "no instance can be called; restore the file record.json there or move it away"
+            )
+    return record

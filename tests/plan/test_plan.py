@@ -202,19 +202,6 @@ def test_cards_that_nothing_talks_to_are_warned_of(tmp_path: Path) -> None:
     assert warning in world.plan().warnings
 
 
-def test_a_container_that_was_renamed_is_ours_still(world: World) -> None:
-    """It holds the port: nobody else's, and to be taken away before ours starts again."""
-    world.apply()
-    port = world.facts.docker.containers[0].ports[0]
-    world.container(name="ours-once")
-    holder = PortFacts(port=port, address="127.0.0.1", pid=9, process="docker-proxy")
-    world.fact(ports=(holder,))
-    plan = world.plan()
-    assert plan.refusals == ()
-    assert said(plan) == [("repair", "q", "its container is gone")]
-    assert plan.operations[0].strays == ("ours-once",)
-
-
 def test_secrets_are_said_to_be_kept_and_not_compared(world: World, tmp_path: Path) -> None:
     secret = changed(api_key={"env": "K"})
     assert world.plan(secret, tmp_path).secrets_kept == (), "none was delivered yet"

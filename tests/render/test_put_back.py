@@ -34,7 +34,9 @@ def test_the_previous_version_is_put_back(tmp_path: Path) -> None:
     assert not Path(layout.previous("q"), "armed").exists()
 
 
-@pytest.mark.parametrize("path", ["{etc}/..", "{etc}/.", "{etc}/", "{etc}/../../victim", "{victim}"])
+@pytest.mark.parametrize(
+    "path", ["{etc}/..", "{etc}/.", "{etc}/", "{etc}/../../victim", "{victim}"]
+)
 def test_nothing_outside_the_projects_folders_is_touched(tmp_path: Path, path: str) -> None:
     layout = process_layout("p", str(tmp_path))
     victim = tmp_path / "victim"

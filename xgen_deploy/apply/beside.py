@@ -49,7 +49,7 @@ def bring_up_beside(
         raise failed(error, ending) from None
     text = f"requests go to port {new.instance.spec.port} now"
     tell(Event(kind="switched", host=work.name, instance=name, text=text))
-    clear_slot(work, f"{name}{old.slot}")
+    clear_slot(work, name, old.slot)
     forget_previous(work, name)
     return good
 
@@ -73,7 +73,7 @@ def _serving(work: HostAtWork, new: Prepared) -> Serving:
 def _give_up(work: HostAtWork, new: Prepared) -> str:
     """The new one goes; a clause about how it stands."""
     try:
-        clear_slot(work, new.instance.slotted)
+        clear_slot(work, new.instance.name, new.instance.slot)
         work.settle(new.instance.name)
     except XgenError as error:
         return f"Taking the new one away failed too: {error}"

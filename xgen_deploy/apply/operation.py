@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
+from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
@@ -43,37 +44,26 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
         last = work.record.instances.get(name)
         drain(work, switch, name, drain_time(last.declared if last else None))
         for slot in ("", SECOND):
-            clear_slot(work, name + slot)
-    remove_containers(work, *operation.strays)
+            clear_slot(work, name, slot)
     forget_previous(work, name)
     kept = {k: v for k, v in work.record.instances.items() if k != name}
     work.settle(name, instances=kept)
 
 
 def tidy(work: HostAtWork, operation: Operation) -> None:
-    """Takes away what is beside the instance: its other slot, and containers with its labels."""
+    """Takes away what is beside the instance: its other slot."""
     if operation.leftover is not None:
-        clear_slot(work, operation.leftover)
-    remove_containers(work, *operation.strays)
+        clear_slot(work, operation.name, operation.leftover.removeprefix(operation.name))
 
 
-def clear_slot(work: HostAtWork, slotted: str) -> None:
+def clear_slot(work: HostAtWork, instance: str, slot: str) -> None:
     """Stops and removes one slot of an instance; what is not there is no error."""
-    layout, service = work.layout, work.layout.service(slotted)
-    work.supervision.stop(service)
-    remove_containers(work, service)
+    layout, slotted = work.layout, instance + slot
+    work.supervision.stop(layout.service(slotted))
+    remove_container(work, instance, layout.service(slotted))
     if work.session.remove(layout.definition(slotted), within=layout.definitions):
         work.supervision.reload()
     work.session.remove(layout.settings(slotted), within=layout.etc_dir)
-
-
-def remove_containers(work: HostAtWork, *names: str) -> None:
-    """Where there is Docker and such a container."""
-    if not names or work.layout.process_dir is not None:
-        return
-    cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
-    if cli:
-        work.session.run([cli, "rm", "--force", *names], timeout=_ASK)
 
 
 @dataclass(frozen=True)
@@ -203,7 +193,7 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *
             timeout = instance.declared.update.timeout or _TIMEOUT
             ending = previous.put_back(timeout)
         else:
-            clear_slot(work, instance.slotted)
+            clear_slot(work, instance.name, instance.slot)
             ending = "It was stopped and taken away; nothing was there before"
         work.settle(instance.name)
         switch.rekeyed(work.name, instance.name, back=True)

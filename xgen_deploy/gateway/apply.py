@@ -4,6 +4,7 @@ import hashlib
 import posixpath
 import time
 
+from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.secrets import secret_value
 from xgen_deploy.errors import XgenError
@@ -90,9 +91,7 @@ def close_door(work: HostAtWork) -> None:
     """Takes the gateway away; what is not there is no error."""
     layout, service = work.layout, work.layout.service(GATEWAY)
     work.supervision.stop(service)
-    last = work.record.gateway
-    if last is not None and last.spec.image is not None:
-        work.session.run([last.spec.docker_cli, "rm", "--force", service], timeout=_ASK)
+    remove_container(work, GATEWAY, service)
     if work.session.remove(layout.definition(GATEWAY), within=layout.definitions):
         work.supervision.reload()
     work.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)

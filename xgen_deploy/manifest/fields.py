@@ -73,6 +73,14 @@ def instance_name(value: str) -> str:
     return value
 
 
+def is_instance_name(value: str) -> bool:
+    """Whether an instance may have it; what is read from a host is held to the same rules."""
+    try:
+        return bool(instance_name(value))
+    except ValueError:
+        return False
+
+
 def model_name(value: str) -> str:
     """The id that clients ask for."""
     if (

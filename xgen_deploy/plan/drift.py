@@ -1,9 +1,9 @@
 """Whether what runs is still what was applied; if not, why."""
 
-from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.layout import SECOND, Layout
-from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord
+from xgen_deploy.ownership import ours
+from xgen_deploy.probe.facts import HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record
 
 _OFTEN = 2
 
@@ -59,20 +59,7 @@ def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> 
     return None if box.state == "running" else f"its container is {box.state}"
 
 
-def strays(name: str, facts: HostFacts, layout: Layout) -> tuple[str, ...]:
-    """Containers with this instance's labels under another name: renamed by hand, or copied. They
-    would hold its port and its GPU.
-    """
-    return tuple(
-        box.name
-        for box in facts.docker.containers
-        if box.labels.get("xgen.project") == layout.project
-        and _instance(box) == name
-        and box.name not in (layout.service(name), layout.service(name + SECOND))
-    )
-
-
-def leftover(name: str, slot: str, facts: HostFacts, layout: Layout) -> str | None:
+def leftover(name: str, slot: str, facts: HostFacts, record: Record, layout: Layout) -> str | None:
     """The name on the host of the instance's other slot, where something of it is still there:
     the version before, or one that was begun and never proved.
     """
@@ -80,22 +67,5 @@ def leftover(name: str, slot: str, facts: HostFacts, layout: Layout) -> str | No
     service = layout.service(other)
     units = (s for s in facts.services if s.sha256 is not None or s.state == "active")
     found = {s.name.removesuffix(".service") for s in units}
-    found |= {box.name for box in facts.docker.containers}
+    found |= {box.name for box in facts.docker.containers if ours(box, facts, record, layout)}
     return other if service in found else None
-
-
-def strangers(record_names: frozenset[str], facts: HostFacts, project: str) -> list[str]:
-    """Containers that carry this project's label and are in no record, by instance."""
-    return sorted(
-        {
-            _instance(box)
-            for box in facts.docker.containers
-            if box.labels.get("xgen.project") == project and _instance(box)
-        }
-        - record_names
-        - {GATEWAY}
-    )
-
-
-def _instance(box: ContainerFacts) -> str:
-    return box.labels.get("xgen.instance", "")

@@ -9,6 +9,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.ownership import ours
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.operation import HostPlan
@@ -77,7 +78,9 @@ def plan_host(
             "headline": headline(facts),
             "secrets_kept": _secrets_kept(plan, site, scope),
             "warnings": plan.warnings + _left_behind(record, site),
-            "refusals": plan.refusals + _unchangeable(plan, facts),
+            "refusals": plan.refusals
+            + _unchangeable(plan, facts)
+            + _names_taken(plan, facts, record, layout),
             "parts": host_parts(facts, record),
             "outdated": outdated(record, plan.unchanged),
         }
@@ -130,6 +133,27 @@ def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:
             "package), or name another one in the inventory: "
             "ansible_python_interpreter: /path/to/python3",
         ),
+    )
+
+
+def _names_taken(
+    plan: HostPlan, facts: HostFacts, record: Record, layout: Layout
+) -> tuple[Refusal, ...]:
+    """A container that is not ours has the name that a new instance's would get."""
+    new = {
+        layout.service(o.instance.slotted): o.name
+        for o in plan.operations
+        if o.instance is not None and o.name not in record.instances
+    }
+    return tuple(
+        Refusal(
+            host=plan.host,
+            instance=new[box.name],
+            reason=f"there is a container {box.name} already, and it is not this tool's",
+            way_out=f"rename it, or take it away: docker rm -f {box.name}",
+        )
+        for box in facts.docker.containers
+        if box.name in new and not ours(box, facts, record, layout)
     )
 
 

@@ -25,8 +25,8 @@ class FieldDiff(Frozen):
 class Operation(Frozen):
     """One thing to do to one instance. `instance` None: it is only to be taken away.
 
-    `strays` are containers that carry its labels under other names and `leftover` its other slot
-    (see layout.py), where something is still there: both go first, and with `tidies` that is all.
+    `leftover` is its other slot (see layout.py), where something is still there: that goes first,
+    and with `tidies` it is all.
     `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
     start took, None where that is unknown. `needs` are ids of operations that come first. `door`
@@ -47,7 +47,6 @@ class Operation(Frozen):
     instance: Instance | None = None
     door: DoorSpec | None = None
     notes: tuple[str, ...] = ()
-    strays: tuple[str, ...] = ()
     leftover: str | None = None
     tidies: bool = False
     why: str | None = None

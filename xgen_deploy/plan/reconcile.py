@@ -4,14 +4,16 @@ Pure, and decided by digest alone: never by comparing with a runtime's defaults 
 text, so that a newer tool does not restart every model.
 """
 
+import shlex
 from collections.abc import Mapping
 
 from xgen_deploy.layout import Layout
+from xgen_deploy.ownership import foreign_containers, forgotten
 from xgen_deploy.plan.diff import cause_of, diff_specs
-from xgen_deploy.plan.drift import drift_of, leftover, strangers, strays
+from xgen_deploy.plan.drift import drift_of, leftover
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.plan.outdated import OLDER_UNIT
-from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.probe.facts import ContainerFacts, HostFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
@@ -38,19 +40,16 @@ def reconcile(
     older version of this tool are to be written anew (see plan/outdated.py).
     """
     operations = [
-        _removal(host, name, record, facts, layout, clearing=clearing)
+        _removal(host, name, record, layout, clearing=clearing)
         for name in sorted(
-            (
-                record.instances.keys()
-                | record.pending.keys()
-                | set(strangers(frozenset(record.instances), facts, record.project))
-            )
+            (record.instances.keys() | record.pending.keys() | forgotten(facts, record, layout))
             - wanted
         )
         if in_scope is None or name in in_scope
     ]
     unchanged = []
-    warnings = list(resolved.warnings)
+    foreign = foreign_containers(facts, record, layout)
+    warnings = [*resolved.warnings, *map(_left_alone, foreign)]
     for instance in resolved.instances:
         if in_scope is not None and instance.name not in in_scope:
             continue
@@ -62,7 +61,7 @@ def reconcile(
         found = _change(instance, record, facts, layout, instance.name in changed_secrets)
         if found is None and last is not None and definitions is not None:
             found = _refresh(instance, last, layout, definitions)
-        found = _with_remains(instance, found, facts, layout)
+        found = _with_remains(instance, found, facts, record, layout)
         if found is None:
             unchanged.append(instance.name)
         else:
@@ -73,6 +72,14 @@ def reconcile(
         unchanged=tuple(unchanged),
         refusals=resolved.refusals,
         warnings=tuple(warnings),
+    )
+
+
+def _left_alone(box: ContainerFacts) -> str:
+    """It only says that it is ours."""
+    return (
+        f"container {box.name} carries this project's label and is not this tool's: it is left "
+        f"alone and holds its port and GPU; `docker rm -f {shlex.quote(box.name)}` takes it away"
     )
 
 
@@ -137,21 +144,22 @@ def _operation(
 
 
 def _with_remains(
-    instance: Instance, operation: Operation | None, facts: HostFacts, layout: Layout
+    instance: Instance,
+    operation: Operation | None,
+    facts: HostFacts,
+    record: Record,
+    layout: Layout,
 ) -> Operation | None:
     """What else of the instance is on the host goes too: it would hold its GPU and its ports."""
-    boxes = strays(instance.name, facts, layout)
-    before = leftover(instance.name, instance.slot, facts, layout)
-    if operation is None and (boxes or before):
-        what = f"{before}, its other slot, is" if before else f"container {boxes[0]} of its is"
-        operation = _operation(instance, "repair", f"{what} still there", None)
+    before = leftover(instance.name, instance.slot, facts, record, layout)
+    if operation is None and before:
+        cause = f"{before}, its other slot, is still there"
+        operation = _operation(instance, "repair", cause, None)
         operation = operation.model_copy(update={"tidies": True})
-    return operation and operation.model_copy(update={"strays": boxes, "leftover": before})
+    return operation and operation.model_copy(update={"leftover": before})
 
 
-def _removal(
-    host: str, name: str, record: Record, facts: HostFacts, layout: Layout, *, clearing: bool
-) -> Operation:
+def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
     known = name in record.instances or name in record.pending
     cause = (
         ("the project is taken away" if clearing else "no longer in the manifest")
@@ -165,7 +173,6 @@ def _removal(
         action="remove",
         cause=cause,
         interrupts=known,
-        strays=strays(name, facts, layout),
     )
 
 

@@ -158,8 +158,9 @@ class DockerFacts(Frozen):
 class ServiceFacts(Frozen):
     """A systemd unit or a supervised process of this project.
 
-    `sha256` is of the definition's file content; `state` is systemd's ActiveState (`active`,
-    `activating`, `inactive`, `failed`...) in either case, `sub_state` its detail.
+    `sha256` is of the definition's file content, `uid` who owns that file; `state` is systemd's
+    ActiveState (`active`, `activating`, `inactive`, `failed`...) in either case, `sub_state` its
+    detail.
     `overridden` lists drop-ins that change the unit. `restarts` counts automatic ones.
     """
 
@@ -169,6 +170,7 @@ class ServiceFacts(Frozen):
     sub_state: str | None = None
     result: str | None = None
     sha256: str | None = None
+    uid: int | None = None
     enabled: bool | None = None
     overridden: tuple[str, ...] = ()
     needs_reload: bool = False

@@ -9,6 +9,7 @@ from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo, GPUType
 from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.ownership import foreign_containers
 from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.record import Record
 from xgen_deploy.resolve import engines, models
@@ -61,6 +62,7 @@ def resolve_host(
     services = frozenset(
         layout.service(n + slot) for n in names | recorded.keys() for slot in ("", SECOND)
     )
+    boxes = {c.name: c for c in foreign_containers(facts, record, layout)}
     kept = names | (recorded.keys() if site.limited_models else door.keys())
     second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
     here = _Here(
@@ -70,8 +72,8 @@ def resolve_host(
         available=available_backends(facts.gpu.gpus),
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
-        ports=Ports(facts, recorded, second, declared, services, site.project, frozenset(kept)),
-        own=_own_cgroups(services, facts),
+        ports=Ports(facts, recorded, second, declared, services, boxes, frozenset(kept)),
+        own=_own_cgroups(services - boxes.keys(), services, facts),
         repin=repin,
         listen=needed_listen(site, host.name),
         also={d.model: names_of_others(site, d.model) for d in declared},
@@ -219,10 +221,13 @@ def _ready(
     return engines.ready_engine(request, here.engines)
 
 
-def _own_cgroups(services: frozenset[str], facts: HostFacts) -> frozenset[str]:
-    """What the cgroups of this project's engines have in them: a unit, or a container's id."""
-    boxes = {c.id for c in facts.docker.containers if c.name in services}
-    return frozenset({f"{s}.service" for s in services} | boxes)
+def _own_cgroups(
+    boxes: frozenset[str], services: frozenset[str], facts: HostFacts
+) -> frozenset[str]:
+    """What the cgroups of this project's engines have in them: a unit, or a container's id.
+    `boxes` are the names of its containers."""
+    ids = {c.id for c in facts.docker.containers if c.name in boxes}
+    return frozenset({f"{s}.service" for s in services} | ids)
 
 
 def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:

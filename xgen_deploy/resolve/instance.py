@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.layout import Slot
 from xgen_deploy.manifest.placement import Declared, Mark
 from xgen_deploy.manifest.schema import (
     ContainerSettings,
@@ -120,7 +121,7 @@ class Instance(Frozen):
     model_folders: tuple[str, ...] = ()
     docker_cli: str = "/usr/bin/docker"
     notes: tuple[str, ...] = ()
-    slot: str = ""
+    slot: Slot = ""
     spare_port: int | None = None
 
     @property

@@ -1,11 +1,23 @@
 """Ports: fixed ones as stated, others the lowest free one, kept from then on."""
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from xgen_deploy.layout import SECOND
 from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.probe.facts import HostFacts, PortFacts
+from xgen_deploy.probe.facts import ContainerFacts, HostFacts, PortFacts
 from xgen_deploy.resolve.refuse import refuse
+
+_UP = ("running", "restarting", "paused")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has a port, and what frees it."""
+
+    who: str
+    way_out: str
 
 
 class Ports:
@@ -18,17 +30,17 @@ class Ports:
         second: Mapping[str, int],
         declared: tuple[Declared, ...],
         services: frozenset[str],
-        project: str,
+        boxes: Mapping[str, ContainerFacts],
         kept: frozenset[str],
     ) -> None:
         """`recorded` are this project's ports by instance, `second` those of their other slots (see
-        layout.py), `services` its units and containers;
-        what carries its label is its own too, under whatever name. `kept` are the instances that
-        stay: the ports of all others are free again.
+        layout.py), `services` its units and containers; `boxes` are containers, by name, that
+        only say that they are its own. `kept` are the instances that stay: the ports of all
+        others are free again.
         """
         self._recorded = recorded
         self._second = second
-        self._foreign = _foreign(facts, services, project)
+        self._foreign = _foreign(facts, services, boxes)
         self._taken = {d.port: d.name for d in declared if d.port is not None}
         for name, port in recorded.items():
             if name in kept and port not in self._taken:
@@ -66,8 +78,8 @@ class Ports:
             if holder is not None:
                 raise refuse(
                     declared,
-                    f"port {wanted} is held by {_who(holder)}",
-                    "stop it, or give the placement another port",
+                    f"port {wanted} is held by {holder.who}",
+                    f"{holder.way_out}, or give the placement another port",
                     "port",
                 )
             return wanted
@@ -82,22 +94,29 @@ class Ports:
         )
 
 
-def _foreign(facts: HostFacts, services: frozenset[str], project: str) -> dict[int, PortFacts]:
-    """Listening ports that are not this project's own."""
+def _foreign(
+    facts: HostFacts, services: frozenset[str], boxes: Mapping[str, ContainerFacts]
+) -> dict[int, Holder]:
+    """Ports that are not this project's own."""
+    found = {p: _held_by(box) for box in boxes.values() if box.state in _UP for p in box.ports}
     own = {
         p
         for c in facts.docker.containers
-        if c.name in services or c.labels.get("xgen.project") == project
+        if c.name in services and c.name not in boxes
         for p in c.ports
     }
     pids = {s.pid for s in facts.services if s.pid}
-    found: dict[int, PortFacts] = {}
     for port in facts.ports:
         unit = (port.unit or "").removesuffix(".service")
         if port.port in own or unit in services or (port.pid and port.pid in pids):
             continue
-        found.setdefault(port.port, port)
+        found.setdefault(port.port, Holder(_who(port), "stop it"))
     return found
+
+
+def _held_by(box: ContainerFacts) -> Holder:
+    who = f"container {box.name}, which carries this project's label and is not this tool's"
+    return Holder(who, f"`docker rm -f {shlex.quote(box.name)}` takes it away")
 
 
 def _who(port: PortFacts) -> str:

@@ -96,6 +96,14 @@ def sha256(path: str) -> str | None:
         return None
 
 
+def owner(path: str) -> int | None:
+    """The user id that a file belongs to."""
+    try:
+        return os.stat(path).st_uid
+    except OSError:
+        return None
+
+
 def file_state(paths: list[str]) -> str:
     """A short digest that changes with any file's place, size, time or inode."""
     digest = hashlib.sha256()

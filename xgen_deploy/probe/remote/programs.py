@@ -9,7 +9,7 @@ import socket
 import xmlrpc.client
 from typing import Any
 
-from xgen_deploy.probe.remote.files import sha256
+from xgen_deploy.probe.remote.files import owner, sha256
 
 PATIENCE = 5.0
 STATES = {
@@ -82,6 +82,7 @@ def _program(name: str, path: str | None, info: dict[str, Any] | None) -> dict[s
         "sub_state": seen["statename"].lower() if info else "no supervisor",
         "result": seen.get("spawnerr") or None,
         "sha256": sha256(path) if path else None,
+        "uid": owner(path) if path else None,
         "pid": seen.get("pid") or None,
         "exit_status": seen.get("exitstatus") if ended and seen.get("start") else None,
         "since": float(seen.get("start") or 0) or None if state == "active" else None,

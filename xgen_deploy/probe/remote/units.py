@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from xgen_deploy.probe.remote.commands import run
-from xgen_deploy.probe.remote.files import sha256
+from xgen_deploy.probe.remote.files import owner, sha256
 
 PATIENCE = 10.0
 # Where its own library tells the version, no program need be run for it.
@@ -87,6 +87,7 @@ def _unit(name: str, seen: dict[str, str], booted: float) -> dict[str, Any]:
         "sub_state": seen.get("SubState") or None,
         "result": seen.get("Result") or None,
         "sha256": sha256(fragment) if fragment else None,
+        "uid": owner(fragment) if fragment else None,
         "enabled": state_of_file.startswith("enabled") if state_of_file else None,
         "overridden": _own_drop_ins(seen.get("DropInPaths", "")),
         "needs_reload": seen.get("NeedDaemonReload") == "yes",

@@ -59,8 +59,8 @@ remember() {
 unit() {
     [ -n "$id" ] || return 0
     [ "$load/$active" != not-found/inactive ] || return 0
-    digest=
-    [ -z "$fragment" ] || sha256 "$fragment"
+    digest= owner=
+    [ -z "$fragment" ] || { sha256 "$fragment" && look "$fragment" -L; }
     case $file_state in
     enabled*) enabled=true ;;
     '') enabled= ;;
@@ -73,6 +73,7 @@ unit() {
     str sub_state "$sub"
     str result "$result"
     str sha256 "$digest"
+    raw uid "$owner"
     raw enabled "$enabled"
     key overridden
     own_drop_ins | json_lines

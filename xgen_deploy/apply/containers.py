@@ -1,0 +1,37 @@
+"""Takes a container of ours away, by its ID: another one may have its name."""
+
+import json
+import re
+
+from xgen_deploy.apply.place import HostAtWork
+
+_ASK = 60.0
+_ID = re.compile(r"[0-9a-f]{64}")
+_SHOWN = '{{.ID}} {{json (.Label "xgen.container")}}'
+
+
+def remove_container(work: HostAtWork, instance: str, name: str) -> None:
+    """Where there is Docker and such a container with this instance's labels (see ownership.py)."""
+    if work.layout.process_dir is not None:
+        return
+    cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
+    if not cli:
+        return
+    filters = (
+        f"name=^/?{re.escape(name)}$",
+        f"label=xgen.project={work.layout.project}",
+        f"label=xgen.instance={instance}",
+    )
+    argv = [cli, "ps", "--all", "--no-trunc", "--format", _SHOWN]
+    argv += [word for one in filters for word in ("--filter", one)]
+    listed = work.session.run(argv, timeout=_ASK).stdout
+    found = [i for i in (_id(line, name) for line in listed.splitlines()) if i]
+    if found:
+        work.session.run([cli, "rm", "--force", *found], timeout=_ASK)
+
+
+def _id(line: str, name: str) -> str | None:
+    """Of a container whose label names itself; 0.1.0 gave none."""
+    found, _, label = line.partition(" ")
+    named = label in (json.dumps(name), json.dumps(""))
+    return found if named and _ID.fullmatch(found) else None
