@@ -40,6 +40,11 @@ class Layout(Frozen):
         return f"{self.state_dir}/lock"
 
     @property
+    def lock_queue(self) -> str:
+        """A folder with a file for each who waits for the lock (transport/remote/queue.py)."""
+        return f"{self.lock}.queue"
+
+    @property
     def history(self) -> str:
         """A folder with one file an apply, named by its number."""
         return f"{self.state_dir}/history"

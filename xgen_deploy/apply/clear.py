@@ -13,6 +13,8 @@ def clear(work: HostAtWork) -> None:
         work.supervision.end()
     else:
         unwatch(work)
+    # First, so that who waits for the lock makes nothing there while the rest goes.
+    work.session.remove(work.layout.lock_queue, within=work.layout.state_dir)
     for folder in {work.layout.etc_dir, work.layout.state_dir}:
         work.session.remove(folder, within=_parent(folder))
     for parent in {_parent(work.layout.etc_dir), _parent(work.layout.state_dir)}:

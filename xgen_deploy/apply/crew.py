@@ -100,6 +100,7 @@ class Crew:
             with suppress(XgenError):
                 if host in traceless:
                     layout = self._workplace.layout(self._site, self._site.hosts[host])
+                    session.remove(layout.lock_queue, within=layout.state_dir)
                     session.remove(layout.lock, within=layout.state_dir)
                     for folder in (layout.state_dir, layout.state_dir.rsplit("/", 1)[0]):
                         empty = ["rmdir", "--ignore-fail-on-non-empty", folder]

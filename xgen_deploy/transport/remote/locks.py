@@ -9,10 +9,15 @@ import threading
 import time
 from typing import Any
 
+from xgen_deploy.transport.remote.queue import Ticket, waiting
+
 RETRY = 0.1
+# Whoever had it takes the folder away: what is made there meanwhile would be in the way.
+GONE = 1.0
 # Between taking the lock and writing who did, the file still names the owner before.
 WRITTEN_WITHIN = 1.0
 PUTTING_BACK = "putting back what worked before, because that apply was interrupted"
+NEXT = "{}, and is the next in line for the lock"
 
 
 class Locked(Exception):
@@ -25,33 +30,54 @@ class Locks:
         self._lock = threading.Lock()
 
     def take(self, path: str, owner: dict[str, str], wait: float) -> dict[str, Any]:
-        """Raises Locked after `wait` seconds, and OSError."""
+        """Who waits stands in line; who does not is refused while others do. Raises Locked after
+        `wait` seconds, and OSError."""
         with self._lock:
             if path not in self._held:
-                self._held[path] = _acquire(path, time.monotonic() + wait)
                 content = json.dumps(dict(owner, pid=str(os.getpid()))).encode()
+                self._held[path] = _acquire(path, content, wait)
                 os.ftruncate(self._held[path], 0)
                 os.pwrite(self._held[path], content, 0)
                 os.fsync(self._held[path])
         return {}
 
 
-def _acquire(path: str, until: float) -> int:
+def _acquire(path: str, content: bytes, wait: float) -> int:
     began = time.monotonic()
-    while True:
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            continue  # whoever had it took the empty folder away
-        if _ours(handle, path):
-            return handle
-        owner = _owner(os.pread(handle, 1 << 16, 0))
-        os.close(handle)
-        known = owner is not None or time.monotonic() - began >= WRITTEN_WITHIN
-        if known and time.monotonic() >= until:
-            raise Locked(owner or _interrupted(path))
-        time.sleep(RETRY)
+    ticket = Ticket(path, content) if wait else None
+    try:
+        while True:
+            try:
+                before = ticket.before() if ticket else waiting(path)
+                handle = _open(path)
+            except FileNotFoundError:
+                time.sleep(GONE)
+                continue
+            if not before and _ours(handle, path):
+                return handle
+            owner = _owner(os.pread(handle, 1 << 16, 0))
+            os.close(handle)
+            waited = time.monotonic() - began
+            if waited >= wait and (owner is not None or waited >= WRITTEN_WITHIN):
+                raise Locked(owner or _next(before) or _interrupted(path))
+            time.sleep(RETRY)
+    finally:
+        if ticket:
+            ticket.leave()
+
+
+def _open(path: str) -> int:
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _next(before: list[bytes]) -> str | None:
+    """The first in line, where the lock is free already."""
+    try:
+        first = json.loads(before[0])
+        return json.dumps(dict(first, doing=NEXT.format(first["doing"])))
+    except (LookupError, ValueError, TypeError):
+        return None
 
 
 def _owner(content: bytes) -> str | None:
