@@ -41,7 +41,7 @@ class Layout(Frozen):
 
     @property
     def lock_queue(self) -> str:
-        """A folder with a file for each who waits for the lock (transport/remote/queue.py)."""
+        """A folder with a file for each who waits for the lock (transport/remote/lock_queue.py)."""
         return f"{self.lock}.queue"
 
     @property

@@ -14,6 +14,7 @@ from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.make import Scope, plan_host
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.outdated import outdated_warning
+from xgen_deploy.plan.refused import without_refused
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.render.templates import Templates
@@ -21,9 +22,16 @@ from xgen_deploy.template_files import read_templates
 
 
 def make_plan(
-    site: Site, seen: Mapping[str, Seen], workplace: Workplace, scopes: Mapping[str, Scope]
+    site: Site,
+    seen: Mapping[str, Seen],
+    workplace: Workplace,
+    scopes: Mapping[str, Scope],
+    *,
+    skip_refused: bool = False,
 ) -> Plan:
-    """The plan over what was seen; unreachable hosts are in it with their reason."""
+    """The plan over what was seen; unreachable hosts are in it with their reason. `skip_refused`:
+    hosts with refusals are left out, rather than forbidding everything.
+    """
     templates = Templates(read_templates())
     hosts: dict[str, HostPlan] = {}
     for name, one in seen.items():
@@ -43,11 +51,16 @@ def make_plan(
     looked = looked_at(site, seen, workplace)
     facts = {name: one.facts for name, one in looked.items()}
     records = readable_records(site.project, looked)
-    hosts = in_batches(with_strategies(site, hosts, facts, records))
+    hosts = with_strategies(site, hosts, facts, records)
+    if skip_refused:
+        hosts = without_refused(hosts)
+    hosts = in_batches(hosts)
     compared = {h: GATEWAY in s.changed_secrets for h, s in scopes.items() if s.secrets_compared}
     hosts = with_gateways(site, hosts, looked, compared)
     refresh = frozenset(h for h, s in scopes.items() if s.refresh)
     hosts = with_refreshed_gateways(hosts, records, looked, templates, refresh)
+    if skip_refused:
+        hosts = without_refused(hosts)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

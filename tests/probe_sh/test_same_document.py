@@ -1,7 +1,9 @@
 """Both probes of one machine say the same: a host that gains Python changes nothing."""
 
+import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import pytest
 from tests.probe.gguf_writer import write
 from tests.probe.running import probe, request
 from tests.probe_sh.running import SHELLS, by_shell, told_by_both
+from tests.transport.eventually import eventually
 from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.transport.base import Connection
 
 # What differs from one moment or one probe to the next.
 OTHER = {"probe", "python", "now", "timings", "errors", "gpu", "memory_available_mb", "ports"}
@@ -132,3 +136,26 @@ def test_a_binary_that_does_not_work(tmp_path: Path, script: str) -> None:
     (found,) = by_shell(request(tmp_path, engines=[one])).engines
     assert FAILING[script] in (found.error or "")
     assert found.error == probe(request(tmp_path, engines=[one])).engines[0].error
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_who_has_the_lock_and_who_waits(
+    tmp_path: Path,
+    here: Connection,
+    shell: str,
+) -> None:
+    path, asked = tmp_path / "state/lock", request(tmp_path)
+    assert by_shell(asked, shell).lock is probe(asked).lock is None
+    with here.session() as ada, here.session() as kim, ThreadPoolExecutor(1) as pool:
+        ada.lock(str(path), {"by": "ada"})
+        waiting = pool.submit(kim.lock, str(path), {"by": 'k "im"'}, wait=60)
+        assert eventually(lambda: (tmp_path / "state/lock.queue/1").exists())
+        (tmp_path / "state/lock.queue/7").write_text("of a dead process")
+        found = by_shell(asked, shell).lock
+        assert found == probe(asked).lock
+        ada.close()
+        waiting.result(30)
+    assert found is not None
+    assert found.holder is not None
+    assert json.loads(found.holder) == {"by": "ada", "pid": str(found.pid)}
+    assert [json.loads(q)["by"] for q in found.queue] == ['k "im"']

@@ -83,7 +83,7 @@ class Scene:
                     "runtimes": ["runc", "nvidia"],
                     "cli": "/usr/bin/docker",
                 },
-                "models": [_model(m.key, m.source) for m in request.models],
+                "models": [model_facts(m.key, m.source) for m in request.models],
                 "engines": [self._engine(e.model_dump()) for e in request.engines],
             }
         )
@@ -114,5 +114,5 @@ def _layout(site: Site) -> Layout:
     return system_layout("p")
 
 
-def _model(key: str, source: str) -> ModelFacts:
+def model_facts(key: str, source: str) -> ModelFacts:
     return ModelFacts.model_validate({"key": key, "path": source, "state": "m1", **MODELS[source]})

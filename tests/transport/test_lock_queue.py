@@ -1,4 +1,4 @@
-"""Who waits for a host's lock gets it in the order of coming; who is gone does not stand in line."""
+"""Who waits for a host's lock gets it in the order of coming; the dead do not stand in line."""
 
 import json
 import threading

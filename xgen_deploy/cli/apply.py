@@ -26,10 +26,22 @@ from xgen_deploy.plan.saved import SavedPlan, read_saved
     type=float,
     default=0.0,
     metavar="SECONDS",
-    help="Wait for another apply instead of ending with code 5.",
+    help="Stand in line for a host's lock instead of ending with code 5.",
+)
+@click.option(
+    "--skip-refused",
+    is_flag=True,
+    help="Leave hosts out that something is refused for, do the others, end with code 1.",
 )
 @host_options
-def command(settings: Settings, yes: bool, repin: bool, refresh: bool, lock_wait: float) -> int:
+def command(
+    settings: Settings,
+    yes: bool,
+    repin: bool,
+    refresh: bool,
+    lock_wait: float,
+    skip_refused: bool,
+) -> int:
     """Bring every host to what MANIFEST says.
 
     Each instance must answer a real request, and its engine must report the layers, devices and
@@ -48,6 +60,7 @@ def command(settings: Settings, yes: bool, repin: bool, refresh: bool, lock_wait
         refresh=refresh or (saved is not None and saved.refresh),
         lock_wait=lock_wait,
         expected=saved,
+        skip_refused=skip_refused,
     )
     with job_for(saved.site, settings) if saved else job(settings) as work:
         return carry_out(work, settings, how)

@@ -50,55 +50,71 @@ class Applying:
         self._how = how
         self._new_secrets: dict[str, frozenset[str]] = {}
 
-    def at_once(
-        self, crew: Crew, seen: dict[str, Seen], lost: dict[str, XgenError], began: float
-    ) -> int:
-        """The exit code. All hosts that `seen` tells of are locked, but for the `lost` ones;
-        `began` is in monotonic seconds."""
-        changing: frozenset[str] = frozenset()
-        try:
-            plan, changing = self._first_plan(seen, began)
-        finally:
-            idle = crew.locked() - changing
-            crew.release(idle, traceless={n for n in idle if not _traces(seen[n])})
-        if not changing:
-            return exit_code(plan)
-        lost = {n: e for n, e in lost.items() if n in changing}
-        return self._with_progress(crew, plan, seen, changing, lost)
-
-    def after_a_question(self, seen: dict[str, Seen], began: float) -> int:
-        """The exit code. The hosts are locked after the answer and looked at again."""
-        plan, changing = self._first_plan(seen, began)
+    def go(self, seen: dict[str, Seen], began: float) -> int:
+        """The exit code. The hosts to be changed are locked and looked at again; where that makes
+        another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
+        """
+        self._new_secrets = self._changed_secrets(seen)
+        plan = self._shown(seen, time.monotonic() - began)
+        changing = self._changing(plan, seen)
         if not changing:
             return exit_code(plan)
         self._ask(plan)
-        with Crew(self._work.site, self._work.workplace) as crew:
-            lost = take(self._work, crew, self._settings, self._how, changing)
-            self._keep_answers(crew, seen)
-            seen = seen | self._work.observe(among=changing - lost.keys())
-            now = self._plan(seen)
-            if now.refusals or _what(now) != _what(plan):
-                self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
-                self._show(now, 0.0)
-                if now.refusals:
-                    return 1
-                self._ask(now)
-            return self._with_progress(crew, now, seen, changing, lost)
+        while True:
+            with Crew(self._work.site, self._work.workplace) as crew:
+                lost = take(self._work, crew, self._settings, self._how, changing)
+                now, seen = self._looked_again(crew, plan, seen)
+                more = self._changing(now, seen) - changing
+                if not more:
+                    return self._under_locks(crew, now, seen, lost)
+            changing, plan = changing | more, now
 
-    def _first_plan(self, seen: dict[str, Seen], began: float) -> tuple[Plan, frozenset[str]]:
-        """Shown; and the hosts to be changed, none where anything is refused."""
-        self._new_secrets = self._changed_secrets(seen)
+    def _under_locks(
+        self, crew: Crew, plan: Plan, seen: dict[str, Seen], lost: dict[str, XgenError]
+    ) -> int:
+        changing = self._changing(plan, seen)
+        idle = crew.locked() - changing
+        crew.release(idle, traceless={n for n in idle if not _traces(seen[n])})
+        if not changing:
+            return exit_code(plan)
+        return self._with_progress(crew, plan, seen, changing, lost)
+
+    def _shown(self, seen: dict[str, Seen], took: float) -> Plan:
+        """The plan for what was seen. Raises XgenError where a saved one no longer holds."""
         plan = self._plan(seen)
-        self._show(plan, time.monotonic() - began)
+        self._show(plan, took)
         self._hold_to_saved(plan)
-        if plan.refusals:
-            return plan, frozenset()
-        changing = frozenset(
+        return plan
+
+    def _looked_again(
+        self, crew: Crew, plan: Plan, before: dict[str, Seen]
+    ) -> tuple[Plan, dict[str, Seen]]:
+        """What is to be done, now that nobody else changes these hosts; shown and asked again
+        where it is something else."""
+        self._keep_answers(crew, before)
+        again = self._work.observe(among=crew.locked())
+        seen = before | again
+        other = {n: one for n, one in again.items() if _record(one) != _record(before[n])}
+        self._new_secrets |= self._changed_secrets(other)
+        now = self._plan(seen)
+        self._hold_to_saved(now)
+        if now.forbidden or _what(now) != _what(plan):
+            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+            self._show(now, 0.0)
+            if self._changing(now, seen):
+                self._ask(now)
+        return now, seen
+
+    def _changing(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
+        """The hosts to be changed, none where anything is refused."""
+        if plan.forbidden:
+            return frozenset()
+        own = frozenset(
             h.host
             for h in plan.hosts.values()
             if h.operations or (self._how.destroy and h.reachable and _traces(seen[h.host]))
         )
-        return plan, changing | self._doors(plan, seen)
+        return own | self._doors(plan, seen)
 
     def _with_progress(
         self,
@@ -130,7 +146,7 @@ class Applying:
             seen = seen | self._work.observe(among=changing)
             self._keep_answers(crew, seen)
             now = self._plan(seen)
-            if now.refusals:
+            if now.forbidden:
                 self._show(now, 0.0)
                 return 1
         number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
@@ -185,7 +201,8 @@ class Applying:
             )
             for h in seen
         }
-        return make_plan(site, seen, self._work.workplace, scopes)
+        skip_refused = self._how.skip_refused
+        return make_plan(site, seen, self._work.workplace, scopes, skip_refused=skip_refused)
 
     def _changed_secrets(self, seen: dict[str, Seen]) -> dict[str, frozenset[str]]:
         """By host; only hosts whose instances have secrets are asked."""
@@ -234,6 +251,8 @@ class Applying:
         self._screen.lines(lines, always=always)
 
     def _ask(self, plan: Plan) -> None:
+        if self._how.yes:
+            return
         if not sys.stdin.isatty() or self._settings.json:
             raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
         count = len(plan.operations)
@@ -245,6 +264,10 @@ class Applying:
 def _facts(seen: dict[str, Seen]) -> dict[str, HostFacts]:
     """Of the hosts that were seen."""
     return {name: one.facts for name, one in seen.items() if one.facts is not None}
+
+
+def _record(seen: Seen) -> str | None:
+    return seen.facts.record if seen.facts else None
 
 
 def _traces(seen: Seen) -> bool:

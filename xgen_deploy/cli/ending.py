@@ -22,7 +22,7 @@ def end(
     for name in plan.unreachable:
         tell.problem(name, plan.hosts[name].error or "unreachable")
     tell.summary(who, whole, len(lost))
-    failed = bool(lost) or not all(r.ok for r in whole)
+    failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
     code = 1 if failed else (4 if plan.unreachable else 0)
     _notify(site, who, code, tell)
     return code

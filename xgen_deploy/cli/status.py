@@ -16,6 +16,7 @@ from xgen_deploy.look import Seen
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import record_in
 from xgen_deploy.survey import looked_at
+from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 
 _COLOUR = {
@@ -52,15 +53,17 @@ def command(settings: Settings) -> int:
         rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
         looked = looked_at(work.site, seen, work.workplace)
     doors = door_statuses(work.site, looked, readable_records(work.site.project, looked))
+    locks = _locks(seen)
     screen = Screen(settings)
     worth_saying = any(r.status != "running" for r in rows) or not all(d.good for d in doors)
-    screen.lines(_lines(work, seen, rows, doors), always=worth_saying)
+    screen.lines(_lines(work, seen, rows, doors, locks), always=worth_saying)
     screen.value(
         {
             "hosts": {
                 n: {
                     "reachable": s.facts is not None,
                     "error": None if s.facts else _reason(s.error),
+                    "lock": locks[n].model_dump(mode="json") if n in locks else None,
                 }
                 for n, s in seen.items()
             },
@@ -80,6 +83,12 @@ def _good(rows: list[Status], doors: tuple[DoorStatus, ...], unseen: set[str]) -
     return instances and all(d.good or d.status == "unknown" for d in doors)
 
 
+def _locks(seen: dict[str, Seen]) -> dict[str, LockStatus]:
+    """Of the hosts whose lock somebody has or waits for."""
+    found = {n: lock_status(s.facts.lock) for n, s in seen.items() if s.facts}
+    return {n: lock for n, lock in found.items() if lock is not None}
+
+
 def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
     if one.facts is None:
         return unknown_statuses(work.site, name, _reason(one.error))
@@ -93,13 +102,18 @@ def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
 
 
 def _lines(
-    work: Job, seen: dict[str, Seen], rows: list[Status], doors: tuple[DoorStatus, ...]
+    work: Job,
+    seen: dict[str, Seen],
+    rows: list[Status],
+    doors: tuple[DoorStatus, ...],
+    locks: dict[str, LockStatus],
 ) -> list[str]:
     now = time.time()
     last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
     lines = [
         f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
         *(_door_line(d) for d in doors),
+        *(f"{escape(name)}  [yellow]{escape(lock.line)}[/yellow]" for name, lock in locks.items()),
         "",
     ]
     cells = [_HEAD, *(_cells(r, now) for r in rows)]

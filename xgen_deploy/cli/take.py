@@ -17,7 +17,8 @@ from xgen_deploy.plan.saved import SavedPlan
 class How:
     """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
-    in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope.
+    in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope. `skip_refused`:
+    hosts with refusals are left out.
     """
 
     yes: bool
@@ -27,6 +28,7 @@ class How:
     expected: SavedPlan | None = None
     lock_wait: float = 0.0
     what: str = "apply"
+    skip_refused: bool = False
 
 
 def take(

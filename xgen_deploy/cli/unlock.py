@@ -11,12 +11,21 @@ from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
 _ASK = 30.0
+_OWNER = 500
+# Places in the line for the lock whose process is gone: those that live have theirs locked.
+_CLEAR = (
+    "sh",
+    "-c",
+    'for one in "$1"/[0-9]*; do [ ! -f "$one" ] || flock --nonblock "$one" rm -f "$one"; done',
+    "sh",
+)
 
 
 @click.command("unlock")
 @host_options
 def command(settings: Settings) -> int:
-    """End whatever holds the project's lock on each host.
+    """End whatever holds the project's lock on each host, and clear the line of those who waited
+    for it and are gone.
 
     A lock frees itself within 30 s when its apply is gone; this is for the rest. Only processes
     that hold this project's own lock file are ended.
@@ -26,14 +35,17 @@ def command(settings: Settings) -> int:
         def one(connection: Connection) -> str:
             layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
             with connection.session() as session:
-                return free(session, layout.lock)
+                said = free(session, layout.lock)
+                session.run([*_CLEAR, layout.lock_queue], timeout=_ASK)
+                return said
 
         found = each(list(work.connections.values()), one)
     screen = Screen(settings)
     told = {h: str(s).removeprefix(f"{h}: ") for h, s in found.items()}
     screen.lines(escape(f"{host}: {said}") for host, said in told.items())
     screen.value({"hosts": {host: {"lock": said} for host, said in told.items()}})
-    return 1 if any(isinstance(s, XgenError) or "still" in s for s in found.values()) else 0
+    failed = any(isinstance(s, XgenError) or s.startswith("still") for s in found.values())
+    return int(failed)
 
 
 def free(session: Session, lock: str) -> str:
@@ -48,7 +60,9 @@ def free(session: Session, lock: str) -> str:
             session.run(["kill", "-TERM", pid], timeout=_ASK)
     if _take(session, lock, 10):
         return "freed"
-    return f"still held: {owner.decode(errors='replace').strip()}"
+    now = session.read_file(lock) or b""
+    who = now.decode(errors="replace").strip()[:_OWNER]
+    return f"still held: {who}" if now == owner else f"freed; the next in line has it: {who}"
 
 
 def _take(session: Session, lock: str, wait: int) -> bool:

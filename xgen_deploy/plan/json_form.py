@@ -32,6 +32,7 @@ def _host(host: HostPlan) -> dict[str, object]:
             }
             for r in host.refusals
         ],
+        "left_out": host.left_out,
         "warnings": list(host.warnings),
         "secrets_kept": list(host.secrets_kept),
     }

@@ -62,7 +62,8 @@ class HostPlan(Frozen):
     """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
     `secrets_kept` are instances whose secrets were not compared with what they were given.
     `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
-    gateway) that stay on units which an older version of this tool wrote.
+    gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
+    done here because of its refusals, and the other hosts go on.
     """
 
     host: str
@@ -77,6 +78,7 @@ class HostPlan(Frozen):
     secrets_kept: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     parts: dict[str, str] = Field(default_factory=dict)
+    left_out: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -102,6 +104,15 @@ class Plan(Frozen):
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         return tuple(r for h in self.hosts.values() for r in h.refusals)
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether nothing may be carried out anywhere."""
+        return any(h.refusals and not h.left_out for h in self.hosts.values())
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return tuple(name for name, h in self.hosts.items() if h.left_out)
 
     @property
     def unreachable(self) -> tuple[str, ...]:

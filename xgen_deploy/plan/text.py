@@ -178,9 +178,11 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
             + escape(", ".join(stopped))
             + ". "
         )
-    if plan.refusals:
+    if plan.left_out:
+        what += f"[bold red]Refused and left out: {escape(', '.join(plan.left_out))}.[/bold red] "
+    if plan.forbidden:
         what += "[bold red]Refused: nothing can be applied until this is put right.[/bold red] "
-    if applying and not plan.refusals:
+    if applying and not plan.forbidden:
         if what:
             yield what.rstrip()
         return

@@ -216,6 +216,17 @@ class HealthFacts(Frozen):
     log: str | None = None
 
 
+class LockFacts(Frozen):
+    """The project's lock on the host, while somebody has it or waits for it. `holder` is what the
+    owner wrote into it, `pid` who has it by the kernel's list; None, None where it is free.
+    `queue` is what those wrote who wait, the first one first.
+    """
+
+    holder: str | None = None
+    pid: int | None = None
+    queue: tuple[str, ...] = ()
+
+
 class HostFacts(Frozen):
     """Everything that `plan` needs to know of a host, from one round trip.
 
@@ -257,6 +268,7 @@ class HostFacts(Frozen):
     health: tuple[HealthFacts, ...] = ()
     door: str | None = None
     heal: str | None = None
+    lock: LockFacts | None = None
     record: str | None = None
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Literal
 
 _PACKAGE = "xgen_deploy.transport.remote"
 # Each after what it imports.
-_AGENT = ("groups", "commands", "files", "removal", "web", "queue", "locks", "agent")
+_AGENT = ("groups", "commands", "files", "removal", "web", "lock_queue", "locks", "agent")
 
 _BOOT = """
 import sys, types

@@ -20,6 +20,8 @@ _PING_EVERY = 5.0
 _SILENCE = 20.0
 _FILE_TIMEOUT = 60.0
 _MARGIN = 15.0
+_OWNER_FIELDS = 8
+_OWNER_TEXT = 120
 
 
 class AgentSession:
@@ -218,8 +220,10 @@ class AgentSession:
 
 
 def _owner(got: dict[str, Any]) -> str:
+    """What the owner wrote of itself: a host's text, cut short."""
     try:
         owner = json.loads(got["error"])
-        return ", ".join(f"{key} {value}" for key, value in owner.items())
-    except (ValueError, AttributeError):
+        listed = list(owner.items())[:_OWNER_FIELDS]
+    except (ValueError, AttributeError, RecursionError):
         return "its owner is not recorded"
+    return ", ".join(f"{key} {value}"[:_OWNER_TEXT] for key, value in listed)

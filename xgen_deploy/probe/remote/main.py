@@ -15,6 +15,7 @@ from xgen_deploy.probe.remote.door import door
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, heal_state, record
 from xgen_deploy.probe.remote.gpu_chain import detect
+from xgen_deploy.probe.remote.lock import lock
 from xgen_deploy.probe.remote.machine import machine
 from xgen_deploy.probe.remote.models import models
 from xgen_deploy.probe.remote.parts import Part, run_parts
@@ -64,6 +65,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
         Part("devices", devices, {}),
+        Part("lock", lambda: lock(state_dir), {}),
     ]
     if asked.get("health"):
         parts.append(Part("health", lambda: _health(asked), {}))

@@ -17,6 +17,7 @@ main() {
     part files files
     part record record '"record_error":"the probe failed to read it"'
     part devices devices
+    part lock lock
     [ "$health" = no ] || part health health
     [ -z "$door" ] || part door door
     failed python "$why"

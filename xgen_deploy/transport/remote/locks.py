@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from xgen_deploy.transport.remote.queue import Ticket, waiting
+from xgen_deploy.transport.remote.lock_queue import Ticket, waiting
 
 RETRY = 0.1
 # Whoever had it takes the folder away: what is made there meanwhile would be in the way.

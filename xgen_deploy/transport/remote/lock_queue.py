@@ -1,4 +1,4 @@
-"""Those who wait for a lock: a file for each beside it, held by its process, in the order of coming.
+"""Those who wait for a lock, in their order: a file for each beside it, held by its process.
 
 The kernel lets go of a dead process's file; whoever looks at the line next takes it away.
 """
@@ -40,7 +40,8 @@ class Ticket:
         """Without a trace."""
         if self._handle is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._name)
+                if os.path.samestat(os.fstat(self._handle), os.stat(self._name)):
+                    os.unlink(self._name)
             self._let_go()
 
     @property
@@ -73,7 +74,7 @@ def _live(folder: str, numbers: Iterator[int]) -> list[bytes]:
     found = []
     for number in numbers:
         name = os.path.join(folder, str(number))
-        with open(name, "rb") as ticket:
+        with contextlib.suppress(FileNotFoundError), open(name, "rb") as ticket:
             try:
                 fcntl.flock(ticket, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 os.unlink(name)

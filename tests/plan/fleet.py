@@ -1,0 +1,144 @@
+"""Several hosts with a manifest over all of them, in values: planned, and as if applied."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.render.scene import FLAGS, HOSTS, model_facts
+from xgen_deploy.errors import UnreachableError
+from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.layout import system_layout
+from xgen_deploy.look import Seen, Workplace
+from xgen_deploy.manifest.limit import limit
+from xgen_deploy.manifest.load import load_site
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.operation import Operation, Plan
+from xgen_deploy.probe.facts import EngineFacts, HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.resolve.request import probe_request
+from xgen_deploy.survey import make_plan
+from xgen_deploy.template_files import read_templates
+
+LAYOUT = system_layout("p")
+MODEL = {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}
+Place = Mapping[str, list[dict[str, Any]]]
+
+
+class Fleet:
+    """`kinds` are the hosts' by name (see tests/render/hosts.yaml); `free` a host's free memory
+    in MiB, `unseen` those that cannot be reached."""
+
+    def __init__(self, folder: Path, kinds: Mapping[str, str], **top: Any) -> None:
+        self._folder = folder
+        self._kinds = dict(kinds)
+        self._top = top
+        self.records = {name: Record(project="p") for name in kinds}
+        self.unseen: set[str] = set()
+        self.free: dict[str, int] = {}
+
+    def site(self, place: Place, *limits: str, models: Mapping[str, Any] | None = None) -> Site:
+        named = {one["model"] for ones in place.values() for one in ones}
+        manifest = {
+            "project": "p",
+            "runtime": "systemd",
+            "inventory": {"all": {"hosts": {name: {} for name in self._kinds}}},
+            "binaries": {"llama": "/opt/engine"},
+            "models": {**dict.fromkeys(sorted(named), MODEL), **(models or {})} or {"q": MODEL},
+            "hosts": {name: list(place.get(name, [])) for name in self._kinds},
+            **self._top,
+        }
+        path = self._folder / "fleet.yaml"
+        path.write_text(yaml.safe_dump(manifest))
+        return limit(load_site(str(path)), limits)
+
+    def plan(
+        self,
+        place: Place,
+        *limits: str,
+        models: Mapping[str, Any] | None = None,
+        skip_refused: bool = False,
+    ) -> Plan:
+        site = self.site(place, *limits, models=models)
+        seen = {name: self._seen(site, name) for name in site.hosts}
+        return make_plan(site, seen, Workplace(), {}, skip_refused=skip_refused)
+
+    def applied(self, operations: Iterable[Operation]) -> None:
+        """As if these had gone well."""
+        for one in operations:
+            record = self.records[one.host]
+            instances = {k: v for k, v in record.instances.items() if k != one.name}
+            if one.instance is not None:
+                instances[one.name] = _entry(one)
+            self.records[one.host] = record.model_copy(
+                update={"instances": instances, "revision": record.revision + 1}
+            )
+
+    def _seen(self, site: Site, name: str) -> Seen:
+        if name in self.unseen:
+            return Seen(None, UnreachableError(name, "no route to it"))
+        return Seen(self._facts(site, name))
+
+    def _facts(self, site: Site, name: str) -> HostFacts:
+        kind, record = HOSTS[self._kinds[name]], self.records[name]
+        request = probe_request(site, site.hosts[name], LAYOUT)
+        gpus = [GPUInfo(index=i, **g) for i, g in enumerate(kind["gpus"])]
+        return HostFacts.model_validate(
+            {
+                "probe": "python", "hostname": name, "arch": "x86_64", "kernel": "6.8",
+                "user": "root", "uid": 0, "now": 0.0, "cores": 16, "systemd": "255",
+                "memory_available_mb": self.free.get(name),
+                "gpu": GPUDetectionResult(gpus=tuple(gpus), detection_method="pynvml"),
+                **kind.get("facts", {}),
+                "docker": {"state": "absent"},
+                "models": [model_facts(m.key, m.source) for m in request.models],
+                "engines": [_engine(e.backend, e.binary) for e in request.engines],
+                "services": [_service(n, r) for n, r in record.instances.items()],
+                "record": record.model_dump_json(exclude_none=True),
+            }
+        )  # fmt: skip
+
+
+def _engine(backend: str, binary: str | None) -> EngineFacts:
+    flags = tuple(FLAGS["new"]["flags"]), tuple(FLAGS["new"]["markers"])
+    asks = backend.startswith("llama-server")
+    return EngineFacts(
+        backend=backend,
+        binary=binary,
+        state="s1",
+        entrypoint=("/engine",),
+        flags=flags[0] if asks else (),
+        markers=flags[1] if asks else (),
+    )
+
+
+def _entry(one: Operation) -> InstanceRecord:
+    instance = one.instance
+    assert instance is not None
+    definition = Rendering(LAYOUT, Templates(read_templates())).render(instance).definition
+    digest = hashlib.sha256(definition.content.encode()).hexdigest()
+    return InstanceRecord(
+        spec=instance.spec,
+        digest=instance.digest,
+        declared=instance.declared,
+        files={definition.path: digest},
+        pins=instance.pins,
+        slot=instance.slot,
+    )
+
+
+def _service(name: str, record: InstanceRecord) -> ServiceFacts:
+    (digest,) = record.files.values()
+    return ServiceFacts(
+        name=f"{LAYOUT.service(name + record.slot)}.service",
+        kind="unit",
+        state="active",
+        sub_state="running",
+        sha256=digest,
+        enabled=True,
+        pid=7,
+    )

@@ -1,0 +1,3 @@
+from tests.transport.conftest import here
+
+__all__ = ["here"]

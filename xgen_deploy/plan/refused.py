@@ -1,0 +1,14 @@
+"""`--skip-refused`: hosts with refusals are left out, the others go on. Pure."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.plan.operation import HostPlan
+
+
+def without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
+    """The plans with nothing to do where anything is refused."""
+    return {name: _left_out(plan) if plan.refusals else plan for name, plan in plans.items()}
+
+
+def _left_out(plan: HostPlan) -> HostPlan:
+    return plan.model_copy(update={"operations": (), "left_out": True})
