@@ -15,7 +15,7 @@ KIM = {"by": "kim@ops", "since": NOW, "doing": "apply", "pid": "77"}
 
 def line(**lock: object) -> str | None:
     found = lock_status(LockFacts.model_validate(lock))
-    return found and found.line
+    return found.line if found else None
 
 
 def test_who_has_it_since_when_and_how_many_wait() -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tests.plan.fleet import Fleet
+from tests.plan.fleet import Fleet, Place
 from xgen_deploy.plan.text import plan_text
 
-PLACE = {"a": [{"model": "q", "gpus": []}], "b": [{"model": "q", "gpus": [3]}]}
+PLACE: Place = {"a": [{"model": "q", "gpus": []}], "b": [{"model": "q", "gpus": [3]}]}
 
 
 def test_hosts_with_refusals_are_left_out_and_the_others_are_done(tmp_path: Path) -> None:
