@@ -17,7 +17,17 @@ from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.transport.base import Connection
 
 # What differs from one moment or one probe to the next.
-OTHER = {"probe", "python", "now", "timings", "errors", "gpu", "memory_available_mb", "ports"}
+OTHER = {
+    "probe",
+    "python",
+    "python_path",
+    "now",
+    "timings",
+    "errors",
+    "gpu",
+    "memory_available_mb",
+    "ports",
+}
 
 
 def same(one: HostFacts, other: HostFacts) -> None:

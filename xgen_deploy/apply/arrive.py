@@ -32,4 +32,5 @@ def arrive(
         rendering=rendering,
         supervision=supervision,
         record=read_record(facts.record, site.project, name),
+        python=facts.python_path,
     )

@@ -13,7 +13,8 @@ from xgen_deploy.transport.base import Session
 @dataclass
 class HostAtWork:
     """`record` is what the host remembers right now; `keep` writes it there at once, one at a
-    time: a gateway's host is written to for instances of other hosts too.
+    time: a gateway's host is written to for instances of other hosts too. `python` is the
+    interpreter that the tool uses there.
     """
 
     name: str
@@ -22,6 +23,7 @@ class HostAtWork:
     rendering: Rendering
     supervision: Supervision
     record: Record
+    python: str | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, **changes: object) -> None:

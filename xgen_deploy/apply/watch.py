@@ -8,7 +8,7 @@ _ASK = 60.0
 
 def watch(work: HostAtWork) -> None:
     """Written anew only where it differs; taken away with the last instance."""
-    files = work.rendering.heal(work.record)
+    files = work.rendering.heal(work.record, work.python)
     if not files:
         unwatch(work)
         return

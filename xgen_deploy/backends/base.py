@@ -77,7 +77,8 @@ class Unsupported(Exception):
 class Backend(Protocol):
     """One engine. `name` is the backend's, `formats` the model formats that it takes.
 
-    `health_path` answers 200 once the engine serves, with a key or without.
+    `health_path` answers 200 once the engine serves, with a key or without. `counts`: its
+    /metrics has counters that move while a request runs (see heal/remote.py).
     """
 
     @property
@@ -88,6 +89,9 @@ class Backend(Protocol):
 
     @property
     def health_path(self) -> str: ...
+
+    @property
+    def counts(self) -> bool: ...
 
     @property
     def container_port(self) -> int: ...

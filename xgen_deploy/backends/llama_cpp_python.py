@@ -41,6 +41,7 @@ class LlamaCppPython:
     name: str = "llama-cpp-python"
     formats: tuple[str, ...] = field(default=("gguf",))
     health_path: str = "/openapi.json"
+    counts: bool = False
     container_port: int = 8000
     pages: tuple[str, ...] = field(default=())
     api_key: KeyVariable = field(default=KeyVariable("API_KEY"))

@@ -33,6 +33,7 @@ class LlamaServer:
     name: str
     formats: tuple[str, ...] = field(default=("gguf",))
     health_path: str = "/health"
+    counts: bool = True
     container_port: int = 8080
     pages: tuple[str, ...] = field(default=(PROPS,))
     api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))

@@ -33,6 +33,7 @@ class Vllm:
     name: str
     formats: tuple[str, ...] = field(default=("hf",))
     health_path: str = "/health"
+    counts: bool = True
     container_port: int = 8000
     pages: tuple[str, ...] = field(default=(VERSION, MODELS))
     api_key: KeyFile = field(default=KeyFile("vllm.yaml", "vllm-key.yaml.j2"))

@@ -1,6 +1,7 @@
 """`xgen-deploy status`: what runs, with what the engines reported."""
 
 import time
+from collections.abc import Mapping
 
 import click
 from rich.markup import escape
@@ -18,6 +19,7 @@ from xgen_deploy.plan.make import record_in
 from xgen_deploy.survey import looked_at
 from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
+from xgen_deploy.verify.watchdog import WatchdogStatus, watchdog_status
 
 _COLOUR = {
     "running": "green",
@@ -52,11 +54,19 @@ def command(settings: Settings) -> int:
         seen = work.observe(health=True)
         rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
         looked = looked_at(work.site, seen, work.workplace)
-    doors = door_statuses(work.site, looked, readable_records(work.site.project, looked))
+    records = readable_records(work.site.project, looked)
+    watchdogs = {
+        n: watchdog_status(one.facts, records[n], one.layout)
+        for n, one in looked.items()
+        if n in records
+    }
+    doors = door_statuses(work.site, looked, records)
     locks = _locks(seen)
     screen = Screen(settings)
-    worth_saying = any(r.status != "running" for r in rows) or not all(d.good for d in doors)
-    screen.lines(_lines(work, seen, rows, doors, locks), always=worth_saying)
+    warnings = _watchdog_lines(watchdogs)
+    good = all(r.status == "running" for r in rows) and all(d.good for d in doors)
+    lines = _lines(work, seen, rows, doors, locks, warnings)
+    screen.lines(lines, always=not good or bool(warnings))
     screen.value(
         {
             "hosts": {
@@ -64,6 +74,7 @@ def command(settings: Settings) -> int:
                     "reachable": s.facts is not None,
                     "error": None if s.facts else _reason(s.error),
                     "lock": locks[n].model_dump(mode="json") if n in locks else None,
+                    "watchdog": w.model_dump() if (w := watchdogs.get(n)) else None,
                 }
                 for n, s in seen.items()
             },
@@ -107,6 +118,7 @@ def _lines(
     rows: list[Status],
     doors: tuple[DoorStatus, ...],
     locks: dict[str, LockStatus],
+    warnings: list[str],
 ) -> list[str]:
     now = time.time()
     last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
@@ -114,6 +126,7 @@ def _lines(
         f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
         *(_door_line(d) for d in doors),
         *(f"{escape(name)}  [yellow]{escape(lock.line)}[/yellow]" for name, lock in locks.items()),
+        *warnings,
         "",
     ]
     cells = [_HEAD, *(_cells(r, now) for r in rows)]
@@ -133,6 +146,15 @@ def _lines(
 def _door_line(door: DoorStatus) -> str:
     colour = "green" if door.good else ("magenta" if door.status == "unknown" else "bold red")
     return f"[{colour}]DOOR[/{colour}]  {escape(door.line)}"
+
+
+def _watchdog_lines(watchdogs: Mapping[str, WatchdogStatus | None]) -> list[str]:
+    """A line for every host on which an engine that hangs would not be restarted."""
+    return [
+        f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(one.reason)}"
+        for host, one in watchdogs.items()
+        if one is not None and one.reason
+    ]
 
 
 def _cells(row: Status, now: float) -> tuple[str, ...]:

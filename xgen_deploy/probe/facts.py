@@ -46,7 +46,8 @@ class ProbeRequest(Frozen):
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
     process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
     `health` asks every recorded instance's endpoint whether it is ready. `door` is the gateway's
-    runtime socket, to be asked for its servers.
+    runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
+    after the engines, and of its service, to be asked how they are.
     """
 
     project: str
@@ -59,6 +60,7 @@ class ProbeRequest(Frozen):
     software_gpu: int = 0
     health: bool = False
     door: str | None = None
+    watchdog: str | None = None
     deadline: float = 20.0
 
 
@@ -227,13 +229,28 @@ class LockFacts(Frozen):
     queue: tuple[str, ...] = ()
 
 
+class WatchdogFacts(Frozen):
+    """The timer that looks after the engines, and the service that it starts. `timer` is its
+    ActiveState, None where there is no such unit; `state`, `result` and `exit_status` are the
+    service's, `last_run` when it last ended since boot.
+    """
+
+    timer: str | None = None
+    enabled: bool = False
+    state: str | None = None
+    result: str | None = None
+    exit_status: int | None = None
+    last_run: float | None = None
+
+
 class HostFacts(Frozen):
     """Everything that `plan` needs to know of a host, from one round trip.
 
     `record` is the text of the project's record file, None where there is none; `record_error`
     says that one is there and cannot be read. `etc_files` lists what lies in the project's
     folder of settings and secrets. `heal` is what the timer that looks after the engines remembers
-    (JSON). `timings` are the probe's own seconds by part. `errors` name the parts that could not
+    (JSON), `watchdog` how it is itself, `python_path` the interpreter that the probe ran in.
+    `timings` are the probe's own seconds by part. `errors` name the parts that could not
     be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
     their fields are empty then, which means unknown.
     """
@@ -246,6 +263,7 @@ class HostFacts(Frozen):
     os: str | None = None
     boot_id: str | None = None
     python: str | None = None
+    python_path: str | None = None
     user: str
     uid: int
     now: float
@@ -269,6 +287,7 @@ class HostFacts(Frozen):
     door: str | None = None
     heal: str | None = None
     lock: LockFacts | None = None
+    watchdog: WatchdogFacts | None = None
     record: str | None = None
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)

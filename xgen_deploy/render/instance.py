@@ -48,9 +48,9 @@ class Rendering:
         folders = {"etc_dir": self._layout.etc_dir, "definitions": self._layout.definitions}
         return self._templates.text("put-back.sh.j2", folders)
 
-    def heal(self, record: Record) -> tuple[File, ...]:
-        """What looks after the host's engines (see heal.py)."""
-        return heal_files(record, self._layout, self._templates)
+    def heal(self, record: Record, python: str | None) -> tuple[File, ...]:
+        """What looks after the host's engines (see heal.py), run by the host's own `python`."""
+        return heal_files(record, self._layout, self._templates, python)
 
     def supervisor(self) -> str:
         """The configuration of the process runtime's supervisor."""

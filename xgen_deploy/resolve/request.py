@@ -25,6 +25,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         software_gpu=host.software_gpu,
         health=health,
         door=door_socket(layout) if health and is_door(site, host.name) else None,
+        watchdog=layout.heal if health and layout.process_dir is None else None,
     )
 
 

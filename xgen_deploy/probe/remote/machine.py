@@ -22,6 +22,7 @@ def machine() -> dict[str, Any]:
         "os": _os_name(),
         "boot_id": (read_text("/proc/sys/kernel/random/boot_id") or "").strip() or None,
         "python": sys.version.split()[0],
+        "python_path": sys.executable or None,
         "user": login_name(uid) or str(uid),
         "uid": uid,
         "now": time.time(),

@@ -21,6 +21,7 @@ from xgen_deploy.probe.remote.models import models
 from xgen_deploy.probe.remote.parts import Part, run_parts
 from xgen_deploy.probe.remote.ports import ports
 from xgen_deploy.probe.remote.services import services
+from xgen_deploy.probe.remote.watchdog import watchdog
 
 FORMAT = 1
 
@@ -71,6 +72,8 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         parts.append(Part("health", lambda: _health(asked), {}))
     if asked.get("door"):
         parts.append(Part("door", lambda: door(asked["door"]), {}))
+    if asked.get("watchdog"):
+        parts.append(Part("watchdog", lambda: watchdog(asked["watchdog"]), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
     ways = document.pop("docker_gpus", {})

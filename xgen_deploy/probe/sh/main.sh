@@ -20,6 +20,7 @@ main() {
     part lock lock
     [ "$health" = no ] || part health health
     [ -z "$door" ] || part door door
+    [ -z "$watchdog" ] || part watchdog watchdog
     failed python "$why"
     answer "{\"format\":1,\"probe\":\"sh\",$fields,\"errors\":{$errors},\"timings\":{\"total\":$(($(date +%s) - began))}}"
 }

@@ -17,6 +17,7 @@ from xgen_deploy.probe.remote.gpu_nvidia_smi import FIELDS, MISMATCH
 from xgen_deploy.probe.remote.gpu_software import FOLDERS
 from xgen_deploy.probe.remote.hf_model import INDEX, KEPT
 from xgen_deploy.probe.remote.units import PROPERTIES
+from xgen_deploy.probe.remote.watchdog import PROPERTIES as WATCHDOG_PROPERTIES
 from xgen_deploy.probe.sh.request import shell_request
 
 _SETTINGS = """
@@ -70,6 +71,7 @@ def _tables() -> str:
         "HF_KEPT": " ".join(KEPT),
         "HF_INDEX": INDEX,
         "UNIT_PROPERTIES": ",".join(PROPERTIES),
+        "WATCHDOG_PROPERTIES": ",".join(WATCHDOG_PROPERTIES),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 

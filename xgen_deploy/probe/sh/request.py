@@ -21,6 +21,7 @@ def shell_request(request: ProbeRequest) -> str:
         "software_gpu": str(request.software_gpu),
         "health": "yes" if request.health else "no",
         "door": request.door or "",
+        "watchdog": request.watchdog or "",
     }
     lines = [f"{name}={_word(value)}" for name, value in values.items()]
     lines += _function("ask_files", (("file_facts", path) for path in request.files))
