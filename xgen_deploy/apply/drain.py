@@ -5,24 +5,18 @@ answers. So the engine itself is asked too, by its gauges (llama.cpp's tools/ser
 vLLM's production metrics).
 """
 
-import re
 import time
 
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.backends.base import KeyFile
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.heal.remote import key_in
+from xgen_deploy.heal.remote import key_in, under_way
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.verify.proof import get
 
 _METRICS = "/metrics"
-_UNDER_WAY = re.compile(
-    r"^(?:llamacpp:requests_(?:processing|deferred)|vllm:num_requests_(?:running|waiting))"
-    r"(?:\{[^}]*\})?\s+([0-9.eE+]+)\s*$",
-    re.MULTILINE,
-)
 _USUAL = 60.0
 _PAUSE = 0.2
 # Between two requests of a queue an engine has none for a moment.
@@ -44,12 +38,6 @@ def drain(work: HostAtWork, switch: Switch, name: str, seconds: float) -> None:
     last = work.record.instances.get(name)
     if last is not None:
         _wait_idle(work, name, last, end)
-
-
-def under_way(page: str) -> float | None:
-    """How many requests an engine works on or has waiting; None where it does not say."""
-    found = _UNDER_WAY.findall(page)
-    return sum(map(float, found)) if found else None
 
 
 def _wait_idle(work: HostAtWork, name: str, last: InstanceRecord, end: float) -> None:

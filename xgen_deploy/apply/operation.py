@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
@@ -13,7 +12,6 @@ from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous, forget_previous
 from xgen_deploy.apply.secrets import resolve_secrets
-from xgen_deploy.apply.service import EndedAtOnce
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.switch import NotMoved, Switch
@@ -143,8 +141,7 @@ def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
     """Writes its files and (re)starts it."""
     _write(work, new)
     tell(Event(kind="start", host=work.name, instance=new.instance.name, text="starting"))
-    with suppress(EndedAtOnce):  # the gate tells how, with its log
-        work.supervision.start(new.rendered.service)
+    work.supervision.start(new.rendered.service)
 
 
 def prove(work: HostAtWork, new: Prepared, tell: Listener) -> Good:

@@ -1,105 +1,292 @@
-"""Restarts engines that hang: run on a host by a systemd timer, once a minute.
+"""Restarts engines that stand still: run on a host by a systemd timer, once a minute.
 
-Standard library only, Python 3.8+. `python3 -I FILE CONFIG STATE`. An active instance whose real
-requests time out several times while its token counters stand still is restarted; a busy one is
-not, and one that does not run is left to systemd and its operator. After each restart the pause
-before the next grows; after a stated number it is given up.
+Standard library only, Python 3.8+. `python3 -I FILE CONFIG STATE`. An engine that works on a
+request moves its own counters (every batch that is decoded, every step), however long the answer
+takes. One that moves nothing for long while requests are under way, one whose real requests time
+out while nothing is, and one whose port is dead after it had answered, is restarted; all others
+are left alone. After each restart the pause before the next grows; after a stated number it is
+stopped, and tried again later. Times are seconds of the host's monotonic clock.
 """
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
+import math
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Iterator, NamedTuple
 
+FORMAT = 2
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+AT_ONCE = 16
+
+# What moves while a request runs. `tokens_predicted_total` alone does so when a request ends.
 COUNTERS = re.compile(
-    r"^(?:llamacpp:(?:prompt_tokens|tokens_predicted)_total"
-    r"|vllm:(?:prompt_tokens|generation_tokens)_total(?:\{[^}]*\})?)\s+([0-9.e+]+)$",
+    r"^(?:llamacpp:(?:n_decode|prompt_tokens|tokens_predicted)_total"
+    r"|vllm:(?:iteration_tokens_total_(?:count|sum)|(?:prompt|generation)_tokens_total))"
+    r"(?:\{.*\})?[ \t]+([0-9.eE+]+)[ \t]*$",
+    re.MULTILINE,
+)
+# What an engine works on or has waiting.
+UNDER_WAY = re.compile(
+    r"^(?:llamacpp:requests_(?:processing|deferred)|vllm:num_requests_(?:running|waiting))"
+    r"(?:\{.*\})?[ \t]+([0-9.eE+]+)[ \t]*$",
     re.MULTILINE,
 )
 
+# How a request ended: with an answer, be it an error; with none in time; on a port that is closed
+# or closes at once (a container's port that nothing listens on inside); not made at all.
+ANSWERED, SILENT, CLOSED, UNASKED = "answered", "silent", "closed", "unasked"
+
 
 class Limits(NamedTuple):
-    """`failures` requests without an answer make a restart; after `restarts` of them without a
-    good answer in between it is given up. `pause` is how long an engine is left alone after its
-    start, doubled after every restart; `request` how long it may take to answer. In seconds.
+    """`failures` looks in a row that find an idle engine silent, or its port dead, make a
+    restart; after `restarts` of them without a good answer in between it is stopped, and started
+    `again` seconds later. `pause` is how long an engine is left alone after its start, doubled
+    after every restart; `request` how long a real request may take, `page` how long /metrics may.
+    After a `gap` without a look nothing is known of what moved meanwhile.
     """
 
     failures: int = 3
     restarts: int = 5
     pause: float = 120.0
     request: float = 30.0
+    page: float = 10.0
+    gap: float = 180.0
+    again: float = 3600.0
+
+
+class Seen(NamedTuple):
+    """One look. `counters` and `under_way` None: the page did not say. `moved`: a counter is
+    another than at the look before. `trial` is how a real request ended, None where none was sent.
+    """
+
+    page: str
+    counters: float | None
+    under_way: float | None
+    moved: bool
+    trial: str | None
 
 
 def main(config_path: str, state_path: str) -> None:
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
-    if locked(config["lock"]):
-        return  # an apply is at work: what it stops and starts is its own affair
-    try:
-        with open(state_path, encoding="utf-8") as file:
-            before = json.load(file)["instances"]
-    except (OSError, ValueError, KeyError):
-        before = {}
-    limits = Limits(**config.get("limits", {}))
-    after = {n: look(one, before.get(n, {}), limits) for n, one in config["instances"].items()}
+    with lock_free(config["lock"]) as free:
+        if not free:
+            return  # an apply is at work: what it stops and starts is its own affair
+    boot = boot_id()
+    after = watch(config, remembered(state_path, boot), time.monotonic())
     draft = state_path + ".new"
     with open(draft, "w", encoding="utf-8") as file:
-        json.dump({"format": 1, "instances": after}, file)
+        json.dump({"format": FORMAT, "boot": boot, "instances": after}, file)
     os.replace(draft, state_path)
 
 
-def locked(path: str) -> bool:
-    """Told from the kernel's list: taking the lock, however briefly, would refuse an apply."""
+def remembered(state_path: str, boot: str) -> dict[str, Any]:
+    """The state of a minute ago; of another boot nothing holds. Of an older format's only what
+    it had given up: its times are another clock's.
+    """
     try:
-        inode = f":{os.stat(path).st_ino} "
-        with open("/proc/locks", encoding="utf-8") as file:
-            return any(inode in line and "FLOCK" in line for line in file)
+        with open(state_path, encoding="utf-8") as file:
+            state = json.load(file)
+        if state["format"] == FORMAT:
+            return dict(state["instances"]) if state["boot"] == boot else {}
+        given_up = {n: s.get("gave_up") for n, s in state["instances"].items()}
+        return {n: {"gave_up": text} for n, text in given_up.items() if text}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def watch(config: dict[str, Any], before: dict[str, Any], now: float) -> dict[str, Any]:
+    """All instances' new states. They are looked at side by side, so that several that do not
+    answer cost no more time than one.
+    """
+    limits = Limits(**config.get("limits", {}))
+    items = list(config["instances"].items())
+    if not items:
+        return {}
+    with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
+        looked = pool.map(lambda item: look(item[1], before.get(item[0], {}), limits, now), items)
+        found = dict(zip((name for name, _ in items), looked))
+    return {
+        name: state if reason is None else act(one, state, reason, config["lock"], limits, now)
+        for (name, one), (state, reason) in zip(items, found.values())
+    }
+
+
+def look(
+    one: dict[str, Any], was: dict[str, Any], limits: Limits, now: float
+) -> tuple[dict[str, Any], str | None]:
+    """The instance's new state, and why something must be done about it, if so. `was` is the
+    state of a minute ago.
+    """
+    run, age = started(one["unit"])
+    if was.get("gave_up"):
+        state = dict(was, again_at=was.get("again_at", now + limits.again))
+        if run is None:
+            return dict(state, run=None), state["gave_up"] if now >= state["again_at"] else None
+        if run == was.get("run") and now < state["again_at"]:
+            return state, None  # it is being stopped
+        was = {}  # somebody started it by hand
+    if run is None or age < limits.pause:
+        return of_earlier_starts(was), None
+    state = of_this_start(was, run, limits, now)
+    return judge(one, state, observe(one, state, limits), age, limits, now)
+
+
+def of_earlier_starts(was: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in was.items() if k in ("restarts", "not_before", "reason")}
+
+
+def of_this_start(was: dict[str, Any], run: str, limits: Limits, now: float) -> dict[str, Any]:
+    if was.get("run") != run:
+        return dict(of_earlier_starts(was), run=run, moved_at=now, looked_at=now)
+    if now - was["looked_at"] > limits.gap:
+        return dict(was, moved_at=now, looked_at=now, failures=0, closed=0)
+    return dict(was, looked_at=now)
+
+
+def observe(one: dict[str, Any], state: dict[str, Any], limits: Limits) -> Seen:
+    """A real request is sent to an engine that says it has nothing to do and moved nothing: never
+    behind others, and one at a time.
+    """
+    how, page = ask(one, "GET", "/metrics", None, limits.page)
+    counters, busy = counted(page), under_way(page)
+    before = state.get("counters")
+    moved = None not in (counters, before) and counters != before
+    if counters is None or busy or moved:
+        return Seen(how, counters, busy, moved, None)
+    trial, _ = ask(one, "POST", one["path"], json.dumps(one["body"]), limits.request)
+    return Seen(how, counters, busy, moved, trial)
+
+
+def judge(
+    one: dict[str, Any],
+    state: dict[str, Any],
+    seen: Seen,
+    age: float,
+    limits: Limits,
+    now: float,
+) -> tuple[dict[str, Any], str | None]:
+    """Pure. `one["still"]` is how long nothing may move while requests are under way,
+    `one["loading"]` how long a start may take until its first answer.
+    """
+    if seen.moved or seen.trial == ANSWERED:
+        # The request itself moved the counters: where they stand now is the next look's to say.
+        counters = None if seen.trial else seen.counters
+        good = {"run": state["run"], "moved_at": now, "looked_at": now, "answered": True}
+        return dict(good, counters=counters), None
+    state = dict(state)
+    if seen.page in (ANSWERED, UNASKED) and None in (seen.counters, state.get("counters")):
+        state["moved_at"] = now  # it answers, and there is nothing yet that could stand still
+    if seen.counters is not None:
+        state["counters"] = seen.counters
+    if seen.page == ANSWERED and not one["counts"]:
+        state["answered"] = True
+    asked = seen.trial not in (None, UNASKED)
+    state["failures"] = state.get("failures", 0) + 1 if asked else 0
+    state["closed"] = state.get("closed", 0) + 1 if seen.page == CLOSED else 0
+    if not state.get("answered") and age <= one["loading"]:
+        return state, None
+    if now < state.get("not_before", 0):
+        return state, None
+    return state, stands_still(one, state, seen, limits, now)
+
+
+def stands_still(
+    one: dict[str, Any], state: dict[str, Any], seen: Seen, limits: Limits, now: float
+) -> str | None:
+    """Why, or None. llama-server answers /metrics between two batches only, so one that is silent
+    there works on a request.
+    """
+    if state["closed"] >= limits.failures:
+        return "nothing accepts a connection at its port any more"
+    if state["failures"] >= limits.failures:
+        return "real requests time out while nothing moves"
+    busy = seen.under_way or seen.page == SILENT
+    still = now - state["moved_at"]
+    if one["counts"] and busy and still >= one["still"]:
+        return f"requests are under way and nothing has moved for {still / 60:.0f} min"
+    return None
+
+
+def act(
+    one: dict[str, Any],
+    state: dict[str, Any],
+    reason: str,
+    lock: str,
+    limits: Limits,
+    now: float,
+) -> dict[str, Any]:
+    """Asks systemd for it, unless an apply came meanwhile or the start is not the judged one any
+    more. systemd is not waited for, so that the lock is held for a moment only.
+    """
+    reason = lost_gpu() or reason
+    with lock_free(lock) as free:
+        if not free or started(one["unit"])[0] != state.get("run"):
+            return state
+        if state.get("gave_up"):
+            return start_again(one, state, limits, now)
+        return restart(one, state, reason, limits, now)
+
+
+def start_again(
+    one: dict[str, Any], state: dict[str, Any], limits: Limits, now: float
+) -> dict[str, Any]:
+    if command("systemctl", "is-enabled", one["unit"]).strip() != "enabled":
+        return dict(state, again_at=now + limits.again)  # somebody wants it down
+    print(one["unit"] + ": started again; it was " + state["gave_up"])
+    command("systemctl", "start", "--no-block", one["unit"])
+    return {"reason": state["gave_up"]}
+
+
+def restart(
+    one: dict[str, Any], state: dict[str, Any], reason: str, limits: Limits, now: float
+) -> dict[str, Any]:
+    restarts = int(state.get("restarts", 0))
+    if restarts < limits.restarts:
+        print("{}: restarted: {}".format(one["unit"], reason))
+        command("systemctl", "restart", "--no-block", one["unit"])
+        pause = limits.pause * 2**restarts
+        return {"restarts": restarts + 1, "not_before": now + pause, "reason": reason}
+    minutes = round(limits.again / 60)
+    said = f"given up for {minutes} min, restarted {restarts} times: {reason}"
+    print(one["unit"] + ": " + said)
+    command("systemctl", "stop", "--no-block", one["unit"])
+    return {"run": state["run"], "gave_up": said, "again_at": now + limits.again}
+
+
+@contextmanager
+def lock_free(path: str) -> Iterator[bool]:
+    """Whether no apply holds the project's lock; where none does we hold it within the block. An
+    apply that comes meanwhile finds a dead owner's name in it, and tries again for a second
+    (transport/remote/locks.py). A lock that cannot be asked is held.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        yield isinstance(error, FileNotFoundError)
+        return
+    try:
+        yield taken(handle)
+    finally:
+        os.close(handle)
+
+
+def taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-
-
-def look(one: dict[str, Any], was: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """The instance's new state; `was` is the one of a minute ago."""
-    run, age = started(one["unit"])
-    if was.get("gave_up") and (run is None or run == was.get("run")):
-        return was
-    if run is None or age < limits.pause:
-        return {k: v for k, v in was.items() if k in ("restarts", "not_before", "reason")}
-    if was.get("gave_up"):
-        was = {}  # somebody started it again by hand
-    if ask(one, "POST", one["path"], json.dumps(one["body"]), limits) is not None:
-        return {"run": run}
-    state = dict(was, run=run)
-    tokens = counted(one, limits)
-    if tokens is not None and tokens != was.get("tokens"):
-        return dict(state, tokens=tokens, failures=0)
-    state.update(failures=int(was.get("failures", 0)) + 1, tokens=tokens)
-    if state["failures"] < limits.failures or time.time() < was.get("not_before", 0):
-        return state
-    return restart(one, state, limits)
-
-
-def restart(one: dict[str, Any], state: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    restarts = int(state.get("restarts", 0))
-    reason = lost_gpu() or "real requests time out and its token counters stand still"
-    if restarts >= limits.restarts:
-        command("systemctl", "stop", one["unit"])
-        said = f"given up, restarted {restarts} times: {reason}"
-        print(one["unit"] + ": " + said)
-        return dict(state, gave_up=said)
-    print("{}: restarted: {}".format(one["unit"], reason))
-    command("systemctl", "restart", one["unit"])
-    return {
-        "restarts": restarts + 1,
-        "not_before": time.time() + limits.pause * 2**restarts,
-        "reason": reason,
-    }
+    return True
 
 
 def started(unit: str) -> tuple[str | None, float]:
@@ -112,30 +299,60 @@ def started(unit: str) -> tuple[str | None, float]:
     return run or None, time.clock_gettime(time.CLOCK_MONOTONIC) - since
 
 
-def counted(one: dict[str, Any], limits: Limits) -> float | None:
-    """How many tokens the engine has seen; a busy one moves. None where it does not say."""
-    page = ask(one, "GET", "/metrics", None, limits)
-    found = COUNTERS.findall(page or "")
-    return sum(map(float, found)) if found else None
+def boot_id() -> str:
+    try:
+        with open(BOOT_ID, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def counted(page: str) -> float | None:
+    """The sum of what moves while a request runs. None where the page has no such counter."""
+    return total(COUNTERS, page)
+
+
+def under_way(page: str) -> float | None:
+    """How many requests an engine works on or has waiting; None where it does not say."""
+    return total(UNDER_WAY, page)
+
+
+def total(pattern: re.Pattern[str], page: str) -> float | None:
+    values = [number(text) for text in pattern.findall(page)]
+    known = [value for value in values if math.isfinite(value)]
+    return sum(known) if known else None
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def ask(
-    one: dict[str, Any], method: str, path: str, body: str | None, limits: Limits
-) -> str | None:
-    """What was answered, be it an error: who answers does not hang."""
+    one: dict[str, Any], method: str, path: str, body: str | None, timeout: float
+) -> tuple[str, str]:
+    """How the request ended, and the answer's text."""
     headers = {"Content-Type": "application/json"}
+    address = one["address"]
+    connection = http.client.HTTPConnection(
+        address, one["port"], timeout=timeout, source_address=(address, 0)
+    )
     try:
         if one.get("key_file"):
             with open(one["key_file"], encoding="utf-8") as file:
                 headers["Authorization"] = "Bearer " + key_in(file.read())
-        connection = http.client.HTTPConnection(one["address"], one["port"], timeout=limits.request)
-        try:
-            connection.request(method, path, body, headers)
-            return connection.getresponse().read(1 << 20).decode("utf-8", "replace")
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException):
-        return None
+        connection.request(method, path, body, headers)
+        return ANSWERED, connection.getresponse().read(1 << 20).decode("utf-8", "replace")
+    except OSError as error:  # an address that the host has no more, a key that cannot be read
+        if isinstance(error, (ConnectionRefusedError, ConnectionResetError)):
+            return CLOSED, ""
+        return (SILENT if isinstance(error, socket.timeout) else UNASKED), ""
+    except (http.client.HTTPException, ValueError):
+        return UNASKED, ""
+    finally:
+        connection.close()
 
 
 def key_in(text: str) -> str:
@@ -154,9 +371,10 @@ def lost_gpu() -> str | None:
 
 
 def command(*argv: str) -> str:
+    """What it printed; "" where it could not be run or took too long."""
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
