@@ -81,7 +81,7 @@ class Door:
         self.spec = DoorSpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
         self.runtime = Runtime("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
         self._process: subprocess.Popen[bytes] | None = None
-        self._limits = Limits(threads=2)
+        self.limits = Limits(threads=2)
 
     def set(
         self, instances: list[Serving], fallback: Mapping[str, tuple[str, ...]] | None = None
@@ -91,7 +91,7 @@ class Door:
         routes = build_routes(HOST, {"here": HOST}, instances, models).models
         self.spec = self.spec.model_copy(update={"routes": routes})
         places = Places(str(self.folder / "s"), str(self.folder / "tls.pem"))
-        text = config_text(self.spec, places, TEMPLATES, self._limits)
+        text = config_text(self.spec, places, TEMPLATES, self.limits)
         (self.folder / "haproxy.cfg").write_text(text)
         keys = keys_text(self.spec, SECRETS, TEMPLATES)
         (self.folder / "keys.cfg").write_text(keys)
@@ -152,6 +152,11 @@ class Door:
         finally:
             connection.close()
 
+    def raw(self, *parts: bytes) -> bytes:
+        """All that comes back for these bytes, until the gateway closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:
+            return sent_raw(sock, *parts)
+
     def state(self, server: str) -> Any:
         return next(s for s in self.runtime.servers() if s.name == f"here.{server}")
 
@@ -169,6 +174,19 @@ class Door:
         """Every server's first health check is over."""
         rows = self.runtime.ask("show stat").splitlines()
         return not any(",INI," in row or "no check" in row for row in rows)
+
+
+def sent_raw(sock: socket.socket, *parts: bytes) -> bytes:
+    """All that comes back for these bytes, until the other side closes."""
+    found = b""
+    try:
+        for part in parts:
+            sock.sendall(part)
+        while chunk := sock.recv(1 << 16):
+            found += chunk
+    except ConnectionError:  # closed before it had read everything
+        pass
+    return found
 
 
 def tls_settings(folder: Path) -> GatewayTLS:

@@ -60,6 +60,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
                 "path": self.path,
                 "length": len(body),
                 "authorization": self.headers.get("Authorization"),
+                "x_api_key": self.headers.get("X-Api-Key"),
                 "forwarded_for": self.headers.get("X-Forwarded-For"),
             }
             engine.seen.append(told)

@@ -1,22 +1,83 @@
-"""What the gateway itself answers, in OpenAI's shapes: JSON texts."""
+"""What the gateway itself answers, in the shape of the API that was asked: pure.
+
+OpenAI's errors: https://platform.openai.com/docs/guides/error-codes; Anthropic's, for
+`/v1/messages`: https://docs.anthropic.com/en/api/errors.
+"""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.gateway.routes import Route
 
+_ANTHROPIC = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+# What would end a quoted argument of a log format's expression; in JSON it can be written so.
+_AS_JSON = {ord(c): f"\\u{ord(c):04x}" for c in "%'()[]"}
 
-def error(message: str, kind: str, code: str | None, param: str | None = None) -> str:
-    """https://platform.openai.com/docs/guides/error-codes: the body of a failed request."""
-    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+@dataclass(frozen=True)
+class Answer:
+    """A request's failure. `type`, `code` and `param` are OpenAI's; Anthropic's type follows from
+    the status.
+    """
+
+    status: int
+    message: str
+    type: str = "invalid_request_error"
+    code: str | None = None
+    param: str | None = None
+
+    @property
+    def openai(self) -> str:
+        error = {"message": self.message, "type": self.type}
+        return json.dumps({"error": error | {"param": self.param, "code": self.code}})
+
+    @property
+    def anthropic(self) -> str:
+        usual = "invalid_request_error" if self.status < 500 else "api_error"
+        error = {"type": _ANTHROPIC.get(self.status, usual), "message": self.message}
+        return json.dumps({"type": "error", "error": error})
+
+    @property
+    def either(self) -> str:
+        """Both, as HAProxy's log format: `txn.messages` says which. 16 KB at most."""
+        one, other = (text.translate(_AS_JSON) for text in (self.anthropic, self.openai))
+        return f"%[var(txn.messages),iif('{one}','{other}')]"
 
 
-def invalid(message: str, code: str | None, param: str | None = None) -> str:
-    return error(message, "invalid_request_error", code, param)
+def unavailable(message: str) -> Answer:
+    return Answer(503, message, "service_unavailable_error", "service_unavailable")
 
 
-def unavailable(message: str) -> str:
-    return error(message, "service_unavailable_error", "service_unavailable")
+def failures() -> tuple[Answer, ...]:
+    """One for each status that HAProxy 2.4 and later can answer with by itself."""
+    return (
+        Answer(400, "The request could not be understood."),
+        Answer(401, "The API key is missing or wrong.", code="invalid_api_key"),
+        Answer(403, "This request is not allowed."),
+        Answer(404, "There is nothing at this path.", code="unknown_url"),
+        Answer(405, "This method is not for this path.", code="method_not_allowed"),
+        Answer(407, "This is no proxy for others."),
+        Answer(408, "The request did not arrive whole in time.", code="timeout"),
+        Answer(410, "There is nothing at this path any more."),
+        Answer(413, "The request is too large.", code="request_too_large"),
+        Answer(421, "This request belongs to another server."),
+        Answer(425, "The request came too early; send it again."),
+        Answer(429, "Too many requests; try again later.", "rate_limit_error", "rate_limit"),
+        Answer(500, "The gateway failed.", "server_error"),
+        Answer(501, "The gateway cannot do this.", "server_error"),
+        Answer(502, "The instance broke off before it answered.", "server_error"),
+        unavailable("No instance of the model took the request in time."),
+        Answer(504, "The instance did not answer in time.", "server_error", "timeout"),
+    )
 
 
 def model_card(route: Route) -> dict[str, object]:

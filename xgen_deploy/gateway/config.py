@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
+from xgen_deploy.gateway.answers import Answer
 from xgen_deploy.gateway.routes import Route, Server
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.render.rendered import Secrets
@@ -23,13 +24,16 @@ PATHS = (
     "/v1/audio/transcriptions",
 )
 _LOOPBACK = "127.0.0.1"
+# Refusals of what is no HTTP, which HAProxy words by itself (src/mux_h1.c: h1_send_error).
+_SILENT = (400, 413, 501)
 
 
 @dataclass(frozen=True)
 class Limits:
     """`body` is the largest request, in bytes, whose model is read from the body; a buffer holds
-    it with `headers` beside it. `last_request_s` is how long requests under way may go on after
-    a reload; `silence_s` how long neither side need send a byte.
+    it with `headers` beside it. `request_s` is how long a request may take to arrive,
+    `last_request_s` how long those under way may go on after a reload, `silence_s` how long
+    neither side need send a byte.
     """
 
     body: int = 1 << 20
@@ -39,6 +43,7 @@ class Limits:
     threads: int = 4
     last_request_s: int = 3600
     silence_s: int = 3600
+    request_s: int = 60
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ def config_text(
         "client_key": spec.api_key is not None,
         "queue_ms": max(1, round(spec.queue_timeout * 1000)),
         "paths": PATHS,
-        "errors": _errors(limits),
+        "errors": answers.failures(),
+        "silent": _SILENT,
         "answers": _answers(models, limits),
         "models": pools,
         "pools": pools + [_old_pool(pools[n], r, old_keys) for n, r in _with_old_keys(models)],
@@ -188,41 +194,35 @@ def _server(server: Server) -> Mapping[str, object]:
     return {"name": server.name, "at": at, "slots": server.slots}
 
 
-def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, str]:
+def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, object]:
     known = answers.names(models)
     by_path = "POST it to /m/MODEL/v1/… instead, with the model's name in the path"
     return {
         "models": answers.model_list(models),
-        "key": answers.invalid(
-            "The API key is missing or wrong; send it as: Authorization: Bearer KEY",
-            "invalid_api_key",
+        "key": Answer(
+            401,
+            "The API key is missing or wrong; send it as: Authorization: Bearer KEY, or as: "
+            "x-api-key: KEY",
+            code="invalid_api_key",
         ),
-        "path": answers.invalid("There is nothing at this path.", "unknown_url"),
-        "method": answers.invalid("This path takes POST requests.", "method_not_allowed"),
-        "large": answers.invalid(
+        "path": Answer(404, "There is nothing at this path.", code="unknown_url"),
+        "method": Answer(405, "This path takes POST requests.", code="method_not_allowed"),
+        "large": Answer(
+            413,
             f"The request is larger than the {limits.body} bytes in which its model can be looked "
             f"for; {by_path}.",
-            "request_too_large",
+            code="request_too_large",
         ),
-        "unnamed": answers.invalid(
+        "unnamed": Answer(
+            400,
             f"No model could be read from the request's JSON; {by_path}. Models: {known}.",
-            "model_required",
-            "model",
+            code="model_required",
+            param="model",
         ),
-        "unknown": answers.invalid(
-            f"There is no model of this name. Models: {known}.", "model_not_found", "model"
+        "unknown": Answer(
+            404,
+            f"There is no model of this name. Models: {known}.",
+            code="model_not_found",
+            param="model",
         ),
     }
-
-
-def _errors(limits: Limits) -> list[tuple[int, str]]:
-    return [
-        (400, answers.invalid("The request could not be understood.", None)),
-        (403, answers.invalid("This request is not allowed.", None)),
-        (408, answers.invalid("The request did not arrive whole in time.", "timeout")),
-        (413, answers.invalid(f"The request is larger than {limits.body} bytes.", None)),
-        (500, answers.error("The gateway failed.", "server_error", None)),
-        (502, answers.error("The instance broke off before it answered.", "server_error", None)),
-        (503, answers.unavailable("No instance of the model took the request in time.")),
-        (504, answers.error("The instance did not answer in time.", "server_error", "timeout")),
-    ]
