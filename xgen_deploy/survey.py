@@ -55,7 +55,11 @@ def make_plan(
     if skip_refused:
         hosts = without_refused(hosts)
     hosts = in_batches(hosts)
-    compared = {h: GATEWAY in s.changed_secrets for h, s in scopes.items() if s.secrets_compared}
+    compared = {
+        h: GATEWAY in s.changed_secrets
+        for h, s in scopes.items()
+        if s.secrets_compared and GATEWAY not in s.kept_secrets
+    }
     hosts = with_gateways(site, hosts, looked, compared)
     refresh = frozenset(h for h, s in scopes.items() if s.refresh)
     hosts = with_refreshed_gateways(hosts, records, looked, templates, refresh)

@@ -16,21 +16,23 @@ import pytest
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits, Places, config_text, keys_text
+from xgen_deploy.gateway.keys import GatewayKeys, client_digest
 from xgen_deploy.gateway.routes import build_routes
 from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.gateway.serving import Serving
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.schema import GatewayTLS, SecretRef
-from xgen_deploy.render.rendered import Secrets
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.secret_text import SecretText
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Completed
 
 HOST = Host(name="here")
 CLIENT_KEY = SecretRef(env="DOOR")
 ENGINE_KEY = SecretRef(env="ENGINE")
-SECRETS = Secrets({CLIENT_KEY: "sk-door", ENGINE_KEY: "sk-\"eng'ine%d\\ $HOME"})
+CLIENT = "sk-door"
+ENGINE = "sk-\"eng'ine%d\\ $HOME"
 TEMPLATES = Templates(read_templates())
 
 
@@ -93,7 +95,9 @@ class Door:
         places = Places(str(self.folder / "s"), str(self.folder / "tls.pem"))
         text = config_text(self.spec, places, TEMPLATES, self.limits)
         (self.folder / "haproxy.cfg").write_text(text)
-        keys = keys_text(self.spec, SECRETS, TEMPLATES)
+        engines = {r.model: SecretText(ENGINE) for r in self.spec.routes if r.api_key}
+        known = GatewayKeys(engines, client_digest(SecretText(CLIENT)))
+        keys = keys_text(self.spec, known, TEMPLATES)
         (self.folder / "keys.cfg").write_text(keys)
 
     def check(self) -> str:

@@ -4,11 +4,11 @@ import pytest
 
 from tests.gateway.door import TEMPLATES
 from xgen_deploy.gateway.config import keys_text
-from xgen_deploy.gateway.old_keys import old_keys
+from xgen_deploy.gateway.keys import GatewayKeys, old_keys
 from xgen_deploy.gateway.routes import Route, Server
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.render.rendered import Secrets
+from xgen_deploy.secret_text import SecretText
 
 KEY = SecretRef(env="KEY")
 ODD = 'sk-"it\'s" $(id) %n \\ #1'
@@ -24,28 +24,33 @@ def spec(*models: str, old: bool = True, key: SecretRef | None = KEY) -> DoorSpe
     return DoorSpec(port=8080, routes=tuple(routes))
 
 
+def keys(today: str) -> GatewayKeys:
+    return GatewayKeys(dict.fromkeys(("m", "other"), SecretText(today)))
+
+
 def delivered(door: DoorSpec, today: str, **old: str) -> bytes:
-    return keys_text(door, Secrets({KEY: today}), TEMPLATES, old).encode()
+    before = {model: SecretText(key) for model, key in old.items()}
+    return keys_text(door, keys(today), TEMPLATES, before).encode()
 
 
 @pytest.mark.parametrize("before", ["sk-1", ODD])
 def test_the_first_time_it_is_the_delivered_one(before: str) -> None:
     """Wherever its model stood then."""
     last = spec("other", "m", old=False)
-    found = old_keys(spec("m"), last, delivered(last, before), Secrets({KEY: "sk-2"}))
-    assert found == {"m": before}
+    found = old_keys(spec("m"), last, delivered(last, before), keys("sk-2"))
+    assert found == {"m": SecretText(before)}
 
 
 def test_later_it_is_still_that_one() -> None:
     last = spec("m")
-    found = old_keys(spec("m"), last, delivered(last, "sk-2", m="sk-1"), Secrets({KEY: "sk-2"}))
-    assert found == {"m": "sk-1"}
+    found = old_keys(spec("m"), last, delivered(last, "sk-2", m="sk-1"), keys("sk-2"))
+    assert found == {"m": SecretText("sk-1")}
 
 
 def test_back_to_the_first_one_the_second_is_the_old_one() -> None:
     last = spec("m")
-    found = old_keys(spec("m"), last, delivered(last, "sk-2", m="sk-1"), Secrets({KEY: "sk-1"}))
-    assert found == {"m": "sk-2"}
+    found = old_keys(spec("m"), last, delivered(last, "sk-2", m="sk-1"), keys("sk-1"))
+    assert found == {"m": SecretText("sk-2")}
 
 
 @pytest.mark.parametrize(
@@ -53,4 +58,4 @@ def test_back_to_the_first_one_the_second_is_the_old_one() -> None:
     [(spec("m", old=False), b"setenv XGEN_KEY_0 'sk-1'\n"), (spec("m"), b""), (spec("m"), None)],
 )
 def test_none_where_none_is_needed_or_there(door: DoorSpec, content: bytes | None) -> None:
-    assert old_keys(door, spec("m"), content, Secrets({KEY: "sk-2"})) == {}
+    assert old_keys(door, spec("m"), content, keys("sk-2")) == {}

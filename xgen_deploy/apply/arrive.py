@@ -1,6 +1,7 @@
 """From a locked host and what was seen of it to everything that changing it needs."""
 
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.apply.supervisord import Supervisord
 from xgen_deploy.apply.systemd import Systemd
@@ -14,9 +15,14 @@ from xgen_deploy.transport.base import Session
 
 
 def arrive(
-    site: Site, workplace: Workplace, name: str, session: Session, facts: HostFacts
+    site: Site,
+    workplace: Workplace,
+    name: str,
+    session: Session,
+    facts: HostFacts,
+    secrets: SecretResolver | None = None,
 ) -> HostAtWork:
-    """Raises XgenError for a record it cannot use."""
+    """`secrets` are those of the whole apply. Raises XgenError for a record it cannot use."""
     host = site.hosts[name]
     layout = workplace.layout(site, host)
     rendering = workplace.rendering(site, host, Templates(read_templates()))
@@ -33,4 +39,5 @@ def arrive(
         supervision=supervision,
         record=read_record(facts.record, site.project, name),
         python=facts.python_path,
+        secrets=secrets or SecretResolver(site),
     )

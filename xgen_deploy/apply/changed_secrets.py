@@ -1,64 +1,65 @@
 """Whether a secret has another value than the one that was delivered: known to apply alone.
 
-The delivered file is read back over the same connection and compared in memory; neither value
+The delivered files are read back over the same connection and compared in memory; neither value
 is shown, kept or logged.
 """
 
-from xgen_deploy.apply.secrets import references, resolve_secrets, secret_value
-from xgen_deploy.gateway.config import keys_text
+from dataclasses import dataclass
+
+from xgen_deploy.apply.delivered import InstanceSecrets
+from xgen_deploy.apply.secret_source import HostFiles
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.gateway.demand import is_door
-from xgen_deploy.gateway.paths import keys_file
-from xgen_deploy.gateway.spec import GATEWAY, DoorSpec
+from xgen_deploy.gateway.secrets import GatewaySecrets
+from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.make import decide
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.render.instance import Rendering
-from xgen_deploy.render.rendered import Secrets
-from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.template_files import read_templates
-from xgen_deploy.transport.base import Connection, Session
+from xgen_deploy.transport.base import Connection
 
 
-def changed_secrets(
+@dataclass(frozen=True)
+class ComparedSecrets:
+    """Names of a host's instances, and `gateway`: `changed` run with an older value, of `kept` a
+    value could not be had here, so that what was delivered stays.
+    """
+
+    changed: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+
+
+def compare_secrets(
     site: Site,
     host: Host,
     facts: HostFacts,
     layout: Layout,
     rendering: Rendering,
     connection: Connection,
-) -> frozenset[str]:
-    """Names of instances, and `gateway`, that run with an older value; what the plan refuses is
-    left out. Raises XgenError for a secret that cannot be resolved.
-    """
+    resolver: SecretResolver,
+) -> ComparedSecrets:
+    """What the plan refuses is left out. Raises XgenError for a value that cannot be used."""
     decided = decide(site, host, facts, layout, rendering)
-    known = decided.record.instances if decided.record else {}
-    applied = [i for i in decided.resolved.instances if references(i) and i.name in known]
-    last = decided.record.gateway if decided.record else None
-    door = last.spec if last and last.spec.secrets and is_door(site, host.name) else None
-    if not applied and door is None:
-        return frozenset()
+    record = decided.record
+    if record is None:
+        return ComparedSecrets()
+    known = record.instances
+    applied = [i for i in decided.resolved.instances if i.declared.has_secrets and i.name in known]
+    gateway = record.gateway is not None and bool(record.gateway.spec.secrets)
+    gateway = gateway and is_door(site, host.name)
+    if not applied and not gateway:
+        return ComparedSecrets()
+    found: dict[str, bool | None] = {}
     with connection.session() as session:
-        found = {i.name for i in applied if _differs(i, rendering, session)}
-        if door is not None and _door_differs(site, host, door, layout, session):
-            found.add(GATEWAY)
-    return frozenset(found)
-
-
-def _door_differs(site: Site, host: Host, door: DoorSpec, layout: Layout, session: Session) -> bool:
-    """Its own key and the engines'. A reference that the manifest no longer has is no question of
-    values: the gateway's change shows by itself."""
-    wanted = {d.api_key for d in site.declared} | {site.gateway.api_key if site.gateway else None}
-    if not wanted.issuperset(door.secrets):
-        return False
-    where = f"{host.name}/{GATEWAY}"
-    secrets = Secrets({ref: secret_value(ref, where, session) for ref in door.secrets})
-    text = keys_text(door, secrets, Templates(read_templates()))
-    return session.read_file(keys_file(layout)) != text.encode()
-
-
-def _differs(instance: Instance, rendering: Rendering, session: Session) -> bool:
-    rendered = rendering.render(instance, resolve_secrets(instance, session))
-    return any(session.read_file(f.path) != f.content.encode() for f in rendered.files if f.secret)
+        on = HostFiles(host.name, session)
+        for one in applied:
+            own = InstanceSecrets(resolver, on, layout, one.name, known[one.name])
+            found[one.name] = own.differ(one)
+        if gateway:
+            found[GATEWAY] = GatewaySecrets(resolver, on, layout, record).differ()
+    return ComparedSecrets(
+        changed=frozenset(n for n, differs in found.items() if differs),
+        kept=frozenset(n for n, differs in found.items() if differs is None),
+    )

@@ -8,11 +8,10 @@ vLLM's production metrics).
 import time
 
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.backends.base import KeyFile
-from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.heal.remote import key_in, under_way
+from xgen_deploy.heal.remote import under_way
 from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.manifest.secret_uses import engine_key
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.verify.proof import get
 
@@ -41,7 +40,8 @@ def drain(work: HostAtWork, switch: Switch, name: str, seconds: float) -> None:
 
 
 def _wait_idle(work: HostAtWork, name: str, last: InstanceRecord, end: float) -> None:
-    key = _delivered_key(work, name, last)
+    # The one that it runs with, which may not be today's any more.
+    key = work.secrets_of(name).delivered().get(engine_key(work.name, name))
     quiet = 0
     while quiet < _QUIET and time.monotonic() < end:
         reply = get(work.session, last.spec, _METRICS, key)
@@ -50,13 +50,3 @@ def _wait_idle(work: HostAtWork, name: str, last: InstanceRecord, end: float) ->
             return
         quiet = 0 if count else quiet + 1
         time.sleep(_PAUSE)
-
-
-def _delivered_key(work: HostAtWork, name: str, last: InstanceRecord) -> str | None:
-    """The key that it runs with, which may not be today's any more."""
-    backend = backend_named(last.spec.backend)
-    if last.spec.api_key is None or backend is None or not isinstance(backend.api_key, KeyFile):
-        return None
-    folder = work.layout.settings(f"{name}{last.slot}")
-    content = work.session.read_file(f"{folder}/{backend.api_key.name}")
-    return key_in(content.decode(errors="replace")) if content else None

@@ -10,6 +10,7 @@ from xgen_deploy.apply.complaint import complaint
 from xgen_deploy.apply.service import State, Supervision
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.compare import differences
 from xgen_deploy.verify.proof import get, real_request, with_pages
@@ -50,7 +51,7 @@ class Gate:
         backend: Backend,
         session: Session,
         supervision: Supervision,
-        api_key: str | None,
+        api_key: SecretText | None,
     ) -> None:
         self._instance = instance
         self._service = service

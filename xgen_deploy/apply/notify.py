@@ -1,37 +1,101 @@
-"""Tells a webhook how an apply went. A deaf webhook never fails an apply."""
+"""Tells a webhook how an apply went. Whatever is wrong with it never fails an apply.
 
+Its address may hold a token anywhere, so no sentence shows any part of it.
+"""
+
+import base64
 import http.client
 import json
+import ssl
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.secrets import secret_value
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.errors import XgenError
-from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.secret_uses import WEBHOOK
+from xgen_deploy.render.rendered import describe
+from xgen_deploy.secret_text import SecretText
 
 _TIMEOUT = 10.0
 
 
-def notify(webhook: SecretRef, summary: dict[str, object], events: Sequence[Event]) -> str | None:
-    """POST `{..summary, "events": […]}` as JSON; a sentence where that failed, else None."""
+@dataclass(frozen=True)
+class Webhook:
+    """Where it is and how to get in. `login` is `user:password`, "" without one."""
+
+    tls: bool
+    host: SecretText
+    port: int | None
+    path: SecretText
+    login: SecretText
+
+    def connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
+        port = self.port or (443 if self.tls else 80)
+        return kind(self.host.reveal(), port, timeout=_TIMEOUT)
+
+    def headers(self) -> dict[str, str]:
+        found = {"Content-Type": "application/json"}
+        if self.login.reveal():
+            token = base64.b64encode(unquote(self.login.reveal()).encode()).decode()
+            found["Authorization"] = f"Basic {token}"
+        return found
+
+
+def find_webhook(site: Site, secrets: SecretResolver) -> Webhook | str | None:
+    """A sentence where it cannot be used; None where the manifest has none."""
+    ref = site.notify.webhook if site.notify else None
+    if ref is None:
+        return None
     try:
-        url = secret_value(webhook, "notify.webhook")
+        url = secrets.value(WEBHOOK, ref)
     except XgenError as error:
-        return str(error)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "notify.webhook: its address is no http or https URL"
-    body = json.dumps({**summary, "events": [e.model_dump(exclude_none=True) for e in events]})
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return f"{error}; nobody will be told how this ends"
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        # The address itself may hold a token, so only the host is named.
-        return f"notify.webhook: {parts.hostname} could not be told: {error}"
-    finally:
-        connection.close()
-    return None if status < 400 else f"notify.webhook: {parts.hostname} answered HTTP {status}"
+        return _parsed(url)
+    except ValueError:
+        return (
+            f"notify.webhook: the {describe(ref)} is no http or https URL with a host and a port "
+            "that can be; nobody will be told how this ends"
+        )
+
+
+def _parsed(url: SecretText) -> Webhook:
+    """Raises ValueError."""
+    parts = urlsplit(url.reveal())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    return Webhook(
+        tls=parts.scheme == "https",
+        host=SecretText(parts.hostname),
+        port=parts.port,
+        path=SecretText((parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
+        login=SecretText(parts.netloc.rpartition("@")[0]),
+    )
+
+
+def notify(webhook: Webhook, summary: dict[str, object], events: Sequence[Event]) -> str | None:
+    """POST `{..summary, "events": […]}` as JSON; a sentence where that failed, else None."""
+    body = json.dumps({**summary, "events": [e.model_dump(exclude_none=True) for e in events]})
+    try:
+        connection = webhook.connection()
+        try:
+            connection.request("POST", webhook.path.reveal(), body, webhook.headers())
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+    except Exception as error:  # noqa: BLE001 - the apply has ended: nothing here may change how
+        return f"notify.webhook could not be told: {_reason(error)}"
+    return None if status < 400 else f"notify.webhook answered HTTP {status}"
+
+
+def _reason(error: Exception) -> str:
+    """Of what the system says, not of what it was given."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_TIMEOUT:.0f} s"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not accepted"
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__

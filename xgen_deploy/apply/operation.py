@@ -11,7 +11,6 @@ from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous, forget_previous
-from xgen_deploy.apply.secrets import resolve_secrets
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.switch import NotMoved, Switch
@@ -21,6 +20,7 @@ from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import HostError
 
 _ASK = 60.0
@@ -72,7 +72,7 @@ class Prepared:
 
     instance: Instance
     rendered: Rendered
-    key: str | None
+    key: SecretText | None
 
 
 def prepare(work: HostAtWork, operation: Operation) -> Prepared:
@@ -80,13 +80,13 @@ def prepare(work: HostAtWork, operation: Operation) -> Prepared:
     instance = operation.instance
     if instance is None:
         raise XgenError(f"{operation.id}: nothing to bring up")
-    secrets = resolve_secrets(instance, work.session)
+    secrets = work.secrets_of(instance.name).values(instance)
     rendered = work.rendering.render(instance, secrets)
     check_sha256(work, instance)
     work.keep(pending={**work.record.pending, instance.name: instance.digest})
     tidy(work, operation)
     key = instance.spec.api_key
-    return Prepared(instance, rendered, secrets.value(key) if key else None)
+    return Prepared(instance, rendered, SecretText(secrets.value(key)) if key else None)
 
 
 def bring_up(

@@ -3,6 +3,9 @@
 import threading
 from dataclasses import dataclass, field
 
+from xgen_deploy.apply.delivered import InstanceSecrets
+from xgen_deploy.apply.secret_source import HostFiles
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.layout import Layout
 from xgen_deploy.record import FORMAT, Record
@@ -23,6 +26,7 @@ class HostAtWork:
     rendering: Rendering
     supervision: Supervision
     record: Record
+    secrets: SecretResolver
     python: str | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,3 +42,12 @@ class HostAtWork:
         """`keep`, and what was begun on an instance has come to its end, good or bad."""
         pending = {k: v for k, v in self.record.pending.items() if k != instance}
         self.keep(pending=pending, **changes)
+
+    def secrets_of(self, instance: str) -> InstanceSecrets:
+        """Of an instance on this host, with what it was given before."""
+        last = self.record.instances.get(instance)
+        return InstanceSecrets(self.secrets, self.files, self.layout, instance, last)
+
+    @property
+    def files(self) -> HostFiles:
+        return HostFiles(self.name, self.session)

@@ -1,74 +1,79 @@
-"""Resolves secrets: apply alone does this, right before it needs them."""
+"""Resolves secrets: apply and verify do, right before they need them, each reference once."""
 
-import os
-import shlex
-import subprocess
-from pathlib import Path
+import threading
+from dataclasses import dataclass, field
 
+from xgen_deploy.apply.secret_source import HostFiles, NotReadable, read_source
 from xgen_deploy.errors import XgenError
+from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.render.rendered import Secrets
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.transport.base import Session
-
-_COMMAND_TIMEOUT = 60.0
-
-
-def references(instance: Instance) -> tuple[SecretRef, ...]:
-    """Every secret that an instance needs."""
-    refs = [v for v in instance.spec.env.values() if isinstance(v, SecretRef)]
-    return tuple(refs + ([instance.spec.api_key] if instance.spec.api_key else []))
+from xgen_deploy.manifest.secret_uses import SecretUse, stated_references
+from xgen_deploy.render.rendered import describe
+from xgen_deploy.secret_rules import problem_of
+from xgen_deploy.secret_text import SecretText
 
 
-def resolve_secrets(instance: Instance, session: Session) -> Secrets:
-    """Values by reference. Raises XgenError naming the instance and the source, never a value."""
-    where = f"{instance.host}/{instance.name}"
-    return Secrets({ref: secret_value(ref, where, session) for ref in references(instance)})
+class NotAtHand(XgenError):
+    """The manifest names the secret, and its value cannot be had here and now."""
 
 
-def secret_value(ref: SecretRef, where: str, session: Session | None = None) -> str:
-    """Without a session a `host_file` cannot be read. Raises XgenError in a sentence."""
-    if ref.env is not None:
-        value = os.environ.get(ref.env)
-        if value is None:
-            raise XgenError(f"{where}: the secret's variable {ref.env} is not set here")
-    elif ref.file is not None:
-        value = _file(Path(ref.file).expanduser(), where)
-    elif ref.host_file is not None:
-        content = session.read_file(ref.host_file) if session else None
-        if content is None:
-            raise XgenError(f"{where}: the secret's file {ref.host_file} is not on the host")
-        value = content.decode(errors="replace")
-    else:
-        value = _command(ref.command or "", where)
-    value = value.rstrip("\r\n")
-    if not value or "\n" in value:
-        raise XgenError(f"{where}: the secret is empty or has several lines")
-    return value
+class NotStated(XgenError):
+    """A host's record asks for a secret that the manifest does not name for that use."""
 
 
-def _file(path: Path, where: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise XgenError(f"{where}: the secret's file {path} cannot be read: {error}") from None
+@dataclass
+class _Once:
+    """One reference: read by whoever comes first, the others wait for that."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    found: SecretText | NotReadable | None = None
 
 
-def _command(command: str, where: str) -> str:
-    """The operator's own command on the operator's own machine; split, never given to a shell."""
-    try:
-        done = subprocess.run(
-            shlex.split(command),
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_TIMEOUT,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise XgenError(f"{where}: the secret's command `{command}` failed: {error}") from None
-    if done.returncode != 0:
-        raise XgenError(
-            f"{where}: the secret's command `{command}` ended with status {done.returncode}"
-        )
-    return done.stdout
+class SecretResolver:
+    """Of one apply. It resolves what the manifest of `site` has for the very use that is asked
+    for, and nothing else: whatever comes from a host is data. Values are kept in memory, so that
+    a source which gives another one each time cannot part an engine from its gateway.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._stated = stated_references(site)
+        self._known: dict[tuple[SecretRef, str], _Once] = {}
+        self._guard = threading.Lock()
+
+    def value(self, use: SecretUse, ref: SecretRef, on: HostFiles | None = None) -> SecretText:
+        """`on` is where a `host_file` is read.
+
+        Raises NotStated, NotAtHand, and XgenError for a value that cannot be used; a sentence
+        each, never with the value.
+        """
+        where = _where(use, on)
+        if ref not in self._stated.get(use, ()):
+            raise NotStated(
+                f"{where}: its record asks for a secret ({use.field}) that the manifest does not "
+                "name for it, so it is not looked up. Where that instance only waits for its "
+                "change, apply it too (without --limit); else find out who edited the record"
+            )
+        found = self._read(ref, on)
+        if isinstance(found, NotReadable):
+            raise NotAtHand(f"{where}: {found}")
+        problem = problem_of(found, use.kind)
+        if problem is not None:
+            raise XgenError(f"{where}: the {describe(ref)} ({use.field}) {problem}")
+        return found
+
+    def _read(self, ref: SecretRef, on: HostFiles | None) -> SecretText | NotReadable:
+        place = on.host if on and ref.host_file is not None else ""
+        with self._guard:
+            once = self._known.setdefault((ref, place), _Once())
+        with once.lock:
+            if once.found is None:
+                try:
+                    once.found = read_source(ref, on)
+                except NotReadable as error:
+                    once.found = error
+            return once.found
+
+
+def _where(use: SecretUse, on: HostFiles | None) -> str:
+    host = use.host or (on.host if on else "")
+    return f"{host}/{use.owner}" if host else f"{use.owner}.{use.field}"

@@ -7,12 +7,14 @@ from dataclasses import replace
 import click
 
 from xgen_deploy.apply.arrive import arrive
-from xgen_deploy.apply.changed_secrets import changed_secrets
 from xgen_deploy.apply.crew import Crew
 from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.notify import find_webhook
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.pull import pull_images
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.together import carry_out_all
+from xgen_deploy.cli.compared import Compared
 from xgen_deploy.cli.ending import end
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
@@ -22,16 +24,12 @@ from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, by, take
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.gateway.demand import is_door
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import read_record
-from xgen_deploy.render.templates import Templates
 from xgen_deploy.survey import default_scope, make_plan
-from xgen_deploy.template_files import read_templates
-from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
 
@@ -43,18 +41,21 @@ class Applying:
         work: Job,
         settings: Settings,
         how: How,
+        secrets: SecretResolver,
     ) -> None:
         self._work = work
         self._settings = settings
         self._screen = Screen(settings)
         self._how = how
-        self._new_secrets: dict[str, frozenset[str]] = {}
+        self._secrets = secrets
+        self._compared = Compared(work, secrets)
 
     def go(self, seen: dict[str, Seen], began: float) -> int:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes
         another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
         """
-        self._new_secrets = self._changed_secrets(seen)
+        if self._how.yes or not self._how.ask_first:
+            self._compared.compare(seen)
         plan = self._shown(seen, time.monotonic() - began)
         changing = self._changing(plan, seen)
         if not changing:
@@ -94,8 +95,13 @@ class Applying:
         self._keep_answers(crew, before)
         again = self._work.observe(among=crew.locked())
         seen = before | again
-        other = {n: one for n, one in again.items() if _record(one) != _record(before[n])}
-        self._new_secrets |= self._changed_secrets(other)
+        self._compared.compare(
+            {
+                name: one
+                for name, one in seen.items()
+                if not self._compared.knows(name) or _record(one) != _record(before[name])
+            }
+        )
         now = self._plan(seen)
         self._hold_to_saved(now)
         if now.forbidden or _what(now) != _what(plan):
@@ -140,6 +146,11 @@ class Applying:
         changing: frozenset[str],
         tell: Progress,
     ) -> int:
+        works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
+        self._compared.need(now, works)
+        webhook = find_webhook(self._work.site, self._secrets)
+        if isinstance(webhook, str):
+            tell.warning(webhook)
         self._keep_answers(crew, seen)
         if self._pull(crew, now, changing, tell):
             # A build that was not there could not be asked what it can do.
@@ -169,12 +180,13 @@ class Applying:
             who,
             tell,
             destroy=self._how.destroy,
-            new_secrets=self._new_secrets,
+            new_secrets=self._compared.changed,
         )
-        return end(self._work.site, now, results, who, tell)
+        return end(self._work.site, now, results, who, tell, webhook)
 
     def _arrive(self, crew: Crew, host: str, facts: HostFacts) -> HostAtWork:
-        return arrive(self._work.site, self._work.workplace, host, crew.session(host), facts)
+        site, workplace = self._work.site, self._work.workplace
+        return arrive(site, workplace, host, crew.session(host), facts, self._secrets)
 
     def _keep_answers(self, crew: Crew, seen: dict[str, Seen]) -> None:
         facts = {n: f for n, f in _facts(seen).items() if n in crew.locked()}
@@ -193,38 +205,17 @@ class Applying:
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
         scopes = {
-            h: replace(
-                default_scope(site, h, repin=self._how.repin, refresh=self._how.refresh),
-                clearing=self._how.destroy,
-                changed_secrets=self._new_secrets.get(h, frozenset()),
-                secrets_compared=True,
+            h: self._compared.scope(
+                h,
+                replace(
+                    default_scope(site, h, repin=self._how.repin, refresh=self._how.refresh),
+                    clearing=self._how.destroy,
+                ),
             )
             for h in seen
         }
         skip_refused = self._how.skip_refused
         return make_plan(site, seen, self._work.workplace, scopes, skip_refused=skip_refused)
-
-    def _changed_secrets(self, seen: dict[str, Seen]) -> dict[str, frozenset[str]]:
-        """By host; only hosts whose instances have secrets are asked."""
-        site, workplace = self._work.site, self._work.workplace
-        with_secrets = {d.host for d in site.declared if d.has_secrets}
-        with_secrets |= {h for h in site.hosts if is_door(site, h)}
-        templates = Templates(read_templates())
-
-        def one(connection: Connection) -> frozenset[str]:
-            facts, host = seen[connection.name].facts, site.hosts[connection.name]
-            if facts is None:
-                return frozenset()
-            rendering = workplace.rendering(site, host, templates)
-            layout = workplace.layout(site, host)
-            return changed_secrets(site, host, facts, layout, rendering, connection)
-
-        chosen = [c for n, c in self._work.connections.items() if n in with_secrets and n in seen]
-        found = each(chosen, one)
-        for result in found.values():
-            if isinstance(result, XgenError):
-                raise result
-        return {n: r for n, r in found.items() if not isinstance(r, XgenError)}
 
     def _doors(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
         """Hosts whose gateway is told before an instance stops."""

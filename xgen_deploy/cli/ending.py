@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from xgen_deploy.apply.host import HostResult, Who
-from xgen_deploy.apply.notify import notify
+from xgen_deploy.apply.notify import Webhook, notify
 from xgen_deploy.cli.progress import Progress
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.placement import Site
@@ -11,9 +11,14 @@ from xgen_deploy.plan.operation import Plan
 
 
 def end(
-    site: Site, plan: Plan, results: Mapping[str, HostResult | XgenError], who: Who, tell: Progress
+    site: Site,
+    plan: Plan,
+    results: Mapping[str, HostResult | XgenError],
+    who: Who,
+    tell: Progress,
+    webhook: Webhook | str | None,
 ) -> int:
-    """The exit code."""
+    """The exit code. What was wrong with the `webhook` has been said where it is a sentence."""
     whole = [r for r in results.values() if isinstance(r, HostResult)]
     errors = {n: r if isinstance(r, XgenError) else r.error for n, r in results.items()}
     lost = {n: e for n, e in errors.items() if e is not None}
@@ -24,13 +29,12 @@ def end(
     tell.summary(who, whole, len(lost))
     failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
     code = 1 if failed else (4 if plan.unreachable else 0)
-    _notify(site, who, code, tell)
+    if isinstance(webhook, Webhook):
+        _notify(site, who, code, tell, webhook)
     return code
 
 
-def _notify(site: Site, who: Who, code: int, tell: Progress) -> None:
-    if site.notify is None or site.notify.webhook is None:
-        return
+def _notify(site: Site, who: Who, code: int, tell: Progress, webhook: Webhook) -> None:
     summary: dict[str, object] = {
         "project": site.project,
         "what": who.what,
@@ -38,6 +42,6 @@ def _notify(site: Site, who: Who, code: int, tell: Progress) -> None:
         "by": who.by,
         "exit_code": code,
     }
-    said = notify(site.notify.webhook, summary, tell.events)
+    said = notify(webhook, summary, tell.events)
     if said:
         tell.warning(said)

@@ -18,7 +18,7 @@ class How:
     """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
     in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope. `skip_refused`:
-    hosts with refusals are left out.
+    hosts with refusals are left out. `ask_first`: no secret is looked up before the answer.
     """
 
     yes: bool
@@ -29,6 +29,7 @@ class How:
     lock_wait: float = 0.0
     what: str = "apply"
     skip_refused: bool = False
+    ask_first: bool = False
 
 
 def take(

@@ -3,13 +3,16 @@
 import click
 from rich.markup import escape
 
-from xgen_deploy.apply.secrets import resolve_secrets
+from xgen_deploy.apply.delivered import InstanceSecrets
+from xgen_deploy.apply.secret_source import HostFiles
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.look import Seen
+from xgen_deploy.manifest.secret_uses import engine_key
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.plan.make import decide
 from xgen_deploy.record import Stopped
@@ -41,8 +44,9 @@ def command(settings: Settings, deep: bool) -> int:
     """
     with job(settings) as work:
         seen = work.observe(health=True)
+        secrets = SecretResolver(work.site)
         chosen = [work.connections[n] for n, s in seen.items() if s.facts is not None]
-        found = each(chosen, lambda c: _host(work, c, seen[c.name], deep=deep))
+        found = each(chosen, lambda c: _host(work, c, seen[c.name], secrets, deep=deep))
     checks = [c for f in found.values() if not isinstance(f, XgenError) for c in f]
     errors = {n: str(f) for n, f in found.items() if isinstance(f, XgenError)}
     errors |= {n: str(s.error) for n, s in seen.items() if s.facts is None}
@@ -57,7 +61,9 @@ def command(settings: Settings, deep: bool) -> int:
     return 0
 
 
-def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[Check]:
+def _host(
+    work: Job, connection: Connection, seen: Seen, secrets: SecretResolver, *, deep: bool
+) -> list[Check]:
     facts, name = seen.facts, connection.name
     if facts is None:
         return []
@@ -88,7 +94,8 @@ def _host(work: Job, connection: Connection, seen: Seen, *, deep: bool) -> list[
             service = services.get(layout.service(instance.slotted))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
-            value = resolve_secrets(instance, session).value(key) if key else None
+            own = InstanceSecrets(secrets, HostFiles(name, session), layout, instance.name, last)
+            value = own.value(engine_key(name, instance.name), key) if key else None
             backend = backend_named(instance.spec.backend)
             if report is not None and backend is not None:
                 report = with_pages(report, backend, instance.spec, session, value)

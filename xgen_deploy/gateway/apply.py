@@ -6,16 +6,16 @@ import time
 
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import secret_value
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
-from xgen_deploy.gateway.old_keys import old_keys
+from xgen_deploy.gateway.keys import old_keys
 from xgen_deploy.gateway.paths import door_socket, keys_file
 from xgen_deploy.gateway.refresh import keeping_unit
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.runtime import Runtime
+from xgen_deploy.gateway.secrets import GatewaySecrets
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
-from xgen_deploy.render.rendered import File, Rendered, Secrets
+from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.template_files import read_templates
@@ -42,6 +42,11 @@ def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
     return Runtime(work.name, work.session, door_socket(work.layout), python)
 
 
+def gateway_secrets(work: HostAtWork) -> GatewaySecrets:
+    """Of the gateway on a host that is being changed."""
+    return GatewaySecrets(work.secrets, work.files, work.layout, work.record)
+
+
 def open_door(
     work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3", *, refresh: bool = False
 ) -> str:
@@ -51,11 +56,10 @@ def open_door(
 
     Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
     """
-    where = f"{work.name}/{GATEWAY}"
-    secrets = Secrets({ref: secret_value(ref, where, work.session) for ref in spec.secrets})
+    keys = gateway_secrets(work).keys(spec)
     last = work.record.gateway.spec if work.record.gateway else None
-    old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), secrets)
-    rendered = render_door(spec, work.layout, Templates(read_templates()), secrets, old)
+    old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), keys)
+    rendered = render_door(spec, work.layout, Templates(read_templates()), keys, old)
     before = {
         f.path: work.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
     }

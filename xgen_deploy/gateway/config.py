@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
 from xgen_deploy.gateway.answers import Answer
+from xgen_deploy.gateway.keys import CLIENT, GatewayKeys, key_name, old_key_name
 from xgen_deploy.gateway.routes import Route, Server
 from xgen_deploy.gateway.spec import DoorSpec
-from xgen_deploy.render.rendered import Secrets
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.secret_text import SecretText
 
 # Exactly these and no other path reaches an engine.
 PATHS = (
@@ -94,35 +95,24 @@ def digest_in(config: str) -> str:
 
 def keys_text(
     spec: DoorSpec,
-    secrets: Secrets,
+    keys: GatewayKeys,
     templates: Templates,
-    old_keys: Mapping[str, str] | None = None,
+    old_keys: Mapping[str, SecretText] | None = None,
 ) -> str:
     """`keys.cfg`: the engines' keys and what the client's key is compared with. `old_keys`: by
     model, the one from before.
     """
-    keys = {
-        name: secrets.value(route.api_key)
+    found = {
+        name: keys.engines[route.model].reveal()
         for route, name in zip(spec.routes, _key_names(spec.routes), strict=True)
-        if name and route.api_key
+        if name
     }
     for number, route in _with_old_keys(spec.routes):
         if route.model in (old_keys or {}):
-            keys[old_key_name(number)] = (old_keys or {})[route.model]
-    if spec.api_key is not None:
-        value = secrets.value(spec.api_key)
-        keys["XGEN_CLIENT_SHA256"] = hashlib.sha256(value.encode()).hexdigest()
-    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(keys.items())})
-
-
-def key_name(number: int) -> str:
-    """The variable of a route's key, by the route's place."""
-    return f"XGEN_KEY_{number}"
-
-
-def old_key_name(number: int) -> str:
-    """The same of the key from before."""
-    return f"XGEN_OLD_KEY_{number}"
+            found[old_key_name(number)] = (old_keys or {})[route.model].reveal()
+    if spec.api_key is not None and keys.client is not None:
+        found[CLIENT] = keys.client
+    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(found.items())})
 
 
 def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ import zlib
 from collections.abc import Mapping
 
 from xgen_deploy.gateway.config import Places, config_text, keys_text
+from xgen_deploy.gateway.keys import GatewayKeys, placeholder_keys
 from xgen_deploy.gateway.paths import config_file, door_socket, keys_file, run_folder
 from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
 from xgen_deploy.layout import Layout
 from xgen_deploy.render.docker import bind
-from xgen_deploy.render.rendered import File, Rendered, Secrets
+from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.secret_text import SecretText
 
 _UID_BASE = 0x70000000
 _BIND_LOW_PORTS = "CAP_NET_BIND_SERVICE"
@@ -25,17 +27,19 @@ def render_door(
     spec: DoorSpec,
     layout: Layout,
     templates: Templates,
-    secrets: Secrets | None = None,
-    old_keys: Mapping[str, str] | None = None,
+    keys: GatewayKeys | None = None,
+    old_keys: Mapping[str, SecretText] | None = None,
 ) -> Rendered:
-    """`old_keys`: see keys_text. Raises ValueError for a value that cannot be written safely."""
+    """Without `keys`, placeholders; `old_keys`: see keys_text. Raises ValueError for a value that
+    cannot be written safely.
+    """
     run = run_folder(layout)
     places = Places(socket=door_socket(layout), tls=f"{run}/tls.pem")
     uid = door_uid(layout.project)
     config = config_text(spec, places, templates, old_keys=old_keys or {})
-    keys = keys_text(spec, secrets or Secrets(), templates, old_keys)
+    shown = keys_text(spec, keys or placeholder_keys(spec), templates, old_keys)
     files = (
-        File(keys_file(layout), keys, 0o600, secret=True),
+        File(keys_file(layout), shown, 0o600, secret=True),
         File(config_file(layout), config, 0o600),
     )
     values = {

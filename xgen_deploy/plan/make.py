@@ -30,14 +30,16 @@ class Scope:
 
     `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
     are instances whose secret has another value now; only apply can know, which
-    sets `secrets_compared`. `clearing`: the whole project is being taken away. `refresh`: units
-    that an older version of this tool wrote are written anew.
+    sets `secrets_compared`. Of `kept_secrets` it could not have the value, and what was delivered
+    stays. `clearing`: the whole project is being taken away. `refresh`: units that an older
+    version of this tool wrote are written anew.
     """
 
     instances: frozenset[str] | None = None
     repin: bool = False
     changed_secrets: frozenset[str] = frozenset()
     secrets_compared: bool = False
+    kept_secrets: frozenset[str] = frozenset()
     clearing: bool = False
     refresh: bool = False
 
@@ -90,7 +92,7 @@ def plan_host(
 def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
     """Instances whose secrets nobody has compared with what was delivered."""
     if scope.secrets_compared:
-        return ()
+        return tuple(d.name for d in site.on(plan.host) if d.name in scope.kept_secrets)
     new = {o.name for o in plan.operations if o.action == "create"}
     mine = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
     return tuple(d.name for d in mine)

@@ -11,12 +11,22 @@ from collections.abc import Sequence
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _BROKEN = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+# Quotes keep a newline and a tab as they are: in systemd's environment files and in sh.
+_BROKEN_IN_QUOTES = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def one_line(text: str) -> str:
-    """The text itself. Raises ValueError where it would break out of its line."""
+    """The text itself. Raises ValueError, without the text: it may be a secret, where it would
+    break out of its line."""
     if _BROKEN.search(text):
-        raise ValueError(f"{text!r} holds a line break or control character")
+        raise ValueError("a value holds a line break or control character")
+    return text
+
+
+def _lines(text: str) -> str:
+    """The same where it may have several."""
+    if _BROKEN_IN_QUOTES.search(text):
+        raise ValueError("a value holds a control character")
     return text
 
 
@@ -40,7 +50,12 @@ def unit_argv(argv: Sequence[str]) -> str:
 
 def environment_quoted(value: str) -> str:
     """A value in an EnvironmentFile=; what double quotes leave special is escaped."""
-    return '"' + re.sub(r'(["\\$`])', r"\\\1", one_line(value)) + '"'
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", _lines(value)) + '"'
+
+
+def shell_quoted(value: str) -> str:
+    """One word of a file that sh reads: strong quotes leave nothing special but `'`."""
+    return "'" + _lines(value).replace("'", "'\\''") + "'"
 
 
 def program_text(text: str) -> str:

@@ -1,9 +1,10 @@
 """What rendering gives: the files of an instance and the command that they hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.secret_text import SecretText
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class File:
     """A file to be written. `secret`: its content must not be shown, recorded or compared."""
 
     path: str
-    content: str
+    content: str = field(repr=False)
     mode: int
     uid: int = 0
     secret: bool = False
@@ -27,17 +28,20 @@ class Rendered:
     definition: File
     files: tuple[File, ...]
     argv: tuple[str, ...]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
 
 
 class Secrets:
-    """Values of secrets by reference. Without values (plan, render) a placeholder stands in."""
+    """Values of secrets by reference. Without any (plan, render) a placeholder stands in."""
 
-    def __init__(self, values: Mapping[SecretRef, str] | None = None) -> None:
-        self._values = values or {}
+    def __init__(self, values: Mapping[SecretRef, SecretText] | None = None) -> None:
+        self._values = values
 
     def value(self, ref: SecretRef) -> str:
-        return self._values.get(ref) or f"<{describe(ref)}>"
+        """For the file that it is written to."""
+        if self._values is None:
+            return f"<{describe(ref)}>"
+        return self._values[ref].reveal()
 
 
 def describe(ref: SecretRef) -> str:

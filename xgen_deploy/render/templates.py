@@ -24,7 +24,8 @@ class Templates:
             "quoted": quoting.environment_quoted,
             "program_argv": quoting.program_argv,
             "program_text": quoting.program_text,
-            "shell_quoted": _shell_quoted,
+            "shell_quoted": quoting.shell_quoted,
+            "line": quoting.one_line,
             "haproxy": quoting.haproxy_quoted,
             "number": _number,
         }
@@ -54,10 +55,6 @@ class Templates:
 
 def _checked(value: object) -> object:
     return quoting.one_line(value) if isinstance(value, str) else value
-
-
-def _shell_quoted(value: str) -> str:
-    return "'" + quoting.one_line(value).replace("'", "'\\''") + "'"
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from xgen_deploy.backends.base import Backend, Trial
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.resolve.instance import Instance, Spec
+from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import Reply, Session
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.compare import differences
@@ -35,7 +36,7 @@ def check_report(instance: Instance, report: LoadReport | None) -> tuple[Check, 
     )
 
 
-def check_request(instance: Instance, session: Session, api_key: str | None) -> Check:
+def check_request(instance: Instance, session: Session, api_key: SecretText | None) -> Check:
     """A token, a vector or a score, asked for on the host itself."""
     backend = backend_named(instance.spec.backend)
     if backend is None:
@@ -45,7 +46,9 @@ def check_request(instance: Instance, session: Session, api_key: str | None) -> 
     )
 
 
-def real_request(instance: Instance, trial: Trial, session: Session, api_key: str | None) -> str:
+def real_request(
+    instance: Instance, trial: Trial, session: Session, api_key: SecretText | None
+) -> str:
     """What was wrong with the answer; "" where it was a good one."""
     spec = instance.spec
     reply = session.request(
@@ -64,7 +67,7 @@ def real_request(instance: Instance, trial: Trial, session: Session, api_key: st
     return f"{trial.path}: {said} {text}".rstrip()
 
 
-def get(session: Session, spec: Spec, path: str, api_key: str | None) -> Reply:
+def get(session: Session, spec: Spec, path: str, api_key: SecretText | None) -> Reply:
     """One of an engine's small pages, asked for on the host itself."""
     return session.request(
         "GET",
@@ -77,7 +80,7 @@ def get(session: Session, spec: Spec, path: str, api_key: str | None) -> Reply:
 
 
 def with_pages(
-    report: LoadReport, backend: Backend, spec: Spec, session: Session, api_key: str | None
+    report: LoadReport, backend: Backend, spec: Spec, session: Session, api_key: SecretText | None
 ) -> LoadReport:
     """The report with what the running engine's endpoints add."""
     for path in backend.pages:
@@ -87,9 +90,9 @@ def with_pages(
     return report
 
 
-def key_header(api_key: str | None) -> dict[str, str]:
+def key_header(api_key: SecretText | None) -> dict[str, str]:
     """The client's key as every engine takes it."""
-    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    return {"Authorization": f"Bearer {api_key.reveal()}"} if api_key else {}
 
 
 def local_address(listen: str) -> str:

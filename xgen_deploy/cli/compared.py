@@ -1,0 +1,92 @@
+"""The secrets of one apply: which values are other ones now, and that none is missing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xgen_deploy.apply.changed_secrets import ComparedSecrets, compare_secrets
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import SecretResolver
+from xgen_deploy.cli.job import Job
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.apply import gateway_secrets
+from xgen_deploy.gateway.demand import is_door
+from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.look import Seen
+from xgen_deploy.plan.make import Scope
+from xgen_deploy.plan.operation import HostPlan, Plan
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+
+class Compared:
+    """By host, as far as `compare` was called for it."""
+
+    def __init__(self, work: Job, resolver: SecretResolver) -> None:
+        self._work = work
+        self._resolver = resolver
+        self._found: dict[str, ComparedSecrets] = {}
+
+    @property
+    def changed(self) -> dict[str, frozenset[str]]:
+        """By host, instances that run with an older value, and `gateway`."""
+        return {host: found.changed for host, found in self._found.items()}
+
+    def knows(self, host: str) -> bool:
+        return host in self._found
+
+    def scope(self, host: str, scope: Scope) -> Scope:
+        """The scope of a plan, with what is known of the host's secrets."""
+        found = self._found.get(host)
+        if found is None:
+            return scope
+        return replace(
+            scope,
+            changed_secrets=found.changed,
+            kept_secrets=found.kept,
+            secrets_compared=True,
+        )
+
+    def compare(self, seen: Mapping[str, Seen]) -> None:
+        """Only hosts with secrets are asked. Raises XgenError for a value that cannot be used."""
+        site, workplace = self._work.site, self._work.workplace
+        with_secrets = {d.host for d in site.declared if d.has_secrets}
+        with_secrets |= {h for h in site.hosts if is_door(site, h)}
+        templates = Templates(read_templates())
+
+        def one(connection: Connection) -> ComparedSecrets:
+            facts, host = seen[connection.name].facts, site.hosts[connection.name]
+            if facts is None:
+                return ComparedSecrets()
+            layout, rendering = (
+                workplace.layout(site, host),
+                workplace.rendering(site, host, templates),
+            )
+            return compare_secrets(site, host, facts, layout, rendering, connection, self._resolver)
+
+        chosen = [c for n, c in self._work.connections.items() if n in with_secrets and n in seen]
+        self._found |= dict.fromkeys(seen, ComparedSecrets())
+        for name, result in each(chosen, one).items():
+            if isinstance(result, XgenError):
+                raise result
+            self._found[name] = result
+
+    def need(self, plan: Plan, works: Mapping[str, HostAtWork]) -> None:
+        """Before anything is touched: raises XgenError where one is neither at hand nor delivered
+        that carrying the plan out takes."""
+        chosen = [c for n, c in self._work.connections.items() if n in works]
+        for result in each(chosen, lambda c: _need(works[c.name], plan.hosts[c.name])).values():
+            if isinstance(result, XgenError):
+                raise result
+
+
+def _need(work: HostAtWork, plan: HostPlan) -> None:
+    for one in plan.operations:
+        if one.instance is not None and not one.tidies:
+            work.secrets_of(one.name).values(one.instance)
+    planned = [o for o in plan.operations if o.name == GATEWAY]
+    running = work.record.gateway.spec if work.record.gateway else None
+    spec = planned[0].door if planned else running
+    if spec is not None:
+        gateway_secrets(work).keys(spec)

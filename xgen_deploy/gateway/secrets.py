@@ -1,0 +1,99 @@
+"""A gateway's keys: today's values. Where one is not at hand, or an instance still waits for the
+change of its reference, the one that was delivered before.
+"""
+
+from dataclasses import dataclass
+
+from xgen_deploy.apply.delivered import InstanceSecrets
+from xgen_deploy.apply.secret_source import HostFiles
+from xgen_deploy.apply.secrets import NotAtHand, NotStated, SecretResolver
+from xgen_deploy.gateway.keys import GatewayKeys, client_digest, delivered_keys
+from xgen_deploy.gateway.paths import keys_file
+from xgen_deploy.gateway.routes import Route
+from xgen_deploy.gateway.spec import DoorSpec
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.manifest.secret_uses import GATEWAY_KEY, SecretUse, engine_key, route_key
+from xgen_deploy.record import Record
+from xgen_deploy.secret_text import SecretText
+
+
+@dataclass(frozen=True)
+class GatewaySecrets:
+    """Of the gateway on a host that is there to be read. `record` is the host's."""
+
+    resolver: SecretResolver
+    on: HostFiles
+    layout: Layout
+    record: Record
+
+    def keys(self, spec: DoorSpec) -> GatewayKeys:
+        """Raises XgenError for one that is neither at hand nor delivered."""
+        known = self.delivered()
+        engines = {r.model: self._engine(r, r.api_key, known) for r in spec.routes if r.api_key}
+        client = self._client(spec.api_key, known) if spec.api_key else None
+        return GatewayKeys(engines, client)
+
+    def differ(self) -> bool | None:
+        """Whether what was delivered is another value now; None where one is not at hand. Of
+        references that the manifest no longer has nothing is said: they show by themselves.
+        """
+        last, known = self._last(), self.delivered()
+        if last is None:
+            return False
+        told = [
+            self._differs(route_key(r.model), r.api_key, known.engines.get(r.model))
+            for r in last.routes
+            if r.api_key is not None
+        ]
+        if last.api_key is not None:
+            told.append(self._differs(GATEWAY_KEY, last.api_key, known.client))
+        return True if True in told else (None if None in told else False)
+
+    def delivered(self) -> GatewayKeys:
+        return delivered_keys(self._last(), self.on.session.read_file(keys_file(self.layout)))
+
+    def _differs(
+        self, use: SecretUse, ref: SecretRef, given: SecretText | str | None
+    ) -> bool | None:
+        try:
+            now = self.resolver.value(use, ref, self.on)
+        except NotAtHand:
+            return None
+        except NotStated:
+            return False
+        return given != (client_digest(now) if use == GATEWAY_KEY else now)
+
+    def _engine(self, route: Route, ref: SecretRef, known: GatewayKeys) -> SecretText:
+        try:
+            return self.resolver.value(route_key(route.model), ref, self.on)
+        except (NotAtHand, NotStated) as error:
+            last = self._last()
+            known_routes = {(r.model, r.api_key) for r in (last.routes if last else ())}
+            same = (route.model, ref) in known_routes
+            value = known.engines.get(route.model) if same else self._beside(route, ref)
+            if value is not None:
+                return value
+            asking = ", ".join(f"{s.host}/{s.instance}" for s in route.servers)
+            raise type(error)(f"{error}. It is for {asking or route.model}") from None
+
+    def _beside(self, route: Route, ref: SecretRef) -> SecretText | None:
+        """The key that an instance on the gateway's own host was given."""
+        for server in route.servers:
+            last = self.record.instances.get(server.instance)
+            if server.host == self.on.host and last is not None and last.spec.api_key == ref:
+                own = InstanceSecrets(self.resolver, self.on, self.layout, server.instance, last)
+                return own.delivered().get(engine_key(server.host, server.instance))
+        return None
+
+    def _client(self, ref: SecretRef, known: GatewayKeys) -> str:
+        try:
+            return client_digest(self.resolver.value(GATEWAY_KEY, ref, self.on))
+        except (NotAtHand, NotStated):
+            last = self._last()
+            if last is not None and last.api_key == ref and known.client is not None:
+                return known.client
+            raise
+
+    def _last(self) -> DoorSpec | None:
+        return self.record.gateway.spec if self.record.gateway else None

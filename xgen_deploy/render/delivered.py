@@ -1,0 +1,73 @@
+"""What an instance was given of secrets, from its files on the host as its record tells. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xgen_deploy.backends.base import KeyFile, KeyVariable
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.render import unquoting
+from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.secret_rules import problem_of
+from xgen_deploy.secret_text import Kind, SecretText
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """`env` are the secret variables alone. What cannot be read back, or could not be used, is
+    not there.
+    """
+
+    api_key: SecretText | None = None
+    env: Mapping[str, SecretText] = field(default_factory=dict)
+
+
+def secret_files(spec: Spec, layout: Layout, slotted: str) -> dict[str, str]:
+    """Paths by what is in them: `key` and `env`. Only those that hold a secret of the instance."""
+    backend = backend_named(spec.backend)
+    if backend is None:
+        return {}
+    folder, found = layout.settings(slotted), {}
+    hidden = any(isinstance(v, SecretRef) for v in spec.env.values())
+    if spec.api_key is not None and isinstance(backend.api_key, KeyFile):
+        found["key"] = f"{folder}/{backend.api_key.name}"
+    elif spec.api_key is not None:
+        hidden = True
+    names = {"docker": "secret-env", "systemd": "env", "process": "start.json"}
+    return found | ({"env": f"{folder}/{names[spec.runtime]}"} if hidden else {})
+
+
+def delivered(spec: Spec, contents: Mapping[str, bytes | None]) -> Delivered:
+    """`contents` are of `secret_files`, under the same names."""
+    read = {
+        "docker": unquoting.shell_values,
+        "systemd": unquoting.environment_values,
+        "process": unquoting.start_values,
+    }[spec.runtime]
+    values = read(_text(contents.get("env")))
+    backend = backend_named(spec.backend)
+    key = None
+    if spec.api_key is not None and backend is not None:
+        key = _key(backend.api_key, _text(contents.get("key")), values)
+    secret = (name for name, v in spec.env.items() if isinstance(v, SecretRef))
+    env = {name: _usable(values.get(name), "env") for name in secret}
+    return Delivered(_usable(key, "key"), {n: v for n, v in env.items() if v is not None})
+
+
+def _key(how: KeyFile | KeyVariable, text: str, values: Mapping[str, str]) -> str | None:
+    if isinstance(how, KeyVariable):
+        return values.get(how.variable)
+    return (
+        unquoting.key_in_yaml(text) if how.name.endswith(".yaml") else unquoting.key_in_line(text)
+    )
+
+
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode(errors="surrogateescape")
+
+
+def _usable(value: str | None, kind: Kind) -> SecretText | None:
+    if value is None or problem_of(SecretText(value), kind) is not None:
+        return None
+    return SecretText(value)

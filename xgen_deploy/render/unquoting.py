@@ -1,0 +1,53 @@
+"""Secrets read back from the files that they were delivered in: each the inverse of its quoting.
+
+What does not have the form that we write is not understood, and then it is no value: () or None.
+"""
+
+import json
+import re
+
+_NAME = "([A-Za-z_][A-Za-z0-9_]*)"
+_SYSTEMD = re.compile(rf'^{_NAME}="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
+_SHELL_TEXT = r"'((?:[^']|'\\'')*)'"
+_SHELL = re.compile(rf"^{_NAME}={_SHELL_TEXT}$", re.MULTILINE)
+_HAPROXY = re.compile(rf"^ *setenv {_NAME} {_SHELL_TEXT}$", re.MULTILINE)
+_VLLM = re.compile(r"api-key: \[(\".*\")\]\n?")
+
+
+def environment_values(text: str) -> dict[str, str]:
+    """Of an EnvironmentFile= (`quoting.environment_quoted`)."""
+    return {name: re.sub(r'\\(["\\$`])', r"\1", v) for name, v in _SYSTEMD.findall(text)}
+
+
+def shell_values(text: str) -> dict[str, str]:
+    """Of a file that sh sources (`quoting.shell_quoted`)."""
+    return {name: v.replace("'\\''", "'") for name, v in _SHELL.findall(text)}
+
+
+def haproxy_values(text: str) -> dict[str, str]:
+    """Of a gateway's keys (`quoting.haproxy_quoted`)."""
+    return {name: v.replace("'\\''", "'") for name, v in _HAPROXY.findall(text)}
+
+
+def start_values(text: str) -> dict[str, str]:
+    """Of the process runtime's start.json."""
+    try:
+        env = json.loads(text)["env"]
+        return {str(k): v for k, v in env.items() if isinstance(v, str)}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def key_in_line(text: str) -> str | None:
+    """Of the one-line file that llama-server reads."""
+    return text.removesuffix("\n") or None
+
+
+def key_in_yaml(text: str) -> str | None:
+    """Of vLLM's configuration."""
+    found = _VLLM.fullmatch(text)
+    try:
+        value = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
