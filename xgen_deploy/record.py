@@ -9,7 +9,7 @@ import json
 from pydantic import Field, ValidationError
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.spec import GatewayRecord
+from xgen_deploy.gateway.spec import GATEWAY, GatewayRecord
 from xgen_deploy.layout import Slot
 from xgen_deploy.manifest.fields import is_instance_name
 from xgen_deploy.manifest.placement import Declared
@@ -138,4 +138,13 @@ def read_record(text: str | None, project: str, host: str) -> Record:
                 f"{host}: the record of project {project} names an instance {name[:80]!r}, which "
                 "no instance can be called; restore the file record.json there or move it away"
             )
+    edited = [n for n, one in record.instances.items() if one.digest != one.spec.digest]
+    if record.gateway is not None and record.gateway.digest != record.gateway.spec.digest:
+        edited.append(GATEWAY)
+    if edited:
+        raise XgenError(
+            f"{host}: the record of project {project} was edited: what it says of "
+            f"{', '.join(sorted(edited))} is not what was applied (its digest is another one); "
+            "restore the file record.json there or move it away"
+        )
     return record

@@ -63,7 +63,7 @@ class World:
             model_path="/m", n_ctx=1, listen="0.0.0.0", port=port, **more,
         )  # fmt: skip
         record = self.records[host]
-        instances = {**record.instances, name: InstanceRecord(spec=spec, digest="d")}
+        instances = {**record.instances, name: InstanceRecord(spec=spec, digest=spec.digest)}
         self.records[host] = record.model_copy(update={"instances": instances})
 
     def applied(self) -> DoorSpec:

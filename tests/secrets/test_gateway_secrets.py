@@ -74,11 +74,11 @@ def test_an_instance_that_waits_for_its_new_reference_is_asked_with_the_delivere
 def test_what_a_record_asks_for_anew_is_an_error_that_names_who_asks(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     foreign = SecretRef(command=f"touch {marker}")
-    with pytest.raises(NotStated, match="does not name.* It is for h/q"):
+    with pytest.raises(NotStated, match=r"does not name.* It is for h/q"):
         secrets(tmp_path, spec(KEY)).keys(spec(foreign))
     assert not marker.exists()
 
 
 def test_a_first_gateway_without_the_variables_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(NotAtHand, match="h/gateway: .*KEY is not set here"):
+    with pytest.raises(NotAtHand, match=r"h/gateway: .*KEY is not set here"):
         secrets(tmp_path, None).keys(spec(KEY))
