@@ -14,7 +14,7 @@ from tests.lab.host import LabHost
 from tests.lab.site import Site
 
 HOST = "lab-a"
-TOKEN = "first\n\tsecond 'x' \"y\" $z `w` \\"
+VALUE = "first\n\tsecond 'x' \"y\" $z `w` \\"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def host(lab: Lab) -> LabHost:
 @pytest.fixture
 def site(host: LabHost, tmp_path: Path) -> Iterator[Site]:
     found = Site(tmp_path, "ts_kept", ports="8441-8444", env={"TS_KEY": "sk-engine"})
-    (tmp_path / "token").write_text(TOKEN + "\n")
+    (tmp_path / "token").write_text(VALUE + "\n")
     (tmp_path / "door").write_text(f"#!/bin/sh\necho x >>{tmp_path}/runs; echo sk-door-$$\n")
     (tmp_path / "door").chmod(0o700)
     found.models["tiny"] = engine_site.tiny(
@@ -52,7 +52,7 @@ def test_a_secret_is_looked_up_once_and_stays_where_it_is_not_at_hand(
 ) -> None:
     site.apply()
     assert (tmp_path / "runs").read_text() == "x\n"
-    assert _token(host) == TOKEN
+    assert _token(host) == VALUE
     for name in ("token", "door"):
         (tmp_path / name).unlink()
     site.env.clear()
@@ -62,7 +62,7 @@ def test_a_secret_is_looked_up_once_and_stays_where_it_is_not_at_hand(
     host.sh(f"rm {unit}; echo '# by hand' >>{config}")
     done = site.apply()
     assert "secrets of 1 instance and the gateway: kept, not compared" in done.stdout
-    assert _token(host) == TOKEN
+    assert _token(host) == VALUE
     assert host.sh("cat /etc/xgen-deploy/ts_kept/gateway/keys.cfg") == before
     assert engine_site.differences(site) == []
     assert "nothing to do" in site.apply().stdout
