@@ -8,7 +8,7 @@ import pytest
 from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, TEMPLATES
 from xgen_deploy.gateway.demand import needed_listen
 from xgen_deploy.gateway.paths import config_file
-from xgen_deploy.gateway.plan import Looked, with_gateways
+from xgen_deploy.gateway.plan import Looked, routes_for, with_gateways
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
 from xgen_deploy.gateway.status import door_statuses
@@ -29,6 +29,10 @@ HAPROXY = FileFacts(path="/usr/sbin/haproxy", kind="file")
 
 def declared(host: str, name: str, model: str = "q", **more: Any) -> Declared:
     return Declared(host=host, name=name, model=model, source="/m", ports=(1, 9), **more)
+
+
+def removal(host: str, name: str) -> Operation:
+    return Operation(id=f"{host}/{name}", host=host, name=name, action="remove", cause="")
 
 
 class World:
@@ -94,8 +98,23 @@ class World:
         return {n: Looked(self._facts(n), LAYOUT) for n in self.records if n not in self.unseen}
 
     def plan(self) -> HostPlan:
-        plans = {n: HostPlan(host=n, reachable=n not in self.unseen) for n in self.records}
+        plans = {n: self._own(n) for n in self.records}
         return with_gateways(self.site, plans, self.looked(), self.new_secrets)["edge"]
+
+    def _own(self, host: str) -> HostPlan:
+        """What the manifest does not name any more is removed."""
+        if host in self.unseen:
+            return HostPlan(host=host, reachable=False)
+        wanted = {d.name for d in self.declared if d.host == host}
+        gone = sorted(self.records[host].instances.keys() - wanted)
+        return HostPlan(host=host, operations=tuple(removal(host, name) for name in gone))
+
+    def routes(self, plans: dict[str, HostPlan] | None = None) -> dict[str, list[str]]:
+        """By model, the servers that the gateway has when these plans are carried out; right now
+        without."""
+        seen = {n: r for n, r in self.records.items() if n not in self.unseen}
+        found = routes_for(self.site, "edge", plans or {}, seen)
+        return {r.model: [s.name for s in r.servers] for r in found.models}
 
     def _facts(self, name: str) -> HostFacts:
         usual = HostFacts(
@@ -205,6 +224,49 @@ def test_servers_of_a_host_that_cannot_be_reached_stay(world: World) -> None:
     assert len(operation.door.servers) == len(spec.servers) - 1
 
 
+def test_a_gateway_keeps_the_key_of_a_model_whose_hosts_cannot_be_reached(world: World) -> None:
+    for host in ("g1", "g2"):
+        world.runs(host, "q", 8001, api_key=ENGINE_KEY, type="embedding")
+    world.applied()
+    world.unseen |= {"g1", "g2"}
+    assert said(world.plan()) == []
+
+
+def test_another_model_under_the_same_name_leaves_the_old_route_until_it_runs(
+    world: World,
+) -> None:
+    """Also where the change fails, and is tried again."""
+    world.applied()
+    world.declared[:] = [declared("g1", "q", "new"), declared("g2", "q", "new")]
+    assert world.routes() == {"new": [], "q": ["g1.q", "g2.q"]}
+    world.runs("g1", "q", 8002, "new")
+    assert world.routes() == {"new": ["g1.q"], "q": ["g2.q"]}
+    world.runs("g2", "q", 8002, "new")
+    assert world.routes() == {"new": ["g1.q", "g2.q"]}
+
+
+def test_what_the_manifest_no_longer_names_is_served_until_it_is_removed(world: World) -> None:
+    """One that moves to another host, and a model that goes for good."""
+    world.declared.append(declared("g2", "lone", "lone"))
+    world.runs("g2", "lone", 8003, "lone")
+    world.applied()
+    world.declared[:] = [declared("g2", "q"), declared("g2", "q-2")]
+    assert world.routes() == {"q": ["g1.q", "g2.q"], "lone": ["g2.lone"]}
+    plans = {"g1": HostPlan(host="g1", operations=(removal("g1", "q"),))}
+    assert world.routes(plans) == {"q": ["g2.q"], "lone": ["g2.lone"]}
+
+
+def test_a_host_whose_record_is_made_up_gets_no_requests_of_others(world: World) -> None:
+    """It says that it serves `q` under a name that nobody gave it, and a model of its own."""
+    world.declared.append(declared("g2", "own", "own"))
+    world.runs("g2", "own", 8003, "own")
+    world.applied()
+    world.runs("g2", "own", 8003, "q")
+    world.runs("g2", "other", 8004, "q")
+    world.runs("g2", "more", 8005, "more\nglobal")
+    assert world.routes() == {"q": ["g1.q", "g2.q"], "own": []}
+
+
 def test_it_is_removed_with_its_section(world: World) -> None:
     world.applied()
     world.gateway = {}
@@ -308,7 +370,7 @@ def test_status_of_a_gateway_that_is_down(world: World) -> None:
 
 
 def test_the_door_is_the_last_of_its_hosts_operations(world: World) -> None:
-    own = Operation(id="edge/x", host="edge", name="x", action="remove", cause="")
+    own = removal("edge", "x")
     plans = {n: HostPlan(host=n) for n in world.records}
     plans["edge"] = HostPlan(host="edge", operations=(own,))
     found = with_gateways(world.site, plans, world.looked(), {})["edge"].operations

@@ -41,6 +41,7 @@ def bring_up_beside(
             _move(work, new, switch)
             remember(work, new, good, number, took, other_port=old.spec.port)
             switch.rekeyed(work.name, name)
+            switch.gone(work.name, name)
     except UnreachableError:
         raise
     except (NotGood, XgenError) as error:

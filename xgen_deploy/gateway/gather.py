@@ -1,47 +1,90 @@
 """Which instances serve, on every host that could be looked at: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from xgen_deploy.backends.registry import health_path_of
-from xgen_deploy.gateway.demand import everywhere
-from xgen_deploy.gateway.routes import Server
+from xgen_deploy.gateway.demand import everywhere, fallbacks
+from xgen_deploy.gateway.routes import Route
 from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.gateway.spec import GatewayRecord
-from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.record import Record
+from xgen_deploy.record import InstanceRecord, Record
 
 
 def gather(
-    site: Site, plans: Mapping[str, HostPlan], records: Mapping[str, Record]
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    last: GatewayRecord | None,
 ) -> tuple[Serving, ...]:
-    """Every instance that the manifest names, as its host's plan will leave it, else as its
-    host's record has it. `records` are of the hosts that were seen.
+    """Every instance as its host's plan will leave it, else as its host's record has it. `records`
+    are of the hosts that were seen, `last` is the gateway's own.
+
+    What runs and the manifest does not name, or names another model for, goes on as long as it is
+    there, where this gateway served it before: no host's record brings in more than that.
     """
-    found = (_one(d, plans.get(d.host), records.get(d.host)) for d in everywhere(site))
-    return tuple(one for one in found if one is not None)
+    models = {(d.host, d.name): d.model for d in everywhere(site)}
+    routed = {(r.model, s.host, s.instance) for r in _routes(last) for s in r.servers}
+    places = dict.fromkeys((*models, *_recorded(records)))
+    found = []
+    for host, name in places:
+        one = _planned(plans.get(host), host, name)
+        entry = records[host].instances.get(name) if host in records else None
+        if one is None and entry is not None and not _leaves(plans.get(host), name):
+            model = entry.spec.model
+            if models.get((host, name)) == model or (model, host, name) in routed:
+                one = _as_recorded(host, name, entry)
+        if one is not None:
+            found.append(one)
+    return tuple(found)
 
 
-def kept_servers(
-    site: Site, seen: frozenset[str], last: GatewayRecord | None
-) -> dict[str, tuple[Server, ...]]:
+def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) -> dict[str, Route]:
     """By model: servers on hosts that could not be looked at, as the gateway knew them."""
-    declared = {(d.host, d.name): d.model for d in everywhere(site)}
-    found: dict[str, tuple[Server, ...]] = {}
-    for one in last.spec.servers if last else ():
-        model = declared.get((one.host, one.instance))
-        if model is not None and one.host not in seen:
-            found[model] = (*found.get(model, ()), one)
+    declared = {(d.host, d.name) for d in everywhere(site)}
+    found = {}
+    for route in _routes(last):
+        servers = tuple(
+            s for s in route.servers if s.host not in seen and (s.host, s.instance) in declared
+        )
+        if servers:
+            found[route.model] = route.model_copy(update={"servers": servers})
     return found
 
 
-def _one(declared: Declared, plan: HostPlan | None, record: Record | None) -> Serving | None:
+def served_models(
+    site: Site, serving: tuple[Serving, ...], kept: Mapping[str, Route], last: GatewayRecord | None
+) -> dict[str, tuple[str, ...]]:
+    """Every model with what takes over for it: the manifest's in its order, then those that it no
+    longer has and that are still served."""
+    before = {r.model: r.fallback for r in _routes(last)}
+    found = fallbacks(site)
+    for model in (*(s.model for s in serving), *kept):
+        found.setdefault(model, before.get(model, ()))
+    return found
+
+
+def _routes(last: GatewayRecord | None) -> tuple[Route, ...]:
+    return last.spec.routes if last else ()
+
+
+def _recorded(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    return ((host, name) for host, record in records.items() for name in record.instances)
+
+
+def _planned(plan: HostPlan | None, host: str, name: str) -> Serving | None:
     for operation in plan.operations if plan else ():
-        if operation.name == declared.name and operation.instance is not None:
+        if operation.name == name and operation.instance is not None:
             spec = operation.instance.spec
-            path = health_path_of(spec.backend)
-            return serving_of(declared.host, declared.name, spec, path)
-    last = record.instances.get(declared.name) if record else None
-    if last is None:
-        return None
-    return serving_of(declared.host, declared.name, last.spec, last.health_path)
+            return serving_of(host, name, spec, health_path_of(spec.backend))
+    return None
+
+
+def _leaves(plan: HostPlan | None, name: str) -> bool:
+    operations = plan.operations if plan else ()
+    return any(o.name == name and o.action == "remove" for o in operations)
+
+
+def _as_recorded(host: str, name: str, entry: InstanceRecord) -> Serving:
+    return serving_of(host, name, entry.spec, entry.health_path)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.demand import fallbacks, is_door
-from xgen_deploy.gateway.gather import gather, kept_servers
+from xgen_deploy.gateway.demand import is_door
+from xgen_deploy.gateway.gather import gather, kept_routes, served_models
 from xgen_deploy.gateway.paths import config_file
 from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
 from xgen_deploy.gateway.routes import Routes, build_routes
@@ -76,9 +76,11 @@ def routes_for(
     `extra` are servers beside these: the new one of a pair while it replaces the old.
     """
     hosts = {**site.other_hosts, **site.hosts}
-    kept = kept_servers(site, frozenset(records), records[door].gateway)
-    serving = (*gather(site, plans, records), *extra)
-    return build_routes(hosts[door], hosts, serving, fallbacks(site), kept)
+    last = records[door].gateway
+    kept = kept_routes(site, frozenset(records), last)
+    serving = (*gather(site, plans, records, last), *extra)
+    models = served_models(site, serving, kept, last)
+    return build_routes(hosts[door], hosts, serving, models, kept)
 
 
 def _host(

@@ -68,16 +68,18 @@ def build_routes(
     hosts: Mapping[str, Host],
     serving: Sequence[Serving],
     fallback: Mapping[str, tuple[str, ...]],
-    kept: Mapping[str, tuple[Server, ...]] | None = None,
+    kept: Mapping[str, Route] | None = None,
 ) -> Routes:
-    """What the gateway on `door` sends where. `fallback` lists, for each model of the site in
-    manifest order, where its requests go while nothing of it answers. `kept` are servers by model
-    that stay as they were: of hosts that could not be looked at.
+    """What the gateway on `door` sends where. `fallback` lists, for each model in their order,
+    where its requests go while nothing of it answers. `kept` are routes by model whose servers
+    stay as they were: of hosts that could not be looked at.
     """
     routes, unreachable, conflicts = [], [], []
     for model, others in fallback.items():
         mine = [s for s in serving if s.model == model]
-        servers = list((kept or {}).get(model, ()))
+        before = (kept or {}).get(model)
+        servers = list(before.servers) if before else []
+        said = mine[0] if mine else before
         for one in mine:
             address = address_from(door, hosts.get(one.host), one)
             if address is None:
@@ -92,11 +94,11 @@ def build_routes(
         routes.append(
             Route(
                 model=model,
-                type=mine[0].type if mine else "llm",
+                type=said.type if said else "llm",
                 pool=safe_name(model),
                 servers=tuple(sorted(servers, key=lambda s: s.name)),
                 fallback=tuple(m for m in others if m in fallback),
-                api_key=mine[0].api_key if mine else None,
+                api_key=said.api_key if said else None,
             )
         )
     return Routes(

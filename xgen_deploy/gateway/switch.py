@@ -44,7 +44,7 @@ class NotMoved(XgenError):
 
 class Switch:
     """Over the gateways among `works`, the hosts at work; `records` are of the other hosts that
-    were seen. One instance moves at a time: a reload forgets which servers are drained.
+    were seen. One instance moves at a time.
     `new_keys`: the key that each (host, instance) is about to be changed to; until then it is
     asked with the one that it has. Every call raises NotMoved.
     """
@@ -63,7 +63,9 @@ class Switch:
         self._number = number
         self._new_keys = new_keys
         self._old = set(new_keys)
+        self._drained: set[tuple[str, str]] = set()
         self._one = threading.Lock()
+        self._reopening = threading.Lock()
 
     @_of_doors
     def part_keys(self) -> None:
@@ -117,7 +119,16 @@ class Switch:
 
     @_of_doors
     def drain(self, host: str, instance: str, timeout: float) -> bool:
-        """No new requests to it; whether those under way ended within `timeout` seconds."""
+        """No new requests to it, until it is `enable`d or has `gone`; whether those under way ended
+        within `timeout` seconds."""
+        try:
+            self._drained.add((host, instance))
+            return self._drain(host, instance, timeout)
+        except XgenError:
+            self.gone(host, instance)
+            raise
+
+    def _drain(self, host: str, instance: str, timeout: float) -> bool:
         name = server_name(host, instance)
         doors = self.doors_of(host, instance)
         runtimes = [self._runtime(door) for door in doors]
@@ -129,20 +140,30 @@ class Switch:
 
     @_of_doors
     def enable(self, host: str, instance: str) -> None:
-        """New requests again; comes back once each gateway found it healthy."""
+        """New requests again, for the model that it serves now; comes back once each gateway found
+        it healthy."""
+        self.gone(host, instance)
         name = server_name(host, instance)
         for door in self.doors_of(host, instance):
-            if self._asked_with_another_key(door, host, instance):
+            if self._known(door, host, instance) != self._due(door, host, instance):
                 self._reopen(door)
             runtime = self._runtime(door)
             runtime.enable(name)
             runtime.wait_up(name, _UP)
 
-    def _known(self, door: str, host: str, instance: str) -> tuple[Server, ...]:
-        """An instance as the gateway on a host at work has it."""
+    def gone(self, host: str, instance: str) -> None:
+        """What was drained is not there any more: its name is free for what comes after it."""
+        self._drained.discard((host, instance))
+
+    def _known(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
+        """An instance as the gateway on a host at work has it, by model."""
         last = self._works[door].record.gateway
-        servers = last.spec.servers if last and is_door(self._site, door) else ()
-        return tuple(s for s in servers if (s.host, s.instance) == (host, instance))
+        there = last is not None and is_door(self._site, door)
+        return _servers(last.spec.routes if last and there else (), host, instance)
+
+    def _due(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
+        """The same as it should be right now."""
+        return _servers(self.routes(door), host, instance)
 
     def _pools_left(self, door: str, host: str, instance: str) -> tuple[str, ...]:
         """Pools of servers with an old key that new requests go past already: what still waits
@@ -155,17 +176,17 @@ class Switch:
             and any(not s.old_key for s in route.servers)
         )
 
-    def _asked_with_another_key(self, door: str, host: str, instance: str) -> bool:
-        old = (host, instance) in self._old
-        return any(s.old_key != old for s in self._known(door, host, instance))
-
     def _reopen(self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False) -> None:
         work = self._works[door]
-        last = work.record.gateway
-        if last is None:
-            return
-        spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
-        open_door(work, spec, self._number, python_on(self._site, door))
+        with self._reopening:
+            last = work.record.gateway
+            if last is None:
+                return
+            spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
+            open_door(work, spec, self._number, python_on(self._site, door))
+            for one in tuple(self._drained):  # which the new process does not know
+                if self._known(door, *one):
+                    self._runtime(door).drain(server_name(*one))
 
     def _model_keys(self) -> dict[str, SecretRef | None]:
         """The new key of each model that gets one."""
@@ -174,3 +195,12 @@ class Switch:
 
     def _runtime(self, door: str) -> Runtime:
         return door_runtime(self._works[door], python_on(self._site, door))
+
+
+def _servers(routes: tuple[Route, ...], host: str, instance: str) -> tuple[tuple[str, Server], ...]:
+    return tuple(
+        (route.model, server)
+        for route in routes
+        for server in route.servers
+        if (server.host, server.instance) == (host, instance)
+    )
