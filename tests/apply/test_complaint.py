@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.apply.complaint import complaint
+from xgen_deploy.complaint import complaint
 
 BIND = "start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8111"
 

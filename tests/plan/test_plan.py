@@ -77,7 +77,16 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
         ({"state": "inactive"}, "it was stopped by hand, or has ended"),
         (
             {"state": "failed", "result": "exit-code", "exit_status": 1},
-            "it failed (exit-code, exit status 1)",
+            "it failed: exit status 1",
+        ),
+        (
+            {"state": "failed", "result": "signal", "exit_status": 4},
+            "it failed: killed by SIGILL (illegal instruction): this build needs CPU features that "
+            "the host lacks",
+        ),
+        (
+            {"state": "activating", "sub_state": "start-pre", "restarts": 4},
+            "it keeps ending and being started again",
         ),
         (
             {"state": "activating", "sub_state": "auto-restart", "restarts": 2},

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xgen_deploy.apply.complaint import complaint
 from xgen_deploy.apply.service import State, Supervision
 from xgen_deploy.backends.base import Backend
+from xgen_deploy.complaint import complaint, telling
+from xgen_deploy.ending import ended_words, out_of_memory, was_killed
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import Session
@@ -115,16 +116,29 @@ class Gate:
         if self._first is None or (self._first.run is None and state.run):
             self._first = state
         if not state.alive:
-            raise self._not_good(f"it ended: {state.detail}")
+            raise self._ended(state)
         restarted = state.restarts > self._first.restarts
         if restarted or (self._first.run and state.run and state.run != self._first.run):
             raise self._not_good("it ended and was started again")
         return state
 
-    def _not_good(self, reason: str) -> NotGood:
-        run = self._first.run if self._first else None
+    def _ended(self, state: State) -> NotGood:
+        lines = self._lines(state.run)
+        if state.result is None:
+            return self._not_good(f"it ended: {state.detail}", lines)
+        words = ended_words(state.result, state.status, lines)
+        if was_killed(state.result, state.status):
+            kernel = self._supervision.kernel_log(self._service)
+            words = out_of_memory(kernel) or words
+        return self._not_good(f"it ended: {words}", lines)
+
+    def _lines(self, run: str | None) -> tuple[str, ...]:
         text = self._supervision.log(self._service, run, lines=_LOOK_BACK)
-        lines = tuple(line for line in text.splitlines() if line.strip())
+        return tuple(line for line in text.splitlines() if line.strip())
+
+    def _not_good(self, reason: str, lines: tuple[str, ...] | None = None) -> NotGood:
+        run = self._first.run if self._first else None
+        lines = self._lines(run) if lines is None else lines
         said = complaint(lines)
         whole = f"{reason}. The engine said: {said}" if said else reason
-        return NotGood(whole, lines[-_LINES:], run)
+        return NotGood(whole, telling(lines, _LINES), run)

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from xgen_deploy.apply.checksum import check_sha256
@@ -11,6 +12,7 @@ from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous, forget_previous
+from xgen_deploy.apply.service import EndedAtOnce
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.switch import NotMoved, Switch
@@ -141,7 +143,8 @@ def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
     """Writes its files and (re)starts it."""
     _write(work, new)
     tell(Event(kind="start", host=work.name, instance=new.instance.name, text="starting"))
-    work.supervision.start(new.rendered.service)
+    with suppress(EndedAtOnce):  # the gate tells how, with its log
+        work.supervision.start(new.rendered.service)
 
 
 def prove(work: HostAtWork, new: Prepared, tell: Listener) -> Good:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from xgen_deploy.transport.base import HostError
 from xgen_deploy.values import Frozen
 
 
@@ -9,13 +10,20 @@ class State(Frozen):
     """How an instance's process is. `alive` False: it ended or was never started.
 
     `restarts` counts automatic ones since it was last started by hand; `run` names this start,
-    so that a restart shows.
+    so that a restart shows. `result` and `status` are how it ended, in systemd's words (see
+    ending.py); None where nobody tells.
     """
 
     alive: bool
     detail: str
     restarts: int = 0
     run: str | None = None
+    result: str | None = None
+    status: int | None = None
+
+
+class EndedAtOnce(HostError):
+    """It was started, and ended before the supervisor could call it started."""
 
 
 class Supervision(Protocol):
@@ -28,7 +36,7 @@ class Supervision(Protocol):
         """After a definition was written or removed."""
 
     def start(self, service: str) -> None:
-        """(Re)start, and at every boot from now on."""
+        """(Re)start, and at every boot from now on. Raises EndedAtOnce."""
 
     def stop(self, service: str) -> None:
         """Stop, and not at boot any more. What is not there is no error."""
@@ -39,4 +47,8 @@ class Supervision(Protocol):
     def state(self, service: str) -> State: ...
 
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
-        """What the instance printed in one start (None: in all), or the last `lines` of that."""
+        """What the instance printed in one start (None: in all), or the last `lines` of that; all
+        of it, also where it has just ended."""
+
+    def kernel_log(self, service: str) -> tuple[str, ...]:
+        """What the kernel said since the service's last start; () where it cannot be read."""

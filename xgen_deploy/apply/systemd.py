@@ -2,13 +2,24 @@
 
 from collections.abc import Sequence
 
-from xgen_deploy.apply.service import State
+from xgen_deploy.apply.journal import (
+    kernel_log_argv,
+    lines_of_run,
+    lines_since,
+    run_log_argv,
+    sync,
+    unit_log_argv,
+)
+from xgen_deploy.apply.service import EndedAtOnce, State
 from xgen_deploy.transport.base import Completed, HostError, Session
 
 _START = 180.0
 _STOP = 120.0
 _ASK = 30.0
-_PROPERTIES = "ActiveState,SubState,NRestarts,Result,ExecMainStatus,InvocationID"
+_PROPERTIES = (
+    "ActiveState,SubState,NRestarts,Result,ExecMainCode,ExecMainStatus,InvocationID,"
+    "InactiveExitTimestampMonotonic"
+)
 _LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths"
 
 
@@ -38,7 +49,11 @@ class Systemd:
             loaded = self._loaded(unit)
         self._drop_changes(unit, loaded)
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
-        self._run("restart", unit, timeout=_START)
+        done = self._session.run(["systemctl", "restart", unit], timeout=_START)
+        if done.returncode != 0:
+            error = self._failed(done, ("restart", unit))
+            ran = self.state(service).result not in (None, "success")
+            raise EndedAtOnce(self._host, error.reason) if ran else error
 
     def stop(self, service: str) -> None:
         unit = f"{service}.service"
@@ -52,31 +67,40 @@ class Systemd:
         return ("systemctl", "restart", f"{service}.service")
 
     def state(self, service: str) -> State:
-        done = self._session.run(
-            ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"], timeout=_ASK
-        )
-        shown = _properties(done.stdout)
+        shown = self._shown(service)
         active, sub = shown.get("ActiveState", "unknown"), shown.get("SubState", "")
-        ending = shown.get("Result", "")
-        alive = active in ("active", "activating", "reloading") and sub != "auto-restart"
-        detail = f"{active} ({sub})"
-        if ending not in ("", "success"):
-            detail += f", {ending}, exit status {shown.get('ExecMainStatus', '?')}"
-        restarts = shown.get("NRestarts", "0")
+        ran = shown.get("ExecMainCode", "0") != "0"
         return State(
-            alive=alive,
-            detail=detail,
-            restarts=int(restarts) if restarts.isdigit() else 0,
+            alive=active in ("active", "activating", "reloading") and sub != "auto-restart",
+            detail=f"{active} ({sub})",
+            restarts=_number(shown.get("NRestarts")) or 0,
             run=shown.get("InvocationID") or None,
+            result=shown.get("Result") or None,
+            status=_number(shown.get("ExecMainStatus")) if ran else None,
         )
 
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
-        argv = ["journalctl", "--no-pager", "--output=cat", f"--unit={service}.service"]
-        if lines is not None:
-            argv.append(f"--lines={lines}")
-        if run is not None:
-            argv.append(f"_SYSTEMD_INVOCATION_ID={run}")
-        return self._session.run(argv, timeout=_ASK).stdout
+        unit = f"{service}.service"
+        sync(self._session)
+        if run is None or lines is None:
+            argv = unit_log_argv(unit, run, lines)
+            return self._session.run(argv, timeout=_ASK).stdout
+        shown = self._shown(service)
+        began = _number(shown.get("InactiveExitTimestampMonotonic"))
+        text = self._session.run(run_log_argv(unit, lines), timeout=_ASK).stdout
+        last = shown.get("InvocationID") == run
+        return "\n".join(lines_of_run(text, run, began if last else None))
+
+    def kernel_log(self, service: str) -> tuple[str, ...]:
+        began = _number(self._shown(service).get("InactiveExitTimestampMonotonic"))
+        if began is None:
+            return ()
+        text = self._session.run(kernel_log_argv(), timeout=_ASK).stdout
+        return lines_since(text, began)
+
+    def _shown(self, service: str) -> dict[str, str]:
+        argv = ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"]
+        return _properties(self._session.run(argv, timeout=_ASK).stdout)
 
     def _drop_changes(self, unit: str, loaded: dict[str, str]) -> None:
         """Drop-ins of this unit alone: with them it would not be what was applied. `service.d`
@@ -107,6 +131,10 @@ class Systemd:
 
 def _properties(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
 
 
 def _outdated(loaded: dict[str, str]) -> bool:

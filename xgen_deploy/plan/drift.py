@@ -1,5 +1,9 @@
 """Whether what runs is still what was applied; if not, why."""
 
+from collections.abc import Sequence
+
+from xgen_deploy.complaint import complaint
+from xgen_deploy.ending import ended_words
 from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.ownership import ours
 from xgen_deploy.probe.facts import HostFacts, ServiceFacts
@@ -32,18 +36,34 @@ def service_drift(found: ServiceFacts) -> str | None:
     if found.kind == "unit" and found.enabled is False:
         return "the unit is disabled: it would not start at boot"
     if found.state == "failed":
-        status = f", exit status {found.exit_status}" if found.exit_status else ""
-        return f"it failed ({found.result or 'no result'}{status})"
+        return f"it failed: {ended_words(found.result, found.exit_status)}"
     if found.state == "inactive":
         return "it was stopped by hand, or has ended"
-    return "it keeps ending and being started again" if keeps_ending(found) else None
+    return ends_again(found) if keeps_ending(found) else None
 
 
 def keeps_ending(found: ServiceFacts) -> bool:
     """Between one end and the next start, and not for the first time: systemd sees to that one."""
-    if found.sub_state not in ("auto-restart", "backoff"):
+    if not pausing(found):
         return False
     return found.restarts is None or found.restarts >= _OFTEN
+
+
+def pausing(found: ServiceFacts) -> bool:
+    """Between an end and the next start; an older systemd waits in a command before the start (see
+    render/pause.py)."""
+    if found.sub_state == "start-pre":
+        return bool(found.restarts)
+    return found.sub_state in ("auto-restart", "auto-restart-queued", "backoff")
+
+
+def ends_again(found: ServiceFacts, lines: Sequence[str] = ()) -> str:
+    """A clause about one that keeps ending; `lines` are of its log."""
+    said = complaint(lines)
+    words = "it keeps ending and being started again"
+    if found.result not in (None, "", "success") or found.exit_status:
+        words += f": {ended_words(found.result, found.exit_status, lines)}"
+    return f"{words} ({said})" if said else words
 
 
 def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:

@@ -4,10 +4,12 @@ import json
 from typing import Literal
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.complaint import complaint
+from xgen_deploy.ending import ended_words
 from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.drift import keeps_ending
+from xgen_deploy.plan.drift import ends_again, keeps_ending, pausing
 from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.resolve.instance import Spec
@@ -147,15 +149,18 @@ def _layers(spec: Spec) -> int | None:
 def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[State, str | None]:
     if service is None or service.sha256 is None:
         return "absent", "its unit is gone; apply puts it back"
+    lines = (health.log or "").splitlines() if health else []
     if service.state == "failed":
-        status = f", exit status {service.exit_status}" if service.exit_status else ""
-        return "failed", f"{service.result or 'failed'}{status}"
+        said = complaint(lines)
+        words = ended_words(service.result, service.exit_status, lines)
+        return "failed", f"{words} ({said})" if said else words
     if service.state == "inactive":
         return "stopped", "it does not run; apply starts it"
     if keeps_ending(service):
-        return "failed", "it keeps ending and being started again"
-    if service.sub_state in ("auto-restart", "backoff"):
-        return "loading", f"it ended ({service.result or 'no result'}) and is started again"
+        return "failed", ends_again(service, lines)
+    if pausing(service):
+        words = ended_words(service.result, service.exit_status, lines)
+        return "loading", f"it ended ({words}) and is started again"
     if health is None:
         return "unknown", "its endpoint was not asked"
     if health.status == 200:

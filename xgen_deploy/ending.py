@@ -1,0 +1,122 @@
+"""How a process ended, as a clause that a person understands: pure.
+
+The words for signals are signal(7)'s, those for systemd's own statuses systemd.exec(5)'s («Process
+exit codes»); a container's or a shell's status above 128 is 128 and the signal's number.
+"""
+
+import re
+from collections.abc import Sequence
+
+_SIGNALS = {
+    1: ("SIGHUP", "hangup"),
+    2: ("SIGINT", "interrupt from the keyboard"),
+    3: ("SIGQUIT", "quit from the keyboard"),
+    4: ("SIGILL", "illegal instruction"),
+    5: ("SIGTRAP", "trace trap"),
+    6: ("SIGABRT", "abort"),
+    7: ("SIGBUS", "bus error"),
+    8: ("SIGFPE", "arithmetic error"),
+    9: ("SIGKILL", "kill"),
+    10: ("SIGUSR1", "user signal 1"),
+    11: ("SIGSEGV", "invalid memory access"),
+    12: ("SIGUSR2", "user signal 2"),
+    13: ("SIGPIPE", "nobody reads its output"),
+    14: ("SIGALRM", "alarm"),
+    15: ("SIGTERM", "asked to end"),
+    24: ("SIGXCPU", "CPU time limit"),
+    25: ("SIGXFSZ", "file size limit"),
+    31: ("SIGSYS", "forbidden system call"),
+}
+_MEANINGS = {
+    4: "this build needs CPU features that the host lacks",
+    6: "the engine gave up by itself; its log says why",
+    7: "memory or a file that it had mapped could not be read: a model cut short, a full /dev/shm",
+    9: "something on the host ended it; short memory is the usual cause",
+    11: "a fault in this build, its driver or its model file",
+    31: "it was denied a system call",
+}
+_OUT_OF_MEMORY = "the kernel ended it because memory ran out"
+_STATUSES = {
+    125: "Docker could not start its container",
+    126: "its program cannot be run: not executable, or built for another kind of machine",
+    127: "its program, or a library that it needs, is missing",
+    200: "systemd could not enter its folder (CHDIR)",
+    203: "its program is missing or cannot be run (EXEC)",
+    214: "systemd could not set its scheduling (SETSCHEDULER)",
+    216: "systemd could not set its group (GROUP)",
+    217: "systemd could not make its user (USER)",
+    218: "systemd could not set its capabilities (CAPABILITIES)",
+    225: "systemd could not make its network (NETWORK)",
+    226: "systemd could not make its view of the files (NAMESPACE)",
+    228: "systemd could not set its system call filter (SECCOMP)",
+    243: "systemd could not hand over its API key (CREDENTIALS)",
+}
+_RESULTS = {
+    "timeout": "it did not start or stop in time",
+    "protocol": "it did not start as systemd expects",
+    "resources": "systemd lacked what it takes to start it",
+    "watchdog": "systemd's watchdog ended it",
+    "exec-condition": "its condition to start does not hold",
+    "start-limit-hit": "it was started too often in a short time",
+}
+_SIGNALLED = ("signal", "core-dump")
+_ABOVE = 128
+_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
+_PROGRAM = re.compile(r'exec: "([^"]+)": |exec (\S+): (?:no such file|exec format)', re.IGNORECASE)
+_KILLED = re.compile(r"(Out of memory|Memory cgroup out of memory): Killed process \d+ \(([^)]*)\)")
+
+
+def ended_words(result: str | None, status: int | None, lines: Sequence[str] = ()) -> str:
+    """`killed by SIGILL (illegal instruction): …`, `exit status 127: libcudart.so.12 is missing`.
+
+    `result` is systemd's word (systemd's D-Bus interface, property Result), `status` the exit
+    status or the signal's number; None: its program did not run. `lines` are its log's.
+    """
+    if result == "oom-kill":
+        return f"killed by SIGKILL (kill): {_OUT_OF_MEMORY}"
+    if result in _RESULTS:
+        return _RESULTS[result]
+    if result in _SIGNALLED and status is not None:
+        return _killed(status)
+    if status is not None and _ABOVE < status <= _ABOVE + 64:
+        return f"{_killed(status - _ABOVE)} (exit status {status})"
+    if status:
+        meaning = _missing(lines) or _STATUSES.get(status)
+        return f"exit status {status}" + (f": {meaning}" if meaning else "")
+    if result in (None, "", "success"):
+        return "exit status 0: it ended by itself"
+    return "a command before its start failed" if result == "exit-code" else str(result)
+
+
+def was_killed(result: str | None, status: int | None) -> bool:
+    """By SIGKILL, which says nothing of the reason: the kernel's log may."""
+    return (result == "signal" and status == 9) or status == _ABOVE + 9
+
+
+def out_of_memory(kernel: Sequence[str]) -> str | None:
+    """The last process that the kernel ended for want of memory, as a clause; `kernel` is what its
+    log says of the time in question."""
+    for line in reversed(kernel):
+        found = _KILLED.search(line)
+        if found is not None:
+            where = "the host's" if found[1].startswith("Out") else "its limit of"
+            return f"the kernel ended {found[2]} because {where} memory ran out"
+    return None
+
+
+def _killed(number: int) -> str:
+    name, short = _SIGNALS.get(number, (f"signal {number}", ""))
+    told = f"killed by {name}" + (f" ({short})" if short else "")
+    return f"{told}: {_MEANINGS[number]}" if number in _MEANINGS else told
+
+
+def _missing(lines: Sequence[str]) -> str | None:
+    """What the loader, a shell or Docker found missing."""
+    for line in lines:
+        library = _LIBRARY.search(line)
+        if library is not None:
+            return f"the library {library[1]} is missing"
+        program = _PROGRAM.search(line)
+        if program is not None:
+            return f"{program[1] or program[2]} is missing or cannot be run"
+    return None
