@@ -52,3 +52,69 @@ def test_what_an_engine_printed_before_it_died_at_once_is_in_every_report(
             assert log.strip() == f"dying words of {name}"
     finally:
         assert site.run("destroy", "-y").code == 0
+
+
+def _serves(host: LabHost, port: int) -> None:
+    host.sh(f"until curl -sf http://127.0.0.1:{port}/health; do sleep 0.2; done")
+
+
+def test_a_model_file_that_was_away_for_a_while_is_served_again_by_itself(
+    host: LabHost, tmp_path: Path
+) -> None:
+    model, unit = f"{PLACE}/away.gguf", "xgen-tu_away-gemma.service"
+    host.sh(f"cp {engine_site.TINY} {model}")
+    site = Site(tmp_path, "tu_away", ports="8171")
+    site.models["gemma"] = engine_site.tiny(source=model)
+    site.serve(HOST)
+    try:
+        site.apply()
+        host.sh(
+            f"mv {model} {model}.away; systemctl kill --signal=KILL {unit};"
+            f" until [ $(systemctl show -P NRestarts {unit}) -ge 2 ] &&"
+            f" [ $(systemctl show -P SubState {unit}) = stop-post ]; do sleep 0.2; done"
+        )
+        row = engine_site.status(site)
+        assert row["status"] == "failed", row
+        assert "it keeps ending and being started again: exit status 1" in row["reason"]
+        assert "No such file" in row["reason"]
+        host.sh(f"mv {model}.away {model}")
+        _serves(host, 8171)
+        assert host.sh(f"systemctl show -P StartLimitIntervalUSec {unit}") == "0"
+        assert site.plan(0).operations(HOST) == []
+    finally:
+        assert site.run("destroy", "-y").code == 0
+
+
+def test_what_ran_when_docker_was_stopped_runs_again_with_it_and_the_image_that_was_proved(
+    host: LabHost, tmp_path: Path
+) -> None:
+    image = "xgen-lab/tu-engine:1"
+    site = Site(
+        tmp_path, "tu_docker", "docker", ports="8172-8173", top={"images": {"llama": image}}
+    )
+    for name in ("gemma", "resting"):
+        site.models[name] = engine_site.tiny()
+        site.serve(HOST, name)
+    host.sh(f"docker tag {places.IMAGE} {image}")
+    running = "docker inspect -f '{{.Image}}' xgen-tu_docker-gemma"
+    try:
+        site.apply()
+        proved = host.sh(running)
+        assert site.run("stop", "-y", "resting").code == 0
+        host.sh(
+            f"docker commit --change 'ENTRYPOINT [\"/bin/false\"]' xgen-tu_docker-gemma {image};"
+            " systemctl restart xgen-tu_docker-gemma.service"
+        )
+        _serves(host, 8172)
+        assert host.sh(running) == proved, "the tag names another image by now"
+        for how in (
+            "systemctl stop docker.socket docker.service; systemctl start docker.service",
+            "systemctl restart docker.service",
+        ):
+            host.sh(how)
+            _serves(host, 8172)
+            state = "systemctl show -P ActiveState xgen-tu_docker-resting.service"
+            assert host.sh(state) == "inactive"
+    finally:
+        assert site.run("destroy", "-y").code == 0
+        host.sh(f"docker rmi --force {image}; docker image prune --force")

@@ -89,6 +89,16 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
             "it keeps ending and being started again",
         ),
         (
+            {
+                "state": "deactivating",
+                "sub_state": "stop-post",
+                "restarts": 2,
+                "result": "exit-code",
+                "exit_status": 1,
+            },
+            "it keeps ending and being started again: exit status 1",
+        ),
+        (
             {"state": "activating", "sub_state": "auto-restart", "restarts": 2},
             "it keeps ending and being started again",
         ),

@@ -18,9 +18,10 @@ _STOP = 120.0
 _ASK = 30.0
 _PROPERTIES = (
     "ActiveState,SubState,NRestarts,Result,ExecMainCode,ExecMainStatus,InvocationID,"
-    "InactiveExitTimestampMonotonic"
+    "ExecMainStartTimestampMonotonic"
 )
-_LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths"
+_LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths,WantedBy"
+_DOCKER = "docker.service"
 
 
 class Systemd:
@@ -41,10 +42,10 @@ class Systemd:
     def start(self, service: str) -> None:
         unit = f"{service}.service"
         loaded = self._loaded(unit)
+        self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
         if _outdated(loaded):
-            self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
             loaded = self._loaded(unit)
-        if _outdated(loaded):
+        if _outdated(loaded) or self._docker_is_to_know(unit, loaded):
             self.reload()
             loaded = self._loaded(unit)
         self._drop_changes(unit, loaded)
@@ -86,13 +87,13 @@ class Systemd:
             argv = unit_log_argv(unit, run, lines)
             return self._session.run(argv, timeout=_ASK).stdout
         shown = self._shown(service)
-        began = _number(shown.get("InactiveExitTimestampMonotonic"))
+        began = _number(shown.get("ExecMainStartTimestampMonotonic"))
         text = self._session.run(run_log_argv(unit, lines), timeout=_ASK).stdout
         last = shown.get("InvocationID") == run
         return "\n".join(lines_of_run(text, run, began if last else None))
 
     def kernel_log(self, service: str) -> tuple[str, ...]:
-        began = _number(self._shown(service).get("InactiveExitTimestampMonotonic"))
+        began = _number(self._shown(service).get("ExecMainStartTimestampMonotonic"))
         if began is None:
             return ()
         text = self._session.run(kernel_log_argv(), timeout=_ASK).stdout
@@ -101,6 +102,14 @@ class Systemd:
     def _shown(self, service: str) -> dict[str, str]:
         argv = ["systemctl", "show", f"--property={_PROPERTIES}", f"{service}.service"]
         return _properties(self._session.run(argv, timeout=_ASK).stdout)
+
+    def _docker_is_to_know(self, unit: str, loaded: dict[str, str]) -> bool:
+        """Whether the unit is to start with Docker and systemd has not read that yet: it does when
+        it reads Docker's own unit."""
+        if _DOCKER in loaded.get("WantedBy", "").split():
+            return False
+        link = f"/etc/systemd/system/{_DOCKER}.wants/{unit}"
+        return self._session.run(["test", "-L", link], timeout=_ASK).returncode == 0
 
     def _drop_changes(self, unit: str, loaded: dict[str, str]) -> None:
         """Drop-ins of this unit alone: with them it would not be what was applied. `service.d`

@@ -8,7 +8,7 @@ from xgen_deploy.gateway.keys import GatewayKeys, placeholder_keys
 from xgen_deploy.gateway.paths import config_file, door_socket, keys_file, run_folder
 from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
 from xgen_deploy.layout import Layout
-from xgen_deploy.render.docker import bind
+from xgen_deploy.render.docker import bind, proved_image
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
@@ -87,14 +87,17 @@ def _contained(
         "service": service,
         "project": layout.project,
         "uid": uid,
+        "image": image,
         "mount": bind(folder, writable=True),
         "entrypoint": program if spec.entrypoint else None,
     }
     run = templates.arguments("gateway-docker-run.args.j2", values)
     before = tuple(rest) if spec.entrypoint else ()
-    argv = (cli, "run", *run, image, *before, "-W", "-db", *read)
+    proved = proved_image(image, spec.image_state)
+    argv = (cli, "run", *run, proved, *before, "-W", "-db", *read)
     return argv, {
         "argv": argv,
+        "image": image,
         "own_argv": (
             "/usr/bin/install",
             "-d",

@@ -50,11 +50,11 @@ def keeps_ending(found: ServiceFacts) -> bool:
 
 
 def pausing(found: ServiceFacts) -> bool:
-    """Between an end and the next start; an older systemd waits in a command before the start (see
-    render/pause.py)."""
+    """Between an end and the next start; an older systemd waits in commands after the end, and a
+    GPU that is not there keeps it before the start (see render/pause.py and gpu_wait.py)."""
     if found.sub_state == "start-pre":
         return bool(found.restarts)
-    return found.sub_state in ("auto-restart", "auto-restart-queued", "backoff")
+    return found.sub_state in ("auto-restart", "auto-restart-queued", "stop-post", "backoff")
 
 
 def ends_again(found: ServiceFacts, lines: Sequence[str] = ()) -> str:

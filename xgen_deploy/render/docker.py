@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 
 FOLDER = "/run/xgen"
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _SECRET_ENV = f"{FOLDER}/env"
 # A fixed text: values reach it in a file and as arguments, never as a part of it.
 _WITH_SECRETS = f'set -a; . {_SECRET_ENV}; set +a; exec "$@"'
@@ -74,6 +76,7 @@ def container(
         "project": instance.project,
         "instance": instance.name,
         "digest": instance.digest,
+        "image": spec.image or "",
         "uid": uid,
         "shm_size": spec.container.shm_size or command.shm_size,
         "may_compile": command.compiles,
@@ -87,6 +90,12 @@ def container(
         "entrypoint": shown,
     }
     return Container(values, before, tuple(files), env)
+
+
+def proved_image(image: str, state: str | None) -> str:
+    """What a unit runs: the very image that was looked at, where the daemon tells its ID; a tag
+    may name another one tomorrow."""
+    return state if state and _ID.fullmatch(state) else image
 
 
 def bind(source: str, target: str | None = None, *, writable: bool = False) -> str:

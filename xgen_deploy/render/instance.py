@@ -11,6 +11,7 @@ from xgen_deploy.record import Record
 from xgen_deploy.render import docker
 from xgen_deploy.render.gpu_wait import wait_argv
 from xgen_deploy.render.heal import heal_files
+from xgen_deploy.render.pause import pause_argvs, pauses_itself
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
@@ -117,10 +118,11 @@ class Rendering:
             *self._templates.arguments("docker-run.args.j2", box.values),
             *(instance.spec.container.args or ()),
         )
-        image = instance.spec.image or ""
+        image = docker.proved_image(instance.spec.image or "", instance.spec.engine_state)
         argv = (instance.docker_cli, "run", *run, image, *box.before, *arguments)
         values = self._unit_values(instance) | {
             "argv": argv,
+            "image": instance.spec.image or "",
             "remove_argv": (instance.docker_cli, "rm", "--force", service),
             "stop_argv": (instance.docker_cli, "stop", "--time", "30", service),
         }
@@ -171,12 +173,14 @@ class Rendering:
         return (File(path, text, 0o400 if uid else 0o600, uid=uid, secret=True),)
 
     def _unit_values(self, instance: Instance) -> dict[str, object]:
+        unit = f"{self._layout.service(instance.slotted)}.service"
         return {
             "project": instance.project,
             "model": instance.spec.model,
             "instance": instance.name,
             "digest": instance.digest,
             "wait_argv": wait_argv(instance.gpus),
+            "pause_argvs": () if pauses_itself(instance.systemd) else pause_argvs(unit),
             "after": tuple(
                 f"{self._layout.service(n)}{slot}.service"
                 for n in instance.share

@@ -1,5 +1,6 @@
 """Everything that a host is asked to run, decided at once: instances, refusals, warnings."""
 
+import re
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
@@ -155,9 +156,16 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
         device_request=access.request,
         model_folders=(here.host.model_dir, here.host.hf_home),
         docker_cli=here.facts.docker.cli or "/usr/bin/docker",
+        systemd=_major(here.facts.systemd),
         slot=last.slot if last else "",
         notes=tuple(n for n in (*picked.notes, *settings.notes, note) if n),
     )
+
+
+def _major(systemd: str | None) -> int | None:
+    """Of `252` or `254.1-2`."""
+    number = re.match(r"\d+", systemd or "")
+    return int(number[0]) if number else None
 
 
 def _engine_and_model(

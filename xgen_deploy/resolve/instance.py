@@ -98,8 +98,9 @@ class Instance(Frozen):
     manifest called a GPU to its identity. `share` names instances before this one on the same
     GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
     (see access.py). `model_folders` are what a container may see of the host's models.
-    `notes` are for the reader of the plan. `slot` is "" or ".b", `spare_port` what the other
-    slot would listen on; None where the port is fixed or nobody could switch.
+    `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
+    ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
+    could switch.
     """
 
     host: str
@@ -121,6 +122,7 @@ class Instance(Frozen):
     model_folders: tuple[str, ...] = ()
     docker_cli: str = "/usr/bin/docker"
     notes: tuple[str, ...] = ()
+    systemd: int | None = None
     slot: Slot = ""
     spare_port: int | None = None
 
