@@ -41,14 +41,13 @@ class Applying:
         work: Job,
         settings: Settings,
         how: How,
-        secrets: SecretResolver,
     ) -> None:
         self._work = work
         self._settings = settings
         self._screen = Screen(settings)
         self._how = how
-        self._secrets = secrets
-        self._compared = Compared(work, secrets)
+        self._secrets = SecretResolver(work.site)
+        self._compared = Compared(work, self._secrets)
 
     def go(self, seen: dict[str, Seen], began: float) -> int:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes

@@ -64,7 +64,11 @@ def as_applied(work: Job) -> Job:
         except XgenError:  # which its own plan will refuse
             declared += work.site.on(name)
             continue
-        declared += [r.declared for r in record.instances.values() if r.declared]
+        declared += [  # a record speaks for its own host and instance alone
+            r.declared.model_copy(update={"host": name, "name": instance})
+            for instance, r in record.instances.items()
+            if r.declared
+        ]
     site = work.site.model_copy(update={"declared": tuple(declared)})
     return Job(site, work.workplace, work.connections)
 

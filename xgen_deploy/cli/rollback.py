@@ -1,5 +1,7 @@
 """`xgen-deploy rollback`: an earlier apply again, through the same proof."""
 
+from collections.abc import Iterator, Mapping
+
 import click
 
 from xgen_deploy.cli.carry_out import carry_out
@@ -9,18 +11,30 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.restated import why_not_restated
+from xgen_deploy.plan.beyond import beyond
 from xgen_deploy.record import HistoryEntry
+
+Chosen = Mapping[str, HistoryEntry | None]
 
 
 @click.command("rollback")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
 @click.option("--to", type=int, metavar="N", help="The apply's number; else the one before.")
+@click.option(
+    "--trust-history",
+    is_flag=True,
+    help="Carry out what a host's history asks for beyond the present manifest: container "
+    "options, mounts, programs, variables, secrets.",
+)
 @host_options
-def command(settings: Settings, yes: bool, to: int | None) -> int:
+def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) -> int:
     """Bring each host back to what ran there after apply N, with today's secrets.
 
     A host that took no part in N goes to its newest apply before it. The manifest is not
-    changed: the next `apply` of it goes forward again.
+    changed: the next `apply` of it goes forward again. The history is read from the hosts: what
+    it asks for beyond the present manifest is shown and refused without --trust-history.
     """
     with job(settings) as work:
         if work.site.limited_models:
@@ -34,8 +48,9 @@ def command(settings: Settings, yes: bool, to: int | None) -> int:
                 f"no host remembers apply #{number} or one before it; "
                 "`xgen-deploy history` lists what is there"
             )
+        _check(chosen, work.site, trusted=trust_history)
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        how = How(yes=yes, what=f"rollback to #{number}")
+        how = How(yes=yes, what=f"rollback to #{number}", ask_first=True)
         return carry_out(_as_then(work, chosen), settings, how)
 
 
@@ -56,7 +71,47 @@ def _at(entries: tuple[HistoryEntry, ...], number: int) -> HistoryEntry | None:
     return fitting[-1] if fitting else None
 
 
-def _as_then(work: Job, chosen: dict[str, HistoryEntry | None]) -> Job:
+def _check(chosen: Chosen, site: Site, *, trusted: bool) -> None:
+    """A host's history is data of that host. Raises XgenError for what it cannot say at all, and
+    for what it may say only with the operator's word.
+    """
+    wrong = list(_wrong(chosen, site))
+    if wrong:
+        raise XgenError(
+            "refused: the history of a host was edited; restore its file there, or go to another "
+            "apply with --to:\n  " + "\n  ".join(wrong)
+        )
+    asked = [
+        f"{host}/{one.name}: {clause}"
+        for host, entry in chosen.items()
+        for one in (entry.declared if entry else ())
+        for clause in beyond(one, site)
+    ]
+    if asked and not trusted:
+        raise XgenError(
+            "refused: the history asks for what the manifest does not have for these instances:"
+            "\n  " + "\n  ".join(asked) + "\nIt was read from the hosts. If it is as you remember "
+            "it, give --trust-history; nothing was looked up or changed."
+        )
+
+
+def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
+    for host, entry in chosen.items():
+        runtime = site.hosts[host].runtime or site.runtime
+        names: set[str] = set()
+        for one in entry.declared if entry else ():
+            where = f"{host}, apply #{entry.apply.number if entry else 0}, {one.name[:60]!r}"
+            why = why_not_restated(one, host)
+            if why is not None:
+                yield f"{where}: {why}"
+            elif one.name in names:
+                yield f"{where}: it is there twice"
+            elif (one.runtime == "process") != (runtime == "process"):
+                yield f"{where}: its runtime is {one.runtime}, and {runtime} is what is used there"
+            names.add(one.name)
+
+
+def _as_then(work: Job, chosen: Chosen) -> Job:
     """The site with each host's declarations as they were; where nothing ran, nothing."""
     declared = tuple(d for entry in chosen.values() if entry for d in entry.declared)
     lost = tuple(d for d in work.site.declared if d.host not in chosen)

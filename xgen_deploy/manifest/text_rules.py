@@ -6,7 +6,8 @@ from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode
 from xgen_deploy.manifest.placement import Mark
 from xgen_deploy.manifest.problem import Problems
 
-_REFUSED = ("Cc", "Cs", "Zl", "Zp")
+# Unicode categories: controls, halves of pairs, line and paragraph separators.
+REFUSED = ("Cc", "Cs", "Zl", "Zp")
 
 
 def refuse_control_characters(node: Node, problems: Problems) -> None:
@@ -36,7 +37,7 @@ def refuse_tags(node: Node, problems: Problems) -> None:
 
 def _check(text: str, mark: Mark, problems: Problems) -> None:
     for character in text:
-        if category(character) in _REFUSED:
+        if category(character) in REFUSED:
             what = "a line break" if character in "\n\r\x85\u2028\u2029" else _called(character)
             problems.add(mark, f"this text holds {what}; values are one line of printable text")
             return

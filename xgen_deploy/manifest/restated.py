@@ -1,0 +1,55 @@
+"""Declarations that came back from a host, held to what the manifest's schema allows: pure."""
+
+from collections.abc import Iterator
+from typing import Annotated
+from unicodedata import category
+
+from pydantic import Field, ValidationError
+
+from xgen_deploy.manifest.fields import HostPath, InstanceName, ModelName, Port
+from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.manifest.schema import Backend, Image, Placement, Pull, Runtime, TableKey
+from xgen_deploy.manifest.text_rules import REFUSED
+
+
+class _Restated(Placement):
+    """A placement with what `Declared` adds; each field as strict as in a manifest."""
+
+    model: ModelName
+    name: InstanceName
+    backend: Backend
+    runtime: Runtime
+    pull: Pull
+    ports: Annotated[tuple[Port, ...], Field(min_length=2, max_length=2)]
+    layers_here: bool
+    images: dict[TableKey, Image]
+    binaries: dict[TableKey, HostPath]
+
+
+def why_not_restated(one: Declared, host: str) -> str | None:
+    """What no manifest could have said of an instance on `host`, as a clause without the value;
+    None where one could.
+    """
+    if one.host != host:
+        return "it is for another host"
+    fields = one.model_dump(exclude={"host", "marks"}, exclude_none=True)
+    if any(category(c) in REFUSED for text in _texts(fields) for c in text):
+        return "it holds a line break or a control character"
+    try:
+        _Restated.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

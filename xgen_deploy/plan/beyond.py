@@ -1,0 +1,97 @@
+"""What an earlier declaration asks for that could give its host, or another one, more than the
+present manifest does: pure. It needs the operator's word (`rollback --trust-history`).
+
+Model, image and engine settings are not among it: they are shown in the plan. What runs other
+code, reaches other files or names a secret is. `extra_args` too: engines have options that read
+and write files.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, SecretRef
+from xgen_deploy.render.rendered import describe
+
+_LONGEST = 200
+
+
+def beyond(then: Declared, site: Site) -> tuple[str, ...]:
+    """One clause each, `field: value`, secrets by their reference; () where all is in the manifest
+    for that very instance.
+    """
+    now = next((d for d in site.on(then.host) if d.name == then.name), None)
+    host = site.hosts[then.host]
+    images = now.images if now else {**site.images, **host.images}
+    binaries = now.binaries if now else {**site.binaries, **host.binaries}
+    found = [
+        *_container(then, now),
+        *(_image(then, now, images) if then.runtime == "docker" else ()),
+        *(_binaries(then, now, binaries) if then.runtime != "docker" else ()),
+        *_engine(then, now),
+        *_secrets(then, now),
+    ]
+    if then.fallback and then.fallback != (now.fallback if now else ()):
+        found.append(("fallback", then.fallback))
+    return tuple(f"{field}: {_shown(value)}" for field, value in found)
+
+
+_Found = Iterator[tuple[str, object]]
+
+
+def _container(then: Declared, now: Declared | None) -> _Found:
+    known = now.container if now else None
+    if then.container.args and then.container.args != (known.args if known else None):
+        yield "container.args", then.container.args
+    there = (known.mounts if known else None) or ()
+    yield from (("container.mounts", m) for m in then.container.mounts or () if m not in there)
+
+
+def _image(then: Declared, now: Declared | None, known: Mapping[str, Image]) -> _Found:
+    entrypoint = _entrypoint(then.image)
+    if entrypoint and entrypoint != _entrypoint(now.image if now else None):
+        yield "image.entrypoint", entrypoint
+    for key, image in then.images.items():
+        entrypoint = _entrypoint(image)
+        if entrypoint and entrypoint != _entrypoint(known.get(key)):
+            yield f"images.{key}.entrypoint", entrypoint
+
+
+def _entrypoint(image: Image | None) -> tuple[str, ...] | None:
+    return image.entrypoint if isinstance(image, ImageWithEntrypoint) else None
+
+
+def _binaries(then: Declared, now: Declared | None, known: Mapping[str, str]) -> _Found:
+    if then.binary and then.binary != (now.binary if now else None):
+        yield "binary", then.binary
+    for key, path in then.binaries.items():
+        if path != known.get(key):
+            yield f"binaries.{key}", path
+
+
+def _engine(then: Declared, now: Declared | None) -> _Found:
+    llama, vllm = then.llama, then.vllm
+    if llama.extra_args and llama.extra_args != (now.llama.extra_args if now else None):
+        yield "llama.extra_args", llama.extra_args
+    if vllm.extra_args and vllm.extra_args != (now.vllm.extra_args if now else None):
+        yield "vllm.extra_args", vllm.extra_args
+    if vllm.trust_remote_code and not (now and now.vllm.trust_remote_code):
+        yield "vllm.trust_remote_code", True
+
+
+def _secrets(then: Declared, now: Declared | None) -> _Found:
+    """Variables too: what an engine loads can be told by one (`LD_PRELOAD`)."""
+    if then.api_key is not None and then.api_key != (now.api_key if now else None):
+        yield "api_key", then.api_key
+    for name, value in then.env.items():
+        if value != (now.env.get(name) if now else None):
+            yield f"env.{name}", value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretRef):
+        text = describe(value)
+    elif isinstance(value, tuple):
+        text = " ".join(map(str, value))
+    else:
+        text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
