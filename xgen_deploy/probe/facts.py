@@ -45,7 +45,8 @@ class ProbeRequest(Frozen):
 
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
     process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
-    `health` asks every recorded instance's endpoint whether it is ready. `door` is the gateway's
+    `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
+    names, in the first slot and in the second (see layout.py). `door` is the gateway's
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
     after the engines, and of its service, to be asked how they are.
     """
@@ -59,6 +60,7 @@ class ProbeRequest(Frozen):
     files: tuple[str, ...] = ()
     software_gpu: int = 0
     health: bool = False
+    units: dict[str, tuple[str, str]] = Field(default_factory=dict)
     door: str | None = None
     watchdog: str | None = None
     deadline: float = 20.0

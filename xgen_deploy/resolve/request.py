@@ -2,7 +2,7 @@
 
 from xgen_deploy.gateway.demand import door_files, door_image_request, is_door
 from xgen_deploy.gateway.paths import door_socket
-from xgen_deploy.layout import Layout
+from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.probe.facts import EngineRequest, ModelRequest, ProbeRequest
@@ -24,9 +24,15 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         files=door_files(site, host, layout.etc_dir),
         software_gpu=host.software_gpu,
         health=health,
+        units={d.name: _units(d.name, layout) for d in declared} if health else {},
         door=door_socket(layout) if health and is_door(site, host.name) else None,
         watchdog=layout.heal if health and layout.process_dir is None else None,
     )
+
+
+def _units(name: str, layout: Layout) -> tuple[str, str]:
+    first, second = (f"{layout.service(place)}.service" for place in (name, name + SECOND))
+    return first, second
 
 
 def _models(host: Host, declared: tuple[Declared, ...]) -> tuple[ModelRequest, ...]:

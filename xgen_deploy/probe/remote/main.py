@@ -100,5 +100,5 @@ def _health(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.health import health  # costly, and seldom asked
 
     text = record(asked["state_dir"])["record"]
-    answer = health(text, asked["project"], asked["process_dir"])
+    answer = health(text, asked)
     return dict(answer, heal=heal_state(asked["state_dir"]))

@@ -9,7 +9,7 @@ health() {
         cannot 'neither curl nor wget is installed'
     fi
     key health
-    endpoints | while IFS='|' read -r name listen port path recorded; do
+    endpoints | while IFS='|' read -r name listen port slot recorded path; do
         case $listen in
         0.0.0.0) listen=127.0.0.1 ;;
         *:*) listen="[${listen#::}]" && listen=$(printf %s "$listen" | sed -e 's/^\[\]$/[::1]/') ;;
@@ -28,9 +28,17 @@ health() {
     fi
 }
 
-# started INSTANCE: the journal of the current start, where the record knows another one.
+# unit_named INSTANCE FIRST SECOND: its units as the request names them, by slot.
+unit_named() {
+    [ "$1" = "$name" ] || return 0
+    case $slot in .b) unit=$3 ;; *) unit=$2 ;; esac
+}
+
+# started INSTANCE: the journal of the current start, where the record knows another one. Of an
+# instance that the manifest has no more the unit goes by its plain name.
 started() {
-    unit=xgen-$project-$1.service
+    unit_named "$1" "xgen-$project-$1.service" "xgen-$project-$1.b.service"
+    ask_units
     now=$(run 10 systemctl show --property=InvocationID --value "$unit")
     str run "$now"
     log=
@@ -42,20 +50,21 @@ started() {
     str log "$log"
 }
 
-# Lines of name, address, port, path and start from the record.
+# Lines of name, address, port, slot, start and path from the record.
 endpoints() {
     flat <"$state_dir/record.json" 2>/dev/null | awk -F '\t' '
         function text(value) { gsub(/^="?|"$/, "", value); return value }
-        $1 != "instances" { next }
+        $1 != "instances" || $2 !~ /^[A-Za-z0-9][A-Za-z0-9_.-]*$/ || length($2) > 60 { next }
         !($2 in known) { known[$2] = 1; name[++n] = $2; listen[$2] = "127.0.0.1"; path[$2] = "/health" }
         $3 == "spec" && $4 == "listen" { listen[$2] = text($5) }
         $3 == "spec" && $4 == "port" { port[$2] = text($5) }
         $3 == "health_path" { path[$2] = text($4) }
+        $3 == "slot" { slot[$2] = text($4) }
         $3 == "invocation" && $4 != "=null" { recorded[$2] = text($4) }
         END {
             for (at = 1; at <= n; at++) {
                 one = name[at]
-                print one "|" listen[one] "|" port[one] "|" path[one] "|" recorded[one]
+                print one "|" listen[one] "|" port[one] "|" slot[one] "|" recorded[one] "|" path[one]
             }
         }'
 }

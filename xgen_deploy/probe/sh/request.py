@@ -25,6 +25,8 @@ def shell_request(request: ProbeRequest) -> str:
     }
     lines = [f"{name}={_word(value)}" for name, value in values.items()]
     lines += _function("ask_files", (("file_facts", path) for path in request.files))
+    units = request.units.items()
+    lines += _function("ask_units", (("unit_named", name, *pair) for name, pair in units))
     lines += _function("ask_models", (_model(one) for one in request.models))
     lines += _function("ask_engines", _engines(request.engines))
     return "\n".join(lines) + "\n"
