@@ -7,6 +7,13 @@ from xgen_deploy.values import Frozen
 # What a change that starts first adds to an instance's name on the host, every other time.
 SECOND: Final = ".b"
 Slot = Literal["", ".b"]
+# What else of ours stands beside an instance's: its guard, what puts it back at the next boot, and
+# its files before they are put in place.
+GUARD: Final = ".guard"
+PUT_BACK: Final = ".put-back"
+NEXT: Final = ".next"
+# No instance's name may end in these.
+OWN_SUFFIXES: Final = (SECOND, GUARD, PUT_BACK, NEXT)
 
 
 class Layout(Frozen):
@@ -76,6 +83,26 @@ class Layout(Frozen):
     def settings(self, instance: str) -> str:
         """The folder of an instance's environment and secrets (0700)."""
         return f"{self.etc_dir}/{instance}"
+
+    def next_settings(self, instance: str) -> str:
+        """The same before it is put in place."""
+        return f"{self.settings(instance)}{NEXT}"
+
+    def next_definition(self, instance: str) -> str:
+        """Neither systemd nor the supervisor reads a file of this name."""
+        return f"{self.definition(instance)}{NEXT}"
+
+    def guard(self, instance: str) -> str:
+        """The transient unit that waits for the end of a change."""
+        return f"{self.service(instance)}{GUARD}.service"
+
+    def boot_unit(self, instance: str) -> str:
+        """The unit that puts it back at the next boot, where a change was cut off."""
+        return f"{self.unit_dir}/{self.service(instance)}{PUT_BACK}.service"
+
+    @property
+    def put_back_script(self) -> str:
+        return f"{self.state_dir}/put-back.sh"
 
     def previous(self, instance: str) -> str:
         """The folder of the version that worked, while another one is tried."""

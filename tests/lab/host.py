@@ -79,8 +79,15 @@ class LabHost:
 
     def reboot(self) -> None:
         """An orderly reboot; returns when the host is ready again."""
+        self._reboot("systemctl", "reboot")
+
+    def power_cut(self) -> None:
+        """Everything ends at once, without a word; returns when the host is ready again."""
+        self._reboot("systemctl", "reboot", "--force", "--force")
+
+    def _reboot(self, *argv: str) -> None:
         before = machine.leader(self.name)
-        self.run(["systemctl", "reboot"], check=False)
+        self.run(argv, check=False)
         wait_until(
             lambda: machine.leader(self.name) not in {before, None}, f"{self.name} to restart", 120
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +119,35 @@ def test_what_ran_when_docker_was_stopped_runs_again_with_it_and_the_image_that_
     finally:
         assert site.run("destroy", "-y").code == 0
         host.sh(f"docker rmi --force {image}; docker image prune --force")
+
+
+def _await_loading(site: Site) -> None:
+    """Starts an apply, and comes back when the new version loads, the old one being gone."""
+    process = site.start("apply", "-y", "--json")
+    assert process.stdout is not None
+    assert any(json.loads(line)["kind"] == "progress" for line in process.stdout)
+
+
+def test_after_a_power_cut_in_the_middle_of_a_change_the_version_that_worked_boots(
+    host: LabHost, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, "tu_cut", ports="8174")
+    site.models["gemma"] = engine_site.tiny()
+    site.serve(HOST)
+    unit = f"/etc/systemd/system/xgen-{site.project}-gemma.service"
+    try:
+        site.apply()
+        worked = host.sh(f"sha256sum {unit}")
+        site.models["gemma"]["n_ctx"] = 320
+        _await_loading(site)
+        assert host.sh(f"sha256sum {unit}") != worked
+        host.power_cut()
+        engine_site.place_models(host)
+        _serves(host, 8174)
+        assert host.sh(f"sha256sum {unit}") == worked
+        assert "did not finish" in site.plan(2).causes(HOST)["gemma"]
+        site.apply("--lock-wait", "60")
+        assert site.plan(0).operations(HOST) == []
+        assert host.sh("ls /etc/systemd/system | grep put-back || true") == ""
+    finally:
+        assert site.run("destroy", "-y").code == 0

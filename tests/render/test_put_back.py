@@ -11,17 +11,24 @@ from xgen_deploy.render.templates import Templates
 from xgen_deploy.template_files import read_templates
 
 
-def put_back(folder: Path, definition: str, settings: str) -> subprocess.CompletedProcess[str]:
+def put_back(
+    folder: Path,
+    definition: str,
+    settings: str,
+    *first: str,
+    phase: str = "",
+    start: str = "true",
+) -> subprocess.CompletedProcess[str]:
     layout = process_layout("p", str(folder))
     previous = Path(layout.previous("q"))
     (previous / "settings").mkdir(parents=True)
     (previous / "settings" / "env").write_text("old")
     (previous / "definition").write_text("old")
-    (previous / "armed").touch()
+    (previous / "armed").write_text(phase)
     for made in (layout.definitions, layout.settings("q")):
         Path(made).mkdir(parents=True)
     script = Rendering(layout, Templates(read_templates())).put_back()
-    argv = ["sh", "-c", script, "sh", str(previous), definition, settings, "true"]
+    argv = ["sh", "-c", script, "sh", *first, str(previous), definition, settings, *start.split()]
     return subprocess.run(argv, text=True, capture_output=True, check=False)
 
 
@@ -32,6 +39,33 @@ def test_the_previous_version_is_put_back(tmp_path: Path) -> None:
     assert Path(layout.settings("q"), "env").read_text() == "old"
     assert Path(layout.definition("q")).read_text() == "old"
     assert not Path(layout.previous("q"), "armed").exists()
+
+
+def test_where_nothing_was_stopped_yet_what_serves_is_left_alone(tmp_path: Path) -> None:
+    layout = process_layout("p", str(tmp_path))
+    Path(layout.next_settings("q")).mkdir(parents=True)
+    done = put_back(tmp_path, layout.definition("q"), layout.settings("q"), phase="files")
+    assert done.returncode == 0, done.stderr
+    assert not list(Path(layout.settings("q")).iterdir())
+    assert not Path(layout.definition("q")).exists()
+    assert not Path(layout.next_settings("q")).exists()
+    assert not Path(layout.previous("q"), "armed").exists()
+
+
+def test_at_a_boot_it_starts_nothing_itself(tmp_path: Path) -> None:
+    layout = process_layout("p", str(tmp_path))
+    started = tmp_path / "started"
+    script = ("put-back.sh", layout.previous("q"), layout.definition("q"), layout.settings("q"))
+    unit = Rendering(layout, Templates(read_templates())).put_back_unit("q", script)
+    assert "Before=xgen-p-q.service" in unit.splitlines()
+    assert f"ConditionPathExists={layout.previous('q')}/armed" in unit.splitlines()
+    assert f"sh put-back.sh --boot {layout.previous('q')}" in unit
+    done = put_back(
+        tmp_path, layout.definition("q"), layout.settings("q"), "--boot", start=f"touch {started}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(layout.definition("q")).read_text() == "old"
+    assert not started.exists()
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ from xgen_deploy.apply.gate import Gate, Good, NotGood
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.previous import Previous, forget_previous
 from xgen_deploy.apply.service import EndedAtOnce
+from xgen_deploy.apply.staging import commit, stage, unstage
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.switch import NotMoved, Switch
 from xgen_deploy.layout import SECOND
 from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord
-from xgen_deploy.render.rendered import File, Rendered
+from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.secret_text import SecretText
@@ -66,6 +67,7 @@ def clear_slot(work: HostAtWork, instance: str, slot: str) -> None:
     if work.session.remove(layout.definition(slotted), within=layout.definitions):
         work.supervision.reload()
     work.session.remove(layout.settings(slotted), within=layout.etc_dir)
+    unstage(work, slotted)
 
 
 @dataclass(frozen=True)
@@ -102,34 +104,44 @@ def bring_up(
     new = prepare(work, operation)
     instance = new.instance
     previous = Previous(work, instance.name, instance.slotted)
-    had = previous.keep()
     began = time.monotonic()
     try:
+        previous.keep()
+        stage(work, new.rendered, instance.slotted)
         with switch.moving(work.name, instance.name):
             drain(work, switch, instance.name, drain_time(instance.declared))
+            previous.stopping()
             switch.rekeyed(work.name, instance.name)
-            launch(work, new, tell)
+            _start(work, new, tell)
         good = prove(work, new, tell)
     except UnreachableError:
         raise
-    except NotMoved as error:
-        raise failed(error, _left_alone(work, new, previous)) from None
     except (NotGood, XgenError) as error:
-        ending = _back(work, new, previous, switch, had=had)
-        tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
+        if previous.stopped:
+            ending = _back(work, new, previous, switch)
+            tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
+        else:
+            ending = _left_alone(work, new, previous, switch)
         raise failed(error, ending) from None
     remember(work, new, good, number, time.monotonic() - began)
-    if had:
+    if previous.kept:
         previous.discard()
     switch.enable(work.name, instance.name)
     return good
 
 
-def _left_alone(work: HostAtWork, new: Prepared, previous: Previous) -> str:
-    """Nothing was stopped yet."""
-    previous.discard()
-    work.settle(new.instance.name)
-    return "The one that runs was left as it is"
+def _left_alone(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
+    """Nothing was stopped or changed yet."""
+    name = new.instance.name
+    with suppress(NotMoved):  # it may be that nothing was drained, or nothing can be told
+        switch.enable(work.name, name)
+    try:
+        unstage(work, new.instance.slotted)
+        previous.discard()
+        work.settle(name)
+    except XgenError as error:
+        return f"What runs was left as it is; tidying up failed too: {error}"
+    return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
 
 
 def failed(error: NotGood | XgenError, ending: str) -> Failed:
@@ -141,7 +153,12 @@ def failed(error: NotGood | XgenError, ending: str) -> Failed:
 
 def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
     """Writes its files and (re)starts it."""
-    _write(work, new)
+    stage(work, new.rendered, new.instance.slotted)
+    _start(work, new, tell)
+
+
+def _start(work: HostAtWork, new: Prepared, tell: Listener) -> None:
+    commit(work, new.instance.slotted)
     tell(Event(kind="start", host=work.name, instance=new.instance.name, text="starting"))
     with suppress(EndedAtOnce):  # the gate tells how, with its log
         work.supervision.start(new.rendered.service)
@@ -168,31 +185,11 @@ def _gate(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
     return gate.wait(instance.declared.update.timeout or _TIMEOUT, lambda: tell(proving))
 
 
-def _write(work: HostAtWork, new: Prepared) -> None:
-    folder, rendered = work.layout.settings(new.instance.slotted), new.rendered
-    work.session.make_dir(work.layout.etc_dir, mode=0o700)
-    work.session.make_dir(folder, mode=0o700)
-    for file in rendered.files:
-        _write_file(work, file)
-    path = rendered.definition.path
-    before = work.session.read_file(path)
-    if before != rendered.definition.content.encode():
-        _write_file(work, rendered.definition)
-        if before is not None:  # a new one is read when it starts
-            work.supervision.reload()
-
-
-def _write_file(work: HostAtWork, file: File) -> None:
-    work.session.write_file(
-        file.path, file.content.encode(), mode=file.mode, uid=file.uid, gid=file.uid
-    )
-
-
-def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch, *, had: bool) -> str:
+def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
     """The previous version, or nothing at all where there was none; a clause about it."""
     instance = new.instance
     try:
-        if had:
+        if previous.kept:
             timeout = instance.declared.update.timeout or _TIMEOUT
             ending = previous.put_back(timeout)
         else:

@@ -1,28 +1,33 @@
-"""The version that worked, kept on the host while another one is tried.
-
-A guard on the host waits for apply's lock, which the kernel frees when apply or its connection
-is gone: what is still armed then is put back without anybody's help.
-"""
+"""The version that worked, kept on the host while another one is tried (see guard.py)."""
 
 import time
 
+from xgen_deploy.apply.guard import arm, disarm
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.layout import SECOND
 from xgen_deploy.record import InstanceRecord
+from xgen_deploy.render.instance import NOTHING_STOPPED
 from xgen_deploy.transport.base import HostError
 from xgen_deploy.verify.proof import local_address
 
 _ASK = 60.0
 _START = 300.0
 _PAUSE = 0.5
+_STOPPED = "stopped"
 
 
 def forget_previous(work: HostAtWork, instance: str) -> None:
     """What an apply that was cut short may have left of it."""
     work.session.remove(work.layout.previous(instance), within=work.layout.state_dir)
+    for slot in ("", SECOND):
+        disarm(work, instance + slot)
 
 
 class Previous:
-    """Of one instance. `keep`, then either `discard` or `put_back`."""
+    """Of one instance. `keep`, `stopping`, then either `discard` or `put_back`.
+
+    `kept`: there is one. `stopped`: whoever puts it back has to start it too.
+    """
 
     def __init__(self, work: HostAtWork, instance: str, slotted: str) -> None:
         """`slotted` is its name on the host (see layout.py)."""
@@ -32,39 +37,58 @@ class Previous:
         self._slotted = slotted
         self._service = layout.service(slotted)
         self._folder = layout.previous(instance)
-        self._script = f"{layout.state_dir}/put-back.sh"
-        self._guard = f"{self._service}-guard"
+        self._script = layout.put_back_script
+        self.kept = False
+        self.stopped = False
 
-    def keep(self) -> bool:
-        """Copies what runs and arms the guard. False where there is nothing to keep."""
+    def keep(self) -> None:
+        """Copies what runs, if there is such, and arms the guard."""
         work, layout = self._work, self._work.layout
         definition = layout.definition(self._slotted)
         if (
             self._instance not in work.record.instances
             or work.session.read_file(definition) is None
         ):
-            return False
-        if work.session.read_file(f"{self._folder}/armed") is None:
-            work.session.remove(self._folder, within=work.layout.state_dir)
-            work.session.make_dir(self._folder, mode=0o700)
-            self._must("cp", "-a", definition, f"{self._folder}/definition")
-            settings = layout.settings(self._slotted)
-            if self._there(settings):
-                self._must("cp", "-a", settings, f"{self._folder}/settings")
-            work.session.write_file(f"{self._folder}/armed", b"", mode=0o600)
+            return
+        armed = work.session.read_file(f"{self._folder}/armed")
+        # An apply that was cut short after the stop left the one that worked here, and another one
+        # in its place.
+        self.stopped = armed is not None and armed.decode(errors="replace") != NOTHING_STOPPED
+        if not self.stopped:
+            self._copy(definition)
+        self.kept = True
         work.session.write_file(self._script, work.rendering.put_back().encode(), mode=0o700)
-        self._arm()
-        return True
+        arm(work, self._slotted, self._put_back_argv(), self._restart_argv())
+
+    def _copy(self, definition: str) -> None:
+        work = self._work
+        work.session.remove(self._folder, within=work.layout.state_dir)
+        work.session.make_dir(self._folder, mode=0o700)
+        self._must("cp", "-a", definition, f"{self._folder}/definition")
+        settings = work.layout.settings(self._slotted)
+        if self._there(settings):
+            self._must("cp", "-a", settings, f"{self._folder}/settings")
+        self._say(NOTHING_STOPPED)
+
+    def stopping(self) -> None:
+        """From here on the one that runs is changed."""
+        if self.kept:
+            self._say(_STOPPED)
+        self.stopped = True
+
+    def _say(self, phase: str) -> None:
+        self._work.session.write_file(f"{self._folder}/armed", phase.encode(), mode=0o600)
 
     def discard(self) -> None:
         """The new version is good."""
         self._work.session.remove(self._folder, within=self._work.layout.state_dir)
-        self._disarm()
+        disarm(self._work, self._slotted)
 
     def put_back(self, timeout: float) -> str:
         """A clause for people about how that ended."""
-        done = self._work.session.run(["sh", self._script, *self._arguments()], timeout=_START)
-        self._disarm()
+        argv = ["sh", *self._put_back_argv(), *self._restart_argv()]
+        done = self._work.session.run(argv, timeout=_START)
+        disarm(self._work, self._slotted)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             return f"Putting the previous version back failed too: {said}"
@@ -88,30 +112,13 @@ class Previous:
             time.sleep(_PAUSE)
         return False
 
-    def _arguments(self) -> list[str]:
+    def _put_back_argv(self) -> tuple[str, ...]:
         layout = self._work.layout
-        return [
-            self._folder,
-            layout.definition(self._slotted),
-            layout.settings(self._slotted),
-            *self._work.supervision.restart_argv(self._service),
-        ]
+        paths = (layout.definition(self._slotted), layout.settings(self._slotted))
+        return (self._script, self._folder, *paths)
 
-    def _arm(self) -> None:
-        waiting = ["flock", self._work.layout.lock, "sh", self._script, *self._arguments()]
-        if self._work.layout.process_dir is not None:
-            self._must("setsid", "--fork", *waiting)
-            return
-        guard = ("systemd-run", "--quiet", "--collect", f"--unit={self._guard}", *waiting)
-        if self._work.session.run(guard, timeout=_ASK).returncode != 0:
-            self._disarm()  # one that an apply left behind which was cut short
-            self._must(*guard)
-
-    def _disarm(self) -> None:
-        """Before the lock is freed, lest the guard hold it when the next apply comes. Under the
-        process runtime the guard finds nothing armed and ends."""
-        if self._work.layout.process_dir is None:
-            self._work.session.run(["systemctl", "stop", f"{self._guard}.service"], timeout=_ASK)
+    def _restart_argv(self) -> tuple[str, ...]:
+        return self._work.supervision.restart_argv(self._service)
 
     def _there(self, path: str) -> bool:
         return self._work.session.run(["test", "-e", path], timeout=_ASK).returncode == 0

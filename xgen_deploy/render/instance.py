@@ -2,10 +2,11 @@
 
 import json
 import zlib
+from collections.abc import Sequence
 
 from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.layout import SECOND, Layout
+from xgen_deploy.layout import NEXT, SECOND, Layout
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
 from xgen_deploy.render import docker
@@ -16,6 +17,8 @@ from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
 
+# In the file `armed` while nothing was stopped or changed yet.
+NOTHING_STOPPED = "files"
 # The unit's own (PrivateTmp=), on the disk, and gone when the unit stops.
 _PRIVATE_TMP = "/var/tmp"  # noqa: S108
 # Above every range that systemd or login.defs hands out (systemd's UIDS-GIDS: unused).
@@ -46,8 +49,26 @@ class Rendering:
 
     def put_back(self) -> str:
         """The script that puts an instance's previous version back, on the host by itself."""
-        folders = {"etc_dir": self._layout.etc_dir, "definitions": self._layout.definitions}
-        return self._templates.text("put-back.sh.j2", folders)
+        values = {
+            "etc_dir": self._layout.etc_dir,
+            "definitions": self._layout.definitions,
+            "next": NEXT,
+            "files": NOTHING_STOPPED,
+        }
+        return self._templates.text("put-back.sh.j2", values)
+
+    def put_back_unit(self, slotted: str, script: Sequence[str]) -> str:
+        """What runs that script (with its arguments) at the boot after a power cut; not while an
+        apply is at work. `slotted` is the instance's name on the host."""
+        path, previous, *rest = script
+        flock = ("flock", "--nonblock", "--conflict-exit-code", "0", self._layout.lock)
+        values = {
+            "project": self._layout.project,
+            "service": self._layout.service(slotted),
+            "previous": previous,
+            "argv": ("/usr/bin/env", *flock, "sh", path, "--boot", previous, *rest),
+        }
+        return self._templates.text("put-back.service.j2", values)
 
     def heal(self, record: Record, python: str | None) -> tuple[File, ...]:
         """What looks after the host's engines (see heal.py), run by the host's own `python`."""

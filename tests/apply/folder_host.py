@@ -1,0 +1,129 @@
+"""A host that is a folder: files are real, services are only said to run, and any one change of the
+disk can be made to fail."""
+
+# A session's signatures are whole, whatever of them a folder needs.
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from xgen_deploy.apply.service import State
+from xgen_deploy.transport.base import Completed, HostError, Reply
+
+_OURS = ("sh", "cp", "mv", "test")
+
+
+class FolderSession:
+    """`fails_at`: which change of the disk is the one too many; 0 is none."""
+
+    def __init__(self, fails_at: int = 0) -> None:
+        self._left = fails_at
+        self.ran: list[tuple[str, ...]] = []
+
+    def _change(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise HostError("h", "No space left on device")
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        self.ran.append(tuple(argv))
+        if argv[0] not in _OURS:
+            return Completed(0, "", "")
+        if argv[0] in ("cp", "mv"):
+            self._change()
+        done = subprocess.run(argv, text=True, capture_output=True, timeout=timeout, check=False)
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    def write_file(
+        self, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0
+    ) -> None:
+        self._change()
+        Path(path).write_bytes(content)
+
+    def make_dir(self, path: str, *, mode: int, uid: int = 0, gid: int = 0) -> None:
+        self._change()
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+    def read_file(self, path: str, *, offset: int = 0, limit: int = 1 << 20) -> bytes | None:
+        file = Path(path)
+        return file.read_bytes()[offset : offset + limit] if file.is_file() else None
+
+    def remove(self, path: str, *, within: str) -> bool:
+        assert Path(path).is_relative_to(within)
+        there = Path(path)
+        if there.is_dir():
+            shutil.rmtree(there)
+        elif there.exists():
+            there.unlink()
+        else:
+            return False
+        return True
+
+    def request(
+        self,
+        method: str,
+        address: str,
+        port: int,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float,
+    ) -> Reply:
+        return Reply(200, b"")
+
+    def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> FolderSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class SaidToRun:
+    """`restarted` is a file that whoever starts a service by a command on the host leaves."""
+
+    def __init__(self, restarted: Path) -> None:
+        self.started: list[str] = []
+        self.stopped: list[str] = []
+        self._restarted = restarted
+
+    def prepare(self) -> None:
+        pass
+
+    def reload(self) -> None:
+        pass
+
+    def start(self, service: str) -> None:
+        self.started.append(service)
+
+    def stop(self, service: str) -> None:
+        self.stopped.append(service)
+
+    def restart_argv(self, service: str) -> tuple[str, ...]:
+        return ("touch", str(self._restarted))
+
+    def state(self, service: str) -> State:
+        return State(alive=True, detail="running")
+
+    def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:
+        return ""
+
+    def kernel_log(self, service: str) -> tuple[str, ...]:
+        return ()
