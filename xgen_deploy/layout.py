@@ -57,6 +57,11 @@ class Layout(Frozen):
         return f"{self.state_dir}/history"
 
     @property
+    def audit(self) -> str:
+        """Who did what here and when: see audit/remote/log.py."""
+        return f"{self.state_dir}/audit.jsonl"
+
+    @property
     def heal(self) -> str:
         """The timer and its service. No hyphen after the project, so that no instance's name can
         be the same."""

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from xgen_deploy.apply.audited import digest_there, tell_ended, tell_whole
 from xgen_deploy.apply.beside import bring_up_beside
 from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Event, Listener
@@ -74,10 +75,13 @@ def carry_out(
         work.supervision.prepare()
         _note_interrupted(work)
         work.keep(last_apply=apply, hosts=who.hosts)
+        tell_whole(work, "began", len(plan.operations))
         for operation in plan.operations:
             if operation.door is not None:
                 continue  # after every host's own part: see gateway/doors.py
+            before = digest_there(work, operation.name)
             result = _one(work, operation, board, switch, who.number, tell)
+            tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
             board.ended(operation, ok=result.ok)
             results.append(result)
         outcome = "ok" if all(r.ok for r in results) else "failed"
@@ -85,6 +89,7 @@ def carry_out(
         work.keep(last_apply=ended)
         write_entry(work, ended)
         watch(work)
+        tell_whole(work, outcome, len(plan.operations))
     except XgenError as error:
         return HostResult(work.name, tuple(results), error)
     finally:

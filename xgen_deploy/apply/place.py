@@ -7,6 +7,7 @@ from xgen_deploy.apply.delivered import InstanceSecrets
 from xgen_deploy.apply.secret_source import HostFiles
 from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.service import Supervision
+from xgen_deploy.audit.trail import HostTrail
 from xgen_deploy.layout import Layout
 from xgen_deploy.record import FORMAT, Record
 from xgen_deploy.render.instance import Rendering
@@ -28,6 +29,7 @@ class HostAtWork:
     record: Record
     secrets: SecretResolver
     python: str | None = None
+    audit: HostTrail | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, **changes: object) -> None:

@@ -14,6 +14,7 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.pull import pull_images
 from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.together import carry_out_all
+from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.compared import Compared
 from xgen_deploy.cli.ending import end
 from xgen_deploy.cli.git import git_commit
@@ -22,7 +23,7 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.progress import Progress, progress
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.cli.take import How, by, take
+from xgen_deploy.cli.take import How, by, overrides, take
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
@@ -48,6 +49,7 @@ class Applying:
         self._how = how
         self._secrets = SecretResolver(work.site)
         self._compared = Compared(work, self._secrets)
+        self._auditing = Auditing(work, how.what, overrides(how, settings))
 
     def go(self, seen: dict[str, Seen], began: float) -> int:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes
@@ -83,7 +85,9 @@ class Applying:
         """The plan for what was seen. Raises XgenError where a saved one no longer holds."""
         plan = self._plan(seen)
         self._show(plan, took)
-        self._hold_to_saved(plan)
+        self._hold_to_saved(plan, seen)
+        if plan.refusals:
+            self._auditing.refused(plan, seen)
         return plan
 
     def _looked_again(
@@ -102,7 +106,9 @@ class Applying:
             }
         )
         now = self._plan(seen)
-        self._hold_to_saved(now)
+        self._hold_to_saved(now, seen)
+        if now.forbidden:
+            self._auditing.refused(now, seen)
         if now.forbidden or _what(now) != _what(plan):
             self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
             self._show(now, 0.0)
@@ -158,6 +164,7 @@ class Applying:
             now = self._plan(seen)
             if now.forbidden:
                 self._show(now, 0.0)
+                self._auditing.refused(now, seen)
                 return 1
         number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
         who = Who(
@@ -170,6 +177,8 @@ class Applying:
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
         works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
+        trail = self._auditing.trail(apply=number, plan=now.fingerprint)
+        self._auditing.follow(trail, works)
         results = carry_out_all(
             self._work.site,
             now,
@@ -181,6 +190,7 @@ class Applying:
             destroy=self._how.destroy,
             new_secrets=self._compared.changed,
         )
+        trail.close()
         return end(self._work.site, now, results, who, tell, webhook)
 
     def _arrive(self, crew: Crew, host: str, facts: HostFacts) -> HostAtWork:
@@ -225,10 +235,12 @@ class Applying:
         records = {n: read_record(f.record, project, n) for n, f in found}
         return frozenset(n for n, r in records.items() if r.gateway is not None)
 
-    def _hold_to_saved(self, plan: Plan) -> None:
+    def _hold_to_saved(self, plan: Plan, seen: dict[str, Seen]) -> None:
         if self._how.expected is not None:
             changed = self._how.expected.changed(plan)
             if changed:
+                reason = f"the saved plan no longer holds: {'; '.join(changed)}"
+                self._auditing.refused(plan, seen, reason)
                 raise XgenError(
                     "refused: the saved plan no longer holds:\n  "
                     + "\n  ".join(changed)

@@ -19,9 +19,23 @@ _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "END
 
 
 @click.command("history")
+@click.option(
+    "--since",
+    metavar="DATE",
+    help="The audit events since then, of all hosts: 2026-11-01 (UTC), or 7d, 12h.",
+)
+@click.option("--csv", "csv", is_flag=True, help="The audit events as CSV.")
 @host_options
-def command(settings: Settings) -> int:
-    """Show every recorded apply of the project, the newest first, with what it changed."""
+def command(settings: Settings, since: str | None, csv: bool) -> int:
+    """Show every recorded apply of the project, the newest first, with what it changed.
+
+    With --since or --csv: the audit events instead, the oldest first: who did what on which
+    host, what was refused, and where a host's log was tampered with.
+    """
+    if since is not None or csv:
+        from xgen_deploy.cli.audit_report import report
+
+        return report(settings, since, csv=csv)
     with job(settings) as work:
         found = entries_by_host(work)
     applies: dict[int, dict[str, ApplyRecord]] = {}

@@ -32,6 +32,17 @@ class How:
     ask_first: bool = False
 
 
+# What was asked for that goes past a safeguard, or past what a plan does by itself.
+_OVERRIDES = ("repin", "refresh", "skip_refused")
+
+
+def overrides(how: How, settings: Settings) -> tuple[str, ...]:
+    """As they are called on the command line, without its dashes: for the audit log."""
+    stated = [name for name in _OVERRIDES if getattr(how, name)]
+    stated += ["accept_new_host_keys"] if settings.accept_new_host_keys else []
+    return tuple(name.replace("_", "-") for name in stated)
+
+
 def take(
     work: Job, crew: Crew, settings: Settings, how: How, hosts: Iterable[str]
 ) -> dict[str, XgenError]:

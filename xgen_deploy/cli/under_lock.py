@@ -8,6 +8,7 @@ from rich.markup import escape
 from xgen_deploy.apply.arrive import arrive
 from xgen_deploy.apply.crew import Crew, owner_of_lock
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import by
@@ -37,6 +38,8 @@ def on_instances(
     work: Job, wanted: dict[str, list[str]], doing: str, act: Act, screen: Screen
 ) -> int:
     """`act` on each instance, by host; shows a line each."""
+    auditing = Auditing(work, doing)
+    trail = auditing.trail()
     seen = work.observe(among=frozenset(wanted))
     lost = {n: s.error for n, s in seen.items() if s.facts is None}
     chosen = [c for n, c in work.connections.items() if n in wanted and n not in lost]
@@ -51,9 +54,11 @@ def on_instances(
                 raise again[connection.name].error or XgenError(f"{connection.name}: lost")
             name = connection.name
             place = arrive(work.site, work.workplace, name, crew.session(name), facts)
-            return [act(place, name) for name in wanted[connection.name]]
+            auditing.follow(trail, {name: place})
+            return [_audited(place, name, doing, act) for name in wanted[connection.name]]
 
         found = each(chosen, one)
+    trail.close()
     errors = {n: str(e or f"{n}: unreachable") for n, e in lost.items()}
     errors |= {n: str(r) for n, r in found.items() if isinstance(r, XgenError)}
     done = {n: r for n, r in found.items() if not isinstance(r, XgenError)}
@@ -64,3 +69,17 @@ def on_instances(
     if errors.keys() - lost.keys():
         return 1
     return 4 if lost else 0
+
+
+def _audited(place: HostAtWork, name: str, doing: str, act: Act) -> str:
+    outcome, reason = "failed", "it was broken off"
+    try:
+        said = act(place, name)
+        outcome, reason = "ok", ""
+    except XgenError as error:
+        reason = str(error)
+        raise
+    finally:
+        if place.audit is not None:
+            place.audit.tell(outcome, instance=name, action=doing, reason=reason)
+    return said

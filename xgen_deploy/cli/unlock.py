@@ -3,6 +3,7 @@
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -31,21 +32,30 @@ def command(settings: Settings) -> int:
     that hold this project's own lock file are ended.
     """
     with job(settings) as work:
+        auditing = Auditing(work, "unlock")
+        trail = auditing.trail()
 
         def one(connection: Connection) -> str:
             layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
             with connection.session() as session:
                 said = free(session, layout.lock)
                 session.run([*_CLEAR, layout.lock_queue], timeout=_ASK)
+                if said != "not locked":
+                    auditing.at(trail, connection.name, session).tell(_outcome(said), reason=said)
                 return said
 
         found = each(list(work.connections.values()), one)
+        trail.close()
     screen = Screen(settings)
     told = {h: str(s).removeprefix(f"{h}: ") for h, s in found.items()}
     screen.lines(escape(f"{host}: {said}") for host, said in told.items())
     screen.value({"hosts": {host: {"lock": said} for host, said in told.items()}})
     failed = any(isinstance(s, XgenError) or s.startswith("still") for s in found.values())
     return int(failed)
+
+
+def _outcome(said: str) -> str:
+    return "failed" if said.startswith("still") else "ok"
 
 
 def free(session: Session, lock: str) -> str:

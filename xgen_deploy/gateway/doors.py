@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from xgen_deploy.apply.audited import digest_there, tell_ended
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host import HostResult, Result
@@ -35,7 +36,9 @@ def open_doors(
             continue
         routes = switch.routes(operation.host)
         spec = operation.door.model_copy(update={"routes": routes})
+        before = digest_there(work, operation.name)
         result = _one(work, operation, spec, python_on(site, operation.host), number, tell)
+        tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
         found[operation.host] = HostResult(operation.host, (result,))
     return found
 

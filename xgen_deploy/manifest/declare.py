@@ -118,6 +118,9 @@ def _say_unused(layers: int | str, draft: Draft, problems: Problems) -> None:
 
 def located(secret: SecretRef, mark: Mark) -> SecretRef:
     """A relative `file:` is relative to the manifest that it was written in."""
-    if secret.file is None or secret.file.startswith(("/", "~")):
-        return secret
-    return SecretRef(file=str(Path(beside(mark.file, secret.file)).absolute()))
+    return secret if secret.file is None else SecretRef(file=located_file(secret.file, mark))
+
+
+def located_file(path: str, mark: Mark) -> str:
+    """The same for a file of this machine."""
+    return path if path.startswith(("/", "~")) else str(Path(beside(mark.file, path)).absolute())

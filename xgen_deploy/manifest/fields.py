@@ -165,6 +165,15 @@ def address(value: str) -> str:
     return value
 
 
+def syslog_address(value: str) -> str:
+    port = value.rpartition(":")[2] if value.count(":") == 1 else "514"
+    if not re.fullmatch(r"/[\w./-]+|[\w.-]+(:\d+)?", value) or not 0 < int(port) <= MAX_PORT:
+        raise ValueError(
+            "syslog is `true`, HOST or HOST:PORT (UDP, 514), or a socket such as /dev/log"
+        )
+    return value
+
+
 def env_name(value: str) -> str:
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError(
@@ -284,4 +293,5 @@ Address = Annotated[str, AfterValidator(address)]
 EnvName = Annotated[str, AfterValidator(env_name)]
 Size = Annotated[str, AfterValidator(size)]
 ShmSize = Annotated[str, AfterValidator(shm_size)]
+SyslogAddress = Annotated[str, AfterValidator(syslog_address)]
 Mount = Annotated[str, AfterValidator(mount)]

@@ -4,7 +4,7 @@ import hashlib
 
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.checks import check_instances, check_models
-from xgen_deploy.manifest.declare import declared, located
+from xgen_deploy.manifest.declare import declared, located, located_file
 from xgen_deploy.manifest.drafts import drafts, placed
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.file_text import Files
@@ -13,7 +13,7 @@ from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.problem import Problems
-from xgen_deploy.manifest.schema import Notify
+from xgen_deploy.manifest.schema import Audit, Notify
 from xgen_deploy.manifest.sections import Sections, read_sections
 from xgen_deploy.manifest.text_rules import refuse_control_characters, refuse_tags
 
@@ -55,6 +55,7 @@ def load_site(path: str, *, inventory: str | None = None) -> Site:
         declared=tuple(instances),
         gateway=gateway,
         notify=_notify(sections),
+        audit=_audit(sections),
         warnings=tuple(problems.warnings),
     )
 
@@ -80,3 +81,15 @@ def _notify(sections: Sections) -> Notify | None:
         return stated
     mark = sections.part("notify").key_mark("webhook")
     return Notify(webhook=located(stated.webhook, mark))
+
+
+def _audit(sections: Sections) -> Audit | None:
+    stated, part = sections.manifest.audit, sections.part("audit")
+    if stated is None:
+        return None
+    changes: dict[str, object] = {}
+    if stated.webhook is not None:
+        changes["webhook"] = located(stated.webhook, part.key_mark("webhook"))
+    if stated.file is not None:
+        changes["file"] = located_file(stated.file, part.key_mark("file"))
+    return stated.model_copy(update=changes)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.schema import (
+    Audit,
     ContainerSettings,
     Gateway,
     GPURef,
@@ -107,6 +108,7 @@ class Site(Frozen):
     declared: tuple[Declared, ...] = ()
     gateway: Gateway | None = None
     notify: Notify | None = None
+    audit: Audit | None = None
     warnings: tuple[str, ...] = ()
     other_hosts: dict[str, Host] = Field(default_factory=dict)
     elsewhere: tuple[Declared, ...] = ()

@@ -30,6 +30,7 @@ from xgen_deploy.manifest.fields import (
     ShmSize,
     Size,
     SourceText,
+    SyslogAddress,
     Whole,
     Word,
     gpu,
@@ -336,6 +337,19 @@ class Notify(Frozen):
     webhook: SecretRef | None = None
 
 
+class Audit(Frozen):
+    """Where every change, refusal and override is told besides the hosts' own logs."""
+
+    file: str | None = Field(
+        default=None,
+        description="A file where xgen-deploy runs; relative to this manifest, `~/` is home.",
+    )
+    syslog: Flag | SyslogAddress | None = Field(
+        default=None, description="true for this machine's, or HOST[:PORT] (UDP), or a socket."
+    )
+    webhook: SecretRef | None = Field(default=None, description="Its URL, told by POST.")
+
+
 class Manifest(Frozen):
     """A whole manifest. `extends` was merged and keys beginning with `x-` were dropped before it
     is checked."""
@@ -362,6 +376,7 @@ class Manifest(Frozen):
         default=ModelFields(), description="Any field of a model, for all of them."
     )
     notify: Notify | None = None
+    audit: Audit | None = None
     models: dict[ModelName, ModelFields] = Field(description="By the name that clients ask for.")
     gateway: Gateway | None = None
     hosts: dict[str, tuple[Placement, ...]] = Field(

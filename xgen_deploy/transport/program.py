@@ -1,5 +1,6 @@
 """The Python source that is sent to a host for a session or for following a command."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
@@ -24,7 +25,13 @@ module.main()
 @lru_cache(maxsize=2)
 def remote_program(which: Literal["agent", "follow"]) -> bytes:
     """Self-contained, for Python 3.8 and its standard library."""
-    names = _AGENT if which == "agent" else ("follow",)
-    folder = files(_PACKAGE)
+    return packed(_PACKAGE, _AGENT if which == "agent" else ("follow",))
+
+
+def packed(package: str, names: Sequence[str]) -> bytes:
+    """Modules of a package as one source, each after what it imports; the last
+    one's `main` runs.
+    """
+    folder = files(package)
     sources = [(n, folder.joinpath(f"{n}.py").read_text(encoding="utf-8")) for n in names]
-    return f"NAME = {_PACKAGE!r}\nSOURCES = {sources!r}\n{_BOOT}".encode()
+    return f"NAME = {package!r}\nSOURCES = {sources!r}\n{_BOOT}".encode()

@@ -1,0 +1,68 @@
+"""What is read back from hosts is their data: shown, never obeyed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.audit.test_event import SUBJECT
+from xgen_deploy.audit.reading import parsed
+from xgen_deploy.audit.remote.log import append
+from xgen_deploy.cli.audit_report import begin_of, broken_line, cells
+from xgen_deploy.errors import UsageError
+
+NOW = 1_800_000_000.0
+
+
+def log_of(tmp_path: Path, *reasons: str, host: str = "gpu-a") -> bytes:
+    path = tmp_path / "audit.jsonl"
+    events = [
+        SUBJECT.event(NOW, "failed", host=host).model_copy(update={"reason": r}) for r in reasons
+    ]
+    append(str(path), [e.model_dump(mode="json", exclude_none=True) for e in events], NOW)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "hostile", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\x1b]0;x\x07=1", "a\r\n=1"]
+)
+def test_no_cell_is_a_formula_or_moves_the_cursor(tmp_path: Path, hostile: str) -> None:
+    (entry,) = parsed(log_of(tmp_path, hostile), "gpu-a").entries
+    for cell in cells(entry):
+        assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+        assert cell.isprintable()
+
+
+def test_a_log_speaks_for_its_own_host_only(tmp_path: Path) -> None:
+    (entry,) = parsed(log_of(tmp_path, "x", host="gpu-b"), "gpu-a").entries
+    assert entry.event.host == "gpu-a"
+
+
+def test_where_it_was_tampered_with_is_said(tmp_path: Path) -> None:
+    lines = log_of(tmp_path, "one", "two", "three").splitlines(keepends=True)
+    found = parsed(lines[0] + lines[2], "gpu-a")
+    assert found.broken == (2,)
+    assert [e.follows for e in found.entries] == [True, False]
+    assert "line 2 does not follow" in broken_line(found.broken)
+    junk = parsed(b"[" * 100_000 + b"\n" + b"".join(lines), "gpu-a")
+    assert len(junk.entries) == 3
+    assert 1 in junk.broken
+
+
+def test_what_a_newer_version_adds_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    event = json.loads(SUBJECT.event(NOW, "ok").model_dump_json(exclude_none=True))
+    append(str(path), [event | {"of_tomorrow": 1}], NOW)
+    found = parsed(path.read_bytes(), "gpu-a")
+    assert (len(found.entries), found.broken) == (1, ())
+
+
+def test_since_is_a_date_or_a_span() -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert begin_of("7d", now) == datetime(2026, 11, 18, 12, tzinfo=UTC)
+    assert begin_of("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)
+    with pytest.raises(UsageError, match="2026-11-01"):
+        begin_of("yesterday", now)

@@ -1,0 +1,29 @@
+"""Who is at work on this machine."""
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+
+from xgen_deploy.audit.event import Actor
+
+
+def actor() -> Actor:
+    return Actor(login=getpass.getuser(), control_host=socket.gethostname(), ci=ci_job(os.environ))
+
+
+def ci_job(env: Mapping[str, str]) -> str | None:
+    """A CI job in a few words, from what GitHub, GitLab and Jenkins set in every job."""
+    if env.get("GITHUB_ACTIONS"):
+        words = ("github", env.get("GITHUB_REPOSITORY"), "run", env.get("GITHUB_RUN_ID"))
+        return _words(*words, by=env.get("GITHUB_ACTOR"))
+    if env.get("GITLAB_CI"):
+        words = ("gitlab", env.get("CI_PROJECT_PATH"), "job", env.get("CI_JOB_ID"))
+        return _words(*words, by=env.get("GITLAB_USER_LOGIN"))
+    if env.get("JENKINS_URL"):
+        return _words("jenkins", env.get("JOB_NAME"), "build", env.get("BUILD_NUMBER"))
+    return "another CI" if env.get("CI") else None
+
+
+def _words(*words: str | None, by: str | None = None) -> str:
+    return " ".join([*(w or "?" for w in words), *(["by", by] if by else [])])

@@ -1,0 +1,59 @@
+"""Writes events to the host's own log and its journal; run there by `python3 -I -c`.
+
+On standard input `{"file", "events", "login"}`; the answer is one JSON object: the login, and
+per place what went wrong, None where nothing did. A folder that is not there is not made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from xgen_deploy.audit.remote.log import append
+from xgen_deploy.audit.remote.login import Login, login
+
+_ASK = 10.0
+_IDENTIFIER = "xgen-deploy"
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    known = Login(*request["login"]) if request["login"] else login()
+    who = {
+        "remote_login": known.user,
+        "remote_address": known.address,
+        "ssh_key": known.ssh_key,
+    }
+    events = [{k: v for k, v in {**e, **who}.items() if v is not None} for e in request["events"]]
+    failed = {"file": _to_file(request["file"], events), "journal": _to_journal(events)}
+    print(json.dumps({"login": list(known), **failed}))
+
+
+def _to_file(path: str, events: list[dict[str, object]]) -> str | None:
+    if not os.path.isdir(os.path.dirname(path)):
+        return None
+    try:
+        append(path, events)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
+
+
+def _to_journal(events: list[dict[str, object]]) -> str | None:
+    """One line an event: JSON has no line break. Where neither tool is, there is no journal."""
+    lines = "".join(json.dumps(event) + "\n" for event in events).encode()
+    for argv in (
+        ["systemd-cat", f"--identifier={_IDENTIFIER}", "--priority=notice"],
+        ["logger", f"--tag={_IDENTIFIER}", "--priority=user.notice", "--size=16384"],
+    ):
+        try:
+            done = subprocess.run(argv, input=lines, capture_output=True, timeout=_ASK, check=False)
+        except FileNotFoundError:
+            continue
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{argv[0]}: {error}"
+        if done.returncode == 0:
+            return None
+    return "neither systemd-cat nor logger could write to it"

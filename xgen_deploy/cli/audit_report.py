@@ -1,0 +1,130 @@
+"""`history --since`: the audit events of all hosts, as a table, CSV or JSON."""
+
+import csv as csv_module
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+
+from rich.markup import escape
+
+from xgen_deploy.audit.event import AuditEvent
+from xgen_deploy.audit.reading import Entry, HostEvents, read_events
+from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.job import job
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screen import Screen, visible
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+_FIELDS = (*AuditEvent.model_fields, "chain")
+_HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "ENDED", "WHY")
+_LONGEST = 1000
+# What a spreadsheet would take for a formula (OWASP: CSV injection).
+_FORMULA = ("=", "+", "-", "@")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def report(settings: Settings, since: str | None, *, csv: bool) -> int:
+    """The exit code: 1 where a log was tampered with, 4 where some host was not reached."""
+    begin = begin_of(since, datetime.now(UTC))
+    if csv and settings.json:
+        raise UsageError("--csv and --json are two forms of the same; give one")
+    with job(settings) as work:
+
+        def one(connection: Connection) -> HostEvents:
+            layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
+            with connection.session() as session:
+                return read_events(session, layout, connection.name)
+
+        found = each(list(work.connections.values()), one)
+    errors = [e for e in found.values() if isinstance(e, XgenError)]
+    logs = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
+    entries = [e for log in logs.values() for e in log.entries if _after(e, begin)]
+    entries.sort(key=lambda e: e.event.time)
+    _show(settings, entries, logs, csv=csv)
+    broken = {h: log.broken for h, log in logs.items() if log.broken}
+    for host, numbers in broken.items():
+        print(f"{host}: {broken_line(numbers)}", file=sys.stderr)
+    for error in errors:
+        print(visible(str(error)), file=sys.stderr)
+    if broken:
+        return 1
+    return 0 if not errors else (4 if logs else 1)
+
+
+def broken_line(numbers: tuple[int, ...]) -> str:
+    """A clause for people."""
+    shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+    which = f"lines {shown} do" if len(numbers) > 1 else f"line {shown} does"
+    return f"its audit log was edited or has a gap: {which} not follow from the line before"
+
+
+def cells(entry: Entry) -> tuple[str, ...]:
+    """Of one line of CSV: no control characters, and nothing that is a formula."""
+    values = entry.event.model_dump(mode="json") | {"chain": "ok" if entry.follows else "broken"}
+    return tuple(_cell(values[name]) for name in _FIELDS)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    text = visible("" if value is None else str(value)[:_LONGEST])
+    text = text.replace("\n", "\\n").replace("\t", "\\t")
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _show(
+    settings: Settings, entries: list[Entry], logs: dict[str, HostEvents], *, csv: bool
+) -> None:
+    if csv:
+        writer = csv_module.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_FIELDS)
+        writer.writerows(cells(e) for e in entries)
+        return
+    screen = Screen(settings)
+    table = aligned([_HEAD, *(tuple(_cell(c) for c in _row(e.event)) for e in entries)])
+    screen.lines(escape(line) for line in (table if entries else ["no event is recorded"]))
+    screen.value(
+        {
+            "events": [e.event.model_dump(mode="json") for e in entries],
+            "broken": {h: list(log.broken) for h, log in logs.items() if log.broken},
+        }
+    )
+
+
+def _row(event: AuditEvent) -> tuple[str, ...]:
+    return (
+        event.time[:19],
+        event.host or "",
+        event.ci or f"{event.login or '?'}@{event.control_host or '?'}",
+        event.ssh_key or "",
+        " ".join((event.what, *event.overrides)),
+        f"#{event.apply}" if event.apply else "",
+        event.instance or "",
+        event.action or "",
+        event.outcome,
+        event.reason or event.cause or "",
+    )
+
+
+def _after(entry: Entry, begin: datetime | None) -> bool:
+    """An event without a time that can be read is shown: a host must not hide it so."""
+    try:
+        return begin is None or datetime.fromisoformat(entry.event.time) >= begin
+    except (ValueError, TypeError):
+        return True
+
+
+def begin_of(since: str | None, now: datetime) -> datetime | None:
+    """Raises UsageError."""
+    if since is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})([hdw])", since)
+    if match:
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        stated = datetime.fromisoformat(since)
+    except ValueError:
+        raise UsageError(f"--since {since}: a date such as 2026-11-01, or 7d, 12h, 4w") from None
+    return stated if stated.tzinfo else stated.replace(tzinfo=UTC)

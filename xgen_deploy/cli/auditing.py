@@ -1,0 +1,91 @@
+"""A command's audit trail: over its manifest, its hosts and who called it."""
+
+import sys
+from collections.abc import Mapping
+
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.audit.actor import actor
+from xgen_deploy.audit.event import Subject
+from xgen_deploy.audit.sinks import Sinks
+from xgen_deploy.audit.trail import HostTrail, Trail
+from xgen_deploy.cli.git import git_commit
+from xgen_deploy.cli.job import Job
+from xgen_deploy.cli.screen import visible
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.demand import python_on
+from xgen_deploy.look import Seen
+from xgen_deploy.plan.operation import Plan
+from xgen_deploy.transport.base import Connection, Session
+from xgen_deploy.transport.fleet import each
+
+
+class Auditing:
+    """Made before anything is changed; `begin` once it is known what is to be done."""
+
+    def __init__(self, work: Job, what: str, overrides: tuple[str, ...] = ()) -> None:
+        """Raises UsageError where the manifest's audit file cannot be written."""
+        site = work.site
+        self._work = work
+        self._sinks = Sinks(site.audit)
+        self._subject = Subject(
+            project=site.project,
+            actor=actor(),
+            what=what,
+            manifest=site.manifest_file,
+            manifest_digest=site.manifest_digest,
+            overrides=overrides,
+        )
+
+    def trail(self, *, apply: int | None = None, plan: str | None = None) -> Trail:
+        """For the apply of this number and the plan of this fingerprint."""
+        git = git_commit(self._subject.manifest)
+        told = {"apply": apply, "plan": plan, "git": git}
+        return Trail(self._subject.model_copy(update=told), self._sinks, warn)
+
+    def at(self, trail: Trail, host: str, session: Session) -> HostTrail:
+        site, workplace = self._work.site, self._work.workplace
+        layout = workplace.layout(site, site.hosts[host])
+        return trail.at(host, session, layout, python_on(site, host))
+
+    def follow(self, trail: Trail, works: Mapping[str, HostAtWork]) -> None:
+        """From now on every operation on these hosts is told."""
+        for name, work in works.items():
+            work.audit = self.at(trail, name, work.session)
+
+    def refused(self, plan: Plan, seen: Mapping[str, Seen], reason: str = "") -> None:
+        """What was refused, to each host that it was refused for and that knows the project; to
+        all of these where `reason` is why the whole plan was.
+        """
+        trail = self.trail(plan=plan.fingerprint)
+        told: dict[str, list[dict[str, str | None]]] = {
+            n: [{"instance": r.instance, "reason": r.reason} for r in h.refusals]
+            + ([{"reason": reason}] if reason else [])
+            for n, h in plan.hosts.items()
+        }
+
+        def one(connection: Connection) -> None:
+            name = connection.name
+            if not _keeps_a_log(seen[name]):
+                for event in told[name]:
+                    trail.tell(name, "refused", **event)
+                return
+            with connection.session() as session:
+                host = self.at(trail, name, session)
+                for event in told[name]:
+                    host.tell("refused", **event)
+
+        found = each([c for n, c in self._work.connections.items() if told.get(n)], one)
+        for error in found.values():
+            if isinstance(error, XgenError):
+                warn(f"the refusal is not in the audit log there: {error}")
+        trail.close()
+
+
+def _keeps_a_log(seen: Seen) -> bool:
+    """Nothing is written to a host that has nothing of this project, or that cannot be changed."""
+    return seen.facts is not None and seen.facts.probe != "sh" and seen.facts.record is not None
+
+
+def warn(said: str) -> None:
+    """It changes nothing about how a command ends."""
+    print(f"warning: {visible(said)}", file=sys.stderr)
