@@ -15,6 +15,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
+from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
@@ -42,15 +43,16 @@ class Auditing:
         told = {"apply": apply, "plan": plan, "git": git}
         return Trail(self._subject.model_copy(update=told), self._sinks, warn)
 
-    def at(self, trail: Trail, host: str, session: Session) -> HostTrail:
+    def at(self, trail: Trail, host: str, session: Session, python: str | None = None) -> HostTrail:
+        """`python` is an interpreter there, where that is known."""
         site, workplace = self._work.site, self._work.workplace
         layout = workplace.layout(site, site.hosts[host])
-        return trail.at(host, session, layout, python_on(site, host))
+        return trail.at(host, session, layout, python or python_on(site, host))
 
     def follow(self, trail: Trail, works: Mapping[str, HostAtWork]) -> None:
         """From now on every operation on these hosts is told."""
         for name, work in works.items():
-            work.audit = self.at(trail, name, work.session)
+            work.audit = self.at(trail, name, work.session, work.python)
 
     def refused(self, plan: Plan, seen: Mapping[str, Seen], reason: str = "") -> None:
         """What was refused, to each host that it was refused for and that knows the project; to
@@ -65,12 +67,13 @@ class Auditing:
 
         def one(connection: Connection) -> None:
             name = connection.name
-            if not _keeps_a_log(seen[name]):
+            facts = seen[name].facts
+            if facts is None or not _keeps_a_log(facts):
                 for event in told[name]:
                     trail.tell(name, "refused", **event)
                 return
             with connection.session() as session:
-                host = self.at(trail, name, session)
+                host = self.at(trail, name, session, facts.python_path)
                 for event in told[name]:
                     host.tell("refused", **event)
 
@@ -81,9 +84,9 @@ class Auditing:
         trail.close()
 
 
-def _keeps_a_log(seen: Seen) -> bool:
+def _keeps_a_log(facts: HostFacts) -> bool:
     """Nothing is written to a host that has nothing of this project, or that cannot be changed."""
-    return seen.facts is not None and seen.facts.probe != "sh" and seen.facts.record is not None
+    return facts.probe != "sh" and facts.record is not None
 
 
 def warn(said: str) -> None:
