@@ -15,7 +15,8 @@ from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.secret_uses import WEBHOOK
+from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.manifest.secret_uses import WEBHOOK, SecretUse
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.secret_text import SecretText
 
@@ -50,16 +51,20 @@ def find_webhook(site: Site, secrets: SecretResolver) -> Webhook | str | None:
     ref = site.notify.webhook if site.notify else None
     if ref is None:
         return None
+    found = webhook_for(WEBHOOK, ref, secrets)
+    return f"{found}; nobody will be told how this ends" if isinstance(found, str) else found
+
+
+def webhook_for(use: SecretUse, ref: SecretRef, secrets: SecretResolver) -> Webhook | str:
+    """A clause where it cannot be used."""
     try:
-        url = secrets.value(WEBHOOK, ref)
+        return _parsed(secrets.value(use, ref))
     except XgenError as error:
-        return f"{error}; nobody will be told how this ends"
-    try:
-        return _parsed(url)
+        return str(error)
     except ValueError:
         return (
-            f"notify.webhook: the {describe(ref)} is no http or https URL with a host and a port "
-            "that can be; nobody will be told how this ends"
+            f"{use.owner}.{use.field}: the {describe(ref)} is no http or https URL with a host "
+            "and a port that can be"
         )
 
 
@@ -79,7 +84,13 @@ def _parsed(url: SecretText) -> Webhook:
 
 def notify(webhook: Webhook, summary: dict[str, object], events: Sequence[Event]) -> str | None:
     """POST `{..summary, "events": […]}` as JSON; a sentence where that failed, else None."""
-    body = json.dumps({**summary, "events": [e.model_dump(exclude_none=True) for e in events]})
+    value = {**summary, "events": [e.model_dump(exclude_none=True) for e in events]}
+    return post(webhook, WEBHOOK, value)
+
+
+def post(webhook: Webhook, use: SecretUse, value: dict[str, object]) -> str | None:
+    """POST it as JSON; a sentence where that failed, else None."""
+    name, body = f"{use.owner}.{use.field}", json.dumps(value)
     try:
         connection = webhook.connection()
         try:
@@ -87,9 +98,9 @@ def notify(webhook: Webhook, summary: dict[str, object], events: Sequence[Event]
             status = connection.getresponse().status
         finally:
             connection.close()
-    except Exception as error:  # noqa: BLE001 - the apply has ended: nothing here may change how
-        return f"notify.webhook could not be told: {_reason(error)}"
-    return None if status < 400 else f"notify.webhook answered HTTP {status}"
+    except Exception as error:  # noqa: BLE001 - what it tells of has happened: nothing here may change how
+        return f"{name} could not be told: {_reason(error)}"
+    return None if status < 400 else f"{name} answered HTTP {status}"
 
 
 def _reason(error: Exception) -> str:

@@ -49,7 +49,7 @@ class Applying:
         self._how = how
         self._secrets = SecretResolver(work.site)
         self._compared = Compared(work, self._secrets)
-        self._auditing = Auditing(work, how.what, overrides(how, settings))
+        self._auditing = Auditing(work, how.what, overrides(how, settings), self._secrets)
 
     def go(self, seen: dict[str, Seen], began: float) -> int:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes

@@ -1,11 +1,13 @@
 """A command's audit trail: over its manifest, its hosts and who called it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from xgen_deploy.apply.notify import post, webhook_for
 from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.audit.actor import actor
-from xgen_deploy.audit.event import Subject
+from xgen_deploy.audit.event import AuditEvent, Subject
 from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.audit.trail import HostTrail, Trail
 from xgen_deploy.cli.git import git_commit
@@ -14,6 +16,7 @@ from xgen_deploy.cli.screen import visible
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.look import Seen
+from xgen_deploy.manifest.secret_uses import AUDIT_WEBHOOK
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.transport.base import Connection, Session
@@ -23,11 +26,20 @@ from xgen_deploy.transport.fleet import each
 class Auditing:
     """Made before anything is changed; `begin` once it is known what is to be done."""
 
-    def __init__(self, work: Job, what: str, overrides: tuple[str, ...] = ()) -> None:
-        """Raises UsageError where the manifest's audit file cannot be written."""
+    def __init__(
+        self,
+        work: Job,
+        what: str,
+        overrides: tuple[str, ...] = (),
+        secrets: SecretResolver | None = None,
+    ) -> None:
+        """`secrets` are those of the whole command. Raises UsageError where the manifest's audit
+        file cannot be written.
+        """
         site = work.site
         self._work = work
-        self._sinks = Sinks(site.audit)
+        self._secrets = secrets or SecretResolver(site)
+        self._sinks = Sinks(site.audit, self._post)
         self._subject = Subject(
             project=site.project,
             actor=actor(),
@@ -36,6 +48,17 @@ class Auditing:
             manifest_digest=site.manifest_digest,
             overrides=overrides,
         )
+
+    def _post(self, events: Sequence[AuditEvent]) -> str | None:
+        """To the manifest's webhook, where there is one; a sentence where that failed."""
+        stated = self._work.site.audit
+        if stated is None or stated.webhook is None:
+            return None
+        webhook = webhook_for(AUDIT_WEBHOOK, stated.webhook, self._secrets)
+        if isinstance(webhook, str):
+            return webhook
+        told = [e.model_dump(mode="json", exclude_none=True) for e in events]
+        return post(webhook, AUDIT_WEBHOOK, {"project": self._work.site.project, "events": told})
 
     def trail(self, *, apply: int | None = None, plan: str | None = None) -> Trail:
         """For the apply of this number and the plan of this fingerprint."""

@@ -21,6 +21,7 @@ class SecretUse(Frozen):
 
 GATEWAY_KEY = SecretUse(owner="gateway", field="api_key")
 WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
+AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
 
 def engine_key(host: str, instance: str) -> SecretUse:
@@ -60,4 +61,6 @@ def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
         found[GATEWAY_KEY] = {site.gateway.api_key}
     if site.notify is not None and site.notify.webhook is not None:
         found[WEBHOOK] = {site.notify.webhook}
+    if site.audit is not None and site.audit.webhook is not None:
+        found[AUDIT_WEBHOOK] = {site.audit.webhook}
     return {use: frozenset(refs) for use, refs in found.items()}
