@@ -1,7 +1,7 @@
 """A command's audit trail: over its manifest, its hosts and who called it."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from xgen_deploy.apply.notify import post, webhook_for
 from xgen_deploy.apply.place import HostAtWork
@@ -77,6 +77,16 @@ class Auditing:
         for name, work in works.items():
             work.audit = self.at(trail, name, work.session, work.python)
 
+    def refused_on(self, hosts: Container[str], reason: str) -> None:
+        """What was refused before there was a plan, to these hosts: they know the project."""
+        trail = self.trail()
+
+        def one(connection: Connection) -> None:
+            with connection.session() as session:
+                self.at(trail, connection.name, session).tell("refused", reason=reason)
+
+        self._on_hosts([c for n, c in self._work.connections.items() if n in hosts], one, trail)
+
     def refused(self, plan: Plan, seen: Mapping[str, Seen], reason: str = "") -> None:
         """What was refused, to each host that it was refused for and that knows the project; to
         all of these where `reason` is why the whole plan was.
@@ -100,8 +110,12 @@ class Auditing:
                 for event in told[name]:
                     host.tell("refused", **event)
 
-        found = each([c for n, c in self._work.connections.items() if told.get(n)], one)
-        for error in found.values():
+        self._on_hosts([c for n, c in self._work.connections.items() if told.get(n)], one, trail)
+
+    def _on_hosts(
+        self, chosen: Sequence[Connection], one: Callable[[Connection], None], trail: Trail
+    ) -> None:
+        for error in each(chosen, one).values():
             if isinstance(error, XgenError):
                 warn(f"the refusal is not in the audit log there: {error}")
         trail.close()

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.carry_out import carry_out
 from xgen_deploy.cli.history import entries_by_host
 from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.cli.take import How
+from xgen_deploy.cli.take import How, overrides
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.restated import why_not_restated
@@ -48,9 +49,15 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
                 f"no host remembers apply #{number} or one before it; "
                 "`xgen-deploy history` lists what is there"
             )
-        _check(chosen, work.site, trusted=trust_history)
+        how = How(
+            yes=yes, what=f"rollback to #{number}", ask_first=True, trust_history=trust_history
+        )
+        try:
+            _check(chosen, work.site, trusted=trust_history)
+        except XgenError as error:
+            Auditing(work, how.what, overrides(how, settings)).refused_on(reached, str(error))
+            raise
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        how = How(yes=yes, what=f"rollback to #{number}", ask_first=True)
         return carry_out(_as_then(work, chosen), settings, how)
 
 

@@ -19,6 +19,7 @@ class How:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
     in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope. `skip_refused`:
     hosts with refusals are left out. `ask_first`: no secret is looked up before the answer.
+    `trust_history` as `rollback` was given it.
     """
 
     yes: bool
@@ -30,10 +31,11 @@ class How:
     what: str = "apply"
     skip_refused: bool = False
     ask_first: bool = False
+    trust_history: bool = False
 
 
 # What was asked for that goes past a safeguard, or past what a plan does by itself.
-_OVERRIDES = ("repin", "refresh", "skip_refused")
+_OVERRIDES = ("repin", "refresh", "skip_refused", "trust_history")
 
 
 def overrides(how: How, settings: Settings) -> tuple[str, ...]:
