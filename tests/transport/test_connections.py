@@ -106,6 +106,23 @@ def test_interrupting_closes_every_connection_and_waits_for_none():
     assert all(connection.closed.is_set() for connection in stuck)
 
 
-def test_a_fault_in_the_program_is_not_a_result():
-    with pytest.raises(ZeroDivisionError):
-        each(hosts(2), lambda _: 1 / 0)
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("secret"), MemoryError("secret"), RecursionError("secret"), OverflowError("secret")],
+)
+def test_whatever_one_hosts_work_raises_is_that_hosts_result(error):
+    def fail_on_h1(connection):
+        if connection.name == "h1":
+            raise error
+        return "done"
+
+    results = each(hosts(3), fail_on_h1)
+    assert (results["h0"], results["h2"]) == ("done", "done")
+    said = str(results["h1"])
+    assert said.startswith(f"h1: xgen-deploy itself failed there ({type(error).__name__} in ")
+    assert "secret" not in said
+
+
+def test_a_write_through_a_reading_connection_is_not_a_result(here):
+    with pytest.raises(WriteRefused):
+        each([ReadOnly(here)], lambda c: c.session())

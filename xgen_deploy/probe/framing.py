@@ -10,10 +10,14 @@ Python is missing or cannot run the first one; nobody waits for its bytes where 
 import re
 import zlib
 from functools import lru_cache
+from itertools import islice
 
 MARKER = b"XGEN-PROBE 1"
 DOCUMENT = b"XGEN-DOC"
 SHELL = b"XGEN-SH 1"
+
+# How many beginnings of a document are tried: a banner may hold one.
+_FRAMES = 16
 
 # No single quotes and one line: it is quoted once by whoever runs it.
 STUB = (
@@ -132,7 +136,8 @@ def packed(program: bytes) -> bytes:
 def decode(stdout: bytes) -> bytes:
     """The document in what a host printed. Raises ValueError where there is none, or not whole."""
     cut = None
-    for found in re.finditer(rb"(?:^|\n)" + DOCUMENT + rb" (\d{1,12}) ([0-9a-f]{8}|-)\n", stdout):
+    frames = re.finditer(rb"(?:^|\n)" + DOCUMENT + rb" (\d{1,12}) ([0-9a-f]{8}|-)\n", stdout)
+    for found in islice(frames, _FRAMES):
         length, check = int(found[1]), found[2]
         body = stdout[found.end() : found.end() + length]
         if len(body) < length:

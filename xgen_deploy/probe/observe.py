@@ -3,9 +3,11 @@
 from pydantic import ValidationError
 
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.limits import DOCUMENT
 from xgen_deploy.probe import framing
 from xgen_deploy.probe.facts import HostFacts, ProbeRequest
 from xgen_deploy.probe.program import probe_program
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.sh.program import fixed_part, sh_program
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.values import Frozen
@@ -13,6 +15,7 @@ from xgen_deploy.values import Frozen
 INSTALL = "Install it there: apt-get install python3 (or the distribution's full Python package)."
 NEWER = "Name a newer one in the inventory: ansible_python_interpreter: /path/to/python3"
 MARGIN = 10.0
+_SHOWN = 300
 
 
 class ProbeFailure(Frozen):
@@ -44,22 +47,29 @@ def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
 def read_document(host: str, document: bytes) -> HostFacts:
     """Check a probe's answer. Raises UnreachableError, or XgenError where it makes no sense."""
     try:
-        return HostFacts.model_validate_json(document.decode("utf-8", "replace"))
+        value = read_json(document.decode("utf-8", "replace"), DOCUMENT)
+        return HostFacts.model_validate(value)
     except ValidationError as wrong:
-        failure = _failure(document)
+        failure = _failure(value)
         if failure is not None:
             raise _explain(host, failure) from None
         first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise XgenError(
-            f"{host}: the probe's answer cannot be read: {place}: {first['msg']}. "
-            "This is a fault of xgen-deploy; please report it."
-        ) from None
+        place = ".".join(str(part) for part in first["loc"])[:_SHOWN]
+        raise _unreadable(host, f"{place}: {first['msg']}") from None
+    except ValueError as wrong:
+        raise _unreadable(host, f"{wrong}") from None
 
 
-def _failure(document: bytes) -> ProbeFailure | None:
+def _unreadable(host: str, why: str) -> XgenError:
+    return XgenError(
+        f"{host}: the probe's answer cannot be read: {why[:_SHOWN]}. "
+        "Unless somebody on that host changed it, this is a fault of xgen-deploy; please report it."
+    )
+
+
+def _failure(value: object) -> ProbeFailure | None:
     try:
-        return ProbeFailure.model_validate_json(document)
+        return ProbeFailure.model_validate(value)
     except ValidationError:
         return None
 

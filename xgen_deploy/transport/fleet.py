@@ -6,7 +6,9 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import fault_of
 from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.read_only import WriteRefused
 
 R = TypeVar("R")
 
@@ -19,7 +21,8 @@ def each(
     meanwhile: Callable[[], object] | None = None,
 ) -> dict[str, R | XgenError]:
     """`function`'s result for each connection, by host name in the order given; an XgenError that
-    it raised stands in for the result. Any other exception is raised here when all are done.
+    it raised stands in for the result, and for any other exception one that says so (faults.py).
+    A write through a reading connection is raised here when all are done.
     Ctrl-C closes the connections at once and does not wait. `meanwhile` is called once they are
     all under way.
     """
@@ -49,8 +52,12 @@ def each(
         for connection in connections:
             connection.close()
         raise
-    faults = [r for r in results.values() if isinstance(r, BaseException)]
-    for fault in faults:
-        if not isinstance(fault, XgenError):
-            raise fault
-    return {c.name: results[c.name] for c in connections}  # type: ignore[misc]
+    return {c.name: _kept(c.name, results[c.name]) for c in connections}
+
+
+def _kept(host: str, result: R | BaseException) -> R | XgenError:
+    if isinstance(result, XgenError) or not isinstance(result, BaseException):
+        return result
+    if isinstance(result, WriteRefused) or not isinstance(result, Exception):
+        raise result
+    return fault_of(host, result)

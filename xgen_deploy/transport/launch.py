@@ -1,5 +1,6 @@
 """Start a Python program in a process that runs the stub: sudo's question, then the program."""
 
+from xgen_deploy.limits import DOCUMENT, PREAMBLE, STDERR
 from xgen_deploy.probe.framing import MARKER
 from xgen_deploy.transport.command import OLD_PYTHON, PROMPT, STARTED
 from xgen_deploy.transport.process import Deadline, Output, Process
@@ -13,6 +14,14 @@ _NEW_ENOUGH = (
 
 class WrongPassword(Exception):
     """sudo asked a second time."""
+
+
+class TooMuch(Exception):
+    """It printed more than `limit` bytes; `before` says before what, or is empty."""
+
+    def __init__(self, limit: int, before: str = "") -> None:
+        super().__init__(limit)
+        self.limit, self.before = limit, before
 
 
 class Ended(Exception):
@@ -29,44 +38,62 @@ def payload(program: bytes) -> bytes:
     return b"%s\n%d\n%s" % (MARKER, len(checked), checked)
 
 
+class Printed:
+    """What a process has printed: at most `limit` bytes of output, the end of its errors."""
+
+    def __init__(self, limit: int, before: str = "") -> None:
+        self.out, self.err = bytearray(), bytearray()
+        self._limit, self._before = limit, before
+
+    def add(self, got: Output) -> None:
+        """Raises TooMuch."""
+        self.out += got.out
+        self.err += got.err
+        del self.err[:-STDERR]
+        if len(self.out) > self._limit:
+            raise TooMuch(self._limit, self._before)
+
+    def ended(self, process: Process) -> Ended:
+        return Ended(process.returncode(), bytes(self.out), bytes(self.err))
+
+
 def collect(process: Process, deadline: Deadline) -> Ended:
-    """Read a process to its end: its status and all that it printed."""
-    out, err = bytearray(), bytearray()
-    got = Output()
+    """Read a process to its end: its status and all that it printed. Raises TooMuch."""
+    printed, got = Printed(DOCUMENT + PREAMBLE), Output()
     while not got.ended:
         got = process.read(deadline.left())
-        out += got.out
-        err += got.err
-    return Ended(process.returncode(), bytes(out), bytes(err))
+        printed.add(got)
+    return printed.ended(process)
 
 
 def answer_sudo(process: Process, password: str, deadline: Deadline) -> None:
     """Give the password if sudo asks, and only then; return when the interpreter runs.
 
-    Raises WrongPassword after one wrong try, so that no account gets locked, and Ended.
+    Raises WrongPassword after one wrong try, so that no account gets locked, Ended and TooMuch.
     """
-    out, err, given = b"", b"", False
-    while STARTED.encode() not in out:
+    printed, given = Printed(PREAMBLE, "sudo answered"), False
+    while STARTED.encode() not in printed.out:
         got = process.read(deadline.left())
-        out, err = out + got.out, err + got.err
-        asked = err.count(PROMPT.encode())
+        printed.add(got)
+        asked = printed.err.count(PROMPT.encode())
         if asked > 1:
             raise WrongPassword
         if asked and not given:
             process.send(password.encode() + b"\n")
             given = True
         if got.ended:
-            raise Ended(process.returncode(), out, err)
+            raise printed.ended(process)
 
 
 def skip_to(mark: bytes, process: Process, deadline: Deadline) -> bytes:
-    """Read past whatever a login shell prints, to the line `mark`; what came after it."""
-    out, err = b"", b""
+    """Read past whatever a login shell prints, to the line `mark`; what came after it. Raises
+    Ended and TooMuch."""
+    printed, line = Printed(PREAMBLE, "the program could start"), mark + b"\n"
     while True:
-        _, found, after = out.rpartition(mark + b"\n")
+        _, found, after = printed.out.rpartition(line)
         if found:
-            return after
+            return bytes(after)
         got = process.read(deadline.left())
-        out, err = out + got.out, err + got.err
-        if got.ended and mark + b"\n" not in out:
-            raise Ended(process.returncode(), out, err)
+        printed.add(got)
+        if got.ended and line not in printed.out:
+            raise printed.ended(process)

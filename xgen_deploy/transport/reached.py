@@ -16,6 +16,7 @@ from xgen_deploy.transport.refusals import explain
 from xgen_deploy.transport.session import READY, AgentSession
 
 _START_TIMEOUT = 30.0
+_FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
 
 
 class ReachedHost:
@@ -47,7 +48,13 @@ class ReachedHost:
             process.send(framing.encode(program, request, shell))
             process.end_input()
             return self._document(launch.collect(process, deadline))
-        except (launch.WrongPassword, launch.Ended, TimeoutError, ConnectionError) as error:
+        except (
+            launch.WrongPassword,
+            launch.Ended,
+            launch.TooMuch,
+            TimeoutError,
+            ConnectionError,
+        ) as error:
             raise self._failure(error, f"it did not answer within {timeout:.0f} s") from None
         finally:
             process.close()
@@ -58,7 +65,7 @@ class ReachedHost:
         try:
             rest = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
             return _relay(process, rest, deadline)
-        except (launch.WrongPassword, launch.Ended, ConnectionError) as error:
+        except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:
             process.close()
@@ -67,7 +74,13 @@ class ReachedHost:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
             rest = self._start(process, "agent", b"")
-        except (launch.WrongPassword, launch.Ended, TimeoutError, ConnectionError) as error:
+        except (
+            launch.WrongPassword,
+            launch.Ended,
+            launch.TooMuch,
+            TimeoutError,
+            ConnectionError,
+        ) as error:
             process.close()
             raise self._failure(error, f"no start within {_START_TIMEOUT:.0f} s") from None
         return AgentSession(self._name, process, rest)
@@ -98,6 +111,13 @@ class ReachedHost:
                 return explain(self._name, self._user, 1, b"", b"sorry, try again")
             case launch.Ended():
                 return explain(self._name, self._user, error.status, error.stdout, error.stderr)
+            case launch.TooMuch():
+                before = f" before {error.before}" if error.before else ""
+                return UnreachableError(
+                    self._name,
+                    f"it printed more than {error.limit >> 20} MiB{before}",
+                    f"Look at what the login shell of {self._user} prints there when it starts.",
+                )
             case TimeoutError():
                 return UnreachableError(self._name, late, "Look whether it is overloaded or hangs.")
         return UnreachableError(self._name, f"the connection was lost ({error})", "Run it again.")

@@ -4,15 +4,21 @@ import itertools
 import json
 import threading
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, ValidationError
 
 from xgen_deploy.errors import LockedError, UnreachableError
+from xgen_deploy.faults import fault_of
+from xgen_deploy.limits import ANSWER
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.base import Completed, HostError, Reply
-from xgen_deploy.transport.process import Process
+from xgen_deploy.transport.lines import Lines
+from xgen_deploy.transport.process import Output, Process
 
 READY = b"XGEN-READY 1"
 
@@ -20,8 +26,37 @@ _PING_EVERY = 5.0
 _SILENCE = 20.0
 _FILE_TIMEOUT = 60.0
 _MARGIN = 15.0
+_OWNER = 1 << 16
 _OWNER_FIELDS = 8
 _OWNER_TEXT = 120
+_SHOWN = 2000
+
+A = TypeVar("A", bound="Nothing")
+
+
+class Nothing(BaseModel):
+    """What agent.py answers, by request: this one is done, and there is nothing to tell."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Ran(Nothing):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Content(Nothing):
+    content: Base64Bytes | None
+
+
+class Removed(Nothing):
+    removed: bool
+
+
+class Replied(Nothing):
+    status: int
+    body: Base64Bytes
 
 
 class AgentSession:
@@ -46,6 +81,7 @@ class AgentSession:
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         got = self._ask(
+            Ran,
             f"running {argv[0]}",
             timeout + _MARGIN,
             op="run",
@@ -54,12 +90,13 @@ class AgentSession:
             stdin=b64encode(stdin).decode(),
             env=dict(env or {}),
         )
-        return Completed(got["returncode"], got["stdout"], got["stderr"])
+        return Completed(got.returncode, got.stdout, got.stderr)
 
     def write_file(
         self, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0
     ) -> None:
         self._ask(
+            Nothing,
             f"writing {path}",
             op="write_file",
             path=path,
@@ -70,17 +107,17 @@ class AgentSession:
         )
 
     def make_dir(self, path: str, *, mode: int, uid: int = 0, gid: int = 0) -> None:
-        self._ask(
-            f"making the folder {path}", op="make_dir", path=path, mode=mode, uid=uid, gid=gid
-        )
+        doing = f"making the folder {path}"
+        self._ask(Nothing, doing, op="make_dir", path=path, mode=mode, uid=uid, gid=gid)
 
     def read_file(self, path: str, *, offset: int = 0, limit: int = 1 << 20) -> bytes | None:
-        got = self._ask(f"reading {path}", op="read_file", path=path, offset=offset, limit=limit)
-        return None if got["content"] is None else b64decode(got["content"])
+        doing = f"reading {path}"
+        got = self._ask(Content, doing, op="read_file", path=path, offset=offset, limit=limit)
+        return got.content
 
     def remove(self, path: str, *, within: str) -> bool:
-        got = self._ask(f"removing {path}", op="remove", path=path, root=within)
-        return bool(got["removed"])
+        got = self._ask(Removed, f"removing {path}", op="remove", path=path, root=within)
+        return got.removed
 
     def request(
         self,
@@ -94,6 +131,7 @@ class AgentSession:
         timeout: float,
     ) -> Reply:
         got = self._ask(
+            Replied,
             f"a request to {address}:{port}{path}",
             timeout + _MARGIN,
             op="request",
@@ -105,10 +143,11 @@ class AgentSession:
             headers=dict(headers or {}),
             timeout=timeout,
         )
-        return Reply(got["status"], b64decode(got["body"]))
+        return Reply(got.status, got.body)
 
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         self._ask(
+            Nothing,
             f"taking the lock {path}",
             wait + _MARGIN,
             op="lock",
@@ -132,7 +171,7 @@ class AgentSession:
     ) -> None:
         self.close()
 
-    def _ask(self, doing: str, within: float = _FILE_TIMEOUT, **request: Any) -> dict[str, Any]:
+    def _ask(self, kind: type[A], doing: str, within: float = _FILE_TIMEOUT, **request: Any) -> A:
         answer: Future[dict[str, Any]] = Future()
         number = next(self._numbers)
         with self._lock:
@@ -149,16 +188,19 @@ class AgentSession:
         finally:
             with self._lock:
                 self._waiting.pop(number, None)
-        return self._result(doing, got)
+        return self._result(kind, doing, got)
 
-    def _result(self, doing: str, got: dict[str, Any]) -> dict[str, Any]:
+    def _result(self, kind: type[A], doing: str, got: dict[str, Any]) -> A:
+        said = str(got.get("error"))
         match got.get("kind"):
             case None:
-                result: dict[str, Any] = got["ok"]
-                return result
+                try:
+                    return kind.model_validate(got.get("ok"))
+                except ValidationError:
+                    raise self._unreachable(doing, "its answer makes no sense") from None
             case "locked":
-                raise LockedError(f"{self._host}: another apply has the lock: {_owner(got)}")
-        raise HostError(self._host, f"{doing} failed there: {got['error']}")
+                raise LockedError(f"{self._host}: another apply has the lock: {_owner(said)}")
+        raise HostError(self._host, f"{doing} failed there: {said[:_SHOWN]}")
 
     def _unreachable(self, doing: str, why: str) -> UnreachableError:
         return UnreachableError(
@@ -175,16 +217,21 @@ class AgentSession:
     def _listen(self, rest: bytes) -> None:
         try:
             self._receive(rest)
-        except (ConnectionError, TimeoutError) as error:
-            self._lose(str(error) or "it went silent")
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear of it
+            known = isinstance(error, (ConnectionError, TimeoutError))
+            why = str(error) if known else fault_of(self._host, error).reason
+            self._lose(why or "it went silent")
             self._process.close()
 
     def _receive(self, rest: bytes) -> None:
         heard = pinged = time.monotonic()
+        lines = Lines(ANSWER)
+        got = Output(out=rest)
         while True:
-            *lines, rest = rest.split(b"\n")
-            for line in lines:
+            for line in lines.add(got.out):
                 self._deliver(line)
+            if got.ended:
+                raise ConnectionError("the program there ended")
             now = time.monotonic()
             if now - heard > _SILENCE:
                 raise TimeoutError(f"nothing heard for {_SILENCE:.0f} s")
@@ -194,19 +241,18 @@ class AgentSession:
             try:
                 got = self._process.read(_PING_EVERY)
             except TimeoutError:
+                got = Output()
                 continue
             heard = time.monotonic()
-            rest += got.out
-            if got.ended:
-                raise ConnectionError("the program there ended")
 
     def _deliver(self, line: bytes) -> None:
         try:
-            got = json.loads(line)
+            got = read_json(line, ANSWER)
         except ValueError:
             return
+        number = got.get("id") if isinstance(got, dict) else None
         with self._lock:
-            answer = self._waiting.get(got.get("id"))
+            answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer is not None and not answer.done():
             answer.set_result(got)
 
@@ -219,11 +265,10 @@ class AgentSession:
                 answer.set_exception(ConnectionError(why))
 
 
-def _owner(got: dict[str, Any]) -> str:
+def _owner(said: str) -> str:
     """What the owner wrote of itself: a host's text, cut short."""
     try:
-        owner = json.loads(got["error"])
-        listed = list(owner.items())[:_OWNER_FIELDS]
-    except (ValueError, AttributeError, RecursionError):
+        listed = list(read_json(said, _OWNER).items())[:_OWNER_FIELDS]
+    except (ValueError, AttributeError):
         return "its owner is not recorded"
     return ", ".join(f"{key} {value}"[:_OWNER_TEXT] for key, value in listed)

@@ -1,0 +1,53 @@
+"""An exception that nobody foresaw in one host's work, as that host's result: it must not end the
+run for the others.
+"""
+
+from collections.abc import Callable
+from pathlib import PurePath
+from types import TracebackType
+from typing import TypeVar
+
+from xgen_deploy.errors import XgenError
+
+R = TypeVar("R")
+_PACKAGE = PurePath(__file__).parent
+
+
+class Fault(XgenError):
+    """`reason` is without the host's name."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"{host}: {reason}")
+        self.host = host
+        self.reason = reason
+
+
+def fault_of(host: str, error: BaseException) -> Fault:
+    """Names the exception's type and place; its text may hold what must not be shown."""
+    kind = type(error).__name__
+    return Fault(
+        host,
+        f"xgen-deploy itself failed there ({kind} in {_place(error.__traceback__)}); "
+        "the other hosts go on. Please report it.",
+    )
+
+
+def guarded(host: str, work: Callable[[], R]) -> R | XgenError:
+    """`work`'s result; where it raises, the error that stands for this host."""
+    try:
+        return work()
+    except XgenError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - one host's data must not end the run
+        return fault_of(host, error)
+
+
+def _place(trace: TracebackType | None) -> str:
+    """The innermost line of this package."""
+    found = "an unknown place"
+    while trace is not None:
+        path = PurePath(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            found = f"{path.relative_to(_PACKAGE)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,64 @@
+"""JSON that somebody else wrote, read without giving it our memory, stack or arithmetic."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+DEEPEST = 64
+MOST_VALUES = 2_000_000
+LONGEST_INTEGER = 20
+LONGEST_FLOAT = 64
+
+
+def read_json(text: str | bytes, limit: int) -> Any:
+    """Raises ValueError where it is no JSON, longer than `limit` (bytes or characters), nested
+    more than DEEPEST levels, or holds NaN, an infinity, an overlong number or too many values."""
+    if len(text) > limit:
+        raise ValueError(f"it is longer than {limit >> 20} MiB")
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    if sum(text.count(sign) for sign in ",[{") > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    try:
+        value = json.loads(
+            text, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels") from None
+    _check_depth(value)
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits) if len(digits) <= LONGEST_FLOAT else math.inf
+    if math.isinf(value):
+        raise ValueError("it holds a number that is too large or too long")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}, which is no number")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return
+    if any(isinstance(one, (dict, list)) for one in level):
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
