@@ -11,14 +11,17 @@ from pydantic import Field, ValidationError
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.spec import GATEWAY, GatewayRecord
 from xgen_deploy.layout import Slot
+from xgen_deploy.limits import RECORD
 from xgen_deploy.manifest.fields import is_instance_name
 from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import LoadReport
 
 # 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
 FORMAT = 2
+_SHOWN = 200
 
 
 class Stopped(Frozen):
@@ -112,11 +115,11 @@ def read_record(text: str | None, project: str, host: str) -> Record:
     if text is None:
         return Record(project=project)
     try:
-        raw = json.loads(text)
+        raw = read_json(text, RECORD)
         found = int(raw["format"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise XgenError(
-            f"{host}: the record of project {project} is damaged ({error}); "
+            f"{host}: the record of project {project} is damaged ({str(error)[:_SHOWN]}); "
             "restore the file record.json in the project's folder there "
             f"(/var/lib/xgen-deploy/{project} unless the runtime is process) or move it away"
         ) from error
@@ -130,7 +133,7 @@ def read_record(text: str | None, project: str, host: str) -> Record:
     except ValidationError as error:
         raise XgenError(
             f"{host}: the record of project {project} cannot be understood: "
-            f"{error.errors()[0]['msg']}"
+            f"{error.errors()[0]['msg'][:_SHOWN]}"
         ) from error
     for name in (*record.instances, *record.pending):
         if not is_instance_name(name):

@@ -2,21 +2,25 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.faults import guarded
 from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
 from xgen_deploy.gateway.refresh import with_refreshed_gateways
 from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.look import Seen, Workplace
+from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
-from xgen_deploy.plan.make import Scope, plan_host
+from xgen_deploy.plan.make import Scope, plan_host, refused_plan
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.refused import without_refused
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
+from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.template_files import read_templates
 
@@ -39,15 +43,10 @@ def make_plan(
         if one.facts is None:
             hosts[name] = _unseen(name, one.error)
             continue
-        rendering = workplace.rendering(site, host, templates)
-        hosts[name] = plan_host(
-            site,
-            host,
-            one.facts,
-            workplace.layout(site, host),
-            rendering,
-            scopes.get(name, default_scope(site, name)),
-        )
+        scope = scopes.get(name, default_scope(site, name))
+        making = partial(_host_plan, site, host, one.facts, workplace, templates, scope)
+        made = guarded(name, making)
+        hosts[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
     looked = looked_at(site, seen, workplace)
     facts = {name: one.facts for name, one in looked.items()}
     records = readable_records(site.project, looked)
@@ -74,6 +73,18 @@ def make_plan(
         last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
+
+
+def _host_plan(
+    site: Site,
+    host: Host,
+    facts: HostFacts,
+    workplace: Workplace,
+    templates: Templates,
+    scope: Scope,
+) -> HostPlan:
+    rendering = workplace.rendering(site, host, templates)
+    return plan_host(site, host, facts, workplace.layout(site, host), rendering, scope)
 
 
 def looked_at(site: Site, seen: Mapping[str, Seen], workplace: Workplace) -> dict[str, Looked]:

@@ -15,6 +15,14 @@ from tests.lab import tiny_model
 
 OLD_ENGINE = "#!/bin/sh\necho '--model --host --port --device --n-gpu-layers --ctx-size'\n"
 DAMAGED = ('{"format": 1,', "the record of project p is damaged")
+HOSTILE = {
+    "deep": "[" * 200_000,
+    "infinity": '{"format": Infinity}',
+    "long number": '{"format": ' + "9" * 4000 + "}",
+    "many values": '{"format": 1, "x": [' + "0," * 2_100_000 + "0]}",
+    "no object": "[1]",
+    "a way out": '{"format": 1, "project": "p", "pending": {"../../../srv": "x"}}',
+}
 RECORDS = [
     *((c, *DAMAGED) for c in ("render", "plan --drift", "status", "verify", "apply -y")),
     ("plan", '{"format": 1, "project": 3}', "the record of project p cannot be understood"),
@@ -126,3 +134,13 @@ def test_one_whom_nobody_answers_is_no_success(site: Site, tmp_path: Path) -> No
         _, document = site.over(tmp_path / "gone.yaml", f"{command} --json")
         assert "refused the connection" in document
         json.loads(document)
+
+
+@pytest.mark.parametrize("record", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_record_is_a_sentence_that_names_the_host(site: Site, record: str) -> None:
+    site.record.write_text(record)
+    code, said = site.run("plan")
+    assert code == 1
+    assert "here" in said
+    assert "the record of project p" in said or "holds more than" in said
+    assert len(said) < 4000

@@ -22,7 +22,7 @@ ENDLESS = {
 }
 
 
-@pytest.fixture(params=ENDLESS.values(), ids=ENDLESS)
+@pytest.fixture(params=list(ENDLESS.values()), ids=list(ENDLESS))
 def flooding(request: pytest.FixtureRequest, tmp_path: Path) -> Connection:
     """A host whose interpreter (as a login shell would) prints for ever."""
     program = tmp_path / "python3"

@@ -1,9 +1,9 @@
 """The applies that a host remembers: one small file each, the oldest dropped."""
 
-from pydantic import ValidationError
-
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.layout import Layout
+from xgen_deploy.limits import HISTORY_ENTRIES, HISTORY_ENTRY
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.record import FORMAT, ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Session
 
@@ -25,11 +25,11 @@ def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
 def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
     """Oldest first. What a newer tool wrote, or what is damaged, is left out."""
     found = []
-    for number in sorted(_numbers(session, layout)):
+    for number in sorted(_numbers(session, layout))[-HISTORY_ENTRIES:]:
         content = session.read_file(_path(layout, number))
         try:
-            entry = HistoryEntry.model_validate_json(content or b"")
-        except ValidationError:
+            entry = HistoryEntry.model_validate(read_json(content or b"", HISTORY_ENTRY))
+        except ValueError:
             continue
         if entry.format <= FORMAT:
             found.append(entry)
@@ -39,7 +39,7 @@ def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
 def _numbers(session: Session, layout: Layout) -> list[int]:
     done = session.run(["ls", layout.history], timeout=_ASK)
     stems = (name.removesuffix(".json") for name in done.stdout.split())
-    return [int(s) for s in stems if s.isdigit()]
+    return [int(s) for s in stems if s.isascii() and s.isdecimal()]
 
 
 def _path(layout: Layout, number: int) -> str:

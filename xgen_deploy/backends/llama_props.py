@@ -1,7 +1,7 @@
 """What llama-server's `GET /props` adds to its log: sampling defaults, build, quantization."""
 
-import json
-
+from xgen_deploy.limits import PAGE
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.verify.report import LoadReport
 
 PROPS = "/props"
@@ -16,14 +16,14 @@ _SAMPLING = {
 def with_props(report: LoadReport, page: str) -> LoadReport:
     """The report unchanged where the page is not what it should be."""
     try:
-        props = json.loads(page)
+        props = read_json(page, PAGE)
         params = props["default_generation_settings"]["params"]
         sampling = {
             ours: float(params[theirs])
             for theirs, ours in _SAMPLING.items()
             if isinstance(params.get(theirs), int | float)
         }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return report
     return report.model_copy(
         update={

@@ -11,6 +11,7 @@ from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.faults import guarded
 from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.gateway.status import DoorStatus, door_statuses
 from xgen_deploy.look import Seen
@@ -52,7 +53,7 @@ def command(settings: Settings) -> int:
     """
     with job(settings) as work:
         seen = work.observe(health=True)
-        rows = [row for name, one in seen.items() for row in _rows(work, name, one)]
+        rows = [row for name, one in seen.items() for row in _guarded_rows(work, name, one)]
         looked = looked_at(work.site, seen, work.workplace)
     records = readable_records(work.site.project, looked)
     watchdogs = {
@@ -98,6 +99,13 @@ def _locks(seen: dict[str, Seen]) -> dict[str, LockStatus]:
     """Of the hosts whose lock somebody has or waits for."""
     found = {n: lock_status(s.facts.lock) for n, s in seen.items() if s.facts}
     return {n: lock for n, lock in found.items() if lock is not None}
+
+
+def _guarded_rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
+    rows = guarded(name, lambda: _rows(work, name, one))
+    if isinstance(rows, XgenError):
+        return unknown_statuses(work.site, name, str(rows).removeprefix(f"{name}: "))
+    return rows
 
 
 def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
 from xgen_deploy.gateway.demand import is_door
 from xgen_deploy.gateway.gather import gather, kept_routes, served_models
 from xgen_deploy.gateway.paths import config_file
@@ -15,6 +17,7 @@ from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
+from xgen_deploy.plan.make import refused_plan
 from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import Record, read_record
@@ -42,7 +45,12 @@ def with_gateways(
     found = dict(plans)
     for name, one in looked.items():
         if name in records and name in plans:
-            found[name] = _host(site, plans, records, name, one, new_secrets.get(name))
+            new = new_secrets.get(name)
+            made = guarded(name, partial(_host, site, plans, records, name, one, new))
+            if isinstance(made, XgenError):
+                refusals = plans[name].refusals + refused_plan(name, made).refusals
+                made = plans[name].model_copy(update={"refusals": refusals})
+            found[name] = made
     return found
 
 

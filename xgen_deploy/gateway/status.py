@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
 from xgen_deploy.gateway.demand import LOOPBACK
 from xgen_deploy.gateway.plan import Looked
 from xgen_deploy.gateway.spec import GATEWAY, DoorSpec
@@ -51,7 +53,15 @@ def door_statuses(
 ) -> tuple[DoorStatus, ...]:
     """Of every gateway that the manifest names."""
     hosts = (site.gateway.hosts or ()) if site.gateway else ()
-    return tuple(_one(site, h, looked.get(h), records.get(h)) for h in hosts if h in site.hosts)
+    named = (h for h in hosts if h in site.hosts)
+    return tuple(_guarded(site, h, looked.get(h), records.get(h)) for h in named)
+
+
+def _guarded(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:
+    found = guarded(name, lambda: _one(site, name, one, record))
+    if isinstance(found, XgenError):
+        return DoorStatus(host=name, status="unknown", reason=str(found))
+    return found
 
 
 def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:

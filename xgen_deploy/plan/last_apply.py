@@ -1,8 +1,8 @@
 """Who applied last, for the first line of a screen."""
 
-import json
-
+from xgen_deploy.limits import RECORD
 from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.probe.remote.bounded_json import read_json
 
 
 def last_apply_line(facts: list[HostFacts], now: float) -> str | None:
@@ -10,10 +10,10 @@ def last_apply_line(facts: list[HostFacts], now: float) -> str | None:
     newest: tuple[int, str, float, str | None] | None = None
     for one in facts:
         try:
-            last = json.loads(one.record or "")["last_apply"]
+            last = read_json(one.record or "", RECORD)["last_apply"]
             began = float(last["began"])
             found = (int(last["number"]), str(last["by"]), began, last.get("outcome"))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             continue
         if newest is None or found[0] > newest[0]:
             newest = found

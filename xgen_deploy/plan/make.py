@@ -89,6 +89,12 @@ def plan_host(
     )
 
 
+def refused_plan(host: str, error: XgenError) -> HostPlan:
+    """Of a host whose plan could not be made: that is its refusal."""
+    reason = str(error).removeprefix(f"{host}: ")
+    return HostPlan(host=host, refusals=(Refusal(host=host, reason=reason),))
+
+
 def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
     """Instances whose secrets nobody has compared with what was delivered."""
     if scope.secrets_compared:

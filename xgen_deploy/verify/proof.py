@@ -4,6 +4,8 @@ import json
 
 from xgen_deploy.backends.base import Backend, Trial
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.limits import PAGE
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.resolve.instance import Instance, Spec
 from xgen_deploy.secret_text import SecretText
@@ -114,6 +116,6 @@ def _check(instance: Instance, what: str, found: str) -> Check:
 
 def _answered(body: bytes, key: str) -> bool:
     try:
-        return bool(json.loads(body)[key])
+        return bool(read_json(body, PAGE)[key])
     except (ValueError, KeyError, TypeError):
         return False

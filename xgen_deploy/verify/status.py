@@ -1,21 +1,23 @@
 """The state of every instance from one look at the hosts: pure."""
 
-import json
 from typing import Literal
 
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.complaint import complaint
 from xgen_deploy.ending import ended_words
 from xgen_deploy.layout import Layout
+from xgen_deploy.limits import PAGE
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.drift import ends_again, keeps_ending, pausing
 from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import DeviceReport, LoadReport
 
+_SHOWN = 1000
 State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
 
 
@@ -133,10 +135,10 @@ def _status(
 def _given_up(heal: str | None, name: str) -> str | None:
     """Why the host's own timer stopped restarting an engine that hangs."""
     try:
-        found = json.loads(heal or "")["instances"][name]["gave_up"]
+        found = read_json(heal or "", PAGE)["instances"][name]["gave_up"]
     except (ValueError, KeyError, TypeError):
         return None
-    return str(found)
+    return str(found)[:_SHOWN]
 
 
 def _layers(spec: Spec) -> int | None:

@@ -1,0 +1,40 @@
+"""What nobody foresaw about one host is that host's refusal."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.plan.test_plan import BASE
+from tests.plan.world import World
+from xgen_deploy import survey
+from xgen_deploy.cli import status
+from xgen_deploy.cli.job import Job
+from xgen_deploy.look import Seen, Workplace
+
+
+def fail(*_: object, **__: object) -> NoReturn:
+    raise KeyError("a secret")
+
+
+def test_a_plan_that_cannot_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(BASE, tmp_path)
+    monkeypatch.setattr(survey, "plan_host", fail)
+    plan = survey.make_plan(world.scene.site, {"h": Seen(world.facts)}, Workplace(), {})
+    (refusal,) = plan.refusals
+    assert refusal.host == "h"
+    assert "failed there (KeyError in survey.py:" in refusal.reason
+    assert "secret" not in refusal.reason
+
+
+def test_a_status_that_cannot_be_read_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(BASE, tmp_path)
+    monkeypatch.setattr(status, "host_statuses", fail)
+    work = Job(world.scene.site, Workplace(), {})
+    (row,) = status._guarded_rows(work, "h", Seen(world.facts))
+    assert row.status == "unknown"
+    assert "KeyError" in (row.reason or "")
