@@ -15,6 +15,7 @@ from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.make import Scope, plan_host, refused_plan
+from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.refused import without_refused
@@ -53,7 +54,7 @@ def make_plan(
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:
         hosts = without_refused(hosts)
-    hosts = in_batches(hosts)
+    hosts = with_moves(site, in_batches(hosts), facts, records)
     compared = {
         h: GATEWAY in s.changed_secrets
         for h, s in scopes.items()

@@ -17,7 +17,7 @@ from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import Operation, Plan
 from xgen_deploy.probe.facts import EngineFacts, HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.request import probe_request
@@ -78,6 +78,13 @@ class Fleet:
                 update={"instances": instances, "revision": record.revision + 1}
             )
 
+    def stopped(self, host: str, name: str) -> None:
+        """By an operator, on purpose."""
+        record = self.records[host]
+        entry = record.instances[name].model_copy(update={"stopped": Stopped(by="ops", at=0.0)})
+        instances = {**record.instances, name: entry}
+        self.records[host] = record.model_copy(update={"instances": instances})
+
     def _seen(self, site: Site, name: str) -> Seen:
         if name in self.unseen:
             return Seen(None, UnreachableError(name, "no route to it"))
@@ -95,7 +102,10 @@ class Fleet:
                 "gpu": GPUDetectionResult(gpus=tuple(gpus), detection_method="pynvml"),
                 **kind.get("facts", {}),
                 "docker": {"state": "absent"},
-                "models": [model_facts(m.key, m.source) for m in request.models],
+                "models": [
+                    model_facts(m.key, m.source).model_copy(update={"size": 5 << 30})
+                    for m in request.models
+                ],
                 "engines": [_engine(e.backend, e.binary) for e in request.engines],
                 "services": [_service(n, r) for n, r in record.instances.items()],
                 "record": record.model_dump_json(exclude_none=True),

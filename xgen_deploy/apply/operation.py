@@ -41,10 +41,14 @@ class Failed(Exception):
 
 
 def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
-    """Takes an instance away and forgets it; what is not there is no error."""
+    """Takes an instance away and forgets it; what is not there is no error. Where its model goes
+    on elsewhere, every gateway has that first. Raises NotMoved, and then it serves on.
+    """
     name = operation.name
     with switch.moving(work.name, name):
         last = work.record.instances.get(name)
+        if operation.moves and operation.needs and last is not None:
+            switch.hand_over(work.name, name, last.spec.model)
         drain(work, switch, name, drain_time(last.declared if last else None))
         for slot in ("", SECOND):
             clear_slot(work, name, slot)

@@ -54,7 +54,8 @@ def carry_out_all(
             clear(work)
         return result
 
-    results = each(connections, one)
+    # A thread a host: what one waits for may be another's, however many there are.
+    results = each(connections, one, max_workers=len(connections))
     return joined(results, open_doors(site, plan, works, switch, who.number, tell))
 
 

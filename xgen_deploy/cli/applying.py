@@ -228,7 +228,8 @@ class Applying:
 
     def _doors(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
         """Hosts whose gateway is told before an instance stops."""
-        if not any(o.interrupts or o.strategy == "start-first" for o in plan.operations):
+        told = (o for o in plan.operations if o.interrupts or o.moves)
+        if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
             return frozenset()
         found = _facts(seen).items()
         project = self._work.site.project

@@ -13,7 +13,7 @@ from xgen_deploy.gateway.demand import everywhere, is_door, python_on
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.gateway.runtime import Runtime
-from xgen_deploy.gateway.serving import Serving
+from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
@@ -85,12 +85,37 @@ class Switch:
     ) -> tuple[Route, ...]:
         """As the records are right now."""
         now = {**self._records, **{n: w.record for n, w in self._works.items()}}
+        extra = (*extra, *self._leaving(door, now))
         routes = routes_for(self._site, door, {}, now, extra)
         old = frozenset(server_name(*one) for one in self._old)
         return tuple(
             with_old_keys(route, old, self._model_keys(), seen=now, first=first)
             for route in routes.models
         )
+
+    def _leaving(self, door: str, now: Mapping[str, Record]) -> Iterator[Serving]:
+        """What the manifest no longer names and the gateway still sends requests to, until it has
+        gone."""
+        stay = {(d.host, d.name) for d in everywhere(self._site)}
+        for host, record in now.items():
+            for name, last in record.instances.items():
+                if (host, name) not in stay and self._known(door, host, name):
+                    yield serving_of(host, name, last.spec, last.health_path)
+
+    @_of_doors
+    def hand_over(self, host: str, instance: str, model: str) -> None:
+        """Before an instance goes whose model goes on elsewhere: each gateway that sends it
+        requests has the model's other servers too, and has found them healthy."""
+        for door in self.doors_of(host, instance):
+            last = self._works[door].record.gateway
+            known = {s.name for s in last.spec.servers} if last else set()
+            wanted = [s for r in self.routes(door) if r.model == model for s in r.servers]
+            fresh = [s.name for s in wanted if s.name not in known]
+            if fresh:
+                self._reopen(door)
+            for name in fresh:
+                if not self._runtime(door).wait_up(name, _UP):
+                    raise XgenError(f"the gateway on {door} did not find {name} healthy")
 
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:

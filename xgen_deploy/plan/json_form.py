@@ -47,5 +47,6 @@ def _operation(one: Operation) -> dict[str, object]:
         "strategy": one.strategy,
         "interrupts": one.interrupts,
         "needs": list(one.needs),
+        "moves": one.moves,
         "diff": [{"path": d.path, "before": d.before, "after": d.after} for d in one.diff],
     }

@@ -167,7 +167,7 @@ def _names_taken(
 
 def empty_site(site: Site) -> Site:
     """The same project with nothing wanted anywhere: what `destroy` plans for."""
-    return site.model_copy(update={"declared": (), "gateway": None})
+    return site.model_copy(update={"declared": (), "elsewhere": (), "gateway": None})
 
 
 def record_in(facts: HostFacts, project: str, host: str) -> Record:

@@ -49,6 +49,7 @@ class Operation(Frozen):
     notes: tuple[str, ...] = ()
     leftover: str | None = None
     tidies: bool = False
+    moves: bool = False
     why: str | None = None
     refresh: bool = False
 

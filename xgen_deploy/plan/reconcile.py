@@ -177,13 +177,11 @@ def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: 
 
 
 def _ordered(operations: list[Operation]) -> tuple[Operation, ...]:
-    """What goes makes room first; instances that share a GPU start in manifest order."""
-    gone = tuple(o.id for o in operations if o.action == "remove")
+    """Instances that share a GPU start in manifest order; what waits for a removal, and what a
+    removal waits for, is decided over all hosts (see moves.py)."""
     done: list[Operation] = []
     for one in operations:
-        needs = () if one.action == "remove" else gone
-        if one.instance is not None:
-            shared = {f"{one.host}/{n}" for n in one.instance.share}
-            needs += tuple(o.id for o in done if o.id in shared)
+        shared = {f"{one.host}/{n}" for n in one.instance.share} if one.instance else set()
+        needs = tuple(o.id for o in done if o.id in shared)
         done.append(one.model_copy(update={"needs": needs}))
     return tuple(done)

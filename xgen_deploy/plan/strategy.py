@@ -104,13 +104,13 @@ def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str 
         low, high = instance.declared.ports
         return f"no second port of {low}-{high} is free"
     if not instance.gpus or instance.software_gpu:
-        needed = _needed(last.report, None, _growth(instance, last))
+        needed = needed_mib(last.report, None, _growth(instance, last))
         return _too_little("the host", needed, facts.memory_available_mb)
     for gpu in instance.gpus:
         share = share_of(instance.spec)
         needed = share * (gpu.memory_total_mb or 0) if share else None
         if not share:
-            needed = _needed(last.report, len(instance.gpus), _growth(instance, last))
+            needed = needed_mib(last.report, len(instance.gpus), _growth(instance, last))
         short = _too_little(f"GPU {gpu.index}", needed, gpu.memory_free_mb)
         if short is not None:
             return short
@@ -123,7 +123,7 @@ def _growth(instance: Instance, last: InstanceRecord) -> float:
     return max(1.0, slots * instance.spec.n_ctx / last.spec.n_ctx)
 
 
-def _needed(report: LoadReport | None, gpus: int | None, growth: float) -> float | None:
+def needed_mib(report: LoadReport | None, gpus: int | None, growth: float) -> float | None:
     """MiB on each of its GPUs (the fullest counts for all), or with `gpus` None in the host's
     memory; None where the engine reported nothing.
     """

@@ -98,7 +98,8 @@ def _how(one: Operation) -> Iterator[str]:
         yield f"{one.strategy.replace('-', ' ')}: {one.why}" if one.why else one.strategy
     if one.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    before = [n for n in one.needs if n.split("/", 1)[1] == one.name or one.action == "update"]
+    all_told = one.action == "update" or one.moves
+    before = [n for n in one.needs if n.split("/", 1)[1] == one.name or all_told]
     if before:
         yield f"after {', '.join(before)}"
 
@@ -169,7 +170,9 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
     unknown = counts["unreachable"]
     hosts = f"; {unknown} host{'s'[: unknown != 1]} unknown" if unknown else ""
     yield ", ".join(parts) + hosts
-    stopped = [o.name for o in plan.operations if o.interrupts and o.action != "remove"]
+    stopped = [
+        o.name for o in plan.operations if o.interrupts and (o.action != "remove" or o.moves)
+    ]
     what = ""
     if stopped:
         plural = "s" if len(stopped) > 1 else ""

@@ -59,11 +59,10 @@ class Ports:
         kept = self._second.get(declared.name)
         if kept is not None and self._taken.get(kept) == slot and low <= kept <= high:
             return kept
-        for port in range(low, high + 1):
-            if port not in self._taken and port not in self._foreign:
-                self._taken[port] = slot
-                return port
-        return None
+        port = self._free(low, high)
+        if port is not None:
+            self._taken[port] = slot
+        return port
 
     def take(self, declared: Declared) -> int:
         """Raises Refused when a foreign process holds the port, or none is free."""
@@ -83,15 +82,21 @@ class Ports:
                     "port",
                 )
             return wanted
-        for port in range(low, high + 1):
-            if port not in self._taken and port not in self._foreign:
-                self._taken[port] = declared.name
-                return port
-        raise refuse(
-            declared,
-            f"no port of {low}-{high} is free on this host",
-            "widen `ports:` in the manifest or `xgen_ports` in the inventory",
-        )
+        free = self._free(low, high)
+        if free is None:
+            raise refuse(
+                declared,
+                f"no port of {low}-{high} is free on this host",
+                "widen `ports:` in the manifest or `xgen_ports` in the inventory",
+            )
+        self._taken[free] = declared.name
+        return free
+
+    def _free(self, low: int, high: int) -> int | None:
+        """The lowest; one of an instance that is still to go only where there is no other."""
+        free = [p for p in range(low, high + 1) if p not in self._taken and p not in self._foreign]
+        leaving = set(self._recorded.values())
+        return next((p for p in free if p not in leaving), next(iter(free), None))
 
 
 def _foreign(

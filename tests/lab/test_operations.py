@@ -1,0 +1,83 @@
+"""A model moves from one host to another, and engines are stopped, started and restarted, under
+load: no request fails, and what fails leaves what worked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import ask, engine_site
+from tests.lab.conftest import Lab
+from tests.lab.host import LabHost
+from tests.lab.site import Site
+from tests.lab.traffic import traffic
+
+PROJECT = "to_ops"
+DOOR = 8093
+KEY = "sk-door"
+
+
+@pytest.fixture(scope="module")
+def hosts(lab: Lab) -> list[LabHost]:
+    found = lab.hosts("lab-gpu", "lab-fleet")
+    for host in found:
+        engine_site.place_models(host)
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One model on the first host behind a gateway on the second."""
+    old, door = hosts
+    found = Site(tmp_path_factory.mktemp("ops"), PROJECT, ports="8171-8176")
+    found.env["DOOR_KEY"] = KEY
+    found.models["tiny"] = engine_site.tiny(update={"drain": "20s"})
+    found.hosts = {"lab-gpu": {}, "lab-fleet-01": {"ansible_host": door.address}}
+    found.serve("lab-gpu", "tiny")
+    found.top["gateway"] = {
+        "host": "lab-fleet-01",
+        "listen": "0.0.0.0",
+        "port": DOOR,
+        "api_key": {"env": "DOOR_KEY"},
+    }
+    try:
+        found.apply()
+        yield found
+    finally:
+        assert found.run("destroy", "-y").code == 0
+
+
+def test_a_move_whose_new_place_fails_leaves_the_old_one_serving(
+    site: Site, hosts: list[LabHost]
+) -> None:
+    good = site.placements
+    bad = {"model": "tiny", "gpus": [], "llama": {"extra_args": ["--no-such-flag"]}}
+    site.placements = {"lab-fleet-01": [bad]}
+    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+        clients.more(5)
+        done = site.run("apply", "-y")
+        clients.more(5)
+    assert done.code == 1
+    assert "left alone, because lab-fleet-01/tiny failed" in done.said
+    assert clients.failed == [], done.said
+    site.placements = good
+    site.apply()
+
+
+def test_a_model_moves_to_another_host_without_a_failed_request(
+    site: Site, hosts: list[LabHost]
+) -> None:
+    site.placements = {"lab-fleet-01": [{"model": "tiny", "gpus": []}]}
+    planned = site.plan(2).operations("lab-gpu")
+    assert [(o["action"], o["needs"], o["interrupts"]) for o in planned] == [
+        ("remove", ["lab-fleet-01/tiny"], False)
+    ]
+    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+        clients.more(5)
+        site.apply()
+        clients.more(5)
+    assert clients.failed == []
+    site.plan(0)
+    assert ask.completion(hosts[1], DOOR, model="tiny", key=KEY)
+    assert PROJECT not in hosts[0].sh("ls /etc/systemd/system")

@@ -1,0 +1,51 @@
+"""Whether what comes to a host and what goes from it can be there at the same time: pure."""
+
+from xgen_deploy.plan.operation import Operation
+from xgen_deploy.plan.strategy import needed_mib
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import InstanceRecord
+from xgen_deploy.resolve.instance import Instance
+
+_MIB = 1 << 20
+
+
+def compete(last: InstanceRecord | None, new: Operation, facts: HostFacts) -> bool:
+    """For the same GPU, the same port, or on the CPU for memory that is known not to hold both.
+    `last` is what goes; where the record does not know it, everything is in question.
+    """
+    if new.instance is None:
+        return False
+    if last is None:
+        return True
+    if last.spec.port == new.instance.spec.port:
+        return True
+    mine, theirs = _gpus(last.spec.gpus, facts), _gpus(new.instance.spec.gpus, facts)
+    if mine or theirs:
+        return bool(mine & theirs)
+    needed, free = _memory(new.instance, last, facts), facts.memory_available_mb
+    return needed is not None and free is not None and needed > free
+
+
+def takes_over(
+    new: Operation, leaving: Operation, last: InstanceRecord | None, facts: HostFacts
+) -> bool:
+    """Whether `new` comes to a GPU that `leaving`, another instance's update, goes away from."""
+    if new.instance is None or leaving.instance is None or last is None:
+        return False
+    left = _gpus(last.spec.gpus, facts) - _gpus(leaving.instance.spec.gpus, facts)
+    return bool(left & _gpus(new.instance.spec.gpus, facts))
+
+
+def _gpus(names: tuple[str, ...], facts: HostFacts) -> frozenset[str]:
+    """One word a card, however it was named; a card that is gone keeps its name."""
+    known = {name: g.identity for g in facts.gpu.gpus for name in g.names}
+    return frozenset(known.get(name, name) for name in names)
+
+
+def _memory(new: Instance, last: InstanceRecord, facts: HostFacts) -> float | None:
+    """MiB: what the engine reported where it is the same model, else the model file's size."""
+    if last.spec.model == new.spec.model and last.report is not None:
+        return needed_mib(last.report, None, 1.0)
+    sizes = {m.path: m.size for m in facts.models}
+    size = sizes.get(new.spec.model_path)
+    return size / _MIB if size else None

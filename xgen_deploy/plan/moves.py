@@ -1,0 +1,212 @@
+"""A model that leaves one place for another: the old one goes once the new one is proved. Pure.
+
+A removal waits for whatever brings its model up elsewhere. What comes waits for what goes on its
+host only where the two compete. Where these would wait for each other (two models that change
+places), the removal goes first, and the plan says so.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from xgen_deploy.gateway.demand import everywhere
+from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.compete import compete, takes_over
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.record import InstanceRecord, Record
+
+_SHOWN = 3
+NO_ROOM = "a move with no room to keep it meanwhile: it goes before the new one is proved"
+
+
+@dataclass
+class _Graph:
+    """All operations; `needs` by id what each waits for, `held` those that are not done now, with
+    the reason. A removal `moves` to the operations that bring its model up elsewhere.
+    """
+
+    site: Site
+    plans: Mapping[str, HostPlan]
+    facts: Mapping[str, HostFacts]
+    records: Mapping[str, Record]
+    operations: dict[str, Operation] = field(default_factory=dict)
+    needs: dict[str, dict[str, None]] = field(default_factory=dict)
+    moves: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def last(self, one: Operation) -> InstanceRecord | None:
+        """What runs there now, as far as the host remembers."""
+        record = self.records.get(one.host)
+        return record.instances.get(one.name) if record else None
+
+    def waiting(self) -> dict[str, list[str]]:
+        """By id what waits for it."""
+        found: dict[str, list[str]] = {}
+        for one, needs in self.needs.items():
+            for need in needs:
+                found.setdefault(need, []).append(one)
+        return found
+
+    def dependents(self, first: str) -> frozenset[str]:
+        """It and all that wait for it, directly or not."""
+        waiting = self.waiting()
+        found, todo = {first}, [first]
+        while todo:
+            fresh = [o for o in waiting.get(todo.pop(), ()) if o not in found]
+            found.update(fresh)
+            todo += fresh
+        return frozenset(found)
+
+
+def with_moves(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    facts: Mapping[str, HostFacts],
+    records: Mapping[str, Record],
+) -> dict[str, HostPlan]:
+    """The plans with their operations in an order in which they can be carried out, host by host,
+    whatever waits for another host's.
+    """
+    graph = _Graph(site, plans, facts, records)
+    for plan in plans.values():
+        for one in plan.operations:
+            graph.operations[one.id] = one
+            graph.needs[one.id] = dict.fromkeys(one.needs)
+    going = [o for o in graph.operations.values() if o.action == "remove"]
+    coming = [o for o in graph.operations.values() if o.instance is not None and not o.tidies]
+    _make_room(graph, going, coming)
+    for one in going:
+        _move(graph, one, coming)
+    _take_over(graph, coming)
+    for held in tuple(graph.held):
+        _hold_all(graph, held)
+    order = _order(graph)
+    return {name: _planned(graph, plan, order) for name, plan in plans.items()}
+
+
+def _make_room(graph: _Graph, going: list[Operation], coming: list[Operation]) -> None:
+    for old, new in _on_one_host(going, coming):
+        if compete(graph.last(old), new, graph.facts[new.host]):
+            graph.needs[new.id][old.id] = None
+
+
+def _move(graph: _Graph, old: Operation, coming: list[Operation]) -> None:
+    """What is not known to serve, or was stopped on purpose, keeps nobody waiting."""
+    last = graph.last(old)
+    if last is None or last.stopped is not None:
+        return
+    model = last.spec.model
+    new = [o.id for o in coming if o.instance is not None and o.instance.spec.model == model]
+    if not new:
+        _look_elsewhere(graph, old, model)
+        return
+    waiting = graph.dependents(old.id)
+    free = tuple(one for one in new if one not in waiting)
+    graph.moves[old.id] = free
+    graph.needs[old.id] |= dict.fromkeys(free)
+
+
+def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
+    """Nothing of this plan brings the model up: does it serve elsewhere?"""
+    rest = [d for d in everywhere(graph.site) if d.model == model]
+    if not rest:
+        return
+    for one in rest:
+        record = graph.records.get(one.host)
+        last = record.instances.get(one.name) if record else None
+        if last is not None and last.stopped is None:
+            return
+    for one in rest:
+        plan, where = graph.plans.get(one.host), f"{one.host}/{one.name}"
+        if plan is not None and not plan.reachable:
+            graph.held[old.id] = f"{where}, where {model} is to go on, cannot be reached"
+        elif plan is not None and plan.left_out:
+            graph.held[old.id] = f"{where}, where {model} is to go on, is refused"
+        elif plan is None:
+            said = f"{old.name} goes, and whether {where} serves {model} was not looked at"
+            graph.warnings.setdefault(old.host, []).append(said)
+            return
+        if old.id in graph.held:
+            return
+
+
+def _take_over(graph: _Graph, coming: list[Operation]) -> None:
+    """A GPU that another instance's update leaves is free after that."""
+    for leaving, new in _on_one_host(coming, coming):
+        if not takes_over(new, leaving, graph.last(leaving), graph.facts[new.host]):
+            continue
+        if leaving.id in graph.dependents(new.id):
+            said = f"they change places: it comes while {leaving.id} still holds its GPU"
+            graph.notes.setdefault(new.id, []).append(said)
+        else:
+            graph.needs[new.id][leaving.id] = None
+
+
+def _on_one_host(
+    first: list[Operation], second: list[Operation]
+) -> Iterator[tuple[Operation, Operation]]:
+    by_host: dict[str, list[Operation]] = {}
+    for one in first:
+        by_host.setdefault(one.host, []).append(one)
+    for other in second:
+        yield from ((one, other) for one in by_host.get(other.host, ()) if one.id != other.id)
+
+
+def _hold_all(graph: _Graph, first: str) -> None:
+    for one in graph.dependents(first):
+        graph.held.setdefault(one, f"it waits for {first}, which is left as it is")
+
+
+def _order(graph: _Graph) -> dict[str, int]:
+    """By id its place in one order over all hosts in which everything comes after what it waits
+    for: each host does its own one after the other. A removal that waits comes late.
+    """
+    rank = {o: (bool(graph.moves.get(o)), n, o) for n, o in enumerate(graph.operations)}
+    left = {o: len(needs.keys() & rank.keys()) for o, needs in graph.needs.items()}
+    waiting = graph.waiting()
+    ready = [rank[o] for o, count in left.items() if not count]
+    heapify(ready)
+    order: dict[str, int] = {}
+    while ready:
+        done = heappop(ready)[-1]
+        order[done] = len(order)
+        for one in waiting.get(done, ()):
+            left[one] -= 1
+            if not left[one]:
+                heappush(ready, rank[one])
+    return order
+
+
+def _planned(graph: _Graph, plan: HostPlan, order: Mapping[str, int]) -> HostPlan:
+    operations = sorted(plan.operations, key=lambda o: order[o.id])
+    left = [
+        f"{o.name} is left as it is: {graph.held[o.id]}" for o in operations if o.id in graph.held
+    ]
+    return plan.model_copy(
+        update={
+            "operations": tuple(_with(graph, o) for o in operations if o.id not in graph.held),
+            "warnings": (*plan.warnings, *graph.warnings.get(plan.host, ()), *left),
+        }
+    )
+
+
+def _with(graph: _Graph, one: Operation) -> Operation:
+    notes = [*one.notes, *graph.notes.get(one.id, ())]
+    changes: dict[str, object] = {"needs": tuple(graph.needs[one.id])}
+    if one.id in graph.moves:
+        new = graph.moves[one.id]
+        notes.append(f"a move: it serves until {_named(new)} is proved" if new else NO_ROOM)
+        changes |= {"moves": True, "interrupts": not new}
+    elif one.action == "create":
+        old = [o for o, new in graph.moves.items() if one.id in new]
+        notes += [f"a move: {_named(old)} serves until this one is proved"] if old else []
+    return one.model_copy(update={**changes, "notes": tuple(notes)})
+
+
+def _named(ids: Iterable[str]) -> str:
+    listed = list(ids)
+    more = len(listed) - _SHOWN
+    return ", ".join(listed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
