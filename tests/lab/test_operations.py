@@ -33,7 +33,10 @@ def site(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iter
     found = Site(tmp_path_factory.mktemp("ops"), PROJECT, ports="8171-8176")
     found.env["DOOR_KEY"] = KEY
     found.models["tiny"] = engine_site.tiny(update={"drain": "20s"})
-    found.hosts = {"lab-gpu": {}, "lab-fleet-01": {"ansible_host": door.address}}
+    found.hosts = {
+        "lab-gpu": {"ansible_host": old.address},
+        "lab-fleet-01": {"ansible_host": door.address},
+    }
     found.serve("lab-gpu", "tiny")
     found.top["gateway"] = {
         "host": "lab-fleet-01",
