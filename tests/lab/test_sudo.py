@@ -1,0 +1,53 @@
+"""A login that sudo lets run nothing but the line in docs/security.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import Lab
+from tests.lab.engine_site import place_models, tiny
+from tests.lab.host import LabHost
+from tests.lab.site import Site, alone
+from tests.transport.test_sudoers import documented_rule
+
+LOGIN = "narrow"
+_MAKE = f"""
+useradd --create-home --shell /bin/bash {LOGIN}
+install -d -m 700 -o {LOGIN} ~{LOGIN}/.ssh
+install -m 600 -o {LOGIN} ~deploy/.ssh/authorized_keys ~{LOGIN}/.ssh/authorized_keys
+install -m 440 /dev/stdin /etc/sudoers.d/{LOGIN}
+visudo -cf /etc/sudoers.d/{LOGIN}
+"""
+_REMOVE = f"rm -f /etc/sudoers.d/{LOGIN}; userdel --remove {LOGIN} 2>/dev/null || true"
+
+
+@pytest.fixture
+def host(lab: Lab) -> Iterator[LabHost]:
+    with alone(lab, "lab-upgrade") as found:
+        place_models(found)
+        found.sh(_REMOVE)
+        rule = documented_rule().replace("deploy ", f"{LOGIN} ", 1)
+        found.run(["sh", "-ec", _MAKE], stdin=f"{rule}\n")
+        yield found
+        found.sh(_REMOVE)
+
+
+def test_the_narrowest_line_is_enough_and_nothing_else_is_allowed(
+    host: LabHost, tmp_path: Path
+) -> None:
+    assert host.ssh("sudo -n true", user=LOGIN, check=False).returncode != 0
+    site = Site(tmp_path, "up_narrow", ports="8171-8172")
+    site.hosts[host.name] = {"ansible_user": LOGIN}
+    site.models["plain"] = tiny()
+    site.serve(host.name, "plain")
+    try:
+        site.apply()
+        site.plan(0)
+        assert site.run("logs", "plain").code == 0
+        assert site.run("unlock").code == 0
+    finally:
+        done = site.run("destroy", "-y")
+    assert done.code == 0, done.said
