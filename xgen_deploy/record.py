@@ -5,6 +5,7 @@ The host is the state: this record lies on it, is read by the probe and written 
 
 import hashlib
 import json
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +23,11 @@ from xgen_deploy.verify.report import LoadReport
 # 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
 FORMAT = 2
 _SHOWN = 200
+
+# Far more than there can be, so that a host cannot name one that nobody can count on from.
+LAST_APPLY = 10**15
+# Seconds since 1970 that a calendar knows.
+Moment = Annotated[float, Field(ge=0, lt=1e11)]
 
 
 class Stopped(Frozen):
@@ -63,12 +69,12 @@ class ApplyRecord(Frozen):
     commit of the manifest's checkout, `changes` a clause an operation.
     """
 
-    number: int
+    number: Annotated[int, Field(ge=0, le=LAST_APPLY)]
     by: str
     manifest: str
     manifest_digest: str
-    began: float
-    ended: float | None = None
+    began: Moment
+    ended: Moment | None = None
     outcome: str | None = None
     what: str = "apply"
     git: str | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import engine_site
+from tests.lab import ask, engine_site
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site
@@ -71,3 +71,35 @@ def test_a_secret_is_looked_up_once_and_stays_where_it_is_not_at_hand(
     assert refused.code == 1
     assert f"{HOST}/second: the secret's variable TS_KEY is not set here" in refused.said
     assert site.run("history").stdout.count("\n#") == 2, "nothing was begun"
+
+
+def test_an_instance_that_waits_for_its_new_reference_is_asked_with_the_key_that_it_has(
+    host: LabHost, tmp_path: Path
+) -> None:
+    """The gateway changes meanwhile; the value that the old reference has by now is another one."""
+    site = Site(tmp_path, "ts_waits", ports="8461-8464", env={"OLD": "sk-old", "NEW": "sk-new"})
+    site.models |= {
+        "tiny": engine_site.tiny(api_key={"env": "OLD"}),
+        "more": engine_site.tiny(),
+    }
+    site.serve(HOST, "tiny")
+    site.top["gateway"] = {"host": HOST, "port": 8465, "listen": "0.0.0.0"}
+    try:
+        site.apply()
+        assert ask.completion(host, 8465, model="tiny")
+        site.models["tiny"]["api_key"] = {"env": "NEW"}
+        site.env["OLD"] = "sk-another"
+        site.serve(HOST, "more")
+        site.apply("--limit", "more")
+        assert ask.completion(host, 8465, model="tiny")
+        assert ask.completion(host, 8465, model="more")
+        site.apply()
+        assert ask.completion(host, 8465, model="tiny")
+        assert "setenv XGEN_KEY_0 'sk-new'" in host.sh(
+            "cat /etc/xgen-deploy/ts_waits/gateway/keys.cfg"
+        )
+        site.env["NEW"] = "sk-newer"
+        assert "the value of its secret changed" in site.apply().stdout
+        assert ask.completion(host, 8465, model="tiny")
+    finally:
+        assert site.run("destroy", "-y").code == 0

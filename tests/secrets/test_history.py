@@ -1,13 +1,17 @@
 """A host's history is data of that host: what it asks for beyond the manifest needs a word."""
 
+import contextlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.render.scene import Scene
 from tests.upgrade.released import SITES
+from xgen_deploy.cli.history import _lines
 from xgen_deploy.cli.rollback import _check
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.placement import Declared, Site
@@ -183,3 +187,51 @@ def test_what_an_earlier_version_wrote_passes(file: Path) -> None:
     found = HistoryEntry.model_validate(json.loads(file.read_text()))
     for one in found.declared:
         assert why_not_restated(one, one.host) is None
+
+
+HOSTILE: list[Any] = [
+    COMMAND, {"X": COMMAND}, [COMMAND], "../../..", "/../../etc", "x\x1b[2J\n", "a" * (1 << 20),
+    10**400, -1, 1e308, [[[[[["x"]]]]]], ["--privileged"], {"args": ["-v", "/:/h"]}, True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", sorted(Declared.model_fields))
+def test_no_field_of_an_entry_reaches_further_than_the_manifest(field: str, tmp_path: Path) -> None:
+    now = site(tmp_path)
+    (own,) = now.declared
+    secrets = {own.api_key, *own.env.values()}
+    for value in HOSTILE:
+        whole = entry(own).model_dump(mode="json")
+        whole["declared"][0][field] = value
+        try:
+            read = HistoryEntry.model_validate_json(json.dumps(whole))
+        except ValidationError:
+            continue  # such an entry is left out
+        if _refused(read, now):
+            continue
+        (one,) = read.declared
+        assert (one.host, one.name) == ("h", "q")
+        assert {one.api_key, *one.env.values()} <= secrets | {None}
+        assert one.container.args in (None, own.container.args)
+        assert set(one.container.mounts or ()) <= set(own.container.mounts or ())
+
+
+def _refused(read: HistoryEntry, now: Site) -> bool:
+    with contextlib.suppress(XgenError):
+        _check({"h": read}, now, trusted=False)
+        return False
+    with pytest.raises(XgenError) as caught:
+        _check({"h": read}, now, trusted=False)
+    assert len(str(caught.value)) < 2000
+    return True
+
+
+@pytest.mark.parametrize("field", sorted(ApplyRecord.model_fields))
+def test_no_word_about_an_apply_breaks_what_shows_it(field: str, tmp_path: Path) -> None:
+    (own,) = site(tmp_path).declared
+    for value in [*HOSTILE, math.inf, math.nan]:
+        whole = entry(own).model_dump(mode="json")
+        whole["apply"][field] = value
+        with contextlib.suppress(ValidationError):
+            read = HistoryEntry.model_validate_json(json.dumps(whole))
+            assert _lines({read.apply.number: {"h": read.apply}})

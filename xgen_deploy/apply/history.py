@@ -1,5 +1,7 @@
 """The applies that a host remembers: one small file each, the oldest dropped."""
 
+import re
+
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.layout import Layout
 from xgen_deploy.limits import HISTORY_ENTRIES, HISTORY_ENTRY
@@ -9,6 +11,7 @@ from xgen_deploy.transport.base import Session
 
 KEPT = 50
 _ASK = 30.0
+_NUMBER = re.compile("[0-9]{1,16}")
 
 
 def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
@@ -31,7 +34,7 @@ def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
             entry = HistoryEntry.model_validate(read_json(content or b"", HISTORY_ENTRY))
         except ValueError:
             continue
-        if entry.format <= FORMAT:
+        if entry.format <= FORMAT and entry.apply.number == number:
             found.append(entry)
     return tuple(found)
 
@@ -39,7 +42,7 @@ def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
 def _numbers(session: Session, layout: Layout) -> list[int]:
     done = session.run(["ls", layout.history], timeout=_ASK)
     stems = (name.removesuffix(".json") for name in done.stdout.split())
-    return [int(s) for s in stems if s.isascii() and s.isdecimal()]
+    return [int(s) for s in stems if _NUMBER.fullmatch(s)]
 
 
 def _path(layout: Layout, number: int) -> str:

@@ -29,7 +29,7 @@ from xgen_deploy.look import Seen
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import read_record
+from xgen_deploy.record import LAST_APPLY, read_record
 from xgen_deploy.survey import default_scope, make_plan
 from xgen_deploy.transport.fleet import each
 
@@ -166,7 +166,8 @@ class Applying:
                 self._show(now, 0.0)
                 self._auditing.refused(now, seen)
                 return 1
-        number = 1 + max((_number(s, self._work.site.project) for s in seen.values()), default=0)
+        last = max((_number(s, self._work.site.project) for s in seen.values()), default=0)
+        number = min(1 + last, LAST_APPLY)
         who = Who(
             number=number,
             by=by(),

@@ -11,6 +11,9 @@ from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.manifest.schema import Backend, Image, Placement, Pull, Runtime, TableKey
 from xgen_deploy.manifest.text_rules import REFUSED
 
+LONGEST = 1 << 16
+_CLAUSE = 300
+
 
 class _Restated(Placement):
     """A placement with what `Declared` adds; each field as strict as in a manifest."""
@@ -33,13 +36,16 @@ def why_not_restated(one: Declared, host: str) -> str | None:
     if one.host != host:
         return "it is for another host"
     fields = one.model_dump(exclude={"host", "marks"}, exclude_none=True)
-    if any(category(c) in REFUSED for text in _texts(fields) for c in text):
+    texts = tuple(_texts(fields))
+    if any(len(text) > LONGEST for text in texts):
+        return f"it holds a text of more than {LONGEST} characters"
+    if any(category(c) in REFUSED for text in texts for c in text):
         return "it holds a line break or a control character"
     try:
         _Restated.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:_CLAUSE]
     return None
 
 

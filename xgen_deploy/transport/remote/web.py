@@ -40,5 +40,8 @@ def request(
     except (OSError, http.client.HTTPException) as error:
         text = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return {"status": 0, "body": base64.b64encode(text.encode()).decode()}
+    except ValueError:  # its text would show the header, and a key may be in it
+        text = "the request holds a character that HTTP does not allow"
+        return {"status": 0, "body": base64.b64encode(text.encode()).decode()}
     finally:
         connection.close()
