@@ -55,7 +55,8 @@ def test_it_is_appended_there_and_a_folder_that_is_gone_stays_so(tmp_path: Path)
     there, gone = tmp_path / "audit.jsonl", tmp_path / "gone" / "audit.jsonl"
     with connection.session() as session:
         for path in (there, there, gone):
-            HostLog("gpu-a", session, str(path), sys.executable).write([EVENT])
+            _, failed = HostLog("gpu-a", session, str(path), sys.executable).write([EVENT])
+            assert failed is None, "with or without a system log"
     lines = there.read_bytes().splitlines()
     assert check(lines) == []
     assert [json.loads(line)["outcome"] for line in lines] == ["ok", "ok"]

@@ -30,7 +30,8 @@ def tell_ended(
     )
 
 
-def tell_whole(work: HostAtWork, outcome: str, operations: int) -> None:
+def tell_whole(work: HostAtWork, outcome: str, operations: int, reason: str = "") -> None:
     """The beginning or the end of all that is done on a host."""
     if work.audit is not None:
-        work.audit.tell(outcome, cause=f"{operations} operation{'s'[: operations != 1]}")
+        count = f"{operations} operation{'s'[: operations != 1]}"
+        work.audit.tell(outcome, cause=count, reason=reason)

@@ -81,8 +81,8 @@ def carry_out(
                 continue  # after every host's own part: see gateway/doors.py
             before = digest_there(work, operation.name)
             result = _one(work, operation, board, switch, who.number, tell)
-            tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
             board.ended(operation, ok=result.ok)
+            tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
             results.append(result)
         outcome = "ok" if all(r.ok for r in results) else "failed"
         ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
@@ -91,6 +91,7 @@ def carry_out(
         watch(work)
         tell_whole(work, outcome, len(plan.operations))
     except XgenError as error:
+        tell_whole(work, "failed", len(plan.operations), str(error))
         return HostResult(work.name, tuple(results), error)
     finally:
         board.give_up(plan.operations)

@@ -15,7 +15,14 @@ from xgen_deploy.audit.remote.log import append
 from xgen_deploy.audit.remote.login import Login, login
 
 _ASK = 10.0
-_IDENTIFIER = "xgen-deploy"
+# What listens for it, and what writes to it: systemd's journal, else another system log.
+_LOGGERS = (
+    (
+        "/run/systemd/journal/stdout",
+        ["systemd-cat", "--identifier=xgen-deploy", "--priority=notice"],
+    ),
+    ("/dev/log", ["logger", "--tag=xgen-deploy", "--priority=user.notice", "--size=16384"]),
+)
 
 
 def main() -> None:
@@ -42,18 +49,17 @@ def _to_file(path: str, events: list[dict[str, object]]) -> str | None:
 
 
 def _to_journal(events: list[dict[str, object]]) -> str | None:
-    """One line an event: JSON has no line break. Where neither tool is, there is no journal."""
+    """One line an event: JSON has no line break. A host without a system log is no failure."""
+    tools = [argv for socket, argv in _LOGGERS if os.path.exists(socket)]
     lines = "".join(json.dumps(event) + "\n" for event in events).encode()
-    for argv in (
-        ["systemd-cat", f"--identifier={_IDENTIFIER}", "--priority=notice"],
-        ["logger", f"--tag={_IDENTIFIER}", "--priority=user.notice", "--size=16384"],
-    ):
+    said = None
+    for argv in tools:
         try:
             done = subprocess.run(argv, input=lines, capture_output=True, timeout=_ASK, check=False)
-        except FileNotFoundError:
-            continue
         except (OSError, subprocess.TimeoutExpired) as error:
-            return f"{argv[0]}: {error}"
+            said = f"{argv[0]}: {error}"
+            continue
         if done.returncode == 0:
             return None
-    return "neither systemd-cat nor logger could write to it"
+        said = f"{argv[0]}: {done.stderr.decode(errors='replace').strip()}"
+    return said
