@@ -24,12 +24,16 @@ class Fault(XgenError):
 
 def fault_of(host: str, error: BaseException) -> Fault:
     """Names the exception's type and place; its text may hold what must not be shown."""
-    kind = type(error).__name__
     return Fault(
         host,
-        f"xgen-deploy itself failed there ({kind} in {_place(error.__traceback__)}); "
+        f"xgen-deploy itself failed there ({what_failed(error)}); "
         "the other hosts go on. Please report it.",
     )
+
+
+def what_failed(error: BaseException) -> str:
+    """`KeyError in probe/observe.py:42`."""
+    return f"{type(error).__name__} in {_place(error.__traceback__)}"
 
 
 def guarded(host: str, work: Callable[[], R]) -> R | XgenError:

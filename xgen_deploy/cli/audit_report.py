@@ -12,10 +12,11 @@ from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screen import Screen, visible
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
+from xgen_deploy.visible import visible
 
 _FIELDS = (*AuditEvent.model_fields, "chain")
 _HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "ENDED", "WHY")
@@ -45,7 +46,7 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     _show(settings, entries, logs, csv=csv)
     broken = {h: log.broken for h, log in logs.items() if log.broken}
     for host, numbers in broken.items():
-        print(f"{host}: {broken_line(numbers)}", file=sys.stderr)
+        print(visible(f"{host}: {broken_line(numbers)}"), file=sys.stderr)
     for error in errors:
         print(visible(str(error)), file=sys.stderr)
     if broken:

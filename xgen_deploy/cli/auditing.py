@@ -12,7 +12,6 @@ from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.audit.trail import HostTrail, Trail
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
-from xgen_deploy.cli.screen import visible
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.look import Seen
@@ -21,6 +20,7 @@ from xgen_deploy.plan.operation import Plan
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
+from xgen_deploy.visible import visible
 
 
 class Auditing:

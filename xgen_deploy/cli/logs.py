@@ -1,5 +1,7 @@
 """`xgen-deploy logs`: what an instance printed."""
 
+import sys
+
 import click
 
 from xgen_deploy.cli.job import Job, job
@@ -8,6 +10,7 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.layout import SECOND, Layout
 from xgen_deploy.transport.base import Session
+from xgen_deploy.visible import visible
 
 _MOST = 1 << 24  # bytes
 _ASK = 60.0
@@ -17,10 +20,18 @@ _ASK = 60.0
 @click.option("-f", "--follow", is_flag=True, help="Go on as it is written; Ctrl-C ends.")
 @click.option("-n", "--lines", default=200, show_default=True, help="How far back.")
 @click.option("--previous", is_flag=True, help="Of the last attempt that failed.")
+@click.option("--raw", is_flag=True, help="The bytes as they are, for a file or a pipe.")
 @host_options
 @click.argument("instance")
-def command(settings: Settings, instance: str, follow: bool, lines: int, previous: bool) -> int:
-    """Show the log of INSTANCE; where several hosts run it, add --limit HOST."""
+def command(
+    settings: Settings, instance: str, follow: bool, lines: int, previous: bool, raw: bool
+) -> int:
+    """Show the log of INSTANCE; where several hosts run it, add --limit HOST.
+
+    Control characters and others that cannot be seen are spelled out, unless --raw is given.
+    """
+    if raw and (sys.stdout.isatty() or settings.json):
+        raise UsageError("--raw is for a file or a pipe: a log can hold what takes a terminal over")
     if settings.json and follow:
         raise UsageError("--json shows a log that is whole; leave out -f")
     with job(settings) as work:
@@ -28,7 +39,7 @@ def command(settings: Settings, instance: str, follow: bool, lines: int, previou
         layout = work.workplace.layout(work.site, work.site.hosts[host])
         if not previous and not settings.json:
             argv = _argv(layout, instance, lines, follow=follow)
-            return work.connections[host].follow(argv)
+            return work.connections[host].follow(argv, raw=raw)
         with work.connections[host].session() as session:
             if previous:
                 kept = _previous(session, layout, host, instance)[-lines:]
@@ -37,15 +48,24 @@ def command(settings: Settings, instance: str, follow: bool, lines: int, previou
                 kept = session.run(argv, timeout=_ASK).stdout.splitlines()
     Screen(settings).value({"host": host, "instance": instance, "lines": kept})
     if not settings.json:
-        click.echo("\n".join(kept))
+        _print(kept, raw=raw)
     return 0
+
+
+def _print(lines: list[str], *, raw: bool) -> None:
+    if raw:
+        text = "".join(f"{line}\n" for line in lines)
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+        return
+    for line in lines:
+        print(visible(line))
 
 
 def _previous(session: Session, layout: Layout, host: str, instance: str) -> list[str]:
     log = session.read_file(layout.failed_log(instance), limit=_MOST)
     if log is None:
         raise XgenError(f"{host}/{instance}: no attempt of it has failed here")
-    return log.decode(errors="replace").splitlines()
+    return log.decode(errors="surrogateescape").removesuffix("\n").split("\n")
 
 
 def _argv(layout: Layout, instance: str, lines: int, *, follow: bool) -> list[str]:

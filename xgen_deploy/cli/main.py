@@ -1,14 +1,16 @@
 """The command line: names, help page, exit codes. Commands are imported when they are called."""
 
 import importlib
-import io
 import signal
 import sys
 
 import click
 
 from xgen_deploy import __version__
+from xgen_deploy.cli.outlet import close_outlets, open_outlets, went_away
 from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import what_failed
+from xgen_deploy.visible import visible
 
 _COMMANDS = {
     "init": "Write a first manifest and inventory to start from.",
@@ -35,6 +37,7 @@ _SECTIONS = (
     ("To look", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
     ("To change", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )
+_CHANGING = frozenset(dict(_SECTIONS)["To change"])
 
 
 class Commands(click.Group):
@@ -90,10 +93,22 @@ def run(argv: list[str] | None = None) -> None:
     """The entry point: every ending has the contract's exit code, and none is a traceback."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if argv is None else argv
-    for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal's encoding lacks is spelled out.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    changing = bool(words) and words[0] in _CHANGING
+    open_outlets(lasting=changing)
+    if changing and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        # A closed terminal stops no change. A handler, because commands would inherit SIG_IGN.
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    code = _run(words)
+    failure = close_outlets()
+    if failure is not None and not changing:
+        code = 1
+        if not went_away(failure):
+            _say(f"xgen-deploy: what it has to say cannot be written: {failure.strerror}")
+            close_outlets()
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
     try:
         code = main.main(args=words or ["--help"], prog_name="xgen-deploy", standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -102,20 +117,26 @@ def run(argv: list[str] | None = None) -> None:
         _say_usage(error)
         code = 1
     except click.ClickException as error:
-        print(f"xgen-deploy: {error.format_message()}", file=sys.stderr)
+        _say(f"xgen-deploy: {error.format_message()}")
         code = 1
     except (click.Abort, KeyboardInterrupt) as ending:
         # A question answered with no is an Abort without a cause.
         by_signal = isinstance(ending, KeyboardInterrupt) or ending.__cause__ is not None
-        print(_stopped(words, by_signal=by_signal), file=sys.stderr)
-        code = 1
-    except BrokenPipeError:
-        sys.stderr.close()
+        _say(_stopped(words, by_signal=by_signal))
         code = 1
     except XgenError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         code = error.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception as error:  # noqa: BLE001 - the reader gets a sentence
+        if close_outlets() is not error:
+            _say(f"xgen-deploy itself failed ({what_failed(error)}). Please report it.")
+        code = 1
+    return code if isinstance(code, int) else 0
+
+
+def _say(text: str) -> None:
+    """On standard error; it may be a host's text."""
+    print(visible(text), file=sys.stderr)
 
 
 def _stopped(words: list[str], *, by_signal: bool) -> str:
@@ -128,7 +149,4 @@ def _stopped(words: list[str], *, by_signal: bool) -> str:
 
 def _say_usage(error: click.UsageError) -> None:
     command = error.ctx.command_path if error.ctx else "xgen-deploy"
-    print(
-        f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.",
-        file=sys.stderr,
-    )
+    _say(f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.")

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
@@ -74,12 +75,26 @@ def as_applied(work: Job) -> Job:
 
 
 def write_file(path: str, text: str) -> None:
-    """Only the owner may read it: it names hosts and files. Raises UsageError."""
+    """Whole or not at all. Only the owner may read it: it names hosts and files. Raises
+    UsageError."""
+    target = Path(os.path.realpath(path))
     try:
-        with open(path, "w", encoding="utf-8", opener=_private) as file:
-            file.write(text + "\n")
+        if target.exists() and not target.is_file():  # a pipe, a device
+            _write(target, text)
+            return
+        beside = target.with_name(f"{target.name}.new")
+        try:
+            _write(beside, text)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text + "\n")
 
 
 def _private(path: str, flags: int) -> int:

@@ -16,7 +16,7 @@ from rich.table import Table
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screen import visible
+from xgen_deploy.visible import json_text, visible
 
 
 class Progress:
@@ -34,7 +34,8 @@ class Progress:
         with self._lock:
             self.events.append(event)
             if self._settings.json:
-                sys.stdout.write(event.model_dump_json(exclude_none=True) + "\n")
+                told = event.model_dump(mode="json", exclude_none=True)
+                sys.stdout.write(json_text(told, ascii_only=True) + "\n")
                 sys.stdout.flush()
                 return
             self._keep(event)
@@ -48,7 +49,7 @@ class Progress:
 
     def warning(self, text: str) -> None:
         """Something that does not change how the apply ended."""
-        print(text, file=sys.stderr)
+        print(visible(text), file=sys.stderr)
 
     def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
         """The last line; `lost` hosts failed as a whole."""
@@ -59,7 +60,7 @@ class Progress:
             sys.stdout.write(json.dumps(value) + "\n")
         elif not self._settings.quiet or failed:
             word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
-            self._console.print(f"{escape(_name(who))}: {done} done, {word}")
+            self._console.print(f"{escape(visible(_name(who)))}: {done} done, {word}")
 
     def _keep(self, event: Event) -> None:
         name = f"{event.host}/{event.instance}" if event.instance else event.host
@@ -75,7 +76,7 @@ class Progress:
         table = Table.grid(padding=(0, 2))
         for name, (text, began) in self._running.items():
             took = f"{time.monotonic() - began:.0f} s"
-            table.add_row(Spinner("dots"), escape(name), escape(visible(text)), took)
+            table.add_row(Spinner("dots"), escape(visible(name)), escape(visible(text)), took)
         return table
 
 

@@ -1,18 +1,10 @@
 """Output: coloured lines for a terminal, plain ones otherwise, JSON for programs."""
 
-import json
 import sys
 from collections.abc import Iterable
 
 from xgen_deploy.cli.options import Settings
-
-# Whoever can name a process or write a log on a host must not write to our terminal.
-_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\n\t"}
-
-
-def visible(text: str) -> str:
-    """The text with its control characters spelled out."""
-    return text.translate(_CONTROLS)
+from xgen_deploy.visible import json_text, visible
 
 
 class Screen:
@@ -36,6 +28,5 @@ class Screen:
         """A JSON document, with --json only."""
         if self.json:
             utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-            json.dump(value, sys.stdout, indent=2, ensure_ascii=not utf8)
-            sys.stdout.write("\n")
+            sys.stdout.write(json_text(value, indent=2, ascii_only=not utf8) + "\n")
             sys.stdout.flush()

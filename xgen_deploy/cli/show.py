@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.screen import visible
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
+from xgen_deploy.visible import visible
 
 
 @click.command("show")

@@ -110,8 +110,11 @@ class Connection(Protocol):
         document. `shell` (sh source, packed by gzip) runs instead where the host's Python cannot.
         Exactly one round trip. Raises UnreachableError."""
 
-    def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
-        """Run a reading command with its output going straight to ours; its exit status."""
+    def follow(
+        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+    ) -> int:
+        """Run a reading command with its output going straight to ours, made visible unless it
+        is to be `raw`; its exit status."""
 
     def session(self) -> Session: ...
 

@@ -14,6 +14,7 @@ from xgen_deploy.transport.process import Deadline, Output, Process
 from xgen_deploy.transport.program import remote_program
 from xgen_deploy.transport.refusals import explain
 from xgen_deploy.transport.session import READY, AgentSession
+from xgen_deploy.visible import VisibleStream
 
 _START_TIMEOUT = 30.0
 _FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
@@ -59,12 +60,14 @@ class ReachedHost:
         finally:
             process.close()
 
-    def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
+    def follow(
+        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+    ) -> int:
         deadline = Deadline(timeout)
         process = self._open(Deadline(_START_TIMEOUT))
         try:
             rest = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
-            return _relay(process, rest, deadline)
+            return _relay(process, rest, deadline, raw=raw)
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:
@@ -123,13 +126,17 @@ class ReachedHost:
         return UnreachableError(self._name, f"the connection was lost ({error})", "Run it again.")
 
 
-def _relay(process: Process, rest: bytes, deadline: Deadline) -> int:
+def _relay(process: Process, rest: bytes, deadline: Deadline, *, raw: bool) -> int:
     """Copy a process's output to ours until it ends; its status, 124 where time ran out."""
     got = Output(out=rest)
+    out, err = VisibleStream(), VisibleStream()
     try:
         while True:
-            sys.stdout.buffer.write(got.out)
-            sys.stderr.buffer.write(got.err)
+            if raw:
+                sys.stdout.buffer.write(got.out)
+            else:
+                sys.stdout.write(out.add(got.out, last=got.ended))
+            sys.stderr.write(err.add(got.err, last=got.ended))
             sys.stdout.flush()
             sys.stderr.flush()
             if got.ended:

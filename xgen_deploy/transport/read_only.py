@@ -28,8 +28,10 @@ class ReadOnly:
     ) -> bytes:
         return self._connection.observe(program, request, timeout=timeout, shell=shell)
 
-    def follow(self, argv: Sequence[str], *, timeout: float | None = None) -> int:
-        return self._connection.follow(argv, timeout=timeout)
+    def follow(
+        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+    ) -> int:
+        return self._connection.follow(argv, timeout=timeout, raw=raw)
 
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")

@@ -1,0 +1,40 @@
+"""Text that came from a host, made harmless for a terminal and plain to a reader. Pure.
+
+Whoever can name a process or write a log on a host must not move our cursor, hide text, or turn
+its direction. Newline and tab stay.
+"""
+
+import codecs
+import json
+
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_ZERO_WIDTH = (0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF)
+_LINES = (0x2028, 0x2029)
+_SURROGATES = range(0xD800, 0xE000)
+_UNSEEN = (*_CONTROLS, *_BIDI, *_ZERO_WIDTH, *_LINES, *_SURROGATES)
+_TEXT = {n: f"\\x{n:02x}" if n < 0x100 else f"\\u{n:04x}" for n in _UNSEEN if chr(n) not in "\n\t"}
+_JSON = {n: f"\\u{n:04x}" for n in _UNSEEN if n >= 0x20}
+
+
+def visible(text: str) -> str:
+    """The text with what cannot be seen spelled out: `\\x1b`, `\\u202e`."""
+    return text.translate(_TEXT)
+
+
+def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """JSON in which such characters are escaped; the value that is read back is the same."""
+    compact = (",", ":") if indent is None else None
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=compact)
+    return text.translate(_JSON)
+
+
+class VisibleStream:
+    """Bytes that arrive piece by piece, as visible text; what is no UTF-8 is spelled out."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def add(self, piece: bytes, *, last: bool = False) -> str:
+        """A character that a piece cuts in two comes with the next one."""
+        return visible(self._decoder.decode(piece, last))
