@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from xgen_deploy.apply.service import State
 from xgen_deploy.transport.base import Completed, HostError, Reply
@@ -89,7 +90,7 @@ class FolderSession:
     def close(self) -> None:
         pass
 
-    def __enter__(self) -> FolderSession:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -151,3 +151,22 @@ def test_after_a_power_cut_in_the_middle_of_a_change_the_version_that_worked_boo
         assert host.sh("ls /etc/systemd/system | grep put-back || true") == ""
     finally:
         assert site.run("destroy", "-y").code == 0
+
+
+def test_a_change_of_x_leaves_an_instance_that_is_named_like_its_guard_alone(
+    host: LabHost, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, "tu_names", ports="8175-8176")
+    for name in ("x", "x-guard"):
+        site.models[name] = engine_site.tiny()
+        site.serve(HOST, name)
+    run = "systemctl show -P InvocationID xgen-tu_names-x-guard.service"
+    try:
+        site.apply()
+        before = host.sh(run)
+        site.models["x"]["n_ctx"] = 320
+        site.apply()
+        assert host.sh(run) == before
+        assert site.plan(0).operations(HOST) == []
+    finally:
+        assert site.run("destroy", "-y").code == 0

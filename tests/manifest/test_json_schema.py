@@ -25,6 +25,10 @@ def test_it_is_a_schema() -> None:
     Draft7Validator.check_schema(json_schema())
 
 
+def errors_of_instance_name(name: str) -> list[Any]:
+    return _errors(TOP.replace("[{model: m}]", f"[{{model: m, name: {name!r}}}]") % "n_ctx: 1")
+
+
 @pytest.mark.parametrize("file", [*EXAMPLES, *MERGING], ids=lambda path: path.stem)
 def test_what_loads_is_valid(file: Path) -> None:
     assert _errors(file.read_text()) == []

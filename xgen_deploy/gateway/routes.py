@@ -2,19 +2,23 @@
 
 import hashlib
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from xgen_deploy.gateway.serving import LOOPBACK, WILDCARDS, Serving
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.schema import ModelType, SecretRef
 from xgen_deploy.values import Frozen
 
+_Owner = TypeVar("_Owner", bound=Hashable)
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Server(Frozen):
     """One instance as a gateway reaches it. `slots` requests are sent to it at once. `old_key`: it
-    still has the key from before, while its model gets a new one.
+    still has the key from before, while its model gets a new one. `second`: it is the new one of a
+    pair, while it replaces the old.
     """
 
     name: str
@@ -25,6 +29,7 @@ class Server(Frozen):
     slots: int
     health_path: str = "/health"
     old_key: bool = False
+    second: bool = False
 
 
 class Route(Frozen):
@@ -102,25 +107,28 @@ def build_routes(
             )
         )
     return Routes(
-        models=tuple(routes), unreachable=tuple(unreachable), key_conflicts=tuple(conflicts)
+        models=with_distinct_names(routes),
+        unreachable=tuple(unreachable),
+        key_conflicts=tuple(conflicts),
     )
 
 
 def with_old_keys(
     route: Route,
-    old: Container[str],
+    old: Container[tuple[str, str]],
     new: Mapping[str, SecretRef | None],
     *,
     seen: Container[str],
     first: bool,
 ) -> Route:
-    """Where `new` has a key for the route's model: that one, and `old` names the servers that still
-    have the one from before. So have, at `first`, those on hosts that could not be looked at.
+    """Where `new` has a key for the route's model: that one, and `old` are the instances, each
+    after its host, that still have the one from before. So have, at `first`, those on hosts that
+    could not be looked at.
     """
     if route.model not in new:
         return route
     servers = tuple(
-        s.model_copy(update={"old_key": s.name in old})
+        s.model_copy(update={"old_key": (s.host, s.instance) in old and not s.second})
         if s.host in seen
         else s.model_copy(update={"old_key": s.old_key or first})
         for s in route.servers
@@ -144,17 +152,54 @@ def server_name(host: str, instance: str, *, second: bool = False) -> str:
     return safe_name(f"{host}.{instance}" + (".b" if second else ""))
 
 
+def with_distinct_names(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """`h.x` and `y`, `h` and `x.y` would be one server: names that two would have get a short hash;
+    all others are what they always were."""
+    pools = _distinct({r.model: r.pool for r in routes})
+    every = {
+        _owner(s): server_name(*_owner(s)[:2], second=s.second) for r in routes for s in r.servers
+    }
+    names = _distinct(every)
+    return tuple(
+        route.model_copy(
+            update={
+                "pool": pools[route.model],
+                "servers": tuple(
+                    s.model_copy(update={"name": names[_owner(s)]})
+                    if names[_owner(s)] != every[_owner(s)]
+                    else s
+                    for s in route.servers
+                ),
+            }
+        )
+        for route in routes
+    )
+
+
+def _owner(server: Server) -> tuple[str, str, bool]:
+    return (server.host, server.instance, server.second)
+
+
+def _distinct(names: Mapping[_Owner, str]) -> dict[_Owner, str]:
+    many = {n for n, count in Counter(names.values()).items() if count > 1}
+    return {o: _hashed(n, repr(o)) if n in many else n for o, n in names.items()}
+
+
+def _hashed(name: str, whole: str) -> str:
+    return f"{name}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
 def safe_name(text: str) -> str:
     """The text where HAProxy takes it for a name, else what it takes of it and a short hash."""
     if _PLAIN.fullmatch(text):
         return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:40] + f"-{digest}"
+    return _hashed(re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:40], text)
 
 
 def _server(one: Serving, address: str) -> Server:
     return Server(
         name=server_name(one.host, one.instance, second=one.second),
+        second=one.second,
         host=one.host,
         instance=one.instance,
         address=address,

@@ -87,9 +87,8 @@ class Switch:
         now = {**self._records, **{n: w.record for n, w in self._works.items()}}
         extra = (*extra, *self._leaving(door, now))
         routes = routes_for(self._site, door, {}, now, extra)
-        old = frozenset(server_name(*one) for one in self._old)
         return tuple(
-            with_old_keys(route, old, self._model_keys(), seen=now, first=first)
+            with_old_keys(route, self._old, self._model_keys(), seen=now, first=first)
             for route in routes.models
         )
 
@@ -134,11 +133,11 @@ class Switch:
     def add(self, serving: Serving) -> None:
         """Beside what the records have: a reload of each gateway, then until the new server was
         found healthy by each."""
-        name = server_name(serving.host, serving.instance, second=True)
         doors = self.doors_of(serving.host, serving.instance)
         for door in doors:
             self._reopen(door, (serving,))
         for door in doors:
+            name = self._name(door, serving.host, serving.instance, second=True)
             if not self._runtime(door).wait_up(name, _UP):
                 raise XgenError(f"the gateway on {door} did not find it healthy in {_UP:.0f} s")
 
@@ -154,25 +153,23 @@ class Switch:
             raise
 
     def _drain(self, host: str, instance: str, timeout: float) -> bool:
-        name = server_name(host, instance)
         doors = self.doors_of(host, instance)
-        runtimes = [self._runtime(door) for door in doors]
-        for door, runtime in zip(doors, runtimes, strict=True):
+        told = [(self._runtime(door), self._name(door, host, instance)) for door in doors]
+        for door, (runtime, name) in zip(doors, told, strict=True):
             for pool in self._pools_left(door, host, instance):
                 runtime.wait_unqueued(pool, timeout)
             runtime.drain(name)
-        return all(runtime.wait_idle(name, timeout) for runtime in runtimes)
+        return all(runtime.wait_idle(name, timeout) for runtime, name in told)
 
     @_of_doors
     def enable(self, host: str, instance: str) -> None:
         """New requests again, for the model that it serves now; comes back once each gateway found
         it healthy."""
         self.gone(host, instance)
-        name = server_name(host, instance)
         for door in self.doors_of(host, instance):
             if self._known(door, host, instance) != self._due(door, host, instance):
                 self._reopen(door)
-            runtime = self._runtime(door)
+            runtime, name = self._runtime(door), self._name(door, host, instance)
             runtime.enable(name)
             runtime.wait_up(name, _UP)
 
@@ -185,6 +182,12 @@ class Switch:
         last = self._works[door].record.gateway
         there = last is not None and is_door(self._site, door)
         return _servers(last.spec.routes if last and there else (), host, instance)
+
+    def _name(self, door: str, host: str, instance: str, *, second: bool = False) -> str:
+        """What the gateway on a host at work calls an instance."""
+        known = self._known(door, host, instance)
+        found = (s.name for _, s in known if s.second == second)
+        return next(found, server_name(host, instance, second=second))
 
     def _due(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """The same as it should be right now."""
@@ -211,7 +214,7 @@ class Switch:
             open_door(work, spec, self._number, python_on(self._site, door))
             for one in tuple(self._drained):  # which the new process does not know
                 if self._known(door, *one):
-                    self._runtime(door).drain(server_name(*one))
+                    self._runtime(door).drain(self._name(door, *one))
 
     def _model_keys(self) -> dict[str, SecretRef | None]:
         """The new key of each model that gets one."""

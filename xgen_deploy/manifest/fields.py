@@ -10,11 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from xgen_deploy.layout import OWN_SUFFIXES
+
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"\d+(?:\.\d+)?"
 _DURATION = re.compile(rf"(?:{_PART}(?:ms|s|m|h|d))+")
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_GATEWAY = "gateway"
+_TAKEN = "|".join(map(re.escape, OWN_SUFFIXES))
+_INSTANCE_SCHEMA = f"^(?!{_GATEWAY}$)(?!.*(?:{_TAKEN})$)[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _HF_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MOUNT_OPTIONS = {"ro", "rw", "z", "Z"}
 MAX_INSTANCE = 60
@@ -67,8 +72,9 @@ def instance_name(value: str) -> str:
             "an instance name begins with a letter or digit and holds only letters, digits, "
             f"`_`, `.` and `-`, at most {MAX_INSTANCE} characters"
         )
-    if value == "gateway" or value.endswith(".b"):
-        what = "`gateway`" if value == "gateway" else "a name that ends in `.b`"
+    suffix = next((s for s in OWN_SUFFIXES if value.endswith(s)), None)
+    if value == _GATEWAY or suffix is not None:
+        what = f"a name that ends in `{suffix}`" if suffix else f"`{_GATEWAY}`"
         raise ValueError(f"{what} is taken by the tool itself; choose another instance name")
     return value
 
@@ -280,7 +286,7 @@ ModelName = Annotated[str, AfterValidator(model_name)]
 InstanceName = Annotated[
     str,
     AfterValidator(instance_name),
-    Field(json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": MAX_INSTANCE}),
+    Field(json_schema_extra={"pattern": _INSTANCE_SCHEMA, "maxLength": MAX_INSTANCE}),
 ]
 Word = Annotated[str, AfterValidator(word)]
 Sha256 = Annotated[

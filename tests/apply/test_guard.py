@@ -1,0 +1,76 @@
+"""The guard of a change is told apart from an instance that only has a name like it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.apply.folder_host import FolderSession, SaidToRun
+from tests.render.scene import Scene
+from xgen_deploy.apply.guard import disarm
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import SecretResolver
+from xgen_deploy.layout import Layout
+from xgen_deploy.record import Record
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
+from xgen_deploy.transport.base import Completed
+
+OLDER = "xgen-p-q-guard.service"
+
+
+class Shown(FolderSession):
+    """systemd says this of a unit."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        done = super().run(argv, timeout=timeout, stdin=stdin, env=env)
+        return Completed(0, self._shown, "") if argv[:2] == ["systemctl", "show"] else done
+
+
+@pytest.mark.parametrize(
+    ("fragment", "command", "stopped"),
+    [
+        (f"/run/systemd/transient/{OLDER}", "flock {0}/lock sh {0}/put-back.sh a b c", True),
+        (f"/etc/systemd/system/{OLDER}", "/usr/bin/docker run q-guard", False),
+        (f"/etc/systemd/system/{OLDER}", "flock {0}/lock sh {0}/put-back.sh a b c", False),
+        (f"/run/systemd/transient/{OLDER}", "sleep 1000", False),
+        ("", "", False),
+    ],
+)
+def test_a_guard_of_0_1_0_is_ended_and_an_instance_of_its_name_is_not(
+    tmp_path: Path, fragment: str, command: str, stopped: bool
+) -> None:
+    layout = Layout(project="p", state_dir=f"{tmp_path}/s", etc_dir="/e", unit_dir=str(tmp_path))
+    boot_unit = Path(layout.boot_unit("q"))
+    boot_unit.touch()
+    session = Shown(f"FragmentPath={fragment}\nExecStart={command.format(layout.state_dir)}\n")
+    case = {
+        "host": "cpu",
+        "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
+        "place": [{"model": "q"}],
+    }
+    work = HostAtWork(
+        "h",
+        session,
+        layout,
+        Rendering(layout, Templates(read_templates())),
+        SaidToRun(tmp_path / "restarted"),
+        Record(project="p"),
+        SecretResolver(Scene(case, tmp_path).site),
+    )
+    disarm(work, "q")
+    assert ("systemctl", "stop", "xgen-p-q.guard.service") in session.ran
+    assert (("systemctl", "stop", OLDER) in session.ran) is stopped
+    assert not boot_unit.exists()
