@@ -108,6 +108,7 @@ NOBODY = ("../../x", "a b", "a|127.0.0.1|1||x|/", "-f", "", "x" * 61, "a%b", "a/
 def test_what_no_instance_can_be_called_is_ignored(tmp_path: Path, journal: Path) -> None:
     names = {name: {"spec": {"port": 1}} for name in (*NOBODY, "good")}
     odd = {"no-spec": {}, "no-port": {"spec": {}}, "port": {"spec": {"port": "x"}}}
+    odd["high"] = {"spec": {"port": 10**9}}
     text = json.dumps({"instances": {**names, **odd}}, ensure_ascii=False)
     write(tmp_path / "state/record.json", text.encode())
     asked = request(tmp_path, health=True)

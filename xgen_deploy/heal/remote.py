@@ -26,7 +26,7 @@ from typing import Any, Iterator, NamedTuple
 
 FORMAT = 2
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-AT_ONCE = 16
+AT_ONCE = 64
 
 # What moves while a request runs. `tokens_predicted_total` alone does so when a request ends.
 COUNTERS = re.compile(

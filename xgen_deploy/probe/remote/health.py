@@ -34,7 +34,9 @@ def _sensible(name: str, recorded: Any) -> bool:
     if not NAME.fullmatch(name) or not isinstance(spec, dict):
         return False
     texts = (spec.get("listen", ""), recorded.get("health_path", ""))
-    return isinstance(spec.get("port"), int) and all(isinstance(text, str) for text in texts)
+    port = spec.get("port")
+    known = isinstance(port, int) and 0 < port < 1 << 16
+    return known and all(isinstance(text, str) for text in texts)
 
 
 def unit_of(name: str, slot: object, asked: dict[str, Any]) -> str:
@@ -67,7 +69,7 @@ def _asked(name: str, recorded: dict[str, Any]) -> dict[str, Any]:
         answer = connection.getresponse()
         body = answer.read(SHOWN).decode("utf-8", "replace")
         return {"instance": name, "status": answer.status, "body": body}
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         return {"instance": name, "status": 0, "body": str(error) or type(error).__name__}
     finally:
         connection.close()

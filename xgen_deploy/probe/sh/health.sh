@@ -14,7 +14,7 @@ health() {
         0.0.0.0) listen=127.0.0.1 ;;
         *:*) listen="[${listen#::}]" && listen=$(printf %s "$listen" | sed -e 's/^\[\]$/[::1]/') ;;
         esac
-        case $port in *[!0-9]* | '') continue ;; esac
+        case $port in *[!0-9]* | '' | ??????*) continue ;; esac
         "$ask" "http://$listen:$port$path"
         sep='{' && str instance "$name" && raw status "$code" && str body "$body"
         started "$name"
