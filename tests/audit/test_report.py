@@ -66,3 +66,29 @@ def test_since_is_a_date_or_a_span() -> None:
     assert begin_of("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)
     with pytest.raises(UsageError, match="2026-11-01"):
         begin_of("yesterday", now)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"what": "pruned"}',
+        b'{"what": "pruned", "prev": 5, "lines": 1e999}',
+        b"null",
+        b"\xff\xfe",
+        b'{"prev": [[[]]], "time": -1, "project": {}, "what": 7, "outcome": null}',
+        b'{"time": "9999-99-99", "project": "p", "what": "w", "outcome": "\\u202e\\u001b[2J"}',
+        b'{"time": "", "project": "p", "what": "w", "outcome": "' + b"x" * 1_000_000 + b'"}',
+        b'{"time": ' + b"9" * 5000 + b', "project": "p", "what": "w", "outcome": "o"}',
+    ],
+)
+def test_whatever_a_host_has_in_its_log_is_shown_or_said_to_be_damaged(
+    tmp_path: Path, line: bytes
+) -> None:
+    whole = log_of(tmp_path, "one", "two")
+    for content in (line + b"\n" + whole, whole + line, line):
+        for entry in parsed(content, "gpu-a").entries:
+            assert all(cell.isprintable() and len(cell) < 2000 for cell in cells(entry))
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(line + b"\n" + whole)
+    append(str(path), [{"time": "2026-11-25T00:00:00+00:00", "what": "apply"}], NOW)
+    assert b'"apply"' in path.read_bytes().splitlines()[-1]

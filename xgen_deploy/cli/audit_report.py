@@ -70,8 +70,8 @@ def cells(entry: Entry) -> tuple[str, ...]:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         value = " ".join(map(str, value))
-    text = visible("" if value is None else str(value)[:_LONGEST])
-    text = text.replace("\n", "\\n").replace("\t", "\\t")
+    whole = "" if value is None else str(value)[:_LONGEST]
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 

@@ -52,7 +52,7 @@ def check(lines: list[bytes]) -> list[int]:
         elif expected is None and value.get("prev") and value.get("what") != PRUNED:
             broken.append(number)  # what was before the first line is gone
         carried = value is not None and number == 1 and value.get("what") == PRUNED
-        expected = value["prev"] if carried and value else _hash(line)
+        expected = value.get("prev") if carried and value else _hash(line)
     return broken
 
 
