@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from xgen_deploy.heal import remote as watchdog
 from xgen_deploy.render import unquoting
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.template_files import read_templates
@@ -59,6 +60,8 @@ def test_a_variable_is_read_back_from_the_process_runtime_s_file(value: str) -> 
 def test_a_key_is_read_back_from_each_engine_s_file_and_from_the_gateway_s(key: str) -> None:
     assert unquoting.key_in_line(TEMPLATES.text("api-key.j2", {"key": key})) == key
     assert unquoting.key_in_yaml(TEMPLATES.text("vllm-key.yaml.j2", {"key": key})) == key
+    for name in ("api-key.j2", "vllm-key.yaml.j2"):
+        assert watchdog.key_in(TEMPLATES.text(name, {"key": key})) == key
     keys = TEMPLATES.text("haproxy-keys.cfg.j2", {"keys": [("XGEN_A", key), ("XGEN_B", "b")]})
     assert unquoting.haproxy_values(keys) == {"XGEN_A": key, "XGEN_B": "b"}
 

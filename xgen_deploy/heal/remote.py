@@ -356,9 +356,9 @@ def ask(
 
 
 def key_in(text: str) -> str:
-    """A key alone on its line, or the quoted one of vLLM's configuration."""
-    quoted = re.search(r'"([^"]+)"', text)
-    return quoted.group(1) if quoted else text.strip()
+    """A key alone on its line, or the quoted one of vLLM's configuration: JSON, for YAML."""
+    quoted = re.search(r'api-key: \[(".*")\]\s*$', text)
+    return str(json.loads(quoted.group(1))) if quoted else text.strip()
 
 
 def lost_gpu() -> str | None:
