@@ -61,7 +61,8 @@ def make_plan(
         if s.secrets_compared and GATEWAY not in s.kept_secrets
     }
     hosts = with_gateways(site, hosts, looked, compared)
-    refresh = frozenset(h for h, s in scopes.items() if s.refresh)
+    # With `--limit MODEL` a gateway is not started anew for one model's sake.
+    refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, records, looked, templates, refresh)
     if skip_refused:
         hosts = without_refused(hosts)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.upgrade.released import SITES
 from xgen_deploy.look import Seen, Workplace
+from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import Plan
@@ -49,8 +50,12 @@ class OldSite:
         )
         self.facts = self.facts.model_copy(update={"services": tuple(services)})
 
-    def plan(self, *, refresh: bool = False, manifest: Path | None = None) -> Plan:
+    def plan(
+        self, *, refresh: bool = False, manifest: Path | None = None, only: str | None = None
+    ) -> Plan:
+        """`only` is a model, as `--limit` takes it."""
         site = load_site(str(manifest or self.manifest))
+        site = limit(site, (only,)) if only else site
         return make_plan(
             site, self.seen(), Workplace(), {HOST: default_scope(site, HOST, refresh=refresh)}
         )

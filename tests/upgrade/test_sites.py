@@ -46,6 +46,14 @@ def test_refresh_is_an_update_like_any_other() -> None:
     assert exit_code(plan, detailed=True) == 2
 
 
+def test_refresh_of_one_model_does_not_start_the_gateway_anew() -> None:
+    plan = OldSite("systemd").plan(refresh=True, only="plain")
+    assert said(plan)["a"] == f"update: {OLDER}"
+    assert "b" not in said(plan)
+    gateway = plan.operations[-1]
+    assert (gateway.name, gateway.interrupts, gateway.refresh) == ("gateway", False, False)
+
+
 def test_units_of_this_version_are_not_spoken_of() -> None:
     old = OldSite("docker")
     old.record["instances"]["a"]["unit_version"] = 2
