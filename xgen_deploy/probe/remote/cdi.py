@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-import json
 import re
 from typing import Any
 
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.remote.reading import read_text
 
 # As nvidia-ctk and amd-ctk write it; a host's Python has no YAML.
@@ -30,7 +30,7 @@ def cdi_devices(info: dict[str, Any]) -> list[str]:
 def devices_in(text: str) -> list[str]:
     """The qualified names in one specification, JSON or YAML."""
     try:
-        seen = json.loads(text)
+        seen = read_json(text, 1 << 20)
         return [f"{seen['kind']}={device['name']}" for device in seen["devices"]]
     except (ValueError, KeyError, TypeError):
         kind = _KIND.search(text)

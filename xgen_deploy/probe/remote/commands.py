@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
+import selectors
 import signal
 import subprocess
 import sys
+import time
 from typing import Any, Callable, NamedTuple, Sequence
 
 from xgen_deploy.probe.remote.reading import read_text
 
 NOBODY = 65534
+MOST = 8 << 20
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,8 +41,12 @@ def which(name: str) -> str | None:
     return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
-def run(argv: Sequence[str], timeout: float, unprivileged: bool = False) -> Answer:
-    """`unprivileged` drops root before the command starts; where we are not root, it is moot."""
+def run(
+    argv: Sequence[str], timeout: float, unprivileged: bool = False, head: int | None = None
+) -> Answer:
+    """`unprivileged` drops root before the command starts; where we are not root, it is moot.
+    More than MOST bytes are no answer; where a `head` of so many is all that is wanted, the
+    command is ended when it has printed that."""
     try:
         process = subprocess.Popen(
             list(argv),
@@ -54,13 +61,56 @@ def run(argv: Sequence[str], timeout: float, unprivileged: bool = False) -> Answ
     except (OSError, subprocess.SubprocessError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Answer(127, "", "", f"{argv[0]}: {reason}")
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        _kill_group(process.pid)
-        process.wait()
+    with process:
+        printed = Printed(process, head or MOST)
+        ended = printed.read(time.monotonic() + timeout)
+        if not ended:
+            _kill_group(process.pid)
+        code = process.wait()
+    if ended:
+        return Answer(code, _text(printed.out), _text(printed.err), None)
+    if not printed.full:
         return Answer(124, "", "", f"no answer within {timeout:.0f} s")
-    return Answer(process.returncode, _text(out), _text(err), None)
+    if head is None:
+        return Answer(124, "", "", f"it printed more than {MOST >> 20} MiB")
+    return Answer(0, _text(printed.out), _text(printed.err), None)
+
+
+class Printed:
+    """What a process prints on its two pipes, each of at most `most` bytes."""
+
+    def __init__(self, process: subprocess.Popen[bytes], most: int) -> None:
+        self._most = most
+        self._out, self._err = bytearray(), bytearray()
+        self._pipes = selectors.DefaultSelector()
+        for pipe, kept in ((process.stdout, self._out), (process.stderr, self._err)):
+            self._pipes.register(pipe, selectors.EVENT_READ, kept)  # type: ignore[arg-type]
+        self.full = False
+
+    @property
+    def out(self) -> bytes:
+        return bytes(self._out)
+
+    @property
+    def err(self) -> bytes:
+        return bytes(self._err)
+
+    def read(self, until: float) -> bool:
+        """To the end of both; False where there was too much, or no more time."""
+        with self._pipes:
+            while self._pipes.get_map():
+                ready = self._pipes.select(max(0.0, until - time.monotonic()))
+                if not ready:
+                    return False
+                for key, _ in ready:
+                    piece = os.read(key.fd, 1 << 16)
+                    if not piece:
+                        self._pipes.unregister(key.fileobj)
+                    key.data.extend(piece)
+                    if len(key.data) > self._most:
+                        self.full = True
+                        return False
+        return True
 
 
 def _as_nobody(wanted: bool) -> dict[str, Any]:

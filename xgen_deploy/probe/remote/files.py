@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from typing import Any
 
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.remote.reading import read_text
 
 HASHED = 1 << 20
+RECORD = 16 << 20
 MOST = 1000
 LEARNED = 1
 
@@ -27,7 +28,10 @@ def record(state_dir: str) -> dict[str, Any]:
     path = os.path.join(state_dir, "record.json")
     try:
         with open(path, "rb") as file:
-            return {"record": file.read().decode("utf-8"), "record_error": None}
+            content = file.read(RECORD + 1)
+            if len(content) > RECORD:
+                return {"record": None, "record_error": f"{path}: is longer than 16 MiB"}
+            return {"record": content.decode("utf-8"), "record_error": None}
     except (FileNotFoundError, NotADirectoryError):
         return {"record": None, "record_error": None}
     except OSError as error:
@@ -39,7 +43,7 @@ def record(state_dir: str) -> dict[str, Any]:
 def learned(state_dir: str, name: str) -> dict[str, Any]:
     """What apply recorded of engine builds or models that were asked before, by their state."""
     try:
-        stored = json.loads(read_text(os.path.join(state_dir, name + ".json"), 1 << 24) or "")
+        stored = read_json(read_text(os.path.join(state_dir, name + ".json"), RECORD) or "", RECORD)
         return dict(stored[name]) if stored["format"] == LEARNED else {}
     except (ValueError, KeyError, TypeError):
         return {}
@@ -91,7 +95,8 @@ def file_facts(path: str, hashed: bool) -> dict[str, Any]:
 def sha256(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            content = file.read(HASHED + 1)
+            return hashlib.sha256(content).hexdigest() if len(content) <= HASHED else None
     except OSError:
         return None
 

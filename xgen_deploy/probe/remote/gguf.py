@@ -10,7 +10,7 @@ from xgen_deploy.probe.remote.gguf_types import QUANTIZATION, tensor_bytes
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-MOST_KEYS = 1 << 16
+MOST_KEYS = 1 << 14
 MOST_TENSORS = 1 << 20
 MOST_DIMENSIONS = 8
 DEFAULT_ALIGNMENT = 32
@@ -56,7 +56,7 @@ def _parse(file: BinaryIO, size: int) -> Header:
         end = _end_of_tensors(cursor, tensors)
     except NotGGUF as error:
         raise NotGGUF(f"not a valid GGUF: {error}") from None
-    alignment = values.get("general.alignment") or DEFAULT_ALIGNMENT
+    alignment = number_of(values, "general.alignment") or DEFAULT_ALIGNMENT
     data = -(-cursor.position // alignment) * alignment
     return Header(version, tensors, values, data + end if tensors else cursor.position)
 
@@ -77,25 +77,35 @@ def _end_of_tensors(cursor: Cursor, count: int) -> int:
     return end
 
 
+def number_of(keys: dict[str, Any], name: str) -> int | None:
+    """A key's value where it is what it should be: a file may hold anything there."""
+    value = keys.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def essentials(header: Header, parts: int | None) -> dict[str, Any]:
     """What a plan needs to know, as the document has it. `parts` of a model in several files."""
     keys = header.keys
-    architecture = keys.get("general.architecture")
+    architecture = _text(keys.get("general.architecture"))
+    file_type = number_of(keys, "general.file_type")
 
     def own(name: str) -> int | None:
-        value = keys.get(f"{architecture}.{name}")
-        return value if isinstance(value, int) else None
+        return number_of(keys, f"{architecture}.{name}")
 
     return {
         "version": header.version,
         "architecture": architecture,
-        "name": keys.get("general.name"),
+        "name": _text(keys.get("general.name")),
         "layers": own("block_count"),
         "context_length": own("context_length"),
         "embedding_length": own("embedding_length"),
         "head_count": own("attention.head_count"),
         "pooling_type": own("pooling_type"),
-        "quantization": QUANTIZATION.get(keys.get("general.file_type", -1)),
-        "tensor_count": keys.get("split.tensors.count") or header.tensors,
+        "quantization": QUANTIZATION.get(-1 if file_type is None else file_type),
+        "tensor_count": number_of(keys, "split.tensors.count") or header.tensors,
         "split_count": parts,
     }

@@ -20,7 +20,8 @@ SCALARS = {
     12: "d",
 }
 LONGEST_STRING = 1 << 24
-SHOWN_STRING = 4096
+SHOWN_STRING = 1024
+LONGEST_HEADER = 1 << 28
 MOST_VALUES = 1 << 28
 DEEPEST = 4
 CHUNK = 1 << 18
@@ -56,6 +57,8 @@ class Cursor:
     def skip(self, count: int) -> None:
         if self.position + count > self._size:
             raise EOFError
+        if self.position + count > LONGEST_HEADER:
+            raise NotGGUF(f"its header is longer than {LONGEST_HEADER >> 20} MiB")
         if self._at + count <= len(self._buffer):
             self._at += count
             return
@@ -126,5 +129,7 @@ class Cursor:
     def _fill(self, count: int) -> None:
         rest = self._buffer[self._at :]
         self._start += self._at
+        if self._start > LONGEST_HEADER:
+            raise NotGGUF(f"its header is longer than {LONGEST_HEADER >> 20} MiB")
         self._buffer = rest + self._file.read(max(CHUNK, count) - len(rest))
         self._at = 0

@@ -38,7 +38,7 @@ def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]
 
 def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]:
     """A vocabulary takes long to read past, so that a file is read once for each of its states."""
-    from xgen_deploy.probe.remote.gguf import essentials, read_header
+    from xgen_deploy.probe.remote.gguf import essentials, number_of, read_header
     from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
 
     for part in paths:
@@ -49,7 +49,7 @@ def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]
             return dict(answer, error=f"{where}{error}")
         if part == path:
             answer["gguf"] = essentials(header, len(paths) if len(paths) > 1 else None)
-            split = header.keys.get("split.count") or 1
+            split = number_of(header.keys, "split.count") or 1
             if split != len(paths):
                 wrong = "its header says %d files, its name %d: keep the names it came with"
                 return dict(answer, error=wrong % (split, len(paths)))

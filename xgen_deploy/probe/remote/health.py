@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 from typing import Any
 
+from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.probe.remote.files import RECORD
 from xgen_deploy.probe.remote.parts import side_by_side
 from xgen_deploy.probe.remote.start_log import program_log, unit_log, unit_run
 
 PATIENCE = 3.0
 SHOWN = 2000
+MOST = 500  # instances
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 SECOND = ".b"  # the slot, as layout.py has it
 LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -19,13 +21,13 @@ LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 def health(record: str | None, asked: dict[str, Any]) -> dict[str, Any]:
     """`record` is the text of the project's record. Raises ValueError where it is not JSON."""
-    instances = json.loads(record)["instances"] if record else {}
+    instances = read_json(record, RECORD)["instances"] if record else {}
 
     def one(instance: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         name, recorded = instance
         return dict(_asked(name, recorded), **_started(name, recorded, asked))
 
-    return {"health": side_by_side(one, [i for i in instances.items() if _sensible(*i)])}
+    return {"health": side_by_side(one, [i for i in instances.items() if _sensible(*i)][:MOST])}
 
 
 def _sensible(name: str, recorded: Any) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
+import re
+from typing import Any, BinaryIO
 
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.remote.files import file_state
 from xgen_deploy.probe.remote.reading import read_text
 
@@ -24,6 +25,14 @@ KEPT = (
     "dtype",
 )
 INDEX = "model.safetensors.index.json"
+LONGEST_CONFIG = 4 << 20
+LONGEST_INDEX = 64 << 20
+LONGEST_HEADER = 100_000_000  # safetensors, «Format»
+MOST_FILES = 10_000
+PIECE = 1 << 20
+# Within a string its last quote would be escaped.
+OFFSETS = re.compile(rb'"data_offsets"\s*:\s*\[\s*\d{1,20}\s*,\s*(\d{1,20})\s*\]')
+OVERLAP = 128
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
 
@@ -36,7 +45,7 @@ def hf_model(folder: str) -> dict[str, Any]:
         "size": sum(os.path.getsize(path) for path in paths),
         "state": file_state(paths),
     }
-    config = _json(os.path.join(folder, "config.json"))
+    config = _json(os.path.join(folder, "config.json"), LONGEST_CONFIG)
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
     return dict(answer, config=_essentials(config), error=_incomplete(folder, paths))
@@ -46,12 +55,14 @@ def _files(folder: str) -> list[str]:
     found: list[str] = []
     for place, _, names in os.walk(folder, followlinks=False):
         found.extend(os.path.join(place, name) for name in names)
+        if len(found) > MOST_FILES:
+            raise ValueError(f"it holds more than {MOST_FILES} files")
     return sorted(found)
 
 
-def _json(path: str) -> dict[str, Any] | None:
+def _json(path: str, limit: int) -> dict[str, Any] | None:
     try:
-        value = json.loads(read_text(path, 1 << 26) or "")
+        value = read_json(read_text(path, limit + 1) or "", limit)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -70,7 +81,7 @@ def _essentials(config: dict[str, Any]) -> dict[str, Any]:
 def _incomplete(folder: str, paths: list[str]) -> str | None:
     """Why the weights are not whole, as far as names and sizes tell."""
     names = {os.path.relpath(path, folder) for path in paths}
-    index = _json(os.path.join(folder, INDEX)) if INDEX in names else None
+    index = _json(os.path.join(folder, INDEX), LONGEST_INDEX) if INDEX in names else None
     if index is not None:
         missing = sorted(set((index.get("weight_map") or {}).values()) - names)
         if missing:
@@ -92,12 +103,26 @@ def _cut_short(path: str) -> str | None:
         length = int.from_bytes(file.read(8), "little")
         if 8 + length > size:
             return f"cut short: has {size} bytes, its header alone needs {8 + length}"
-        try:
-            header = json.loads(file.read(length).decode("utf-8"))
-            ends = [entry["data_offsets"][1] for n, entry in header.items() if n != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        if length > LONGEST_HEADER:
+            return f"not a valid safetensors file: its header of {length} bytes is over 100 MB"
+        if file.read(1) != b"{":
             return "not a valid safetensors file"
-    needed = 8 + length + max(ends, default=0)
+        end = _last_offset(file, length - 1)
+    needed = 8 + length + end
     if size < needed:
         return f"cut short: has {size} bytes, needs at least {needed}"
     return None
+
+
+def _last_offset(file: BinaryIO, left: int) -> int:
+    """Where the last tensor ends, from the header's text piece by piece: a header may be long."""
+    end, before = 0, b""
+    while left > 0:
+        piece = file.read(min(PIECE, left))
+        if not piece:
+            break
+        left -= len(piece)
+        text = before + piece
+        end = max([end, *(int(found[1]) for found in OFFSETS.finditer(text))])
+        before = text[-OVERLAP:]
+    return end

@@ -19,7 +19,8 @@ def unit_run(unit: str) -> str | None:
 def unit_log(unit: str, invocation: str) -> str:
     """The journal of one start."""
     argv = ["journalctl", "--no-pager", "--output=cat", "--unit=" + unit]
-    return run([*argv, "_SYSTEMD_INVOCATION_ID=" + invocation], PATIENCE).out[:HEAD]
+    argv.append("_SYSTEMD_INVOCATION_ID=" + invocation)
+    return run(argv, PATIENCE, head=4 * HEAD).out[:HEAD]
 
 
 def program_log(process_dir: str, instance: str) -> str:
@@ -29,6 +30,6 @@ def program_log(process_dir: str, instance: str) -> str:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 2 * HEAD))
-            return file.read().decode("utf-8", "replace")
+            return file.read(2 * HEAD).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -6,8 +6,12 @@ import json
 import socket
 from typing import Any, BinaryIO, NamedTuple
 
+from xgen_deploy.probe.remote.bounded_json import read_json
+
 SAFE = "-._~/:@"
 LONGEST_LINE = 1 << 16
+MOST_HEADERS = 200
+MOST = 16 << 20
 
 
 class Response(NamedTuple):
@@ -19,7 +23,7 @@ class Response(NamedTuple):
     def value(self) -> Any:
         """The JSON in the body; None where there is none."""
         try:
-            return json.loads(self.body.decode("utf-8"))
+            return read_json(self.body, MOST)
         except ValueError:
             return None
 
@@ -54,15 +58,17 @@ class Exchange:
         first = self._input.readline(LONGEST_LINE).split()
         if len(first) < 2 or not first[0].startswith(b"HTTP/") or not first[1].isdigit():
             raise ValueError("what listens there does not speak HTTP")
-        headers = {}
+        headers: dict[str, str] = {}
         for line in iter(lambda: self._input.readline(LONGEST_LINE).strip(), b""):
+            if len(headers) >= MOST_HEADERS:
+                raise ValueError("it sends header lines without end")
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
         return int(first[1]), headers
 
     def rest(self) -> bytes:
-        """Everything until the other side closes."""
-        return self._input.read()
+        """Everything until the other side closes. Raises ValueError where it is more than MOST."""
+        return _bounded(self._input.read(MOST + 1))
 
     def answer(self) -> Response:
         status, headers = self.head()
@@ -72,8 +78,11 @@ class Exchange:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return Response(status, _chunks(self._input), server)
         length = headers.get("content-length")
-        body = self.rest() if length is None else self._input.read(int(length))
-        return Response(status, body, server)
+        if length is None:
+            return Response(status, self.rest(), server)
+        if not length.isdigit() or int(length) > MOST:
+            raise ValueError(f"it announces an answer of {length[:20]} bytes")
+        return Response(status, self._input.read(int(length)), server)
 
     def close(self) -> None:
         self._input.close()
@@ -105,11 +114,21 @@ def _message(method: str, target: str, body: Any) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + data
 
 
+def _bounded(data: bytes) -> bytes:
+    if len(data) > MOST:
+        raise ValueError(f"its answer is longer than {MOST >> 20} MiB")
+    return data
+
+
 def _chunks(stream: BinaryIO) -> bytes:
     found: list[bytes] = []
+    total = 0
     while True:
         size = int(stream.readline(LONGEST_LINE).split(b";")[0], 16)
         if size == 0:
             return b"".join(found)
+        total += size
+        if size < 0 or total > MOST:
+            raise ValueError(f"its answer is longer than {MOST >> 20} MiB")
         found.append(stream.read(size))
         stream.readline(LONGEST_LINE)

@@ -5,7 +5,7 @@ HASHED=1048576
 # A small file's text without line ends around it, empty where it cannot be read.
 text_of() {
     text=
-    [ -r "$1" ] && [ -f "$1" ] && text=$(cat "$1" 2>/dev/null)
+    [ -r "$1" ] && [ -f "$1" ] && text=$(head -c 1048576 -- "$1" 2>/dev/null)
 }
 
 # $number: a decimal or 0x number in a file.
@@ -139,6 +139,8 @@ record() {
     [ "$kind" = denied ] && record_error="$state_dir/record.json: Permission denied"
     [ "$kind" = absent ] || [ -r "$state_dir/record.json" ] ||
         record_error="$state_dir/record.json: Permission denied"
+    [ "$kind" != file ] || [ "$size" -le 16777216 ] ||
+        record_error="$state_dir/record.json: is longer than 16 MiB"
     key record
     if [ "$kind" = file ] && [ -z "$record_error" ]; then
         json_text <"$state_dir/record.json"

@@ -35,7 +35,7 @@ function text_length(  length_) {
     return length_
 }
 function string(  count, left, one, out) {
-    count = text_length(); left = count < 4096 ? count : 4096; count -= left
+    count = text_length(); left = count < 1024 ? count : 1024; count -= left
     while (left-- > 0) { one = byte(); out = out sprintf("%c", one < 32 ? 32 : one) }
     skip(count)
     return out
@@ -79,7 +79,7 @@ function header(  keys, tensors, magic, name, kind, seen, needed) {
         problem = "not a valid GGUF: version " version "; this tool reads 2 and 3"; exit
     }
     tensors = unsigned(8); keys = unsigned(8)
-    if (tensors > 1048576 || keys > 65536) {
+    if (tensors > 1048576 || keys > 16384) {
         nonsense("claims " sprintf("%.0f", tensors) " tensors and " sprintf("%.0f", keys) " keys")
     }
     print "version " version; print "tensors " sprintf("%.0f", tensors)

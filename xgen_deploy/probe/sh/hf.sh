@@ -64,7 +64,8 @@ hf_model() {
     str format hf
     raw size "$(for file; do stat -L -c %s -- "$file"; done | awk '{ all += $1 } END { printf "%.0f", all }')"
     str state "$(file_state "$@")"
-    if config=$(tokens <"$folder/config.json" | awk -v kept="$HF_KEPT" "$HF_CONFIG"); then
+    if [ "$(stat -L -c %s -- "$folder/config.json")" -le 4194304 ] &&
+        config=$(tokens <"$folder/config.json" | awk -v kept="$HF_KEPT" "$HF_CONFIG"); then
         key config
         printf %s "$config"
         str error "$(incomplete "$@")"
@@ -104,6 +105,10 @@ cut_short() {
         END { printf "%.0f", value }')
     if [ "$((8 + length))" -gt "$bytes" ]; then
         printf 'cut short: has %s bytes, its header alone needs %s' "$bytes" "$((8 + length))"
+        return
+    fi
+    if [ "$length" -gt 100000000 ]; then
+        printf 'not a valid safetensors file: its header of %s bytes is over 100 MB' "$length"
         return
     fi
     ends=$(tail -c +9 -- "$1" | head -c "$length" | tr -d ' \n' |
