@@ -80,6 +80,11 @@ class ApplyRecord(Frozen):
     git: str | None = None
     changes: tuple[str, ...] = ()
 
+    @property
+    def is_maintenance(self) -> bool:
+        """It changed no version: there is nothing to go back to."""
+        return self.what in ("stop", "start", "restart")
+
 
 class HistoryEntry(Frozen):
     """What ran on a host after one apply, as it was declared: what `rollback` goes back to."""

@@ -6,6 +6,7 @@ from functools import partial
 
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
+from xgen_deploy.gateway.demand import is_door
 from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
 from xgen_deploy.gateway.refresh import with_refreshed_gateways
 from xgen_deploy.gateway.spec import GATEWAY
@@ -14,7 +15,8 @@ from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
-from xgen_deploy.plan.make import Scope, plan_host, refused_plan
+from xgen_deploy.plan.maintenance import Request, maintenance
+from xgen_deploy.plan.make import Scope, plan_host, record_in, refused_plan
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.outdated import outdated_warning
@@ -75,6 +77,37 @@ def make_plan(
         last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
+
+
+def maintenance_plan(
+    site: Site, seen: Mapping[str, Seen], workplace: Workplace, request: Request
+) -> Plan:
+    """For `stop`, `start` and `restart`: hosts that have no part in it are only looked at."""
+    looked = looked_at(site, seen, workplace)
+    records = readable_records(site.project, looked)
+    facts = {n: one.facts for n, one in looked.items()}
+    hosts = maintenance(site, request, facts, records, {n: o.layout for n, o in looked.items()})
+    for name, one in seen.items():
+        if one.facts is None and (name in request.wanted or is_door(site, name)):
+            hosts[name] = _unseen(name, one.error)
+        elif one.facts is not None and name not in records and name in request.wanted:
+            hosts[name] = refused_plan(name, _record_error(site, name, one.facts))
+    return Plan(
+        project=site.project,
+        manifest_file=site.manifest_file,
+        manifest_digest=site.manifest_digest,
+        hosts={n: hosts[n] for n in seen if n in hosts},
+        last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
+        fingerprint=plan_fingerprint(site.manifest_digest, hosts),
+    )
+
+
+def _record_error(site: Site, name: str, facts: HostFacts) -> XgenError:
+    try:
+        record_in(facts, site.project, name)
+    except XgenError as error:
+        return error
+    return XgenError(f"{name}: its record cannot be used")
 
 
 def _host_plan(

@@ -84,3 +84,20 @@ def test_a_model_moves_to_another_host_without_a_failed_request(
     site.plan(0)
     assert ask.completion(hosts[1], DOOR, model="tiny", key=KEY)
     assert PROJECT not in hosts[0].sh("ls /etc/systemd/system")
+
+
+def test_replicas_restart_one_after_the_other_without_a_failed_request(
+    site: Site, hosts: list[LabHost]
+) -> None:
+    site.serve("lab-gpu", "tiny")
+    site.apply()
+    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+        clients.more(5)
+        done = site.run("restart", "-y")
+        clients.more(5)
+    assert done.code == 0, done.said
+    assert "INTERRUPTS" not in done.said
+    assert clients.failed == [], done.said
+    stopped = site.run("stop", "-y", "--limit", "lab-gpu", "--json").json()["hosts"]
+    assert list(stopped) == ["lab-gpu"]
+    site.plan(0)

@@ -15,13 +15,14 @@ from xgen_deploy.look import Seen, Workplace
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.plan.operation import Operation, Plan
 from xgen_deploy.probe.facts import EngineFacts, HostFacts, ServiceFacts
 from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.survey import make_plan
+from xgen_deploy.survey import maintenance_plan, make_plan
 from xgen_deploy.template_files import read_templates
 
 LAYOUT = system_layout("p")
@@ -31,7 +32,7 @@ Place = Mapping[str, list[dict[str, Any]]]
 
 class Fleet:
     """`kinds` are the hosts' by name (see tests/render/hosts.yaml); `free` a host's free memory
-    in MiB, `unseen` those that cannot be reached."""
+    in MiB, `unseen` those that cannot be reached, `edited` those whose units are others."""
 
     def __init__(self, folder: Path, kinds: Mapping[str, str], **top: Any) -> None:
         self._folder = folder
@@ -39,6 +40,7 @@ class Fleet:
         self._top = top
         self.records = {name: Record(project="p") for name in kinds}
         self.unseen: set[str] = set()
+        self.edited: set[str] = set()
         self.free: dict[str, int] = {}
 
     def site(self, place: Place, *limits: str, models: Mapping[str, Any] | None = None) -> Site:
@@ -66,6 +68,21 @@ class Fleet:
         site = self.site(place, *limits, models=models)
         seen = {name: self._seen(site, name) for name in site.hosts}
         return make_plan(site, seen, Workplace(), {}, skip_refused=skip_refused)
+
+    def maintained(
+        self,
+        place: Place,
+        action: Maintaining,
+        *names: str,
+        on: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Plan:
+        """What `stop`, `start` or `restart` would do to these instances, or to all."""
+        site = self.site(place)
+        seen = {name: self._seen(site, name) for name in site.hosts}
+        wanted = {
+            h: tuple(d.name for d in site.on(h) if not names or d.name in names) for h in site.hosts
+        }
+        return maintenance_plan(site, seen, Workplace(), Request(action, on or wanted))
 
     def applied(self, operations: Iterable[Operation]) -> None:
         """As if these had gone well."""
@@ -107,7 +124,9 @@ class Fleet:
                     for m in request.models
                 ],
                 "engines": [_engine(e.backend, e.binary) for e in request.engines],
-                "services": [_service(n, r) for n, r in record.instances.items()],
+                "services": [
+                    _service(n, r, edited=name in self.edited) for n, r in record.instances.items()
+                ],
                 "record": record.model_dump_json(exclude_none=True),
             }
         )  # fmt: skip
@@ -141,14 +160,14 @@ def _entry(one: Operation) -> InstanceRecord:
     )
 
 
-def _service(name: str, record: InstanceRecord) -> ServiceFacts:
+def _service(name: str, record: InstanceRecord, *, edited: bool) -> ServiceFacts:
     (digest,) = record.files.values()
     return ServiceFacts(
         name=f"{LAYOUT.service(name + record.slot)}.service",
         kind="unit",
-        state="active",
+        state="inactive" if record.stopped else "active",
         sub_state="running",
-        sha256=digest,
+        sha256="another" if edited else digest,
         enabled=True,
         pid=7,
     )

@@ -159,3 +159,27 @@ def test_another_value_of_a_secret_is_an_update(site: Site) -> None:
 
 def _holds(path: Path, text: bytes) -> bool:
     return path.is_file() and text in path.read_bytes()
+
+
+def test_stopped_started_and_restarted_as_planned(site: Site) -> None:
+    """Each is shown and asked, proved where it starts, and written down."""
+    site.apply()
+    without = site.run("restart")
+    assert (without.code, "there is no terminal to ask at; give -y" in without.said) == (1, True)
+    before = set(_engines(site))
+    done = site.run("restart", "-y")
+    assert done.code == 0, done.said
+    assert "no gateway that was looked at sends it requests" in done.said
+    assert f"answers on port {PORT} again" in done.said
+    assert set(_engines(site)).isdisjoint(before)
+    stopped = site.run("stop", "-y", "--json")
+    assert (stopped.code, len(stopped.json()["hosts"][HERE]["done"])) == (0, 1), stopped.said
+    assert _engines(site) == {}
+    left = site.run("restart", "-y")
+    assert (left.code, "is left stopped, as" in left.said) == (0, True), left.said
+    assert site.run("start", "-y").code == 0
+    assert _ask() == 200
+    site.plan(0)
+    applies = site.run("history", "--json").json()["applies"]
+    assert [a["hosts"][HERE]["what"] for a in applies] == ["start", "stop", "restart", "apply"]
+    assert site.run("rollback", "-y").code == 1, "there is no version before to go back to"

@@ -8,6 +8,7 @@ from xgen_deploy.apply.beside import bring_up_beside
 from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.history import write_entry
+from xgen_deploy.apply.maintenance import maintain
 from xgen_deploy.apply.operation import Failed, bring_up, remove, tidy
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.watch import watch
@@ -15,6 +16,7 @@ from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import close_door
 from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.record import ApplyRecord
 
@@ -80,7 +82,7 @@ def carry_out(
             if operation.door is not None:
                 continue  # after every host's own part: see gateway/doors.py
             before = digest_there(work, operation.name)
-            result = _one(work, operation, board, switch, who.number, tell)
+            result = _one(work, operation, board, switch, who, tell)
             board.ended(operation, ok=result.ok)
             tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
             results.append(result)
@@ -110,7 +112,7 @@ def _one(
     operation: Operation,
     board: Board,
     switch: Switch,
-    number: int,
+    who: Who,
     tell: Listener,
 ) -> Result:
     failed = board.failed_of(operation.needs)
@@ -127,12 +129,14 @@ def _one(
         elif operation.action == "remove":
             remove(work, operation, switch)
             text = "removed"
+        elif operation.action in MAINTENANCE:
+            text = maintain(work, operation, switch, who.by, tell)
         elif operation.tidies:
             tidy(work, operation)
             text = "tidied up"
         else:
             up = bring_up_beside if operation.strategy == "start-first" else bring_up
-            text = _good(up(work, operation, switch, number, tell).report.offloaded, operation)
+            text = _good(up(work, operation, switch, who.number, tell).report.offloaded, operation)
     except UnreachableError:
         raise
     except (Failed, XgenError) as error:

@@ -1,45 +1,78 @@
-"""Stopping and starting on purpose: remembered on the host, so that it is no drift."""
+"""Stopping, starting and restarting on purpose, as planned: drained before, proved after."""
 
 import time
+from contextlib import suppress
 
+from xgen_deploy.apply.drain import drain, drain_time
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.gate import Gate, NotGood
+from xgen_deploy.apply.operation import TIMEOUT, Failed
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.watch import watch
+from xgen_deploy.apply.service import EndedAtOnce
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.switch import Switch
+from xgen_deploy.manifest.secret_uses import engine_key
+from xgen_deploy.plan.operation import Operation
 from xgen_deploy.record import InstanceRecord, Stopped
+from xgen_deploy.resolve.instance import Instance
 
 
-def stop(work: HostAtWork, name: str, by: str) -> str:
-    """A line for people. It stays stopped over boots and applies, until `start`."""
-    last = _known(work, name)
-    _remember(work, name, last.model_copy(update={"stopped": Stopped(by=by, at=time.time())}))
-    work.supervision.stop(work.layout.service(work.record.slotted(name)))
-    return f"{work.name}/{name}: stopped; `xgen-deploy start` starts it again"
+def maintain(
+    work: HostAtWork, operation: Operation, switch: Switch, by: str, tell: Listener
+) -> str:
+    """A clause for people. Raises Failed, and NotMoved where a gateway could not be told."""
+    if operation.instance is None:
+        raise XgenError(f"{operation.id}: it was never applied here")
+    if operation.action == "stop":
+        _stop(work, operation.instance, switch, by)
+        return "stopped; `xgen-deploy start` starts it again"
+    return _start(work, operation, operation.instance, switch, tell)
 
 
-def start(work: HostAtWork, name: str) -> str:
-    """A line for people."""
-    last = _known(work, name)
-    work.supervision.prepare()
-    work.supervision.start(work.layout.service(work.record.slotted(name)))
-    _remember(work, name, last.model_copy(update={"stopped": None, "invocation": None}))
-    return f"{work.name}/{name}: started; `xgen-deploy status` shows when it is ready"
+def _stop(work: HostAtWork, instance: Instance, switch: Switch, by: str) -> None:
+    """It stays stopped over boots and applies, until `start`."""
+    name = instance.name
+    with switch.moving(work.name, name):
+        drain(work, switch, name, drain_time(instance.declared))
+        _remember(work, name, stopped=Stopped(by=by, at=time.time()))
+        work.supervision.stop(work.layout.service(instance.slotted))
 
 
-def restart(work: HostAtWork, name: str) -> str:
-    """A line for people. What was stopped on purpose is left so."""
-    last = _known(work, name)
-    if last.stopped is not None:
-        return f"{work.name}/{name}: left stopped, as {last.stopped.by} wanted; use start"
-    return start(work, name)
+def _start(
+    work: HostAtWork, operation: Operation, instance: Instance, switch: Switch, tell: Listener
+) -> str:
+    """Its files stay as they are. What does not pass the gate is left to its supervisor, and the
+    gateway sends it requests again once it finds it healthy."""
+    name, service = instance.name, work.layout.service(instance.slotted)
+    with switch.moving(work.name, name):
+        if operation.action == "restart":
+            drain(work, switch, name, drain_time(instance.declared))
+        tell(Event(kind="start", host=work.name, instance=name, text="starting"))
+        with suppress(EndedAtOnce):  # the gate tells how, with its log
+            work.supervision.start(service)
+        _remember(work, name, stopped=None, invocation=None)
+    try:
+        _prove(work, instance, service, tell)
+    except NotGood as error:
+        raise Failed(f"{error.reason}. It is the version that ran before", error.log) from None
+    finally:
+        switch.enable(work.name, name)
+    return f"answers on port {instance.spec.port} again"
 
 
-def _known(work: HostAtWork, name: str) -> InstanceRecord:
-    last = work.record.instances.get(name)
-    if last is None:
-        raise XgenError(f"{work.name}: {name} was never applied here; `xgen-deploy apply` does")
-    return last
+def _prove(work: HostAtWork, instance: Instance, service: str, tell: Listener) -> None:
+    backend = backend_named(instance.spec.backend)
+    if backend is None:
+        raise XgenError(f"{instance.spec.backend} cannot be asked for a real request")
+    key = work.secrets_of(instance.name).delivered().get(engine_key(work.name, instance.name))
+    gate = Gate(instance, service, backend, work.session, work.supervision, key)
+    proving = Event(kind="gate", host=work.name, instance=instance.name, text="a real request")
+    good = gate.wait(instance.declared.update.timeout or TIMEOUT, lambda: tell(proving))
+    _remember(work, instance.name, invocation=good.run, report=good.report)
 
 
-def _remember(work: HostAtWork, name: str, entry: InstanceRecord) -> None:
+def _remember(work: HostAtWork, name: str, **changes: object) -> None:
+    last: InstanceRecord = work.record.instances[name]
+    entry = last.model_copy(update=changes)
     work.keep(instances={**work.record.instances, name: entry})
-    watch(work)

@@ -27,7 +27,7 @@ from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import HostError
 
 _ASK = 60.0
-_TIMEOUT = 600.0
+TIMEOUT = 600.0
 _FAILED_LINES = 2000
 
 
@@ -186,7 +186,7 @@ def _gate(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
     service = new.rendered.service
     gate = Gate(instance, service, backend, work.session, work.supervision, new.key)
     proving = Event(kind="gate", host=work.name, instance=instance.name, text="a real request")
-    return gate.wait(instance.declared.update.timeout or _TIMEOUT, lambda: tell(proving))
+    return gate.wait(instance.declared.update.timeout or TIMEOUT, lambda: tell(proving))
 
 
 def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
@@ -194,7 +194,7 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -
     instance = new.instance
     try:
         if previous.kept:
-            timeout = instance.declared.update.timeout or _TIMEOUT
+            timeout = instance.declared.update.timeout or TIMEOUT
             ending = previous.put_back(timeout)
         else:
             clear_slot(work, instance.name, instance.slot)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import click
@@ -21,16 +22,17 @@ from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.planning import exit_code
-from xgen_deploy.cli.progress import Progress, progress
+from xgen_deploy.cli.progress import Gathering, Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, by, overrides, take
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.look import Seen
+from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import LAST_APPLY, read_record
-from xgen_deploy.survey import default_scope, make_plan
+from xgen_deploy.survey import default_scope, maintenance_plan, make_plan
 from xgen_deploy.transport.fleet import each
 
 
@@ -42,11 +44,14 @@ class Applying:
         work: Job,
         settings: Settings,
         how: How,
+        told: Gathering | None = None,
     ) -> None:
+        """`told` hears what happens, in place of the screen."""
         self._work = work
         self._settings = settings
         self._screen = Screen(settings)
         self._how = how
+        self._told = told
         self._secrets = SecretResolver(work.site)
         self._compared = Compared(work, self._secrets)
         self._auditing = Auditing(work, how.what, overrides(how, settings), self._secrets)
@@ -55,7 +60,7 @@ class Applying:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes
         another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
         """
-        if self._how.yes or not self._how.ask_first:
+        if self._how.maintain is None and (self._how.yes or not self._how.ask_first):
             self._compared.compare(seen)
         plan = self._shown(seen, time.monotonic() - began)
         changing = self._changing(plan, seen)
@@ -98,13 +103,14 @@ class Applying:
         self._keep_answers(crew, before)
         again = self._work.observe(among=crew.locked())
         seen = before | again
-        self._compared.compare(
-            {
-                name: one
-                for name, one in seen.items()
-                if not self._compared.knows(name) or _record(one) != _record(before[name])
-            }
-        )
+        if self._how.maintain is None:
+            self._compared.compare(
+                {
+                    name: one
+                    for name, one in seen.items()
+                    if not self._compared.knows(name) or _record(one) != _record(before[name])
+                }
+            )
         now = self._plan(seen)
         self._hold_to_saved(now, seen)
         if now.forbidden:
@@ -135,7 +141,7 @@ class Applying:
         changing: frozenset[str],
         lost: dict[str, XgenError],
     ) -> int:
-        with progress(self._settings) as tell:
+        with nullcontext(self._told) if self._told else progress(self._settings) as tell:
             for name, error in lost.items():
                 tell.problem(name, str(error))
             if not changing - lost.keys():
@@ -152,7 +158,8 @@ class Applying:
         tell: Progress,
     ) -> int:
         works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
-        self._compared.need(now, works)
+        if self._how.maintain is None:  # else secrets stay as they were delivered
+            self._compared.need(now, works)
         webhook = find_webhook(self._work.site, self._secrets)
         if isinstance(webhook, str):
             tell.warning(webhook)
@@ -214,6 +221,8 @@ class Applying:
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
+        if self._how.maintain is not None:
+            return maintenance_plan(site, seen, self._work.workplace, self._how.maintain)
         scopes = {
             h: self._compared.scope(
                 h,
@@ -229,7 +238,7 @@ class Applying:
 
     def _doors(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
         """Hosts whose gateway is told before an instance stops."""
-        told = (o for o in plan.operations if o.interrupts or o.moves)
+        told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
         if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
             return frozenset()
         found = _facts(seen).items()

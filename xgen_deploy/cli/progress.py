@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -78,6 +78,31 @@ class Progress:
             took = f"{time.monotonic() - began:.0f} s"
             table.add_row(Spinner("dots"), escape(visible(name)), escape(visible(text)), took)
         return table
+
+
+class Gathering(Progress):
+    """Says nothing: for a command that tells all of it at its end, as one document."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self.events.append(event)
+
+    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
+        """What there is to tell is in `by_host`."""
+
+    def by_host(self, hosts: Iterable[str]) -> dict[str, dict[str, object]]:
+        """`done` are lines for people, `error` is the first that failed."""
+        return {name: self._host(name) for name in hosts}
+
+    def _host(self, name: str) -> dict[str, object]:
+        mine = [e for e in self.events if e.host == name]
+        done = [f"{name}/{e.instance}: {e.text}" for e in mine if e.kind == "done"]
+        failed = [f"{name}/{e.instance or ''}: {e.text}" for e in mine if e.kind == "failed"]
+        return {"done": done, "error": failed[0] if failed else None}
 
 
 @contextmanager

@@ -2,19 +2,20 @@
 
 import click
 
-from xgen_deploy.apply.maintenance import restart
 from xgen_deploy.cli.job import job
+from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen
-from xgen_deploy.cli.under_lock import chosen_instances, on_instances
 
 
 @click.command("restart")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
 @host_options
 @click.argument("instances", nargs=-1)
-def command(settings: Settings, instances: tuple[str, ...]) -> int:
-    """Restart INSTANCES (all of the manifest's where none is named), one after another."""
+def command(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
+    """Restart INSTANCES (all of the manifest's where none is named).
+
+    Shown and asked first. Behind a gateway each is drained before; replicas of a model go batch
+    by batch, and each must answer a real request before the next. What was stopped stays so.
+    """
     with job(settings) as work:
-        return on_instances(
-            work, chosen_instances(work, instances), "restart", restart, Screen(settings)
-        )
+        return maintain(work, settings, "restart", instances, yes=yes)

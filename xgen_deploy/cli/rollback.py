@@ -63,10 +63,9 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
 
 def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:
     """The newest apply that ended well before the newest of all."""
-    numbers = sorted({e.apply.number for entries in found.values() for e in entries})
-    good = {
-        e.apply.number for entries in found.values() for e in entries if e.apply.outcome == "ok"
-    }
+    applies = [e.apply for entries in found.values() for e in entries if not e.apply.is_maintenance]
+    numbers = sorted({a.number for a in applies})
+    good = {a.number for a in applies if a.outcome == "ok"}
     earlier = [n for n in numbers[:-1] if n in good]
     if not earlier:
         raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` tells")

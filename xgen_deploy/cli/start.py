@@ -2,19 +2,19 @@
 
 import click
 
-from xgen_deploy.apply.maintenance import start
 from xgen_deploy.cli.job import job
+from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen
-from xgen_deploy.cli.under_lock import chosen_instances, on_instances
 
 
 @click.command("start")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
 @host_options
 @click.argument("instances", nargs=-1)
-def command(settings: Settings, instances: tuple[str, ...]) -> int:
-    """Start INSTANCES (all of the manifest's where none is named) that were stopped."""
+def command(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
+    """Start INSTANCES (all of the manifest's where none is named) that were stopped.
+
+    Shown and asked first. Each must answer a real request before it counts as started.
+    """
     with job(settings) as work:
-        return on_instances(
-            work, chosen_instances(work, instances), "start", start, Screen(settings)
-        )
+        return maintain(work, settings, "start", instances, yes=yes)

@@ -10,6 +10,7 @@ from xgen_deploy.apply.crew import Crew, owner_of_lock
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import SavedPlan
 
 
@@ -19,7 +20,7 @@ class How:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
     in seconds. `what` goes into the history. `refresh` as in plan/make.py, Scope. `skip_refused`:
     hosts with refusals are left out. `ask_first`: no secret is looked up before the answer.
-    `trust_history` as `rollback` was given it.
+    `trust_history` as `rollback` was given it. `maintain`: instead of what the manifest says.
     """
 
     yes: bool
@@ -32,6 +33,7 @@ class How:
     skip_refused: bool = False
     ask_first: bool = False
     trust_history: bool = False
+    maintain: Request | None = None
 
 
 # What was asked for that goes past a safeguard, or past what a plan does by itself.

@@ -9,7 +9,7 @@ from xgen_deploy.manifest.placement import Mark
 from xgen_deploy.resolve.instance import Instance, Refusal
 from xgen_deploy.values import Frozen
 
-Action = Literal["create", "update", "repair", "restart", "remove"]
+Action = Literal["create", "update", "repair", "restart", "remove", "stop", "start"]
 SUMMARY = ("create", "update", "repair", "remove", "unchanged", "unreachable")
 
 
@@ -123,7 +123,7 @@ class Plan(Frozen):
         """Counts by the names of the contract."""
         counts = dict.fromkeys(SUMMARY, 0)
         for operation in self.operations:
-            counts["update" if operation.action == "restart" else operation.action] += 1
+            counts[operation.action] = counts.get(operation.action, 0) + 1
         counts["unchanged"] = sum(len(h.unchanged) for h in self.hosts.values())
         counts["unreachable"] = len(self.unreachable)
         return counts

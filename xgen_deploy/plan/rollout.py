@@ -8,17 +8,17 @@ Batches go by the order of the hosts, so that no two models wait for each other.
 from collections.abc import Mapping
 from itertools import pairwise
 
-from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.plan.operation import Action, HostPlan, Operation
 
 _ONE = 1
 
 
-def in_batches(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
-    """The plans with what their updates have to wait for."""
+def in_batches(plans: Mapping[str, HostPlan], *, action: Action = "update") -> dict[str, HostPlan]:
+    """The plans with what their updates (or restarts) have to wait for."""
     by_model: dict[str, list[Operation]] = {}
     for plan in plans.values():
         for one in plan.operations:
-            if one.action == "update" and one.instance is not None:
+            if one.action == action and one.instance is not None:
                 by_model.setdefault(one.instance.spec.model, []).append(one)
     needs: dict[str, tuple[str, ...]] = {}
     for operations in by_model.values():

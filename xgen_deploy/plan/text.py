@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from rich.markup import escape
 
 from xgen_deploy.gateway.spec import GATEWAY
+from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation, Plan
 
 _LOOK = {
@@ -16,6 +17,8 @@ _LOOK = {
     "update": ("yellow", "~"),
     "repair": ("magenta", "!"),
     "restart": ("yellow", "~"),
+    "stop": ("red", "-"),
+    "start": ("green", "+"),
     "remove": ("red", "-"),
 }
 
@@ -98,7 +101,7 @@ def _how(one: Operation) -> Iterator[str]:
         yield f"{one.strategy.replace('-', ' ')}: {one.why}" if one.why else one.strategy
     if one.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    all_told = one.action == "update" or one.moves
+    all_told = one.action in ("update", "restart") or one.moves
     before = [n for n in one.needs if n.split("/", 1)[1] == one.name or all_told]
     if before:
         yield f"after {', '.join(before)}"
@@ -166,7 +169,9 @@ def _secrets(plan: Plan) -> list[str]:
 
 def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
     counts = plan.summary()
-    parts = [f"{counts[k]} {k}" for k in ("create", "update", "repair", "remove", "unchanged")]
+    own = tuple(k for k in MAINTENANCE if k in counts)
+    kinds: tuple[str, ...] = own or ("create", "update", "repair", "remove")
+    parts = [f"{counts[k]} {k}" for k in (*kinds, "unchanged")]
     unknown = counts["unreachable"]
     hosts = f"; {unknown} host{'s'[: unknown != 1]} unknown" if unknown else ""
     yield ", ".join(parts) + hosts

@@ -1,0 +1,205 @@
+"""`stop`, `start` and `restart` as plans: what was applied, as it was applied. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
+from xgen_deploy.gateway.demand import fallbacks
+from xgen_deploy.layout import Layout
+from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.plan.fingerprint import host_parts
+from xgen_deploy.plan.headline import headline
+from xgen_deploy.plan.make import refused_plan
+from xgen_deploy.plan.operation import HostPlan, Operation
+from xgen_deploy.plan.rollout import batches, in_batches
+from xgen_deploy.probe.facts import HostFacts, ServiceFacts
+from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.instance import Engine, Instance, Refusal
+
+Maintaining = Literal["stop", "start", "restart"]
+MAINTENANCE: tuple[Maintaining, ...] = ("stop", "start", "restart")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with which instances, by host."""
+
+    action: Maintaining
+    wanted: Mapping[str, tuple[str, ...]]
+
+
+def maintenance(
+    site: Site,
+    request: Request,
+    facts: Mapping[str, HostFacts],
+    records: Mapping[str, Record],
+    layouts: Mapping[str, Layout],
+) -> dict[str, HostPlan]:
+    """By host, of those that were seen; replicas of a model are restarted batch by batch."""
+    plans = {}
+    for name, record in records.items():
+        one = partial(_host, site, request, name, facts[name], record, layouts[name])
+        found = guarded(name, one)
+        plans[name] = refused_plan(name, found) if isinstance(found, XgenError) else found
+    plans = in_batches(plans, action="restart")
+    going = [o for p in plans.values() for o in p.operations]
+    return {name: _judged(site, plan, going, records) for name, plan in plans.items()}
+
+
+def _host(
+    site: Site, request: Request, host: str, facts: HostFacts, record: Record, layout: Layout
+) -> HostPlan:
+    operations, unchanged, refusals, warnings = [], [], [], []
+    for name in request.wanted.get(host, ()):
+        last = record.instances.get(name)
+        service = _service(name, record, facts, layout)
+        refused = _refused(request.action, name, record, service, layout)
+        if last is None or refused is not None:
+            refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
+        elif (why := _nothing_to_do(request.action, last, service)) is not None:
+            unchanged.append(name)
+            warnings.append(f"{name} {why}")
+        else:
+            instance = recorded_instance(site, host, name, last, facts)
+            operations.append(_operation(request.action, instance, last))
+    return HostPlan(
+        host=host,
+        headline=headline(facts),
+        operations=tuple(operations),
+        unchanged=tuple(unchanged),
+        refusals=tuple(refusals),
+        warnings=tuple(warnings),
+        parts=host_parts(facts, record),
+    )
+
+
+def _refused(
+    action: Maintaining, name: str, record: Record, service: ServiceFacts | None, layout: Layout
+) -> str | None:
+    """What starts must be what was proved."""
+    last = record.instances.get(name)
+    if last is None:
+        return "it was never applied here; `xgen-deploy apply` does"
+    if action == "stop":
+        return None
+    if name in record.pending:
+        return "an earlier apply began to change it; `xgen-deploy apply` finishes that"
+    path = layout.definition(record.slotted(name))
+    if service is None or service.sha256 is None:
+        return f"{path} is gone; `xgen-deploy apply` puts it back"
+    if service.sha256 != last.files.get(path):
+        return f"{path} was edited by hand; `xgen-deploy apply` repairs it"
+    return None
+
+
+def _nothing_to_do(
+    action: Maintaining, last: InstanceRecord, service: ServiceFacts | None
+) -> str | None:
+    if action == "stop" and last.stopped is not None:
+        return f"was stopped by {last.stopped.by} already"
+    if action == "restart" and last.stopped is not None:
+        return f"is left stopped, as {last.stopped.by} wanted; `xgen-deploy start` starts it"
+    if action == "start" and last.stopped is None and service and service.state == "active":
+        return "runs already"
+    return None
+
+
+def recorded_instance(
+    site: Site, host: str, name: str, last: InstanceRecord, facts: HostFacts
+) -> Instance:
+    """An instance as its host recorded it; how long things may take is the manifest's to say."""
+    spec = last.spec
+    declared = next((d for d in site.on(host) if d.name == name), None)
+    known = {n: g for g in facts.gpu.gpus for n in g.names}
+    gpus = tuple(known[g] for g in spec.gpus if g in known)
+    return Instance(
+        host=host,
+        project=site.project,
+        name=name,
+        declared=declared
+        or Declared(
+            host=host, name=name, model=spec.model, source=spec.source, ports=(spec.port, spec.port)
+        ),
+        spec=spec,
+        engine=Engine(backend=spec.backend, state=spec.engine_state),
+        gpus=gpus,
+        total_layers=last.report.total_layers if last.report else None,
+        software_gpu=any(g.software for g in gpus),
+        slot=last.slot,
+    )
+
+
+def _operation(action: Maintaining, instance: Instance, last: InstanceRecord) -> Operation:
+    causes = {
+        "stop": "maintenance: it stays stopped until `xgen-deploy start`",
+        "start": f"it was stopped by {last.stopped.by}" if last.stopped else "it does not run",
+        "restart": "the same version, started anew",
+    }
+    return Operation(
+        id=f"{instance.host}/{instance.name}",
+        host=instance.host,
+        name=instance.name,
+        action=action,
+        cause=causes[action],
+        seconds=last.ready_seconds if action == "restart" else None,
+        instance=instance,
+    )
+
+
+def _judged(
+    site: Site, plan: HostPlan, going: list[Operation], records: Mapping[str, Record]
+) -> HostPlan:
+    """The plan with what each operation interrupts."""
+    operations = []
+    for one in plan.operations:
+        if one.action != "start":
+            note, interrupts = _meanwhile(site, one, going, records)
+            update = {"interrupts": interrupts, "notes": (note,)}
+            operations.append(one.model_copy(update=update))
+        else:
+            operations.append(one)
+    return plan.model_copy(update={"operations": tuple(operations)})
+
+
+def _meanwhile(
+    site: Site, one: Operation, going: list[Operation], records: Mapping[str, Record]
+) -> tuple[str, bool]:
+    """Who takes its requests while it is away, as a clause; and whether nobody does."""
+    doors = [r.gateway for r in records.values() if r.gateway is not None]
+    if not any((s.host, s.instance) == (one.host, one.name) for d in doors for s in d.spec.servers):
+        return "no gateway that was looked at sends it requests: those to it fail meanwhile", True
+    model = _model(one)
+    away = {o.id for o in _away_with(one, [o for o in going if _model(o) == model])}
+    others = [o for o in _running(model, records) if o not in away]
+    if others:
+        return f"{', '.join(others[:3])} takes its requests meanwhile", False
+    for other in fallbacks(site).get(model, ()):
+        if any(o not in {g.id for g in going} for o in _running(other, records)):
+            return f"the gateway sends its requests to the fallback {other} meanwhile", False
+    return "nothing else takes its requests meanwhile", True
+
+
+def _away_with(one: Operation, alike: list[Operation]) -> list[Operation]:
+    """Those of its model that are away at the same time."""
+    if one.action != "restart":
+        return alike
+    return next((batch for batch in batches(alike) if one.id in {o.id for o in batch}), [one])
+
+
+def _running(model: str, records: Mapping[str, Record]) -> Iterator[str]:
+    for host, record in records.items():
+        for name, last in record.instances.items():
+            if last.spec.model == model and last.stopped is None:
+                yield f"{host}/{name}"
+
+
+def _model(one: Operation) -> str:
+    return one.instance.spec.model if one.instance else ""
+
+
+def _service(name: str, record: Record, facts: HostFacts, layout: Layout) -> ServiceFacts | None:
+    wanted = layout.service(record.slotted(name))
+    return next((s for s in facts.services if s.name.removesuffix(".service") == wanted), None)
