@@ -13,7 +13,7 @@ from xgen_deploy.gateway.demand import everywhere, is_door, python_on
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.gateway.runtime import Runtime
-from xgen_deploy.gateway.serving import Serving, serving_of
+from xgen_deploy.gateway.serving import Serving
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.record import Record
@@ -85,21 +85,11 @@ class Switch:
     ) -> tuple[Route, ...]:
         """As the records are right now."""
         now = {**self._records, **{n: w.record for n, w in self._works.items()}}
-        extra = (*extra, *self._leaving(door, now))
         routes = routes_for(self._site, door, {}, now, extra)
         return tuple(
             with_old_keys(route, self._old, self._model_keys(), seen=now, first=first)
             for route in routes.models
         )
-
-    def _leaving(self, door: str, now: Mapping[str, Record]) -> Iterator[Serving]:
-        """What the manifest no longer names and the gateway still sends requests to, until it has
-        gone."""
-        stay = {(d.host, d.name) for d in everywhere(self._site)}
-        for host, record in now.items():
-            for name, last in record.instances.items():
-                if (host, name) not in stay and self._known(door, host, name):
-                    yield serving_of(host, name, last.spec, last.health_path)
 
     @_of_doors
     def hand_over(self, host: str, instance: str, model: str) -> None:
