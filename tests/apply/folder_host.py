@@ -81,6 +81,7 @@ class FolderSession:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout: float,
+        tls: bool = False,
     ) -> Reply:
         return Reply(200, b"")
 

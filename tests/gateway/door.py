@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from xgen_deploy.manifest.schema import GatewayTLS, SecretRef
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.template_files import read_templates
-from xgen_deploy.transport.base import Completed
+from xgen_deploy.transport.base import Completed, Reply
+from xgen_deploy.transport.remote import web
 
+PROOF_KEY = "own-key-of-the-gateway"
 HOST = Host(name="here")
 CLIENT_KEY = SecretRef(env="DOOR")
 ENGINE_KEY = SecretRef(env="ENGINE")
@@ -55,6 +58,11 @@ class Local:
     def run(self, argv: list[str], *, timeout: float, stdin: bytes = b"") -> Completed:
         done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
         return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def request(self, method: str, address: str, port: int, path: str, **more: Any) -> Reply:
+        body = b64encode(more.pop("body", b"")).decode()
+        got = web.request(method, address, port, path, body, **more)
+        return Reply(got["status"], b64decode(got["body"]))
 
 
 class Answer:
@@ -96,7 +104,7 @@ class Door:
         text = config_text(self.spec, places, TEMPLATES, self.limits)
         (self.folder / "haproxy.cfg").write_text(text)
         engines = {r.model: SecretText(ENGINE) for r in self.spec.routes if r.api_key}
-        known = GatewayKeys(engines, client_digest(SecretText(CLIENT)))
+        known = GatewayKeys(engines, client_digest(SecretText(CLIENT)), SecretText(PROOF_KEY))
         keys = keys_text(self.spec, known, TEMPLATES)
         (self.folder / "keys.cfg").write_text(keys)
 

@@ -59,6 +59,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
                 "served_by": engine.name,
                 "path": self.path,
                 "length": len(body),
+                "choices": ["a"],
                 "authorization": self.headers.get("Authorization"),
                 "x_api_key": self.headers.get("X-Api-Key"),
                 "forwarded_for": self.headers.get("X-Forwarded-For"),

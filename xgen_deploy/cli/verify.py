@@ -11,6 +11,8 @@ from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.demand import is_door
+from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.look import Seen
 from xgen_deploy.manifest.secret_uses import engine_key
 from xgen_deploy.plan.drift import drift_of
@@ -18,9 +20,11 @@ from xgen_deploy.plan.make import decide
 from xgen_deploy.record import Stopped
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.survey import looked_at
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
+from xgen_deploy.verify.gateway import check_gateway
 from xgen_deploy.verify.proof import (
     Check,
     check_recorded,
@@ -40,13 +44,26 @@ from xgen_deploy.verify.status import current_report
 @host_options
 def command(settings: Settings, deep: bool) -> int:
     """Prove each instance: a real request, the engine's own report of layers, devices and
-    context, its unit and container. Nothing is changed. Exit code 1 on any difference.
+    context, its unit and container; and the gateway, by a real request through it to every
+    model. Nothing is changed. Exit code 1 on any difference.
     """
     with job(settings) as work:
         seen = work.observe(health=True)
         secrets = SecretResolver(work.site)
         chosen = [work.connections[n] for n, s in seen.items() if s.facts is not None]
-        found = each(chosen, lambda c: _host(work, c, seen[c.name], secrets, deep=deep))
+        looked = looked_at(work.site, seen, work.workplace)
+        records = readable_records(work.site.project, looked)
+
+        def one(connection: Connection) -> list[Check]:
+            checks = _host(work, connection, seen[connection.name], secrets, deep=deep)
+            if not is_door(work.site, connection.name):
+                return checks
+            with connection.session() as session:
+                name = connection.name
+                gateway = check_gateway(work.site, name, looked, records, session, secrets)
+                return [*checks, *gateway]
+
+        found = each(chosen, one)
     checks = [c for f in found.values() if not isinstance(f, XgenError) for c in f]
     errors = {n: str(f) for n, f in found.items() if isinstance(f, XgenError)}
     errors |= {n: str(s.error) for n, s in seen.items() if s.facts is None}
@@ -135,6 +152,9 @@ def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> lis
         where = escape(f"{one.host}/{one.instance}")
         if not one.ok:
             lines.append(f"[red]DIFFERS[/red]  {where}  {escape(one.what)}: {escape(one.found)}")
+        elif one.found:
+            text = f"{escape(one.what)}: {escape(one.found)}"
+            lines.append(f"[yellow]note[/yellow]     {where}  {text}")
         elif verbose:
             lines.append(f"[green]ok[/green]       {where}  {escape(one.what)}")
     lines += [f"[red]{escape(text)}[/red]" for text in errors.values()]

@@ -3,6 +3,7 @@
 import hashlib
 import posixpath
 import time
+from collections.abc import Mapping
 
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.place import HostAtWork
@@ -10,6 +11,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
 from xgen_deploy.gateway.keys import old_keys
 from xgen_deploy.gateway.paths import door_socket, keys_file
+from xgen_deploy.gateway.proof import Proof, changed_models, proved_text
 from xgen_deploy.gateway.refresh import keeping_unit
 from xgen_deploy.gateway.render import render_door
 from xgen_deploy.gateway.runtime import Runtime
@@ -48,11 +50,19 @@ def gateway_secrets(work: HostAtWork) -> GatewaySecrets:
 
 
 def open_door(
-    work: HostAtWork, spec: DoorSpec, number: int, python: str = "python3", *, refresh: bool = False
+    work: HostAtWork,
+    spec: DoorSpec,
+    number: int,
+    python: str = "python3",
+    *,
+    refresh: bool = False,
+    away: Mapping[str, str] | None = None,
+    moving: bool = False,
 ) -> str:
     """Creates, updates or repairs the gateway; a clause for people about how it stands then. A
     unit that an older version of this tool wrote is written anew only with `refresh`: that
-    starts the gateway anew where a reload would do.
+    starts the gateway anew where a reload would do. It counts once a real request to each model
+    whose routes changed was answered through it; `away` and `moving`: see Proof.of.
 
     Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
     """
@@ -71,6 +81,7 @@ def open_door(
     runtime = door_runtime(work, python)
     try:
         _put(work, rendered, before, runtime)
+        said = _prove(work, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
         log = work.supervision.log(rendered.service, None, lines=_LINES)
         ending = _put_back(work, rendered, before)
@@ -88,7 +99,7 @@ def open_door(
             config_version=UNIT_VERSION,
         )
     )
-    return _standing(spec, runtime)
+    return f"{_standing(spec, runtime)}; {said}".removesuffix("; ")
 
 
 def close_door(work: HostAtWork) -> None:
@@ -118,6 +129,23 @@ def _put(
         work.supervision.start(rendered.service)
     config = next(f.content for f in rendered.files if not f.secret)
     _await(work, runtime, digest_in(config), old)
+
+
+def _prove(
+    work: HostAtWork,
+    spec: DoorSpec,
+    last: DoorSpec | None,
+    runtime: Runtime,
+    away: Mapping[str, str],
+    *,
+    moving: bool,
+) -> str:
+    proof = Proof(work.session, spec, runtime, gateway_secrets(work).asking(spec))
+    proved = proof.of(changed_models(spec, last), away, moving=moving)
+    failed = tuple(p for p in proved if p.outcome == "failed")
+    if failed:
+        raise XgenError(proved_text(failed))
+    return proved_text(proved)
 
 
 def _running(runtime: Runtime) -> int | None:
@@ -179,11 +207,7 @@ def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | No
 
 def _standing(spec: DoorSpec, runtime: Runtime) -> str:
     """How many servers the gateway itself found healthy, once each was asked."""
-    end = time.monotonic() + _FIRST_CHECKS
-    servers = runtime.servers()
-    while any(s.undecided for s in servers) and time.monotonic() < end:
-        time.sleep(_PAUSE)
-        servers = runtime.servers()
+    servers = runtime.settled(_FIRST_CHECKS)
     down = [f"{s.name} {s.reason}" for s in servers if not s.up]
     text = f"serves on port {spec.port}, {len(servers) - len(down)} of {len(servers)} servers up"
     return text + (f" ({'; '.join(down)})" if down else "")

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
 from xgen_deploy.gateway.answers import Answer
-from xgen_deploy.gateway.keys import CLIENT, GatewayKeys, key_name, old_key_name
+from xgen_deploy.gateway.keys import (
+    CLIENT,
+    PROOF,
+    GatewayKeys,
+    client_digest,
+    key_name,
+    old_key_name,
+)
 from xgen_deploy.gateway.routes import Route, Server
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.render.templates import Templates
@@ -32,15 +39,17 @@ _SILENT = (400, 413, 501)
 @dataclass(frozen=True)
 class Limits:
     """`body` is the largest request, in bytes, whose model is read from the body; a buffer holds
-    it with `headers` beside it. `request_s` is how long a request may take to arrive,
-    `last_request_s` how long those under way may go on after a reload, `silence_s` how long
-    neither side need send a byte.
+    it with `headers` beside it. `buffers` is how many there are at once: one for each connection
+    that waits, and more for answers under way; what asks for one too many waits for it.
+    `request_s` is how long a request may take to arrive, `last_request_s` how long those under
+    way may go on after a reload, `silence_s` how long neither side need send a byte.
     """
 
     body: int = 1 << 20
     buffer: int = (1 << 20) + (64 << 10)
     headers: int = 8 << 10
     connections: int = 1000
+    buffers: int = 1280
     threads: int = 4
     last_request_s: int = 3600
     silence_s: int = 3600
@@ -112,6 +121,7 @@ def keys_text(
             found[old_key_name(number)] = (old_keys or {})[route.model].reveal()
     if spec.api_key is not None and keys.client is not None:
         found[CLIENT] = keys.client
+        found[PROOF] = client_digest(keys.proof) if keys.proof else keys.client
     return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(found.items())})
 
 

@@ -36,8 +36,9 @@ def open_doors(
             continue
         routes = switch.routes(operation.host)
         spec = operation.door.model_copy(update={"routes": routes})
+        python, away = python_on(site, operation.host), switch.away(operation.host)
         before = digest_there(work, operation.name)
-        result = _one(work, operation, spec, python_on(site, operation.host), number, tell)
+        result = _one(work, operation, spec, python, number, tell, away)
         tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
         found[operation.host] = HostResult(operation.host, (result,))
     return found
@@ -64,12 +65,13 @@ def _one(
     python: str,
     number: int,
     tell: Listener,
+    away: Mapping[str, str],
 ) -> Result:
     began = time.monotonic()
     started = Event(kind="start", host=work.name, instance=operation.name, text=operation.action)
     tell(started)
     try:
-        text = open_door(work, spec, number, python, refresh=operation.refresh)
+        text = open_door(work, spec, number, python, refresh=operation.refresh, away=away)
     except XgenError as error:
         took = time.monotonic() - began
         log = error.log if isinstance(error, DoorFailed) else ()

@@ -13,15 +13,19 @@ from xgen_deploy.secret_rules import problem_of
 from xgen_deploy.secret_text import SecretText
 
 CLIENT = "XGEN_CLIENT_SHA256"
+PROOF = "XGEN_PROOF_SHA256"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class GatewayKeys:
-    """The engines' keys by model. Of the clients' key its SHA-256 alone: more is not delivered."""
+    """The engines' keys by model. Of the clients' key its SHA-256 alone: more is not delivered.
+    `proof` is one of the gateway's own that it takes beside that, to be proved with.
+    """
 
     engines: Mapping[str, SecretText] = field(default_factory=dict)
     client: str | None = None
+    proof: SecretText | None = None
 
 
 def placeholder_keys(spec: DoorSpec) -> GatewayKeys:

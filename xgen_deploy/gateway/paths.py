@@ -17,5 +17,10 @@ def config_file(layout: Layout) -> str:
     return f"{layout.settings(GATEWAY)}/haproxy.cfg"
 
 
+def proof_key_file(layout: Layout) -> str:
+    """The key that the gateway alone knows, and with which it is proved: root's alone."""
+    return f"{layout.settings(GATEWAY)}/proof.key"
+
+
 def keys_file(layout: Layout) -> str:
     return f"{layout.settings(GATEWAY)}/keys.cfg"

@@ -138,7 +138,7 @@ def _change(
         return _operation(
             host, "update", "the value of a secret changed; reload, no interruption", spec
         )
-    drift = _drift(last, one)
+    drift = gateway_drift(last, one)
     return _operation(host, "repair", drift, spec) if drift else None
 
 
@@ -171,7 +171,8 @@ def _settings(spec: DoorSpec) -> dict[str, object]:
     return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
 
 
-def _drift(last: GatewayRecord, one: Looked) -> str | None:
+def gateway_drift(last: GatewayRecord, one: Looked) -> str | None:
+    """How its unit, configuration and container differ from what was applied; None as applied."""
     layout = one.layout
     service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
     units = {s.name.removesuffix(".service"): s for s in one.facts.services}

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 from xgen_deploy.gateway.config import Places, config_text, keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, placeholder_keys
-from xgen_deploy.gateway.paths import config_file, door_socket, keys_file, run_folder
+from xgen_deploy.gateway.paths import (
+    config_file,
+    door_socket,
+    keys_file,
+    proof_key_file,
+    run_folder,
+)
 from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
 from xgen_deploy.layout import Layout
 from xgen_deploy.render.docker import bind, proved_image
@@ -38,7 +44,10 @@ def render_door(
     uid = door_uid(layout.project)
     config = config_text(spec, places, templates, old_keys=old_keys or {})
     shown = keys_text(spec, keys or placeholder_keys(spec), templates, old_keys)
+    proof = keys.proof if keys else None
+    own = (File(proof_key_file(layout), proof.reveal(), 0o600, secret=True),) if proof else ()
     files = (
+        *own,
         File(keys_file(layout), shown, 0o600, secret=True),
         File(config_file(layout), config, 0o600),
     )

@@ -64,6 +64,15 @@ class Runtime:
     def servers(self) -> tuple[ServerState, ...]:
         return self._understood(parse_servers, "show stat")
 
+    def settled(self, timeout: float) -> tuple[ServerState, ...]:
+        """The servers once each had its first health check, or the time is over."""
+        end = time.monotonic() + timeout
+        while True:
+            servers = self.servers()
+            if not any(s.undecided for s in servers) or time.monotonic() > end:
+                return servers
+            time.sleep(_PAUSE)
+
     def drain(self, server: str) -> None:
         """No new requests to this server; those under way go on."""
         self._set(server, "drain")

@@ -2,13 +2,15 @@
 change of its reference, the one that was delivered before.
 """
 
+import re
+import secrets
 from dataclasses import dataclass
 
 from xgen_deploy.apply.delivered import InstanceSecrets
 from xgen_deploy.apply.secret_source import HostFiles
 from xgen_deploy.apply.secrets import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.gateway.keys import GatewayKeys, client_digest, delivered_keys
-from xgen_deploy.gateway.paths import keys_file
+from xgen_deploy.gateway.paths import keys_file, proof_key_file
 from xgen_deploy.gateway.routes import Route
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.layout import Layout
@@ -16,6 +18,9 @@ from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.manifest.secret_uses import GATEWAY_KEY, SecretUse, engine_key, route_key
 from xgen_deploy.record import Record
 from xgen_deploy.secret_text import SecretText
+
+_BYTES = 32
+_OWN_KEY = re.compile("[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,17 @@ class GatewaySecrets:
         known = self.delivered()
         engines = {r.model: self._engine(r, r.api_key, known) for r in spec.routes if r.api_key}
         client = self._client(spec.api_key, known) if spec.api_key else None
-        return GatewayKeys(engines, client)
+        return GatewayKeys(engines, client, self._proof() if spec.api_key else None)
+
+    def asking(self, spec: DoorSpec) -> SecretText | None:
+        """What the gateway is asked with: the clients' key, else its own; None where neither is to
+        be had, or none is asked for."""
+        if spec.api_key is None:
+            return None
+        try:
+            return self.resolver.value(GATEWAY_KEY, spec.api_key, self.on)
+        except (NotAtHand, NotStated):
+            return self._own_key()
 
     def differ(self) -> bool | None:
         """Whether what was delivered is another value now; None where one is not at hand. Of
@@ -94,6 +109,15 @@ class GatewaySecrets:
             if last is not None and last.api_key == ref and known.client is not None:
                 return known.client
             raise
+
+    def _proof(self) -> SecretText:
+        """Made once, and kept over every later change."""
+        return self._own_key() or SecretText(secrets.token_urlsafe(_BYTES))
+
+    def _own_key(self) -> SecretText | None:
+        found = self.on.session.read_file(proof_key_file(self.layout))
+        text = (found or b"").decode(errors="replace")
+        return SecretText(text) if _OWN_KEY.fullmatch(text) else None
 
     def _last(self) -> DoorSpec | None:
         return self.record.gateway.spec if self.record.gateway else None

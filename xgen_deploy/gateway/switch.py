@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import door_runtime, open_door
+from xgen_deploy.gateway.away import away
 from xgen_deploy.gateway.demand import everywhere, is_door, python_on
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.routes import Route, Server, server_name, with_old_keys
@@ -106,6 +107,11 @@ class Switch:
                 if not self._runtime(door).wait_up(name, _UP):
                     raise XgenError(f"the gateway on {door} did not find {name} healthy")
 
+    def away(self, door: str) -> dict[str, str]:
+        """Models of a gateway that need not answer now, each with why."""
+        now = {**self._records, **{n: w.record for n, w in self._works.items()}}
+        return away(self.routes(door), now)
+
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:
         """No other instance behind a gateway moves meanwhile."""
@@ -201,7 +207,8 @@ class Switch:
             if last is None:
                 return
             spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
-            open_door(work, spec, self._number, python_on(self._site, door))
+            away, python = self.away(door), python_on(self._site, door)
+            open_door(work, spec, self._number, python, away=away, moving=True)
             for one in tuple(self._drained):  # which the new process does not know
                 if self._known(door, *one):
                     self._runtime(door).drain(self._name(door, *one))

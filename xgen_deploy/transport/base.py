@@ -76,8 +76,9 @@ class Session(Protocol):
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout: float,
+        tls: bool = False,
     ) -> Reply:
-        """HTTP made on the host itself."""
+        """HTTP made on the host itself; with `tls` the certificate is not checked."""
 
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         """Take the lock file for the session's life. Raises LockedError naming the owner."""

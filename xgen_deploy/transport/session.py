@@ -129,6 +129,7 @@ class AgentSession:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout: float,
+        tls: bool = False,
     ) -> Reply:
         got = self._ask(
             Replied,
@@ -142,6 +143,7 @@ class AgentSession:
             body=b64encode(body).decode(),
             headers=dict(headers or {}),
             timeout=timeout,
+            tls=tls,
         )
         return Reply(got.status, got.body)
 

@@ -14,7 +14,7 @@ from xgen_deploy.values import Frozen
 from xgen_deploy.verify.compare import differences
 from xgen_deploy.verify.report import LoadReport
 
-_TRIAL = 300.0
+TRIAL = 300.0
 _PAGE = 5.0
 
 
@@ -53,15 +53,34 @@ def real_request(
 ) -> str:
     """What was wrong with the answer; "" where it was a good one."""
     spec = instance.spec
-    reply = session.request(
+    return wrong_with(trial, ask(trial, session, spec.listen, spec.port, api_key))
+
+
+def ask(
+    trial: Trial,
+    session: Session,
+    listen: str,
+    port: int,
+    api_key: SecretText | None,
+    *,
+    timeout: float = TRIAL,
+    tls: bool = False,
+) -> Reply:
+    """The answer of whatever listens there on the host itself."""
+    return session.request(
         "POST",
-        local_address(spec.listen),
-        spec.port,
+        local_address(listen),
+        port,
         trial.path,
         body=json.dumps(trial.body).encode(),
         headers={"Content-Type": "application/json", **key_header(api_key)},
-        timeout=_TRIAL,
+        timeout=timeout,
+        tls=tls,
     )
+
+
+def wrong_with(trial: Trial, reply: Reply) -> str:
+    """What was wrong with an answer; "" where it was a good one."""
     if reply.status == 200 and _answered(reply.body, trial.answered):
         return ""
     said = f"HTTP {reply.status}" if reply.status else "the connection broke"
