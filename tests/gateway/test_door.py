@@ -135,7 +135,7 @@ def test_a_chunked_body_that_is_too_large_is_refused(door: Door, chat: Engine) -
     connection.putrequest("POST", CHAT)
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
-    text = json.dumps({"model": "org/qwen3", "pad": "x" * 1_300_000}).encode()
+    text = json.dumps({"model": "org/qwen3", "pad": "x" * ((1 << 20) + 1000)}).encode()
     connection.send(b"%x\r\n%s\r\n" % (len(text), text))
     assert connection.getresponse().status == 413
     assert chat.seen == []

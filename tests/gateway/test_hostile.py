@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,17 @@ def test_both_forms_of_the_key_are_taken_and_end_here(
             assert answer.json["error"]["type"] == kind
     assert all(s["authorization"] is s["x_api_key"] is None for s in chat.seen)
     assert len(chat.seen) == (2 if status == 200 else 0)
+
+
+def test_large_requests_that_wait_are_all_answered_within_the_limit_of_memory(
+    make_door: MakeDoor, chat: Engine
+) -> None:
+    """As many as the gateway takes at once, one at a time."""
+    door = make_door()
+    door.limits = Limits(threads=2, connections=40, buffers=51)
+    door.set([serving(chat, "m", slots=1)])
+    door.start()
+    body = {"model": "m", "pad": "x" * ((1 << 20) - 100)}
+    with ThreadPoolExecutor(40) as pool:
+        found = list(pool.map(lambda _: door.ask(CHAT, body).status, range(40)))
+    assert found == [200] * 40
