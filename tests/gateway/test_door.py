@@ -136,7 +136,7 @@ def test_a_chunked_body_that_is_too_large_is_refused(door: Door, chat: Engine) -
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
     text = json.dumps({"model": "org/qwen3", "pad": "x" * ((1 << 20) + 1000)}).encode()
-    connection.send(b"%x\r\n%s\r\n" % (len(text), text))
+    connection.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text))
     assert connection.getresponse().status == 413
     assert chat.seen == []
 
