@@ -14,6 +14,8 @@ from xgen_deploy.transport.remote.lock_queue import Ticket, waiting
 RETRY = 0.1
 # Whoever had it takes the folder away: what is made there meanwhile would be in the way.
 GONE = 1.0
+# The line has gone with its folder: those who stood before take their places again first.
+REJOINED_WITHIN = 0.5
 # Between taking the lock and writing who did, the file still names the owner before.
 WRITTEN_WITHIN = 1.0
 PUTTING_BACK = "putting back what worked before, because that apply was interrupted"
@@ -43,7 +45,7 @@ class Locks:
 
 
 def _acquire(path: str, content: bytes, wait: float) -> int:
-    began = time.monotonic()
+    began = not_before = time.monotonic()
     ticket = Ticket(path, content) if wait else None
     try:
         while True:
@@ -52,8 +54,9 @@ def _acquire(path: str, content: bytes, wait: float) -> int:
                 handle = _open(path)
             except FileNotFoundError:
                 time.sleep(GONE)
+                not_before = time.monotonic() + REJOINED_WITHIN
                 continue
-            if not before and _ours(handle, path):
+            if not before and time.monotonic() >= not_before and _ours(handle, path):
                 return handle
             owner = _owner(os.pread(handle, 1 << 16, 0))
             os.close(handle)
