@@ -17,7 +17,7 @@ from xgen_deploy.manifest.fields import is_instance_name
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.resolve.instance import Spec
-from xgen_deploy.values import Frozen
+from xgen_deploy.values import Duration, Frozen, Moment, UrlPath
 from xgen_deploy.verify.report import LoadReport
 
 # 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
@@ -26,15 +26,13 @@ _SHOWN = 200
 
 # Far more than there can be, so that a host cannot name one that nobody can count on from.
 LAST_APPLY = 10**15
-# Seconds since 1970 that a calendar knows.
-Moment = Annotated[float, Field(ge=0, lt=1e11)]
 
 
 class Stopped(Frozen):
     """An operator stopped it on purpose: that is maintenance, no drift."""
 
     by: str
-    at: float
+    at: Moment
 
 
 class InstanceRecord(Frozen):
@@ -53,10 +51,10 @@ class InstanceRecord(Frozen):
     stopped: Stopped | None = None
     files: dict[str, str] = Field(default_factory=dict)
     pins: dict[str, str] = Field(default_factory=dict)
-    health_path: str = "/health"
-    applied_at: float | None = None
+    health_path: UrlPath = "/health"
+    applied_at: Moment | None = None
     apply: int | None = None
-    ready_seconds: float | None = None
+    ready_seconds: Duration | None = None
     invocation: str | None = None
     report: LoadReport | None = None
     slot: Slot = ""

@@ -74,7 +74,7 @@ def make_plan(
         manifest_digest=site.manifest_digest,
         hosts=hosts,
         warnings=site.warnings + outdated_warning(hosts),
-        last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
+        last_apply=last_apply_line(records.values(), time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 
@@ -97,7 +97,7 @@ def maintenance_plan(
         manifest_file=site.manifest_file,
         manifest_digest=site.manifest_digest,
         hosts={n: hosts[n] for n in seen if n in hosts},
-        last_apply=last_apply_line([s.facts for s in seen.values() if s.facts], time.time()),
+        last_apply=last_apply_line(records.values(), time.time()),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 

@@ -7,6 +7,7 @@ its direction. Newline and tab stay.
 import codecs
 import json
 
+LONGEST_LINE = 4000
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ZERO_WIDTH = (0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF)
@@ -20,6 +21,16 @@ _JSON = {n: f"\\u{n:04x}" for n in _UNSEEN if n >= 0x20}
 def visible(text: str) -> str:
     """The text with what cannot be seen spelled out: `\\x1b`, `\\u202e`."""
     return text.translate(_TEXT)
+
+
+def printable(text: str) -> str:
+    """The same for what the tool says itself: nobody reads a line longer than LONGEST_LINE."""
+    return "\n".join(_shortened(visible(line)) for line in text.split("\n"))
+
+
+def _shortened(line: str) -> str:
+    more = len(line) - LONGEST_LINE
+    return line if more <= 0 else f"{line[:LONGEST_LINE]}... ({more} more characters)"
 
 
 def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:

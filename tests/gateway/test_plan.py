@@ -263,7 +263,7 @@ def test_a_host_whose_record_is_made_up_gets_no_requests_of_others(world: World)
     world.applied()
     world.runs("g2", "own", 8003, "q")
     world.runs("g2", "other", 8004, "q")
-    world.runs("g2", "more", 8005, "more\nglobal")
+    world.runs("g2", "more", 8005, "more")
     assert world.routes() == {"q": ["g1.q", "g2.q"], "own": []}
 
 

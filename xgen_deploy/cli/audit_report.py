@@ -16,7 +16,7 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
-from xgen_deploy.visible import visible
+from xgen_deploy.visible import printable
 
 _FIELDS = (*AuditEvent.model_fields, "chain")
 _HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "ENDED", "WHY")
@@ -46,9 +46,9 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     _show(settings, entries, logs, csv=csv)
     broken = {h: log.broken for h, log in logs.items() if log.broken}
     for host, numbers in broken.items():
-        print(visible(f"{host}: {broken_line(numbers)}"), file=sys.stderr)
+        print(printable(f"{host}: {broken_line(numbers)}"), file=sys.stderr)
     for error in errors:
-        print(visible(str(error)), file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
     if broken:
         return 1
     return 0 if not errors else (4 if logs else 1)

@@ -20,7 +20,7 @@ from xgen_deploy.plan.operation import Plan
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
-from xgen_deploy.visible import visible
+from xgen_deploy.visible import printable
 
 
 class Auditing:
@@ -128,4 +128,4 @@ def _keeps_a_log(facts: HostFacts) -> bool:
 
 def warn(said: str) -> None:
     """It changes nothing about how a command ends."""
-    print(f"warning: {visible(said)}", file=sys.stderr)
+    print(f"warning: {printable(said)}", file=sys.stderr)

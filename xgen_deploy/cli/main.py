@@ -10,7 +10,7 @@ from xgen_deploy import __version__
 from xgen_deploy.cli.outlet import close_outlets, open_outlets, went_away
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import what_failed
-from xgen_deploy.visible import visible
+from xgen_deploy.visible import printable
 
 _COMMANDS = {
     "init": "Write a first manifest and inventory to start from.",
@@ -136,7 +136,7 @@ def _run(words: list[str]) -> int:
 
 def _say(text: str) -> None:
     """On standard error; it may be a host's text."""
-    print(visible(text), file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def _stopped(words: list[str], *, by_signal: bool) -> str:

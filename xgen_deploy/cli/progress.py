@@ -16,7 +16,7 @@ from rich.table import Table
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.visible import json_text, visible
+from xgen_deploy.visible import json_text, printable
 
 
 class Progress:
@@ -41,7 +41,7 @@ class Progress:
             self._keep(event)
             for line in _lines(event, every_step=self._live is None):
                 if not self._settings.quiet or event.kind == "failed":
-                    self._console.print(visible(line))
+                    self._console.print(printable(line))
 
     def problem(self, host: str, text: str) -> None:
         """What befell a whole host."""
@@ -49,7 +49,7 @@ class Progress:
 
     def warning(self, text: str) -> None:
         """Something that does not change how the apply ended."""
-        print(visible(text), file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
         """The last line; `lost` hosts failed as a whole."""
@@ -60,7 +60,7 @@ class Progress:
             sys.stdout.write(json.dumps(value) + "\n")
         elif not self._settings.quiet or failed:
             word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
-            self._console.print(f"{escape(visible(_name(who)))}: {done} done, {word}")
+            self._console.print(f"{escape(printable(_name(who)))}: {done} done, {word}")
 
     def _keep(self, event: Event) -> None:
         name = f"{event.host}/{event.instance}" if event.instance else event.host
@@ -76,7 +76,7 @@ class Progress:
         table = Table.grid(padding=(0, 2))
         for name, (text, began) in self._running.items():
             took = f"{time.monotonic() - began:.0f} s"
-            table.add_row(Spinner("dots"), escape(visible(name)), escape(visible(text)), took)
+            table.add_row(Spinner("dots"), escape(printable(name)), escape(printable(text)), took)
         return table
 
 

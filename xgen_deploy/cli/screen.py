@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.visible import json_text, visible
+from xgen_deploy.visible import json_text, printable
 
 
 class Screen:
@@ -22,7 +22,7 @@ class Screen:
 
         console = Console(highlight=False, soft_wrap=True, emoji=False)
         for line in lines:
-            console.print(visible(line))
+            console.print(printable(line))
 
     def value(self, value: object) -> None:
         """A JSON document, with --json only."""

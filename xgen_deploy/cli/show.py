@@ -6,7 +6,7 @@ import click
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
-from xgen_deploy.visible import visible
+from xgen_deploy.visible import printable
 
 
 @click.command("show")
@@ -26,5 +26,5 @@ def command(file: str, as_json: bool) -> int:
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     for line in plan.text:
-        console.print(visible(line))
+        console.print(printable(line))
     return 0

@@ -17,6 +17,7 @@ from xgen_deploy.gateway.status import DoorStatus, door_statuses
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import record_in
+from xgen_deploy.record import Record
 from xgen_deploy.survey import looked_at
 from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
@@ -66,7 +67,7 @@ def command(settings: Settings) -> int:
     screen = Screen(settings)
     warnings = _watchdog_lines(watchdogs)
     good = all(r.status == "running" for r in rows) and all(d.good for d in doors)
-    lines = _lines(work, seen, rows, doors, locks, warnings)
+    lines = _lines(work, records, rows, doors, locks, warnings)
     screen.lines(lines, always=not good or bool(warnings))
     screen.value(
         {
@@ -122,14 +123,14 @@ def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
 
 def _lines(
     work: Job,
-    seen: dict[str, Seen],
+    records: Mapping[str, Record],
     rows: list[Status],
     doors: tuple[DoorStatus, ...],
     locks: dict[str, LockStatus],
     warnings: list[str],
 ) -> list[str]:
     now = time.time()
-    last = last_apply_line([s.facts for s in seen.values() if s.facts], now) or "never applied"
+    last = last_apply_line(records.values(), now) or "never applied"
     lines = [
         f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
         *(_door_line(d) for d in doors),

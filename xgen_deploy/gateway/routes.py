@@ -7,9 +7,10 @@ from collections.abc import Container, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from xgen_deploy.gateway.serving import LOOPBACK, WILDCARDS, Serving
+from xgen_deploy.manifest.fields import Port
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.schema import ModelType, SecretRef
-from xgen_deploy.values import Frozen
+from xgen_deploy.values import Frozen, UrlPath
 
 _Owner = TypeVar("_Owner", bound=Hashable)
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -25,9 +26,9 @@ class Server(Frozen):
     host: str
     instance: str
     address: str
-    port: int
+    port: Port
     slots: int
-    health_path: str = "/health"
+    health_path: UrlPath = "/health"
     old_key: bool = False
     second: bool = False
 

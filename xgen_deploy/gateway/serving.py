@@ -2,7 +2,7 @@
 
 from xgen_deploy.manifest.schema import ModelType, SecretRef
 from xgen_deploy.resolve.instance import Spec
-from xgen_deploy.values import Frozen
+from xgen_deploy.values import Frozen, UrlPath
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildcard is reached
@@ -25,7 +25,7 @@ class Serving(Frozen):
     listen: str = "127.0.0.1"
     port: int
     slots: int = _LLAMA_SLOTS
-    health_path: str = "/health"
+    health_path: UrlPath = "/health"
     api_key: SecretRef | None = None
     second: bool = False
 

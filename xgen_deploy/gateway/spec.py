@@ -6,8 +6,9 @@ import json
 from pydantic import Field
 
 from xgen_deploy.gateway.routes import Route, Server
+from xgen_deploy.manifest.fields import Address, Port
 from xgen_deploy.manifest.schema import GatewayTLS, SecretRef
-from xgen_deploy.values import Frozen
+from xgen_deploy.values import Frozen, Moment
 
 GATEWAY = "gateway"
 SPEC_VERSION = 1
@@ -25,8 +26,8 @@ class DoorSpec(Frozen):
     image_state: str | None = None
     entrypoint: tuple[str, ...] | None = None
     docker_cli: str = "/usr/bin/docker"
-    listen: str = "127.0.0.1"
-    port: int
+    listen: Address = "127.0.0.1"
+    port: Port
     tls: GatewayTLS | None = None
     api_key: SecretRef | None = None
     queue_timeout: float = 60.0
@@ -67,7 +68,7 @@ class GatewayRecord(Frozen):
     spec: DoorSpec
     digest: str
     files: dict[str, str] = Field(default_factory=dict)
-    applied_at: float | None = None
+    applied_at: Moment | None = None
     apply: int | None = None
     unit_version: int = 1
     config_version: int = 1

@@ -1,27 +1,19 @@
 """Who applied last, for the first line of a screen."""
 
-from xgen_deploy.limits import RECORD
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.probe.remote.bounded_json import read_json
+from collections.abc import Iterable
+
+from xgen_deploy.record import Record
 
 
-def last_apply_line(facts: list[HostFacts], now: float) -> str | None:
+def last_apply_line(records: Iterable[Record], now: float) -> str | None:
     """`last apply #41 kim@ops 6 d ago`; None where no host remembers one."""
-    newest: tuple[int, str, float, str | None] | None = None
-    for one in facts:
-        try:
-            last = read_json(one.record or "", RECORD)["last_apply"]
-            began = float(last["began"])
-            found = (int(last["number"]), str(last["by"]), began, last.get("outcome"))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-            continue
-        if newest is None or found[0] > newest[0]:
-            newest = found
+    applies = [r.last_apply for r in records if r.last_apply is not None]
+    newest = max(applies, key=lambda a: a.number, default=None)
     if newest is None:
         return None
-    number, by, began, outcome = newest
-    ended = "" if outcome == "ok" else f": {(outcome or 'never ended').upper()}"
-    return f"last apply #{number} {by} {ago(now - began)} ago{ended}"
+    outcome = newest.outcome or "never ended"
+    ended = "" if outcome == "ok" else f": {outcome.upper()}"
+    return f"last apply #{newest.number} {newest.by} {ago(now - newest.began)} ago{ended}"
 
 
 def ago(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.hardware.gpu import GPUDetectionResult
-from xgen_deploy.values import Frozen
+from xgen_deploy.values import Frozen, Moment
 
 FORMAT = 1
 
@@ -141,7 +141,7 @@ class ContainerFacts(Frozen):
     ports: tuple[int, ...] = ()
     pid: int | None = None
     exit_code: int | None = None
-    started_at: float | None = None
+    started_at: Moment | None = None
     restarts: int | None = None
     oom_killed: bool = False
 
@@ -181,7 +181,7 @@ class ServiceFacts(Frozen):
     pid: int | None = None
     restarts: int | None = None
     exit_status: int | None = None
-    since: float | None = None
+    since: Moment | None = None
     invocation: str | None = None
 
 
@@ -242,7 +242,7 @@ class WatchdogFacts(Frozen):
     state: str | None = None
     result: str | None = None
     exit_status: int | None = None
-    last_run: float | None = None
+    last_run: Moment | None = None
 
 
 class HostFacts(Frozen):
@@ -268,7 +268,7 @@ class HostFacts(Frozen):
     python_path: str | None = None
     user: str
     uid: int
-    now: float
+    now: Moment
     cores: int
     cpu_model: str | None = None
     memory_total_mb: int | None = None

@@ -18,7 +18,7 @@ from xgen_deploy.resolve.access import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.instance import Engine, Instance, Refusal, Spec
 from xgen_deploy.resolve.ports import Ports
-from xgen_deploy.resolve.refuse import Refused
+from xgen_deploy.resolve.refuse import Refused, refuse
 from xgen_deploy.resolve.settings import engine_settings
 from xgen_deploy.resolve.vllm_memory import check_memory
 
@@ -180,7 +180,7 @@ def _engine_and_model(
     missing: Refused | None = None
     for source in models.sources(one).values():
         try:
-            found = models.usable_model(one, here.models[models.model_key(source, one.revision)])
+            found = models.usable_model(one, _told_of(one, source, here))
         except Refused as error:
             missing = missing or error
             continue
@@ -208,6 +208,14 @@ def _engine_and_model(
         reasons["its other source"] = missing.refusal.reason
     model_format = (found.format if found else None) or "gguf"
     raise engines.no_backend(one, model_format, reasons, frozenset(unfit), here.host)
+
+
+def _told_of(one: Declared, source: str, here: _Here) -> ModelFacts:
+    """Raises Refused where the host left out a model that it was asked about."""
+    facts = here.models.get(models.model_key(source, one.revision))
+    if facts is None:
+        raise refuse(one, f"the host did not say whether the model {source} is there", "", "source")
+    return facts
 
 
 def _ready(

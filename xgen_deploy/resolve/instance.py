@@ -8,6 +8,7 @@ from pydantic import Field
 
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.layout import Slot
+from xgen_deploy.manifest.fields import Address, ModelName, Port
 from xgen_deploy.manifest.placement import Declared, Mark
 from xgen_deploy.manifest.schema import (
     ContainerSettings,
@@ -32,7 +33,7 @@ class Spec(Frozen):
     """
 
     spec_version: int = SPEC_VERSION
-    model: str
+    model: ModelName
     also_serves: tuple[str, ...] = ()
     type: ModelType = "llm"
     backend: str
@@ -55,8 +56,8 @@ class Spec(Frozen):
     api_key: SecretRef | None = None
     env: dict[str, str | SecretRef] = Field(default_factory=dict)
     container: ContainerSettings = ContainerSettings()
-    listen: str = "127.0.0.1"
-    port: int
+    listen: Address = "127.0.0.1"
+    port: Port
 
     def stated(self) -> dict[str, object]:
         """As JSON values, without what was left at its default."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 DEEPEST = 64
 MOST_VALUES = 2_000_000
 LONGEST_INTEGER = 20
 LONGEST_FLOAT = 64
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(text: str | bytes, limit: int) -> Any:
@@ -28,6 +30,8 @@ def read_json(text: str | bytes, limit: int) -> Any:
     except RecursionError:
         raise ValueError(f"it is nested deeper than {DEEPEST} levels") from None
     _check_depth(value)
+    if "\\u" in text and _LONE.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("it holds half a character")
     return value
 
 
