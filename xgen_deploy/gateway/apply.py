@@ -31,12 +31,23 @@ _RESTARTS = 3
 _LINES = 15
 
 
-class DoorFailed(XgenError):
-    """The gateway could not be changed; `log` are its last lines."""
+class NotProved(XgenError):
+    """It serves, and a real request to these models through it failed."""
 
-    def __init__(self, reason: str, log: tuple[str, ...]) -> None:
+    def __init__(self, reason: str, models: frozenset[str]) -> None:
+        super().__init__(reason)
+        self.models = models
+
+
+class DoorFailed(XgenError):
+    """The gateway could not be changed; `log` are its last lines, `unproved` the models that it
+    was for, where it was for some of them alone.
+    """
+
+    def __init__(self, reason: str, log: tuple[str, ...], unproved: frozenset[str]) -> None:
         super().__init__(reason)
         self.log = log
+        self.unproved = unproved
 
 
 def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
@@ -86,7 +97,8 @@ def open_door(
         log = work.supervision.log(rendered.service, None, lines=_LINES)
         ending = _put_back(work, rendered, before)
         reason = str(error).removeprefix(f"{work.name}: ")
-        raise DoorFailed(f"{reason}. {ending}", tuple(log.splitlines())) from None
+        unproved = error.models if isinstance(error, NotProved) else frozenset[str]()
+        raise DoorFailed(f"{reason}. {ending}", tuple(log.splitlines()), unproved) from None
     shown = {f.path: _sha(f.content) for f in files if not f.secret}
     work.keep(
         gateway=GatewayRecord(
@@ -144,7 +156,7 @@ def _prove(
     proved = proof.of(changed_models(spec, last), away, moving=moving)
     failed = tuple(p for p in proved if p.outcome == "failed")
     if failed:
-        raise XgenError(proved_text(failed))
+        raise NotProved(proved_text(failed), frozenset(p.model for p in failed))
     return proved_text(proved)
 
 

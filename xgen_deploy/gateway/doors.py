@@ -12,6 +12,7 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import DoorFailed, open_door
 from xgen_deploy.gateway.demand import python_on
+from xgen_deploy.gateway.routes import partly_proved
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.manifest.placement import Site
@@ -73,15 +74,41 @@ def _one(
     try:
         text = open_door(work, spec, number, python, refresh=operation.refresh, away=away)
     except XgenError as error:
+        text, log = str(error), tuple[str, ...]()
+        if isinstance(error, DoorFailed):
+            text, log = _without_unproved(work, spec, error, number, python, away), error.log
         took = time.monotonic() - began
-        log = error.log if isinstance(error, DoorFailed) else ()
-        failed = {"kind": "failed", "text": str(error), "seconds": took, "log": log}
+        failed = {"kind": "failed", "text": text, "seconds": took, "log": log}
         tell(started.model_copy(update=failed))
         _remember_failure(work)
-        return Result(operation, ok=False, reason=str(error), log=log)
+        return Result(operation, ok=False, reason=text, log=log)
     took = time.monotonic() - began
     tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
     return Result(operation, ok=True)
+
+
+def _without_unproved(
+    work: HostAtWork,
+    spec: DoorSpec,
+    error: DoorFailed,
+    number: int,
+    python: str,
+    away: Mapping[str, str],
+) -> str:
+    """The models that answered keep their new routes, which may be the only ones that lead to
+    them now; the others have those from before. A sentence about how it stands.
+    """
+    last = work.record.gateway
+    if not error.unproved or last is None:
+        return str(error)
+    routes = partly_proved(spec.routes, last.spec.routes, error.unproved)
+    if routes == last.spec.routes:
+        return str(error)
+    try:
+        open_door(work, last.spec.model_copy(update={"routes": routes}), number, python, away=away)
+    except XgenError as again:
+        return f"{error}. The models that answered could not be given their new routes: {again}"
+    return f"{error}. The models that answered have their new routes"
 
 
 def _remember_failure(work: HostAtWork) -> None:

@@ -137,6 +137,16 @@ def with_old_keys(
     return route.model_copy(update={"servers": servers, "api_key": new[route.model]})
 
 
+def partly_proved(
+    new: tuple[Route, ...], old: tuple[Route, ...], unproved: Container[str]
+) -> tuple[Route, ...]:
+    """The new routes, but for models that were not proved: theirs are those from before, where
+    they had any."""
+    before = {route.model: route for route in old}
+    chosen = (before.get(r.model) if r.model in unproved else r for r in new)
+    return tuple(route for route in chosen if route is not None)
+
+
 def address_from(door: Host, host: Host | None, one: Serving) -> str | None:
     """Where `door` reaches an instance; None where it listens on another host's loopback."""
     if one.host == door.name:
