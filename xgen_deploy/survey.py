@@ -7,7 +7,7 @@ from functools import partial
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.gateway.demand import is_door
-from xgen_deploy.gateway.plan import Looked, readable_records, with_gateways
+from xgen_deploy.gateway.plan import Looked, with_gateways
 from xgen_deploy.gateway.refresh import with_refreshed_gateways
 from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.look import Seen, Workplace
@@ -16,7 +16,13 @@ from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.maintenance import Request, maintenance
-from xgen_deploy.plan.make import Scope, plan_host, record_in, refused_plan
+from xgen_deploy.plan.make import (
+    Scope,
+    plan_host,
+    readable_records,
+    record_in,
+    refused_plan,
+)
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.plan.outdated import outdated_warning
@@ -52,7 +58,7 @@ def make_plan(
         hosts[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
     looked = looked_at(site, seen, workplace)
     facts = {name: one.facts for name, one in looked.items()}
-    records = readable_records(site.project, looked)
+    records = readable_records(site.project, facts)
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:
         hosts = without_refused(hosts)
@@ -84,8 +90,8 @@ def maintenance_plan(
 ) -> Plan:
     """For `stop`, `start` and `restart`: hosts that have no part in it are only looked at."""
     looked = looked_at(site, seen, workplace)
-    records = readable_records(site.project, looked)
     facts = {n: one.facts for n, one in looked.items()}
+    records = readable_records(site.project, facts)
     hosts = maintenance(site, request, facts, records, {n: o.layout for n, o in looked.items()})
     for name, one in seen.items():
         if one.facts is None and (name in request.wanted or is_door(site, name)):

@@ -12,9 +12,9 @@ from xgen_deploy.gateway.doors import joined, open_doors
 from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.manifest.schema import SecretRef
+from xgen_deploy.plan.make import readable_records
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import read_record
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
@@ -37,7 +37,7 @@ def carry_out_all(
     seen. `destroy`: what is left of the project there goes too. `new_secrets`: by host, instances
     whose secrets have other values now.
     """
-    records = {n: read_record(f.record, site.project, n) for n, f in facts.items()}
+    records = readable_records(site.project, facts)
     new_keys = dict(_new_keys(plan, works, new_secrets))
     switch = Switch(site, works, records, who.number, new_keys)
     if new_keys:

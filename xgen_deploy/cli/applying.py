@@ -28,10 +28,11 @@ from xgen_deploy.cli.take import How, by, overrides, take
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.maintenance import MAINTENANCE
+from xgen_deploy.plan.make import readable_records
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import LAST_APPLY, read_record
+from xgen_deploy.record import LAST_APPLY
 from xgen_deploy.survey import default_scope, maintenance_plan, make_plan
 from xgen_deploy.transport.fleet import each
 
@@ -173,7 +174,9 @@ class Applying:
                 self._show(now, 0.0)
                 self._auditing.refused(now, seen)
                 return 1
-        last = max((_number(s, self._work.site.project) for s in seen.values()), default=0)
+        records = readable_records(self._work.site.project, _facts(seen))
+        applies = [r.last_apply for r in records.values() if r.last_apply is not None]
+        last = max((a.number for a in applies), default=0)
         number = min(1 + last, LAST_APPLY)
         who = Who(
             number=number,
@@ -241,9 +244,7 @@ class Applying:
         told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
         if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
             return frozenset()
-        found = _facts(seen).items()
-        project = self._work.site.project
-        records = {n: read_record(f.record, project, n) for n, f in found}
+        records = readable_records(self._work.site.project, _facts(seen))
         return frozenset(n for n, r in records.items() if r.gateway is not None)
 
     def _hold_to_saved(self, plan: Plan, seen: dict[str, Seen]) -> None:
@@ -290,10 +291,3 @@ def _traces(seen: Seen) -> bool:
 
 def _what(plan: Plan) -> list[tuple[str, str, str]]:
     return [(o.id, o.action, o.instance.digest if o.instance else "") for o in plan.operations]
-
-
-def _number(seen: Seen, project: str) -> int:
-    if seen.facts is None:
-        return 0
-    last = read_record(seen.facts.record, project, seen.facts.hostname).last_apply
-    return last.number if last else 0

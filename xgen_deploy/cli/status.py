@@ -12,11 +12,10 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.gateway.status import DoorStatus, door_statuses
 from xgen_deploy.look import Seen
 from xgen_deploy.plan.last_apply import ago, last_apply_line
-from xgen_deploy.plan.make import record_in
+from xgen_deploy.plan.make import readable_records, record_in
 from xgen_deploy.record import Record
 from xgen_deploy.survey import looked_at
 from xgen_deploy.verify.locks import LockStatus, lock_status
@@ -56,7 +55,7 @@ def command(settings: Settings) -> int:
         seen = work.observe(health=True)
         rows = [row for name, one in seen.items() for row in _guarded_rows(work, name, one)]
         looked = looked_at(work.site, seen, work.workplace)
-    records = readable_records(work.site.project, looked)
+    records = readable_records(work.site.project, {n: o.facts for n, o in looked.items()})
     watchdogs = {
         n: watchdog_status(one.facts, records[n], one.layout)
         for n, one in looked.items()

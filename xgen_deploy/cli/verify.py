@@ -12,11 +12,10 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.demand import is_door
-from xgen_deploy.gateway.plan import readable_records
 from xgen_deploy.look import Seen
 from xgen_deploy.manifest.secret_uses import engine_key
 from xgen_deploy.plan.drift import drift_of
-from xgen_deploy.plan.make import decide
+from xgen_deploy.plan.make import decide, readable_records
 from xgen_deploy.record import Stopped
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.instance import Instance
@@ -52,7 +51,7 @@ def command(settings: Settings, deep: bool) -> int:
         secrets = SecretResolver(work.site)
         chosen = [work.connections[n] for n, s in seen.items() if s.facts is not None]
         looked = looked_at(work.site, seen, work.workplace)
-        records = readable_records(work.site.project, looked)
+        records = readable_records(work.site.project, {n: o.facts for n, o in looked.items()})
 
         def one(connection: Connection) -> list[Check]:
             checks = _host(work, connection, seen[connection.name], secrets, deep=deep)

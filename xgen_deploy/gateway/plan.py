@@ -17,10 +17,10 @@ from xgen_deploy.layout import Layout
 from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
-from xgen_deploy.plan.make import refused_plan
+from xgen_deploy.plan.make import readable_records, refused_plan
 from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import Record, read_record
+from xgen_deploy.record import Record
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def with_gateways(
     `new_secrets`: by host, whether the value of one of its gateway's is another one now; None
     where nobody has compared them.
     """
-    records = readable_records(site.project, looked)
+    records = readable_records(site.project, {n: one.facts for n, one in looked.items()})
     found = dict(plans)
     for name, one in looked.items():
         if name in records and name in plans:
@@ -51,17 +51,6 @@ def with_gateways(
                 refusals = plans[name].refusals + refused_plan(name, made).refusals
                 made = plans[name].model_copy(update={"refusals": refusals})
             found[name] = made
-    return found
-
-
-def readable_records(project: str, looked: Mapping[str, Looked]) -> dict[str, Record]:
-    """A record that cannot be read has been refused by its host's own plan already."""
-    found = {}
-    for name, one in looked.items():
-        try:
-            found[name] = read_record(one.facts.record, project, name)
-        except XgenError:
-            continue
     return found
 
 

@@ -1,6 +1,7 @@
 """The plan of one host from the manifest and what was seen there: pure."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -168,6 +169,15 @@ def _names_taken(
 def empty_site(site: Site) -> Site:
     """The same project with nothing wanted anywhere: what `destroy` plans for."""
     return site.model_copy(update={"declared": (), "elsewhere": (), "gateway": None})
+
+
+def readable_records(project: str, facts: Mapping[str, HostFacts]) -> dict[str, Record]:
+    """By host; one that cannot be read has been refused by its host's own plan already."""
+    found = {}
+    for name, seen in facts.items():
+        with suppress(XgenError):
+            found[name] = record_in(seen, project, name)
+    return found
 
 
 def record_in(facts: HostFacts, project: str, host: str) -> Record:
