@@ -167,7 +167,7 @@ def test_an_engine_without_counters_is_restarted_for_a_dead_port_alone(world: Wo
     world.more["counts"], world.engine.page = False, ""
     world.minutes(3)
     world.engine.page = None  # one request at a time: it may be at it for hours
-    assert world.minutes(300) == []
+    assert world.minutes(45) == []
     assert world.engine.posts == 0, "a request of ours would wait behind another's"
     world.engine.page = ""
     world.minutes(1)
