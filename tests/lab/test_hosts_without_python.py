@@ -10,7 +10,7 @@ import pytest
 from tests.lab import places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
-from tests.lab.site import Site
+from tests.lab.site import Fields, Site
 from xgen_deploy.manifest.host import Host
 from xgen_deploy.probe.facts import EngineRequest, HostFacts, ModelRequest, ProbeRequest
 from xgen_deploy.probe.observe import observe
@@ -23,7 +23,10 @@ REASONS = {
 }
 NOWHERE = {"ansible_python_interpreter": "/no/such/python3"}
 # What differs from one moment or one probe to the next.
-OTHER = {"probe", "python", "now", "timings", "errors", "gpu", "memory_available_mb", "engines"}
+OTHER = {
+    "probe", "python", "python_path", "now", "timings", "errors", "gpu", "memory_available_mb",
+    "engines",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REASONS)
@@ -138,8 +141,19 @@ def _request(site: Site) -> ProbeRequest:
         engines=engines,
         files=("/opt/llama/llama-server", "/etc", "/no/such"),
         health=True,
+        units={p["model"]: _units(site, p["model"]) for p in _placements(site)},
+        watchdog=f"xgen-{site.project}",
         deadline=60.0,
     )
+
+
+def _placements(site: Site) -> list[Fields]:
+    return [placement for placements in site.placements.values() for placement in placements]
+
+
+def _units(site: Site, instance: str) -> tuple[str, str]:
+    unit = f"xgen-{site.project}-{instance}"
+    return f"{unit}.service", f"{unit}.b.service"
 
 
 def _steady(facts: HostFacts) -> dict[str, object]:
@@ -147,6 +161,8 @@ def _steady(facts: HostFacts) -> dict[str, object]:
     found = facts.model_dump(exclude=OTHER)
     for service in found["services"]:
         service["since"] = service["since"] and round(service["since"] / 10)
+    if found["watchdog"] is not None:
+        found["watchdog"].pop("last_run")
     for model in found["models"]:
         model["cached"] = False
     for listed in ("ports", "etc_files"):
