@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.hostile.host import Document, FakeHost
 from tests.hostile.values import NESTED, filled
@@ -74,21 +75,33 @@ class Site:
         code = ended.value.code
         return Ran(code if isinstance(code, int) else 1, out + err)
 
+    def change(self, change: Callable[[Any], object]) -> None:
+        """The manifest, as an operator edits it."""
+        path = self.folder / "manifest.yaml"
+        manifest = yaml.safe_load(path.read_text())
+        change(manifest)
+        path.write_text(yaml.safe_dump(manifest))
+
     def settle(self) -> None:
-        """The host's next document tells what was just applied."""
-        files, document = self.host.files, self.host.document
+        """The hosts' next documents tell what was just applied."""
+        for host in self.hosts.values():
+            if LAYOUT.record in host.files:
+                self._settle(host)
+        self.forget()
+
+    def _settle(self, host: FakeHost) -> None:
+        files, document = host.files, host.document
         document["record"] = files[LAYOUT.record].decode()
         document["services"] = [
             _service(Path(path).name, content)
             for path, content in files.items()
             if path.endswith(".service") and "-" in Path(path).name
         ]
-        config = files[config_file(LAYOUT)]
-        document["files"] = [
-            {"path": "/usr/sbin/haproxy", "kind": "file"},
-            {"path": config_file(LAYOUT), "kind": "file", "sha256": _sha(config)},
-        ]
-        self.forget()
+        path = config_file(LAYOUT)
+        document["files"] = [{"path": "/usr/sbin/haproxy", "kind": "file"}]
+        if path in files:
+            config = {"path": path, "kind": "file", "sha256": _sha(files[path])}
+            document["files"].append(config)
 
     def forget(self) -> None:
         """What was done to the hosts so far is not looked at any more."""

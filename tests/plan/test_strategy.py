@@ -200,6 +200,12 @@ def test_a_canary_and_then_batch_by_batch(
     assert [[o.host for o in batch] for batch in found] == cut
 
 
+def test_one_host_cannot_make_the_batches_of_all_larger(behind: Behind) -> None:
+    careless = replica("a", behind, {"canary": 0, "max_unavailable": 1000})
+    found = batches([careless, *(replica(h, behind) for h in "bc")])
+    assert [[o.host for o in batch] for batch in found] == [["a"], ["b"], ["c"]]
+
+
 def test_each_batch_needs_the_one_before(behind: Behind) -> None:
     plans = {h: HostPlan(host=h, operations=(replica(h, behind),)) for h in "abc"}
     found = in_batches(plans)

@@ -32,7 +32,7 @@ COMMAND = {"command": "sh -c 'id >/tmp/x'"}
 HARMLESS: list[dict[str, Any]] = [
     {},
     {"source": "/m/bge-m3.gguf", "n_ctx": 99, "image": "registry.local/other:2", "port": 8017},
-    {"env": {"OMP_NUM_THREADS": "8"}, "api_key": None, "fallback": ()},
+    {"env": {"OMP_NUM_THREADS": "8"}, "api_key": None},
     {"container": {"shm_size": "2g"}, "llama": {"parallel": 9}, "sampling": {"top_k": 3}},
     {"container": {"args": ["--init"], "mounts": ["/data:/data:ro"]}},
     {"listen": "0.0.0.0", "gpus": [0], "update": {"strategy": "stop-first"}},
@@ -58,6 +58,18 @@ BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"env": {"TOKEN": COMMAND}}, "env.TOKEN: secret from command sh -c 'id >/tmp/x'"),
     ({"env": {"LD_PRELOAD": "/srv/evil.so"}}, "env.LD_PRELOAD: /srv/evil.so"),
     ({"fallback": ["other"]}, "fallback: other"),
+    ({"fallback": []}, "fallback: none"),
+    ({"model": "r"}, "model: r"),
+    (
+        {
+            "model": "r",
+            "name": "new",
+            **dict.fromkeys(("container", "llama", "env"), {}),
+            "api_key": None,
+            "fallback": [],
+        },
+        "model: r",
+    ),
 ]
 IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"host": "other"}, "it is for another host"),

@@ -12,8 +12,10 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, overrides
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.manifest.placement import Site
+from xgen_deploy.gateway.demand import everywhere
+from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.manifest.restated import why_not_restated
+from xgen_deploy.manifest.schema import Update
 from xgen_deploy.plan.beyond import beyond
 from xgen_deploy.record import HistoryEntry
 
@@ -42,6 +44,8 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
             raise UsageError("rollback takes whole hosts; --limit HOST is understood")
         found = entries_by_host(work)
         reached = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
+        if to is None and yes:
+            _agreed(reached)
         number = to if to is not None else _before(reached)
         chosen = {h: _at(entries, number) for h, entries in reached.items()}
         if not any(chosen.values()):
@@ -70,6 +74,22 @@ def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:
     if not earlier:
         raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` tells")
     return earlier[-1]
+
+
+def _agreed(found: dict[str, tuple[HistoryEntry, ...]]) -> None:
+    """Raises UsageError where one host alone tells of the newest apply: then nobody but the
+    operator knows whether it happened, and what the other hosts are to go back to.
+    """
+    newest = {h: entries[-1].apply.number for h, entries in found.items() if entries}
+    last = max(newest.values(), default=0)
+    told = [h for h, number in newest.items() if number == last]
+    others = [number for number in newest.values() if number != last]
+    if len(told) == 1 and others:
+        raise UsageError(
+            f"only {told[0]} tells of apply #{last}; the newest of the other hosts is "
+            f"#{max(others)}. State where to go with --to N, or leave out -y to look at the plan "
+            "first; `xgen-deploy history` lists what is there"
+        )
 
 
 def _at(entries: tuple[HistoryEntry, ...], number: int) -> HistoryEntry | None:
@@ -118,8 +138,18 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
 
 
 def _as_then(work: Job, chosen: Chosen) -> Job:
-    """The site with each host's declarations as they were; where nothing ran, nothing."""
-    declared = tuple(d for entry in chosen.values() if entry for d in entry.declared)
+    """The site with each host's declarations as they were; where nothing ran, nothing. How the
+    change itself goes (batches, strategy, drain) is the manifest's alone: it holds for all hosts.
+    """
+    own = {(d.host, d.name): d.update for d in everywhere(work.site)}
+    updates = {d.model: d.update for d in everywhere(work.site)}
+
+    def carried_out_as_now(then: Declared) -> Declared:
+        update = own.get((then.host, then.name), updates.get(then.model, Update()))
+        return then.model_copy(update={"update": update})
+
+    told = (d for entry in chosen.values() if entry for d in entry.declared)
+    declared = tuple(carried_out_as_now(d) for d in told)
     lost = tuple(d for d in work.site.declared if d.host not in chosen)
     site = work.site.model_copy(update={"declared": declared + lost})
     return Job(site, work.workplace, work.connections)

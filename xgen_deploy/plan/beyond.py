@@ -1,9 +1,10 @@
 """What an earlier declaration asks for that could give its host, or another one, more than the
 present manifest does: pure. It needs the operator's word (`rollback --trust-history`).
 
-Model, image and engine settings are not among it: they are shown in the plan. What runs other
-code, reaches other files or names a secret is. `extra_args` too: engines have options that read
-and write files.
+Image and engine settings are not among it: they are shown in the plan. What runs other code,
+reaches other files or names a secret is. `extra_args` too: engines have options that read and write
+files. So is what a gateway sends where: a model that the host does not have now would bring it
+other hosts' requests.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,18 +25,24 @@ def beyond(then: Declared, site: Site) -> tuple[str, ...]:
     images = now.images if now else {**site.images, **host.images}
     binaries = now.binaries if now else {**site.binaries, **host.binaries}
     found = [
+        *_routes(then, now, site),
         *_container(then, now),
         *(_image(then, now, images) if then.runtime == "docker" else ()),
         *(_binaries(then, now, binaries) if then.runtime != "docker" else ()),
         *_engine(then, now),
         *_secrets(then, now),
     ]
-    if then.fallback and then.fallback != (now.fallback if now else ()):
-        found.append(("fallback", then.fallback))
     return tuple(f"{field}: {_shown(value)}" for field, value in found)
 
 
 _Found = Iterator[tuple[str, object]]
+
+
+def _routes(then: Declared, now: Declared | None, site: Site) -> _Found:
+    if then.model not in ({now.model} if now else {d.model for d in site.on(then.host)}):
+        yield "model", then.model
+    if then.fallback != (now.fallback if now else ()):
+        yield "fallback", then.fallback or "none"
 
 
 def _container(then: Declared, now: Declared | None) -> _Found:

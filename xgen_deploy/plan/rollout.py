@@ -29,12 +29,13 @@ def in_batches(plans: Mapping[str, HostPlan], *, action: Action = "update") -> d
 
 def batches(operations: list[Operation]) -> list[list[Operation]]:
     """Updates of one model, cut as its `update:` says: `canary` of them first (one, unless stated
-    otherwise), then `max_unavailable` (one) at a time.
+    otherwise), then `max_unavailable` (one) at a time. Where its instances say different things, as
+    the record of one host may, the most careful one holds.
     """
-    first = operations[0].instance
-    stated = first.declared.update if first is not None else None
-    size = (stated.max_unavailable if stated else None) or _ONE
-    canary = stated.canary if stated is not None and stated.canary is not None else _ONE
+    stated = [o.instance.declared.update for o in operations if o.instance is not None]
+    size = min((u.max_unavailable or _ONE for u in stated), default=_ONE)
+    canaries = [_ONE if u.canary is None else u.canary for u in stated]
+    canary = min((c for c in canaries if c), default=0)
     cut = [operations[:canary]] if canary else []
     rest = operations[canary:]
     cut += [rest[i : i + size] for i in range(0, len(rest), size)]
