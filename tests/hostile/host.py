@@ -7,7 +7,7 @@ session's answers, and what the tool does to a host goes through a session's cal
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from xgen_deploy.errors import UnreachableError
@@ -20,7 +20,8 @@ _COMPLETION = json.dumps({"choices": [{"text": "a"}], "data": [{}], "results": [
 
 class FakeHost:
     """`document` is what its probe answers, `files` what a session reads there. `touched` are the
-    paths that were written or removed, `ran` the commands. Its engines answer at once.
+    paths that were written or removed, `ran` the commands. Its engines answer at once. `before` is
+    asked first for what a command prints, by its arguments and input.
     """
 
     def __init__(self, name: str, document: Document, files: Mapping[str, bytes]) -> None:
@@ -32,6 +33,8 @@ class FakeHost:
         self.removed_within: list[tuple[str, str]] = []
         self.ran: list[tuple[str, ...]] = []
         self.gateway_starts = 0
+        self.server_states: dict[str, str] = {}  # what its gateway's process was told
+        self.before: Callable[[tuple[str, ...], str], str | None] = lambda *_: None
 
     def connect(self) -> None:
         """There is nothing to connect to."""
@@ -74,6 +77,9 @@ class FakeSession:
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", **_: object) -> Completed:
         self._host.ran.append(tuple(argv))
+        said = self._host.before(tuple(argv), stdin.decode())
+        if said is not None:
+            return Completed(0, said, "")
         return Completed(0, self._printed(argv, stdin.decode()), "")
 
     def write_file(self, path: str, content: bytes, **_: object) -> None:
@@ -121,6 +127,10 @@ class FakeSession:
             )
         if argv[0].startswith("systemctl") and "gateway" in argv[-1]:
             self._host.gateway_starts += 1
+            self._host.server_states.clear()
+        if stdin.startswith("set server"):
+            for command in stdin.split(";"):
+                self._host.server_states[command.split()[2]] = command.split()[4]
         if stdin in ("show info", "show stat"):
             return self._host.gateway_says(stdin)
         return ""

@@ -105,10 +105,14 @@ class Runtime:
             raise HostError(self._host, str(error)) from None
 
     def _set(self, server: str, state: str) -> None:
-        for one in self._named(server):
-            said = self.ask(f"set server {one.pool}/{one.name} state {state}").strip()
-            if said:
-                raise HostError(self._host, f"the gateway did not take {state} of {server}: {said}")
+        said = self.ask(self._command(server, state)).strip()
+        if said:
+            raise HostError(self._host, f"the gateway did not take {state} of {server}: {said}")
+
+    def _command(self, server: str, state: str) -> str:
+        """For each pool that it is in; HAProxy obeys the others where one fails."""
+        named = self._named(server)
+        return "; ".join(f"set server {one.pool}/{one.name} state {state}" for one in named)
 
     def _until(self, timeout: float, holds: Callable[[ServerState], bool], server: str) -> bool:
         end = time.monotonic() + timeout

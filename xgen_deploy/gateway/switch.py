@@ -1,8 +1,8 @@
 """Moves requests from one server to another on every gateway, while both of them run."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -140,12 +140,14 @@ class Switch:
     @_of_doors
     def drain(self, host: str, instance: str, timeout: float) -> bool:
         """No new requests to it, until it is `enable`d or has `gone`; whether those under way ended
-        within `timeout` seconds."""
+        within `timeout` seconds. Where one gateway fails, all of them send it requests again."""
         try:
             self._drained.add((host, instance))
             return self._drain(host, instance, timeout)
         except XgenError:
-            self.gone(host, instance)
+            self._drained.discard((host, instance))
+            with suppress(XgenError):
+                _each(self.doors_of(host, instance), lambda door: self._ready(door, host, instance))
             raise
 
     def _drain(self, host: str, instance: str, timeout: float) -> bool:
@@ -161,13 +163,19 @@ class Switch:
     def enable(self, host: str, instance: str) -> None:
         """New requests again, for the model that it serves now; comes back once each gateway found
         it healthy."""
-        self.gone(host, instance)
-        for door in self.doors_of(host, instance):
+        self._drained.discard((host, instance))
+        _each(self.doors_of(host, instance), lambda door: self._enable(door, host, instance))
+
+    def _enable(self, door: str, host: str, instance: str) -> None:
+        try:
             if self._known(door, host, instance) != self._due(door, host, instance):
                 self._reopen(door)
-            runtime, name = self._runtime(door), self._name(door, host, instance)
-            runtime.enable(name)
-            runtime.wait_up(name, _UP)
+        finally:
+            self._ready(door, host, instance)
+        self._runtime(door).wait_up(self._name(door, host, instance), _UP)
+
+    def _ready(self, door: str, host: str, instance: str) -> None:
+        self._runtime(door).enable(self._name(door, host, instance))
 
     def gone(self, host: str, instance: str) -> None:
         """What was drained is not there any more: its name is free for what comes after it."""
@@ -220,6 +228,18 @@ class Switch:
 
     def _runtime(self, door: str) -> Runtime:
         return door_runtime(self._works[door], python_on(self._site, door))
+
+
+def _each(doors: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Every gateway is told, whatever another one answers. Raises XgenError with all errors."""
+    failed = []
+    for door in doors:
+        try:
+            tell(door)
+        except XgenError as error:
+            failed.append(str(error))
+    if failed:
+        raise XgenError("; ".join(failed))
 
 
 def _servers(routes: tuple[Route, ...], host: str, instance: str) -> tuple[tuple[str, Server], ...]:
