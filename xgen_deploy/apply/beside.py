@@ -6,7 +6,7 @@ import time
 
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gate import Good, NotGood
+from xgen_deploy.apply.gate import Good
 from xgen_deploy.apply.operation import (
     Prepared,
     clear_slot,
@@ -44,10 +44,10 @@ def bring_up_beside(
             switch.gone(work.name, name)
     except UnreachableError:
         raise
-    except (NotGood, XgenError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, the new one goes
         ending = _give_up(work, new)
         tell(Event(kind="rolled_back", host=work.name, instance=name, text=ending))
-        raise failed(error, ending) from None
+        raise failed(work, error, ending) from None
     text = f"requests go to port {new.instance.spec.port} now"
     tell(Event(kind="switched", host=work.name, instance=name, text=text))
     clear_slot(work, name, old.slot)

@@ -16,6 +16,7 @@ from xgen_deploy.apply.service import EndedAtOnce
 from xgen_deploy.apply.staging import commit, stage, unstage
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.faults import fault_of
 from xgen_deploy.gateway.switch import NotMoved, Switch
 from xgen_deploy.layout import SECOND
 from xgen_deploy.plan.operation import Operation
@@ -120,13 +121,13 @@ def bring_up(
         good = prove(work, new, tell)
     except UnreachableError:
         raise
-    except (NotGood, XgenError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, the previous one comes back
         if previous.stopped:
             ending = _back(work, new, previous, switch)
             tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
         else:
             ending = _left_alone(work, new, previous, switch)
-        raise failed(error, ending) from None
+        raise failed(work, error, ending) from None
     remember(work, new, good, number, time.monotonic() - began)
     if previous.kept:
         previous.discard()
@@ -148,11 +149,12 @@ def _left_alone(work: HostAtWork, new: Prepared, previous: Previous, switch: Swi
     return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
 
 
-def failed(error: NotGood | XgenError, ending: str) -> Failed:
+def failed(work: HostAtWork, error: Exception, ending: str) -> Failed:
     """`ending` is how it stands now, as a sentence."""
     if isinstance(error, NotGood):
         return Failed(f"{error.reason}. {ending}", error.log)
-    return Failed(f"{error}. {ending}")
+    known = error if isinstance(error, XgenError) else fault_of(work.name, error)
+    return Failed(f"{str(known).removesuffix('.')}. {ending}")
 
 
 def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:

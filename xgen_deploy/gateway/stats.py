@@ -4,11 +4,15 @@ HAProxy's management guide, section 9: `show stat` is CSV, `show info` is lines 
 """
 
 import csv
-import io
+import re
 
 from xgen_deploy.values import Frozen
 
 _POOL, _SERVER = "1", "2"
+_COLUMNS = frozenset(("pxname", "svname", "type", "status", "scur", "qcur"))
+_NUMBER = re.compile("[0-9]{1,15}")
+_STRANGE = "the gateway's statistics are not what HAProxy 2.4 and later give"
+_NOT_HAPROXY = "the gateway's socket does not answer as HAProxy does"
 
 
 class ServerState(Frozen):
@@ -41,28 +45,31 @@ def parse_servers(text: str) -> tuple[ServerState, ...]:
 
 def parse_queues(text: str) -> dict[str, int]:
     """Of `show stat`: by pool, requests that wait for any of its servers. Raises ValueError."""
-    return {row["pxname"]: int(row["qcur"] or 0) for row in _rows(text) if row["type"] == _POOL}
+    return {row["pxname"]: _count(row["qcur"]) for row in _rows(text) if row["type"] == _POOL}
 
 
 def parse_info(text: str) -> DoorInfo:
     """Of `show info`. Raises ValueError where it is something else."""
     shown = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    try:
-        return DoorInfo(
-            pid=int(shown["Pid"]),
-            digest=shown.get("description", shown.get("Description", "")).rpartition(" ")[2],
-            version=shown["Version"],
-        )
-    except (KeyError, ValueError):
-        raise ValueError("the gateway's socket does not answer as HAProxy does") from None
+    if not _NUMBER.fullmatch(shown.get("Pid", "")) or "Version" not in shown:
+        raise ValueError(_NOT_HAPROXY)
+    return DoorInfo(
+        pid=int(shown["Pid"]),
+        digest=shown.get("description", shown.get("Description", "")).rpartition(" ")[2],
+        version=shown["Version"],
+    )
 
 
-def _rows(text: str) -> "csv.DictReader[str]":
+def _rows(text: str) -> list[dict[str, str]]:
+    """Each with every column that is read."""
     lines = text.lstrip("# ").splitlines()
-    rows = csv.DictReader(io.StringIO("\n".join(line for line in lines if line)))
-    if "svname" not in (rows.fieldnames or ()):
-        raise ValueError("the gateway's statistics are not what HAProxy 2.4 and later give")
-    return rows
+    rows = csv.DictReader((line for line in lines if line), restval="")
+    try:
+        if not _COLUMNS.issubset(rows.fieldnames or ()):
+            raise ValueError(_STRANGE)
+        return list(rows)
+    except csv.Error:
+        raise ValueError(_STRANGE) from None
 
 
 def _server(row: dict[str, str]) -> ServerState:
@@ -73,8 +80,14 @@ def _server(row: dict[str, str]) -> ServerState:
         name=row["svname"],
         up=status.startswith("UP") or status == "no check",
         draining=status.startswith(("DRAIN", "NOLB")),
-        sessions=int(row["scur"] or 0),
-        queued=int(row["qcur"] or 0),
+        sessions=_count(row["scur"]),
+        queued=_count(row["qcur"]),
         undecided=row.get("check_status", "").lstrip("* ") in ("", "INI", "UNK"),
         reason="" if status.startswith("UP") else f"{status.lower()}: {check}",
     )
+
+
+def _count(text: str) -> int:
+    if text and not _NUMBER.fullmatch(text):
+        raise ValueError(_STRANGE)
+    return int(text or 0)
