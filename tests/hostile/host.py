@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.transport.base import Completed, Reply
+from xgen_deploy.transport.base import Completed, HostError, Reply
 
 Document = dict[str, Any]
 
@@ -33,6 +33,7 @@ class FakeHost:
         self.removed_within: list[tuple[str, str]] = []
         self.ran: list[tuple[str, ...]] = []
         self.gateway_starts = 0
+        self.full = False  # its disk
         self.server_states: dict[str, str] = {}  # what its gateway's process was told
         self.before: Callable[[tuple[str, ...], str], str | None] = lambda *_: None
 
@@ -83,6 +84,8 @@ class FakeSession:
         return Completed(0, self._printed(argv, stdin.decode()), "")
 
     def write_file(self, path: str, content: bytes, **_: object) -> None:
+        if self._host.full:
+            raise HostError(self._host.name, f"writing {path} failed: No space left on device")
         self._host.touched.append(path)
         self._host.files[path] = content
 

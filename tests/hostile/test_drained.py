@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.hostile.conftest import OTHER, Site
+from tests.hostile.conftest import LAYOUT, OTHER, Site
+from tests.hostile.host import FakeHost
+from xgen_deploy.apply import operation
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.paths import config_file
 
 
 @pytest.fixture
@@ -45,3 +50,57 @@ def test_a_drain_that_one_gateway_does_not_follow_is_taken_back_at_the_others(
     site.other.before = lambda _, stdin: "refused" if stdin.endswith("state drain") else None
     assert "did not take drain" in site.run("restart", "q", "-y").said
     assert set(site.host.server_states.values()) == {"ready"}
+
+
+def fills_at(host: FakeHost, disk: FakeHost, *argv: str, stdin: str = "") -> None:
+    """The disk is full from this command on the host on."""
+
+    def before(ran: tuple[str, ...], given: str) -> None:
+        if ran[: len(argv)] == argv and given.endswith(stdin):
+            disk.full = True
+
+    host.before = before
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_disk_that_is_full_once_it_was_restarted_leaves_no_model_drained(
+    site: Site, placed: dict[str, Any], good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = {"host": OTHER, "port": 9000, "api_key": {"env": "CLIENT_KEY"}}
+    applied(site, gateway=gateway, hosts={"h": [placed], OTHER: []})
+    fills_at(site.host, site.host, "systemctl", "restart")
+    if not good:
+        monkeypatch.setattr(operation, "prove", _refused)
+    site.change(lambda manifest: manifest["hosts"]["h"][0].update(n_ctx=4096))
+    assert site.run("apply", "-y").code != 0
+    assert set(site.other.server_states.values()) == {"ready"}
+
+
+def _refused(*_: object) -> None:
+    raise XgenError("it answers nonsense")
+
+
+def test_a_disk_that_is_full_once_requests_moved_over_leaves_them_with_the_old_one(
+    site: Site, placed: dict[str, Any]
+) -> None:
+    gateway = {"host": OTHER, "port": 9000, "api_key": {"env": "CLIENT_KEY"}}
+    applied(site, gateway=gateway, hosts={"h": [placed], OTHER: []})
+    record = json.loads(site.host.files[LAYOUT.record])
+    record["instances"]["q"]["report"]["host_mib"] = {"CPU": 100.0}
+    site.host.document |= {"record": json.dumps(record), "memory_available_mb": 1_000_000}
+    site.host.files[LAYOUT.record] = json.dumps(record).encode()
+    fills_at(site.other, site.host, stdin="state drain")
+    start_first = {"update": {"strategy": "start-first"}, "n_ctx": 4096}
+    site.change(lambda manifest: manifest["models"]["q"].update(start_first))
+    config = site.other.files[config_file(LAYOUT)]
+    ran = site.run("apply", "-y")
+    assert "serves on" in ran.said, ran.said
+    assert site.host.full
+    assert servers(site.other.files[config_file(LAYOUT)]) == servers(config)
+    assert "drain" not in site.other.server_states.values()
+
+
+def servers(config: bytes) -> list[str]:
+    """What a gateway's configuration says of where requests go."""
+    lines = (line.strip() for line in config.decode().splitlines())
+    return [line for line in lines if line.startswith("server ")]

@@ -92,3 +92,19 @@ def test_a_link_on_the_way_leads_nowhere(tmp_path: Path) -> None:
     done = put_back(tmp_path, layout.definition("q"), f"{layout.etc_dir}/link/q")
     assert done.returncode != 0
     assert (victim / "q").is_dir()
+
+
+def test_a_copy_that_fails_leaves_the_settings_that_are_there(tmp_path: Path) -> None:
+    layout = process_layout("p", str(tmp_path))
+    settings = Path(layout.settings("q"))
+    settings.mkdir(parents=True)
+    (settings / "env").write_text("there")
+    script = Rendering(layout, Templates(read_templates())).put_back()
+    previous = Path(layout.previous("q"))
+    (previous / "settings").mkdir(parents=True)  # and no definition, in place of a full disk
+    (previous / "armed").write_text("stopped")
+    Path(layout.definitions).mkdir(parents=True)
+    argv = ["sh", "-c", script, "sh", str(previous), layout.definition("q"), str(settings), "true"]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode != 0
+    assert (settings / "env").read_text() == "there"
+    assert (previous / "armed").exists()

@@ -3,6 +3,8 @@ old one goes. Whatever fails before that leaves the old one as it was, and loses
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
@@ -38,8 +40,10 @@ def bring_up_beside(
         good = prove(work, new, tell)
         took = time.monotonic() - began
         with switch.moving(work.name, name):
-            _move(work, new, switch)
-            remember(work, new, good, number, took, other_port=old.spec.port)
+            with _taken_back(work, name, switch):
+                switch.add(_serving(work, new))
+                drain(work, switch, name, drain_time(new.instance.declared))
+                remember(work, new, good, number, took, other_port=old.spec.port)
             switch.rekeyed(work.name, name)
             switch.gone(work.name, name)
     except UnreachableError:
@@ -55,12 +59,14 @@ def bring_up_beside(
     return good
 
 
-def _move(work: HostAtWork, new: Prepared, switch: Switch) -> None:
-    name = new.instance.name
-    switch.add(_serving(work, new))
+@contextmanager
+def _taken_back(work: HostAtWork, name: str, switch: Switch) -> Iterator[None]:
+    """Where it fails, the gateways have the old one alone again."""
     try:
-        drain(work, switch, name, drain_time(new.instance.declared))
-    except XgenError:
+        yield
+    except UnreachableError:
+        raise
+    except Exception:
         switch.enable(work.name, name)
         raise
 

@@ -45,14 +45,14 @@ def _start(
     """Its files stay as they are. What does not pass the gate is left to its supervisor, and the
     gateway sends it requests again once it finds it healthy."""
     name, service = instance.name, work.layout.service(instance.slotted)
-    with switch.moving(work.name, name):
-        if operation.action == "restart":
-            drain(work, switch, name, drain_time(instance.declared))
-        tell(Event(kind="start", host=work.name, instance=name, text="starting"))
-        with suppress(EndedAtOnce):  # the gate tells how, with its log
-            work.supervision.start(service)
-        _remember(work, name, stopped=None, invocation=None)
     try:
+        with switch.moving(work.name, name):
+            if operation.action == "restart":
+                drain(work, switch, name, drain_time(instance.declared))
+            tell(Event(kind="start", host=work.name, instance=name, text="starting"))
+            with suppress(EndedAtOnce):  # the gate tells how, with its log
+                work.supervision.start(service)
+            _remember(work, name, stopped=None, invocation=None)
         _prove(work, instance, service, tell)
     except NotGood as error:
         raise Failed(f"{error.reason}. It is the version that ran before", error.log) from None

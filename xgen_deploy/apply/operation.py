@@ -119,6 +119,7 @@ def bring_up(
             switch.rekeyed(work.name, instance.name)
             _start(work, new, tell)
         good = prove(work, new, tell)
+        remember(work, new, good, number, time.monotonic() - began)
     except UnreachableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the previous one comes back
@@ -128,10 +129,11 @@ def bring_up(
         else:
             ending = _left_alone(work, new, previous, switch)
         raise failed(work, error, ending) from None
-    remember(work, new, good, number, time.monotonic() - began)
-    if previous.kept:
-        previous.discard()
-    switch.enable(work.name, instance.name)
+    try:
+        if previous.kept:
+            previous.discard()
+    finally:
+        switch.enable(work.name, instance.name)
     return good
 
 
@@ -201,9 +203,9 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -
         else:
             clear_slot(work, instance.name, instance.slot)
             ending = "It was stopped and taken away; nothing was there before"
-        work.settle(instance.name)
         switch.rekeyed(work.name, instance.name, back=True)
-        switch.enable(work.name, instance.name)
+        switch.enable(work.name, instance.name)  # before what a full disk may refuse
+        work.settle(instance.name)
     except XgenError as error:
         return f"Putting things back failed too: {error}"
     return ending

@@ -36,9 +36,10 @@ class HostAtWork:
         """The record with these fields, its revision one up, written atomically."""
         with self._keeping:
             update = {"format": FORMAT, "revision": self.record.revision + 1, **changes}
-            self.record = self.record.model_copy(update=update)
-            text = self.record.model_dump_json(indent=1, exclude_none=True)
+            record = self.record.model_copy(update=update)
+            text = record.model_dump_json(indent=1, exclude_none=True)
             self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)
+            self.record = record
 
     def settle(self, instance: str, **changes: object) -> None:
         """`keep`, and what was begun on an instance has come to its end, good or bad."""
