@@ -12,8 +12,12 @@ ANSWER = 32 << 20
 STDERR = 1 << 16
 # A project's record.
 RECORD = 16 << 20
-# One entry of the history, and how many entries are read, the newest.
+# What a record may name: hosts of the project, instances, clauses of one apply.
+HOSTS = 10_000
+INSTANCES = 1000
+CHANGES = 3000
+# One entry of the history, and how many are kept and read, the newest.
 HISTORY_ENTRY = 1 << 20
-HISTORY_ENTRIES = 1000
+HISTORY_ENTRIES = 50
 # A page of an engine or of a gateway, the watchdog's memory.
 PAGE = 16 << 20

@@ -12,13 +12,14 @@ from pydantic import Field, ValidationError
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.spec import GATEWAY, GatewayRecord
 from xgen_deploy.layout import Slot
-from xgen_deploy.limits import RECORD
+from xgen_deploy.limits import CHANGES, HOSTS, INSTANCES, RECORD
 from xgen_deploy.manifest.fields import is_instance_name
 from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Duration, Frozen, Moment, UrlPath
 from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.visible import on_one_line
 
 # 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
 FORMAT = 2
@@ -76,7 +77,7 @@ class ApplyRecord(Frozen):
     outcome: str | None = None
     what: str = "apply"
     git: str | None = None
-    changes: tuple[str, ...] = ()
+    changes: Annotated[tuple[str, ...], Field(max_length=CHANGES)] = ()
 
     @property
     def is_maintenance(self) -> bool:
@@ -89,7 +90,7 @@ class HistoryEntry(Frozen):
 
     format: int = FORMAT
     apply: ApplyRecord
-    declared: tuple[Declared, ...] = ()
+    declared: Annotated[tuple[Declared, ...], Field(max_length=INSTANCES)] = ()
 
 
 class Record(Frozen):
@@ -98,10 +99,10 @@ class Record(Frozen):
     format: int = FORMAT
     revision: int = 0
     project: str
-    hosts: tuple[str, ...] = ()
+    hosts: Annotated[tuple[str, ...], Field(max_length=HOSTS)] = ()
     last_apply: ApplyRecord | None = None
-    instances: dict[str, InstanceRecord] = Field(default_factory=dict)
-    pending: dict[str, str] = Field(default_factory=dict)
+    instances: dict[str, InstanceRecord] = Field(default_factory=dict, max_length=INSTANCES)
+    pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
 
     def slotted(self, instance: str) -> str:
@@ -138,7 +139,7 @@ def read_record(text: str | None, project: str, host: str) -> Record:
             f"knows ({FORMAT}); use the newer xgen-deploy that wrote it"
         )
     try:
-        record = Record.model_validate(raw)
+        record = Record.model_validate(on_one_line(raw))
     except ValidationError as error:
         raise XgenError(
             f"{host}: the record of project {project} cannot be understood: "

@@ -6,6 +6,7 @@ its direction. Newline and tab stay.
 
 import codecs
 import json
+from typing import TypeVar
 
 LONGEST_LINE = 4000
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
@@ -15,6 +16,7 @@ _LINES = (0x2028, 0x2029)
 _SURROGATES = range(0xD800, 0xE000)
 _UNSEEN = (*_CONTROLS, *_BIDI, *_ZERO_WIDTH, *_LINES, *_SURROGATES)
 _TEXT = {n: f"\\x{n:02x}" if n < 0x100 else f"\\u{n:04x}" for n in _UNSEEN if chr(n) not in "\n\t"}
+_BREAKS = str.maketrans({"\n": r"\n", "\t": r"\t"})
 _JSON = {n: f"\\u{n:04x}" for n in _UNSEEN if n >= 0x20}
 
 
@@ -26,6 +28,23 @@ def visible(text: str) -> str:
 def printable(text: str) -> str:
     """The same for what the tool says itself: nobody reads a line longer than LONGEST_LINE."""
     return "\n".join(_shortened(visible(line)) for line in text.split("\n"))
+
+
+Value = TypeVar("Value")
+
+
+def on_one_line(value: Value) -> Value:
+    """A text, or JSON with every key and text in it, with line breaks and tabs spelled out: a
+    host's field must not print a line of its own.
+    """
+    made: object = value
+    if isinstance(value, str):
+        made = value.translate(_BREAKS)
+    elif isinstance(value, dict):
+        made = {on_one_line(key): on_one_line(item) for key, item in value.items()}
+    elif isinstance(value, list):
+        made = [on_one_line(item) for item in value]
+    return made  # type: ignore[return-value]
 
 
 def _shortened(line: str) -> str:

@@ -8,8 +8,8 @@ from xgen_deploy.limits import HISTORY_ENTRIES, HISTORY_ENTRY
 from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.record import FORMAT, ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Session
+from xgen_deploy.visible import on_one_line
 
-KEPT = 50
 _ASK = 30.0
 _NUMBER = re.compile("[0-9]{1,16}")
 
@@ -21,7 +21,7 @@ def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
     work.session.make_dir(work.layout.history, mode=0o700)
     text = entry.model_dump_json(exclude_none=True)
     work.session.write_file(_path(work.layout, apply.number), text.encode(), mode=0o600)
-    for number in sorted(_numbers(work.session, work.layout))[:-KEPT]:
+    for number in sorted(_numbers(work.session, work.layout))[:-HISTORY_ENTRIES]:
         work.session.remove(_path(work.layout, number), within=work.layout.history)
 
 
@@ -31,7 +31,9 @@ def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
     for number in sorted(_numbers(session, layout))[-HISTORY_ENTRIES:]:
         content = session.read_file(_path(layout, number))
         try:
-            entry = HistoryEntry.model_validate(read_json(content or b"", HISTORY_ENTRY))
+            entry = HistoryEntry.model_validate(
+                on_one_line(read_json(content or b"", HISTORY_ENTRY))
+            )
         except ValueError:
             continue
         if entry.format <= FORMAT and entry.apply.number == number:

@@ -16,6 +16,9 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
 _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
+# What is shown of one apply; --json has all.
+_MOST_CHANGES = 30
+_LONGEST = 200
 
 
 @click.command("history")
@@ -76,8 +79,10 @@ def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
     lines = [f"[dim]{escape(table[0])}[/dim]"]
     for text, (_, per) in zip(table[1:], newest, strict=True):
         lines.append(escape(text))
-        changes = {c: None for a in per.values() for c in a.changes}
-        lines += [f"    [dim]{escape(c)}[/dim]" for c in changes]
+        changes = list(dict.fromkeys(c for a in per.values() for c in a.changes))
+        lines += [f"    [dim]{escape(c[:_LONGEST])}[/dim]" for c in changes[:_MOST_CHANGES]]
+        if len(changes) > _MOST_CHANGES:
+            lines.append(f"    [dim]... and {len(changes) - _MOST_CHANGES} more[/dim]")
     return lines
 
 

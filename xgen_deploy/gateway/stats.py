@@ -7,6 +7,7 @@ import csv
 import re
 
 from xgen_deploy.values import Frozen
+from xgen_deploy.visible import on_one_line
 
 _POOL, _SERVER = "1", "2"
 _COLUMNS = frozenset(("pxname", "svname", "type", "status", "scur", "qcur"))
@@ -83,7 +84,7 @@ def _server(row: dict[str, str]) -> ServerState:
         sessions=_count(row["scur"]),
         queued=_count(row["qcur"]),
         undecided=row.get("check_status", "").lstrip("* ") in ("", "INI", "UNK"),
-        reason="" if status.startswith("UP") else f"{status.lower()}: {check}",
+        reason="" if status.startswith("UP") else on_one_line(f"{status.lower()}: {check}"),
     )
 
 

@@ -22,6 +22,7 @@ from xgen_deploy.render.instance import Rendering
 from xgen_deploy.resolve.host import Resolved, resolve_host
 from xgen_deploy.resolve.instance import Instance, Refusal
 
+_MOST_GONE = 10
 _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
 
 
@@ -229,8 +230,9 @@ def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -
 def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
     """A host that left the manifest is not forgotten."""
     gone = [h for h in record.hosts if h not in site.hosts and h not in site.other_hosts]
+    more = len(gone) - _MOST_GONE
     return tuple(
         f"{name} left the manifest and may still run this project: write `{name}: []` under "
         "hosts and apply, to clear it"
-        for name in gone
-    )
+        for name in gone[:_MOST_GONE]
+    ) + ((f"... and {more} more hosts that left the manifest",) if more > 0 else ())

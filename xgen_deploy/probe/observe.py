@@ -11,11 +11,14 @@ from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.sh.program import fixed_part, sh_program
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.values import Frozen
+from xgen_deploy.visible import on_one_line
 
 INSTALL = "Install it there: apt-get install python3 (or the distribution's full Python package)."
 NEWER = "Name a newer one in the inventory: ansible_python_interpreter: /path/to/python3"
 MARGIN = 10.0
 _SHOWN = 300
+# Parts of the document that are whole files, pages and logs; their readers see to it.
+_TEXTS = ("record", "heal", "door", "health")
 
 
 class ProbeFailure(Frozen):
@@ -44,10 +47,17 @@ def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
     return read_document(connection.name, document)
 
 
+def _fields(document: object) -> object:
+    """All but the whole files and logs in it are fields of one line."""
+    if not isinstance(document, dict):
+        return document
+    return {on_one_line(k): v if k in _TEXTS else on_one_line(v) for k, v in document.items()}
+
+
 def read_document(host: str, document: bytes) -> HostFacts:
     """Check a probe's answer. Raises UnreachableError, or XgenError where it makes no sense."""
     try:
-        value = read_json(document.decode("utf-8", "replace"), DOCUMENT)
+        value = _fields(read_json(document.decode("utf-8", "replace"), DOCUMENT))
         return HostFacts.model_validate(value)
     except ValidationError as wrong:
         failure = _failure(value)

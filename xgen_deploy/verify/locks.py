@@ -6,6 +6,7 @@ from datetime import datetime
 from xgen_deploy.probe.facts import LockFacts
 from xgen_deploy.transport.remote.locks import PUTTING_BACK
 from xgen_deploy.values import Frozen
+from xgen_deploy.visible import on_one_line
 
 # As `apply.crew.owner_of_lock` writes it.
 SINCE = "%Y-%m-%d %H:%M:%S %z"
@@ -74,7 +75,9 @@ def _fields(text: str | None) -> dict[str, object]:
 
 def _owner(fields: dict[str, object]) -> Owner:
     said = {k: fields.get(k) for k in Owner.model_fields}
-    return Owner.model_validate({k: v[:_LONG] for k, v in said.items() if isinstance(v, str)})
+    return Owner.model_validate(
+        {k: on_one_line(v[:_LONG]) for k, v in said.items() if isinstance(v, str)}
+    )
 
 
 def _clock(since: str) -> str:

@@ -16,6 +16,7 @@ from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.values import Frozen
 from xgen_deploy.verify.report import DeviceReport, LoadReport
+from xgen_deploy.visible import on_one_line
 
 _SHOWN = 1000
 State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
@@ -138,7 +139,7 @@ def _given_up(heal: str | None, name: str) -> str | None:
         found = read_json(heal or "", PAGE)["instances"][name]["gave_up"]
     except (ValueError, KeyError, TypeError):
         return None
-    return str(found)[:_SHOWN]
+    return on_one_line(str(found)[:_SHOWN])
 
 
 def _layers(spec: Spec) -> int | None:
