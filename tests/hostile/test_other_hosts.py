@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.hostile import host
 from tests.hostile.conftest import LAYOUT, OTHER, Site, check
+from xgen_deploy.apply.pull import NotPulled
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.plan.operation import HostPlan
 
 BROKEN = {
     "damaged": "{",
@@ -17,11 +21,15 @@ BROKEN = {
 }
 
 
+def _on_both(manifest: Any) -> None:
+    manifest["hosts"][OTHER] = [dict(manifest["hosts"]["h"][0])]
+
+
 @pytest.mark.parametrize("record", BROKEN)
 def test_a_record_that_cannot_be_used_keeps_no_other_host_from_its_apply(
     site: Site, record: str
 ) -> None:
-    site.change(lambda m: m["hosts"].update({OTHER: m["hosts"]["h"]}))
+    site.change(_on_both)
     site.host.document["record"] = BROKEN[record]
     refused = site.run("apply", "-y")
     check(site, refused)
@@ -38,17 +46,26 @@ def test_a_record_that_cannot_be_used_keeps_no_other_host_from_its_apply(
 def pair(site: Site) -> Site:
     """Both hosts run the model, applied three times; the gateway is on the other one."""
 
-    def both(manifest: Any) -> None:
-        manifest["gateway"]["host"] = OTHER
-        manifest["hosts"][OTHER] = [dict(manifest["hosts"]["h"][0])]
-
-    for n_ctx in (2048, 4096, 1024):
-        site.change(both)
-        site.change(lambda m, n=n_ctx: [p.update(n_ctx=n) for h in m["hosts"].values() for p in h])
-        applied = site.run("apply", "-y")
-        assert applied.code == 0, applied.said
-        site.settle()
+    site.change(_on_both)
+    site.change(lambda m: m["gateway"].update(host=OTHER))
+    for size in (2048, 4096, 1024):
+        apply(site, size)
     return site
+
+
+def apply(site: Site, size: int, code: int = 0) -> str:
+    """What was said of an apply of this context on both hosts."""
+
+    def sized(manifest: Any) -> None:
+        for placed in manifest["hosts"].values():
+            placed[0]["n_ctx"] = size
+
+    site.change(sized)
+    applied = site.run("apply", "-y")
+    check(site, applied)
+    assert applied.code == code, applied.said
+    site.settle()
+    return applied.said
 
 
 def edit(site: Site, name: str, change: Callable[[Any], object], *, to: str = "") -> None:
@@ -58,6 +75,10 @@ def edit(site: Site, name: str, change: Callable[[Any], object], *, to: str = ""
     site.host.files[to or name] = json.dumps(content).encode()
     if name == LAYOUT.record:
         site.host.document["record"] = json.dumps(content)
+
+
+def _numbered(number: int) -> Callable[[Any], object]:
+    return lambda entry: entry["apply"].update(number=number)
 
 
 def n_ctx(site: Site) -> int:
@@ -74,13 +95,8 @@ def test_a_rollback_goes_back_on_every_host(pair: Site) -> None:
 
 def test_no_host_alone_says_which_apply_was_the_newest(pair: Site) -> None:
     for number in (998, 999):
-        newest = f"{LAYOUT.history}/{number}.json"
-        edit(
-            pair,
-            f"{LAYOUT.history}/1.json",
-            lambda e, n=number: e["apply"].update(number=n),
-            to=newest,
-        )
+        path = f"{LAYOUT.history}/{number}.json"
+        edit(pair, f"{LAYOUT.history}/1.json", _numbered(number), to=path)
     refused = pair.run("rollback", "-y")
     assert (refused.code, pair.other.touched) == (1, [])
     assert "only h tells of apply #999" in refused.said
@@ -113,3 +129,44 @@ def test_how_a_rollback_goes_is_the_manifests(pair: Site, monkeypatch: pytest.Mo
     pair.run("rollback", "-y")
     assert planned["other/q"].needs == ("h/q",)
     assert planned["h/q"].instance.declared.update.drain is None
+
+
+def test_a_host_that_hangs_up_on_every_session_costs_the_others_nothing(
+    pair: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def session() -> host.FakeSession:
+        raise UnreachableError("h", "it hangs up")
+
+    monkeypatch.setattr(pair.host, "session", session)
+    said = apply(pair, 512, code=4)
+    assert "it hangs up" in said
+    assert n_ctx(pair) == 512
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UnreachableError("h", "no image came"), 4), (NotPulled("h: no image came"), 1)],
+)
+def test_a_host_that_cannot_pull_costs_the_others_nothing(
+    pair: Site, monkeypatch: pytest.MonkeyPatch, error: XgenError, code: int
+) -> None:
+    def pulled(plan: HostPlan, *_: object) -> bool:
+        if plan.host == "h":
+            raise error
+        return False
+
+    monkeypatch.setattr("xgen_deploy.cli.applying.pull_images", pulled)
+    pair.change(lambda m: m["models"]["q"].update(update={"canary": 0, "max_unavailable": 2}))
+    said = apply(pair, 512, code=code)
+    assert said.count("no image came") == 1
+    assert n_ctx(pair) == 512
+
+
+def test_a_context_of_none_in_a_record_is_refused_for_its_host_alone(pair: Site) -> None:
+    edit(pair, LAYOUT.record, lambda r: r["instances"]["q"]["spec"].update(n_ctx=0))
+    for document in (pair.host.document, pair.other.document):
+        document["memory_available_mb"] = 10**6
+    planned = pair.run("plan")
+    check(pair, planned)
+    assert "h: the record of project p cannot be understood" in planned.said
+    assert "other/q" not in planned.said

@@ -64,7 +64,7 @@ BEYOND: list[tuple[dict[str, Any], str]] = [
         {
             "model": "r",
             "name": "new",
-            **dict.fromkeys(("container", "llama", "env"), {}),
+            **{key: {} for key in ("container", "llama", "env")},
             "api_key": None,
             "fallback": [],
         },

@@ -8,9 +8,13 @@ from xgen_deploy.transport.base import Session
 _PULL = 3600.0
 
 
+class NotPulled(XgenError):
+    """A host could not get an image: nothing was touched there."""
+
+
 def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
     """Whether anything was pulled: the plan must then be made again, for a build that was not
-    there could not be asked what it can do. Raises XgenError.
+    there could not be asked what it can do. Raises NotPulled.
     """
     wanted = {
         (o.instance.docker_cli, o.instance.spec.image)
@@ -27,5 +31,5 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
         done = session.run([cli, "pull", "--quiet", image], timeout=_PULL)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise XgenError(f"{plan.host}: pulling {image} failed: {said}")
+            raise NotPulled(f"{plan.host}: pulling {image} failed: {said}")
     return bool(wanted)

@@ -12,7 +12,7 @@ from xgen_deploy.apply.crew import Crew
 from xgen_deploy.apply.host import Who
 from xgen_deploy.apply.notify import find_webhook
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.pull import pull_images
+from xgen_deploy.apply.pull import NotPulled, pull_images
 from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.together import carry_out_all
 from xgen_deploy.cli.auditing import Auditing
@@ -34,7 +34,7 @@ from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import LAST_APPLY
 from xgen_deploy.survey import default_scope, maintenance_plan, make_plan
-from xgen_deploy.transport.fleet import each
+from xgen_deploy.transport.fleet import each, lost_among
 
 
 class Applying:
@@ -62,7 +62,7 @@ class Applying:
         another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
         """
         if self._how.maintain is None and (self._how.yes or not self._how.ask_first):
-            self._compared.compare(seen)
+            seen = seen | _unseen(self._compared.compare(seen))
         plan = self._shown(seen, time.monotonic() - began)
         changing = self._changing(plan, seen)
         if not changing:
@@ -82,7 +82,7 @@ class Applying:
     ) -> int:
         changing = self._changing(plan, seen)
         idle = crew.locked() - changing
-        crew.release(idle, traceless={n for n in idle if not _traces(seen[n])})
+        crew.release(idle, traceless={n for n in idle if _traceless(seen[n])})
         if not changing:
             return exit_code(plan)
         return self._with_progress(crew, plan, seen, changing, lost)
@@ -105,13 +105,12 @@ class Applying:
         again = self._work.observe(among=crew.locked())
         seen = before | again
         if self._how.maintain is None:
-            self._compared.compare(
-                {
-                    name: one
-                    for name, one in seen.items()
-                    if not self._compared.knows(name) or _record(one) != _record(before[name])
-                }
-            )
+            changed = {
+                name: one
+                for name, one in seen.items()
+                if not self._compared.knows(name) or _record(one) != _record(before[name])
+            }
+            seen |= _unseen(self._compared.compare(changed))
         now = self._plan(seen)
         self._hold_to_saved(now, seen)
         if now.forbidden:
@@ -147,8 +146,7 @@ class Applying:
                 tell.problem(name, str(error))
             if not changing - lost.keys():
                 return 1
-            code = self._carry_out(crew, plan, seen, changing - lost.keys(), tell)
-        return code or (4 if lost else 0)
+            return self._carry_out(crew, plan, seen, changing - lost.keys(), lost, tell)
 
     def _carry_out(
         self,
@@ -156,16 +154,23 @@ class Applying:
         now: Plan,
         seen: dict[str, Seen],
         changing: frozenset[str],
+        lost: dict[str, XgenError],
         tell: Progress,
     ) -> int:
         works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
         if self._how.maintain is None:  # else secrets stay as they were delivered
-            self._compared.need(now, works)
+            lost = lost | self._without(self._compared.need(now, works), tell)
+            changing -= lost.keys()
         webhook = find_webhook(self._work.site, self._secrets)
         if isinstance(webhook, str):
             tell.warning(webhook)
         self._keep_answers(crew, seen)
-        if self._pull(crew, now, changing, tell):
+        pulled = self._pull(crew, now, changing, tell)
+        lost = lost | self._without(lost_among(pulled, NotPulled), tell)
+        changing -= lost.keys()
+        if not changing:
+            return _code(lost)
+        if any(pulled[name] is True for name in changing):
             # A build that was not there could not be asked what it can do.
             seen = seen | self._work.observe(among=changing)
             self._keep_answers(crew, seen)
@@ -202,7 +207,14 @@ class Applying:
             new_secrets=self._compared.changed,
         )
         trail.close()
-        return end(self._work.site, now, results, who, tell, webhook)
+        code = end(self._work.site, now, results, who, tell, webhook)
+        return code or _code(lost)
+
+    def _without(self, lost: dict[str, XgenError], tell: Progress) -> dict[str, XgenError]:
+        """The hosts that the others go on without, once that was said."""
+        for name, error in lost.items():
+            tell.problem(name, str(error))
+        return lost
 
     def _arrive(self, crew: Crew, host: str, facts: HostFacts) -> HostAtWork:
         site, workplace = self._work.site, self._work.workplace
@@ -213,14 +225,12 @@ class Applying:
         chosen = [c for n, c in self._work.connections.items() if n in facts]
         each(chosen, lambda c: crew.keep_answers(c.name, facts[c.name]))
 
-    def _pull(self, crew: Crew, plan: Plan, changing: frozenset[str], tell: Progress) -> bool:
-        """Whether any host got an image. Raises XgenError where one could not."""
+    def _pull(
+        self, crew: Crew, plan: Plan, changing: frozenset[str], tell: Progress
+    ) -> dict[str, bool | XgenError]:
+        """Whether each host got an image."""
         chosen = [c for n, c in self._work.connections.items() if n in changing]
-        pulled = each(chosen, lambda c: pull_images(plan.hosts[c.name], crew.session(c.name), tell))
-        for result in pulled.values():
-            if isinstance(result, XgenError):
-                raise result
-        return any(pulled.values())
+        return each(chosen, lambda c: pull_images(plan.hosts[c.name], crew.session(c.name), tell))
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
         site = self._work.site
@@ -282,6 +292,21 @@ def _facts(seen: dict[str, Seen]) -> dict[str, HostFacts]:
 
 def _record(seen: Seen) -> str | None:
     return seen.facts.record if seen.facts else None
+
+
+def _code(lost: dict[str, XgenError]) -> int:
+    """Of the hosts that were not changed."""
+    failed = any(isinstance(e, NotPulled) for e in lost.values())
+    return 1 if failed else (4 if lost else 0)
+
+
+def _unseen(lost: dict[str, XgenError]) -> dict[str, Seen]:
+    return {name: Seen(None, error) for name, error in lost.items()}
+
+
+def _traceless(seen: Seen) -> bool:
+    """What cannot be seen may have traces."""
+    return seen.facts is not None and not _traces(seen)
 
 
 def _traces(seen: Seen) -> bool:

@@ -17,7 +17,7 @@ from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Connection
-from xgen_deploy.transport.fleet import each
+from xgen_deploy.transport.fleet import each, lost_among
 
 
 class Compared:
@@ -48,8 +48,10 @@ class Compared:
             secrets_compared=True,
         )
 
-    def compare(self, seen: Mapping[str, Seen]) -> None:
-        """Only hosts with secrets are asked. Raises XgenError for a value that cannot be used."""
+    def compare(self, seen: Mapping[str, Seen]) -> dict[str, XgenError]:
+        """Only hosts with secrets are asked; those that were lost on the way, with the reason.
+        Raises XgenError for a value that cannot be used.
+        """
         site, workplace = self._work.site, self._work.workplace
         with_secrets = {d.host for d in site.declared if d.has_secrets}
         with_secrets |= {h for h in site.hosts if is_door(site, h)}
@@ -67,18 +69,17 @@ class Compared:
 
         chosen = [c for n, c in self._work.connections.items() if n in with_secrets and n in seen]
         self._found |= dict.fromkeys(seen, ComparedSecrets())
-        for name, result in each(chosen, one).items():
-            if isinstance(result, XgenError):
-                raise result
-            self._found[name] = result
+        results = each(chosen, one)
+        lost = lost_among(results)
+        self._found |= {n: r for n, r in results.items() if not isinstance(r, XgenError)}
+        return lost
 
-    def need(self, plan: Plan, works: Mapping[str, HostAtWork]) -> None:
-        """Before anything is touched: raises XgenError where one is neither at hand nor delivered
-        that carrying the plan out takes."""
+    def need(self, plan: Plan, works: Mapping[str, HostAtWork]) -> dict[str, XgenError]:
+        """Before anything is touched; the hosts that were lost on the way, with the reason. Raises
+        XgenError where one is neither at hand nor delivered that carrying the plan out takes.
+        """
         chosen = [c for n, c in self._work.connections.items() if n in works]
-        for result in each(chosen, lambda c: _need(works[c.name], plan.hosts[c.name])).values():
-            if isinstance(result, XgenError):
-                raise result
+        return lost_among(each(chosen, lambda c: _need(works[c.name], plan.hosts[c.name])))
 
 
 def _need(work: HostAtWork, plan: HostPlan) -> None:

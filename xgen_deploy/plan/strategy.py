@@ -6,9 +6,13 @@ once; how much the new one takes is judged by what the engine reported of the on
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
 from xgen_deploy.layout import SECOND
 from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.make import refused_plan
 from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.record import InstanceRecord, Record
@@ -31,20 +35,27 @@ def with_strategies(
     """
     found: dict[str, HostPlan] = {}
     for name, plan in plans.items():
-        operations, refusals = [], list(plan.refusals)
-        for one in plan.operations:
-            record = records.get(name)
-            last = record.instances.get(one.name) if record else None
-            if one.action != "update" or one.instance is None or last is None:
-                operations.append(one)
-                continue
-            obstacle = _no_switch(site, one.instance, records)
-            obstacle = obstacle or _no_room(one.instance, last, facts[name])
-            refusals += _impossible(one.instance, obstacle)
-            operations.append(_decided(one, one.instance, obstacle))
-        changes = {"operations": tuple(operations), "refusals": tuple(refusals)}
-        found[name] = plan.model_copy(update=changes)
+        made = guarded(name, partial(_host, site, plan, facts.get(name), records))
+        found[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
     return found
+
+
+def _host(
+    site: Site, plan: HostPlan, facts: HostFacts | None, records: Mapping[str, Record]
+) -> HostPlan:
+    operations, refusals = [], list(plan.refusals)
+    record = records.get(plan.host)
+    for one in plan.operations:
+        last = record.instances.get(one.name) if record else None
+        if one.action != "update" or one.instance is None or last is None or facts is None:
+            operations.append(one)
+            continue
+        obstacle = _no_switch(site, one.instance, records)
+        obstacle = obstacle or _no_room(one.instance, last, facts)
+        refusals += _impossible(one.instance, obstacle)
+        operations.append(_decided(one, one.instance, obstacle))
+    changes = {"operations": tuple(operations), "refusals": tuple(refusals)}
+    return plan.model_copy(update=changes)
 
 
 def _decided(operation: Operation, instance: Instance, obstacle: str | None) -> Operation:

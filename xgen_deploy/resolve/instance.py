@@ -8,7 +8,7 @@ from pydantic import Field
 
 from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.layout import Slot
-from xgen_deploy.manifest.fields import Address, ModelName, Port
+from xgen_deploy.manifest.fields import Address, ModelName, Port, Positive
 from xgen_deploy.manifest.placement import Declared, Mark
 from xgen_deploy.manifest.schema import (
     ContainerSettings,
@@ -48,7 +48,7 @@ class Spec(Frozen):
     binary: str | None = None
     engine_state: str | None = None
     gpus: tuple[str, ...] = ()
-    n_ctx: int
+    n_ctx: Positive
     n_gpu_layers: int | Literal["all"] | None = None
     sampling: Sampling = Sampling()
     llama: LlamaSettings = LlamaSettings()

@@ -1,12 +1,12 @@
 """Do one thing on many hosts at the same time."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from xgen_deploy.errors import XgenError
-from xgen_deploy.faults import fault_of
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.faults import Fault, fault_of
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.read_only import WriteRefused
 
@@ -53,6 +53,19 @@ def each(
             connection.close()
         raise
     return {c.name: _kept(c.name, results[c.name]) for c in connections}
+
+
+def lost_among(
+    results: Mapping[str, R | XgenError], *also: type[XgenError]
+) -> dict[str, XgenError]:
+    """The hosts of `each` whose connection or whose own part failed: they cost the others nothing.
+    So do errors of these other kinds. Raises any other XgenError: that is about the whole run.
+    """
+    errors = {n: r for n, r in results.items() if isinstance(r, XgenError)}
+    for error in errors.values():
+        if not isinstance(error, (UnreachableError, Fault, *also)):
+            raise error
+    return errors
 
 
 def _kept(host: str, result: R | BaseException) -> R | XgenError:
