@@ -18,8 +18,12 @@ NAMES = (
     *("a", "a-gateway", "gateway-a", "gateway.x", "guard", "b", "next", "put-back", "x.guard-2"),
     *("q-r", "q.r", "q", "r", "heal", "record.json", "lock", "lock.queue", "history", "previous"),
     *("failed", "put-back.sh", "heal.state", "x.conf", "x.timer", "x.bb", "x.b.c", "haproxy.cfg"),
+    *("x-drained", "h.x", "x.drained-2"),
 )
-TAKEN = ("gateway", "x.b", "x.guard", "x.put-back", "x.next", "x.b.guard", ".b", "x/y", "..")
+TAKEN = (
+    *("gateway", "x.b", "x.guard", "x.put-back", "x.drained", "x.next", "x.b.guard", ".b"),
+    *("x/y", ".."),
+)
 
 
 def _of_instance(layout: Layout, name: str) -> Iterator[tuple[str, str]]:
@@ -30,7 +34,11 @@ def _of_instance(layout: Layout, name: str) -> Iterator[tuple[str, str]]:
         for rotated in ("", ".1", ".2"):
             yield "file", layout.log(name) + rotated
     for slotted in (name, name + SECOND):
-        for unit in (f"{layout.service(slotted)}.service", layout.guard(slotted)):
+        for unit in (
+            f"{layout.service(slotted)}.service",
+            layout.guard(slotted),
+            layout.drained_guard(slotted),
+        ):
             yield "unit", unit
         yield "unit", layout.boot_unit(slotted).rpartition("/")[2]
         yield "container", layout.service(slotted)

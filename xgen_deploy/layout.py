@@ -7,13 +7,14 @@ from xgen_deploy.values import Frozen
 # What a change that starts first adds to an instance's name on the host, every other time.
 SECOND: Final = ".b"
 Slot = Literal["", ".b"]
-# What else of ours stands beside an instance's: its guard, what puts it back at the next boot, and
-# its files before they are put in place.
+# What else of ours stands beside an instance's: its guard, what puts it back at the next boot, what
+# has a gateway send it requests again, and its files before they are put in place.
 GUARD: Final = ".guard"
 PUT_BACK: Final = ".put-back"
+DRAINED: Final = ".drained"
 NEXT: Final = ".next"
 # No instance's name may end in these.
-OWN_SUFFIXES: Final = (SECOND, GUARD, PUT_BACK, NEXT)
+OWN_SUFFIXES: Final = (SECOND, GUARD, PUT_BACK, DRAINED, NEXT)
 
 
 class Layout(Frozen):
@@ -100,6 +101,11 @@ class Layout(Frozen):
     def guard(self, instance: str) -> str:
         """The transient unit that waits for the end of a change."""
         return f"{self.service(instance)}{GUARD}.service"
+
+    def drained_guard(self, server: str) -> str:
+        """The same on a gateway's host, for one of its servers: no instance's name, but that of
+        HAProxy."""
+        return f"{self.service(server)}{DRAINED}.service"
 
     def boot_unit(self, instance: str) -> str:
         """The unit that puts it back at the next boot, where a change was cut off."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.conftest import MakeDoor, MakeEngine
-from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, Door, serving, tls_settings
+from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, Door, Local, serving, tls_settings
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 
@@ -219,3 +219,12 @@ def test_tls(make_door: MakeDoor, chat: Engine, folder: Path) -> None:
     door.set([serving(chat, "qwen")])
     door.start()
     assert door.ask(CHAT, {"model": "qwen"}).json["served_by"] == "chat"
+
+
+def test_the_guard_of_a_drained_server_has_it_asked_again(door: Door) -> None:
+    door.runtime.drain("here.chat")
+    assert door.state("chat").draining
+    argv = door.runtime.enable_argv("here.chat")
+    Local().run(list(argv), timeout=20)
+    assert not door.state("chat").draining
+    assert door.ask(CHAT, {"model": "org/qwen3"}).json["served_by"] == "chat"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 from tests.hostile.conftest import LAYOUT, OTHER, Site
 from tests.hostile.host import FakeHost
 from xgen_deploy.apply import operation
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.paths import config_file
 
 
@@ -104,3 +105,45 @@ def servers(config: bytes) -> list[str]:
     """What a gateway's configuration says of where requests go."""
     lines = (line.strip() for line in config.decode().splitlines())
     return [line for line in lines if line.startswith("server ")]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_where_apply_is_lost_in_the_middle_a_guard_makes_the_gateway_send_requests_again(
+    site: Site, placed: dict[str, Any], killed: bool
+) -> None:
+    gateway = {"host": OTHER, "port": 9000, "api_key": {"env": "CLIENT_KEY"}}
+    applied(site, gateway=gateway, hosts={"h": [placed], OTHER: []})
+    site.change(lambda manifest: manifest["hosts"]["h"][0].update(n_ctx=4096))
+
+    def lost(argv: tuple[str, ...], _: str) -> None:
+        if argv[:2] == ("systemctl", "restart"):
+            raise KeyboardInterrupt if killed else UnreachableError("h", "it is gone")
+
+    site.host.before = lost
+    with suppress(KeyboardInterrupt):
+        site.run("apply", "-y")
+    assert set(site.other.server_states.values()) == {"drain"}
+    ran = site.other.ran
+    (armed,) = (argv for argv in ran if argv[0] == "systemd-run" and ".drained" in argv[3])
+    assert armed[3] == f"--unit={LAYOUT.drained_guard('h.q')}"
+    assert armed[4:6] == ("flock", LAYOUT.lock)
+    assert armed[-1] == "set server q/h.q state ready"
+    assert ran.index(armed) < len(ran) - 1
+    assert ("systemctl", "stop", LAYOUT.drained_guard("h.q")) not in ran
+
+
+@pytest.mark.parametrize("command", ["apply", "restart", "stop"])
+def test_a_change_that_ends_well_leaves_no_guard_at_the_gateway(
+    site: Site, placed: dict[str, Any], command: str
+) -> None:
+    gateway = {"host": OTHER, "port": 9000, "api_key": {"env": "CLIENT_KEY"}}
+    applied(site, gateway=gateway, hosts={"h": [placed], OTHER: []})
+    if command == "apply":
+        site.change(lambda manifest: manifest["hosts"]["h"][0].update(n_ctx=4096))
+    ran = site.run(command, *(() if command == "apply" else ("q",)), "-y")
+    assert ran.code == 0, ran.said
+    guard = LAYOUT.drained_guard("h.q")
+    armed = [argv for argv in site.other.ran if f"--unit={guard}" in argv]
+    assert len(armed) == 1
+    ended = ("systemctl", "stop", guard)
+    assert site.other.ran.index(ended) > site.other.ran.index(armed[0])

@@ -1,5 +1,6 @@
 """What puts the previous version back when apply is gone: a guard that waits for apply's lock, and
-a unit for the next boot, should the host lose power in the middle of a change.
+a unit for the next boot, should the host lose power in the middle of a change. Another such guard
+has a gateway send requests again to what apply drained.
 """
 
 from collections.abc import Sequence
@@ -15,15 +16,12 @@ def arm(work: HostAtWork, slotted: str, script: Sequence[str], restart: Sequence
     """`script` is put-back.sh with its arguments, `restart` what starts the service again.
     `slotted` is the instance's name on the host. Raises HostError."""
     layout = work.layout
-    waiting = ["flock", layout.lock, "sh", *script, *restart]
+    command = ["sh", *script, *restart]
     if layout.process_dir is not None:
-        _must(work, "setsid", "--fork", *waiting)
+        _must(work, "setsid", "--fork", "flock", layout.lock, *command)
         return
     _write_boot_unit(work, slotted, script)
-    guard = ("systemd-run", "--quiet", "--collect", f"--unit={layout.guard(slotted)}", *waiting)
-    if work.session.run(guard, timeout=_ASK).returncode != 0:
-        _stop(work, layout.guard(slotted))  # one that an apply left behind which was cut short
-        _must(work, *guard)
+    _arm_unit(work, layout.guard(slotted), command)
     _stop_older_guard(work, slotted)
 
 
@@ -39,6 +37,26 @@ def disarm(work: HostAtWork, slotted: str) -> None:
         disable = ["systemctl", "disable", "--quiet", "--no-reload", path.rpartition("/")[2]]
         work.session.run(disable, timeout=_ASK)
         work.session.remove(path, within=work.layout.definitions)
+
+
+def arm_drained(work: HostAtWork, server: str, command: Sequence[str]) -> None:
+    """On a gateway's host: `command` makes the gateway send requests to the server again. It may
+    run too where nothing is drained any more. Raises HostError."""
+    _arm_unit(work, work.layout.drained_guard(server), command)
+
+
+def disarm_drained(work: HostAtWork, server: str) -> None:
+    """What is not there is no error. Raises HostError."""
+    _stop(work, work.layout.drained_guard(server))
+
+
+def _arm_unit(work: HostAtWork, unit: str, command: Sequence[str]) -> None:
+    layout = work.layout
+    waiting = ("flock", layout.lock, *command)
+    guard = ("systemd-run", "--quiet", "--collect", f"--unit={unit}", *waiting)
+    if work.session.run(guard, timeout=_ASK).returncode != 0:
+        _stop(work, unit)  # one that an apply left behind which was cut short
+        _must(work, *guard)
 
 
 def _write_boot_unit(work: HostAtWork, slotted: str, script: Sequence[str]) -> None:

@@ -37,6 +37,7 @@ def _stop(work: HostAtWork, instance: Instance, switch: Switch, by: str) -> None
         drain(work, switch, name, drain_time(instance.declared))
         _remember(work, name, stopped=Stopped(by=by, at=time.time()))
         work.supervision.stop(work.layout.service(instance.slotted))
+        switch.gone(work.name, name)
 
 
 def _start(

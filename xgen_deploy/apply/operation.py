@@ -53,6 +53,7 @@ def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
         drain(work, switch, name, drain_time(last.declared if last else None))
         for slot in ("", SECOND):
             clear_slot(work, name, slot)
+        switch.gone(work.name, name)
     forget_previous(work, name)
     kept = {k: v for k, v in work.record.instances.items() if k != name}
     work.settle(name, instances=kept)

@@ -33,6 +33,12 @@ with socket.socket(socket.AF_UNIX) as s:
         sys.stdout.buffer.write(part)
 """
 
+# The same for the guard of a drained server, in one line for systemd: its commands are an argument.
+_READY = (
+    "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(10); "
+    "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + bytes([10])); s.recv(65536)"
+)
+
 
 class Runtime:
     """`socket` is the gateway's on that host, `python` an interpreter there.
@@ -80,6 +86,11 @@ class Runtime:
     def enable(self, server: str) -> None:
         """New requests again, as soon as its health check passes."""
         self._set(server, "ready")
+
+    def enable_argv(self, server: str) -> tuple[str, ...]:
+        """A command for the gateway's host that does what `enable` does, later."""
+        ready = self._command(server, "ready")
+        return (self._python, "-I", "-c", _READY, self._socket, ready)
 
     def wait_unqueued(self, pool: str, timeout: float) -> bool:
         """Whether nothing waits for a pool any more, within `timeout` seconds."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from xgen_deploy.apply.guard import arm_drained, disarm_drained
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import door_runtime, open_door
@@ -156,6 +157,7 @@ class Switch:
         for door, (runtime, name) in zip(doors, told, strict=True):
             for pool in self._pools_left(door, host, instance):
                 runtime.wait_unqueued(pool, timeout)
+            arm_drained(self._works[door], name, runtime.enable_argv(name))
             runtime.drain(name)
         return all(runtime.wait_idle(name, timeout) for runtime, name in told)
 
@@ -175,11 +177,20 @@ class Switch:
         self._runtime(door).wait_up(self._name(door, host, instance), _UP)
 
     def _ready(self, door: str, host: str, instance: str) -> None:
-        self._runtime(door).enable(self._name(door, host, instance))
+        name = self._name(door, host, instance)
+        self._runtime(door).enable(name)
+        self._disarm(door, name)
 
     def gone(self, host: str, instance: str) -> None:
         """What was drained is not there any more: its name is free for what comes after it."""
-        self._drained.discard((host, instance))
+        if (host, instance) in self._drained:
+            self._drained.discard((host, instance))
+            for door in self.doors_of(host, instance):
+                self._disarm(door, self._name(door, host, instance))
+
+    def _disarm(self, door: str, name: str) -> None:
+        with suppress(XgenError):  # it does no harm when the lock is freed
+            disarm_drained(self._works[door], name)
 
     def _known(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """An instance as the gateway on a host at work has it, by model."""
