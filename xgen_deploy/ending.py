@@ -7,6 +7,8 @@ exit codes»); a container's or a shell's status above 128 is 128 and the signal
 import re
 from collections.abc import Sequence
 
+from xgen_deploy.log_lines import LONGEST
+
 _SIGNALS = {
     1: ("SIGHUP", "hangup"),
     2: ("SIGINT", "interrupt from the keyboard"),
@@ -61,9 +63,13 @@ _RESULTS = {
 }
 _SIGNALLED = ("signal", "core-dump")
 _ABOVE = 128
-_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
-_PROGRAM = re.compile(r'exec: "([^"]+)": |exec (\S+): (?:no such file|exec format)', re.IGNORECASE)
-_KILLED = re.compile(r"(Out of memory|Memory cgroup out of memory): Killed process \d+ \(([^)]*)\)")
+_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]{1,300}):")
+_PROGRAM = re.compile(
+    r'exec: "([^"]{1,300})": |exec (\S{1,300}): (?:no such file|exec format)', re.IGNORECASE
+)
+_KILLED = re.compile(
+    r"(Out of memory|Memory cgroup out of memory): Killed process \d{1,10} \(([^)]{0,100})\)"
+)
 
 
 def ended_words(result: str | None, status: int | None, lines: Sequence[str] = ()) -> str:
@@ -97,7 +103,7 @@ def out_of_memory(kernel: Sequence[str]) -> str | None:
     """The last process that the kernel ended for want of memory, as a clause; `kernel` is what its
     log says of the time in question."""
     for line in reversed(kernel):
-        found = _KILLED.search(line)
+        found = _KILLED.search(line[:LONGEST])
         if found is not None:
             where = "the host's" if found[1].startswith("Out") else "its limit of"
             return f"the kernel ended {found[2]} because {where} memory ran out"
@@ -113,10 +119,10 @@ def _killed(number: int) -> str:
 def _missing(lines: Sequence[str]) -> str | None:
     """What the loader, a shell or Docker found missing."""
     for line in lines:
-        library = _LIBRARY.search(line)
+        library = _LIBRARY.search(line[:LONGEST])
         if library is not None:
             return f"the library {library[1]} is missing"
-        program = _PROGRAM.search(line)
+        program = _PROGRAM.search(line[:LONGEST])
         if program is not None:
             return f"{program[1] or program[2]} is missing or cannot be run"
     return None

@@ -10,6 +10,7 @@ from xgen_deploy.apply.service import State, Supervision
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.complaint import complaint, telling
 from xgen_deploy.ending import ended_words, out_of_memory, was_killed
+from xgen_deploy.log_lines import cut
 from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.transport.base import Session
@@ -21,6 +22,7 @@ _POLL_FIRST = 0.05
 _POLL_MOST = 1.0
 _LINES = 15
 _LOOK_BACK = 400
+_REASON = 1000
 SOAK = 2.0
 
 
@@ -94,7 +96,11 @@ class Gate:
             if reply.status == 200:
                 return
             if time.monotonic() + pause > deadline:
-                said = f"HTTP {reply.status}" if reply.status else reply.body.decode()[:100]
+                said = (
+                    f"HTTP {reply.status}"
+                    if reply.status
+                    else reply.body.decode(errors="replace")[:100]
+                )
                 raise self._not_good(f"not ready in time; {path}: {said}")
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_MOST)
@@ -140,5 +146,6 @@ class Gate:
         run = self._first.run if self._first else None
         lines = self._lines(run) if lines is None else lines
         said = complaint(lines)
+        reason = cut(reason, _REASON)
         whole = f"{reason}. The engine said: {said}" if said else reason
         return NotGood(whole, telling(lines, _LINES), run)

@@ -1,5 +1,6 @@
 """Units, for the docker and the systemd runtimes."""
 
+import re
 from collections.abc import Sequence
 
 from xgen_deploy.apply.journal import (
@@ -21,6 +22,7 @@ _PROPERTIES = (
     "ExecMainStartTimestampMonotonic"
 )
 _LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths,WantedBy"
+_NUMBER = re.compile("[0-9]{1,20}")
 _DOCKER = "docker.service"
 
 
@@ -143,7 +145,7 @@ def _properties(text: str) -> dict[str, str]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and _NUMBER.fullmatch(text) else None
 
 
 def _outdated(loaded: dict[str, str]) -> bool:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 from pydantic import ConfigDict
 
+from xgen_deploy.log_lines import cut
 from xgen_deploy.values import Frozen
 
 _LONGEST = 500
-_USER_IN_URL = re.compile(r"(\w+://)[^/\s@]*@")
-_QUERY_IN_URL = re.compile(r"(\w+://[^\s?#]*)[?#]\S*")
+# Each takes a whole URL's beginning, with or without what goes: they cost what the text is long.
+_USER_IN_URL = re.compile(r"(?<!\w)(\w+://)(?:[^/\s@]*@)?")
+_QUERY_IN_URL = re.compile(r"(?<!\w)(\w+://[^\s?#]*)(?:[?#]\S*)?")
 
 
 class Actor(Frozen):
@@ -82,4 +84,4 @@ def safe(text: str | None) -> str | None:
     if not text:
         return None
     text = _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub(r"\1", text))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return cut(text, _LONGEST)

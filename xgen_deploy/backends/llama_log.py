@@ -5,20 +5,31 @@ The line «offloaded 19/19 layers» is printed without any GPU too; a GPU is in 
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
+from xgen_deploy.log_lines import short_lines
 from xgen_deploy.verify.report import DeviceReport, LoadReport
 
+# Over one short line each, and without a quantifier that has no limit: the log is the engine's.
 _DEVICE = re.compile(
-    r"using device (?P<name>\S+) \((?P<what>.*)\) \((?P<id>[^()]*)\) - \d+ MiB free"
+    r"using device (?P<name>\S{1,64}) \((?P<what>.{0,200})\) \((?P<id>[^()]{0,64})\)"
+    r" - \d{1,12} MiB free",
+    re.ASCII,
 )
-_OFFLOADED = re.compile(r"offloaded (?P<done>\d+)/(?P<total>\d+) layers to GPU")
+_OFFLOADED = re.compile(r"offloaded (?P<done>\d{1,6})/(?P<total>\d{1,6}) layers to GPU", re.ASCII)
 _BUFFER = re.compile(
-    r"(?P<dev>\S+)\s+(?P<kind>model|KV|RS|compute|output) buffer size\s*=\s*(?P<mib>[\d.]+) MiB"
+    r"(?<!\S)(?P<dev>\S{1,64})[ \t]{1,40}(?P<kind>model|KV|RS|compute|output) buffer size"
+    r"[ \t]{0,40}=[ \t]{0,40}(?P<mib>\d{1,9}(?:\.\d{1,6})?) MiB",
+    re.ASCII,
 )
-_SLOT = re.compile(r"slot\s+\S+: id\s+(?P<id>\d+) \|.*new slot.*n_ctx(?:_slot)? = (?P<n>\d+)")
-_SLOTS = re.compile(r"initializing,? (?:slots, )?n_slots = (?P<n>\d+)")
-_N_CTX_SEQ = re.compile(r"n_ctx_seq\s+= (?P<n>\d+)")
-_WARNING = re.compile(r"(no usable GPU found.*|failed to fit params.*|failed to mlock.*)")
+_SLOT = re.compile(
+    r"(?<!\S)slot[ \t]{1,40}\S{1,64}: id[ \t]{1,20}\d{1,6} \|.{0,40}new slot.{0,40}"
+    r"n_ctx(?:_slot)? = (?P<n>\d{1,12})\b",
+    re.ASCII,
+)
+_SLOTS = re.compile(r"initializing,? (?:slots, )?n_slots = (?P<n>\d{1,6})\b", re.ASCII)
+_N_CTX_SEQ = re.compile(r"n_ctx_seq[ \t]{1,40}= (?P<n>\d{1,12})\b", re.ASCII)
+_WARNING = re.compile(r"(?:no usable GPU found|failed to fit params|failed to mlock).{0,200}")
 _FIRST = "system_info: n_threads"  # printed once a start, before any device
 _FIELD = {"model": "model_mib", "KV": "kv_mib", "RS": "kv_mib", "compute": "compute_mib"}
 _PCI = re.compile(r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$", re.IGNORECASE)
@@ -26,20 +37,19 @@ _PCI = re.compile(r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$", re.IGNORECA
 
 def read_report(log: str) -> LoadReport:
     """The report of the last start in `log`."""
-    log = log[max(log.rfind(_FIRST), 0) :]
-    found = list(_DEVICE.finditer(log))
+    lines = list(short_lines(log[max(log.rfind(_FIRST), 0) :]))
     sizes: dict[str, dict[str, float]] = {}
-    for match in _BUFFER.finditer(log):
+    for match in _all(_BUFFER, lines):
         field = _FIELD.get(match["kind"])
         if field:
             per = sizes.setdefault(match["dev"], {})
             per[field] = round(per.get(field, 0.0) + float(match["mib"]), 2)
-    devices = tuple(_device(m, sizes) for m in found)
+    devices = tuple(_device(m, sizes) for m in _all(_DEVICE, lines))
     names = {d.name for d in devices}
-    layers = _last(_OFFLOADED, log)
+    layers = _last(_OFFLOADED, lines)
     used = any(d.model_mib > 0 for d in devices)
-    slots = _last(_SLOTS, log)
-    context = _last(_SLOT, log) or _last(_N_CTX_SEQ, log)
+    slots = _last(_SLOTS, lines)
+    context = _last(_SLOT, lines) or _last(_N_CTX_SEQ, lines)
     return LoadReport(
         devices=devices,
         offloaded=(int(layers["done"]) if layers and used else 0),
@@ -49,7 +59,7 @@ def read_report(log: str) -> LoadReport:
         host_mib={
             k: v["model_mib"] for k, v in sizes.items() if k not in names and "model_mib" in v
         },
-        warnings=tuple(dict.fromkeys(m[0] for m in _WARNING.finditer(log))),
+        warnings=tuple(dict.fromkeys(m[0] for m in _all(_WARNING, lines))),
     )
 
 
@@ -65,6 +75,10 @@ def _device(match: re.Match[str], sizes: dict[str, dict[str, float]]) -> DeviceR
     )
 
 
-def _last(pattern: re.Pattern[str], log: str) -> re.Match[str] | None:
-    matches = list(pattern.finditer(log))
-    return matches[-1] if matches else None
+def _all(pattern: re.Pattern[str], lines: Sequence[str]) -> Iterator[re.Match[str]]:
+    """The first in each line."""
+    return filter(None, map(pattern.search, lines))
+
+
+def _last(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
+    return next(_all(pattern, lines[::-1]), None)

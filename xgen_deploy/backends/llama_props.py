@@ -18,20 +18,17 @@ def with_props(report: LoadReport, page: str) -> LoadReport:
     try:
         props = read_json(page, PAGE)
         params = props["default_generation_settings"]["params"]
-        sampling = {
-            ours: float(params[theirs])
-            for theirs, ours in _SAMPLING.items()
-            if isinstance(params.get(theirs), int | float)
-        }
+        return report.adding(
+            sampling={
+                ours: float(params[theirs])
+                for theirs, ours in _SAMPLING.items()
+                if isinstance(params.get(theirs), int | float)
+            },
+            version=_text(props.get("build_info")) or report.version,
+            quantization=_text(props.get("model_ftype")) or report.quantization,
+        )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return report
-    return report.model_copy(
-        update={
-            "sampling": sampling,
-            "version": _text(props.get("build_info")) or report.version,
-            "quantization": _text(props.get("model_ftype")) or report.quantization,
-        }
-    )
 
 
 def _text(value: object) -> str | None:

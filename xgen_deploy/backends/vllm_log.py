@@ -6,32 +6,42 @@ v1/core/kv_cache_utils.py («KV cache size») of vLLM 0.32.
 
 import re
 
-from xgen_deploy.verify.report import DeviceReport, LoadReport
+from xgen_deploy.log_lines import short_lines
+from xgen_deploy.verify.report import MOST, DeviceReport, LoadReport
 
-_ENGINE = re.compile(r"Initializing a \S+ LLM engine \(v\S+\) with config: (?P<config>.*)")
+# Over one short line each, and without a quantifier that has no limit: the log is the engine's.
+_ENGINE = re.compile(
+    r"Initializing a \S{1,16} LLM engine \(v\S{1,64}\) with config: (?P<config>.*)"
+)
 _SETTING = re.compile(
-    r"\b(max_seq_len|tensor_parallel_size|pipeline_parallel_size|device_config)=([\w.:-]+)"
+    r"\b(max_seq_len|tensor_parallel_size|pipeline_parallel_size|device_config)=([\w.:-]{1,64})"
 )
-_WEIGHTS = re.compile(r"Model loading took (?P<gib>[\d.]+) GiB")
+_WEIGHTS = re.compile(r"Model loading took (?P<gib>\d{1,6}(?:\.\d{1,6})?) GiB", re.ASCII)
 _KV = re.compile(
-    r"KV cache size: (?P<tokens>[\d,]+) tokens, "
-    r"Maximum concurrency for [\d,]+ tokens per request: (?P<times>[\d.]+)x"
+    r"KV cache size: (?P<tokens>\d[\d,]{0,15}) tokens, Maximum concurrency for "
+    r"[\d,]{1,16} tokens per request: (?P<times>\d{1,9}(?:\.\d{1,6})?)x",
+    re.ASCII,
 )
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
+_WORKERS = re.compile(r"\d{1,4}", re.ASCII)
 _MIB_PER_GIB = 1024
 
 
 def read_report(log: str) -> LoadReport:
     """Layers stay unknown: vLLM puts a model on its GPUs whole, and says nothing of layers."""
-    starts = list(_ENGINE.finditer(log))
+    lines = list(short_lines(log))
+    starts = [(i, m) for i, m in enumerate(map(_ENGINE.search, lines)) if m]
     if not starts:
         return LoadReport()
-    settings = dict(_SETTING.findall(starts[-1]["config"]))
-    said = log[starts[-1].start() :]
-    kv = _KV.search(said)
+    first, start = starts[-1]
+    settings = dict(_SETTING.findall(start["config"]))
+    said = lines[first:]
+    kv = next(filter(None, map(_KV.search, said)), None)
+    weights = [float(m["gib"]) for m in map(_WEIGHTS.search, said) if m]
     context = settings.get("max_seq_len", "")
     return LoadReport(
-        devices=_devices(settings, [float(m["gib"]) for m in _WEIGHTS.finditer(said)]),
-        context=int(context) if context.isdigit() else None,
+        devices=_devices(settings, weights),
+        context=int(context) if _NUMBER.fullmatch(context) else None,
         kv_cache_tokens=int(kv["tokens"].replace(",", "")) if kv else None,
         max_concurrency=float(kv["times"]) if kv else None,
     )
@@ -43,8 +53,10 @@ def _devices(settings: dict[str, str], weights: list[float]) -> tuple[DeviceRepo
     if kind == "cpu":
         return ()
     sizes = ("tensor_parallel_size", "pipeline_parallel_size")
-    tensor, pipeline = (int(settings.get(name, "1")) for name in sizes)
-    count = tensor * pipeline
+    told = [settings.get(name, "1") for name in sizes]
+    if not all(map(_WORKERS.fullmatch, told)):
+        return ()
+    count = min(int(told[0]) * int(told[1]), MOST)
     loaded = (weights + [0.0] * count)[:count]
     return tuple(
         DeviceReport(name=f"{kind}:{i}", model_mib=round(gib * _MIB_PER_GIB, 2))

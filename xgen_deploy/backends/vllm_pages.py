@@ -13,9 +13,9 @@ def with_page(report: LoadReport, path: str, page: str) -> LoadReport:
     try:
         value = read_json(page, PAGE)
         if path == VERSION:
-            return report.model_copy(update={"version": str(value["version"])})
+            return report.adding(version=value["version"])
         if path == MODELS:
-            return report.model_copy(update={"context": int(value["data"][0]["max_model_len"])})
+            return report.adding(context=int(value["data"][0]["max_model_len"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError):
         return report
     return report

@@ -1,16 +1,44 @@
 """What an engine said of its own start: devices, layers, buffers, context."""
 
-from pydantic import Field
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Annotated, TypeVar
 
+from pydantic import AfterValidator, Field
+
+from xgen_deploy.log_lines import cut
 from xgen_deploy.values import Frozen
+
+# Characters of a text, entries of a list. A report is the engine's word and lies in the record of
+# its host, which has to stay readable: what is longer is cut.
+_LONGEST = 200
+MOST = 64
+
+_V = TypeVar("_V")
+
+
+def _short(text: str) -> str:
+    return cut(text, _LONGEST)
+
+
+def _few(entries: Sequence[_V]) -> tuple[_V, ...]:
+    return tuple(entries[:MOST])
+
+
+def _few_of(entries: Mapping[str, float]) -> dict[str, float]:
+    return dict(islice(entries.items(), MOST))
+
+
+Text = Annotated[str, AfterValidator(_short)]
+Sizes = Annotated[dict[Text, float], AfterValidator(_few_of)]
 
 
 class DeviceReport(Frozen):
     """One device that the engine used; sizes in MiB."""
 
-    name: str
-    description: str | None = None
-    pci_bus_id: str | None = None
+    name: Text
+    description: Text | None = None
+    pci_bus_id: Text | None = None
     model_mib: float = 0.0
     kv_mib: float = 0.0
     compute_mib: float = 0.0
@@ -23,15 +51,19 @@ class LoadReport(Frozen):
     `max_concurrency` is how many requests of the whole context the KV cache holds.
     """
 
-    devices: tuple[DeviceReport, ...] = ()
+    devices: Annotated[tuple[DeviceReport, ...], AfterValidator(_few)] = ()
     offloaded: int | None = None
     total_layers: int | None = None
     context: int | None = None
     slots: int | None = None
     kv_cache_tokens: int | None = None
     max_concurrency: float | None = None
-    sampling: dict[str, float] = Field(default_factory=dict)
-    version: str | None = None
-    quantization: str | None = None
-    host_mib: dict[str, float] = Field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    sampling: Sizes = Field(default_factory=dict)
+    version: Text | None = None
+    quantization: Text | None = None
+    host_mib: Sizes = Field(default_factory=dict)
+    warnings: Annotated[tuple[Text, ...], AfterValidator(_few)] = ()
+
+    def adding(self, **more: object) -> "LoadReport":
+        """With what the engine told elsewhere. Raises ValueError where that is no such thing."""
+        return LoadReport.model_validate(self.model_dump() | more)
