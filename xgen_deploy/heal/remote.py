@@ -19,6 +19,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,13 +33,13 @@ AT_ONCE = 64
 COUNTERS = re.compile(
     r"^(?:llamacpp:(?:n_decode|prompt_tokens|tokens_predicted)_total"
     r"|vllm:(?:iteration_tokens_total_(?:count|sum)|(?:prompt|generation)_tokens_total))"
-    r"(?:\{.*\})?[ \t]+([0-9.eE+]+)[ \t]*$",
+    r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$",
     re.MULTILINE,
 )
 # What an engine works on or has waiting.
 UNDER_WAY = re.compile(
     r"^(?:llamacpp:requests_(?:processing|deferred)|vllm:num_requests_(?:running|waiting))"
-    r"(?:\{.*\})?[ \t]+([0-9.eE+]+)[ \t]*$",
+    r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$",
     re.MULTILINE,
 )
 
@@ -333,7 +334,22 @@ def number(text: str) -> float:
 def ask(
     one: dict[str, Any], method: str, path: str, body: str | None, timeout: float
 ) -> tuple[str, str]:
-    """How the request ended, and the answer's text."""
+    """How the request ended, and the answer's text. `timeout` is for all of it: an engine that
+    drips would keep the watchdog from all others of its host.
+    """
+    late = threading.Event()
+    found = asked(one, method, path, body, timeout, late)
+    return (SILENT, "") if late.is_set() else found
+
+
+def asked(
+    one: dict[str, Any],
+    method: str,
+    path: str,
+    body: str | None,
+    timeout: float,
+    late: threading.Event,
+) -> tuple[str, str]:
     headers = {"Content-Type": "application/json"}
     address = one["address"]
     connection = http.client.HTTPConnection(
@@ -343,8 +359,10 @@ def ask(
         if one.get("key_file"):
             with open(one["key_file"], encoding="utf-8") as file:
                 headers["Authorization"] = "Bearer " + key_in(file.read())
-        connection.request(method, path, body, headers)
-        return ANSWERED, connection.getresponse().read(1 << 20).decode("utf-8", "replace")
+        connection.connect()
+        with hung_up_after(timeout, connection.sock, late):
+            connection.request(method, path, body, headers)
+            return ANSWERED, connection.getresponse().read(1 << 20).decode("utf-8", "replace")
     except OSError as error:  # an address that the host has no more, a key that cannot be read
         if isinstance(error, (ConnectionRefusedError, ConnectionResetError)):
             return CLOSED, ""
@@ -353,6 +371,26 @@ def ask(
         return UNASKED, ""
     finally:
         connection.close()
+
+
+@contextmanager
+def hung_up_after(seconds: float, sock: socket.socket, late: threading.Event) -> Iterator[None]:
+    """Where the block takes longer, `late` is set and its reads end."""
+
+    def hang_up() -> None:
+        late.set()
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is closed
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def key_in(text: str) -> str:
