@@ -19,6 +19,7 @@ from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
 from xgen_deploy.complaint import complaint, telling
 from xgen_deploy.ending import ended_words, out_of_memory
 from xgen_deploy.heal import remote
+from xgen_deploy.transport import refusals
 from xgen_deploy.verify.report import LoadReport
 
 MIB = 1 << 20
@@ -46,6 +47,7 @@ HOSTILE = [
     "Out of memory: Killed process 1 (",
     "llamacpp:n_decode_total{} ",
     "}",
+    "ImportError: #",
 ]
 HEADS = ["", "using device A (", "slot a: id 1 |", "llamacpp:n_decode_total{"]
 
@@ -60,6 +62,7 @@ def _read(text: str) -> None:
     ended_words("exit-code", 127, lines)
     out_of_memory(lines)
     event.safe(text)
+    refusals.explain("h", "root", 1, text.encode(), b"")
     remote.counted(text)
     remote.under_way(text)
 

@@ -164,7 +164,7 @@ def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -
 
 def _major(systemd: str | None) -> int | None:
     """Of `252` or `254.1-2`."""
-    number = re.match(r"\d+", systemd or "")
+    number = re.match(r"\d{1,6}", systemd or "")
     return int(number[0]) if number else None
 
 

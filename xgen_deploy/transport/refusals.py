@@ -3,6 +3,7 @@
 import re
 
 from xgen_deploy.errors import UnreachableError
+from xgen_deploy.log_lines import short_lines
 from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
 
 _INTERPRETER = "set ansible_python_interpreter to one that is there."
@@ -20,7 +21,7 @@ _CASES = (
         "Install python3 there, or " + _INTERPRETER,
     ),
     (
-        OLD_PYTHON + r" (\d\S*)",
+        OLD_PYTHON + r" (\d\S{0,40})",
         "its python3 is {0}, and 3.8 is the oldest that works",
         "Install a newer one there, or " + _INTERPRETER,
     ),
@@ -50,7 +51,7 @@ _CASES = (
         "Put «Defaults:{user} !requiretty» into /etc/sudoers.d there.",
     ),
     (
-        r"(?:ModuleNotFoundError: No module named|ImportError: .*?) '?([\w.]+)'?",
+        r"(?:ModuleNotFoundError: No module named|ImportError: .{0,200}?) '?([\w.]{1,100})'?",
         "its python3 lacks the module {0} (python3-minimal?)",
         "Install the whole python3 package there, or " + _INTERPRETER,
     ),
@@ -66,6 +67,7 @@ _CASES = (
 def explain(host: str, user: str, status: int, stdout: bytes, stderr: bytes) -> UnreachableError:
     """The error for a program that ended before it answered. `status` negative: not known."""
     printed = (stderr + b"\n" + stdout).decode(errors="replace").replace(PROMPT, "")
+    printed = "\n".join(short_lines(printed))
     for pattern, reason, way_out in _CASES:
         if found := re.search(pattern, printed):
             groups = found.groups()
