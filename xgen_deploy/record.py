@@ -5,6 +5,7 @@ The host is the state: this record lies on it, is read by the probe and written 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, ValidationError
@@ -26,7 +27,8 @@ FORMAT = 2
 _SHOWN = 200
 
 # Far more than there can be, so that a host cannot name one that nobody can count on from.
-LAST_APPLY = 10**15
+LAST_APPLY = 10**9
+FAR = 10**6
 
 
 class Stopped(Frozen):
@@ -109,6 +111,19 @@ class Record(Frozen):
         """An instance's name on the host, by the slot that it lies in."""
         last = self.instances.get(instance)
         return instance + (last.slot if last else "")
+
+
+def last_number(applies: Mapping[str, ApplyRecord | None]) -> tuple[int, tuple[str, ...]]:
+    """The newest apply's number by what each host says (0 without any), and the hosts whose own is
+    so far beyond all others that it cannot be: counting on from it would soon end.
+    """
+    numbers = sorted((a.number, host) for host, a in applies.items() if a is not None)
+    last = numbers[0][0] if numbers else 0
+    for number, _ in numbers:
+        if number > last + FAR:
+            break
+        last = number
+    return last, tuple(host for number, host in numbers if number > last)
 
 
 def digest_of(value: object) -> str:

@@ -310,7 +310,7 @@ def _two_keys(world: World) -> None:
         (_port_held, "port 8080 is held by nginx (pid 9)"),
         (_no_systemd, "systemd does not run here"),
         (_no_certificate, "/c.pem is not there"),
-        (_two_keys, "instances of q have different api_keys"),
+        (_two_keys, "instances of q (g1/q, g2/q) have different api_keys"),
     ],
 )
 def test_what_cannot_work_is_refused(world: World, befall: Any, reason: str) -> None:

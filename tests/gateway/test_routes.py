@@ -81,7 +81,9 @@ def test_two_keys_for_one_model_are_told() -> None:
         Serving(host="edge", instance="m", model="m", port=8001, api_key=ENGINE_KEY),
         Serving(host="edge", instance="m-2", model="m", port=8002),
     ]
-    assert build_routes(EDGE, HOSTS, instances, {"m": ()}).key_conflicts == ("m",)
+    assert build_routes(EDGE, HOSTS, instances, {"m": ()}).key_conflicts == (
+        "m (edge/m, edge/m-2)",
+    )
 
 
 def test_an_instance_answers_to_the_models_that_fall_back_to_it() -> None:

@@ -12,7 +12,10 @@ from tests.hostile import host
 from tests.hostile.conftest import LAYOUT, OTHER, Site, check
 from xgen_deploy.apply.pull import NotPulled
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.gateway.paths import config_file
+from xgen_deploy.gateway.runtime import Runtime
 from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.resolve.instance import Spec
 
 BROKEN = {
     "damaged": "{",
@@ -170,3 +173,62 @@ def test_a_context_of_none_in_a_record_is_refused_for_its_host_alone(pair: Site)
     check(pair, planned)
     assert "h: the record of project p cannot be understood" in planned.said
     assert "other/q" not in planned.said
+
+
+@pytest.mark.parametrize("number", [10**9, 10**15])
+def test_no_host_ends_the_counting_of_applies(pair: Site, number: int) -> None:
+    edit(pair, LAYOUT.record, lambda r: r["last_apply"].update(number=number))
+    planned = pair.run("plan")
+    if number == 10**15:
+        assert "h: the record of project p cannot be understood" in planned.said
+        return
+    assert "far from all others" in apply(pair, 512)
+    assert f"{LAYOUT.history}/5.json" in pair.other.files
+    assert n_ctx(pair) == 512
+
+
+POISON: dict[str, Callable[[Any], object]] = {
+    "another type": lambda r: r["spec"].update(type="embedding"),
+    "no key": lambda r: r["spec"].pop("api_key"),
+    "a health path": lambda r: r.update(health_path="/metrics"),
+    "slots without end": lambda r: r["spec"]["llama"].update(parallel=10**18),
+}
+
+
+@pytest.mark.parametrize("what", POISON)
+def test_a_stopped_instance_changes_nothing_for_its_models_others(pair: Site, what: str) -> None:
+    config = config_file(LAYOUT)
+    before = pair.other.files[config]
+
+    def poisoned(record: Any) -> None:
+        one = record["instances"]["q"]
+        one["stopped"] = {"by": "kim", "at": 1.0}
+        POISON[what](one)
+        one["digest"] = Spec.model_validate(one["spec"]).digest
+
+    edit(pair, LAYOUT.record, poisoned)
+    applied = pair.run("apply", "-y")
+    check(pair, applied)
+    assert applied.code == 0, applied.said
+    assert pair.other.files[config] == before
+
+
+def test_no_record_makes_a_drain_take_longer(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    real = Runtime.wait_idle
+
+    def wait_idle(self: Runtime, server: str, timeout: float) -> Any:
+        waited.append(timeout)
+        return real(self, server, timeout)
+
+    monkeypatch.setattr(Runtime, "wait_idle", wait_idle)
+    edit(
+        pair,
+        LAYOUT.record,
+        lambda r: r["instances"]["q"]["declared"].update(update={"drain": 1e300}),
+    )
+    pair.change(lambda m: m["hosts"].update(h=[]))
+    done = pair.run("apply", "-y")
+    check(pair, done)
+    assert waited
+    assert max(waited) <= 60.0

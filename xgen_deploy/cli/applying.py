@@ -32,7 +32,7 @@ from xgen_deploy.plan.make import readable_records
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import LAST_APPLY
+from xgen_deploy.record import LAST_APPLY, last_number
 from xgen_deploy.survey import default_scope, maintenance_plan, make_plan
 from xgen_deploy.transport.fleet import each, lost_among
 
@@ -180,11 +180,11 @@ class Applying:
                 self._auditing.refused(now, seen)
                 return 1
         records = readable_records(self._work.site.project, _facts(seen))
-        applies = [r.last_apply for r in records.values() if r.last_apply is not None]
-        last = max((a.number for a in applies), default=0)
-        number = min(1 + last, LAST_APPLY)
+        last, odd = last_number({n: r.last_apply for n, r in records.items()})
+        for name in odd:
+            tell.warning(f"{name}: the apply number in its record is far from all others; ignored")
         who = Who(
-            number=number,
+            number=min(1 + last, LAST_APPLY),
             by=by(),
             what=self._how.what,
             git=git_commit(self._work.site.manifest_file),
@@ -193,7 +193,7 @@ class Applying:
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
         works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
-        trail = self._auditing.trail(apply=number, plan=now.fingerprint)
+        trail = self._auditing.trail(apply=who.number, plan=now.fingerprint)
         self._auditing.follow(trail, works)
         results = carry_out_all(
             self._work.site,

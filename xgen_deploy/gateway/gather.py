@@ -7,7 +7,7 @@ from xgen_deploy.gateway.demand import everywhere, fallbacks
 from xgen_deploy.gateway.routes import Route
 from xgen_deploy.gateway.serving import Serving, serving_of
 from xgen_deploy.gateway.spec import GatewayRecord
-from xgen_deploy.manifest.placement import Site
+from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.record import InstanceRecord, Record
 
@@ -24,7 +24,8 @@ def gather(
     What runs and the manifest does not name, or names another model for, goes on as long as it is
     there, where this gateway served it before: no host's record brings in more than that.
     """
-    models = {(d.host, d.name): d.model for d in everywhere(site)}
+    declared = {(d.host, d.name): d for d in everywhere(site)}
+    models = {place: d.model for place, d in declared.items()}
     routed = {(r.model, s.host, s.instance) for r in _routes(last) for s in r.servers}
     places = dict.fromkeys((*models, *_recorded(records)))
     found = []
@@ -34,7 +35,7 @@ def gather(
         if one is None and entry is not None and not _leaves(plans.get(host), name):
             model = entry.spec.model
             if models.get((host, name)) == model or (model, host, name) in routed:
-                one = _as_recorded(host, name, entry)
+                one = _as_recorded(host, name, entry, declared.get((host, name)))
         if one is not None:
             found.append(one)
     return tuple(found)
@@ -86,5 +87,12 @@ def _leaves(plan: HostPlan | None, name: str) -> bool:
     return any(o.name == name and o.action == "remove" for o in operations)
 
 
-def _as_recorded(host: str, name: str, entry: InstanceRecord) -> Serving:
-    return serving_of(host, name, entry.spec, entry.health_path)
+def _as_recorded(host: str, name: str, entry: InstanceRecord, now: Declared | None) -> Serving:
+    """What is stopped is compared with the manifest by nobody: what holds for its whole model comes
+    from there. The health path is never the record's word, for one pool has one.
+    """
+    spec = entry.spec
+    if entry.stopped is not None and now is not None and now.model == spec.model:
+        said = {"type": now.type, "api_key": now.api_key, "llama": now.llama, "vllm": now.vllm}
+        spec = spec.model_copy(update=said)
+    return serving_of(host, name, spec, health_path_of(spec.backend))

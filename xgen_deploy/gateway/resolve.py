@@ -82,8 +82,8 @@ def _check(
             raise _no(host, f"tls: {path} is a path on this host and begins with /", "")
         if any(f.path == path and f.kind == "absent" for f in facts.files):
             raise _no(host, f"tls: {path} is not there", "put it there, readable by root alone")
-    for model in routes.key_conflicts:
-        raise _no(host, f"instances of {model} have different api_keys, and the gateway shows an "
+    for which in routes.key_conflicts:
+        raise _no(host, f"instances of {which} have different api_keys, and the gateway shows an "
                   "engine one key a model", "give them one api_key")  # fmt: skip
     service = layout.service(GATEWAY)
     for port in facts.ports:

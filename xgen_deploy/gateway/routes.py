@@ -57,7 +57,8 @@ class Route(Frozen):
 
 class Routes(Frozen):
     """Every model, in manifest order. `unreachable` are instances that no route could be made to,
-    each a clause with its reason; `key_conflicts` models whose instances ask for different keys.
+    each a clause with its reason; `key_conflicts` are models whose instances ask for different
+    keys, each a clause with which of them.
     """
 
     models: tuple[Route, ...] = ()
@@ -95,8 +96,10 @@ def build_routes(
                 )
                 continue
             servers.append(_server(one, address))
-        if len({one.api_key for one in mine}) > 1:
-            conflicts.append(model)
+        other = next((s for s in mine if s.api_key != mine[0].api_key), None)
+        if other is not None:
+            both = f"{mine[0].host}/{mine[0].instance}, {other.host}/{other.instance}"
+            conflicts.append(f"{model} ({both})")
         routes.append(
             Route(
                 model=model,

@@ -11,6 +11,8 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildca
 # (`--parallel` in its README), vLLM's `--max-num-seqs`, and a server that takes one by one.
 _LLAMA_SLOTS = 4
 _VLLM_SLOTS = 256
+# More than any engine has, and a number that HAProxy takes.
+_MOST_SLOTS = 1 << 16
 
 
 class Serving(Frozen):
@@ -51,7 +53,7 @@ def serving_of(
 def slots_of(spec: Spec) -> int:
     """Requests that the engine works on at once: more would wait where nobody can move them."""
     if spec.backend.startswith("vllm"):
-        return spec.vllm.max_num_seqs or _VLLM_SLOTS
+        return min(spec.vllm.max_num_seqs or _VLLM_SLOTS, _MOST_SLOTS)
     if spec.backend == "llama-cpp-python":
         return 1
-    return spec.llama.parallel or _LLAMA_SLOTS
+    return min(spec.llama.parallel or _LLAMA_SLOTS, _MOST_SLOTS)

@@ -108,6 +108,10 @@ class Switch:
                 if not self._runtime(door).wait_up(name, _UP):
                     raise XgenError(f"the gateway on {door} did not find {name} healthy")
 
+    def longest_drain(self) -> float:
+        """Seconds, the most that the manifest has for any instance; 0 where it says nothing."""
+        return max((d.update.drain or 0.0 for d in everywhere(self._site)), default=0.0)
+
     def away(self, door: str) -> dict[str, str]:
         """Models of a gateway that need not answer now, each with why."""
         now = {**self._records, **{n: w.record for n, w in self._works.items()}}
