@@ -9,9 +9,10 @@ from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.service import Supervision
 from xgen_deploy.audit.trail import HostTrail
 from xgen_deploy.layout import Layout
+from xgen_deploy.limits import RECORD
 from xgen_deploy.record import FORMAT, Record
 from xgen_deploy.render.instance import Rendering
-from xgen_deploy.transport.base import Session
+from xgen_deploy.transport.base import HostError, Session
 
 
 @dataclass
@@ -37,8 +38,11 @@ class HostAtWork:
         with self._keeping:
             update = {"format": FORMAT, "revision": self.record.revision + 1, **changes}
             record = self.record.model_copy(update=update)
-            text = record.model_dump_json(indent=1, exclude_none=True)
-            self.session.write_file(self.layout.record, f"{text}\n".encode(), mode=0o600)
+            content = f"{record.model_dump_json(indent=1, exclude_none=True)}\n".encode()
+            if len(content) > RECORD:  # nobody could read it again
+                most = RECORD >> 20
+                raise HostError(self.name, f"the record would be longer than {most} MiB")
+            self.session.write_file(self.layout.record, content, mode=0o600)
             self.record = record
 
     def settle(self, instance: str, **changes: object) -> None:
