@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask, engine_site, places
+from tests.lab import ask, engine_site
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, alone, small_model
@@ -111,18 +111,6 @@ def _kill_for_good(host: LabHost, service: str) -> None:
     )
 
 
-def _replace_container(host: LabHost, service: str) -> None:
-    """The same name, none of our labels, and the unit knows nothing of it."""
-    host.sh(
-        f"docker rename {service} ours-once;"
-        f" docker run -d --name {service} --entrypoint sleep {places.IMAGE} infinity"
-    )
-
-
-def _rename_container(host: LabHost, service: str) -> None:
-    host.run(["docker", "rename", service, "ours-too"])
-
-
 HARMS: dict[str, tuple[Callable[[LabHost, str], None], str]] = {
     "stopped": (_stop, "it was stopped by hand"),
     "disabled": (_disable, "the unit is disabled"),
@@ -130,10 +118,6 @@ HARMS: dict[str, tuple[Callable[[LabHost, str], None], str]] = {
     "deleted": (_delete, "is gone"),
     "dropped": (_drop_in, "drop-ins change the unit"),
     "killed": (_kill_for_good, "it failed"),
-}
-DOCKER_HARMS = HARMS | {
-    "replaced": (_replace_container, "its container was replaced by hand"),
-    "renamed": (_rename_container, "its container is gone"),
 }
 Deployed = tuple[Site, LabHost]
 SAME = "same"
@@ -146,7 +130,7 @@ def deployed(
     """An instance for each harm and one that nobody touches, applied once for the tests below."""
     site = Site(tmp_path_factory.mktemp("drift"), f"t_drift_{request.param}", request.param)
     engine_site.place_models(host)
-    for name in (SAME, *(DOCKER_HARMS if request.param == "docker" else HARMS)):
+    for name in (SAME, *HARMS):
         site.models[name] = engine_site.tiny()
         site.serve(host.name, name)
     site.apply()
@@ -195,12 +179,11 @@ def test_an_engine_runs_as_nobody_special(deployed: Deployed) -> None:
 
 def test_what_is_done_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
     site, host = deployed
-    harms = DOCKER_HARMS if site.runtime == "docker" else HARMS
-    for name, (harm, _) in harms.items():
+    for name, (harm, _) in HARMS.items():
         harm(host, _service(site, name))
     causes = site.plan(3).causes(host.name)
-    assert causes.keys() == harms.keys()
-    for name, (_, cause) in harms.items():
+    assert causes.keys() == HARMS.keys()
+    for name, (_, cause) in HARMS.items():
         assert causes[name].startswith("repair: ")
         assert cause in causes[name]
     site.apply()
