@@ -63,11 +63,15 @@ class Site:
         self.hosts = {"h": self.host, OTHER: self.other}
 
     def run(self, command: str, *words: str) -> Ran:
-        """One command of the command line, in this process."""
+        """One command of the command line over the manifest, in this process."""
+        return self.run_on(self.folder / "manifest.yaml", command, *words)
+
+    def run_on(self, file: Path, command: str, *words: str) -> Ran:
+        """The same over another file: a saved plan."""
         self._capture.readouterr()
         try:
             with pytest.raises(SystemExit) as ended:
-                main.run([command, str(self.folder / "manifest.yaml"), *words])
+                main.run([command, str(file), *words])
         except Exception as error:  # noqa: BLE001 - a user would see a traceback
             said = "".join(traceback.format_exception(error)[-2:])
             return Ran(1, f"Traceback {said}")

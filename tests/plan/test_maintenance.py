@@ -94,3 +94,11 @@ def test_what_is_not_as_it_was_proved_is_refused(
     plan = fleet.maintained(THREE, "restart")
     assert plan.forbidden
     assert reason in plan.refusals[0].reason
+
+
+@pytest.mark.parametrize("action", ["stop", "start", "restart"])
+def test_what_an_apply_did_not_finish_is_left_to_the_next_one(fleet: Fleet, action: str) -> None:
+    fleet.records["a"] = fleet.records["a"].model_copy(update={"pending": {"m": "d"}})
+    plan = fleet.maintained(THREE, action)
+    assert plan.forbidden
+    assert "`xgen-deploy apply` finishes that" in plan.refusals[0].reason

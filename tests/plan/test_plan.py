@@ -135,6 +135,13 @@ def test_maintenance_is_no_drift_and_no_apply_ends_it(world: World, tmp_path: Pa
     assert any("with changes waiting" in w for w in plan.warnings)
 
 
+def test_what_was_stopped_in_the_middle_of_a_change_is_finished(world: World) -> None:
+    world.apply()
+    world.stopped("q")
+    world.record = world.record.model_copy(update={"pending": {"q": "d"}})
+    assert said(world.plan())[0][:2] == ("update", "q")
+
+
 def test_an_unfinished_apply_is_finished(world: World, tmp_path: Path) -> None:
     world.apply()
     world.record = world.record.model_copy(update={"pending": {"q": "x"}})

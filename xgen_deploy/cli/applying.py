@@ -61,7 +61,7 @@ class Applying:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes
         another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
         """
-        if self._how.maintain is None and (self._how.yes or not self._how.ask_first):
+        if self._how.compares_secrets and (self._how.yes or not self._how.ask_first):
             seen = seen | _unseen(self._compared.compare(seen))
         plan = self._shown(seen, time.monotonic() - began)
         changing = self._changing(plan, seen)
@@ -104,7 +104,7 @@ class Applying:
         self._keep_answers(crew, before)
         again = self._work.observe(among=crew.locked())
         seen = before | again
-        if self._how.maintain is None:
+        if self._how.compares_secrets:
             changed = {
                 name: one
                 for name, one in seen.items()

@@ -46,6 +46,10 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         reached = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
         if to is None and yes:
             _agreed(reached)
+        if to is not None and not any(e.apply.number == to for es in reached.values() for e in es):
+            raise UsageError(
+                f"no host remembers apply #{to}; `xgen-deploy history` lists what is there"
+            )
         number = to if to is not None else _before(reached)
         chosen = {h: _at(entries, number) for h, entries in reached.items()}
         if not any(chosen.values()):

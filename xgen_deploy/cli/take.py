@@ -35,6 +35,11 @@ class How:
     trust_history: bool = False
     maintain: Request | None = None
 
+    @property
+    def compares_secrets(self) -> bool:
+        """Maintenance leaves them as they were delivered, and a saved plan knew of none."""
+        return self.maintain is None and self.expected is None
+
 
 # What was asked for that goes past a safeguard, or past what a plan does by itself.
 _OVERRIDES = ("repin", "refresh", "skip_refused", "trust_history")

@@ -67,6 +67,8 @@ def free(session: Session, lock: str) -> str:
     for line in listed.stdout.splitlines():
         pid, _, path = line.strip().partition(" ")
         if path.strip() == lock and pid.isdigit():
+            # A guard's lock is held by what it started too.
+            session.run(["pkill", "-TERM", "-P", pid], timeout=_ASK)
             session.run(["kill", "-TERM", pid], timeout=_ASK)
     if _take(session, lock, 10):
         return "freed"

@@ -109,7 +109,8 @@ def _binary(site: Site, host: Host, facts: HostFacts) -> str:
         raise _no(
             host,
             f"there is no HAProxy here (looked for {', '.join(wanted)})",
-            "apt-get install haproxy (2.4 or later), or name an image: images: {haproxy: …}",
+            "apt-get install haproxy (2.4 or later), or with the runtime docker name an image: "
+            "images: {haproxy: …}",
         )
     return found
 

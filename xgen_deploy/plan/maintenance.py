@@ -83,10 +83,10 @@ def _refused(
     last = record.instances.get(name)
     if last is None:
         return "it was never applied here; `xgen-deploy apply` does"
-    if action == "stop":
-        return None
     if name in record.pending:
         return "an earlier apply began to change it; `xgen-deploy apply` finishes that"
+    if action == "stop":
+        return None
     path = layout.definition(record.slotted(name))
     if service is None or service.sha256 is None:
         return f"{path} is gone; `xgen-deploy apply` puts it back"

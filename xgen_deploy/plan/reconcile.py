@@ -54,7 +54,8 @@ def reconcile(
         if in_scope is not None and instance.name not in in_scope:
             continue
         last = record.instances.get(instance.name)
-        if last is not None and last.stopped is not None:
+        begun = instance.name in record.pending  # what was begun is finished, stopped or not
+        if last is not None and last.stopped is not None and not begun:
             unchanged.append(instance.name)
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
