@@ -73,7 +73,9 @@ def test_a_disk_that_is_full_once_it_was_restarted_leaves_no_model_drained(
     if not good:
         monkeypatch.setattr(operation, "prove", _refused)
     site.change(lambda manifest: manifest["hosts"]["h"][0].update(n_ctx=4096))
-    assert site.run("apply", "-y").code != 0
+    ran = site.run("apply", "-y")
+    assert ran.code != 0
+    assert "put back and serves again, but then: " in ran.said, ran.said
     assert set(site.other.server_states.values()) == {"ready"}
 
 

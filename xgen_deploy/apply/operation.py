@@ -196,7 +196,7 @@ def _gate(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
 
 def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
     """The previous version, or nothing at all where there was none; a clause about it."""
-    instance = new.instance
+    instance, ending = new.instance, ""
     try:
         if previous.kept:
             timeout = instance.declared.update.timeout or TIMEOUT
@@ -208,7 +208,9 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -
         switch.enable(work.name, instance.name)  # before what a full disk may refuse
         work.settle(instance.name)
     except XgenError as error:
-        return f"Putting things back failed too: {error}"
+        return (
+            f"{ending}, but then: {error}" if ending else f"Putting things back failed too: {error}"
+        )
     return ending
 
 
