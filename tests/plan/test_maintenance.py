@@ -8,6 +8,7 @@ import pytest
 from tests.plan.fleet import LAYOUT, Fleet, Place
 from xgen_deploy.gateway.routes import Route, Server
 from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
+from xgen_deploy.plan.maintenance import Maintaining
 from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
 
@@ -97,7 +98,9 @@ def test_what_is_not_as_it_was_proved_is_refused(
 
 
 @pytest.mark.parametrize("action", ["stop", "start", "restart"])
-def test_what_an_apply_did_not_finish_is_left_to_the_next_one(fleet: Fleet, action: str) -> None:
+def test_what_an_apply_did_not_finish_is_left_to_the_next_one(
+    fleet: Fleet, action: Maintaining
+) -> None:
     fleet.records["a"] = fleet.records["a"].model_copy(update={"pending": {"m": "d"}})
     plan = fleet.maintained(THREE, action)
     assert plan.forbidden
