@@ -98,6 +98,25 @@ class FolderSession:
         pass
 
 
+class ShownSession(FolderSession):
+    """systemd says this of any unit."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        done = super().run(argv, timeout=timeout, stdin=stdin, env=env)
+        return Completed(0, self._shown, "") if argv[:2] == ["systemctl", "show"] else done
+
+
 class SaidToRun:
     """`restarted` is a file that whoever starts a service by a command on the host leaves."""
 

@@ -1,11 +1,10 @@
 """The guard of a change is told apart from an instance that only has a name like it."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.apply.folder_host import FolderSession, SaidToRun
+from tests.apply.folder_host import SaidToRun, ShownSession
 from tests.render.scene import Scene
 from xgen_deploy.apply.guard import disarm
 from xgen_deploy.apply.place import HostAtWork
@@ -15,28 +14,8 @@ from xgen_deploy.record import Record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.template_files import read_templates
-from xgen_deploy.transport.base import Completed
 
 OLDER = "xgen-p-q-guard.service"
-
-
-class Shown(FolderSession):
-    """systemd says this of a unit."""
-
-    def __init__(self, shown: str) -> None:
-        super().__init__()
-        self._shown = shown
-
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-    ) -> Completed:
-        done = super().run(argv, timeout=timeout, stdin=stdin, env=env)
-        return Completed(0, self._shown, "") if argv[:2] == ["systemctl", "show"] else done
 
 
 @pytest.mark.parametrize(
@@ -55,7 +34,9 @@ def test_a_guard_of_0_1_0_is_ended_and_an_instance_of_its_name_is_not(
     layout = Layout(project="p", state_dir=f"{tmp_path}/s", etc_dir="/e", unit_dir=str(tmp_path))
     boot_unit = Path(layout.boot_unit("q"))
     boot_unit.touch()
-    session = Shown(f"FragmentPath={fragment}\nExecStart={command.format(layout.state_dir)}\n")
+    session = ShownSession(
+        f"FragmentPath={fragment}\nExecStart={command.format(layout.state_dir)}\n"
+    )
     case = {
         "host": "cpu",
         "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
