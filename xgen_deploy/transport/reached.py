@@ -49,13 +49,7 @@ class ReachedHost:
             process.send(framing.encode(program, request, shell))
             process.end_input()
             return self._document(launch.collect(process, deadline))
-        except (
-            launch.WrongPassword,
-            launch.Ended,
-            launch.TooMuch,
-            TimeoutError,
-            ConnectionError,
-        ) as error:
+        except (*_FAILURES, TimeoutError) as error:
             raise self._failure(error, f"it did not answer within {timeout:.0f} s") from None
         finally:
             process.close()
@@ -77,13 +71,7 @@ class ReachedHost:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
             rest = self._start(process, "agent", b"")
-        except (
-            launch.WrongPassword,
-            launch.Ended,
-            launch.TooMuch,
-            TimeoutError,
-            ConnectionError,
-        ) as error:
+        except (*_FAILURES, TimeoutError) as error:
             process.close()
             raise self._failure(error, f"no start within {_START_TIMEOUT:.0f} s") from None
         return AgentSession(self._name, process, rest)
