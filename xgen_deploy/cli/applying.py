@@ -157,7 +157,7 @@ class Applying:
         lost: dict[str, XgenError],
         tell: Progress,
     ) -> int:
-        works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
+        works = self._works(crew, seen, changing)
         if self._how.maintain is None:  # else secrets stay as they were delivered
             lost = lost | self._without(self._compared.need(now, works), tell)
             changing -= lost.keys()
@@ -179,6 +179,7 @@ class Applying:
                 self._show(now, 0.0)
                 self._auditing.refused(now, seen)
                 return 1
+            works = self._works(crew, seen, changing)
         records = readable_records(self._work.site.project, _facts(seen))
         last, odd = last_number({n: r.last_apply for n, r in records.items()})
         for name in odd:
@@ -192,7 +193,7 @@ class Applying:
             manifest_digest=self._work.site.manifest_digest,
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
         )
-        works = {n: self._arrive(crew, n, f) for n, f in _facts(seen).items() if n in changing}
+        works = {n: work for n, work in works.items() if n in changing}
         trail = self._auditing.trail(apply=who.number, plan=now.fingerprint)
         self._auditing.follow(trail, works)
         results = carry_out_all(
@@ -216,9 +217,15 @@ class Applying:
             tell.problem(name, str(error))
         return lost
 
-    def _arrive(self, crew: Crew, host: str, facts: HostFacts) -> HostAtWork:
+    def _works(
+        self, crew: Crew, seen: dict[str, Seen], hosts: frozenset[str]
+    ) -> dict[str, HostAtWork]:
         site, workplace = self._work.site, self._work.workplace
-        return arrive(site, workplace, host, crew.session(host), facts, self._secrets)
+        return {
+            host: arrive(site, workplace, host, crew.session(host), facts, self._secrets)
+            for host, facts in _facts(seen).items()
+            if host in hosts
+        }
 
     def _keep_answers(self, crew: Crew, seen: dict[str, Seen]) -> None:
         facts = {n: f for n, f in _facts(seen).items() if n in crew.locked()}
