@@ -1,8 +1,9 @@
 """A unit's journal, read whole: what a process printed right before its end is in it too."""
 
-import json
 from collections.abc import Iterator
 
+from xgen_deploy.limits import PAGE
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.base import Session
 
 _ASK = 30.0
@@ -55,7 +56,7 @@ def lines_since(text: str, began: int) -> tuple[str, ...]:
 def _entries(text: str) -> Iterator[tuple[dict[str, object], int]]:
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
+            entry = read_json(line, PAGE)
             yield entry, int(entry["__MONOTONIC_TIMESTAMP"])
         except (ValueError, KeyError, TypeError):
             continue

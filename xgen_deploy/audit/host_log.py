@@ -8,6 +8,7 @@ from pydantic import Field
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.errors import XgenError
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.base import Session
 from xgen_deploy.transport.program import packed
 from xgen_deploy.values import Frozen
@@ -15,6 +16,7 @@ from xgen_deploy.values import Frozen
 _PACKAGE = "xgen_deploy.audit.remote"
 _MODULES = ("log", "login", "main")
 _WRITE = 60.0
+_ANSWER = 1 << 16  # characters
 _WORD = r"^[\x21-\x7e]{1,200}$"
 
 
@@ -55,17 +57,11 @@ class HostLog:
             if done.returncode != 0:
                 last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
                 return tuple(events), self._failed(last)
-            answer = json.loads(done.stdout[: 1 << 16])
+            answer = read_json(done.stdout, _ANSWER)
             user, address, key = answer["login"]
             self._login = RemoteLogin(user=user, address=address, ssh_key=key)
             failed = [str(answer[p]) for p in ("file", "journal") if answer[p] is not None]
-        except (
-            XgenError,
-            ValueError,
-            TypeError,
-            KeyError,
-            RecursionError,
-        ) as error:
+        except (XgenError, ValueError, TypeError, KeyError) as error:
             return tuple(events), self._failed(str(error).removeprefix(f"{self._host}: "))
         seen = {
             "remote_login": self._login.user,

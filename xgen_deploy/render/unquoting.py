@@ -6,6 +6,9 @@ What does not have the form that we write is not understood, and then it is no v
 import json
 import re
 
+from xgen_deploy.limits import PAGE
+from xgen_deploy.probe.remote.bounded_json import read_json
+
 _NAME = "([A-Za-z_][A-Za-z0-9_]*)"
 _SYSTEMD = re.compile(rf'^{_NAME}="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 _SHELL_TEXT = r"'((?:[^']|'\\'')*)'"
@@ -32,9 +35,9 @@ def haproxy_values(text: str) -> dict[str, str]:
 def start_values(text: str) -> dict[str, str]:
     """Of the process runtime's start.json."""
     try:
-        env = json.loads(text)["env"]
+        env = read_json(text, PAGE)["env"]
         return {str(k): v for k, v in env.items() if isinstance(v, str)}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -1,9 +1,10 @@
 """Who has a host's lock and who waits for it, from one look at the host: pure."""
 
-import json
 from datetime import datetime
 
+from xgen_deploy.limits import PAGE
 from xgen_deploy.probe.facts import LockFacts
+from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.remote.locks import PUTTING_BACK
 from xgen_deploy.values import Frozen
 from xgen_deploy.visible import on_one_line
@@ -67,8 +68,8 @@ def _holder(lock: LockFacts) -> Owner:
 
 def _fields(text: str | None) -> dict[str, object]:
     try:
-        found = json.loads(text or "")
-    except (ValueError, RecursionError):
+        found = read_json(text or "", PAGE)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
