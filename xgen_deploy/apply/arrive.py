@@ -20,7 +20,7 @@ def arrive(
     name: str,
     session: Session,
     facts: HostFacts,
-    secrets: SecretResolver | None = None,
+    secrets: SecretResolver,
 ) -> HostAtWork:
     """`secrets` are those of the whole apply. Raises XgenError for a record it cannot use."""
     host = site.hosts[name]
@@ -39,5 +39,5 @@ def arrive(
         supervision=supervision,
         record=read_record(facts.record, site.project, name),
         python=facts.python_path,
-        secrets=secrets or SecretResolver(site),
+        secrets=secrets,
     )

@@ -6,7 +6,6 @@ has a gateway send requests again to what apply drained.
 from collections.abc import Sequence
 
 from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.transport.base import HostError
 
 _ASK = 60.0
 _TRANSIENT = "/run/systemd/transient/"
@@ -18,7 +17,7 @@ def arm(work: HostAtWork, slotted: str, script: Sequence[str], restart: Sequence
     layout = work.layout
     command = ["sh", *script, *restart]
     if layout.process_dir is not None:
-        _must(work, "setsid", "--fork", "flock", layout.lock, *command)
+        work.must("setsid", "--fork", "flock", layout.lock, *command)
         return
     _write_boot_unit(work, slotted, script)
     _arm_unit(work, layout.guard(slotted), command)
@@ -56,7 +55,7 @@ def _arm_unit(work: HostAtWork, unit: str, command: Sequence[str]) -> None:
     guard = ("systemd-run", "--quiet", "--collect", f"--unit={unit}", *waiting)
     if work.session.run(guard, timeout=_ASK).returncode != 0:
         _stop(work, unit)  # one that an apply left behind which was cut short
-        _must(work, *guard)
+        work.must(*guard)
 
 
 def _write_boot_unit(work: HostAtWork, slotted: str, script: Sequence[str]) -> None:
@@ -64,7 +63,7 @@ def _write_boot_unit(work: HostAtWork, slotted: str, script: Sequence[str]) -> N
     path = work.layout.boot_unit(slotted)
     text = work.rendering.put_back_unit(slotted, script)
     work.session.write_file(path, text.encode(), mode=0o644)
-    _must(work, "systemctl", "enable", "--quiet", "--no-reload", path.rpartition("/")[2])
+    work.must("systemctl", "enable", "--quiet", "--no-reload", path.rpartition("/")[2])
 
 
 def _stop_older_guard(work: HostAtWork, slotted: str) -> None:
@@ -79,10 +78,3 @@ def _stop_older_guard(work: HostAtWork, slotted: str) -> None:
 
 def _stop(work: HostAtWork, unit: str) -> None:
     work.session.run(["systemctl", "stop", unit], timeout=_ASK)
-
-
-def _must(work: HostAtWork, *argv: str) -> None:
-    done = work.session.run(argv, timeout=_ASK)
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise HostError(work.name, f"`{argv[0]}` failed: {said}")

@@ -14,6 +14,8 @@ from xgen_deploy.record import FORMAT, Record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.transport.base import HostError, Session
 
+_ASK = 60.0
+
 
 @dataclass
 class HostAtWork:
@@ -49,6 +51,13 @@ class HostAtWork:
         """`keep`, and what was begun on an instance has come to its end, good or bad."""
         pending = {k: v for k, v in self.record.pending.items() if k != instance}
         self.keep(pending=pending, **changes)
+
+    def must(self, *argv: str) -> None:
+        """Runs a command there. Raises HostError where it fails."""
+        done = self.session.run(argv, timeout=_ASK)
+        if done.returncode != 0:
+            said = done.complaint or f"status {done.returncode}"
+            raise HostError(self.name, f"`{argv[0]}` failed: {said}")
 
     def secrets_of(self, instance: str) -> InstanceSecrets:
         """Of an instance on this host, with what it was given before."""

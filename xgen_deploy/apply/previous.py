@@ -7,7 +7,6 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.layout import SECOND
 from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.instance import NOTHING_STOPPED
-from xgen_deploy.transport.base import HostError
 from xgen_deploy.verify.proof import local_address
 
 _ASK = 60.0
@@ -64,10 +63,10 @@ class Previous:
         work = self._work
         work.session.remove(self._folder, within=work.layout.state_dir)
         work.session.make_dir(self._folder, mode=0o700)
-        self._must("cp", "-a", definition, f"{self._folder}/definition")
+        work.must("cp", "-a", definition, f"{self._folder}/definition")
         settings = work.layout.settings(self._slotted)
         if self._there(settings):
-            self._must("cp", "-a", settings, f"{self._folder}/settings")
+            work.must("cp", "-a", settings, f"{self._folder}/settings")
         self._say(NOTHING_STOPPED)
 
     def stopping(self) -> None:
@@ -90,7 +89,7 @@ class Previous:
         done = self._work.session.run(argv, timeout=_START)
         disarm(self._work, self._slotted)
         if done.returncode != 0:
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            said = done.complaint or "no reason given"
             return f"Putting the previous version back failed too: {said}"
         self._work.session.remove(self._folder, within=self._work.layout.state_dir)
         last = self._work.record.instances[self._instance]
@@ -122,9 +121,3 @@ class Previous:
 
     def _there(self, path: str) -> bool:
         return self._work.session.run(["test", "-e", path], timeout=_ASK).returncode == 0
-
-    def _must(self, *argv: str) -> None:
-        done = self._work.session.run(argv, timeout=_ASK)
-        if done.returncode != 0:
-            said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-            raise HostError(self._work.name, f"`{argv[0]}` failed: {said}")

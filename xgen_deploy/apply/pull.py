@@ -30,6 +30,6 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
         tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
         done = session.run([cli, "pull", "--quiet", image], timeout=_PULL)
         if done.returncode != 0:
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            said = done.complaint or "no reason given"
             raise NotPulled(f"{plan.host}: pulling {image} failed: {said}")
     return bool(wanted)

@@ -55,8 +55,7 @@ class HostLog:
                 stdin=json.dumps(request).encode(),
             )
             if done.returncode != 0:
-                last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-                return tuple(events), self._failed(last)
+                return tuple(events), self._failed(done.complaint or f"status {done.returncode}")
             answer = read_json(done.stdout, _ANSWER)
             user, address, key = answer["login"]
             self._login = RemoteLogin(user=user, address=address, ssh_key=key)

@@ -60,7 +60,7 @@ class Runtime:
             stdin=command.encode(),
         )
         if done.returncode != 0:
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            said = done.complaint or "no reason given"
             raise HostError(self._host, f"the gateway's socket {self._socket}: {said}")
         return done.stdout
 

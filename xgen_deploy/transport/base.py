@@ -25,6 +25,11 @@ class Completed:
     stdout: str
     stderr: str
 
+    @property
+    def complaint(self) -> str:
+        """The last line on standard error; "" where there is none."""
+        return (self.stderr.strip().splitlines() or [""])[-1]
+
 
 @dataclass(frozen=True)
 class Reply:
