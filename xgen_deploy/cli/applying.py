@@ -18,7 +18,6 @@ from xgen_deploy.apply.together import carry_out_all
 from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.compared import Compared
 from xgen_deploy.cli.ending import end
-from xgen_deploy.cli.git import git_commit
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.planning import exit_code
@@ -188,7 +187,7 @@ class Applying:
             number=min(1 + last, LAST_APPLY),
             by=by(),
             what=self._how.what,
-            git=git_commit(self._work.site.manifest_file),
+            git=self._auditing.git,
             manifest=self._work.site.manifest_file,
             manifest_digest=self._work.site.manifest_digest,
             hosts=(*self._work.site.hosts, *self._work.site.other_hosts),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import cached_property
 
 from xgen_deploy.apply.notify import post, webhook_for
 from xgen_deploy.apply.place import HostAtWork
@@ -60,10 +61,14 @@ class Auditing:
         told = [e.model_dump(mode="json", exclude_none=True) for e in events]
         return post(webhook, AUDIT_WEBHOOK, {"project": self._work.site.project, "events": told})
 
+    @cached_property
+    def git(self) -> str | None:
+        """The commit that the manifest belongs to."""
+        return git_commit(self._subject.manifest)
+
     def trail(self, *, apply: int | None = None, plan: str | None = None) -> Trail:
         """For the apply of this number and the plan of this fingerprint."""
-        git = git_commit(self._subject.manifest)
-        told = {"apply": apply, "plan": plan, "git": git}
+        told = {"apply": apply, "plan": plan, "git": self.git}
         return Trail(self._subject.model_copy(update=told), self._sinks, warn)
 
     def at(self, trail: Trail, host: str, session: Session, python: str | None = None) -> HostTrail:

@@ -6,11 +6,14 @@ from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.take import How
 
+# What comes next, imported while the hosts answer.
+NEXT = ("xgen_deploy.cli.applying", "rich.console")
+
 
 def carry_out(work: Job, settings: Settings, how: How) -> int:
     """The exit code. Every host is looked at, and those to be changed again under their locks."""
     began = time.monotonic()
-    seen = work.observe(then=("xgen_deploy.cli.applying", "rich.console"))
+    seen = work.observe(then=NEXT)
     from xgen_deploy.cli.applying import Applying
 
     return Applying(work, settings, how).go(seen, began)

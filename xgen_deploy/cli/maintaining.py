@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+from xgen_deploy.cli.carry_out import NEXT, carry_out
 from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
@@ -15,17 +16,22 @@ def maintain(
     work: Job, settings: Settings, action: Maintaining, names: tuple[str, ...], *, yes: bool
 ) -> int:
     """The exit code."""
-    began = time.monotonic()
     request = Request(action, _wanted(work, names))
     how = How(yes=yes, what=action, maintain=request)
-    seen = work.observe(then=("xgen_deploy.cli.applying", "rich.console"))
+    if not settings.json:
+        return carry_out(work, settings, how)
+    if not yes:
+        raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
+    return _as_document(work, settings, how, request)
+
+
+def _as_document(work: Job, settings: Settings, how: How, request: Request) -> int:
+    """Nothing is shown but one JSON document, at the end."""
+    began = time.monotonic()
+    seen = work.observe(then=NEXT)
     from xgen_deploy.cli.applying import Applying
     from xgen_deploy.cli.progress import Gathering
 
-    if not settings.json:
-        return Applying(work, settings, how).go(seen, began)
-    if not yes:
-        raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
     told = Gathering()
     code = Applying(work, replace(settings, json=False, quiet=True), how, told).go(seen, began)
     hosts = told.by_host(request.wanted)
