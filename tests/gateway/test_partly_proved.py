@@ -59,7 +59,7 @@ class Changing:
 
     def ending(self, error: DoorFailed) -> str:
         spec = DoorSpec(port=9000, routes=AFTER)
-        return doors._without_unproved(self.work, spec, error, 2, "python3", {})
+        return doors._without_unproved(self.work, spec, error, 2, {})
 
 
 def failed(*models: str) -> DoorFailed:

@@ -56,7 +56,7 @@ def carry_out_all(
 
     # A thread a host: what one waits for may be another's, however many there are.
     results = each(connections, one, max_workers=len(connections))
-    return joined(results, open_doors(site, plan, works, switch, who.number, tell))
+    return joined(results, open_doors(plan, works, switch, who.number, tell))
 
 
 def _new_keys(

@@ -88,7 +88,6 @@ def _host(
     rendering = work.workplace.rendering(work.site, host, Templates(read_templates()))
     decided = decide(work.site, host, facts, layout, rendering)
     recorded = decided.record.instances if decided.record else {}
-    services = {s.name.removesuffix(".service"): s for s in facts.services}
     health = {h.instance: h for h in facts.health}
     checks = [
         Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=r.reason)
@@ -107,7 +106,7 @@ def _host(
                 continue
             drift = drift_of(instance.name, last, facts, layout)
             checks.append(_drift(instance, drift))
-            service = services.get(layout.service(instance.slotted))
+            service = facts.service(layout.service(instance.slotted))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
             own = InstanceSecrets(secrets, HostFiles(name, session), layout, instance.name, last)

@@ -50,8 +50,9 @@ class DoorFailed(XgenError):
         self.unproved = unproved
 
 
-def door_runtime(work: HostAtWork, python: str = "python3") -> Runtime:
+def door_runtime(work: HostAtWork) -> Runtime:
     """The running gateway on a host that is being changed."""
+    python = work.python or "python3"
     return Runtime(work.name, work.session, door_socket(work.layout), python)
 
 
@@ -64,7 +65,6 @@ def open_door(
     work: HostAtWork,
     spec: DoorSpec,
     number: int,
-    python: str = "python3",
     *,
     refresh: bool = False,
     away: Mapping[str, str] | None = None,
@@ -89,7 +89,7 @@ def open_door(
         there = before[rendered.definition.path]
         rendered, version = keeping_unit(rendered, spec, work.record.gateway, there)
     files = (*rendered.files, rendered.definition)
-    runtime = door_runtime(work, python)
+    runtime = door_runtime(work)
     try:
         _put(work, rendered, before, runtime)
         said = _prove(work, spec, last, runtime, away or {}, moving=moving)

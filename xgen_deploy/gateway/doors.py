@@ -11,16 +11,13 @@ from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.gateway.apply import DoorFailed, open_door
-from xgen_deploy.gateway.demand import python_on
 from xgen_deploy.gateway.routes import partly_proved
 from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.operation import Operation, Plan
 
 
 def open_doors(
-    site: Site,
     plan: Plan,
     works: Mapping[str, HostAtWork],
     switch: Switch,
@@ -37,9 +34,9 @@ def open_doors(
             continue
         routes = switch.routes(operation.host)
         spec = operation.door.model_copy(update={"routes": routes})
-        python, away = python_on(site, operation.host), switch.away(operation.host)
+        away = switch.away(operation.host)
         before = digest_there(work, operation.name)
-        result = _one(work, operation, spec, python, number, tell, away)
+        result = _one(work, operation, spec, number, tell, away)
         tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
         found[operation.host] = HostResult(operation.host, (result,))
     return found
@@ -63,7 +60,6 @@ def _one(
     work: HostAtWork,
     operation: Operation,
     spec: DoorSpec,
-    python: str,
     number: int,
     tell: Listener,
     away: Mapping[str, str],
@@ -72,11 +68,11 @@ def _one(
     started = Event(kind="start", host=work.name, instance=operation.name, text=operation.action)
     tell(started)
     try:
-        text = open_door(work, spec, number, python, refresh=operation.refresh, away=away)
+        text = open_door(work, spec, number, refresh=operation.refresh, away=away)
     except XgenError as error:
         text, log = str(error), tuple[str, ...]()
         if isinstance(error, DoorFailed):
-            text, log = _without_unproved(work, spec, error, number, python, away), error.log
+            text, log = _without_unproved(work, spec, error, number, away), error.log
         took = time.monotonic() - began
         failed = {"kind": "failed", "text": text, "seconds": took, "log": log}
         tell(started.model_copy(update=failed))
@@ -92,7 +88,6 @@ def _without_unproved(
     spec: DoorSpec,
     error: DoorFailed,
     number: int,
-    python: str,
     away: Mapping[str, str],
 ) -> str:
     """The models that answered keep their new routes, which may be the only ones that lead to
@@ -105,7 +100,7 @@ def _without_unproved(
     if routes == last.spec.routes:
         return str(error)
     try:
-        open_door(work, last.spec.model_copy(update={"routes": routes}), number, python, away=away)
+        open_door(work, last.spec.model_copy(update={"routes": routes}), number, away=away)
     except XgenError as again:
         return f"{error}. The models that answered could not be given their new routes: {again}"
     return f"{error}. The models that answered have their new routes"

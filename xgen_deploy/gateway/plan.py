@@ -164,8 +164,7 @@ def gateway_drift(last: GatewayRecord, one: Looked) -> str | None:
     """How its unit, configuration and container differ from what was applied; None as applied."""
     layout = one.layout
     service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
-    units = {s.name.removesuffix(".service"): s for s in one.facts.services}
-    unit = units.get(service)
+    unit = one.facts.service(service)
     if unit is None or unit.sha256 is None:
         return f"{path} is gone"
     if unit.sha256 != last.files.get(path):
@@ -181,7 +180,7 @@ def gateway_drift(last: GatewayRecord, one: Looked) -> str | None:
 def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | None:
     if last.spec.image is None:
         return None
-    box = next((c for c in facts.docker.containers if c.name == service), None)
+    box = facts.docker.container(service)
     if box is None or box.state != "running":
         return "its container is gone" if box is None else f"its container is {box.state}"
     if last.spec.image_state and box.image_id != last.spec.image_state:
@@ -191,8 +190,8 @@ def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | Non
 
 def _stray(one: Looked) -> bool:
     """A unit of ours that an apply began and did not get to record."""
-    unit = f"{one.layout.service(GATEWAY)}.service"
-    return any(s.name == unit and s.sha256 is not None for s in one.facts.services)
+    unit = one.facts.service(one.layout.service(GATEWAY))
+    return unit is not None and unit.sha256 is not None
 
 
 def _removal(site: Site, host: str) -> Operation:

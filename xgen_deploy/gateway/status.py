@@ -71,8 +71,7 @@ def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> Do
         return DoorStatus(host=name, status="absent", reason="not applied yet")
     spec = record.gateway.spec
     endpoint = _endpoint(site, name, spec)
-    unit = f"{one.layout.service(GATEWAY)}.service"
-    service = next((s for s in one.facts.services if s.name == unit), None)
+    service = one.facts.service(one.layout.service(GATEWAY))
     if service is None or service.state not in ("active", "reloading"):
         reason = f"its unit is {service.state}" if service else "its unit is gone"
         return DoorStatus(host=name, status="down", endpoint=endpoint, reason=reason)

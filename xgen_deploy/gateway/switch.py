@@ -11,7 +11,7 @@ from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.apply import door_runtime, open_door
 from xgen_deploy.gateway.away import away
-from xgen_deploy.gateway.demand import everywhere, is_door, python_on
+from xgen_deploy.gateway.demand import everywhere, is_door
 from xgen_deploy.gateway.plan import routes_for
 from xgen_deploy.gateway.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.gateway.runtime import Runtime
@@ -86,7 +86,7 @@ class Switch:
         self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False
     ) -> tuple[Route, ...]:
         """As the records are right now."""
-        now = {**self._records, **{n: w.record for n, w in self._works.items()}}
+        now = self._now()
         routes = routes_for(self._site, door, {}, now, extra)
         return tuple(
             with_old_keys(route, self._old, self._model_keys(), seen=now, first=first)
@@ -114,8 +114,11 @@ class Switch:
 
     def away(self, door: str) -> dict[str, str]:
         """Models of a gateway that need not answer now, each with why."""
-        now = {**self._records, **{n: w.record for n, w in self._works.items()}}
-        return away(self.routes(door), now)
+        return away(self.routes(door), self._now())
+
+    def _now(self) -> dict[str, Record]:
+        """The records of all hosts that were seen, as they are at this moment."""
+        return {**self._records, **{n: w.record for n, w in self._works.items()}}
 
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:
@@ -230,8 +233,7 @@ class Switch:
             if last is None:
                 return
             spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
-            away, python = self.away(door), python_on(self._site, door)
-            open_door(work, spec, self._number, python, away=away, moving=True)
+            open_door(work, spec, self._number, away=self.away(door), moving=True)
             for one in tuple(self._drained):  # which the new process does not know
                 if self._known(door, *one):
                     self._runtime(door).drain(self._name(door, *one))
@@ -242,7 +244,7 @@ class Switch:
         return {models[one]: key for one, key in self._new_keys.items() if one in models}
 
     def _runtime(self, door: str) -> Runtime:
-        return door_runtime(self._works[door], python_on(self._site, door))
+        return door_runtime(self._works[door])
 
 
 def _each(doors: Sequence[str], tell: Callable[[str], None]) -> None:

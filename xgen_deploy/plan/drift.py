@@ -20,7 +20,7 @@ def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout
         return f"GPU {gone[0]}, which it was applied to, is gone"
     place = f"{name}{record.slot}"
     service = layout.service(place)
-    found = next((s for s in facts.services if s.name.removesuffix(".service") == service), None)
+    found = facts.service(service)
     path = layout.definition(place)
     if found is None or found.sha256 is None:
         return f"{path} is gone"
@@ -69,7 +69,7 @@ def ends_again(found: ServiceFacts, lines: Sequence[str] = ()) -> str:
 def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:
     if record.spec.runtime != "docker":
         return None
-    box = next((c for c in facts.docker.containers if c.name == service), None)
+    box = facts.docker.container(service)
     if box is None:
         return "its container is gone"
     if box.labels.get("xgen.digest") != record.digest:

@@ -55,7 +55,7 @@ def _host(
     operations, unchanged, refusals, warnings = [], [], [], []
     for name in request.wanted.get(host, ()):
         last = record.instances.get(name)
-        service = _service(name, record, facts, layout)
+        service = facts.service(layout.service(record.slotted(name)))
         refused = _refused(request.action, name, record, service, layout)
         if last is None or refused is not None:
             refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
@@ -198,8 +198,3 @@ def _running(model: str, records: Mapping[str, Record]) -> Iterator[str]:
 
 def _model(one: Operation) -> str:
     return one.instance.spec.model if one.instance else ""
-
-
-def _service(name: str, record: Record, facts: HostFacts, layout: Layout) -> ServiceFacts | None:
-    wanted = layout.service(record.slotted(name))
-    return next((s for s in facts.services if s.name.removesuffix(".service") == wanted), None)

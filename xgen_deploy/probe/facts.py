@@ -158,6 +158,9 @@ class DockerFacts(Frozen):
     containers: tuple[ContainerFacts, ...] = ()
     reason: str | None = None
 
+    def container(self, name: str) -> ContainerFacts | None:
+        return next((c for c in self.containers if c.name == name), None)
+
 
 class ServiceFacts(Frozen):
     """A systemd unit or a supervised process of this project.
@@ -294,3 +297,7 @@ class HostFacts(Frozen):
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
+
+    def service(self, name: str) -> ServiceFacts | None:
+        """A unit or program by its name without `.service` (see layout.Layout.service)."""
+        return next((s for s in self.services if s.name.removesuffix(".service") == name), None)

@@ -67,7 +67,6 @@ def host_statuses(
     if not site.limited_models:
         declared |= {n: r.spec.model for n, r in record.instances.items() if n not in declared}
     health = {h.instance: h for h in facts.health}
-    services = {s.name.removesuffix(".service"): s for s in facts.services}
     return tuple(
         _status(
             name,
@@ -75,7 +74,7 @@ def host_statuses(
             host,
             facts,
             record,
-            services.get(layout.service(record.slotted(name))),
+            facts.service(layout.service(record.slotted(name))),
             health.get(name),
         )
         for name, model in declared.items()
