@@ -12,7 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.render.scene import Scene
+from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.apply.service import State
+from xgen_deploy.layout import Layout
+from xgen_deploy.record import Record
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.template_files import read_templates
 from xgen_deploy.transport.base import Completed, HostError, Reply
 
 _OURS = ("sh", "cp", "mv", "test")
@@ -148,3 +156,21 @@ class SaidToRun:
 
     def kernel_log(self, service: str) -> tuple[str, ...]:
         return ()
+
+
+def at_work(session: FolderSession, layout: Layout, folder: Path) -> HostAtWork:
+    """A host of a manifest with one instance, of which nothing is recorded yet."""
+    case = {
+        "host": "cpu",
+        "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
+        "place": [{"model": "q"}],
+    }
+    return HostAtWork(
+        "h",
+        session,
+        layout,
+        Rendering(layout, Templates(read_templates())),
+        SaidToRun(folder / "restarted"),
+        Record(project="p"),
+        SecretResolver(Scene(case, folder).site),
+    )

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.apply.folder_host import SaidToRun, ShownSession
-from tests.render.scene import Scene
+from tests.apply.folder_host import ShownSession, at_work
 from xgen_deploy.apply.guard import disarm
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.layout import Layout
-from xgen_deploy.record import Record
-from xgen_deploy.render.instance import Rendering
-from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
 
 OLDER = "xgen-p-q-guard.service"
 
@@ -37,20 +30,7 @@ def test_a_guard_of_0_1_0_is_ended_and_an_instance_of_its_name_is_not(
     session = ShownSession(
         f"FragmentPath={fragment}\nExecStart={command.format(layout.state_dir)}\n"
     )
-    case = {
-        "host": "cpu",
-        "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
-        "place": [{"model": "q"}],
-    }
-    work = HostAtWork(
-        "h",
-        session,
-        layout,
-        Rendering(layout, Templates(read_templates())),
-        SaidToRun(tmp_path / "restarted"),
-        Record(project="p"),
-        SecretResolver(Scene(case, tmp_path).site),
-    )
+    work = at_work(session, layout, tmp_path)
     disarm(work, "q")
     assert ("systemctl", "stop", "xgen-p-q.guard.service") in session.ran
     assert (("systemctl", "stop", OLDER) in session.ran) is stopped

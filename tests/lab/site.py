@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -147,6 +148,16 @@ class Site:
         done = self.run("apply", "-y", *words)
         assert done.code == 0, done.said
         return done
+
+
+def kill_at_start(applying: subprocess.Popen[str]) -> None:
+    """An `apply --json` in the middle of a change: the old version has stopped."""
+    assert applying.stdout is not None
+    for line in applying.stdout:
+        if json.loads(line)["kind"] == "start":
+            break
+    os.killpg(applying.pid, signal.SIGKILL)
+    applying.wait()
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +14,7 @@ import pytest
 from tests.lab.conftest import Lab
 from tests.lab.engine_site import place_models, tiny
 from tests.lab.host import LabHost
-from tests.lab.site import Site, alone
+from tests.lab.site import Site, alone, kill_at_start
 from tests.upgrade.released import unpack
 
 PROJECT = "up_site"
@@ -74,12 +72,7 @@ def test_what_0_1_0_applied_is_left_alone(site: Site, host: LabHost) -> None:
 def test_what_0_1_0_began_is_finished(site: Site, host: LabHost) -> None:
     site.models["plain"] = tiny(n_ctx=288, update={"strategy": "stop-first", "drain": "1s"})
     applying = released(site).start("apply", "-y", "--json")
-    assert applying.stdout is not None
-    for line in applying.stdout:
-        if json.loads(line)["kind"] == "start":
-            break
-    os.killpg(applying.pid, signal.SIGKILL)
-    applying.wait()
+    kill_at_start(applying)
     host.sh(f"flock --wait 60 {STATE}/lock true")
     assert "an earlier apply began it" in site.plan(2).causes(host.name)["a"]
     site.apply()

@@ -5,10 +5,7 @@ Only needed to add a case; what is there stays as 0.1.0 made it.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +15,7 @@ from pathlib import Path
 from tests.lab import lab
 from tests.lab.engine_site import place_models, tiny
 from tests.lab.host import LabHost
-from tests.lab.site import Site
+from tests.lab.site import Site, kill_at_start
 from tests.upgrade.released import SITES, unpack
 
 HOST = "lab-upgrade"
@@ -69,12 +66,7 @@ def _interrupt(site: Site, host: LabHost) -> None:
     """Killed once the old one has stopped; its guard puts that back."""
     site.models["plain"] = tiny(n_ctx=384, update={"strategy": "stop-first"})
     applying = site.start("apply", "-y", "--json")
-    assert applying.stdout is not None
-    for line in applying.stdout:
-        if json.loads(line)["kind"] == "start":
-            break
-    os.killpg(applying.pid, signal.SIGKILL)
-    applying.wait()
+    kill_at_start(applying)
     host.sh("while ! flock -n /var/lib/xgen-deploy/up_sys/lock true; do sleep 0.2; done")
     host.sh("until systemctl is-active xgen-up_sys-a.service; do sleep 0.2; done")
 
