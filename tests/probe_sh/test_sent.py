@@ -15,6 +15,7 @@ from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
 from xgen_deploy.probe.sh.request import shell_request
 from xgen_deploy.transport.command import NO_PYTHON, arguments
+from xgen_deploy.visible import on_one_line
 
 
 @pytest.fixture
@@ -90,8 +91,9 @@ def test_nothing_that_was_asked_is_run(tmp_path: Path, value: str) -> None:
         etc_dir=bad,
     )
     found = by_shell(asked)
-    assert found.files[0].path == found.models[0].key == bad
-    assert found.engines[0].entrypoint == (bad,)
+    shown = on_one_line(bad)  # what a host says is made visible where it is read
+    assert found.files[0].path == found.models[0].key == shown
+    assert found.engines[0].entrypoint == (shown,)
     assert not (tmp_path / "ran").exists()
 
 
