@@ -25,8 +25,10 @@ CASES = {
     "circle": (b"x-a: &a [*a]\n", ":1:10: *a contains itself"),
     "bomb": (f"x-0: &a0 [1, 2]\n{LEVELS}".encode(), "once aliases are expanded"),
     "deep": (b"x-a: " + b"[" * 100, ":1:66: nested deeper than 60 levels"),
-    # Where libyaml itself has a limit, it is met before ours.
-    "very deep": (b"x-a: " + b"[" * 5000, ": nested deeper than 60 levels"),
+    "deeper than libyaml allows": (b"x-a: " + b"[" * 5000, ":1:66: nested deeper than 60 levels"),
+    "deep maps": (b"x-a: " + b"{a: " * 5000, ":1:243: nested deeper than 60 levels"),
+    "deep lists": (b"x-a:\n" + b"- " * 5000, ":2:121: nested deeper than 60 levels"),
+    "open lists on one line": (b"x-a: [" + b"[]," * 100, ": YAML syntax: while parsing a flow"),
     "large": (BASE.encode() + b"#" * (1 << 20), ": a manifest is at most 1 MiB"),
     "merge of text": (b"models: {q: {<<: text}}\n", ':1:14: "<<" takes a map'),
 }

@@ -1,6 +1,8 @@
 """YAML to nodes that know their place; duplicate keys, alias bombs and odd keys are problems."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import NoReturn
 
 import yaml
@@ -13,7 +15,6 @@ from xgen_deploy.manifest.scalars import Resolve, by_tag
 MAX_NODES = 200_000
 MAX_DEPTH = 60
 _OWN = "tag:yaml.org,2002:"
-_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 
 def parse(file: str, text: str, resolve: Resolve, problems: Problems) -> Node | None:
@@ -21,13 +22,38 @@ def parse(file: str, text: str, resolve: Resolve, problems: Problems) -> Node | 
 
     Raises ManifestError at the first syntax error; duplicate keys are added to `problems`.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Composer(file, yaml.parse(text, Loader=loader), resolve, problems).document()
+        return _Composer(file, _events(text), resolve, problems).document()
     except yaml.MarkedYAMLError as error:
         raise _syntax(file, text, error) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise failure(file, f"this is not YAML: {error}") from None
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """What libyaml parses, or the Python parser where it is missing.
+
+    libyaml scans up to 1024 characters of a line ahead, and from 0.2.6 on refuses deep nesting
+    there before it hands over what comes first. The Python parser has no such limit: it goes on
+    from there, and `MAX_DEPTH` is counted first on every PyYAML.
+    """
+    handed_over = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            handed_over += 1
+            yield event
+    except yaml.MarkedYAMLError as error:
+        if _opens_many(text, error.problem_mark):
+            with suppress(yaml.MarkedYAMLError):
+                yield from islice(yaml.parse(text, Loader=yaml.SafeLoader), handed_over, None)
+        raise
+
+
+def _opens_many(text: str, mark: yaml.Mark | None) -> bool:
+    if mark is None:
+        return False
+    line = "".join(text.splitlines()[mark.line : mark.line + 1])
+    return line.count("[") + line.count("{") > MAX_DEPTH
 
 
 class _Composer:
@@ -63,7 +89,7 @@ class _Composer:
 
     def node(self, event: yaml.Event, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self.fail(event, _TOO_DEEP)
+            self.fail(event, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if not isinstance(event, yaml.NodeEvent):
@@ -164,8 +190,6 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Exception:
     line = lines[mark.line] if mark.line < len(lines) else ""
     if line[: mark.column + 1].lstrip(" ").startswith("\t"):
         message = "a tab cannot indent YAML; use spaces"
-    elif "maximum nesting depth" in (error.problem or ""):  # libyaml's own limit, looked for first
-        message = _TOO_DEEP
     else:
         context = f" {error.context}" if error.context else ""
         message = f"YAML syntax:{context}{',' if context else ''} {error.problem}"
