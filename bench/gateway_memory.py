@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from tests.gateway.door import CLIENT, CLIENT_KEY, Door
 from xgen_deploy.gateway.config import Limits
-from xgen_deploy.gateway.serving import Serving
+from xgen_deploy.state.endpoint import Serving
 
 MIB = 1 << 20
 FILES = 10_000

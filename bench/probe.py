@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 
 from tests.fleets import building
 from tests.fleets.described import Fleet, fleets
-from xgen_deploy.probe.facts import ProbeRequest
-from xgen_deploy.probe.framing import STUB, decode, encode
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.program import probe_program
+from xgen_deploy.state.facts import ProbeRequest
+from xgen_deploy.transport.framing import STUB, decode, encode
 
 SHOWN = ("rtx3090", "h100x8_one_lost", "rx7900xtx", "mi300x8", "nvidia_and_amd")
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))

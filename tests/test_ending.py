@@ -5,8 +5,8 @@ import json
 import pytest
 
 from xgen_deploy.apply.journal import lines_of_run, lines_since
-from xgen_deploy.complaint import telling
-from xgen_deploy.ending import ended_words, out_of_memory, was_killed
+from xgen_deploy.backends.log_errors import telling
+from xgen_deploy.state.exit_status import ended_words, out_of_memory, was_killed
 
 CPU = "this build needs CPU features that the host lacks"
 LOADER = "/llama-server: error while loading shared libraries: libcudart.so.12: cannot open shared"

@@ -12,7 +12,7 @@ import pytest
 from demo import payload
 from xgen_deploy import __version__
 from xgen_deploy.cli.main import main
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "manifests").glob("*.yaml"))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.manifest.test_json_schema import errors_of_instance_name
-from xgen_deploy.gateway.routes import build_routes
-from xgen_deploy.gateway.serving import Serving
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.layout import SECOND, Layout, process_layout, system_layout
-from xgen_deploy.manifest.fields import is_instance_name
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.state.field_types import is_instance_name
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.layout import SECOND, Layout, process_layout, system_layout
+from xgen_deploy.state.routes import build_routes
 
 NAMES = (
     *("x", "x-guard", "x-b", "x-put-back", "x-next", "x.service", "x.service.n", "x.log"),

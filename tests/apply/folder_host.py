@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from tests.render.scene import Scene
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
-from xgen_deploy.apply.service import State
-from xgen_deploy.layout import Layout
-from xgen_deploy.record import Record
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.service_manager import State
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import Record
 from xgen_deploy.transport.base import Completed, HostError, Reply
 
 _OURS = ("sh", "cp", "mv", "test")

@@ -10,21 +10,21 @@ import pytest
 
 from tests.apply.folder_host import FolderSession, SaidToRun
 from tests.render.scene import Scene
-from xgen_deploy.apply import operation
+from xgen_deploy.apply import stop_first as operation
 from xgen_deploy.apply.gate import Good
-from xgen_deploy.apply.operation import Failed, bring_up
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.stop_first import Failed, bring_up
+from xgen_deploy.apply.traffic import Switch
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.layout import Layout, process_layout
-from xgen_deploy.plan.operation import Operation
-from xgen_deploy.record import InstanceRecord, Record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.template_files import read_templates
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.layout import Layout, process_layout
+from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.plan import Operation
+from xgen_deploy.state.record import InstanceRecord, Record
 
 OLD = "the one that works"
 MOST_CHANGES = 60

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.complaint import complaint
+from xgen_deploy.backends.log_errors import complaint
 
 BIND = "start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8111"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.heal.remote import under_way
+from xgen_deploy.watchdog.remote import under_way
 
 LLAMA = """# HELP llamacpp:requests_processing Number of requests processing.
 # TYPE llamacpp:requests_processing gauge

@@ -6,7 +6,7 @@ import pytest
 
 from tests.apply.folder_host import ShownSession, at_work
 from xgen_deploy.apply.guard import disarm
-from xgen_deploy.layout import Layout
+from xgen_deploy.state.layout import Layout
 
 OLDER = "xgen-p-q-guard.service"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.apply.folder_host import FolderSession, at_work
-from xgen_deploy.layout import Layout
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import HostError
 
 
 def test_a_record_that_could_not_be_read_again_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xgen_deploy.apply.place.RECORD", 1000)
+    monkeypatch.setattr("xgen_deploy.apply.host_context.RECORD", 1000)
     layout = Layout(project="p", state_dir=str(tmp_path), etc_dir="/e", unit_dir=str(tmp_path))
     work = at_work(FolderSession(), layout, tmp_path)
     work.keep(pending={"q": "a"})

@@ -12,7 +12,7 @@ from tests.audit.test_event import SUBJECT
 from xgen_deploy.audit.remote.log import check
 from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.schema import Audit
+from xgen_deploy.state.settings import Audit
 
 EVENT = SUBJECT.event(1_800_000_000.0, "failed", host="gpu-a", reason="two\nlines")
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.secrets.test_resolver import site
 from xgen_deploy.cli.auditing import Auditing
-from xgen_deploy.cli.job import Job
-from xgen_deploy.look import Workplace
+from xgen_deploy.run.control_node import Workplace
+from xgen_deploy.run.run import Job
 
 
 class Hook(BaseHTTPRequestHandler):

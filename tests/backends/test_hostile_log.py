@@ -15,12 +15,12 @@ import pytest
 from xgen_deploy.audit import event
 from xgen_deploy.backends import llama_log, vllm_log
 from xgen_deploy.backends.llama_props import with_props
+from xgen_deploy.backends.log_errors import complaint, telling
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
-from xgen_deploy.complaint import complaint, telling
-from xgen_deploy.ending import ended_words, out_of_memory
-from xgen_deploy.heal import remote
+from xgen_deploy.state.exit_status import ended_words, out_of_memory
+from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.transport import refusals
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.watchdog import remote
 
 MIB = 1 << 20
 ENGINE = "Initializing a V1 LLM engine (v1) with config: "

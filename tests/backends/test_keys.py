@@ -7,7 +7,7 @@ from xgen_deploy.backends.base import KeyFile, KeyVariable
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.engines import GGUF_ORDER, HF_ORDER
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
 
 AWKWARD = ["plain", 'quo"te', "back\\slash", "<&>'", "{{ x }}", "a: [b]", "# no comment", "ü"]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.manifest.schema import Sampling
+from xgen_deploy.state.settings import Sampling
 
 PROFILES = {
     "creative": (0.9, 0.95, 50),

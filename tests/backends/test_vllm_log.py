@@ -3,7 +3,7 @@
 import pytest
 
 from xgen_deploy.backends.vllm_log import read_report
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.load_report import LoadReport
 
 
 def _start(device: str, tensor: int, pipeline: int, context: int) -> str:

@@ -10,11 +10,11 @@ from xgen_deploy.cli.gpu_table import gpu_table, owners
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.hardware.gpu import Attempt, GPUDetectionResult, GPUProcess
-from xgen_deploy.look import Seen
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import ContainerFacts, DockerFacts, EngineFacts, HostFacts
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.state.facts import ContainerFacts, DockerFacts, EngineFacts, HostFacts
+from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUProcess
+from xgen_deploy.state.site import Site
 
 FLEETS = fleets()
 PLAIN = Settings(

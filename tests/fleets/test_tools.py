@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.probe.remote.commands import Answer
 from xgen_deploy.probe.remote.gpu_amd_smi import read_amd_smi
 from xgen_deploy.probe.remote.gpu_apple import read_profiler
@@ -14,7 +14,7 @@ from xgen_deploy.probe.remote.gpu_completion import completed
 from xgen_deploy.probe.remote.gpu_found import Found
 from xgen_deploy.probe.remote.gpu_rocm_smi import read_rocm_smi
 from xgen_deploy.probe.remote.gpu_vulkan import read_summary
-from xgen_deploy.values import Frozen
+from xgen_deploy.state.gpu import GPUInfo
 
 
 class Case(Frozen):

@@ -18,17 +18,17 @@ from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits, Places, config_text, keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, client_digest
-from xgen_deploy.gateway.routes import build_routes
-from xgen_deploy.gateway.runtime import Runtime
-from xgen_deploy.gateway.serving import Serving
-from xgen_deploy.gateway.spec import DoorSpec
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.schema import GatewayTLS, SecretRef
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.routes import build_routes
+from xgen_deploy.state.settings import GatewayTLS, SecretRef
 from xgen_deploy.transport.base import Completed, Reply
 from xgen_deploy.transport.remote import web
+from xgen_deploy.verify.haproxy_socket import Runtime
 
 PROOF_KEY = "own-key-of-the-gateway"
 HOST = Host(name="here")

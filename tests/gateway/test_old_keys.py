@@ -5,10 +5,10 @@ import pytest
 from tests.gateway.door import TEMPLATES
 from xgen_deploy.gateway.config import keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, old_keys
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.spec import DoorSpec
-from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.routes import Route, Server
+from xgen_deploy.state.settings import SecretRef
 
 KEY = SecretRef(env="KEY")
 ODD = 'sk-"it\'s" $(id) %n \\ #1'

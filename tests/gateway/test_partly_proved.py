@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from xgen_deploy.apply import gateway_rollout as doors
+from xgen_deploy.apply.gateway import DoorFailed
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway import doors
-from xgen_deploy.gateway.apply import DoorFailed
-from xgen_deploy.gateway.routes import Route, Server, partly_proved
-from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.routes import Route, Server, partly_proved
 
 
 def route(model: str, port: int) -> Route:

@@ -6,21 +6,22 @@ from typing import Any
 import pytest
 
 from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, TEMPLATES
-from xgen_deploy.gateway.demand import needed_listen
-from xgen_deploy.gateway.paths import config_file
-from xgen_deploy.gateway.plan import Looked, routes_for, with_gateways
 from xgen_deploy.gateway.render import render_door
-from xgen_deploy.gateway.spec import GATEWAY, DoorSpec, GatewayRecord
-from xgen_deploy.gateway.status import door_statuses
-from xgen_deploy.hardware.gpu import GPUDetectionResult
-from xgen_deploy.layout import system_layout
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.manifest.schema import Gateway
-from xgen_deploy.plan.operation import HostPlan, Operation
-from xgen_deploy.probe.facts import DockerFacts, FileFacts, HostFacts, PortFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record
-from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.plan.gateway import Looked, routes_for, with_gateways
+from xgen_deploy.resolve.gateway_needs import needed_listen
+from xgen_deploy.state.facts import DockerFacts, FileFacts, HostFacts, PortFacts, ServiceFacts
+from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway_paths import config_file
+from xgen_deploy.state.gpu import GPUDetectionResult
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.settings import Gateway
+from xgen_deploy.state.site import Site
+from xgen_deploy.verify.gateway_status import door_statuses
 
 LAYOUT = system_layout("p")
 UNIT = f"{LAYOUT.service(GATEWAY)}.service"

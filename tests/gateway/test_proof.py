@@ -12,12 +12,12 @@ from tests.gateway.door import CLIENT, CLIENT_KEY, PROOF_KEY, Door, Local, servi
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.away import away
-from xgen_deploy.gateway.proof import Proof, changed_models, proved_text
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.spec import DoorSpec
-from xgen_deploy.record import InstanceRecord, Record, Stopped
-from xgen_deploy.resolve.instance import Spec
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.routes import Route, Server
+from xgen_deploy.verify.gateway_requests import Proof, changed_models, proved_text
 
 
 @pytest.fixture

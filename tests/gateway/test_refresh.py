@@ -2,10 +2,10 @@
 
 from hashlib import sha256
 
-from xgen_deploy.gateway.refresh import keeping_unit
-from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
+from xgen_deploy.plan.gateway_refresh import keeping_unit
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
+from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
 
 UNIT = "/etc/systemd/system/xgen-p-gateway.service"
 SPEC = DoorSpec(binary="/usr/sbin/haproxy", port=8080)

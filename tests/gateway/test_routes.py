@@ -7,13 +7,14 @@ import pytest
 
 from tests.gateway.door import CLIENT, CLIENT_KEY, ENGINE, ENGINE_KEY, Door
 from xgen_deploy.gateway.answers import model_list
-from xgen_deploy.gateway.demand import names_of_others
-from xgen_deploy.gateway.routes import build_routes, safe_name
-from xgen_deploy.gateway.serving import Serving, serving_of
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.manifest.schema import Gateway, LlamaSettings, VllmSettings
-from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.resolve.gateway_needs import names_of_others
+from xgen_deploy.state.endpoint import Serving, serving_of
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.routes import build_routes, safe_name
+from xgen_deploy.state.settings import Gateway, LlamaSettings, VllmSettings
+from xgen_deploy.state.site import Site
 
 EDGE = Host(name="edge", client_address="192.0.2.1")
 GPU = Host(name="gpu", address="10.0.0.7", client_address="192.0.2.7")

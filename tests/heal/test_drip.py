@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from xgen_deploy.heal import remote
+from xgen_deploy.watchdog import remote
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 

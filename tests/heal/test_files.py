@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.plan.world import World
-from xgen_deploy.layout import Layout
-from xgen_deploy.probe.facts import WatchdogFacts
-from xgen_deploy.record import Record
-from xgen_deploy.render.heal import heal_files
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.render.watchdog import heal_files
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.facts import WatchdogFacts
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import Record
 from xgen_deploy.verify.watchdog import watchdog_status
 
 CASE = {

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.heal.engine import VLLM, Engine, Systemd, settings
-from xgen_deploy.heal import remote
 from xgen_deploy.transport.remote import locks
+from xgen_deploy.watchdog import remote
 
 LIMITS = {"request": 0.1, "page": 0.1}
 

@@ -19,8 +19,8 @@ from tests.hostile.host import Document, FakeHost
 from tests.hostile.values import NESTED, filled
 from tests.render.scene import Scene
 from xgen_deploy.cli import main
-from xgen_deploy.gateway.paths import config_file
-from xgen_deploy.layout import system_layout
+from xgen_deploy.state.gateway_paths import config_file
+from xgen_deploy.state.layout import system_layout
 
 LAYOUT = system_layout("p")
 OTHER = "other"
@@ -176,7 +176,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr("xgen_deploy.cli.job.Connector", Connector)
+    monkeypatch.setattr("xgen_deploy.run.run.Connector", Connector)
     monkeypatch.setattr("xgen_deploy.apply.gate.SOAK", 0.0)
 
 

@@ -11,9 +11,9 @@ import yaml
 
 from tests.hostile.conftest import LAYOUT, OTHER, Site
 from tests.hostile.host import FakeHost
-from xgen_deploy.apply import operation
+from xgen_deploy.apply import stop_first as operation
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.gateway.paths import config_file
+from xgen_deploy.state.gateway_paths import config_file
 
 
 @pytest.fixture

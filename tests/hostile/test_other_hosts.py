@@ -12,10 +12,10 @@ from tests.hostile import host
 from tests.hostile.conftest import LAYOUT, OTHER, Site, check
 from xgen_deploy.apply.pull import NotPulled
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.gateway.paths import config_file
-from xgen_deploy.gateway.runtime import Runtime
-from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.state.gateway_paths import config_file
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.verify.haproxy_socket import Runtime
 
 BROKEN = {
     "damaged": "{",

@@ -16,7 +16,7 @@ from tests.lab import engine_site
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site
-from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.state.instance import Spec
 
 HOST = "lab-a"
 STATE = "/var/lib/xgen-deploy/ts_hostile"

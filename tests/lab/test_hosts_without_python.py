@@ -11,9 +11,9 @@ from tests.lab import places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.probe.facts import EngineRequest, HostFacts, ModelRequest, ProbeRequest
 from xgen_deploy.probe.observe import observe
+from xgen_deploy.state.facts import EngineRequest, HostFacts, ModelRequest, ProbeRequest
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.lab.conftest import Lab
 from xgen_deploy.errors import LockedError, UnreachableError
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.fleet import each

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Declared, Site
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.site import Site
 
 BASE = """\
 project: base

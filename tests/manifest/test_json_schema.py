@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.json_schema import json_schema
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import plain
-from xgen_deploy.manifest.problem import Problems
 from xgen_deploy.manifest.scalars import core
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "manifests").glob("*.yaml"))

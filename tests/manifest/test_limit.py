@@ -5,7 +5,7 @@ import pytest
 from xgen_deploy.errors import UsageError
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Site
+from xgen_deploy.state.site import Site
 
 LOTTE = Path(__file__).parents[2] / "manifests" / "lotte.yaml"
 

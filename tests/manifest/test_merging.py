@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, plain
-from xgen_deploy.manifest.problem import Problems
 from xgen_deploy.manifest.scalars import core
 
 CASES = sorted((Path(__file__).parent / "cases" / "merging").glob("*.yaml"))

@@ -9,21 +9,21 @@ import yaml
 
 from tests.render.scene import FLAGS, HOSTS, model_facts
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
-from xgen_deploy.layout import system_layout
-from xgen_deploy.look import Seen, Workplace
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Site
+from xgen_deploy.plan.build import maintenance_plan, make_plan
 from xgen_deploy.plan.maintenance import Maintaining, Request
-from xgen_deploy.plan.operation import Operation, Plan
-from xgen_deploy.probe.facts import EngineFacts, HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.survey import maintenance_plan, make_plan
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.facts import EngineFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.plan import Operation, Plan
+from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.site import Site
 
 LAYOUT = system_layout("p")
 MODEL = {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}

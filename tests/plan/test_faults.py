@@ -7,10 +7,10 @@ import pytest
 
 from tests.plan.test_plan import BASE
 from tests.plan.world import World
-from xgen_deploy import survey
 from xgen_deploy.cli import status
-from xgen_deploy.cli.job import Job
-from xgen_deploy.look import Seen, Workplace
+from xgen_deploy.plan import build as survey
+from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.run.run import Job
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -25,7 +25,7 @@ def test_a_plan_that_cannot_be_made_is_refused(
     plan = survey.make_plan(world.scene.site, {"h": Seen(world.facts)}, Workplace(), {})
     (refusal,) = plan.refusals
     assert refusal.host == "h"
-    assert "failed there (KeyError in survey.py:" in refusal.reason
+    assert "failed there (KeyError in plan/build.py:" in refusal.reason
     assert "secret" not in refusal.reason
 
 

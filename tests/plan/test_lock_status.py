@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from xgen_deploy.apply.crew import owner_of_lock
-from xgen_deploy.probe.facts import LockFacts
+from xgen_deploy.apply.host_sessions import owner_of_lock
+from xgen_deploy.state.facts import LockFacts
 from xgen_deploy.verify.locks import lock_status
 
 NOW = time.strftime("%Y-%m-%d %H:%M:%S %z")

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.plan.fleet import LAYOUT, Fleet, Place
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
 from xgen_deploy.plan.maintenance import Maintaining
-from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
+from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.routes import Route, Server
 
 THREE: Place = {name: [{"model": "m", "gpus": [0]}] for name in "abc"}
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.plan.fleet import Fleet, Place
 from xgen_deploy.plan.moves import NO_ROOM
-from xgen_deploy.plan.operation import Operation, Plan
 from xgen_deploy.plan.text import plan_text
+from xgen_deploy.state.plan import Operation, Plan
 
 ON_A: Place = {"a": [{"model": "m", "gpus": [0]}]}
 ON_B: Place = {"b": [{"model": "m", "gpus": [0]}]}

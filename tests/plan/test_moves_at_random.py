@@ -8,7 +8,7 @@ import pytest
 
 from tests.plan.fleet import Fleet, Place
 from tests.plan.test_moves import assert_done_in_order
-from xgen_deploy.plan.operation import Operation, Plan
+from xgen_deploy.state.plan import Operation, Plan
 
 HOSTS = {"a": "h100", "b": "h100", "c": "h100x4", "d": "h100x4"}
 SIZE = {"h100": 1, "h100x4": 4}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.plan.test_plan import BASE
 from tests.plan.world import World
-from xgen_deploy.probe.facts import ContainerFacts, PortFacts, ServiceFacts
+from xgen_deploy.state.facts import ContainerFacts, PortFacts, ServiceFacts
 
 LABELS = {"xgen.project": "p", "xgen.instance": "q", "xgen.container": "xgen-p-q"}
 

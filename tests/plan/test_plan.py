@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.plan.world import World
-from xgen_deploy.hardware.gpu import Attempt
-from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.probe.facts import PortFacts
+from xgen_deploy.state.facts import PortFacts
+from xgen_deploy.state.gpu import Attempt
+from xgen_deploy.state.plan import HostPlan
 
 BASE: dict[str, Any] = {
     "host": "cpu",

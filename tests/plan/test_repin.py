@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.plan.world import World
-from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.state.gpu import GPUInfo
 
 
 class Case(NamedTuple):

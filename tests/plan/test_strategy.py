@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.plan.world import World
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
-from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.plan.strategy import with_strategies
-from xgen_deploy.record import Record
-from xgen_deploy.verify.report import DeviceReport, LoadReport
+from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.load_report import DeviceReport, LoadReport
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.routes import Route, Server
 
 GPU = DeviceReport(name="CUDA0", model_mib=5000, kv_mib=500, compute_mib=300)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.render.scene import Scene
-from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.plan.make import Scope, plan_host
-from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.probe.facts import ContainerFacts, HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.host import resolve_host
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
 
 class World:

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from xgen_deploy.probe.facts import HostFacts, ProbeRequest
-from xgen_deploy.probe.framing import STUB, decode, encode
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.program import probe_program
+from xgen_deploy.state.facts import HostFacts, ProbeRequest
+from xgen_deploy.transport.framing import STUB, decode, encode
 
 
 def request(folder: Path, **more: object) -> ProbeRequest:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.probe.gguf_writer import write
-from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.probe.remote.gpu_amd_sysfs import amd_by_sysfs
 from xgen_deploy.probe.remote.gpu_completion import completed
 from xgen_deploy.probe.remote.gpu_found import NotHere
+from xgen_deploy.state.gpu import GPUInfo
 
 CASES: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("sysfs_cases.json").read_text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.probe.remote.bounded_json import DEEPEST, MOST_VALUES, read_json
+from xgen_deploy.bounded_json import DEEPEST, MOST_VALUES, read_json
 
 LIMIT = 16 << 20
 

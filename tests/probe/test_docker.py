@@ -6,9 +6,9 @@ import pytest
 
 from tests.probe.fake_unix_server import Asked, routes, serving
 from tests.probe.gguf_writer import write
-from xgen_deploy.probe.facts import DockerFacts
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus
+from xgen_deploy.state.facts import DockerFacts
 
 INFO = {"ServerVersion": "28.2.2", "Runtimes": {"runc": {}, "nvidia": {}}}
 CONTAINER = {

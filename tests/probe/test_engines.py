@@ -8,9 +8,9 @@ import pytest
 
 from tests.probe.fake_unix_server import Asked, routes, serving
 from tests.probe.gguf_writer import write
-from xgen_deploy.probe.facts import EngineFacts
 from xgen_deploy.probe.remote.engine_help import read_help
 from xgen_deploy.probe.remote.engines import engines
+from xgen_deploy.state.facts import EngineFacts
 
 HELP = """----- common params -----
 

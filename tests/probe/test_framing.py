@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from xgen_deploy.probe.framing import STUB, decode, encode
+from xgen_deploy.transport.framing import STUB, decode, encode
 
 
 def frame(document: bytes) -> bytes:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.probe.gguf_writer import KEYS, Keys, gguf, write
-from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.probe.remote.gguf_parts import gguf_model
+from xgen_deploy.state.facts import ModelFacts
 
 
 def look(path: Path) -> ModelFacts:

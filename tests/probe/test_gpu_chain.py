@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from xgen_deploy.hardware.gpu import GPUDetectionResult
 from xgen_deploy.probe.remote import gpu_chain
 from xgen_deploy.probe.remote.gpu_chain import detect
 from xgen_deploy.probe.remote.gpu_detectors import DETECTORS, Detector
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere
+from xgen_deploy.state.gpu import GPUDetectionResult
 
 Try = Callable[[], Found]
 

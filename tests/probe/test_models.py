@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.probe.gguf_writer import gguf, write
-from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.probe.remote.models import Source, downloaded, model
 from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
+from xgen_deploy.state.facts import ModelFacts
 
 COMMIT = "0123abcd"
 CONFIG = {

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.probe.remote.commands import Answer
 from xgen_deploy.probe.remote.gpu_nvidia_smi import read_smi
+from xgen_deploy.state.gpu import GPUInfo
 
 CASES: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("smi_cases.json").read_text()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.probe.fake_unix_server import serving
 from tests.probe.gguf_writer import write
-from xgen_deploy.probe.facts import ServiceFacts
 from xgen_deploy.probe.remote.programs import programs
+from xgen_deploy.state.facts import ServiceFacts
 
 KNOWN = [
     {"name": "a", "group": "a", "statename": "RUNNING", "pid": 7, "start": 100, "exitstatus": 0},

@@ -1,5 +1,5 @@
-from xgen_deploy.probe.facts import ServiceFacts
 from xgen_deploy.probe.remote.units import parse_show
+from xgen_deploy.state.facts import ServiceFacts
 
 RUNNING = """Id=xgen-demo-a.service
 LoadState=loaded

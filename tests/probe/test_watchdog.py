@@ -6,8 +6,8 @@ import pytest
 
 from tests.probe.running import request
 from tests.probe_sh.running import by_shell
-from xgen_deploy.probe.facts import WatchdogFacts
 from xgen_deploy.probe.remote.watchdog import parse_watchdog
+from xgen_deploy.state.facts import WatchdogFacts
 
 NAME = "xgen-demo"
 SHOWN = {

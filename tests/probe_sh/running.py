@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.probe.facts import HostFacts, ModelFacts, ProbeRequest
-from xgen_deploy.probe.framing import STUB, decode, encode
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
+from xgen_deploy.state.facts import HostFacts, ModelFacts, ProbeRequest
 from xgen_deploy.transport.command import arguments
+from xgen_deploy.transport.framing import STUB, decode, encode
 
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
 

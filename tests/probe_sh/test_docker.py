@@ -11,7 +11,7 @@ from tests.probe.gguf_writer import write
 from tests.probe.running import request
 from tests.probe_sh.running import SHELLS, by_shell
 from tests.probe_sh.test_gpus import SMI, smi
-from xgen_deploy.probe.facts import DockerFacts
+from xgen_deploy.state.facts import DockerFacts
 
 INFO = """{"ServerVersion":"28.3.1","Runtimes":{"runc":{"path":"runc"},
 "io.containerd.runc.v2":{"path":"runc"},"nvidia":{"path":"n","runtimeArgs":[]}},

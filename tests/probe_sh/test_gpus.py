@@ -12,7 +12,7 @@ from tests.probe.gguf_writer import write
 from tests.probe.running import request
 from tests.probe.test_nvidia_proc import CARD, UUID, VERSIONS
 from tests.probe_sh.running import SHELLS, by_shell
-from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 
 AMD = test_amd_sysfs.CASES
 SMI = test_nvidia_smi.CASES

@@ -12,9 +12,9 @@ import pytest
 from tests.probe.gguf_writer import write
 from tests.probe.running import probe, request
 from tests.probe_sh.running import by_shell
-from xgen_deploy.probe.facts import ProbeRequest
 from xgen_deploy.probe.remote import commands
 from xgen_deploy.probe.remote.health import health
+from xgen_deploy.state.facts import ProbeRequest
 
 
 class _Engine(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from tests.probe.gguf_writer import KEYS, gguf, write
 from tests.probe.running import probe, request
 from tests.probe.test_models import CONFIG, hf_folder, in_cache, safetensors
 from tests.probe_sh.running import SHELLS, by_shell, told_by_both
-from xgen_deploy.probe.facts import ModelFacts
+from xgen_deploy.state.facts import ModelFacts
 
 
 def both(folder: Path, source: str, shell: str = "dash") -> tuple[ModelFacts, ModelFacts]:

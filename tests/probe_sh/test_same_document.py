@@ -13,7 +13,7 @@ from tests.probe.gguf_writer import write
 from tests.probe.running import probe, request
 from tests.probe_sh.running import SHELLS, by_shell, told_by_both
 from tests.transport.eventually import eventually
-from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.transport.base import Connection
 
 # What differs from one moment or one probe to the next.

@@ -10,11 +10,11 @@ import pytest
 from tests.probe.running import request
 from tests.probe_sh.running import as_sent, by_shell
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.probe.framing import STUB, decode, encode
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
 from xgen_deploy.probe.sh.request import shell_request
 from xgen_deploy.transport.command import NO_PYTHON, arguments
+from xgen_deploy.transport.framing import STUB, decode, encode
 from xgen_deploy.visible import on_one_line
 
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import yaml
 
-from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo
-from xgen_deploy.layout import Layout, process_layout, system_layout
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
-from xgen_deploy.record import Record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.host import Resolved, resolve_host
-from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
+from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.layout import Layout, process_layout, system_layout
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 
 HERE = Path(__file__).parent
 HOSTS: dict[str, Any] = yaml.safe_load((HERE / "hosts.yaml").read_text())

@@ -9,7 +9,7 @@ import pytest
 from tests.render.scene import HERE, Scene, cases
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.render.rendered import Rendered
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.instance import Instance
 
 CASES = cases(HERE / "cases")
 

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUType
 from xgen_deploy.render.gpu_wait import wait_argv
+from xgen_deploy.state.gpu import GPUInfo, GPUType
 
 
 def amd(node: Path) -> GPUInfo:

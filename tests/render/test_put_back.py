@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.layout import process_layout
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.layout import process_layout
 
 
 def put_back(

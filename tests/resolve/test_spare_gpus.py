@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUType
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared
 from xgen_deploy.resolve.gpus import Picked, pick_gpus
 from xgen_deploy.resolve.refuse import Refused
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
 
 
 def cards(*names: str) -> tuple[GPUInfo, ...]:

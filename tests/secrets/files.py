@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from xgen_deploy.apply.secret_source import HostFiles
+from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.transport.base import Session
 
 

@@ -7,16 +7,16 @@ import pytest
 
 from tests.render.scene import Scene
 from tests.secrets.files import Files
-from xgen_deploy.apply.delivered import InstanceSecrets
-from xgen_deploy.apply.secrets import NotAtHand, SecretResolver
-from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.record import InstanceRecord
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import Secrets
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.secrets.delivered import InstanceSecrets
+from xgen_deploy.secrets.resolver import NotAtHand, SecretResolver
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.state.settings import SecretRef
 
 KEY, TOKEN, OLD = (SecretRef(env=name) for name in ("KEY", "TOKEN", "OLD"))
 GIVEN = {KEY: SecretText("sk-\"'\\$1"), TOKEN: SecretText("a 'b'\n\t\"c\" $d")}

@@ -9,8 +9,8 @@ import pytest
 from tests.plan.world import World
 from tests.secrets.test_gateway_secrets import KEY, spec
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.spec import GatewayRecord
-from xgen_deploy.record import read_record
+from xgen_deploy.state.gateway import GatewayRecord
+from xgen_deploy.state.record import read_record
 
 MODEL = {
     "source": "/m/Qwen3-8B-Q4_K_M.gguf",

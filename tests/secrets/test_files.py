@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.heal import remote as watchdog
 from xgen_deploy.render import unquoting
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.watchdog import remote as watchdog
 
 TEMPLATES = Templates(read_templates())
 KEYS = (

@@ -7,16 +7,16 @@ import pytest
 from tests.gateway.door import TEMPLATES
 from tests.secrets.files import Files
 from tests.secrets.test_resolver import site
-from xgen_deploy.apply.secrets import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.gateway.config import keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, client_digest
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.secrets import GatewaySecrets
-from xgen_deploy.gateway.spec import DoorSpec, GatewayRecord
-from xgen_deploy.layout import system_layout
-from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.record import Record
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.secrets.gateway import GatewaySecrets
+from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
+from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.routes import Route, Server
+from xgen_deploy.state.settings import SecretRef
 
 LAYOUT = system_layout("p")
 OLD, KEY, DOOR = (SecretRef(env=name) for name in ("OLD", "KEY", "DOOR"))

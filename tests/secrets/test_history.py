@@ -14,10 +14,11 @@ from tests.upgrade.released import SITES
 from xgen_deploy.cli.history import _lines
 from xgen_deploy.cli.rollback import _check
 from xgen_deploy.errors import XgenError
-from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
-from xgen_deploy.record import ApplyRecord, HistoryEntry
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.record import ApplyRecord, HistoryEntry
+from xgen_deploy.state.site import Site
 
 NOW = {
     "source": "/m/Qwen3-8B-Q4_K_M.gguf",

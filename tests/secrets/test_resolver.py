@@ -9,17 +9,17 @@ import pytest
 
 from tests.render.scene import Scene
 from tests.secrets.files import Files
-from xgen_deploy.apply.secrets import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.errors import XgenError
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.manifest.secret_uses import (
+from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
+from xgen_deploy.state.secret_uses import (
     GATEWAY_KEY,
     SecretUse,
     engine_key,
     engine_variable,
     route_key,
 )
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.site import Site
 
 MODEL = {"source": "/m/Qwen3-8B-Q4_K_M.gguf"}
 VALUE = "sk-not-to-be-shown"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.secrets.test_resolver import site
 from xgen_deploy.apply.notify import Webhook, find_webhook, notify
-from xgen_deploy.apply.secrets import SecretResolver
+from xgen_deploy.secrets.resolver import SecretResolver
 
 BAD = [
     "https://hooks.example.net/T0KEN ",

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options

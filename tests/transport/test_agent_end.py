@@ -11,9 +11,9 @@ import pytest
 
 from tests.transport.eventually import alive, eventually
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.probe.framing import STUB
 from xgen_deploy.transport import remote
 from xgen_deploy.transport.command import arguments
+from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.launch import payload
 from xgen_deploy.transport.program import remote_program
 

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.probe.framing import STUB
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.command import NO_PYTHON, arguments, line
 from xgen_deploy.transport.connect import connect
+from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.options import Options
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "fish", "tcsh", "csh") if shutil.which(shell)]

@@ -5,7 +5,7 @@ import pytest
 
 from tests.transport.eventually import alive, eventually
 from xgen_deploy.errors import UnreachableError, UsageError
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.connect import Connector, connect
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.transport.options import Options

@@ -9,7 +9,7 @@ import pytest
 
 from tests.transport.eventually import alive, eventually
 from xgen_deploy.errors import LockedError, UnreachableError
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.base import Completed, HostError
 from xgen_deploy.transport.connect import connect
 from xgen_deploy.transport.options import Options

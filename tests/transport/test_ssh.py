@@ -10,7 +10,7 @@ import pytest
 from tests.transport import sshd
 from tests.transport.sshd import Sshd, fingerprint, keygen
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from xgen_deploy.probe.framing import STUB
 from xgen_deploy.transport.command import arguments
+from xgen_deploy.transport.framing import STUB
 
 _SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 # sudoers(5): the first four end or split an argument, the others are wildcards.

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.upgrade.released import SITES
-from xgen_deploy.look import Seen, Workplace
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.operation import Plan
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.survey import default_scope, make_plan
+from xgen_deploy.plan.build import default_scope, make_plan
+from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.site import Site
 
 HOST = "lab-upgrade"
 CASES = ("systemd", "docker", "interrupted")

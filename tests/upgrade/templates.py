@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from xgen_deploy.render.unit_version import UNIT_VERSION
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.template_files import read_templates
 
 KEPT = Path(__file__).with_name("templates.sha256")
 # What is renewed without stopping anything: the gateway's configuration, the watchdog, put-back.

@@ -13,7 +13,7 @@ from tests.upgrade.released import unpack
 from tests.upgrade.site import OldSite
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
-from xgen_deploy.record import FORMAT, Record, read_record
+from xgen_deploy.state.record import FORMAT, Record, read_record
 
 _READ = """
 import sys

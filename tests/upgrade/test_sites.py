@@ -10,9 +10,9 @@ from tests.upgrade.site import CASES, HOST, OldSite
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.json_form import plan_json
-from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.record import HistoryEntry, read_record
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.record import HistoryEntry, read_record
 
 OLDER = "its unit was written by an older xgen-deploy"
 

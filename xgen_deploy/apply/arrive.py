@@ -1,16 +1,16 @@
 """From a locked host and what was seen of it to everything that changing it needs."""
 
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
-from xgen_deploy.apply.service import Supervision
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.service_manager import Supervision
 from xgen_deploy.apply.supervisord import Supervisord
 from xgen_deploy.apply.systemd import Systemd
-from xgen_deploy.look import Workplace
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import read_record
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.control_node import Workplace
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.record import read_record
+from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Session
 
 

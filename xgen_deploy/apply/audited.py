@@ -1,8 +1,8 @@
 """What an apply tells its audit trail of the operations that it carries out."""
 
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.plan.operation import Operation
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import Operation
 
 
 def digest_there(work: HostAtWork, name: str) -> str | None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable
 
-from xgen_deploy.plan.operation import Operation
+from xgen_deploy.state.plan import Operation
 
 
 class Board:

@@ -1,7 +1,7 @@
 """The stated SHA-256 of a model's file, checked on the host once for each state of the file."""
 
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.state.instance import Instance
 from xgen_deploy.transport.base import HostError
 
 _HOUR = 3600.0

@@ -3,7 +3,7 @@
 import json
 import re
 
-from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.host_context import HostAtWork
 
 _ASK = 60.0
 _ID = re.compile(r"[0-9a-f]{64}")

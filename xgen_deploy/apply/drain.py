@@ -7,13 +7,13 @@ vLLM's production metrics).
 
 import time
 
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.heal.remote import under_way
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.secret_uses import engine_key
-from xgen_deploy.record import InstanceRecord
-from xgen_deploy.verify.proof import get
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.state.secret_uses import engine_key
+from xgen_deploy.verify.checks import get
+from xgen_deploy.watchdog.remote import under_way
 
 _METRICS = "/metrics"
 _USUAL = 60.0

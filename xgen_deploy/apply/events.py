@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
 
 Kind = Literal["plan", "start", "progress", "gate", "switched", "rolled_back", "failed", "done"]
 

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xgen_deploy.apply.service import State, Supervision
+from xgen_deploy.apply.service_manager import State, Supervision
 from xgen_deploy.backends.base import Backend
-from xgen_deploy.complaint import complaint, telling
-from xgen_deploy.ending import ended_words, out_of_memory, was_killed
+from xgen_deploy.backends.log_errors import complaint, telling
 from xgen_deploy.log_lines import cut
-from xgen_deploy.resolve.instance import Instance
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.exit_status import ended_words, out_of_memory, was_killed
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.transport.base import Session
+from xgen_deploy.verify.checks import get, real_request, with_pages
 from xgen_deploy.verify.compare import differences
-from xgen_deploy.verify.proof import get, real_request, with_pages
-from xgen_deploy.verify.report import LoadReport
 
 _POLL_FIRST = 0.05
 _POLL_MOST = 1.0

@@ -5,7 +5,7 @@ has a gateway send requests again to what apply drained.
 
 from collections.abc import Sequence
 
-from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.host_context import HostAtWork
 
 _ASK = 60.0
 _TRANSIENT = "/run/systemd/transient/"

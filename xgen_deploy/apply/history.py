@@ -2,11 +2,11 @@
 
 import re
 
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.layout import Layout
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import HISTORY_ENTRIES, HISTORY_ENTRY
-from xgen_deploy.probe.remote.bounded_json import read_json
-from xgen_deploy.record import FORMAT, ApplyRecord, HistoryEntry
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import FORMAT, ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Session
 from xgen_deploy.visible import on_one_line
 

@@ -4,21 +4,21 @@ import time
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.audited import digest_there, tell_ended, tell_whole
-from xgen_deploy.apply.beside import bring_up_beside
 from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.gateway import close_door
 from xgen_deploy.apply.history import write_entry
+from xgen_deploy.apply.host_context import HostAtWork
 from xgen_deploy.apply.maintenance import maintain
-from xgen_deploy.apply.operation import Failed, bring_up, remove, tidy
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.watch import watch
+from xgen_deploy.apply.start_first import bring_up_beside
+from xgen_deploy.apply.stop_first import Failed, bring_up, remove, tidy
+from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.gateway.apply import close_door
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.gateway.switch import Switch
 from xgen_deploy.plan.maintenance import MAINTENANCE
-from xgen_deploy.plan.operation import HostPlan, Operation
-from xgen_deploy.record import ApplyRecord
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import ApplyRecord
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
-from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.base import Session
 
 _ASK = 30.0

@@ -6,16 +6,16 @@ from contextlib import suppress
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.gate import Gate, NotGood
-from xgen_deploy.apply.operation import TIMEOUT, Failed
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.service import EndedAtOnce
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.service_manager import EndedAtOnce
+from xgen_deploy.apply.stop_first import TIMEOUT, Failed
+from xgen_deploy.apply.traffic import Switch
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.switch import Switch
-from xgen_deploy.manifest.secret_uses import engine_key
-from xgen_deploy.plan.operation import Operation
-from xgen_deploy.record import InstanceRecord, Stopped
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.plan import Operation
+from xgen_deploy.state.record import InstanceRecord, Stopped
+from xgen_deploy.state.secret_uses import engine_key
 
 
 def maintain(

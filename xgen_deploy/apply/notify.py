@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.errors import XgenError
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.manifest.secret_uses import WEBHOOK, SecretUse
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.secret_uses import WEBHOOK, SecretUse
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.site import Site
 
 _TIMEOUT = 10.0
 

@@ -2,7 +2,7 @@
 
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.errors import XgenError
-from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.transport.base import Session
 
 _PULL = 3600.0

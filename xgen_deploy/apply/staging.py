@@ -2,7 +2,7 @@
 changes nothing, and putting them in place takes no room on the disk.
 """
 
-from xgen_deploy.apply.place import HostAtWork
+from xgen_deploy.apply.host_context import HostAtWork
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.transport.base import HostError
 

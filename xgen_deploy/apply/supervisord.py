@@ -1,7 +1,7 @@
 """The process runtime's supervisor: supervisord, one a project, under the login's own account."""
 
-from xgen_deploy.apply.service import State
-from xgen_deploy.layout import Layout
+from xgen_deploy.apply.service_manager import State
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Completed, HostError, Session
 
 _ASK = 60.0

@@ -11,7 +11,7 @@ from xgen_deploy.apply.journal import (
     sync,
     unit_log_argv,
 )
-from xgen_deploy.apply.service import EndedAtOnce, State
+from xgen_deploy.apply.service_manager import EndedAtOnce, State
 from xgen_deploy.transport.base import Completed, HostError, Session
 
 _START = 180.0

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from pydantic import ConfigDict
 
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.log_lines import cut
-from xgen_deploy.values import Frozen
 
 _LONGEST = 500
 # Each takes a whole URL's beginning, with or without what goes: they cost what the text is long.

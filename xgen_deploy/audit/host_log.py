@@ -7,11 +7,11 @@ from functools import lru_cache
 from pydantic import Field
 
 from xgen_deploy.audit.event import AuditEvent
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import XgenError
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.transport.base import Session
 from xgen_deploy.transport.program import packed
-from xgen_deploy.values import Frozen
 
 _PACKAGE = "xgen_deploy.audit.remote"
 _MODULES = ("log", "login", "main")

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.remote.log import LARGEST, PRUNED, check
-from xgen_deploy.layout import Layout
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
 
 _MOST = LARGEST + (1 << 20)

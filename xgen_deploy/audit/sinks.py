@@ -11,7 +11,7 @@ from pathlib import Path
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.remote.log import append
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.schema import Audit
+from xgen_deploy.state.settings import Audit
 
 _LOCAL = "/dev/log"
 _SYSLOG_PORT = 514

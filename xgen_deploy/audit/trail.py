@@ -7,7 +7,7 @@ from collections.abc import Callable
 from xgen_deploy.audit.event import Subject
 from xgen_deploy.audit.host_log import HostLog
 from xgen_deploy.audit.sinks import Sinks
-from xgen_deploy.layout import Layout
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
 
 # Told what could not be written, a sentence each.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.load_report import LoadReport
 
 
 @dataclass(frozen=True)

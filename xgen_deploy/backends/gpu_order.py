@@ -1,6 +1,6 @@
 """How an engine is shown its GPUs in the manifest's order, vendor by vendor."""
 
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.instance import Instance
 
 
 def cuda_visible(instance: Instance) -> dict[str, str]:

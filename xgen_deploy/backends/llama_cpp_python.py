@@ -10,11 +10,11 @@ from xgen_deploy.backends.base import Command, KeyVariable, Place, Trial, Unsupp
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.trial import openai_trial
-from xgen_deploy.hardware.gpu import GPUType
-from xgen_deploy.manifest.schema import Sampling
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.state.gpu import GPUType
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.settings import Sampling
 
 # ggml/include/ggml.h, enum ggml_type.
 _CACHE_TYPES = {

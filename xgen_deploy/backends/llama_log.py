@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from xgen_deploy.log_lines import short_lines
-from xgen_deploy.verify.report import DeviceReport, LoadReport
+from xgen_deploy.state.load_report import DeviceReport, LoadReport
 
 # Over one short line each, and without a quantifier that has no limit: the log is the engine's.
 _DEVICE = re.compile(

@@ -1,8 +1,8 @@
 """What llama-server's `GET /props` adds to its log: sampling defaults, build, quantization."""
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
-from xgen_deploy.probe.remote.bounded_json import read_json
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.load_report import LoadReport
 
 PROPS = "/props"
 _SAMPLING = {

@@ -10,9 +10,9 @@ from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.trial import openai_trial
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.load_report import LoadReport
 
 _PREFIX = {
     "llama-server-cuda": "CUDA",

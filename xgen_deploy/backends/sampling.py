@@ -1,6 +1,6 @@
 """Sampling: a named profile and the values beside it, as one set of values."""
 
-from xgen_deploy.manifest.schema import Sampling
+from xgen_deploy.state.settings import Sampling
 
 _PROFILES = {
     "creative": Sampling(temperature=0.9, top_p=0.95, top_k=50),

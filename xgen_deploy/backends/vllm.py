@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from xgen_deploy.backends.base import Command, KeyFile, Place, Trial, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.trial import openai_trial
+from xgen_deploy.backends.smoke_request import openai_trial
 from xgen_deploy.backends.vllm_log import read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
-from xgen_deploy.resolve.instance import Instance, Spec
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.load_report import LoadReport
 
 # No calls home, nothing fetched. USER: PyTorch asks for the name of a user that has none.
 _OWN = {

@@ -7,7 +7,7 @@ v1/core/kv_cache_utils.py («KV cache size») of vLLM 0.32.
 import re
 
 from xgen_deploy.log_lines import short_lines
-from xgen_deploy.verify.report import MOST, DeviceReport, LoadReport
+from xgen_deploy.state.load_report import MOST, DeviceReport, LoadReport
 
 # Over one short line each, and without a quantifier that has no limit: the log is the engine's.
 _ENGINE = re.compile(

@@ -1,8 +1,8 @@
 """What vLLM's endpoints add to its log: the version, and the context that it settled on."""
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
-from xgen_deploy.probe.remote.bounded_json import read_json
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.load_report import LoadReport
 
 VERSION = "/version"
 MODELS = "/v1/models"

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from xgen_deploy.cli.carry_out import carry_out
-from xgen_deploy.cli.job import job, job_for, read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
+from xgen_deploy.run.run import job, job_for, read_site
 
 
 @click.command("apply")

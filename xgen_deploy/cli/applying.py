@@ -8,31 +8,31 @@ from dataclasses import replace
 import click
 
 from xgen_deploy.apply.arrive import arrive
-from xgen_deploy.apply.crew import Crew
+from xgen_deploy.apply.executor import carry_out_all
 from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_sessions import Crew
 from xgen_deploy.apply.notify import find_webhook
-from xgen_deploy.apply.place import HostAtWork
 from xgen_deploy.apply.pull import NotPulled, pull_images
-from xgen_deploy.apply.secrets import SecretResolver
-from xgen_deploy.apply.together import carry_out_all
 from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.compared import Compared
 from xgen_deploy.cli.ending import end
-from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.progress import Gathering, Progress, progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, by, overrides, take
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.look import Seen
+from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.make import readable_records
-from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import LAST_APPLY, last_number
-from xgen_deploy.survey import default_scope, maintenance_plan, make_plan
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.record import LAST_APPLY, last_number
 from xgen_deploy.transport.fleet import each, lost_among
 
 

@@ -10,10 +10,10 @@ from rich.markup import escape
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.columns import aligned
-from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.run.run import job
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.visible import printable

@@ -4,21 +4,21 @@ import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property
 
+from xgen_deploy.apply.host_context import HostAtWork
 from xgen_deploy.apply.notify import post, webhook_for
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.audit.event import AuditEvent, Subject
 from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.audit.trail import HostTrail, Trail
 from xgen_deploy.cli.git import git_commit
-from xgen_deploy.cli.job import Job
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.demand import python_on
-from xgen_deploy.look import Seen
-from xgen_deploy.manifest.secret_uses import AUDIT_WEBHOOK
-from xgen_deploy.plan.operation import Plan
-from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.resolve.gateway_needs import python_on
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.secret_uses import AUDIT_WEBHOOK
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.visible import printable

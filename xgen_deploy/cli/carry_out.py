@@ -2,9 +2,9 @@
 
 import time
 
-from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.take import How
+from xgen_deploy.run.run import Job
 
 # What comes next, imported while the hosts answer.
 NEXT = ("xgen_deploy.cli.applying", "rich.console")

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from xgen_deploy.apply.changed_secrets import ComparedSecrets, compare_secrets
-from xgen_deploy.apply.place import HostAtWork
-from xgen_deploy.apply.secrets import SecretResolver
-from xgen_deploy.cli.job import Job
+from xgen_deploy.apply.gateway import gateway_secrets
+from xgen_deploy.apply.host_context import HostAtWork
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.apply import gateway_secrets
-from xgen_deploy.gateway.demand import is_door
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.look import Seen
 from xgen_deploy.plan.make import Scope
-from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.diff import ComparedSecrets, compare_secrets
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import HostPlan, Plan
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each, lost_among
 

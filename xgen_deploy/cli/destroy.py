@@ -3,11 +3,11 @@
 import click
 
 from xgen_deploy.cli.carry_out import carry_out
-from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.make import empty_site
+from xgen_deploy.run.run import job
 
 
 @click.command("destroy")

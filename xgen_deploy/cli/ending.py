@@ -6,8 +6,8 @@ from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.apply.notify import Webhook, notify
 from xgen_deploy.cli.progress import Progress
 from xgen_deploy.errors import XgenError
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.operation import Plan
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.site import Site
 
 
 def end(

@@ -6,10 +6,10 @@ from itertools import groupby
 from rich.markup import escape
 
 from xgen_deploy.hardware.availability import available_backends
-from xgen_deploy.hardware.gpu import Attempt, GPUType
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import HostFacts
 from xgen_deploy.resolve.readiness import not_ready
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gpu import Attempt, GPUType
+from xgen_deploy.state.site import Site
 
 _CDI = {"nvidia.com/gpu", "amd.com/gpu"}
 

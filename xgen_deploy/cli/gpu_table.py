@@ -7,12 +7,12 @@ from rich.markup import escape
 from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.gpu_details import details, failures
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.hardware.gpu import GPUInfo
 from xgen_deploy.hardware.overview import used_by
-from xgen_deploy.layout import SECOND
-from xgen_deploy.look import Seen
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.layout import SECOND
+from xgen_deploy.state.site import Site
 
 _BAR = 10
 _HEAD = ("HOST", "GPU", "TYPE", "MEMORY USED / TOTAL", "UTIL", "USED BY")

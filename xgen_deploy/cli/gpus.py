@@ -5,13 +5,13 @@ import time
 import click
 
 from xgen_deploy.cli.gpu_table import gpu_table, owners, reason
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.hardware.availability import available_backends, recommended_family
 from xgen_deploy.hardware.overview import gpu_json, overall_type
-from xgen_deploy.look import Seen
 from xgen_deploy.resolve.readiness import not_ready
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job, job
 
 _EVERY = 5.0  # seconds; more often made amdsmi complain in the field
 

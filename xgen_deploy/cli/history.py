@@ -7,11 +7,11 @@ from rich.markup import escape
 
 from xgen_deploy.apply.history import read_entries
 from xgen_deploy.cli.columns import aligned
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.record import ApplyRecord, HistoryEntry
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 

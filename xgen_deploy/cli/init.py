@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.fields import project as project_name
+from xgen_deploy.state.field_types import project as project_name
 
 _INVENTORY = """\
 # An Ansible inventory: `all / children / hosts / vars`. Yours can be used as it is.

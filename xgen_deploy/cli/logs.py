@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.layout import SECOND, Layout
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.transport.base import Session
 from xgen_deploy.visible import visible
 

@@ -4,12 +4,12 @@ import time
 from dataclasses import replace
 
 from xgen_deploy.cli.carry_out import NEXT, carry_out
-from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.maintenance import Maintaining, Request
+from xgen_deploy.run.run import Job
 
 
 def maintain(

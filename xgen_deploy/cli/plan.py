@@ -4,8 +4,8 @@ import time
 
 import click
 
-from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.run.run import job
 
 
 @click.command("plan")

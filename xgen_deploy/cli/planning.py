@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from xgen_deploy.cli.job import Job
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.look import Seen
-from xgen_deploy.manifest.placement import Declared
+from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.make import record_in
-from xgen_deploy.plan.operation import Plan
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.survey import default_scope, make_plan
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
-from xgen_deploy.gateway.plan import door_of
 from xgen_deploy.gateway.render import render_door
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.look import Seen
+from xgen_deploy.plan.build import default_scope, make_plan
+from xgen_deploy.plan.gateway import door_of
 from xgen_deploy.plan.make import decide
-from xgen_deploy.plan.operation import HostPlan, Plan
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.survey import default_scope, make_plan
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import HostPlan, Plan
 
 
 @click.command("render")

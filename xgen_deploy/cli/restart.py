@@ -2,9 +2,9 @@
 
 import click
 
-from xgen_deploy.cli.job import job
 from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.run.run import job
 
 
 @click.command("restart")

@@ -7,17 +7,18 @@ import click
 from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.carry_out import carry_out
 from xgen_deploy.cli.history import entries_by_host
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, overrides
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.gateway.demand import everywhere
-from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.manifest.restated import why_not_restated
-from xgen_deploy.manifest.schema import Update
 from xgen_deploy.plan.beyond import beyond
-from xgen_deploy.record import HistoryEntry
+from xgen_deploy.resolve.gateway_needs import everywhere
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.record import HistoryEntry
+from xgen_deploy.state.settings import Update
+from xgen_deploy.state.site import Site
 
 Chosen = Mapping[str, HistoryEntry | None]
 

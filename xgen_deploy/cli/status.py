@@ -7,17 +7,17 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.cli.columns import aligned
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.gateway.status import DoorStatus, door_statuses
-from xgen_deploy.look import Seen
+from xgen_deploy.plan.build import looked_at
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import readable_records, record_in
-from xgen_deploy.record import Record
-from xgen_deploy.survey import looked_at
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.state.record import Record
+from xgen_deploy.verify.gateway_status import DoorStatus, door_statuses
 from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 from xgen_deploy.verify.watchdog import WatchdogStatus, watchdog_status

@@ -6,12 +6,12 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xgen_deploy.apply.crew import Crew, owner_of_lock
-from xgen_deploy.cli.job import Job
+from xgen_deploy.apply.host_sessions import Crew, owner_of_lock
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import SavedPlan
+from xgen_deploy.run.run import Job
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.cli.auditing import Auditing
-from xgen_deploy.cli.job import job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
+from xgen_deploy.run.run import job
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 

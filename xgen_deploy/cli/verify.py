@@ -3,34 +3,28 @@
 import click
 from rich.markup import escape
 
-from xgen_deploy.apply.delivered import InstanceSecrets
-from xgen_deploy.apply.secret_source import HostFiles
-from xgen_deploy.apply.secrets import SecretResolver
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.cli.job import Job, job
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.demand import is_door
-from xgen_deploy.look import Seen
-from xgen_deploy.manifest.secret_uses import engine_key
+from xgen_deploy.plan.build import looked_at
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.plan.make import decide, readable_records
-from xgen_deploy.record import Stopped
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.survey import looked_at
-from xgen_deploy.template_files import read_templates
+from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.run.control_node import Seen
+from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.delivered import InstanceSecrets
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.record import Stopped
+from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
-from xgen_deploy.verify.gateway import check_gateway
-from xgen_deploy.verify.proof import (
-    Check,
-    check_recorded,
-    check_report,
-    check_request,
-    with_pages,
-)
+from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages
+from xgen_deploy.verify.gateway_checks import check_gateway
 from xgen_deploy.verify.status import current_report
 
 
@@ -117,7 +111,7 @@ def _host(
             checks += check_report(instance, report)
             checks.append(check_request(instance, session, value))
             if deep:
-                from xgen_deploy.verify.deep import deep_checks
+                from xgen_deploy.verify.testinfra_checks import deep_checks
 
                 checks += deep_checks(instance, layout, session)
     return checks

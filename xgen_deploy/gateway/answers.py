@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.gateway.routes import Route
+from xgen_deploy.state.routes import Route
 
 _ANTHROPIC = {
     401: "authentication_error",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.record import Record
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.routes import Route, Server
 
 
 def away(routes: tuple[Route, ...], records: Mapping[str, Record]) -> dict[str, str]:

@@ -15,10 +15,10 @@ from xgen_deploy.gateway.keys import (
     key_name,
     old_key_name,
 )
-from xgen_deploy.gateway.routes import Route, Server
-from xgen_deploy.gateway.spec import DoorSpec
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.routes import Route, Server
 
 # Exactly these and no other path reaches an engine.
 PATHS = (

@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xgen_deploy.gateway.spec import DoorSpec
-from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.render.unquoting import haproxy_values
-from xgen_deploy.secret_rules import problem_of
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.secret_rules import problem_of
+from xgen_deploy.state.settings import SecretRef
 
 CLIENT = "XGEN_CLIENT_SHA256"
 PROOF = "XGEN_PROOF_SHA256"

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 
 from xgen_deploy.gateway.config import Places, config_text, keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, placeholder_keys
-from xgen_deploy.gateway.paths import (
+from xgen_deploy.render.docker import bind, proved_image
+from xgen_deploy.render.rendered import File, Rendered
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.state.gateway_paths import (
     config_file,
     door_socket,
     keys_file,
     proof_key_file,
     run_folder,
 )
-from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
-from xgen_deploy.layout import Layout
-from xgen_deploy.render.docker import bind, proved_image
-from xgen_deploy.render.rendered import File, Rendered
-from xgen_deploy.render.templates import Templates
-from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.layout import Layout
 
 _UID_BASE = 0x70000000
 _BIND_LOW_PORTS = "CAP_NET_BIND_SERVICE"

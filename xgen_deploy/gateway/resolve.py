@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.demand import (
+from xgen_deploy.resolve.gateway_needs import (
     HAPROXY,
     LOOPBACK,
     door_binaries,
     door_image,
     door_runtime,
 )
-from xgen_deploy.gateway.routes import Routes
-from xgen_deploy.gateway.spec import GATEWAY, PRIVILEGED, DoorSpec
-from xgen_deploy.layout import Layout
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.schema import Gateway
-from xgen_deploy.probe.facts import EngineFacts, HostFacts
-from xgen_deploy.resolve.instance import Refusal
+from xgen_deploy.state.facts import EngineFacts, HostFacts
+from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Refusal
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.routes import Routes
+from xgen_deploy.state.settings import Gateway
+from xgen_deploy.state.site import Site
 
 _QUEUE = 60.0
 

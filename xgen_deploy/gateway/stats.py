@@ -6,7 +6,7 @@ HAProxy's management guide, section 9: `show stat` is CSV, `show info` is lines 
 import csv
 import re
 
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.visible import on_one_line
 
 _POOL, _SERVER = "1", "2"

@@ -1,7 +1,7 @@
 """Which backends a host's hardware can run, in order of preference, and why not the others."""
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUType
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.gpu import GPUInfo, GPUType
 
 # Upstream's documented list (vLLM docs, gpu.rocm.inc.md) and gfx1102, which runs in the field.
 VLLM_GFX = frozenset(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUProcess, GPUType
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
 
 
 class Used(Frozen):

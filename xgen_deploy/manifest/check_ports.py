@@ -1,9 +1,9 @@
 """Ports: none twice on a host, enough of them, and outside the kernel's own range."""
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.node import MapNode
-from xgen_deploy.manifest.placement import Declared, Mark
-from xgen_deploy.manifest.problem import Problems
-from xgen_deploy.manifest.schema import Gateway
+from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.settings import Gateway
 
 _EPHEMERAL = (32768, 60999)
 

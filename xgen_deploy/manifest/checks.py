@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.drafts import model_tree
-from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.problem import Problems, nearest
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
 
 
 def check_models(sections: Sections, problems: Problems) -> None:

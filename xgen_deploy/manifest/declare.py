@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.drafts import Draft
-from xgen_deploy.manifest.fields import instance_name, port_range
 from xgen_deploy.manifest.file_text import beside
-from xgen_deploy.manifest.host import Host
 from xgen_deploy.manifest.hosts import Hosts
 from xgen_deploy.manifest.node import MapNode, marks_of
-from xgen_deploy.manifest.placement import Declared, Mark
-from xgen_deploy.manifest.problem import Problems
-from xgen_deploy.manifest.schema import Manifest, ModelFields, SecretRef
+from xgen_deploy.manifest.schema import Manifest, ModelFields
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.field_types import instance_name, port_range
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.settings import SecretRef
 
 Gpus = object  # a list of GPUs, `all` or None; Declared checks it
 _NO_SOURCE = "/"  # only where its lack has been reported

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from xgen_deploy.manifest.diagnostics import Problems, nearest
+from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.hosts import Hosts
 from xgen_deploy.manifest.merge import merged_maps, placements
 from xgen_deploy.manifest.node import ListNode, MapNode, ScalarNode, plain, without_nulls
-from xgen_deploy.manifest.problem import Problems, nearest
 from xgen_deploy.manifest.schema import Placement
 from xgen_deploy.manifest.sections import Sections
-from xgen_deploy.manifest.sentences import report
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
+from xgen_deploy.manifest.diagnostics import ManifestError, Problems, failure
+from xgen_deploy.manifest.error_messages import describe
 from xgen_deploy.manifest.file_text import Files, beside
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.merge import merged_maps
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, ScalarNode, is_null
-from xgen_deploy.manifest.problem import ManifestError, Problems, failure
 from xgen_deploy.manifest.scalars import core
-from xgen_deploy.manifest.sentences import describe
 
 MAX_FILES = 100
 

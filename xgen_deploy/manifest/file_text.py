@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from xgen_deploy.manifest.problem import failure
+from xgen_deploy.manifest.diagnostics import failure
 
 MAX_BYTES = 1 << 20
 _UNPRINTABLE = re.compile(

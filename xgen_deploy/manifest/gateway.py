@@ -1,12 +1,12 @@
 """The gateway's section: which hosts it is on."""
 
 from xgen_deploy.manifest.declare import located
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.hosts import Hosts
 from xgen_deploy.manifest.node import ListNode, Node, ScalarNode
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import Problems
-from xgen_deploy.manifest.schema import Gateway
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.settings import Gateway
 
 
 def gateway_hosts(sections: Sections, hosts: Hosts, problems: Problems) -> dict[str, Mark]:

@@ -5,16 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from xgen_deploy.manifest.fields import (
-    Flag,
-    HostPath,
-    NotNegative,
-    Port,
-    Ports,
-    Word,
-    flag,
-)
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
+from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.inventory import Variables
 from xgen_deploy.manifest.node import (
     ListNode,
@@ -26,14 +19,14 @@ from xgen_deploy.manifest.node import (
     plain,
     without,
 )
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import Problems, listing, nearest
 from xgen_deploy.manifest.proxy_jump import proxy_jump
 from xgen_deploy.manifest.refused_vars import refusal
-from xgen_deploy.manifest.schema import GPURef, Image, Runtime, TableKey
-from xgen_deploy.manifest.sentences import report
+from xgen_deploy.manifest.schema import TableKey
 from xgen_deploy.manifest.text_rules import refuse_control_characters
-from xgen_deploy.values import Frozen
+from xgen_deploy.state.field_types import Flag, HostPath, NotNegative, Port, Ports, Word, flag
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.settings import GPURef, Image, Runtime
 
 _ALIASES = {
     "ansible_ssh_host": "ansible_host",

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xgen_deploy.manifest.fields import word
+from xgen_deploy.manifest.diagnostics import ManifestError, Problems, failure, nearest
 from xgen_deploy.manifest.file_text import Files, beside
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.manifest.group_vars import add_vars_beside
 from xgen_deploy.manifest.host_vars import describe_host
 from xgen_deploy.manifest.inventory import Inventory, read_inventory
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, Node, ScalarNode
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import ManifestError, Problems, failure, nearest
 from xgen_deploy.manifest.scalars import yaml11
-from xgen_deploy.manifest.vars_beside import add_vars_beside
+from xgen_deploy.state.field_types import word
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Mark
 
 
 @dataclass

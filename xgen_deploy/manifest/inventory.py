@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.host_range import expanded
 from xgen_deploy.manifest.node import Entry, MapNode, Node, ScalarNode, is_null
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.state.instance_config import Mark
 
 Variables = dict[str, Entry]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.problem import nearest
+from xgen_deploy.manifest.diagnostics import nearest
+from xgen_deploy.state.site import Site
 
 
 def limit(site: Site, names: Sequence[str]) -> Site:

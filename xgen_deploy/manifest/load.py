@@ -5,17 +5,17 @@ import hashlib
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.checks import check_instances, check_models
 from xgen_deploy.manifest.declare import declared, located, located_file
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.drafts import drafts, placed
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.file_text import Files
 from xgen_deploy.manifest.gateway import gateway_hosts, whole_gateway
 from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.manifest.problem import Problems
-from xgen_deploy.manifest.schema import Audit, Notify
 from xgen_deploy.manifest.sections import Sections, read_sections
 from xgen_deploy.manifest.text_rules import refuse_control_characters, refuse_tags
+from xgen_deploy.state.settings import Audit, Notify
+from xgen_deploy.state.site import Site
 
 
 def load_site(path: str, *, inventory: str | None = None) -> Site:

@@ -7,10 +7,10 @@ from typing import NoReturn
 
 import yaml
 
+from xgen_deploy.manifest.diagnostics import Problems, failure
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import Problems, failure
 from xgen_deploy.manifest.scalars import Resolve, by_tag
+from xgen_deploy.state.instance_config import Mark
 
 MAX_NODES = 200_000
 MAX_DEPTH = 60

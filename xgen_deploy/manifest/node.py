@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xgen_deploy.manifest.placement import Mark
+from xgen_deploy.state.instance_config import Mark
 
 Path = tuple[str | int, ...]
 Value = str | int | float | bool | None

@@ -6,10 +6,11 @@ from unicodedata import category
 
 from pydantic import Field, ValidationError
 
-from xgen_deploy.manifest.fields import HostPath, InstanceName, ModelName, Port
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.schema import Backend, Image, Placement, Pull, Runtime, TableKey
+from xgen_deploy.manifest.schema import Placement, TableKey
 from xgen_deploy.manifest.text_rules import REFUSED
+from xgen_deploy.state.field_types import HostPath, InstanceName, ModelName, Port
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import Backend, Image, Pull, Runtime
 
 LONGEST = 1 << 16
 _CLAUSE = 300

@@ -5,56 +5,46 @@ placement are merged before the result is checked (see `placement.py`). None mea
 The descriptions are what an editor shows (see `json_schema.py`).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from xgen_deploy.manifest.fields import (
-    AbsolutePath,
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.field_types import (
     Address,
     EnvName,
-    Flag,
-    Flash,
     HostPath,
     InstanceName,
     ModelName,
-    Mount,
-    NotNegative,
-    Number,
     Port,
     Ports,
     Positive,
     ProjectName,
-    Seconds,
     Sha256,
-    ShmSize,
-    Size,
     SourceText,
-    SyslogAddress,
-    Whole,
     Word,
-    gpu,
     gpu_lists,
 )
-from xgen_deploy.values import Frozen
+from xgen_deploy.state.settings import (
+    Audit,
+    Backend,
+    ContainerSettings,
+    Gateway,
+    GPURef,
+    Image,
+    Layers,
+    LlamaSettings,
+    ModelType,
+    Notify,
+    Pull,
+    Runtime,
+    Sampling,
+    SecretRef,
+    SourceByFormat,
+    Update,
+    VllmSettings,
+)
 
-Runtime = Literal["docker", "systemd", "process"]
-Pull = Literal["missing", "never"]
-ModelType = Literal["llm", "embedding", "reranker"]
-CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
-Backend = Literal[
-    "auto",
-    "llama",
-    "vllm",
-    "vllm-cuda",
-    "vllm-rocm",
-    "vllm-cpu",
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
-]
 TableKey = Literal[
     "vllm-cuda",
     "vllm-rocm",
@@ -71,173 +61,6 @@ TableKey = Literal[
     "cpu",
     "haproxy",
 ]
-GPURef = Annotated[Whole | str, AfterValidator(gpu)]
-Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
-BACKENDS = (
-    "vllm-cuda",
-    "vllm-rocm",
-    "vllm-cpu",
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
-)
-FAMILIES = ("llama", "vllm")
-VENDORS = ("nvidia", "amd", "cpu")
-
-
-class SecretRef(Frozen):
-    """Where a secret's value comes from; exactly one is given. The value is resolved by apply."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    env: EnvName | None = Field(
-        default=None, description="An environment variable where xgen-deploy runs."
-    )
-    file: str | None = Field(
-        default=None,
-        description="A file where xgen-deploy runs; relative to this manifest, `~/` is home.",
-    )
-    command: str | None = Field(
-        default=None, description="A command that prints the secret where xgen-deploy runs."
-    )
-    host_file: AbsolutePath | None = Field(
-        default=None, description="A file that is on the host already; an absolute path."
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("a secret has exactly one of env, file, command, host_file")
-        return self
-
-
-class SourceByFormat(Frozen):
-    """One model in two formats; the backend that serves takes the one it needs."""
-
-    gguf: SourceText | None = Field(default=None, description="What llama.cpp's servers load.")
-    hf: SourceText | None = Field(default=None, description="What vLLM loads.")
-
-    @model_validator(mode="after")
-    def _at_least_one(self) -> Self:
-        if self.gguf is None and self.hf is None:
-            raise ValueError("a source by format has gguf, hf or both")
-        return self
-
-
-class Sampling(Frozen):
-    """Defaults for requests that do not say."""
-
-    profile: Literal["creative", "balanced", "precise", "deterministic"] | None = Field(
-        default=None, description="A set of values; the fields beside it go over it."
-    )
-    temperature: Annotated[Number, Field(ge=0)] | None = None
-    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    top_k: NotNegative | None = None
-    repeat_penalty: Annotated[Number, Field(gt=0)] | None = None
-    max_tokens: Positive | None = Field(default=None, description="Most tokens in one answer.")
-
-
-class LlamaSettings(Frozen):
-    """Settings that only llama.cpp's servers take."""
-
-    flash_attn: Flash | None = Field(default=None, description="Flash attention.")
-    n_batch: Positive | None = Field(default=None, description="Logical batch, in tokens.")
-    n_ubatch: Positive | None = Field(default=None, description="Physical batch, in tokens.")
-    parallel: Positive | None = Field(
-        default=None, description="Requests served at once; each has the whole n_ctx."
-    )
-    cont_batching: Flag | None = Field(default=None, description="Continuous batching.")
-    mlock: Flag | None = Field(default=None, description="Keep the model in memory, never swapped.")
-    cache_type_k: CacheType | None = Field(default=None, description="Type of the K cache.")
-    cache_type_v: CacheType | None = Field(
-        default=None, description="Type of the V cache; a quantised one needs flash attention."
-    )
-    main_gpu: NotNegative | None = Field(
-        default=None, description="Position in `gpus` of the GPU used with split_mode none."
-    )
-    split_mode: Literal["none", "layer", "row", "tensor"] | None = Field(
-        default=None, description="How a model is spread over several GPUs."
-    )
-    tensor_split: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(
-        default=None, description="Proportions, in the order of `gpus`: [3, 1] is 75 % and 25 %."
-    )
-    pooling: Literal["none", "mean", "cls", "last", "rank"] | None = Field(
-        default=None, description="How an embedding model makes one vector of many."
-    )
-    threads: Positive | None = Field(default=None, description="CPU threads.")
-    extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Passed to the engine as they are, at the end."
-    )
-
-
-class VllmSettings(Frozen):
-    """Settings that only vLLM takes. Sizes like `8G` are the engine's own notation."""
-
-    tensor_parallel_size: Positive | None = Field(
-        default=None, description="Left out: number of GPUs ÷ pipeline_parallel_size."
-    )
-    pipeline_parallel_size: Positive | None = None
-    gpu_memory_utilization: Annotated[Number, Field(gt=0, le=1)] | None = Field(
-        default=None, description="Share of each GPU's memory that vLLM takes at start."
-    )
-    kv_cache_memory_bytes: Positive | Size | None = Field(
-        default=None, description="Size of the KV cache on each GPU, such as 8G."
-    )
-    max_num_seqs: Positive | None = Field(default=None, description="Sequences in one batch.")
-    quantization: Word | None = Field(default=None, description="awq, gptq, fp8, …")
-    dtype: Literal["auto", "bfloat16", "float16", "half", "float32", "float"] | None = None
-    enable_prefix_caching: Flag | None = None
-    tool_call_parser: Word | None = Field(default=None, description="Switches tool calls on.")
-    reasoning_parser: Word | None = None
-    trust_remote_code: Flag | None = Field(
-        default=None, description="Run Python code that comes with the model."
-    )
-    enforce_eager: Flag | None = Field(default=None, description="No CUDA graphs.")
-    extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Passed to the engine as they are, at the end."
-    )
-
-
-class ContainerSettings(Frozen):
-    """What the container gets beyond what the engine needs."""
-
-    shm_size: ShmSize | None = Field(default=None, description="Shared memory, such as 8g.")
-    mounts: tuple[Mount, ...] | None = Field(
-        default=None, description="/path/on/host:/path/inside[:ro]"
-    )
-    args: tuple[str, ...] | None = Field(
-        default=None, description="Further options of `docker run`, each one item."
-    )
-
-
-class Update(Frozen):
-    """How a change of a model is carried out. Durations in seconds after reading (`10m`)."""
-
-    strategy: Literal["auto", "start-first", "stop-first"] | None = Field(
-        default=None, description="auto: start first where there is room."
-    )
-    max_unavailable: Positive | None = Field(
-        default=None, description="How many instances of a model may be down at once."
-    )
-    canary: NotNegative | None = Field(
-        default=None, description="How many instances are changed and proved before the others."
-    )
-    timeout: Seconds | None = Field(default=None, description="How long a start may take.")
-    drain: Seconds | None = Field(
-        default=None, description="How long requests under way may take before the stop."
-    )
-
-
-class ImageWithEntrypoint(Frozen):
-    """An image whose own entrypoint is not the engine."""
-
-    image: Word
-    entrypoint: tuple[str, ...] | None = None
-
-
-Image = Word | ImageWithEntrypoint
 
 
 class ModelFields(Frozen):
@@ -308,46 +131,6 @@ class Placement(ModelFields):
     replicas: Positive | None = Field(
         default=None, description="On this host, each with all of `gpus`."
     )
-
-
-class GatewayTLS(Frozen):
-    """Certificate and key of the gateway."""
-
-    cert: str
-    key: str
-
-
-class Gateway(Frozen):
-    """The one address that clients talk to. `queue_timeout` in seconds after reading."""
-
-    host: str | None = None
-    hosts: tuple[str, ...] | None = Field(default=None, description="In place of `host`: several.")
-    listen: Address | None = None
-    port: Port = Field(default=8080, description="8080 unless stated.")
-    tls: GatewayTLS | None = None
-    api_key: SecretRef | None = None
-    queue_timeout: Seconds | None = Field(
-        default=None, description="How long a request waits for a free instance."
-    )
-
-
-class Notify(Frozen):
-    """Who is told what an apply did."""
-
-    webhook: SecretRef | None = None
-
-
-class Audit(Frozen):
-    """Where every change, refusal and override is told besides the hosts' own logs."""
-
-    file: str | None = Field(
-        default=None,
-        description="A file where xgen-deploy runs; relative to this manifest, `~/` is home.",
-    )
-    syslog: Flag | SyslogAddress | None = Field(
-        default=None, description="true for this machine's, or HOST[:PORT] (UDP), or a socket."
-    )
-    webhook: SecretRef | None = Field(default=None, description="Its URL, told by POST.")
 
 
 class Manifest(Frozen):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from xgen_deploy.manifest.diagnostics import Problems
+from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.node import (
     Entry,
     MapNode,
@@ -16,9 +18,7 @@ from xgen_deploy.manifest.node import (
     without,
     without_nulls,
 )
-from xgen_deploy.manifest.problem import Problems
 from xgen_deploy.manifest.schema import Manifest
-from xgen_deploy.manifest.sentences import report
 
 
 @dataclass(frozen=True)

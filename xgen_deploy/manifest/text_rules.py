@@ -2,9 +2,9 @@
 
 from unicodedata import category
 
+from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.manifest.problem import Problems
+from xgen_deploy.state.instance_config import Mark
 
 # Unicode categories: controls, halves of pairs, line and paragraph separators.
 REFUSED = ("Cc", "Cs", "Zl", "Zp")

@@ -9,9 +9,10 @@ other hosts' requests.
 
 from collections.abc import Iterator, Mapping
 
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, SecretRef
 from xgen_deploy.render.rendered import describe
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import Image, ImageWithEntrypoint, SecretRef
+from xgen_deploy.state.site import Site
 
 _LONGEST = 200
 

@@ -1,10 +1,10 @@
 """Whether what comes to a host and what goes from it can be there at the same time: pure."""
 
-from xgen_deploy.plan.operation import Operation
 from xgen_deploy.plan.strategy import needed_mib
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import InstanceRecord
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.plan import Operation
+from xgen_deploy.state.record import InstanceRecord
 
 _MIB = 1 << 20
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.manifest.placement import Mark
-from xgen_deploy.plan.operation import FieldDiff
-from xgen_deploy.resolve.instance import Spec
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.plan import FieldDiff
 
 _HIDDEN = {"spec_version"}
 _SAYS = {

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from xgen_deploy.complaint import complaint
-from xgen_deploy.ending import ended_words
-from xgen_deploy.layout import SECOND, Layout
-from xgen_deploy.ownership import ours
-from xgen_deploy.probe.facts import HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.backends.log_errors import complaint
+from xgen_deploy.state.exit_status import ended_words
+from xgen_deploy.state.facts import HostFacts, ServiceFacts
+from xgen_deploy.state.layout import SECOND, Layout
+from xgen_deploy.state.ownership import ours
+from xgen_deploy.state.record import InstanceRecord, Record
 
 _OFTEN = 2
 

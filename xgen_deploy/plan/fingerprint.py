@@ -5,9 +5,9 @@ Memory in use, utilization, process ids and logs are left out: they change all t
 
 from collections.abc import Mapping
 
-from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import Record, digest_of
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import Record, digest_of
 
 
 def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from xgen_deploy.probe.facts import HostFacts
+from xgen_deploy.state.facts import HostFacts
 
 
 def headline(facts: HostFacts) -> str:

@@ -1,6 +1,6 @@
 """The plan as the contract's JSON."""
 
-from xgen_deploy.plan.operation import HostPlan, Operation, Plan
+from xgen_deploy.state.plan import HostPlan, Operation, Plan
 
 FORMAT_VERSION = 1
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from xgen_deploy.record import Record
+from xgen_deploy.state.record import Record
 
 
 def last_apply_line(records: Iterable[Record], now: float) -> str | None:

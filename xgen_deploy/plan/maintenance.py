@@ -7,17 +7,18 @@ from typing import Literal
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.gateway.demand import fallbacks
-from xgen_deploy.layout import Layout
-from xgen_deploy.manifest.placement import Declared, Site
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.make import refused_plan
-from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.plan.rollout import batches, in_batches
-from xgen_deploy.probe.facts import HostFacts, ServiceFacts
-from xgen_deploy.record import InstanceRecord, Record
-from xgen_deploy.resolve.instance import Engine, Instance, Refusal
+from xgen_deploy.resolve.gateway_needs import fallbacks
+from xgen_deploy.state.facts import HostFacts, ServiceFacts
+from xgen_deploy.state.instance import Engine, Instance, Refusal
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.site import Site
 
 Maintaining = Literal["stop", "start", "restart"]
 MAINTENANCE: tuple[Maintaining, ...] = ("stop", "start", "restart")

@@ -7,20 +7,20 @@ from hashlib import sha256
 
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.errors import XgenError
-from xgen_deploy.layout import Layout
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.ownership import ours
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
-from xgen_deploy.plan.operation import HostPlan
 from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import Record, read_record
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.resolve.host import Resolved, resolve_host
-from xgen_deploy.resolve.instance import Instance, Refusal
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.ownership import ours
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import Record, read_record
+from xgen_deploy.state.site import Site
 
 _MOST_GONE = 10
 _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")

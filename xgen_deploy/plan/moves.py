@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from xgen_deploy.gateway.demand import everywhere
-from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.compete import compete, takes_over
-from xgen_deploy.plan.operation import HostPlan, Operation
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import InstanceRecord, Record
+from xgen_deploy.resolve.gateway_needs import everywhere
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.site import Site
 
 _SHOWN = 3
 NO_ROOM = "a move with no room to keep it meanwhile: it goes before the new one is proved"

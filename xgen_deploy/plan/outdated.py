@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from xgen_deploy.gateway.spec import GATEWAY
-from xgen_deploy.plan.operation import HostPlan
-from xgen_deploy.record import Record
 from xgen_deploy.render.unit_version import UNIT_VERSION
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import Record
 
 OLDER_UNIT = "its unit was written by an older xgen-deploy"
 

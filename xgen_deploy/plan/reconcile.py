@@ -7,17 +7,17 @@ text, so that a newer tool does not restart every model.
 import shlex
 from collections.abc import Mapping
 
-from xgen_deploy.layout import Layout
-from xgen_deploy.ownership import foreign_containers, forgotten
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, leftover
-from xgen_deploy.plan.operation import HostPlan, Operation
 from xgen_deploy.plan.outdated import OLDER_UNIT
-from xgen_deploy.probe.facts import ContainerFacts, HostFacts
-from xgen_deploy.record import InstanceRecord, Record, Stopped
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.facts import ContainerFacts, HostFacts
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.ownership import foreign_containers, forgotten
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
 
 def reconcile(

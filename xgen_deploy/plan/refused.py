@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.plan.operation import HostPlan
+from xgen_deploy.state.plan import HostPlan
 
 
 def without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:

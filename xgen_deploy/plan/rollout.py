@@ -8,7 +8,7 @@ Batches go by the order of the hosts, so that no two models wait for each other.
 from collections.abc import Mapping
 from itertools import pairwise
 
-from xgen_deploy.plan.operation import Action, HostPlan, Operation
+from xgen_deploy.state.plan import Action, HostPlan, Operation
 
 _ONE = 1
 

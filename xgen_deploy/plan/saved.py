@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.plan.operation import Plan
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.site import Site
 
 FORMAT = 2
 

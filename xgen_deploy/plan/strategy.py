@@ -10,15 +10,15 @@ from functools import partial
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.layout import SECOND
-from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.make import refused_plan
-from xgen_deploy.plan.operation import HostPlan, Operation
-from xgen_deploy.probe.facts import HostFacts
-from xgen_deploy.record import InstanceRecord, Record
-from xgen_deploy.resolve.instance import Instance, Refusal
 from xgen_deploy.resolve.vllm_memory import share_of
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.layout import SECOND
+from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.site import Site
 
 # What an engine takes besides the buffers that it reports: its code, the driver's context.
 _BESIDE_MIB = 300.0

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from rich.markup import escape
 
-from xgen_deploy.gateway.spec import GATEWAY
 from xgen_deploy.plan.maintenance import MAINTENANCE
-from xgen_deploy.plan.operation import FieldDiff, HostPlan, Operation, Plan
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan
 
 _LOOK = {
     "create": ("green", "+"),

@@ -2,15 +2,15 @@
 
 from pydantic import ValidationError
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import DOCUMENT
-from xgen_deploy.probe import framing
-from xgen_deploy.probe.facts import HostFacts, ProbeRequest
 from xgen_deploy.probe.program import probe_program
-from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.probe.sh.program import fixed_part, sh_program
+from xgen_deploy.state.facts import HostFacts, ProbeRequest
+from xgen_deploy.transport import framing
 from xgen_deploy.transport.base import Connection
-from xgen_deploy.values import Frozen
 from xgen_deploy.visible import on_one_line
 
 INSTALL = "Install it there: apt-get install python3 (or the distribution's full Python package)."

@@ -4,6 +4,7 @@ NVIDIA's bindings, imported there from memory."""
 from functools import lru_cache
 from pathlib import Path
 
+from xgen_deploy import bounded_json
 from xgen_deploy.probe.bindings import nvml_bindings
 
 PACKAGE = "xgen_deploy.probe.remote"
@@ -37,6 +38,7 @@ main(REQUEST, emit)
 def probe_program() -> bytes:
     """Python source for `framing.encode`. Raises RuntimeError where nvidia-ml-py is missing."""
     sources = {"xgen_deploy": "", "xgen_deploy.probe": "", PACKAGE: ""}
+    sources["xgen_deploy.bounded_json"] = Path(bounded_json.__file__).read_text(encoding="utf-8")
     for path in sorted(Path(__file__).with_name("remote").glob("*.py")):
         if path.stem != "__init__":
             sources[f"{PACKAGE}.{path.stem}"] = path.read_text(encoding="utf-8")

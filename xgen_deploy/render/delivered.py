@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import KeyFile, KeyVariable
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.layout import Layout
-from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.render import unquoting
-from xgen_deploy.resolve.instance import Spec
-from xgen_deploy.secret_rules import problem_of
 from xgen_deploy.secret_text import Kind, SecretText
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.secret_rules import problem_of
+from xgen_deploy.state.settings import SecretRef
 
 
 @dataclass(frozen=True)

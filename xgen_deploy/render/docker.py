@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.backends.base import Command, KeyFile, KeyVariable
-from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.render.rendered import File, Secrets
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.settings import SecretRef
 
 FOLDER = "/run/xgen"
 _ID = re.compile(r"sha256:[0-9a-f]{64}")

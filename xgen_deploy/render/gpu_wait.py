@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from xgen_deploy.hardware.gpu import GPUInfo
+from xgen_deploy.state.gpu import GPUInfo
 
 _TIMES = 300  # each a fifth of a second; the unit's own deadline is longer
 _SCRIPT = (

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.layout import NEXT, SECOND, Layout
-from xgen_deploy.manifest.schema import SecretRef
-from xgen_deploy.record import Record
 from xgen_deploy.render import docker
 from xgen_deploy.render.gpu_wait import wait_argv
-from xgen_deploy.render.heal import heal_files
 from xgen_deploy.render.pause import pause_argvs, pauses_itself
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.instance import Instance
+from xgen_deploy.render.watchdog import heal_files
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.layout import NEXT, SECOND, Layout
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.settings import SecretRef
 
 # In the file `armed` while nothing was stopped or changed yet.
 NOTHING_STOPPED = "files"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xgen_deploy.manifest.schema import SecretRef
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.settings import SecretRef
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ What does not have the form that we write is not understood, and then it is no v
 import json
 import re
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
-from xgen_deploy.probe.remote.bounded_json import read_json
 
 _NAME = "([A-Za-z_][A-Za-z0-9_]*)"
 _SYSTEMD = re.compile(rf'^{_NAME}="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUType
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.manifest.schema import Image, ImageWithEntrypoint, Runtime
-from xgen_deploy.probe.facts import EngineFacts, EngineRequest
-from xgen_deploy.resolve.instance import Engine
 from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.state.facts import EngineFacts, EngineRequest
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Engine
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import Image, ImageWithEntrypoint, Runtime
+from xgen_deploy.state.site import Site
 
 _Named = TypeVar("_Named", str, Image)
 BuildKey = tuple[str, str | None, str | None]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from xgen_deploy.hardware.gpu import GPUInfo
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.schema import GPURef
 from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import GPURef
 
 CPU_BUILDS = ("llama-server-cpu", "vllm-cpu")
 

@@ -4,23 +4,24 @@ import re
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.gateway.demand import door_port, names_of_others, needed_listen
 from xgen_deploy.hardware.availability import Availability, available_backends
-from xgen_deploy.hardware.gpu import GPUDetectionResult, GPUInfo, GPUType
-from xgen_deploy.layout import SECOND, Layout
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.ownership import foreign_containers
-from xgen_deploy.probe.facts import EngineFacts, HostFacts, ModelFacts
-from xgen_deploy.record import Record
 from xgen_deploy.resolve import engines, models
-from xgen_deploy.resolve.access import gpu_access
+from xgen_deploy.resolve.gateway_needs import door_port, names_of_others, needed_listen
+from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
-from xgen_deploy.resolve.instance import Engine, Instance, Refusal, Spec
 from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.resolve.refuse import Refused, refuse
 from xgen_deploy.resolve.settings import engine_settings
 from xgen_deploy.resolve.vllm_memory import check_memory
+from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
+from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo, GPUType
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Engine, Instance, Refusal, Spec
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.layout import SECOND, Layout
+from xgen_deploy.state.ownership import foreign_containers
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 
 _TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.schema import SourceByFormat
-from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.resolve.vllm import context_limit
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import SourceByFormat
 
 DEFAULT_CONTEXT = 4096
 # Architectures of GGUF files that read a text and cannot write one: llama.cpp loads them, says ok,

@@ -1,10 +1,10 @@
 """Why a host is not ready for a backend that its hardware could run."""
 
 from xgen_deploy.hardware.availability import available_backends
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Site
-from xgen_deploy.probe.facts import EngineFacts, HostFacts
 from xgen_deploy.resolve.engines import build_named, named_for_host
+from xgen_deploy.state.facts import EngineFacts, HostFacts
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.site import Site
 
 
 def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How a resolving step says that the manifest cannot be met on a host."""
 
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.resolve.instance import Refusal
+from xgen_deploy.state.instance import Refusal
+from xgen_deploy.state.instance_config import Declared
 
 
 class Refused(Exception):

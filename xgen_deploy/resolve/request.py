@@ -1,13 +1,14 @@
 """What the probe of a host must be asked so that its placements can be resolved."""
 
-from xgen_deploy.gateway.demand import door_files, door_image_request, is_door
-from xgen_deploy.gateway.paths import door_socket
-from xgen_deploy.layout import SECOND, Layout
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Declared, Site
-from xgen_deploy.probe.facts import EngineRequest, ModelRequest, ProbeRequest
 from xgen_deploy.resolve.engines import build_named, candidates
+from xgen_deploy.resolve.gateway_needs import door_files, door_image_request, is_door
 from xgen_deploy.resolve.models import model_key, sources
+from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest
+from xgen_deploy.state.gateway_paths import door_socket
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.layout import SECOND, Layout
+from xgen_deploy.state.site import Site
 
 
 def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from xgen_deploy.hardware.gpu import GPUInfo
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.manifest.schema import LlamaSettings, VllmSettings
-from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.resolve.engines import family
 from xgen_deploy.resolve.models import Layers, decide_layers
 from xgen_deploy.resolve.vllm import check_vllm
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import LlamaSettings, VllmSettings
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from xgen_deploy.hardware.gpu import GPUInfo
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.probe.facts import ModelFacts
 from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance_config import Declared
 
 # Scalings whose factor is in max_position_embeddings already (vllm/config/model.py). YaRN's is
 # multiplied by older versions only, so it counts in favour of the manifest.

@@ -6,10 +6,10 @@ that is free (vllm/v1/worker/utils.py, request_memory).
 
 from collections.abc import Sequence
 
-from xgen_deploy.hardware.gpu import GPUInfo, GPUProcess
-from xgen_deploy.manifest.placement import Declared
-from xgen_deploy.resolve.instance import Instance, Spec
 from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.state.gpu import GPUInfo, GPUProcess
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import Declared
 
 DEFAULT_SHARE = 0.92  # vLLM 0.32, vllm/config/cache.py
 _SMALLEST = 0.05

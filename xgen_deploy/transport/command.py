@@ -3,7 +3,7 @@
 import shlex
 from typing import Literal
 
-from xgen_deploy.probe.framing import MARKER, SHELL
+from xgen_deploy.transport.framing import MARKER, SHELL
 
 Become = Literal["never", "auto", "ask"]
 

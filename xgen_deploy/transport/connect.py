@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from xgen_deploy.errors import UsageError
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.command import Become
 from xgen_deploy.transport.local import LocalConnection
@@ -11,7 +11,7 @@ from xgen_deploy.transport.options import Options
 from xgen_deploy.transport.target import Wish
 
 if TYPE_CHECKING:
-    from xgen_deploy.transport.dial import Dialer
+    from xgen_deploy.transport.ssh_connect import Dialer
 
 
 class Connector:
@@ -43,8 +43,8 @@ class Connector:
 
     def _ssh(self, host: Host, become: Become, password: str | None) -> Connection:
         # Fabric takes 0.3 s to import: only those pay who have a remote host.
-        from xgen_deploy.transport.dial import Dialer
         from xgen_deploy.transport.ssh import SSHConnection
+        from xgen_deploy.transport.ssh_connect import Dialer
 
         if self._dialer is None:
             self._dialer = Dialer(self._options)

@@ -8,10 +8,10 @@ import fabric
 import paramiko
 from paramiko.config import SSHConfig
 
-from xgen_deploy.transport.dial_errors import Handshake, explain
+from xgen_deploy.transport.auth import KeyFiles, KeyLogin
 from xgen_deploy.transport.host_keys import HostKeys
 from xgen_deploy.transport.known_hosts import Key
-from xgen_deploy.transport.login import KeyFiles, KeyLogin
+from xgen_deploy.transport.ssh_connect_errors import Handshake, explain
 from xgen_deploy.transport.target import Target
 
 _TIMEOUT = 20

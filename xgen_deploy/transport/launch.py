@@ -1,8 +1,8 @@
 """Start a Python program in a process that runs the stub: sudo's question, then the program."""
 
 from xgen_deploy.limits import DOCUMENT, PREAMBLE, STDERR
-from xgen_deploy.probe.framing import MARKER
 from xgen_deploy.transport.command import OLD_PYTHON, PROMPT, STARTED
+from xgen_deploy.transport.framing import MARKER
 from xgen_deploy.transport.process import Deadline, Output, Process
 
 _NEW_ENOUGH = (

@@ -8,10 +8,10 @@ import sys
 from typing import IO, cast
 
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.probe.framing import STUB
 from xgen_deploy.transport.command import Become, arguments
+from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.process import Deadline, Output
-from xgen_deploy.transport.reached import ReachedHost
+from xgen_deploy.transport.python_host import ReachedHost
 
 _CHUNK = 1 << 16
 

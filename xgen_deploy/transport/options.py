@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.manifest.schema import Runtime
+from xgen_deploy.state.settings import Runtime
 
 
 @dataclass(frozen=True)

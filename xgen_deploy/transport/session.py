@@ -12,10 +12,10 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, ValidationError
 
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import LockedError, UnreachableError
 from xgen_deploy.faults import fault_of
 from xgen_deploy.limits import ANSWER
-from xgen_deploy.probe.remote.bounded_json import read_json
 from xgen_deploy.transport.base import Completed, HostError, Reply
 from xgen_deploy.transport.lines import Lines
 from xgen_deploy.transport.process import Output, Process

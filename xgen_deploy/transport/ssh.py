@@ -8,11 +8,11 @@ import fabric
 import paramiko
 
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.probe.framing import STUB
 from xgen_deploy.transport.command import Become, line
-from xgen_deploy.transport.dial import Dialer
+from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.process import Deadline, Output
-from xgen_deploy.transport.reached import ReachedHost
+from xgen_deploy.transport.python_host import ReachedHost
+from xgen_deploy.transport.ssh_connect import Dialer
 from xgen_deploy.transport.target import Wish
 
 _CHUNK = 1 << 16

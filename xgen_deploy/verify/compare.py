@@ -1,8 +1,8 @@
 """The engine's own report held against what was asked: pure."""
 
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.resolve.instance import Instance
-from xgen_deploy.verify.report import LoadReport
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.load_report import LoadReport
 
 
 def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from xgen_deploy.bounded_json import read_json
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
-from xgen_deploy.probe.facts import LockFacts
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.state.facts import LockFacts
 from xgen_deploy.transport.remote.locks import PUTTING_BACK
-from xgen_deploy.values import Frozen
 from xgen_deploy.visible import on_one_line
 
 # As `apply.crew.owner_of_lock` writes it.

@@ -2,20 +2,20 @@
 
 from typing import Literal
 
+from xgen_deploy.backends.log_errors import complaint
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.complaint import complaint
-from xgen_deploy.ending import ended_words
-from xgen_deploy.layout import Layout
+from xgen_deploy.bounded_json import read_json
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
-from xgen_deploy.manifest.host import Host
-from xgen_deploy.manifest.placement import Site
 from xgen_deploy.plan.drift import ends_again, keeps_ending, pausing
-from xgen_deploy.probe.facts import HealthFacts, HostFacts, ServiceFacts
-from xgen_deploy.probe.remote.bounded_json import read_json
-from xgen_deploy.record import InstanceRecord, Record
-from xgen_deploy.resolve.instance import Spec
-from xgen_deploy.values import Frozen
-from xgen_deploy.verify.report import DeviceReport, LoadReport
+from xgen_deploy.state.exit_status import ended_words
+from xgen_deploy.state.facts import HealthFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.load_report import DeviceReport, LoadReport
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.site import Site
 from xgen_deploy.visible import on_one_line
 
 _SHOWN = 1000

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.layout import Layout
-from xgen_deploy.probe.facts import HostFacts, WatchdogFacts
-from xgen_deploy.record import Record
-from xgen_deploy.render.heal import usable
-from xgen_deploy.values import Frozen
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.render.watchdog import usable
+from xgen_deploy.state.facts import HostFacts, WatchdogFacts
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import Record
 
 # A look ends within 10 minutes, and the next begins one after it.
 _LATE = 15 * 60.0

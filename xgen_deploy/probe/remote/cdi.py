@@ -6,7 +6,7 @@ import glob
 import re
 from typing import Any
 
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.reading import read_text
 
 # As nvidia-ctk and amd-ctk write it; a host's Python has no YAML.

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any
 
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.reading import read_text
 
 HASHED = 1 << 20

@@ -6,7 +6,7 @@ import http.client
 import re
 from typing import Any
 
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.files import RECORD
 from xgen_deploy.probe.remote.parts import side_by_side
 from xgen_deploy.probe.remote.start_log import program_log, unit_log, unit_run

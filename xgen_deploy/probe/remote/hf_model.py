@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, BinaryIO
 
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.files import file_state
 from xgen_deploy.probe.remote.reading import read_text
 

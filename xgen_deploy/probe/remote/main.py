@@ -52,7 +52,7 @@ def keep_stdout_clean() -> None:
 
 
 def facts(asked: dict[str, Any]) -> dict[str, Any]:
-    """The document for a request; both as in `xgen_deploy.probe.facts`."""
+    """The document for a request; both as in `xgen_deploy.state.facts`."""
     project, state_dir = asked["project"], asked["state_dir"]
     no_gpu = {"detection_method": "cpu_fallback"}
     unknown = {"state": "down", "reason": "the probe could not ask the Docker daemon"}

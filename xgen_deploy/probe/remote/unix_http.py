@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any, BinaryIO, NamedTuple
 
-from xgen_deploy.probe.remote.bounded_json import read_json
+from xgen_deploy.bounded_json import read_json
 
 SAFE = "-._~/:@"
 LONGEST_LINE = 1 << 16

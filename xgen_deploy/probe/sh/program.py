@@ -6,7 +6,6 @@ import shlex
 from functools import lru_cache
 from pathlib import Path
 
-from xgen_deploy.probe.facts import ProbeRequest
 from xgen_deploy.probe.remote.amd_names import APUS, IDS
 from xgen_deploy.probe.remote.commands import PATH
 from xgen_deploy.probe.remote.devices import GATED, GROUPS, LISTED
@@ -19,6 +18,7 @@ from xgen_deploy.probe.remote.hf_model import INDEX, KEPT
 from xgen_deploy.probe.remote.units import PROPERTIES
 from xgen_deploy.probe.remote.watchdog import PROPERTIES as WATCHDOG_PROPERTIES
 from xgen_deploy.probe.sh.request import shell_request
+from xgen_deploy.state.facts import ProbeRequest
 
 _SETTINGS = """
 export LC_ALL=C

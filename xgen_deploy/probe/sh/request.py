@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterable, Iterator
 
-from xgen_deploy.probe.facts import EngineRequest, ModelRequest, ProbeRequest
 from xgen_deploy.probe.remote.engines import ASKED
+from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest
 
 
 def shell_request(request: ProbeRequest) -> str:

@@ -1,0 +1,73 @@
+"""Carries out a plan on all of its hosts at once, then changes the gateways."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from xgen_deploy.apply.board import Board
+from xgen_deploy.apply.events import Listener
+from xgen_deploy.apply.gateway_rollout import joined, open_doors
+from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.teardown import clear
+from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.make import readable_records
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.site import Site
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+
+Results = dict[str, HostResult | XgenError]
+
+
+def carry_out_all(
+    site: Site,
+    plan: Plan,
+    facts: Mapping[str, HostFacts],
+    works: Mapping[str, HostAtWork],
+    connections: Sequence[Connection],
+    who: Who,
+    tell: Listener,
+    *,
+    destroy: bool,
+    new_secrets: Mapping[str, frozenset[str]],
+) -> Results:
+    """By host. `works` are the hosts at work, `connections` theirs; `facts` of all that were
+    seen. `destroy`: what is left of the project there goes too. `new_secrets`: by host, instances
+    whose secrets have other values now.
+    """
+    records = readable_records(site.project, facts)
+    new_keys = dict(_new_keys(plan, works, new_secrets))
+    switch = Switch(site, works, records, who.number, new_keys)
+    if new_keys:
+        switch.part_keys()
+    board = Board(o for name in works for o in plan.hosts[name].operations if o.door is None)
+
+    def one(connection: Connection) -> HostResult:
+        name = connection.name
+        work, own = works[name], plan.hosts[name]
+        if not own.operations and not destroy:
+            return HostResult(name)  # only its gateway is needed
+        result = carry_out(work, own, who, board, switch, tell)
+        if destroy and result.ok:
+            clear(work)
+        return result
+
+    # A thread a host: what one waits for may be another's, however many there are.
+    results = each(connections, one, max_workers=len(connections))
+    return joined(results, open_doors(plan, works, switch, who.number, tell))
+
+
+def _new_keys(
+    plan: Plan, works: Mapping[str, HostAtWork], new_secrets: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[tuple[str, str], SecretRef | None]]:
+    """Instances that run with an API key and are to get another one."""
+    for one in plan.operations:
+        work, instance = works.get(one.host), one.instance
+        last = work.record.instances.get(one.name) if work else None
+        if last is None or instance is None:
+            continue
+        new = instance.spec.api_key
+        if last.spec.api_key != new or (new and one.name in new_secrets.get(one.host, ())):
+            yield (one.host, one.name), new

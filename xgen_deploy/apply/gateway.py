@@ -1,0 +1,236 @@
+"""Carries out a gateway's operation on its host; decides nothing."""
+
+import hashlib
+import posixpath
+import time
+from collections.abc import Mapping
+
+from xgen_deploy.apply.containers import remove_container
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.config import digest_in
+from xgen_deploy.gateway.keys import old_keys
+from xgen_deploy.gateway.render import render_door
+from xgen_deploy.plan.gateway_refresh import keeping_unit
+from xgen_deploy.render.rendered import File, Rendered
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.render.unit_version import UNIT_VERSION
+from xgen_deploy.run.template_files import read_templates
+from xgen_deploy.secrets.gateway import GatewaySecrets
+from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway_paths import door_socket, keys_file
+from xgen_deploy.transport.base import HostError
+from xgen_deploy.verify.gateway_requests import Proof, changed_models, proved_text
+from xgen_deploy.verify.haproxy_socket import Runtime
+
+_ASK = 60.0
+_CHANGED = 30.0
+_FIRST_CHECKS = 10.0
+_PAUSE = 0.1
+_RESTARTS = 3
+_LINES = 15
+
+
+class NotProved(XgenError):
+    """It serves, and a real request to these models through it failed."""
+
+    def __init__(self, reason: str, models: frozenset[str]) -> None:
+        super().__init__(reason)
+        self.models = models
+
+
+class DoorFailed(XgenError):
+    """The gateway could not be changed; `log` are its last lines, `unproved` the models that it
+    was for, where it was for some of them alone.
+    """
+
+    def __init__(self, reason: str, log: tuple[str, ...], unproved: frozenset[str]) -> None:
+        super().__init__(reason)
+        self.log = log
+        self.unproved = unproved
+
+
+def door_runtime(work: HostAtWork) -> Runtime:
+    """The running gateway on a host that is being changed."""
+    python = work.python or "python3"
+    return Runtime(work.name, work.session, door_socket(work.layout), python)
+
+
+def gateway_secrets(work: HostAtWork) -> GatewaySecrets:
+    """Of the gateway on a host that is being changed."""
+    return GatewaySecrets(work.secrets, work.files, work.layout, work.record)
+
+
+def open_door(
+    work: HostAtWork,
+    spec: DoorSpec,
+    number: int,
+    *,
+    refresh: bool = False,
+    away: Mapping[str, str] | None = None,
+    moving: bool = False,
+) -> str:
+    """Creates, updates or repairs the gateway; a clause for people about how it stands then. A
+    unit that an older version of this tool wrote is written anew only with `refresh`: that
+    starts the gateway anew where a reload would do. It counts once a real request to each model
+    whose routes changed was answered through it; `away` and `moving`: see Proof.of.
+
+    Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
+    """
+    keys = gateway_secrets(work).keys(spec)
+    last = work.record.gateway.spec if work.record.gateway else None
+    old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), keys)
+    rendered = render_door(spec, work.layout, Templates(read_templates()), keys, old)
+    before = {
+        f.path: work.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
+    }
+    version = UNIT_VERSION
+    if not refresh:
+        there = before[rendered.definition.path]
+        rendered, version = keeping_unit(rendered, spec, work.record.gateway, there)
+    files = (*rendered.files, rendered.definition)
+    runtime = door_runtime(work)
+    try:
+        _put(work, rendered, before, runtime)
+        said = _prove(work, spec, last, runtime, away or {}, moving=moving)
+    except XgenError as error:
+        log = work.supervision.log(rendered.service, None, lines=_LINES)
+        ending = _put_back(work, rendered, before)
+        reason = str(error).removeprefix(f"{work.name}: ")
+        unproved = error.models if isinstance(error, NotProved) else frozenset[str]()
+        raise DoorFailed(f"{reason}. {ending}", tuple(log.splitlines()), unproved) from None
+    shown = {f.path: _sha(f.content) for f in files if not f.secret}
+    work.keep(
+        gateway=GatewayRecord(
+            spec=spec,
+            digest=spec.digest,
+            files=shown,
+            applied_at=time.time(),
+            apply=number,
+            unit_version=version,
+            config_version=UNIT_VERSION,
+        )
+    )
+    return f"{_standing(spec, runtime)}; {said}".removesuffix("; ")
+
+
+def close_door(work: HostAtWork) -> None:
+    """Takes the gateway away; what is not there is no error."""
+    layout, service = work.layout, work.layout.service(GATEWAY)
+    work.supervision.stop(service)
+    remove_container(work, GATEWAY, service)
+    if work.session.remove(layout.definition(GATEWAY), within=layout.definitions):
+        work.supervision.reload()
+    work.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)
+    work.keep(gateway=None)
+
+
+def _put(
+    work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None], runtime: Runtime
+) -> None:
+    unit = rendered.definition
+    same_unit = before[unit.path] == unit.content.encode()
+    old = _running(runtime) if same_unit else None
+    _write(work, rendered.files)
+    if not same_unit:
+        _write(work, (unit,))
+        work.supervision.reload()
+    if old is not None:
+        _reload(work, rendered.service)
+    else:
+        work.supervision.start(rendered.service)
+    config = next(f.content for f in rendered.files if not f.secret)
+    _await(work, runtime, digest_in(config), old)
+
+
+def _prove(
+    work: HostAtWork,
+    spec: DoorSpec,
+    last: DoorSpec | None,
+    runtime: Runtime,
+    away: Mapping[str, str],
+    *,
+    moving: bool,
+) -> str:
+    proof = Proof(work.session, spec, runtime, gateway_secrets(work).asking(spec))
+    proved = proof.of(changed_models(spec, last), away, moving=moving)
+    failed = tuple(p for p in proved if p.outcome == "failed")
+    if failed:
+        raise NotProved(proved_text(failed), frozenset(p.model for p in failed))
+    return proved_text(proved)
+
+
+def _running(runtime: Runtime) -> int | None:
+    """The serving process, None where nothing can be reloaded."""
+    try:
+        return runtime.info().pid
+    except XgenError:
+        return None
+
+
+def _reload(work: HostAtWork, service: str) -> None:
+    """The new configuration is checked first, and the old process ends its own requests."""
+    done = work.session.run(["systemctl", "reload", f"{service}.service"], timeout=_ASK)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise HostError(work.name, f"its reload failed: {said}")
+    work.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
+
+
+def _await(work: HostAtWork, runtime: Runtime, digest: str, old: int | None) -> None:
+    """Until the process that serves is a new one with this configuration."""
+    service = work.layout.service(GATEWAY)
+    end = time.monotonic() + _CHANGED
+    while True:
+        try:
+            info = runtime.info()
+            if info.digest == digest and info.pid != old:
+                return
+            said = "it still runs the configuration from before"
+        except XgenError as error:
+            said = str(error)
+        if work.supervision.state(service).restarts >= _RESTARTS:
+            raise XgenError("it keeps ending and being started again")
+        if time.monotonic() > end:
+            raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {said}")
+        time.sleep(_PAUSE)
+
+
+def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None]) -> str:
+    try:
+        if before[rendered.definition.path] is None:
+            close_door(work)
+            return "It was taken away; nothing was there before"
+        for file in (*rendered.files, rendered.definition):
+            content = before[file.path]
+            if content is None:
+                work.session.remove(file.path, within=posixpath.dirname(file.path))
+            else:
+                work.session.write_file(file.path, content, mode=file.mode)
+        work.supervision.reload()
+        unit = f"{rendered.service}.service"
+        done = work.session.run(["systemctl", "reload-or-restart", unit], timeout=_ASK)
+        if done.returncode != 0:
+            return f"Putting the previous one back failed too: {done.stderr.strip()[:200]}"
+    except XgenError as error:
+        return f"Putting the previous one back failed too: {error}"
+    return "The previous one serves"
+
+
+def _standing(spec: DoorSpec, runtime: Runtime) -> str:
+    """How many servers the gateway itself found healthy, once each was asked."""
+    servers = runtime.settled(_FIRST_CHECKS)
+    down = [f"{s.name} {s.reason}" for s in servers if not s.up]
+    text = f"serves on port {spec.port}, {len(servers) - len(down)} of {len(servers)} servers up"
+    return text + (f" ({'; '.join(down)})" if down else "")
+
+
+def _write(work: HostAtWork, files: tuple[File, ...]) -> None:
+    work.session.make_dir(work.layout.etc_dir, mode=0o700)
+    work.session.make_dir(work.layout.settings(GATEWAY), mode=0o700)
+    for file in files:
+        work.session.write_file(file.path, file.content.encode(), mode=file.mode)
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

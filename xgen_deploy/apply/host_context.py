@@ -1,0 +1,69 @@
+"""A host while it is being changed: its session, its record, and how instances run there."""
+
+import threading
+from dataclasses import dataclass, field
+
+from xgen_deploy.apply.service_manager import Supervision
+from xgen_deploy.audit.trail import HostTrail
+from xgen_deploy.limits import RECORD
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.secrets.delivered import InstanceSecrets
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import FORMAT, Record
+from xgen_deploy.transport.base import HostError, Session
+
+_ASK = 60.0
+
+
+@dataclass
+class HostAtWork:
+    """`record` is what the host remembers right now; `keep` writes it there at once, one at a
+    time: a gateway's host is written to for instances of other hosts too. `python` is the
+    interpreter that the tool uses there.
+    """
+
+    name: str
+    session: Session
+    layout: Layout
+    rendering: Rendering
+    supervision: Supervision
+    record: Record
+    secrets: SecretResolver
+    python: str | None = None
+    audit: HostTrail | None = None
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
+
+    def keep(self, **changes: object) -> None:
+        """The record with these fields, its revision one up, written atomically."""
+        with self._keeping:
+            update = {"format": FORMAT, "revision": self.record.revision + 1, **changes}
+            record = self.record.model_copy(update=update)
+            content = f"{record.model_dump_json(indent=1, exclude_none=True)}\n".encode()
+            if len(content) > RECORD:  # nobody could read it again
+                most = RECORD >> 20
+                raise HostError(self.name, f"the record would be longer than {most} MiB")
+            self.session.write_file(self.layout.record, content, mode=0o600)
+            self.record = record
+
+    def settle(self, instance: str, **changes: object) -> None:
+        """`keep`, and what was begun on an instance has come to its end, good or bad."""
+        pending = {k: v for k, v in self.record.pending.items() if k != instance}
+        self.keep(pending=pending, **changes)
+
+    def must(self, *argv: str) -> None:
+        """Runs a command there. Raises HostError where it fails."""
+        done = self.session.run(argv, timeout=_ASK)
+        if done.returncode != 0:
+            said = done.complaint or f"status {done.returncode}"
+            raise HostError(self.name, f"`{argv[0]}` failed: {said}")
+
+    def secrets_of(self, instance: str) -> InstanceSecrets:
+        """Of an instance on this host, with what it was given before."""
+        last = self.record.instances.get(instance)
+        return InstanceSecrets(self.secrets, self.files, self.layout, instance, last)
+
+    @property
+    def files(self) -> HostFiles:
+        return HostFiles(self.name, self.session)

@@ -1,0 +1,123 @@
+"""The version that worked, kept on the host while another one is tried (see guard.py)."""
+
+import time
+
+from xgen_deploy.apply.guard import arm, disarm
+from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.render.instance import NOTHING_STOPPED
+from xgen_deploy.state.layout import SECOND
+from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.verify.checks import local_address
+
+_ASK = 60.0
+_START = 300.0
+_PAUSE = 0.5
+_STOPPED = "stopped"
+
+
+def forget_previous(work: HostAtWork, instance: str) -> None:
+    """What an apply that was cut short may have left of it."""
+    work.session.remove(work.layout.previous(instance), within=work.layout.state_dir)
+    for slot in ("", SECOND):
+        disarm(work, instance + slot)
+
+
+class Previous:
+    """Of one instance. `keep`, `stopping`, then either `discard` or `put_back`.
+
+    `kept`: there is one. `stopped`: whoever puts it back has to start it too.
+    """
+
+    def __init__(self, work: HostAtWork, instance: str, slotted: str) -> None:
+        """`slotted` is its name on the host (see layout.py)."""
+        layout = work.layout
+        self._work = work
+        self._instance = instance
+        self._slotted = slotted
+        self._service = layout.service(slotted)
+        self._folder = layout.previous(instance)
+        self._script = layout.put_back_script
+        self.kept = False
+        self.stopped = False
+
+    def keep(self) -> None:
+        """Copies what runs, if there is such, and arms the guard."""
+        work, layout = self._work, self._work.layout
+        definition = layout.definition(self._slotted)
+        if (
+            self._instance not in work.record.instances
+            or work.session.read_file(definition) is None
+        ):
+            return
+        armed = work.session.read_file(f"{self._folder}/armed")
+        # An apply that was cut short after the stop left the one that worked here, and another one
+        # in its place.
+        self.stopped = armed is not None and armed.decode(errors="replace") != NOTHING_STOPPED
+        if not self.stopped:
+            self._copy(definition)
+        self.kept = True
+        work.session.write_file(self._script, work.rendering.put_back().encode(), mode=0o700)
+        arm(work, self._slotted, self._put_back_argv(), self._restart_argv())
+
+    def _copy(self, definition: str) -> None:
+        work = self._work
+        work.session.remove(self._folder, within=work.layout.state_dir)
+        work.session.make_dir(self._folder, mode=0o700)
+        work.must("cp", "-a", definition, f"{self._folder}/definition")
+        settings = work.layout.settings(self._slotted)
+        if self._there(settings):
+            work.must("cp", "-a", settings, f"{self._folder}/settings")
+        self._say(NOTHING_STOPPED)
+
+    def stopping(self) -> None:
+        """From here on the one that runs is changed."""
+        if self.kept:
+            self._say(_STOPPED)
+        self.stopped = True
+
+    def _say(self, phase: str) -> None:
+        self._work.session.write_file(f"{self._folder}/armed", phase.encode(), mode=0o600)
+
+    def discard(self) -> None:
+        """The new version is good."""
+        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
+        disarm(self._work, self._slotted)
+
+    def put_back(self, timeout: float) -> str:
+        """A clause for people about how that ended."""
+        argv = ["sh", *self._put_back_argv(), *self._restart_argv()]
+        done = self._work.session.run(argv, timeout=_START)
+        disarm(self._work, self._slotted)
+        if done.returncode != 0:
+            said = done.complaint or "no reason given"
+            return f"Putting the previous version back failed too: {said}"
+        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
+        last = self._work.record.instances[self._instance]
+        if self._serves(last, time.monotonic() + timeout):
+            return "The previous version was put back and serves again"
+        return "The previous version was put back and started, but it is not ready yet"
+
+    def _serves(self, last: InstanceRecord, deadline: float) -> bool:
+        while time.monotonic() < deadline:
+            reply = self._work.session.request(
+                "GET",
+                local_address(last.spec.listen),
+                last.spec.port,
+                last.health_path,
+                timeout=5.0,
+            )
+            if reply.status == 200:
+                return True
+            time.sleep(_PAUSE)
+        return False
+
+    def _put_back_argv(self) -> tuple[str, ...]:
+        layout = self._work.layout
+        paths = (layout.definition(self._slotted), layout.settings(self._slotted))
+        return (self._script, self._folder, *paths)
+
+    def _restart_argv(self) -> tuple[str, ...]:
+        return self._work.supervision.restart_argv(self._service)
+
+    def _there(self, path: str) -> bool:
+        return self._work.session.run(["test", "-e", path], timeout=_ASK).returncode == 0

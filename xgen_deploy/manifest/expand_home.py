@@ -1,0 +1,45 @@
+"""`~/` in paths of hosts that are this very machine."""
+
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.site import Site
+
+
+def expand_home(site: Site, home: str) -> Site:
+    """The site with the home folder in place of `~` wherever the connection is local."""
+    hosts = {n: _host(h, home) for n, h in site.hosts.items()}
+    declared = tuple(
+        _declared(d, home) if site.hosts[d.host].connection == "local" else d for d in site.declared
+    )
+    return site.model_copy(update={"hosts": hosts, "declared": declared})
+
+
+def _host(host: Host, home: str) -> Host:
+    if host.connection != "local":
+        return host
+    return host.model_copy(
+        update={
+            "model_dir": _path(host.model_dir, home),
+            "hf_home": _path(host.hf_home, home),
+            "binaries": {k: _path(v, home) for k, v in host.binaries.items()},
+        }
+    )
+
+
+def _declared(one: Declared, home: str) -> Declared:
+    source = one.source
+    if not isinstance(source, str):
+        source = source.model_copy(
+            update={k: _path(v, home) for k, v in source.model_dump().items() if v is not None}
+        )
+    return one.model_copy(
+        update={
+            "source": _path(source, home) if isinstance(source, str) else source,
+            "binary": _path(one.binary, home) if one.binary else None,
+            "binaries": {k: _path(v, home) for k, v in one.binaries.items()},
+        }
+    )
+
+
+def _path(path: str, home: str) -> str:
+    return home + path[1:] if path.startswith("~/") else path

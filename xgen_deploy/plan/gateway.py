@@ -1,0 +1,232 @@
+"""The gateways' part of a plan, once every host's own part is made: pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
+from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
+from xgen_deploy.plan.diff import flat
+from xgen_deploy.plan.drift import service_drift
+from xgen_deploy.plan.gateway_routes import gather, kept_routes, served_models
+from xgen_deploy.plan.make import readable_records, refused_plan
+from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway_paths import config_file
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.routes import Routes, build_routes
+from xgen_deploy.state.site import Site
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A host that was seen."""
+
+    facts: HostFacts
+    layout: Layout
+
+
+def with_gateways(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    looked: Mapping[str, Looked],
+    new_secrets: Mapping[str, bool | None],
+) -> dict[str, HostPlan]:
+    """The plans with an operation for each gateway that changes, after the host's own.
+    `new_secrets`: by host, whether the value of one of its gateway's is another one now; None
+    where nobody has compared them.
+    """
+    records = readable_records(site.project, {n: one.facts for n, one in looked.items()})
+    found = dict(plans)
+    for name, one in looked.items():
+        if name in records and name in plans:
+            new = new_secrets.get(name)
+            made = guarded(name, partial(_host, site, plans, records, name, one, new))
+            if isinstance(made, XgenError):
+                refusals = plans[name].refusals + refused_plan(name, made).refusals
+                made = plans[name].model_copy(update={"refusals": refusals})
+            found[name] = made
+    return found
+
+
+def door_of(plan: HostPlan, record: Record) -> DoorSpec | None:
+    """The gateway that a host has once the plan is carried out."""
+    planned = [o for o in plan.operations if o.name == GATEWAY]
+    if planned:
+        return planned[0].door
+    return record.gateway.spec if record.gateway else None
+
+
+def routes_for(
+    site: Site,
+    door: str,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    extra: tuple[Serving, ...] = (),
+) -> Routes:
+    """What the gateway on a host sends where. Without `plans`: as the records are right now.
+    `extra` are servers beside these: the new one of a pair while it replaces the old.
+    """
+    hosts = {**site.other_hosts, **site.hosts}
+    last = records[door].gateway
+    kept = kept_routes(site, frozenset(records), last)
+    serving = (*gather(site, plans, records, last), *extra)
+    models = served_models(site, serving, kept, last)
+    return build_routes(hosts[door], hosts, serving, models, kept)
+
+
+def _host(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    name: str,
+    one: Looked,
+    new_secret: bool | None,
+) -> HostPlan:
+    plan, last = plans[name], records[name].gateway
+    if site.gateway is None or not is_door(site, name):
+        if last is None and not _stray(one):
+            return plan
+        return _adding(plan, _removal(site, name), first=True)
+    routes = routes_for(site, name, plans, records)
+    warnings = plan.warnings + tuple(door_warnings(site.gateway, routes))
+    try:
+        host = site.hosts[name]
+        spec = resolve_door(site, site.gateway, host, one.facts, one.layout, routes)
+    except NoDoor as error:
+        refusals = (*plan.refusals, error.refusal)
+        return plan.model_copy(update={"warnings": warnings, "refusals": refusals})
+    plan = plan.model_copy(update={"warnings": warnings})
+    if new_secret is None and last is not None and spec.secrets:
+        kept = (*plan.secrets_kept, GATEWAY)
+        plan = plan.model_copy(update={"secrets_kept": kept})
+    operation = _change(name, spec, last, one, new_secret=bool(new_secret))
+    return _adding(plan, operation) if operation else plan
+
+
+def _change(
+    host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked, *, new_secret: bool
+) -> Operation | None:
+    if last is None:
+        cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
+        return _operation(host, "create", cause, spec)
+    if last.digest != spec.digest:
+        restarts = spec.needs_restart(last.spec)
+        how = "it is started anew" if restarts else "reload, no interruption"
+        diff = _diff(last.spec, spec)
+        changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
+        cause = "; ".join([*_moved(last.spec, spec), *changed, how])
+        operation = _operation(host, "update", cause, spec, interrupts=restarts)
+        return operation.model_copy(update={"notes": (cause,) if diff else (), "diff": diff})
+    if new_secret:
+        return _operation(
+            host, "update", "the value of a secret changed; reload, no interruption", spec
+        )
+    drift = gateway_drift(last, one)
+    return _operation(host, "repair", drift, spec) if drift else None
+
+
+def _moved(before: DoorSpec, after: DoorSpec) -> list[str]:
+    """`+1 server, -2 servers`; what else differs in the routes is named by its model."""
+    old = {(r.pool, s.name): s for r in before.routes for s in r.servers}
+    new = {(r.pool, s.name): s for r in after.routes for s in r.servers}
+    more, less = len(new.keys() - old.keys()), len(old.keys() - new.keys())
+    parts = [f"+{_count(more, 'server')}"] if more else []
+    parts += [f"-{_count(less, 'server')}"] if less else []
+    other = sum(old[k] != new[k] for k in old.keys() & new.keys())
+    parts += [f"{_count(other, 'server')} changed"] if other else []
+    if not parts and before.routes != after.routes:
+        parts = ["routes changed"]
+    return [", ".join(parts)] if parts else []
+
+
+def _diff(before: DoorSpec, after: DoorSpec) -> tuple[FieldDiff, ...]:
+    """Of everything but the routes."""
+    old, new = _settings(before), _settings(after)
+    return tuple(
+        FieldDiff(path=path, before=old.get(path), after=new.get(path))
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    )
+
+
+def _settings(spec: DoorSpec) -> dict[str, object]:
+    hidden = {"routes", "spec_version", "docker_cli"}
+    return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
+
+
+def gateway_drift(last: GatewayRecord, one: Looked) -> str | None:
+    """How its unit, configuration and container differ from what was applied; None as applied."""
+    layout = one.layout
+    service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
+    unit = one.facts.service(service)
+    if unit is None or unit.sha256 is None:
+        return f"{path} is gone"
+    if unit.sha256 != last.files.get(path):
+        return f"{path} was edited by hand"
+    config = next((f for f in one.facts.files if f.path == config_file(layout)), None)
+    if config is not None and config.kind == "absent":
+        return f"{config.path} is gone"
+    if config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
+        return f"{config.path} was edited by hand"
+    return service_drift(unit) or _box_drift(service, last, one.facts)
+
+
+def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | None:
+    if last.spec.image is None:
+        return None
+    box = facts.docker.container(service)
+    if box is None or box.state != "running":
+        return "its container is gone" if box is None else f"its container is {box.state}"
+    if last.spec.image_state and box.image_id != last.spec.image_state:
+        return "its container runs another image than the one applied"
+    return None
+
+
+def _stray(one: Looked) -> bool:
+    """A unit of ours that an apply began and did not get to record."""
+    unit = one.facts.service(one.layout.service(GATEWAY))
+    return unit is not None and unit.sha256 is not None
+
+
+def _removal(site: Site, host: str) -> Operation:
+    cause = "no longer in the manifest" if site.declared else "the project is taken away"
+    return Operation(
+        id=f"{host}/{GATEWAY}",
+        host=host,
+        name=GATEWAY,
+        action="remove",
+        cause=cause,
+        interrupts=True,
+    )
+
+
+def _operation(
+    host: str, action: str, cause: str, spec: DoorSpec, *, interrupts: bool = False
+) -> Operation:
+    return Operation.model_validate(
+        {
+            "id": f"{host}/{GATEWAY}",
+            "host": host,
+            "name": GATEWAY,
+            "action": action,
+            "cause": cause,
+            "interrupts": interrupts,
+            "door": spec,
+        }
+    )
+
+
+def _adding(plan: HostPlan, operation: Operation, *, first: bool = False) -> HostPlan:
+    own = plan.operations
+    operations = (operation, *own) if first else (*own, operation)
+    return plan.model_copy(update={"operations": operations})
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s'[: number != 1]}"

@@ -1,0 +1,103 @@
+"""A gateway that an older version of this tool wrote: what is written anew, and when. Pure.
+
+Its configuration needs no more than a reload: the next apply that works on its host does that.
+Its unit would have to be started anew: only `--refresh` does that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+
+from xgen_deploy.gateway.render import render_door
+from xgen_deploy.plan.gateway import Looked
+from xgen_deploy.plan.outdated import OLDER_UNIT
+from xgen_deploy.render.rendered import Rendered
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.render.unit_version import UNIT_VERSION
+from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.record import Record
+
+_RELOAD = "its configuration was written by an older xgen-deploy; reload, no interruption"
+_RESTART = f"{OLDER_UNIT}; it is started anew"
+
+
+def with_refreshed_gateways(
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    looked: Mapping[str, Looked],
+    templates: Templates,
+    refresh: frozenset[str],
+) -> dict[str, HostPlan]:
+    """The plans with what an older version's gateways need; `refresh` are the hosts where their
+    units are written anew too.
+    """
+    found = dict(plans)
+    for name, record in records.items():
+        last, plan = record.gateway, plans.get(name)
+        if last is not None and plan is not None and not plan.refusals:
+            found[name] = _host(plan, last, looked[name], templates, refresh=name in refresh)
+    return found
+
+
+def _host(
+    plan: HostPlan, last: GatewayRecord, one: Looked, templates: Templates, *, refresh: bool
+) -> HostPlan:
+    planned = next((o for o in plan.operations if o.name == GATEWAY), None)
+    if planned is not None and planned.door is None:
+        return plan  # it is taken away
+    spec = planned.door if planned is not None and planned.door is not None else last.spec
+    anew = refresh and _other_unit(spec, last, one, templates)
+    if planned is not None:
+        changes: dict[str, object] = {
+            "refresh": refresh,
+            "interrupts": planned.interrupts or anew,
+        }
+        if anew and not planned.interrupts:
+            changes["cause"] = f"{planned.cause}; {_RESTART}"
+        planned = planned.model_copy(update=changes)
+        operations = (planned if o.name == GATEWAY else o for o in plan.operations)
+        return plan.model_copy(update={"operations": tuple(operations)})
+    if anew or _needs_reload(plan, last, refresh=refresh):
+        operation = _operation(plan.host, spec, anew=anew, refresh=refresh)
+        plan = plan.model_copy(update={"operations": (*plan.operations, operation)})
+    if last.unit_version < UNIT_VERSION and not refresh:
+        plan = plan.model_copy(update={"outdated": (*plan.outdated, GATEWAY)})
+    return plan
+
+
+def _needs_reload(plan: HostPlan, last: GatewayRecord, *, refresh: bool) -> bool:
+    older = min(last.config_version, last.unit_version if refresh else UNIT_VERSION)
+    return older < UNIT_VERSION and (refresh or bool(plan.operations))
+
+
+def _other_unit(spec: DoorSpec, last: GatewayRecord, one: Looked, templates: Templates) -> bool:
+    unit = render_door(spec, one.layout, templates).definition
+    return sha256(unit.content.encode()).hexdigest() != last.files.get(unit.path)
+
+
+def _operation(host: str, spec: DoorSpec, *, anew: bool, refresh: bool) -> Operation:
+    return Operation(
+        id=f"{host}/{GATEWAY}",
+        host=host,
+        name=GATEWAY,
+        action="update",
+        cause=_RESTART if anew else _RELOAD,
+        interrupts=anew,
+        door=spec,
+        refresh=refresh,
+    )
+
+
+def keeping_unit(
+    rendered: Rendered, spec: DoorSpec, last: GatewayRecord | None, there: bytes | None
+) -> tuple[Rendered, int]:
+    """The files to write and the version of the unit among them: the one that is `there` stays
+    where it is as it was applied, and this change needs no more than a reload.
+    """
+    unit = rendered.definition
+    if last is None or there is None or spec.needs_restart(last.spec):
+        return rendered, UNIT_VERSION
+    if sha256(there).hexdigest() != last.files.get(unit.path) or there == unit.content.encode():
+        return rendered, UNIT_VERSION
+    return replace(rendered, definition=replace(unit, content=there.decode())), last.unit_version

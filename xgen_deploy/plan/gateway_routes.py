@@ -1,0 +1,99 @@
+"""Which instances serve, on every host that could be looked at: pure."""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.backends.registry import health_path_of
+from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
+from xgen_deploy.state.endpoint import Serving, serving_of
+from xgen_deploy.state.gateway import GatewayRecord
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.routes import Route
+from xgen_deploy.state.site import Site
+
+
+def gather(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    records: Mapping[str, Record],
+    last: GatewayRecord | None,
+) -> tuple[Serving, ...]:
+    """Every instance as its host's plan will leave it, else as its host's record has it. `records`
+    are of the hosts that were seen, `last` is the gateway's own.
+
+    What runs and the manifest does not name, or names another model for, goes on as long as it is
+    there, where this gateway served it before: no host's record brings in more than that.
+    """
+    declared = {(d.host, d.name): d for d in everywhere(site)}
+    models = {place: d.model for place, d in declared.items()}
+    routed = {(r.model, s.host, s.instance) for r in _routes(last) for s in r.servers}
+    places = dict.fromkeys((*models, *_recorded(records)))
+    found = []
+    for host, name in places:
+        one = _planned(plans.get(host), host, name)
+        entry = records[host].instances.get(name) if host in records else None
+        if one is None and entry is not None and not _leaves(plans.get(host), name):
+            model = entry.spec.model
+            if models.get((host, name)) == model or (model, host, name) in routed:
+                one = _as_recorded(host, name, entry, declared.get((host, name)))
+        if one is not None:
+            found.append(one)
+    return tuple(found)
+
+
+def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) -> dict[str, Route]:
+    """By model: servers on hosts that could not be looked at, as the gateway knew them."""
+    declared = {(d.host, d.name) for d in everywhere(site)}
+    found = {}
+    for route in _routes(last):
+        servers = tuple(
+            s for s in route.servers if s.host not in seen and (s.host, s.instance) in declared
+        )
+        if servers:
+            found[route.model] = route.model_copy(update={"servers": servers})
+    return found
+
+
+def served_models(
+    site: Site, serving: tuple[Serving, ...], kept: Mapping[str, Route], last: GatewayRecord | None
+) -> dict[str, tuple[str, ...]]:
+    """Every model with what takes over for it: the manifest's in its order, then those that it no
+    longer has and that are still served."""
+    before = {r.model: r.fallback for r in _routes(last)}
+    found = fallbacks(site)
+    for model in (*(s.model for s in serving), *kept):
+        found.setdefault(model, before.get(model, ()))
+    return found
+
+
+def _routes(last: GatewayRecord | None) -> tuple[Route, ...]:
+    return last.spec.routes if last else ()
+
+
+def _recorded(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    return ((host, name) for host, record in records.items() for name in record.instances)
+
+
+def _planned(plan: HostPlan | None, host: str, name: str) -> Serving | None:
+    for operation in plan.operations if plan else ():
+        if operation.name == name and operation.instance is not None:
+            spec = operation.instance.spec
+            return serving_of(host, name, spec, health_path_of(spec.backend))
+    return None
+
+
+def _leaves(plan: HostPlan | None, name: str) -> bool:
+    operations = plan.operations if plan else ()
+    return any(o.name == name and o.action == "remove" for o in operations)
+
+
+def _as_recorded(host: str, name: str, entry: InstanceRecord, now: Declared | None) -> Serving:
+    """What is stopped is compared with the manifest by nobody: what holds for its whole model comes
+    from there. The health path is never the record's word, for one pool has one.
+    """
+    spec = entry.spec
+    if entry.stopped is not None and now is not None and now.model == spec.model:
+        said = {"type": now.type, "api_key": now.api_key, "llama": now.llama, "vllm": now.vllm}
+        spec = spec.model_copy(update=said)
+    return serving_of(host, name, spec, health_path_of(spec.backend))

@@ -1,0 +1,81 @@
+"""The timer that looks after a project's engines on a host: its files, from the host's record."""
+
+import json
+from typing import TypeGuard
+
+from xgen_deploy.backends.base import KeyFile
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.render.rendered import File
+from xgen_deploy.render.templates import Templates
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import InstanceRecord, Record
+
+HEAL_PROGRAM = "heal.py"
+# While requests are under way, a restart waits until nothing has moved for this long, and so long
+# a token of a batch: one batch of a prompt takes a slow integrated GPU minutes without a token.
+_STILL = 20 * 60.0
+_STILL_TOKEN = 0.6
+_BATCH = 2048  # llama-server's own, where nothing is stated
+# How long a start may take until its first answer: vLLM refuses connections for minutes.
+_LOADING = 30 * 60.0
+_LOADING_FACTOR = 5
+
+
+def heal_files(
+    record: Record, layout: Layout, templates: Templates, python: str | None
+) -> tuple[File, ...]:
+    """Program, settings, service and timer; () where nothing runs that could hang, and where the
+    host has no interpreter for it (`python`, as the host told its path).
+    """
+    watched = {
+        name: _settings(name, one, layout)
+        for name, one in record.instances.items()
+        if one.stopped is None and backend_named(one.spec.backend) is not None
+    }
+    if not watched or layout.process_dir is not None or not usable(python):
+        return ()
+    program, config, state = (f"{layout.state_dir}/heal.{n}" for n in ("py", "json", "state"))
+    values = {
+        "project": record.project,
+        "argv": (python, "-I", program, config, state),
+        "state_dir": layout.state_dir,
+    }
+    text = json.dumps({"format": 1, "lock": layout.lock, "instances": watched}, indent=1)
+    return (
+        File(program, templates.raw(HEAL_PROGRAM), 0o600),
+        File(config, text, 0o600),
+        File(
+            f"{layout.unit_dir}/{layout.heal}.service",
+            templates.text("heal.service.j2", values),
+            0o644,
+        ),
+        File(
+            f"{layout.unit_dir}/{layout.heal}.timer", templates.text("heal.timer.j2", values), 0o644
+        ),
+    )
+
+
+def usable(python: str | None) -> TypeGuard[str]:
+    """Whether a unit can be given this path of an interpreter."""
+    return python is not None and python.startswith("/") and python.isprintable()
+
+
+def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, object]:
+    spec, backend = one.spec, backend_named(one.spec.backend)
+    trial = openai_trial(spec)
+    place = f"{name}{one.slot}"
+    key = backend.api_key if backend else None
+    return {
+        "unit": f"{layout.service(place)}.service",
+        "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
+        "port": spec.port,
+        "counts": backend.counts if backend else False,
+        "still": max(_STILL, _STILL_TOKEN * (spec.llama.n_batch or _BATCH)),
+        "loading": max(_LOADING, _LOADING_FACTOR * (one.ready_seconds or 0)),
+        "path": trial.path,
+        "body": {**trial.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
+        "key_file": f"{layout.settings(place)}/{key.name}"
+        if spec.api_key is not None and isinstance(key, KeyFile)
+        else None,
+    }

@@ -1,0 +1,16 @@
+"""Reads the template files: beside the package when installed, in the checkout's root else."""
+
+from pathlib import Path
+
+from xgen_deploy.render.watchdog import HEAL_PROGRAM
+
+
+def read_templates() -> dict[str, str]:
+    """Template name -> text. Raises FileNotFoundError when the installation is broken."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "templates", package.parent / "templates"):
+        if folder.is_dir():
+            texts = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
+            program = (package / "watchdog" / "remote.py").read_text(encoding="utf-8")
+            return {**texts, HEAL_PROGRAM: program}
+    raise FileNotFoundError("the package's templates are missing; install xgen-deploy again")

@@ -1,0 +1,78 @@
+"""An instance's secrets: today's values, and where one is not at hand the one that it was given."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.render.delivered import Delivered, delivered, secret_files
+from xgen_deploy.render.rendered import Secrets
+from xgen_deploy.secret_text import SecretText
+from xgen_deploy.secrets.resolver import NotAtHand, SecretResolver
+from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.state.secret_uses import SecretUse, instance_uses
+from xgen_deploy.state.settings import SecretRef
+
+
+@dataclass(frozen=True)
+class InstanceSecrets:
+    """Of one instance on a host that is there to be read. `last` is its record, None at first."""
+
+    resolver: SecretResolver
+    on: HostFiles
+    layout: Layout
+    name: str
+    last: InstanceRecord | None
+
+    def values(self, instance: Instance) -> Secrets:
+        """All that it needs. Raises XgenError for one that is neither at hand nor delivered."""
+        uses = instance_uses(self.on.host, self.name, instance.spec.api_key, instance.spec.env)
+        return Secrets({ref: self.value(use, ref) for use, ref in uses})
+
+    def value(self, use: SecretUse, ref: SecretRef) -> SecretText:
+        """The delivered one counts only where the record has the same reference for the use."""
+        try:
+            return self.resolver.value(use, ref, self.on)
+        except NotAtHand as error:
+            if self._recorded().get(use) == ref and self.last is not None:
+                value = self.delivered().get(use)
+                if value is not None:
+                    return value
+            raise NotAtHand(f"{error}; and none was delivered there before") from None
+
+    def differ(self, instance: Instance) -> bool | None:
+        """Whether a value is another one now than what was delivered; None where one that was is
+        not at hand. Of references that changed nothing is said: they show by themselves.
+        """
+        known, recorded = self.delivered(), self._recorded()
+        found: bool | None = False
+        spec = instance.spec
+        for use, ref in instance_uses(self.on.host, self.name, spec.api_key, spec.env):
+            if recorded.get(use) != ref:
+                continue
+            try:
+                if self.resolver.value(use, ref, self.on) != known.get(use):
+                    return True
+            except NotAtHand:
+                found = None
+        return found
+
+    def delivered(self) -> dict[SecretUse, SecretText]:
+        """As the host has them now."""
+        if self.last is None:
+            return {}
+        spec, slotted = self.last.spec, f"{self.name}{self.last.slot}"
+        paths = secret_files(spec, self.layout, slotted)
+        found = delivered(spec, {k: self.on.session.read_file(p) for k, p in paths.items()})
+        values = {use: _of(found, use) for use in self._recorded()}
+        return {use: value for use, value in values.items() if value is not None}
+
+    def _recorded(self) -> dict[SecretUse, SecretRef]:
+        if self.last is None:
+            return {}
+        spec = self.last.spec
+        return dict(instance_uses(self.on.host, self.name, spec.api_key, spec.env))
+
+
+def _of(found: Delivered, use: SecretUse) -> SecretText | None:
+    return found.api_key if use.kind == "key" else found.env.get(use.field.removeprefix("env."))

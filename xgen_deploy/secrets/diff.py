@@ -1,0 +1,65 @@
+"""Whether a secret has another value than the one that was delivered: known to apply alone.
+
+The delivered files are read back over the same connection and compared in memory; neither value
+is shown, kept or logged.
+"""
+
+from dataclasses import dataclass
+
+from xgen_deploy.plan.make import decide
+from xgen_deploy.render.instance import Rendering
+from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.secrets.delivered import InstanceSecrets
+from xgen_deploy.secrets.gateway import GatewaySecrets
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.site import Site
+from xgen_deploy.transport.base import Connection
+
+
+@dataclass(frozen=True)
+class ComparedSecrets:
+    """Names of a host's instances, and `gateway`: `changed` run with an older value, of `kept` a
+    value could not be had here, so that what was delivered stays.
+    """
+
+    changed: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+
+
+def compare_secrets(
+    site: Site,
+    host: Host,
+    facts: HostFacts,
+    layout: Layout,
+    rendering: Rendering,
+    connection: Connection,
+    resolver: SecretResolver,
+) -> ComparedSecrets:
+    """What the plan refuses is left out. Raises XgenError for a value that cannot be used."""
+    decided = decide(site, host, facts, layout, rendering)
+    record = decided.record
+    if record is None:
+        return ComparedSecrets()
+    known = record.instances
+    applied = [i for i in decided.resolved.instances if i.declared.has_secrets and i.name in known]
+    gateway = record.gateway is not None and bool(record.gateway.spec.secrets)
+    gateway = gateway and is_door(site, host.name)
+    if not applied and not gateway:
+        return ComparedSecrets()
+    found: dict[str, bool | None] = {}
+    with connection.session() as session:
+        on = HostFiles(host.name, session)
+        for one in applied:
+            own = InstanceSecrets(resolver, on, layout, one.name, known[one.name])
+            found[one.name] = own.differ(one)
+        if gateway:
+            found[GATEWAY] = GatewaySecrets(resolver, on, layout, record).differ()
+    return ComparedSecrets(
+        changed=frozenset(n for n, differs in found.items() if differs),
+        kept=frozenset(n for n, differs in found.items() if differs is None),
+    )

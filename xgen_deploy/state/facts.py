@@ -1,0 +1,303 @@
+"""The document that the probe sends back about a host, and the request that it answers.
+
+Plain values: sizes in bytes unless the name ends in `_mb` (MiB), times in seconds since the
+epoch. None means unknown.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen, Moment
+from xgen_deploy.state.gpu import GPUDetectionResult
+
+FORMAT = 1
+
+
+class ModelRequest(Frozen):
+    """A model whose files the probe looks for. `key` names it in the answer."""
+
+    key: str
+    source: str
+    revision: str = "main"
+    model_dir: str
+    hf_home: str
+
+
+class EngineRequest(Frozen):
+    """An engine build to be asked what it can do: a binary's path or an image's reference.
+
+    `entrypoint` is set where the image's own one is not the engine. `may_pull` asks the daemon
+    whether a registry has an image that the host lacks (nothing is pulled). `as_login`: the
+    engine will run as the login itself, not as a user of its own, and is asked so.
+    """
+
+    backend: str
+    binary: str | None = None
+    image: str | None = None
+    entrypoint: tuple[str, ...] | None = None
+    may_pull: bool = False
+    as_login: bool = False
+
+
+class ProbeRequest(Frozen):
+    """What the control side wants to know of one host, beyond what is always told.
+
+    `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
+    process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
+    `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
+    names, in the first slot and in the second (see layout.py). `door` is the gateway's
+    runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
+    after the engines, and of its service, to be asked how they are.
+    """
+
+    project: str
+    state_dir: str
+    etc_dir: str
+    process_dir: str | None = None
+    models: tuple[ModelRequest, ...] = ()
+    engines: tuple[EngineRequest, ...] = ()
+    files: tuple[str, ...] = ()
+    software_gpu: int = 0
+    health: bool = False
+    units: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    door: str | None = None
+    watchdog: str | None = None
+    deadline: float = 20.0
+
+
+class GGUFFacts(Frozen):
+    """The essentials of a GGUF header. `layers` counts blocks; the engine adds the output layer."""
+
+    version: int
+    architecture: str | None = None
+    name: str | None = None
+    layers: int | None = None
+    context_length: int | None = None
+    embedding_length: int | None = None
+    head_count: int | None = None
+    pooling_type: int | None = None
+    quantization: str | None = None
+    tensor_count: int
+    split_count: int | None = None
+
+
+class ModelFacts(Frozen):
+    """A model as it lies on the host. `path` is where the engine would be pointed at.
+
+    `state` identifies the content cheaply (size, mtime and inode of each file): another file
+    under the same path has another state. `error` says what is wrong (missing, cut short, not
+    readable, no GGUF though its name says so) and is None when the files can be used; `missing`
+    tells the first of these from the others. `cached` means that what an earlier header with the
+    same state said was used. `closed_file` is the first of its files that a user of no group may
+    not read, `closed_folder` the topmost folder on the way that such a user may not pass.
+    """
+
+    key: str
+    path: str | None = None
+    format: Literal["gguf", "hf", "unknown"] | None = None
+    size: int | None = None
+    state: str | None = None
+    gguf: GGUFFacts | None = None
+    config: dict[str, object] | None = None
+    error: str | None = None
+    missing: bool = False
+    cached: bool = False
+    closed_file: str | None = None
+    closed_folder: str | None = None
+
+
+class EngineFacts(Frozen):
+    """What an engine build said of itself. `state` is the image ID or the binary's file state.
+
+    `flags` are the long and short options in its `--help`; `markers` further words of it that
+    matter (`[on|off|auto]`). `cached` means that an earlier answer for the same state was used.
+    `error` says why it cannot be used; `pullable` that a registry has the missing image.
+    """
+
+    backend: str
+    binary: str | None = None
+    image: str | None = None
+    state: str | None = None
+    entrypoint: tuple[str, ...] = ()
+    user: str | None = None
+    flags: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    cached: bool = False
+    pullable: bool = False
+    error: str | None = None
+
+
+class ContainerFacts(Frozen):
+    """A container that carries this project's label or one of its names. `restarts` counts those
+    by the daemon's restart policy.
+    """
+
+    name: str
+    id: str
+    image_id: str
+    state: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    pid: int | None = None
+    exit_code: int | None = None
+    started_at: Moment | None = None
+    restarts: int | None = None
+    oom_killed: bool = False
+
+
+class DockerFacts(Frozen):
+    """The Docker daemon as seen through its socket. `reason` says why it is not usable.
+    `runtimes` and `cdi_devices` are asked for where an NVIDIA GPU is."""
+
+    state: Literal["ok", "absent", "down", "denied"]
+    version: str | None = None
+    cli: str | None = None
+    runtimes: tuple[str, ...] = ()
+    cdi_devices: tuple[str, ...] = ()
+    containers: tuple[ContainerFacts, ...] = ()
+    reason: str | None = None
+
+    def container(self, name: str) -> ContainerFacts | None:
+        return next((c for c in self.containers if c.name == name), None)
+
+
+class ServiceFacts(Frozen):
+    """A systemd unit or a supervised process of this project.
+
+    `sha256` is of the definition's file content, `uid` who owns that file; `state` is systemd's
+    ActiveState (`active`, `activating`, `inactive`, `failed`...) in either case, `sub_state` its
+    detail.
+    `overridden` lists drop-ins that change the unit. `restarts` counts automatic ones.
+    """
+
+    name: str
+    kind: Literal["unit", "program"]
+    state: str
+    sub_state: str | None = None
+    result: str | None = None
+    sha256: str | None = None
+    uid: int | None = None
+    enabled: bool | None = None
+    overridden: tuple[str, ...] = ()
+    needs_reload: bool = False
+    pid: int | None = None
+    restarts: int | None = None
+    exit_status: int | None = None
+    since: Moment | None = None
+    invocation: str | None = None
+
+
+class PortFacts(Frozen):
+    """A listening TCP port and who holds it, as far as the login may know."""
+
+    port: int
+    address: str
+    pid: int | None = None
+    process: str | None = None
+    unit: str | None = None
+
+
+class FileFacts(Frozen):
+    """A path that was asked for. `sha256` is of a regular file of at most 1 MiB."""
+
+    path: str
+    kind: Literal["file", "dir", "other", "absent", "denied"]
+    size: int | None = None
+    mode: int | None = None
+    uid: int | None = None
+    sha256: str | None = None
+
+
+class HealthFacts(Frozen):
+    """What an instance's health endpoint said: the HTTP status, 0 where nothing answered.
+
+    `run` is systemd's id of the current start; `log` what was printed since then, where that is
+    not the start that the record knows.
+    """
+
+    instance: str
+    status: int
+    body: str | None = None
+    run: str | None = None
+    log: str | None = None
+
+
+class LockFacts(Frozen):
+    """The project's lock on the host, while somebody has it or waits for it. `holder` is what the
+    owner wrote into it, `pid` who has it by the kernel's list; None, None where it is free.
+    `queue` is what those wrote who wait, the first one first.
+    """
+
+    holder: str | None = None
+    pid: int | None = None
+    queue: tuple[str, ...] = ()
+
+
+class WatchdogFacts(Frozen):
+    """The timer that looks after the engines, and the service that it starts. `timer` is its
+    ActiveState, None where there is no such unit; `state`, `result` and `exit_status` are the
+    service's, `last_run` when it last ended since boot.
+    """
+
+    timer: str | None = None
+    enabled: bool = False
+    state: str | None = None
+    result: str | None = None
+    exit_status: int | None = None
+    last_run: Moment | None = None
+
+
+class HostFacts(Frozen):
+    """Everything that `plan` needs to know of a host, from one round trip.
+
+    `record` is the text of the project's record file, None where there is none; `record_error`
+    says that one is there and cannot be read. `etc_files` lists what lies in the project's
+    folder of settings and secrets. `heal` is what the timer that looks after the engines remembers
+    (JSON), `watchdog` how it is itself, `python_path` the interpreter that the probe ran in.
+    `timings` are the probe's own seconds by part. `errors` name the parts that could not
+    be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
+    their fields are empty then, which means unknown.
+    """
+
+    format: int = FORMAT
+    probe: Literal["python", "sh"]
+    hostname: str
+    arch: str
+    kernel: str
+    os: str | None = None
+    boot_id: str | None = None
+    python: str | None = None
+    python_path: str | None = None
+    user: str
+    uid: int
+    now: Moment
+    cores: int
+    cpu_model: str | None = None
+    memory_total_mb: int | None = None
+    memory_available_mb: int | None = None
+    gpu: GPUDetectionResult
+    systemd: str | None = None
+    docker: DockerFacts
+    services: tuple[ServiceFacts, ...] = ()
+    ports: tuple[PortFacts, ...] = ()
+    ephemeral_ports: tuple[int, int] | None = None
+    models: tuple[ModelFacts, ...] = ()
+    engines: tuple[EngineFacts, ...] = ()
+    files: tuple[FileFacts, ...] = ()
+    etc_files: tuple[FileFacts, ...] = ()
+    groups: dict[str, int] = Field(default_factory=dict)
+    device_files: tuple[str, ...] = ()
+    health: tuple[HealthFacts, ...] = ()
+    door: str | None = None
+    heal: str | None = None
+    lock: LockFacts | None = None
+    watchdog: WatchdogFacts | None = None
+    record: str | None = None
+    record_error: str | None = None
+    errors: dict[str, str] = Field(default_factory=dict)
+    timings: dict[str, float] = Field(default_factory=dict)
+
+    def service(self, name: str) -> ServiceFacts | None:
+        """A unit or program by its name without `.service` (see layout.Layout.service)."""
+        return next((s for s in self.services if s.name.removesuffix(".service") == name), None)

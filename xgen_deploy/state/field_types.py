@@ -1,0 +1,303 @@
+"""Types of single fields: each refuses what it cannot be with a sentence of its own.
+
+A validator here raises ValueError with what is allowed; where it stands in a file is added later.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from xgen_deploy.state.layout import OWN_SUFFIXES
+
+_WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = r"\d+(?:\.\d+)?"
+_DURATION = re.compile(rf"(?:{_PART}(?:ms|s|m|h|d))+")
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_GATEWAY = "gateway"
+_TAKEN = "|".join(map(re.escape, OWN_SUFFIXES))
+_INSTANCE_SCHEMA = f"^(?!{_GATEWAY}$)(?!.*(?:{_TAKEN})$)[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_HF_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_MOUNT_OPTIONS = {"ro", "rw", "z", "Z"}
+MAX_INSTANCE = 60
+MAX_MODEL = 200
+MAX_PORT = 65535
+
+
+def flag(value: object) -> object:
+    return _WORDS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def seconds(value: object) -> object:
+    """`10m`, `1h30m`, `60s` or plain seconds."""
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch(_PART, value):
+        return float(value)
+    if not _DURATION.fullmatch(value):
+        raise ValueError("a duration is a number of seconds, or text such as 60s, 10m, 2h, 1h30m")
+    parts = re.findall(rf"({_PART})(ms|s|m|h|d)", value)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """`8001-8020` or one port. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", text.strip())
+    if not match:
+        raise ValueError("ports are a range such as 8001-8020, or one port")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 1 <= first <= last <= MAX_PORT:
+        raise ValueError("ports are a range such as 8001-8020, lower end first, within 1 to 65535")
+    return first, last
+
+
+def _ports(value: object) -> object:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str):
+        port_range(text)
+    return text
+
+
+def flash(value: object) -> object:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def instance_name(value: str) -> str:
+    """Safe in the name of a unit and of a container."""
+    if not _INSTANCE.fullmatch(value) or len(value) > MAX_INSTANCE:
+        raise ValueError(
+            "an instance name begins with a letter or digit and holds only letters, digits, "
+            f"`_`, `.` and `-`, at most {MAX_INSTANCE} characters"
+        )
+    suffix = next((s for s in OWN_SUFFIXES if value.endswith(s)), None)
+    if value == _GATEWAY or suffix is not None:
+        what = f"a name that ends in `{suffix}`" if suffix else f"`{_GATEWAY}`"
+        raise ValueError(f"{what} is taken by the tool itself; choose another instance name")
+    return value
+
+
+def is_instance_name(value: str) -> bool:
+    """Whether an instance may have it; what is read from a host is held to the same rules."""
+    try:
+        return bool(instance_name(value))
+    except ValueError:
+        return False
+
+
+def model_name(value: str) -> str:
+    """The id that clients ask for."""
+    if (
+        not value
+        or len(value) > MAX_MODEL
+        or not value.isprintable()
+        or any(map(str.isspace, value))
+    ):
+        raise ValueError(f"a model name is 1 to {MAX_MODEL} printable characters without spaces")
+    if value.startswith("-"):
+        raise ValueError("a model name that begins with `-` would be an option of the engine")
+    return value
+
+
+def project(value: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", value):
+        raise ValueError(
+            "a project name is 1 to 40 lower-case letters, digits and `_`, beginning with a "
+            "letter; it has no hyphen, so that names on hosts cannot collide"
+        )
+    return value
+
+
+def word(value: str) -> str:
+    """Text that stands alone in a command: no spaces, not mistaken for an option."""
+    if not value or value.startswith("-") or any(map(str.isspace, value)):
+        raise ValueError("this must be one word that does not begin with `-`")
+    return value
+
+
+def sha256(value: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise ValueError("a SHA-256 is 64 hexadecimal digits")
+    return value.lower()
+
+
+def source(value: str) -> str:
+    """A path on the host, a Hugging Face name, or an https address."""
+    if value.startswith(("/", "~/")):
+        return value
+    if re.fullmatch(r"https://[^\s/]+/\S+", value):
+        return value
+    name, _, file = value.partition(":")
+    in_repository = not file or (file[0] != "/" and ".." not in file.split("/"))
+    ends = value.endswith(":") or name.lower().endswith(".gguf")
+    if _HF_NAME.fullmatch(name) and in_repository and not ends:
+        return value
+    raise ValueError(
+        "a source is an absolute path on the host, `org/name` or `org/name:file.gguf` on "
+        "Hugging Face, or an https:// address" + _source_hint(value)
+    )
+
+
+def _source_hint(value: str) -> str:
+    if value.startswith("http://"):
+        return "; plain http would let anyone on the way replace the model"
+    if value.endswith(".gguf"):
+        return "; a path begins with `/`"
+    return ""
+
+
+def host_path(value: str) -> str:
+    """A path on the host; `~/` is the login's home there."""
+    if not value.startswith(("/", "~/")):
+        raise ValueError("this is a path on the host and begins with `/`")
+    return value
+
+
+def absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("this is a path on the host and begins with `/`")
+    return value
+
+
+def address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(
+            "an address to listen on is an IP address, such as 127.0.0.1 or 0.0.0.0"
+        ) from None
+    return value
+
+
+def syslog_address(value: str) -> str:
+    port = value.rpartition(":")[2] if value.count(":") == 1 else "514"
+    if not re.fullmatch(r"/[\w./-]+|[\w.-]+(:\d+)?", value) or not 0 < int(port) <= MAX_PORT:
+        raise ValueError(
+            "syslog is `true`, HOST or HOST:PORT (UDP, 514), or a socket such as /dev/log"
+        )
+    return value
+
+
+def env_name(value: str) -> str:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(
+            "the name of an environment variable holds letters, digits and `_`, and does not "
+            "begin with a digit"
+        )
+    return value
+
+
+def size(value: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?[kKmMgGtT]?", value):
+        raise ValueError("a size is a number of bytes, or text such as 512M or 8G")
+    return value
+
+
+def shm_size(value: str) -> str:
+    if not re.fullmatch(r"\d+[bkmgBKMG]?", value):
+        raise ValueError("a size of shared memory is text such as 8g or 512m")
+    return value
+
+
+def mount(value: str) -> str:
+    parts = value.split(":")
+    paths = len(parts) in (2, 3) and all(part.startswith("/") for part in parts[:2])
+    if not paths or not set(",".join(parts[2:]).split(",")) <= _MOUNT_OPTIONS | {""}:
+        raise ValueError("a mount is /path/on/host:/path/inside, with :ro where it is read-only")
+    return value
+
+
+def gpu_lists(value: object) -> object:
+    """A list of GPUs, `all`, or a list of such lists, one a replica; each GPU once in a list."""
+    if isinstance(value, list | tuple):
+        nested = [isinstance(item, list | tuple) for item in value]
+        if any(nested) and not all(nested):
+            raise ValueError(
+                "either every item is one GPU ([0, 1]), or every item is a list, one for each "
+                "replica ([[0], [1]])"
+            )
+        for group in value if any(nested) else [value]:
+            _each_once(group)
+    elif value is not None and value != "all":
+        raise ValueError("gpus is a list such as [0, 1], `all`, or [] for the CPU")
+    return value
+
+
+def _each_once(group: Iterable[object]) -> None:
+    seen = set()
+    for item in group:
+        key = item.lower() if isinstance(item, str) else item
+        if isinstance(key, str | int) and key in seen:
+            raise ValueError(f"GPU {item} is listed twice")
+        seen.add(key if isinstance(key, str | int) else id(item))
+
+
+def gpu(value: int | str) -> int | str:
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError("the index of a GPU is 0 or more")
+    elif not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z:._/-]*", value) or value.isdigit():
+        raise ValueError("a GPU is an index without quotes, a UUID or a PCI address")
+    return value
+
+
+def _schema(*branches: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": list(branches)} if len(branches) > 1 else branches[0])
+
+
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[int, Field(strict=True, ge=1)]
+NotNegative = Annotated[int, Field(strict=True, ge=0)]
+Port = Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)]
+Flag = Annotated[
+    bool,
+    Field(strict=True),
+    BeforeValidator(flag),
+    _schema({"type": "boolean"}, {"enum": ["yes", "no", "on", "off"]}),
+]
+Flash = Annotated[
+    Literal["auto", "on", "off"],
+    BeforeValidator(flash),
+    _schema({"enum": ["auto", "on", "off"]}, {"type": "boolean"}),
+]
+Seconds = Annotated[
+    float,
+    Field(strict=True, ge=0, allow_inf_nan=False),
+    BeforeValidator(seconds),
+    _schema(
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": rf"^({_PART}|({_PART}(ms|s|m|h|d))+)$"},
+    ),
+]
+Ports = Annotated[
+    str,
+    BeforeValidator(_ports),
+    _schema({"type": "string", "pattern": r"^\d+(\s*-\s*\d+)?$"}, {"type": "integer"}),
+]
+ProjectName = Annotated[
+    str,
+    AfterValidator(project),
+    Field(json_schema_extra={"pattern": "^[a-z][a-z0-9_]{0,39}$"}),
+]
+ModelName = Annotated[str, AfterValidator(model_name)]
+InstanceName = Annotated[
+    str,
+    AfterValidator(instance_name),
+    Field(json_schema_extra={"pattern": _INSTANCE_SCHEMA, "maxLength": MAX_INSTANCE}),
+]
+Word = Annotated[str, AfterValidator(word)]
+Sha256 = Annotated[
+    str, AfterValidator(sha256), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{64}$"})
+]
+SourceText = Annotated[str, AfterValidator(source)]
+HostPath = Annotated[str, AfterValidator(host_path)]
+AbsolutePath = Annotated[str, AfterValidator(absolute)]
+Address = Annotated[str, AfterValidator(address)]
+EnvName = Annotated[str, AfterValidator(env_name)]
+Size = Annotated[str, AfterValidator(size)]
+ShmSize = Annotated[str, AfterValidator(shm_size)]
+SyslogAddress = Annotated[str, AfterValidator(syslog_address)]
+Mount = Annotated[str, AfterValidator(mount)]

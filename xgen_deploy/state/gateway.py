@@ -1,0 +1,74 @@
+"""What was asked of a gateway on one host, resolved: the ground of «changed or not»."""
+
+import hashlib
+import json
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen, Moment
+from xgen_deploy.state.field_types import Address, Port
+from xgen_deploy.state.routes import Route, Server
+from xgen_deploy.state.settings import GatewayTLS, SecretRef
+
+GATEWAY = "gateway"
+SPEC_VERSION = 1
+PRIVILEGED = 1024
+
+
+class DoorSpec(Frozen):
+    """HAProxy as `binary` of the host or in `image`; `image_state` is the image's ID. A field
+    left at its default does not enter the digest. `queue_timeout` in seconds.
+    """
+
+    spec_version: int = SPEC_VERSION
+    binary: str | None = None
+    image: str | None = None
+    image_state: str | None = None
+    entrypoint: tuple[str, ...] | None = None
+    docker_cli: str = "/usr/bin/docker"
+    listen: Address = "127.0.0.1"
+    port: Port
+    tls: GatewayTLS | None = None
+    api_key: SecretRef | None = None
+    queue_timeout: float = 60.0
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return tuple(s for route in self.routes for s in route.servers)
+
+    @property
+    def secrets(self) -> tuple[SecretRef, ...]:
+        """Every secret that the gateway needs, each once."""
+        refs = [self.api_key, *(r.api_key for r in self.routes)]
+        return tuple(dict.fromkeys(r for r in refs if r is not None))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of what was asked for."""
+        stated = self.model_dump(mode="json", exclude_defaults=True)
+        text = json.dumps(stated | {"spec_version": self.spec_version}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def needs_restart(self, before: "DoorSpec") -> bool:
+        """Whether a reload is not enough: the process itself is another one."""
+        return self._process() != before._process()
+
+    def _process(self) -> tuple[object, ...]:
+        image = (self.image, self.image_state, self.entrypoint)
+        return (self.binary, *image, self.tls, self.port < PRIVILEGED)
+
+
+class GatewayRecord(Frozen):
+    """The gateway as it was last applied on a host with success. `files` maps each file without
+    secrets to the SHA-256 of its content; `unit_version` as in InstanceRecord,
+    `config_version` the same of its configuration.
+    """
+
+    spec: DoorSpec
+    digest: str
+    files: dict[str, str] = Field(default_factory=dict)
+    applied_at: Moment | None = None
+    apply: int | None = None
+    unit_version: int = 1
+    config_version: int = 1

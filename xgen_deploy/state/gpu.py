@@ -1,0 +1,109 @@
+"""What is known of a GPU and how it came to be known."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from xgen_deploy.frozen import Frozen
+
+
+class GPUType(StrEnum):
+    """The family of a device; AMD's two differ because vLLM supports them differently."""
+
+    NVIDIA = "nvidia"
+    AMD_RDNA = "amd_rdna"
+    AMD_CDNA = "amd_cdna"
+    APPLE_MPS = "apple_mps"
+    CPU = "cpu"
+    UNKNOWN = "unknown"
+
+
+class GPUProcess(Frozen):
+    """A process that holds memory on a GPU. `memory_mb` is in MiB, None where unknown."""
+
+    pid: int
+    name: str | None = None
+    user: str | None = None
+    memory_mb: int | None = None
+    cgroup: str | None = None
+
+
+class GPUInfo(Frozen):
+    """One GPU. Memory in MiB; a value that cannot be had is None, never 0.
+
+    `index` is the PCI order on the host; `pci_bus_id` has the kernel's form `0000:41:00.0`;
+    `render_node` is `/dev/dri/renderD128`, whose number moves, `render_path` the link under
+    `/dev/dri/by-path/` that stays. `hip_uuid` is what ROCR_VISIBLE_DEVICES takes, `mig` the UUIDs
+    of MIG instances. An `apu` shares the host's memory: `memory_*` is its own carve-out, `gtt_*`
+    the host's memory that it may map. `note` says what else a reader should know.
+    `software` marks a software renderer, which counts as a GPU only where the inventory allows.
+    """
+
+    index: int
+    gpu_type: GPUType
+    device_name: str | None = None
+    uuid: str | None = None
+    pci_bus_id: str | None = None
+    memory_total_mb: int | None = None
+    memory_used_mb: int | None = None
+    memory_free_mb: int | None = None
+    gtt_total_mb: int | None = None
+    gtt_used_mb: int | None = None
+    utilization_percent: int | None = None
+    compute_capability: str | None = None
+    gfx_version: str | None = None
+    driver_version: str | None = None
+    render_node: str | None = None
+    render_path: str | None = None
+    hip_uuid: str | None = None
+    mig: tuple[str, ...] = ()
+    apu: bool = False
+    software: bool = False
+    note: str | None = None
+    processes: tuple[GPUProcess, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What the device is known by from one boot to the next: UUID, else PCI address."""
+        return self.uuid or self.pci_bus_id or f"index:{self.index}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that it may have been known by when it was recorded: a better detector
+        tells a UUID where an earlier one knew the PCI address alone.
+        """
+        return frozenset(n for n in (self.uuid, self.pci_bus_id, self.identity) if n)
+
+    def known_as(self, recorded: Iterable[str]) -> str:
+        """The name that it was recorded by, so that it stays the same card; else its identity."""
+        return next((n for n in recorded if n in self.names), self.identity)
+
+
+class Attempt(Frozen):
+    """One detector's try: whether it answered, and if not, why.
+
+    `moot` marks one that had nothing to look at: neither its tool nor such a card is there.
+    """
+
+    detector: str
+    ok: bool
+    reason: str | None = None
+    moot: bool = False
+
+
+class GPUDetectionResult(Frozen):
+    """All GPUs of a host in PCI order, the method that found them, and every try."""
+
+    gpus: tuple[GPUInfo, ...] = ()
+    detection_method: str = "cpu_fallback"
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def available(self) -> bool:
+        return bool(self.gpus)
+
+    @property
+    def primary_gpu(self) -> GPUInfo | None:
+        """The GPU with the most memory; the first of equals."""
+        if not self.gpus:
+            return None
+        return max(self.gpus, key=lambda g: (g.memory_total_mb or 0, -g.index))

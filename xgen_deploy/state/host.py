@@ -1,0 +1,37 @@
+"""A host as the inventory describes it: how it is reached, and what is true of it alone."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.settings import Image, Runtime
+
+
+class Host(Frozen):
+    """None means «not stated»: SSH's own configuration decides then.
+
+    `become` None: sudo is used where the login is not root. `proxy_jump` lists the hops in
+    order, each `[user@]host[:port]`. `software_gpu` is how many software Vulkan devices count
+    as GPUs.
+    """
+
+    name: str
+    address: str | None = None
+    port: int | None = None
+    user: str | None = None
+    private_key_file: str | None = None
+    connection: Literal["ssh", "local"] = "ssh"
+    become: bool | None = None
+    python: str | None = None
+    proxy_jump: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    runtime: Runtime | None = None
+    ports: str | None = None
+    images: dict[str, Image] = Field(default_factory=dict)
+    binaries: dict[str, str] = Field(default_factory=dict)
+    client_address: str | None = None
+    model_dir: str = "/srv/models"
+    hf_home: str = "/srv/models/hf"
+    reserved_gpus: tuple[int | str, ...] = ()
+    software_gpu: int = 0

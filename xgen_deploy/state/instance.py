@@ -1,0 +1,153 @@
+"""An instance as decided: the declaration and the host's facts brought together."""
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.layout import Slot
+from xgen_deploy.state.settings import (
+    ContainerSettings,
+    LlamaSettings,
+    ModelType,
+    Runtime,
+    Sampling,
+    SecretRef,
+    VllmSettings,
+)
+
+SPEC_VERSION = 1
+
+
+class Spec(Frozen):
+    """What was asked for, resolved: the ground of «changed or not».
+
+    A field left at its default does not enter the digest, so that a newer tool can add fields
+    without restarting anything. `gpus` are identities in the engine's order; () is the CPU.
+    `also_serves` are further models whose name the engine must answer to.
+    """
+
+    spec_version: int = SPEC_VERSION
+    model: ModelName
+    also_serves: tuple[str, ...] = ()
+    type: ModelType = "llm"
+    backend: str
+    runtime: Runtime
+    source: str
+    revision: str | None = None
+    sha256: str | None = None
+    model_path: str
+    model_state: str | None = None
+    image: str | None = None
+    entrypoint: tuple[str, ...] | None = None
+    binary: str | None = None
+    engine_state: str | None = None
+    gpus: tuple[str, ...] = ()
+    n_ctx: Positive
+    n_gpu_layers: int | Literal["all"] | None = None
+    sampling: Sampling = Sampling()
+    llama: LlamaSettings = LlamaSettings()
+    vllm: VllmSettings = VllmSettings()
+    api_key: SecretRef | None = None
+    env: dict[str, str | SecretRef] = Field(default_factory=dict)
+    container: ContainerSettings = ContainerSettings()
+    listen: Address = "127.0.0.1"
+    port: Port
+
+    def stated(self) -> dict[str, object]:
+        """As JSON values, without what was left at its default."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {
+            "spec_version": self.spec_version
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of what was asked for."""
+        text = json.dumps(self.stated(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Engine(Frozen):
+    """The build that serves: a binary or an image, and the options that its `--help` lists."""
+
+    backend: str
+    binary: str | None = None
+    image: str | None = None
+    state: str | None = None
+    entrypoint: tuple[str, ...] = ()
+    override_entrypoint: bool = False
+    flags: frozenset[str] = frozenset()
+    markers: frozenset[str] = frozenset()
+    pull: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether its options could be asked for; an image still to be pulled cannot."""
+        return bool(self.flags)
+
+
+class Instance(Frozen):
+    """One instance, ready to be rendered.
+
+    `ordinals` are the positions of `gpus` among the host's GPUs of their vendor, in PCI order.
+    `total_layers` counts as the engine does (blocks and the output layer). `pins` maps what the
+    manifest called a GPU to its identity. `share` names instances before this one on the same
+    GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
+    (see access.py). `model_folders` are what a container may see of the host's models.
+    `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
+    ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
+    could switch.
+    """
+
+    host: str
+    project: str
+    name: str
+    declared: Declared
+    spec: Spec
+    engine: Engine
+    gpus: tuple[GPUInfo, ...] = ()
+    ordinals: tuple[int, ...] = ()
+    total_layers: int | None = None
+    pins: dict[str, str] = Field(default_factory=dict)
+    share: tuple[str, ...] = ()
+    software_gpu: bool = False
+    groups: dict[str, int] = Field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
+    cdi: tuple[str, ...] = ()
+    device_request: tuple[str, ...] = ()
+    model_folders: tuple[str, ...] = ()
+    docker_cli: str = "/usr/bin/docker"
+    notes: tuple[str, ...] = ()
+    systemd: int | None = None
+    slot: Slot = ""
+    spare_port: int | None = None
+
+    @property
+    def slotted(self) -> str:
+        """Its name on the host."""
+        return f"{self.name}{self.slot}"
+
+    @property
+    def digest(self) -> str:
+        return self.spec.digest
+
+
+class Refusal(Frozen):
+    """Why a host cannot be brought to what the manifest says, and what to do."""
+
+    host: str
+    instance: str | None = None
+    reason: str
+    way_out: str = ""
+    mark: Mark | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.host}/{self.instance}" if self.instance else self.host
+        at = f" ({self.mark})" if self.mark else ""
+        out = f"\n    {self.way_out}" if self.way_out else ""
+        return f"{where}: {self.reason}{at}{out}"

@@ -1,0 +1,81 @@
+"""Placements after merging: each instance that a host is asked to run, fields complete."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.settings import (
+    ContainerSettings,
+    GPURef,
+    Image,
+    Layers,
+    LlamaSettings,
+    ModelType,
+    Pull,
+    Runtime,
+    Sampling,
+    SecretRef,
+    SourceByFormat,
+    Update,
+    VllmSettings,
+)
+
+
+class Mark(Frozen):
+    """A place in a file, counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Declared(Frozen):
+    """One instance that the manifest asks for on one host, before anything is known of the host.
+
+    Defaults of the contract are filled in where it states one; None elsewhere means «not
+    stated». `gpus` None: left out; `()`: the CPU; `"all"`. `marks` tells where each dotted
+    field (`llama.tensor_split`) was written; the key "" is the placement itself. `layers_here`
+    is true where the placement itself stated `n_gpu_layers`.
+    """
+
+    host: str
+    name: str
+    model: str
+    source: str | SourceByFormat
+    revision: str = "main"
+    sha256: str | None = None
+    type: ModelType = "llm"
+    backend: str = "auto"
+    runtime: Runtime = "docker"
+    pull: Pull = "missing"
+    ports: tuple[int, int]
+    port: int | None = None
+    n_ctx: int | None = None
+    n_gpu_layers: Layers | None = None
+    layers_here: bool = False
+    gpus: tuple[GPURef, ...] | Literal["all"] | None = None
+    sampling: Sampling = Sampling()
+    llama: LlamaSettings = LlamaSettings()
+    vllm: VllmSettings = VllmSettings()
+    api_key: SecretRef | None = None
+    env: dict[str, str | SecretRef] = Field(default_factory=dict)
+    container: ContainerSettings = ContainerSettings()
+    image: Image | None = None
+    images: dict[str, Image] = Field(default_factory=dict)
+    binary: str | None = None
+    binaries: dict[str, str] = Field(default_factory=dict)
+    listen: str | None = None
+    fallback: tuple[str, ...] = ()
+    update: Update = Update()
+    spare_gpus: tuple[GPURef, ...] = ()
+    marks: dict[str, Mark] = Field(default_factory=dict)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether it needs any."""
+        values = (self.api_key, *self.env.values())
+        return any(isinstance(value, SecretRef) for value in values)

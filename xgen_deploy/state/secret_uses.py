@@ -1,0 +1,66 @@
+"""What the manifest names secrets for: a reference counts only for the use that it stands at."""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.secret_text import Kind
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.site import Site
+
+
+class SecretUse(Frozen):
+    """One place that a secret is for. `host` is "" for what is the same on every gateway, and for
+    `notify`.
+    """
+
+    host: str = ""
+    owner: str
+    field: str
+    kind: Kind = "key"
+
+
+GATEWAY_KEY = SecretUse(owner="gateway", field="api_key")
+WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
+AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
+
+
+def engine_key(host: str, instance: str) -> SecretUse:
+    """What an instance asks of its clients."""
+    return SecretUse(host=host, owner=instance, field="api_key")
+
+
+def engine_variable(host: str, instance: str, name: str) -> SecretUse:
+    return SecretUse(host=host, owner=instance, field=f"env.{name}", kind="env")
+
+
+def route_key(model: str) -> SecretUse:
+    """What a gateway shows the engines of a model."""
+    return SecretUse(owner="gateway", field=f"api_key of {model}")
+
+
+def instance_uses(
+    host: str, name: str, api_key: SecretRef | None, env: Mapping[str, str | SecretRef]
+) -> Iterator[tuple[SecretUse, SecretRef]]:
+    """Every secret that an instance needs, with what it is for."""
+    if api_key is not None:
+        yield engine_key(host, name), api_key
+    for variable, value in env.items():
+        if isinstance(value, SecretRef):
+            yield engine_variable(host, name, variable), value
+
+
+def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
+    """By use. What `--limit` cut off counts for the gateways: they serve it all the same."""
+    found: dict[SecretUse, set[SecretRef]] = {}
+    for one in (*site.declared, *site.elsewhere):
+        for use, ref in instance_uses(one.host, one.name, one.api_key, one.env):
+            found.setdefault(use, set()).add(ref)
+        if one.api_key is not None:
+            found.setdefault(route_key(one.model), set()).add(one.api_key)
+    if site.gateway is not None and site.gateway.api_key is not None:
+        found[GATEWAY_KEY] = {site.gateway.api_key}
+    if site.notify is not None and site.notify.webhook is not None:
+        found[WEBHOOK] = {site.notify.webhook}
+    if site.audit is not None and site.audit.webhook is not None:
+        found[AUDIT_WEBHOOK] = {site.audit.webhook}
+    return {use: frozenset(refs) for use, refs in found.items()}

@@ -1,0 +1,43 @@
+"""A project as its manifest and inventory state it: hosts, instances and the gateway."""
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Runtime
+
+
+class Site(Frozen):
+    """A manifest and its inventory, read, merged and checked: what every command starts from.
+
+    `declared` is in manifest order; a host of the manifest without an instance (`gpu-a: []`)
+    is in `hosts` all the same. `manifest_digest` is of all `files` that took part. A gateway has
+    its `hosts` filled in. What `--limit` cut off is in `other_hosts` and `elsewhere`: it is to be
+    left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
+    host that is not in `declared`.
+    """
+
+    project: str
+    manifest_file: str
+    manifest_digest: str
+    files: tuple[str, ...] = ()
+    runtime: Runtime = "docker"
+    pull: Pull = "missing"
+    images: dict[str, Image] = Field(default_factory=dict)
+    binaries: dict[str, str] = Field(default_factory=dict)
+    hosts: dict[str, Host]
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    declared: tuple[Declared, ...] = ()
+    gateway: Gateway | None = None
+    notify: Notify | None = None
+    audit: Audit | None = None
+    warnings: tuple[str, ...] = ()
+    other_hosts: dict[str, Host] = Field(default_factory=dict)
+    elsewhere: tuple[Declared, ...] = ()
+    limited_to: tuple[str, ...] = ()
+    limited_models: tuple[str, ...] = ()
+
+    def on(self, host: str) -> tuple[Declared, ...]:
+        """The instances of one host, in manifest order."""
+        return tuple(d for d in self.declared if d.host == host)

@@ -1,0 +1,133 @@
+"""What every connection does in the same way, however its processes are started."""
+
+import sys
+from collections.abc import Sequence
+from json import dumps
+from typing import Literal
+
+from xgen_deploy.errors import UnreachableError
+from xgen_deploy.transport import framing, launch
+from xgen_deploy.transport.base import Session
+from xgen_deploy.transport.command import Become
+from xgen_deploy.transport.process import Deadline, Output, Process
+from xgen_deploy.transport.program import remote_program
+from xgen_deploy.transport.refusals import explain
+from xgen_deploy.transport.session import READY, AgentSession
+from xgen_deploy.visible import VisibleStream
+
+_START_TIMEOUT = 30.0
+_FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
+
+
+class ReachedHost:
+    """A host on which a stub can be started: `_open` is what differs.
+
+    `user` is who logs in there, for messages. `password` is sudo's.
+    """
+
+    def __init__(self, name: str, user: str, become: Become, password: str | None) -> None:
+        self._name = name
+        self._user = user
+        self._become = become
+        self._password = password
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def connect(self) -> None:
+        """Nothing, where there is no connection to be made."""
+
+    def observe(
+        self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
+    ) -> bytes:
+        deadline = Deadline(timeout)
+        process = self._open(deadline)
+        try:
+            self._pass_sudo(process, deadline)
+            process.send(framing.encode(program, request, shell))
+            process.end_input()
+            return self._document(launch.collect(process, deadline))
+        except (*_FAILURES, TimeoutError) as error:
+            raise self._failure(error, f"it did not answer within {timeout:.0f} s") from None
+        finally:
+            process.close()
+
+    def follow(
+        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+    ) -> int:
+        deadline = Deadline(timeout)
+        process = self._open(Deadline(_START_TIMEOUT))
+        try:
+            rest = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
+            return _relay(process, rest, deadline, raw=raw)
+        except _FAILURES as error:
+            raise self._failure(error, "") from None
+        finally:
+            process.close()
+
+    def session(self) -> Session:
+        process = self._open(Deadline(_START_TIMEOUT))
+        try:
+            rest = self._start(process, "agent", b"")
+        except (*_FAILURES, TimeoutError) as error:
+            process.close()
+            raise self._failure(error, f"no start within {_START_TIMEOUT:.0f} s") from None
+        return AgentSession(self._name, process, rest)
+
+    def _open(self, deadline: Deadline) -> Process:
+        """A process that runs the stub with the become mode of this host."""
+        raise NotImplementedError
+
+    def _document(self, ended: launch.Ended) -> bytes:
+        try:
+            return framing.decode(ended.stdout)
+        except ValueError:
+            raise ended from None
+
+    def _pass_sudo(self, process: Process, deadline: Deadline) -> None:
+        if self._become == "ask":
+            launch.answer_sudo(process, self._password or "", deadline)
+
+    def _start(self, process: Process, which: Literal["agent", "follow"], first: bytes) -> bytes:
+        deadline = Deadline(_START_TIMEOUT)
+        self._pass_sudo(process, deadline)
+        process.send(launch.payload(remote_program(which)) + first)
+        return launch.skip_to(READY, process, deadline)
+
+    def _failure(self, error: Exception, late: str) -> UnreachableError:
+        match error:
+            case launch.WrongPassword():
+                return explain(self._name, self._user, 1, b"", b"sorry, try again")
+            case launch.Ended():
+                return explain(self._name, self._user, error.status, error.stdout, error.stderr)
+            case launch.TooMuch():
+                before = f" before {error.before}" if error.before else ""
+                return UnreachableError(
+                    self._name,
+                    f"it printed more than {error.limit >> 20} MiB{before}",
+                    f"Look at what the login shell of {self._user} prints there when it starts.",
+                )
+            case TimeoutError():
+                return UnreachableError(self._name, late, "Look whether it is overloaded or hangs.")
+        return UnreachableError(self._name, f"the connection was lost ({error})", "Run it again.")
+
+
+def _relay(process: Process, rest: bytes, deadline: Deadline, *, raw: bool) -> int:
+    """Copy a process's output to ours until it ends; its status, 124 where time ran out."""
+    got = Output(out=rest)
+    out, err = VisibleStream(), VisibleStream()
+    try:
+        while True:
+            if raw:
+                sys.stdout.buffer.write(got.out)
+            else:
+                sys.stdout.write(out.add(got.out, last=got.ended))
+            sys.stderr.write(err.add(got.err, last=got.ended))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            if got.ended:
+                return process.returncode()
+            got = process.read(deadline.left())
+    except TimeoutError:
+        return 124

@@ -1,0 +1,140 @@
+"""Proves one instance: a real request of its kind, and the engine's own report of its start."""
+
+import json
+
+from xgen_deploy.backends.base import Backend, Trial
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.bounded_json import read_json
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.limits import PAGE
+from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.transport.base import Reply, Session
+from xgen_deploy.verify.compare import differences
+
+TRIAL = 300.0
+_PAGE = 5.0
+
+
+class Check(Frozen):
+    """One thing that was looked at; `found` says what was there where it is not as it should."""
+
+    host: str
+    instance: str
+    what: str
+    ok: bool
+    found: str = ""
+
+
+def check_report(instance: Instance, report: LoadReport | None) -> tuple[Check, ...]:
+    """Layers, devices and context as the engine reported them, against the manifest."""
+    if report is None:
+        return (_check(instance, "engine report", "the engine's log says nothing of its start"),)
+    found = differences(instance, report)
+    return tuple(_check(instance, "engine report", f) for f in found) or (
+        _check(instance, "engine report", ""),
+    )
+
+
+def check_request(instance: Instance, session: Session, api_key: SecretText | None) -> Check:
+    """A token, a vector or a score, asked for on the host itself."""
+    backend = backend_named(instance.spec.backend)
+    if backend is None:
+        return _check(instance, "real request", f"{instance.spec.backend} cannot be asked")
+    return _check(
+        instance, "real request", real_request(instance, backend.trial(instance), session, api_key)
+    )
+
+
+def real_request(
+    instance: Instance, trial: Trial, session: Session, api_key: SecretText | None
+) -> str:
+    """What was wrong with the answer; "" where it was a good one."""
+    spec = instance.spec
+    return wrong_with(trial, ask(trial, session, spec.listen, spec.port, api_key))
+
+
+def ask(
+    trial: Trial,
+    session: Session,
+    listen: str,
+    port: int,
+    api_key: SecretText | None,
+    *,
+    timeout: float = TRIAL,
+    tls: bool = False,
+) -> Reply:
+    """The answer of whatever listens there on the host itself."""
+    return session.request(
+        "POST",
+        local_address(listen),
+        port,
+        trial.path,
+        body=json.dumps(trial.body).encode(),
+        headers={"Content-Type": "application/json", **key_header(api_key)},
+        timeout=timeout,
+        tls=tls,
+    )
+
+
+def wrong_with(trial: Trial, reply: Reply) -> str:
+    """What was wrong with an answer; "" where it was a good one."""
+    if reply.status == 200 and _answered(reply.body, trial.answered):
+        return ""
+    said = f"HTTP {reply.status}" if reply.status else "the connection broke"
+    text = reply.body.decode(errors="replace").strip()[:200]
+    return f"{trial.path}: {said} {text}".rstrip()
+
+
+def get(session: Session, spec: Spec, path: str, api_key: SecretText | None) -> Reply:
+    """One of an engine's small pages, asked for on the host itself."""
+    return session.request(
+        "GET",
+        local_address(spec.listen),
+        spec.port,
+        path,
+        headers=key_header(api_key),
+        timeout=_PAGE,
+    )
+
+
+def with_pages(
+    report: LoadReport, backend: Backend, spec: Spec, session: Session, api_key: SecretText | None
+) -> LoadReport:
+    """The report with what the running engine's endpoints add."""
+    for path in backend.pages:
+        reply = get(session, spec, path, api_key)
+        if reply.status == 200:
+            report = backend.with_page(report, path, reply.body.decode(errors="replace"))
+    return report
+
+
+def key_header(api_key: SecretText | None) -> dict[str, str]:
+    """The client's key as every engine takes it."""
+    return {"Authorization": f"Bearer {api_key.reveal()}"} if api_key else {}
+
+
+def local_address(listen: str) -> str:
+    """Where something that listens on `listen` is reached on the host itself."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
+
+
+def check_recorded(instance: Instance, record: InstanceRecord | None) -> Check:
+    """Whether what runs is what the manifest says now."""
+    if record is None:
+        return _check(instance, "applied", "it was never applied")
+    same = record.digest == instance.digest
+    return _check(instance, "applied", "" if same else "the manifest says something else by now")
+
+
+def _check(instance: Instance, what: str, found: str) -> Check:
+    return Check(host=instance.host, instance=instance.name, what=what, ok=not found, found=found)
+
+
+def _answered(body: bytes, key: str) -> bool:
+    try:
+        return bool(read_json(body, PAGE)[key])
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,87 @@
+"""Checks the gateway on one host: as stated, as applied, and a real request to every model."""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.gateway.away import away
+from xgen_deploy.gateway.resolve import NoDoor, resolve_door
+from xgen_deploy.plan.gateway import Looked, gateway_drift, routes_for
+from xgen_deploy.resolve.gateway_needs import is_door, python_on
+from xgen_deploy.secrets.gateway import GatewaySecrets
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
+from xgen_deploy.state.gateway_paths import door_socket
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
+from xgen_deploy.transport.base import Session
+from xgen_deploy.verify.checks import Check
+from xgen_deploy.verify.gateway_requests import Proof, Proved
+from xgen_deploy.verify.haproxy_socket import Runtime
+
+_NO_KEY = (
+    "the clients' key is not at hand here, and the gateway has none of its own yet (an older "
+    "xgen-deploy applied it; the next apply that changes it makes one)"
+)
+
+
+def check_gateway(
+    site: Site,
+    host: str,
+    looked: Mapping[str, Looked],
+    records: Mapping[str, Record],
+    session: Session,
+    resolver: SecretResolver,
+) -> Iterator[Check]:
+    """Nothing where the manifest has no gateway on the host. `looked` and `records` are of the
+    hosts that were seen.
+    """
+    if not is_door(site, host) or host not in records:
+        return
+    last = records[host].gateway
+    if last is None:
+        yield _check(host, "applied", "it was never applied")
+        return
+    yield _check(host, "applied", _other(site, host, looked[host], records, last))
+    yield _check(host, "unit and configuration", gateway_drift(last, looked[host]) or "")
+    files, layout = HostFiles(host, session), looked[host].layout
+    key = GatewaySecrets(resolver, files, layout, records[host]).asking(last.spec)
+    if last.spec.api_key is not None and key is None:
+        yield _check(host, "real requests were not made", _NO_KEY, ok=True)
+        return
+    runtime = Runtime(host, session, door_socket(layout), python_on(site, host))
+    models = frozenset(r.model for r in last.spec.routes)
+    try:
+        aside = away(last.spec.routes, records)
+        for one in Proof(session, last.spec, runtime, key).of(models, aside):
+            yield _proved(host, one)
+    except XgenError as error:
+        yield _check(host, "real requests", str(error).removeprefix(f"{host}: "))
+
+
+def _other(
+    site: Site, host: str, one: Looked, records: Mapping[str, Record], last: GatewayRecord
+) -> str:
+    """Whether the gateway is another one than the manifest and the instances ask for."""
+    gateway, routes = site.gateway, routes_for(site, host, {}, records)
+    if gateway is None:
+        return ""
+    try:
+        spec = resolve_door(site, gateway, site.hosts[host], one.facts, one.layout, routes)
+    except NoDoor as error:
+        return error.refusal.reason
+    same = spec.digest == last.digest
+    return "" if same else "the manifest or the instances ask for something else by now"
+
+
+def _proved(host: str, one: Proved) -> Check:
+    said = {"fallback": "its fallback answered", "busy": f"busy: {one.said}"}
+    what = f"real request to {one.model}"
+    if one.outcome == "left out":
+        what = f"{one.model} was not asked"
+    return _check(host, what, said.get(one.outcome, one.said), ok=one.outcome != "failed")
+
+
+def _check(host: str, what: str, found: str, *, ok: bool | None = None) -> Check:
+    good = not found if ok is None else ok
+    return Check(host=host, instance=GATEWAY, what=what, ok=good, found=found)

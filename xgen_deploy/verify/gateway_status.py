@@ -1,0 +1,109 @@
+"""How the gateways stand, from one look at their hosts: pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.gateway.stats import ServerState, parse_servers
+from xgen_deploy.plan.gateway import Looked
+from xgen_deploy.resolve.gateway_needs import LOOPBACK
+from xgen_deploy.state.gateway import GATEWAY, DoorSpec
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
+
+State = Literal["up", "down", "absent", "unknown"]
+
+
+class DoorStatus(Frozen):
+    """One gateway. `servers` None: nothing is known of them. `silent` are models that nothing
+    answers for, `by_fallback` those that another model answers for.
+    """
+
+    host: str
+    status: State
+    endpoint: str | None = None
+    servers: tuple[ServerState, ...] | None = None
+    silent: tuple[str, ...] = ()
+    by_fallback: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def good(self) -> bool:
+        return self.status == "up" and not self.silent
+
+    @property
+    def line(self) -> str:
+        """For people: `http://edge:8080  up  3 of 5 servers; every model answers (…)`."""
+        found = [self.endpoint or self.host, self.status]
+        if self.servers is not None:
+            found.append(f"{sum(s.up for s in self.servers)} of {len(self.servers)} servers")
+        text = "  ".join(found)
+        if self.silent:
+            return f"{text}; nothing answers for {', '.join(self.silent)}"
+        if self.servers is not None:
+            others = f" ({', '.join(self.by_fallback)} by fallback)" if self.by_fallback else ""
+            return f"{text}; every model answers{others}"
+        return f"{text}: {self.reason}" if self.reason else text
+
+
+def door_statuses(
+    site: Site, looked: Mapping[str, Looked], records: Mapping[str, Record]
+) -> tuple[DoorStatus, ...]:
+    """Of every gateway that the manifest names."""
+    hosts = (site.gateway.hosts or ()) if site.gateway else ()
+    named = (h for h in hosts if h in site.hosts)
+    return tuple(_guarded(site, h, looked.get(h), records.get(h)) for h in named)
+
+
+def _guarded(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:
+    found = guarded(name, lambda: _one(site, name, one, record))
+    if isinstance(found, XgenError):
+        return DoorStatus(host=name, status="unknown", reason=str(found))
+    return found
+
+
+def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:
+    if one is None or record is None:
+        return DoorStatus(host=name, status="unknown", reason=f"{name} could not be looked at")
+    if record.gateway is None:
+        return DoorStatus(host=name, status="absent", reason="not applied yet")
+    spec = record.gateway.spec
+    endpoint = _endpoint(site, name, spec)
+    service = one.facts.service(one.layout.service(GATEWAY))
+    if service is None or service.state not in ("active", "reloading"):
+        reason = f"its unit is {service.state}" if service else "its unit is gone"
+        return DoorStatus(host=name, status="down", endpoint=endpoint, reason=reason)
+    try:
+        servers = parse_servers(one.facts.door or "")
+    except ValueError:
+        return DoorStatus(host=name, status="up", endpoint=endpoint)
+    silent, by_fallback = _models(spec, servers)
+    return DoorStatus(
+        host=name,
+        status="up",
+        endpoint=endpoint,
+        servers=servers,
+        silent=silent,
+        by_fallback=by_fallback,
+    )
+
+
+def _models(
+    spec: DoorSpec, servers: tuple[ServerState, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    up = {s.pool for s in servers if s.up}
+    answering = {r.model for r in spec.routes if r.pool in up or r.old_pool in up}
+    down = [r for r in spec.routes if r.model not in answering]
+    helped = tuple(r.model for r in down if answering.intersection(r.fallback))
+    return tuple(r.model for r in down if r.model not in helped), helped
+
+
+def _endpoint(site: Site, name: str, spec: DoorSpec) -> str:
+    host = site.hosts[name]
+    address = host.client_address or host.address or name
+    if spec.listen in (LOOPBACK, "::1"):
+        address = spec.listen
+    shown = f"[{address}]" if ":" in address else address
+    return f"{'https' if spec.tls else 'http'}://{shown}:{spec.port}"
