@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.gateway.door import CLIENT, CLIENT_KEY, Door
+from tests.gateway.running_gateway import CLIENT, CLIENT_KEY, RunningGateway
 from xgen_deploy.gateway.config import Limits
-from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.state.endpoint import Endpoint
 
 MIB = 1 << 20
 FILES = 10_000
@@ -101,30 +101,30 @@ class Engine:
 
 
 @contextmanager
-def gateway() -> Iterator[Door]:
+def gateway() -> Iterator[RunningGateway]:
     """With the limits that `apply` writes."""
     with TemporaryDirectory(prefix="xgb") as folder, ExitStack() as stack:
-        door = Door(Path(folder), api_key=CLIENT_KEY)
-        door.limits = Limits()
+        gateway_host = RunningGateway(Path(folder), api_key=CLIENT_KEY)
+        gateway_host.limits = Limits()
         instances = []
         for model, answers in (("m", False), ("answer", True)):
             engine = Engine(answers=answers)
             stack.callback(engine.close)
             known = {"host": "here", "instance": model, "model": model, "port": engine.port}
-            instances.append(Serving.model_validate({**known, "slots": 100_000}))
-        door.set(instances)
-        stack.callback(door.stop)
-        door.start()
-        yield door
+            instances.append(Endpoint.model_validate({**known, "slots": 100_000}))
+        gateway_host.set(instances)
+        stack.callback(gateway_host.stop)
+        gateway_host.start()
+        yield gateway_host
 
 
 def measure(attack: str, connections: int) -> Row:
-    with gateway() as door, ExitStack() as stack:
-        pid = door.runtime.info().pid
+    with gateway() as gateway_host, ExitStack() as stack:
+        pid = gateway_host.runtime.info().pid
         socks: list[socket.socket] = []
 
         def one(_: int) -> None:
-            sock = socket.create_connection(("127.0.0.1", door.port), timeout=_LONGEST)
+            sock = socket.create_connection(("127.0.0.1", gateway_host.port), timeout=_LONGEST)
             socks.append(sock)
             with suppress(OSError):
                 sock.settimeout(5)

@@ -6,7 +6,7 @@ import pytest
 
 from xgen_deploy.apply.journal import lines_of_run, lines_since
 from xgen_deploy.backends.log_errors import telling
-from xgen_deploy.state.exit_status import ended_words, out_of_memory, was_killed
+from xgen_deploy.state.exit_status import exit_words, out_of_memory, was_killed
 
 CPU = "this build needs CPU features that the host lacks"
 LOADER = "/llama-server: error while loading shared libraries: libcudart.so.12: cannot open shared"
@@ -50,13 +50,13 @@ LOADER = "/llama-server: error while loading shared libraries: libcudart.so.12: 
 def test_an_end_is_told_in_words(
     result: str, status: int | None, lines: tuple[str, ...], words: str
 ) -> None:
-    assert ended_words(result, status, lines).startswith(words)
+    assert exit_words(result, status, lines).startswith(words)
 
 
 @pytest.mark.parametrize("number", range(1, 32))
 def test_no_signal_is_told_as_a_bare_exit_status(number: int) -> None:
-    assert ended_words("signal", number).startswith("killed by ")
-    assert ended_words("exit-code", 128 + number).startswith("killed by ")
+    assert exit_words("signal", number).startswith("killed by ")
+    assert exit_words("exit-code", 128 + number).startswith("killed by ")
 
 
 def test_the_kernel_s_word_is_told_where_memory_ran_out() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.manifest.test_json_schema import errors_of_instance_name
-from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.host import Host
@@ -33,21 +33,21 @@ def _of_instance(layout: Layout, name: str) -> Iterator[tuple[str, str]]:
     if layout.process_dir is not None:
         for rotated in ("", ".1", ".2"):
             yield "file", layout.log(name) + rotated
-    for slotted in (name, name + SECOND):
+    for name_on_host in (name, name + SECOND):
         for unit in (
-            f"{layout.service(slotted)}.service",
-            layout.guard(slotted),
-            layout.drained_guard(slotted),
+            f"{layout.service(name_on_host)}.service",
+            layout.guard(name_on_host),
+            layout.drained_guard(name_on_host),
         ):
             yield "unit", unit
-        yield "unit", layout.boot_unit(slotted).rpartition("/")[2]
-        yield "container", layout.service(slotted)
+        yield "unit", layout.boot_unit(name_on_host).rpartition("/")[2]
+        yield "container", layout.service(name_on_host)
         for path in (
-            layout.definition(slotted),
-            layout.next_definition(slotted),
-            layout.boot_unit(slotted),
-            layout.settings(slotted),
-            layout.next_settings(slotted),
+            layout.definition(name_on_host),
+            layout.next_definition(name_on_host),
+            layout.boot_unit(name_on_host),
+            layout.settings(name_on_host),
+            layout.next_settings(name_on_host),
         ):
             yield "file", path
 
@@ -89,14 +89,14 @@ def test_a_name_that_is_the_tool_s_own_is_refused_by_the_editor_s_schema_too(nam
     assert errors_of_instance_name(name)
 
 
-def _serving(host: str, instance: str, model: str, *, second: bool = False) -> Serving:
-    return Serving(
+def _serving(host: str, instance: str, model: str, *, second: bool = False) -> Endpoint:
+    return Endpoint(
         host=host, instance=instance, model=model, listen="0.0.0.0", port=1, second=second
     )
 
 
 def test_no_two_servers_of_a_gateway_share_a_name_and_all_others_keep_theirs() -> None:
-    serving = [
+    endpoint = [
         _serving("h.x", "y", "m"),
         _serving("h", "x.y", "other"),
         _serving("h.x", "b", "m"),
@@ -105,12 +105,12 @@ def test_no_two_servers_of_a_gateway_share_a_name_and_all_others_keep_theirs() -
         _serving("h", "plain", "m"),
     ]
     hosts = {name: Host(name=name, address=name) for name in ("h", "h.x")}
-    routes = build_routes(Host(name="door"), hosts, serving, {"m": (), "other": ()})
+    routes = build_routes(Host(name="door"), hosts, endpoint, {"m": (), "other": ()})
     names = [s.name for s in routes.servers]
-    assert len(set(names)) == len(serving)
+    assert len(set(names)) == len(endpoint)
     assert {"h.plain", "h.x"} <= set(names)
     assert "h.x.y" not in names
-    again = build_routes(Host(name="door"), hosts, serving[::-1], {"other": (), "m": ()})
+    again = build_routes(Host(name="door"), hosts, endpoint[::-1], {"other": (), "m": ()})
     assert {s.name for s in again.servers} == set(names), "whatever their order"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.render.scene import Scene
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.service_manager import State
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
@@ -158,14 +158,14 @@ class SaidToRun:
         return ()
 
 
-def at_work(session: FolderSession, layout: Layout, folder: Path) -> HostAtWork:
+def at_work(session: FolderSession, layout: Layout, folder: Path) -> HostContext:
     """A host of a manifest with one instance, of which nothing is recorded yet."""
     case = {
         "host": "cpu",
         "models": {"q": {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}},
         "place": [{"model": "q"}],
     }
-    return HostAtWork(
+    return HostContext(
         "h",
         session,
         layout,

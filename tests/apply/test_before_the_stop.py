@@ -11,10 +11,10 @@ import pytest
 from tests.apply.folder_host import FolderSession, SaidToRun
 from tests.render.scene import Scene
 from xgen_deploy.apply import stop_first as operation
-from xgen_deploy.apply.gate import Good
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.gate import GatePassed
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.stop_first import Failed, bring_up
-from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import XgenError
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
@@ -44,7 +44,7 @@ class World:
         self._scene = Scene(case, folder)
         self.layout: Layout = process_layout("p", str(folder))
         self.restarted = folder / "restarted"
-        self.supervision = SaidToRun(self.restarted)
+        self.service_manager = SaidToRun(self.restarted)
         (self.instance,) = self._scene.resolved().instances
         for path in self._live():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,21 +67,21 @@ class World:
         """What was said of its failure."""
         instance: Instance = self.instance
         last = InstanceRecord(spec=instance.spec, digest="of the old one")
-        work = HostAtWork(
+        work = HostContext(
             "h",
             session,
             self.layout,
             Rendering(self.layout, Templates(read_templates())),
-            self.supervision,
+            self.service_manager,
             Record(project="p", instances={"q": last}),
             SecretResolver(self._scene.site),
         )
         update = Operation(
             id="h/q", host="h", name="q", action="update", cause="a test", instance=instance
         )
-        switch = Switch(self._scene.site, {"h": work}, {}, 1, {})
+        traffic = Traffic(self._scene.site, {"h": work}, {}, 1, {})
         try:
-            bring_up(work, update, switch, 1, lambda _: None)
+            bring_up(work, update, traffic, 1, lambda _: None)
         except (Failed, XgenError) as error:
             return str(error)
         return None
@@ -89,7 +89,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operation, "prove", lambda *_: Good(LoadReport(), "run"))
+    monkeypatch.setattr(operation, "prove", lambda *_: GatePassed(LoadReport(), "run"))
 
 
 def test_a_write_that_fails_before_anything_was_stopped_leaves_the_old_one_alone(
@@ -102,11 +102,11 @@ def test_a_write_that_fails_before_anything_was_stopped_leaves_the_old_one_alone
         said = world.change(FolderSession(fails_at=number))
         if said is None:
             break
-        if world.supervision.started:
+        if world.service_manager.started:
             continue  # of the record, once it serves
         assert world.live() == [OLD, OLD], (number, said)
         assert world.beside() == [], number
-        assert world.supervision.stopped == []
+        assert world.service_manager.stopped == []
         if world.restarted.exists():
             back += 1
             assert "put back" in said
@@ -115,6 +115,6 @@ def test_a_write_that_fails_before_anything_was_stopped_leaves_the_old_one_alone
     else:
         pytest.fail("it never comes to an end")
     assert OLD not in world.live()
-    assert world.supervision.started == ["xgen-p-q"]
+    assert world.service_manager.started == ["xgen-p-q"]
     assert alone > 8
     assert back == 2, "the two moves that put the new files in place"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xgen_deploy.watchdog.remote import under_way
+from xgen_deploy.watchdog.remote import active_requests
 
 LLAMA = """# HELP llamacpp:requests_processing Number of requests processing.
 # TYPE llamacpp:requests_processing gauge
@@ -22,9 +22,9 @@ vllm:generation_tokens_total{{engine="0",model_name="big"}} 1.2e+06
 @pytest.mark.parametrize("page", [LLAMA, VLLM])
 @pytest.mark.parametrize(("works", "waits"), [(0, 0), (1, 0), (2, 3)])
 def test_works_on_and_waiting_count(page: str, works: int, waits: int) -> None:
-    assert under_way(page.format(works, waits)) == works + waits
+    assert active_requests(page.format(works, waits)) == works + waits
 
 
 @pytest.mark.parametrize("page", ["", '{"error": "not enabled"}', "llamacpp:n_decode_total 3\n"])
 def test_an_engine_that_does_not_say(page: str) -> None:
-    assert under_way(page) is None
+    assert active_requests(page) is None

@@ -13,8 +13,8 @@ import pytest
 
 from tests.secrets.test_resolver import site
 from xgen_deploy.cli.auditing import Auditing
-from xgen_deploy.run.control_node import Workplace
-from xgen_deploy.run.run import Job
+from xgen_deploy.run.control_node import ControlNode
+from xgen_deploy.run.run import Run
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -42,7 +42,7 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def refused(folder: Path) -> None:
     """An event of a host that keeps no log of its own."""
-    work = Job(site(folder, audit={"webhook": {"env": "HOOK"}}), Workplace(), {})
+    work = Run(site(folder, audit={"webhook": {"env": "HOOK"}}), ControlNode(), {})
     trail = Auditing(work, "apply", ("repin",)).trail(plan="f1")
     trail.tell("h", "refused", instance="q", reason="no such file")
     trail.close()

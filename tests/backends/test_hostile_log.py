@@ -16,8 +16,8 @@ from xgen_deploy.audit import event
 from xgen_deploy.backends import llama_log, vllm_log
 from xgen_deploy.backends.llama_props import with_props
 from xgen_deploy.backends.log_errors import complaint, telling
-from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
-from xgen_deploy.state.exit_status import ended_words, out_of_memory
+from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
+from xgen_deploy.state.exit_status import exit_words, out_of_memory
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.transport import refusals
 from xgen_deploy.watchdog import remote
@@ -59,12 +59,12 @@ def _read(text: str) -> None:
     lines = text.split("\n")
     complaint(lines)
     telling(lines, 15)
-    ended_words("exit-code", 127, lines)
+    exit_words("exit-code", 127, lines)
     out_of_memory(lines)
     event.safe(text)
     refusals.explain("h", "root", 1, text.encode(), b"")
     remote.counted(text)
-    remote.under_way(text)
+    remote.active_requests(text)
 
 
 @pytest.mark.parametrize("length", ["one long line", "many long lines"])
@@ -154,10 +154,10 @@ def test_a_page_adds_no_long_text_to_the_report() -> None:
     assert report.sampling == {"top_k": 40.0}
     assert report.version == "A" * 199 + "…"
     assert len(report.quantization or "") == 200
-    version = with_page(LoadReport(), VERSION, json.dumps({"version": "A" * MIB})).version
+    version = report_endpoint(LoadReport(), VERSION, json.dumps({"version": "A" * MIB})).version
     assert len(version or "") == 200
-    assert with_page(LoadReport(), VERSION, '{"version": ["A"]}') == LoadReport()
-    assert with_page(LoadReport(), MODELS, '{"data": [{"max_model_len": 8}]}').context == 8
+    assert report_endpoint(LoadReport(), VERSION, '{"version": ["A"]}') == LoadReport()
+    assert report_endpoint(LoadReport(), MODELS, '{"data": [{"max_model_len": 8}]}').context == 8
 
 
 def test_a_complaint_is_shown_up_to_its_thousandth_character() -> None:

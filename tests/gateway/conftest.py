@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.door import Door, haproxy
+from tests.gateway.running_gateway import RunningGateway, haproxy
 from tests.gateway.stub import Engine
 
-MakeDoor = Callable[..., Door]
+MakeGateway = Callable[..., RunningGateway]
 MakeEngine = Callable[..., Engine]
 
 
@@ -39,11 +39,11 @@ def make_engine(ending: ExitStack) -> MakeEngine:
 
 
 @pytest.fixture
-def make_door(ending: ExitStack, folder: Path) -> MakeDoor:
-    def make(**settings: Any) -> Door:
+def make_gateway(ending: ExitStack, folder: Path) -> MakeGateway:
+    def make(**settings: Any) -> RunningGateway:
         haproxy()
-        door = Door(folder, **settings)
-        ending.callback(door.stop)
-        return door
+        gateway = RunningGateway(folder, **settings)
+        ending.callback(gateway.stop)
+        return gateway
 
     return make

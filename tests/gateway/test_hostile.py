@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.conftest import MakeDoor, MakeEngine
-from tests.gateway.door import CLIENT_KEY, Door, sent_raw, serving, tls_settings
+from tests.gateway.conftest import MakeEngine, MakeGateway
+from tests.gateway.running_gateway import (
+    CLIENT_KEY,
+    RunningGateway,
+    endpoint,
+    sent_raw,
+    tls_settings,
+)
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits
@@ -30,12 +36,12 @@ def chat(make_engine: MakeEngine) -> Engine:
 
 
 @pytest.fixture
-def door(make_door: MakeDoor, chat: Engine) -> Door:
-    door = make_door()
-    door.limits = Limits(threads=2, request_s=1)
-    door.set([serving(chat, "org/qwen3")])
-    door.start()
-    return door
+def gateway(make_gateway: MakeGateway, chat: Engine) -> RunningGateway:
+    gateway = make_gateway()
+    gateway.limits = Limits(threads=2, request_s=1)
+    gateway.set([endpoint(chat, "org/qwen3")])
+    gateway.start()
+    return gateway
 
 
 def post(path: str, body: bytes, *headers: bytes) -> bytes:
@@ -63,21 +69,23 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("request_", HOSTILE)
-def test_no_client_writes_lines_or_escapes_into_the_log(door: Door, request_: bytes) -> None:
-    before = len(door.log())
-    door.raw(request_)
-    assert eventually(lambda: "model=" in door.log()[before:])
-    for line in door.log()[before:].splitlines():
+def test_no_client_writes_lines_or_escapes_into_the_log(
+    gateway: RunningGateway, request_: bytes
+) -> None:
+    before = len(gateway.log())
+    gateway.raw(request_)
+    assert eventually(lambda: "model=" in gateway.log()[before:])
+    for line in gateway.log()[before:].splitlines():
         assert LINE.fullmatch(line), line
-    assert "forged" not in door.log()
+    assert "forged" not in gateway.log()
 
 
-def test_only_names_of_models_that_there_are_are_logged(door: Door) -> None:
-    door.ask(CHAT, {"model": "my-secret-project"})
-    door.ask(CHAT, {"model": "org/qwen3"})
-    assert eventually(lambda: 'model="org/qwen3"' in door.log())
-    assert 'model="-"' in door.log()
-    assert "my-secret-project" not in door.log()
+def test_only_names_of_models_that_there_are_are_logged(gateway: RunningGateway) -> None:
+    gateway.ask(CHAT, {"model": "my-secret-project"})
+    gateway.ask(CHAT, {"model": "org/qwen3"})
+    assert eventually(lambda: 'model="org/qwen3"' in gateway.log())
+    assert 'model="-"' in gateway.log()
+    assert "my-secret-project" not in gateway.log()
 
 
 def bare(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
@@ -114,9 +122,9 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("what", MALFORMED)
-def test_no_answer_is_html(door: Door, chat: Engine, what: str) -> None:
+def test_no_answer_is_html(gateway: RunningGateway, chat: Engine, what: str) -> None:
     """JSON, or the connection is closed without an answer."""
-    answer = door.raw(MALFORMED[what])
+    answer = gateway.raw(MALFORMED[what])
     assert b"<html" not in answer.lower()
     head, _, body = answer.partition(b"\r\n\r\n")
     if answer:
@@ -125,22 +133,22 @@ def test_no_answer_is_html(door: Door, chat: Engine, what: str) -> None:
     assert chat.seen == []
 
 
-def test_clear_text_http2_is_not_spoken(door: Door, make_door: MakeDoor) -> None:
+def test_clear_text_http2_is_not_spoken(gateway: RunningGateway, make_gateway: MakeGateway) -> None:
     """The connection is closed, where a server of HTTP/2 would begin with its settings."""
-    assert door.raw(H2) == b""
+    assert gateway.raw(H2) == b""
 
 
 def test_http2_is_not_spoken_over_tls_either(
-    make_door: MakeDoor, chat: Engine, folder: Path
+    make_gateway: MakeGateway, chat: Engine, folder: Path
 ) -> None:
-    door = make_door(tls=tls_settings(folder))
-    door.set([serving(chat, "qwen")])
-    door.start()
+    gateway = make_gateway(tls=tls_settings(folder))
+    gateway.set([endpoint(chat, "qwen")])
+    gateway.start()
     context = ssl.create_default_context(cafile=str(folder / "tls.pem"))
     for offered in (["h2"], ["h2", "http/1.1"], []):
         if offered:
             context.set_alpn_protocols(offered)
-        raw = socket.create_connection(("127.0.0.1", door.port), timeout=20)
+        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
         with raw, context.wrap_socket(raw, server_hostname="localhost") as sock:
             assert sock.selected_alpn_protocol() in (None, "http/1.1")
             assert sent_raw(sock, H2) == b""
@@ -159,17 +167,17 @@ def test_http2_is_not_spoken_over_tls_either(
     ],
 )
 def test_errors_have_the_shape_of_the_api_that_was_asked(
-    make_door: MakeDoor, chat: Engine, path: str, body: object, status: int, kind: str
+    make_gateway: MakeGateway, chat: Engine, path: str, body: object, status: int, kind: str
 ) -> None:
-    door = make_door()
-    door.limits = Limits(threads=2, body=1000)
-    silent = serving(chat, "silent's 100%", port=1).model_copy(update={"instance": "silent"})
-    door.set([serving(chat, "m"), silent])
-    door.start()
-    asked = door.ask(path, body)
+    gateway = make_gateway()
+    gateway.limits = Limits(threads=2, body=1000)
+    silent = endpoint(chat, "silent's 100%", port=1).model_copy(update={"instance": "silent"})
+    gateway.set([endpoint(chat, "m"), silent])
+    gateway.start()
+    asked = gateway.ask(path, body)
     assert (asked.status, asked.json["type"]) == (status, "error")
     assert asked.json["error"]["type"] == kind
-    other = door.ask(path.replace("/v1/messages", CHAT), body)
+    other = gateway.ask(path.replace("/v1/messages", CHAT), body)
     assert other.status == status
     assert set(other.json["error"]) == {"message", "type", "param", "code"}
     assert asked.json["error"]["message"] == other.json["error"]["message"]
@@ -188,13 +196,13 @@ def test_errors_have_the_shape_of_the_api_that_was_asked(
     ],
 )
 def test_both_forms_of_the_key_are_taken_and_end_here(
-    make_door: MakeDoor, chat: Engine, headers: dict[str, str], status: int
+    make_gateway: MakeGateway, chat: Engine, headers: dict[str, str], status: int
 ) -> None:
-    door = make_door(api_key=CLIENT_KEY)
-    door.set([serving(chat, "m")])
-    door.start()
+    gateway = make_gateway(api_key=CLIENT_KEY)
+    gateway.set([endpoint(chat, "m")])
+    gateway.start()
     for path, kind in ((CHAT, "invalid_request_error"), ("/v1/messages", "authentication_error")):
-        answer = door.ask(path, {"model": "m"}, headers=headers)
+        answer = gateway.ask(path, {"model": "m"}, headers=headers)
         assert answer.status == status
         if status == 401:
             assert answer.json["error"]["type"] == kind
@@ -203,14 +211,14 @@ def test_both_forms_of_the_key_are_taken_and_end_here(
 
 
 def test_large_requests_that_wait_are_all_answered_within_the_limit_of_memory(
-    make_door: MakeDoor, chat: Engine
+    make_gateway: MakeGateway, chat: Engine
 ) -> None:
     """As many as the gateway takes at once, one at a time."""
-    door = make_door()
-    door.limits = Limits(threads=2, connections=40, buffers=51)
-    door.set([serving(chat, "m", slots=1)])
-    door.start()
+    gateway = make_gateway()
+    gateway.limits = Limits(threads=2, connections=40, buffers=51)
+    gateway.set([endpoint(chat, "m", slots=1)])
+    gateway.start()
     body = {"model": "m", "pad": "x" * ((1 << 20) - 100)}
     with ThreadPoolExecutor(40) as pool:
-        found = list(pool.map(lambda _: door.ask(CHAT, body).status, range(40)))
+        found = list(pool.map(lambda _: gateway.ask(CHAT, body).status, range(40)))
     assert found == [200] * 40

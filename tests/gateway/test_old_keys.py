@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.gateway.door import TEMPLATES
+from tests.gateway.running_gateway import TEMPLATES
 from xgen_deploy.gateway.config import keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, old_keys
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.routes import Route, Server
 from xgen_deploy.state.settings import SecretRef
 
@@ -14,23 +14,23 @@ KEY = SecretRef(env="KEY")
 ODD = 'sk-"it\'s" $(id) %n \\ #1'
 
 
-def spec(*models: str, old: bool = True, key: SecretRef | None = KEY) -> DoorSpec:
+def spec(*models: str, old: bool = True, key: SecretRef | None = KEY) -> GatewaySpec:
     def server(model: str) -> Server:
         return Server(
             name=model, host="h", instance=model, address="h", port=1, slots=1, old_key=old
         )
 
     routes = (Route(model=m, pool=m, servers=(server(m),), api_key=key) for m in models)
-    return DoorSpec(port=8080, routes=tuple(routes))
+    return GatewaySpec(port=8080, routes=tuple(routes))
 
 
 def keys(today: str) -> GatewayKeys:
     return GatewayKeys(dict.fromkeys(("m", "other"), SecretText(today)))
 
 
-def delivered(door: DoorSpec, today: str, **old: str) -> bytes:
+def delivered(gateway: GatewaySpec, today: str, **old: str) -> bytes:
     before = {model: SecretText(key) for model, key in old.items()}
-    return keys_text(door, keys(today), TEMPLATES, before).encode()
+    return keys_text(gateway, keys(today), TEMPLATES, before).encode()
 
 
 @pytest.mark.parametrize("before", ["sk-1", ODD])
@@ -54,8 +54,8 @@ def test_back_to_the_first_one_the_second_is_the_old_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "content"),
+    ("gateway", "content"),
     [(spec("m", old=False), b"setenv XGEN_KEY_0 'sk-1'\n"), (spec("m"), b""), (spec("m"), None)],
 )
-def test_none_where_none_is_needed_or_there(door: DoorSpec, content: bytes | None) -> None:
-    assert old_keys(door, spec("m"), content, keys("sk-2")) == {}
+def test_none_where_none_is_needed_or_there(gateway: GatewaySpec, content: bytes | None) -> None:
+    assert old_keys(gateway, spec("m"), content, keys("sk-2")) == {}

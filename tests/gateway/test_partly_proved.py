@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.apply import gateway_rollout as doors
-from xgen_deploy.apply.gateway import DoorFailed
+from xgen_deploy.apply import gateway_rollout as gateways
+from xgen_deploy.apply.gateway import GatewayFailed
 from xgen_deploy.errors import XgenError
-from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
 from xgen_deploy.state.routes import Route, Server, partly_proved
 
 
@@ -46,24 +46,24 @@ class Changing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *failures: XgenError) -> None:
         self.opened: list[list[int]] = []
         self.failures = list(failures)
-        last = DoorSpec(port=9000, routes=BEFORE)
+        last = GatewaySpec(port=9000, routes=BEFORE)
         record = SimpleNamespace(gateway=GatewayRecord(spec=last, digest=last.digest))
         self.work: Any = SimpleNamespace(record=record)
-        monkeypatch.setattr(doors, "open_door", self.open_door)
+        monkeypatch.setattr(gateways, "open_door", self.open_gateway)
 
-    def open_door(self, _work: object, spec: DoorSpec, *_: object, **__: object) -> str:
+    def open_gateway(self, _work: object, spec: GatewaySpec, *_: object, **__: object) -> str:
         self.opened.append([s.port for s in spec.servers])
         if self.failures:
             raise self.failures.pop(0)
         return "serves"
 
-    def ending(self, error: DoorFailed) -> str:
-        spec = DoorSpec(port=9000, routes=AFTER)
-        return doors._without_unproved(self.work, spec, error, 2, {})
+    def ending(self, error: GatewayFailed) -> str:
+        spec = GatewaySpec(port=9000, routes=AFTER)
+        return gateways._without_unproved(self.work, spec, error, 2, {})
 
 
-def failed(*models: str) -> DoorFailed:
-    return DoorFailed("a real request failed. The previous one serves", (), frozenset(models))
+def failed(*models: str) -> GatewayFailed:
+    return GatewayFailed("a real request failed. The previous one serves", (), frozenset(models))
 
 
 def test_the_gateway_is_opened_again_for_those_that_answered(
@@ -82,7 +82,7 @@ def test_a_second_failure_is_told_and_is_the_last(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("error", [failed(), failed("a", "b", "c")])
 def test_where_nothing_would_be_gained_it_is_left(
-    monkeypatch: pytest.MonkeyPatch, error: DoorFailed
+    monkeypatch: pytest.MonkeyPatch, error: GatewayFailed
 ) -> None:
     changing = Changing(monkeypatch)
     assert changing.ending(error) == str(error)

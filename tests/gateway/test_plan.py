@@ -5,31 +5,31 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, TEMPLATES
-from xgen_deploy.gateway.render import render_door
+from tests.gateway.running_gateway import CLIENT_KEY, ENGINE_KEY, TEMPLATES
+from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.gateway import Looked, routes_for, with_gateways
 from xgen_deploy.resolve.gateway_needs import needed_listen
 from xgen_deploy.state.facts import DockerFacts, FileFacts, HostFacts, PortFacts, ServiceFacts
-from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.gpu import GPUDetectionResult
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.settings import Gateway
 from xgen_deploy.state.site import Site
-from xgen_deploy.verify.gateway_status import door_statuses
+from xgen_deploy.verify.gateway_status import gateway_statuses
 
 LAYOUT = system_layout("p")
 UNIT = f"{LAYOUT.service(GATEWAY)}.service"
 HAPROXY = FileFacts(path="/usr/sbin/haproxy", kind="file")
 
 
-def declared(host: str, name: str, model: str = "q", **more: Any) -> Declared:
-    return Declared(host=host, name=name, model=model, source="/m", ports=(1, 9), **more)
+def declared(host: str, name: str, model: str = "q", **more: Any) -> InstanceConfig:
+    return InstanceConfig(host=host, name=name, model=model, source="/m", ports=(1, 9), **more)
 
 
 def removal(host: str, name: str) -> Operation:
@@ -71,16 +71,16 @@ class World:
         instances = {**record.instances, name: InstanceRecord(spec=spec, digest=spec.digest)}
         self.records[host] = record.model_copy(update={"instances": instances})
 
-    def applied(self) -> DoorSpec:
+    def applied(self) -> GatewaySpec:
         """As if the planned gateway had been made."""
         (operation,) = self.plan().operations
-        assert operation.door is not None
-        rendered = render_door(operation.door, LAYOUT, TEMPLATES)
+        assert operation.gateway is not None
+        rendered = render_gateway(operation.gateway, LAYOUT, TEMPLATES)
         files = {
             f.path: hashlib.sha256(f.content.encode()).hexdigest()
             for f in (*rendered.files, rendered.definition)
         }
-        last = GatewayRecord(spec=operation.door, digest=operation.door.digest, files=files)
+        last = GatewayRecord(spec=operation.gateway, digest=operation.gateway.digest, files=files)
         self.records["edge"] = self.records["edge"].model_copy(update={"gateway": last})
         config = FileFacts(path=config_file(LAYOUT), kind="file", sha256=files[config_file(LAYOUT)])
         service = ServiceFacts(
@@ -88,7 +88,7 @@ class World:
             sha256=files[rendered.definition.path],
         )  # fmt: skip
         self.facts["edge"] |= {"files": (HAPROXY, config), "services": (service,)}
-        return operation.door
+        return operation.gateway
 
     def befalls(self, **changes: object) -> None:
         """Something happened to the gateway's unit."""
@@ -221,8 +221,8 @@ def test_servers_of_a_host_that_cannot_be_reached_stay(world: World) -> None:
     assert said(world.plan()) == []
     world.declared.pop()
     (operation,) = world.plan().operations
-    assert operation.door is not None
-    assert len(operation.door.servers) == len(spec.servers) - 1
+    assert operation.gateway is not None
+    assert len(operation.gateway.servers) == len(spec.servers) - 1
 
 
 def test_a_gateway_keeps_the_key_of_a_model_whose_hosts_cannot_be_reached(world: World) -> None:
@@ -328,7 +328,7 @@ def test_a_door_for_everyone_is_warned_of(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("doors", "host", "listen"),
+    ("gateways", "host", "listen"),
     [
         ((), "g1", "127.0.0.1"),
         (("g1",), "g1", "127.0.0.1"),
@@ -337,9 +337,9 @@ def test_a_door_for_everyone_is_warned_of(world: World) -> None:
     ],
 )
 def test_instances_listen_where_a_gateway_needs_it(
-    world: World, doors: tuple[str, ...], host: str, listen: str
+    world: World, gateways: tuple[str, ...], host: str, listen: str
 ) -> None:
-    world.gateway = {"hosts": doors} if doors else {}
+    world.gateway = {"hosts": gateways} if gateways else {}
     assert needed_listen(world.site, host) == listen
 
 
@@ -355,19 +355,19 @@ def test_status_says_who_answers(world: World) -> None:
     world.applied()
     rows = [("q", "g1.q", "UP"), ("q", "g2.q", "DOWN"), ("big", "g1.big", "DOWN"),
             ("lone", "g1.lone", "DOWN")]  # fmt: skip
-    world.facts["edge"]["door"] = HEAD + "".join(
+    world.facts["edge"]["gateway_stats"] = HEAD + "".join(
         ROW.format(pool=p, name=n, status=s) for p, n, s in rows
     )
-    (door,) = door_statuses(world.site, world.looked(), world.records)
-    assert door.line == "http://127.0.0.1:8080  up  1 of 4 servers; nothing answers for lone"
-    assert (door.by_fallback, door.good) == (("big",), False)
+    (gateway,) = gateway_statuses(world.site, world.looked(), world.records)
+    assert gateway.line == "http://127.0.0.1:8080  up  1 of 4 servers; nothing answers for lone"
+    assert (gateway.by_fallback, gateway.good) == (("big",), False)
 
 
 def test_status_of_a_gateway_that_is_down(world: World) -> None:
     world.applied()
     world.befalls(state="failed")
-    (door,) = door_statuses(world.site, world.looked(), world.records)
-    assert (door.status, door.reason) == ("down", "its unit is failed")
+    (gateway,) = gateway_statuses(world.site, world.looked(), world.records)
+    assert (gateway.status, gateway.reason) == ("down", "its unit is failed")
 
 
 def test_the_door_is_the_last_of_its_hosts_operations(world: World) -> None:

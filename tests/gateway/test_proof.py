@@ -7,17 +7,25 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.conftest import MakeDoor, MakeEngine
-from tests.gateway.door import CLIENT, CLIENT_KEY, PROOF_KEY, Door, Local, serving, tls_settings
+from tests.gateway.conftest import MakeEngine, MakeGateway
+from tests.gateway.running_gateway import (
+    CLIENT,
+    CLIENT_KEY,
+    PROOF_KEY,
+    Local,
+    RunningGateway,
+    endpoint,
+    tls_settings,
+)
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.away import away
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 from xgen_deploy.state.routes import Route, Server
-from xgen_deploy.verify.gateway_requests import Proof, changed_models, proved_text
+from xgen_deploy.verify.gateway_requests import GatewayRequests, changed_models, proved_text
 
 
 @pytest.fixture
@@ -26,29 +34,34 @@ def engine(make_engine: MakeEngine) -> Engine:
 
 
 def proved(
-    door: Door, key: str | None = None, aside: Mapping[str, str] | None = None, **more: Any
+    gateway: RunningGateway,
+    key: str | None = None,
+    aside: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> dict[str, str]:
     """Every model's outcome, and what the whole says."""
     secret = SecretText(key) if key else None
-    proof = Proof(Local(), door.spec, door.runtime, secret)  # type: ignore[arg-type]
-    models = frozenset(r.model for r in door.spec.routes)
+    proof = GatewayRequests(Local(), gateway.spec, gateway.runtime, secret)  # type: ignore[arg-type]
+    models = frozenset(r.model for r in gateway.spec.routes)
     found = proof.of(models, aside or {}, **more)
     return {p.model: p.outcome for p in found} | {"": proved_text(found)}
 
 
-def test_a_model_that_answers_is_good(make_door: MakeDoor, engine: Engine) -> None:
-    door = make_door()
-    door.set([serving(engine, "q")])
-    door.start()
-    assert proved(door) == {"q": "answered", "": "1 model answers"}
+def test_a_model_that_answers_is_good(make_gateway: MakeGateway, engine: Engine) -> None:
+    gateway = make_gateway()
+    gateway.set([endpoint(engine, "q")])
+    gateway.start()
+    assert proved(gateway) == {"q": "answered", "": "1 model answers"}
     assert engine.seen[0]["path"] == "/v1/completions"
 
 
-def test_tls_is_spoken_as_clients_do(make_door: MakeDoor, engine: Engine, folder: Path) -> None:
-    door = make_door(tls=tls_settings(folder))
-    door.set([serving(engine, "q")])
-    door.start()
-    assert proved(door)["q"] == "answered"
+def test_tls_is_spoken_as_clients_do(
+    make_gateway: MakeGateway, engine: Engine, folder: Path
+) -> None:
+    gateway = make_gateway(tls=tls_settings(folder))
+    gateway.set([endpoint(engine, "q")])
+    gateway.start()
+    assert proved(gateway)["q"] == "answered"
 
 
 @pytest.mark.parametrize(
@@ -56,12 +69,12 @@ def test_tls_is_spoken_as_clients_do(make_door: MakeDoor, engine: Engine, folder
     [(CLIENT, "answered"), (PROOF_KEY, "answered"), ("sk-other", "failed"), (None, "failed")],
 )
 def test_the_clients_key_and_the_gateways_own_are_taken(
-    make_door: MakeDoor, engine: Engine, key: str | None, outcome: str
+    make_gateway: MakeGateway, engine: Engine, key: str | None, outcome: str
 ) -> None:
-    door = make_door(api_key=CLIENT_KEY)
-    door.set([serving(engine, "q")])
-    door.start()
-    found = proved(door, key)
+    gateway = make_gateway(api_key=CLIENT_KEY)
+    gateway.set([endpoint(engine, "q")])
+    gateway.start()
+    found = proved(gateway, key)
     assert found["q"] == outcome
     if outcome == "failed":
         assert "HTTP 401" in found[""]
@@ -69,63 +82,65 @@ def test_the_clients_key_and_the_gateways_own_are_taken(
 
 
 def test_the_gateways_own_key_is_nowhere_but_in_its_file(
-    make_door: MakeDoor, engine: Engine
+    make_gateway: MakeGateway, engine: Engine
 ) -> None:
-    door = make_door(api_key=CLIENT_KEY)
-    door.set([serving(engine, "q")])
-    door.start()
-    proved(door, PROOF_KEY)
-    assert eventually(lambda: 'model="q"' in door.log())
-    for text in (door.log(), *(f.read_text() for f in door.folder.glob("*.cfg"))):
+    gateway = make_gateway(api_key=CLIENT_KEY)
+    gateway.set([endpoint(engine, "q")])
+    gateway.start()
+    proved(gateway, PROOF_KEY)
+    assert eventually(lambda: 'model="q"' in gateway.log())
+    for text in (gateway.log(), *(f.read_text() for f in gateway.folder.glob("*.cfg"))):
         assert PROOF_KEY not in text
 
 
-def test_no_server_up_is_not_good(make_door: MakeDoor, engine: Engine) -> None:
-    door = make_door()
-    door.set([serving(engine, "q")])
-    door.start()
+def test_no_server_up_is_not_good(make_gateway: MakeGateway, engine: Engine) -> None:
+    gateway = make_gateway()
+    gateway.set([endpoint(engine, "q")])
+    gateway.start()
     engine.close()
-    assert eventually(lambda: not door.state("first").up)
-    found = proved(door)
+    assert eventually(lambda: not gateway.state("first").up)
+    found = proved(gateway)
     assert found["q"] == "failed"
     assert "HTTP 503" in found[""]
     assert "0 of 1 servers up (here.first down" in found[""]
-    assert proved(door, aside={"q": "gpu was not looked at"}) == {
+    assert proved(gateway, aside={"q": "gpu was not looked at"}) == {
         "q": "left out",
         "": "q was not asked: gpu was not looked at",
     }
-    assert proved(door, moving=True)["q"] == "left out"
+    assert proved(gateway, moving=True)["q"] == "left out"
 
 
 def test_a_fallback_that_answers_is_good_and_said(
-    make_door: MakeDoor, make_engine: MakeEngine, engine: Engine
+    make_gateway: MakeGateway, make_engine: MakeEngine, engine: Engine
 ) -> None:
-    door = make_door()
-    door.set([serving(engine, "q"), serving(make_engine("second"), "small")], {"q": ("small",)})
-    door.start()
+    gateway = make_gateway()
+    gateway.set(
+        [endpoint(engine, "q"), endpoint(make_engine("second"), "small")], {"q": ("small",)}
+    )
+    gateway.start()
     engine.close()
-    assert eventually(lambda: not door.state("first").up)
-    assert proved(door)[""] == "1 model answers; q answers by fallback"
+    assert eventually(lambda: not gateway.state("first").up)
+    assert proved(gateway)[""] == "1 model answers; q answers by fallback"
 
 
-def test_a_full_queue_is_busy_and_no_failure(make_door: MakeDoor, engine: Engine) -> None:
-    door = make_door(queue_timeout=0.2)
-    door.set([serving(engine, "q", slots=1)])
-    door.start()
+def test_a_full_queue_is_busy_and_no_failure(make_gateway: MakeGateway, engine: Engine) -> None:
+    gateway = make_gateway(queue_timeout=0.2)
+    gateway.set([endpoint(engine, "q", slots=1)])
+    gateway.start()
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(door.ask, "/v1/completions", {"model": "q", "hold": True})
+        held = pool.submit(gateway.ask, "/v1/completions", {"model": "q", "hold": True})
         assert engine.arrived.acquire(timeout=20)
-        assert proved(door)[""] == "q is busy, its queue is full"
+        assert proved(gateway)[""] == "q is busy, its queue is full"
         engine.release.set()
         assert held.result().status == 200
 
 
-def test_an_answer_without_a_token_is_none(make_door: MakeDoor, engine: Engine) -> None:
-    door = make_door()
-    one = serving(engine, "q", type="embedding")
-    door.set([one])
-    door.start()
-    assert proved(door)["q"] == "failed"
+def test_an_answer_without_a_token_is_none(make_gateway: MakeGateway, engine: Engine) -> None:
+    gateway = make_gateway()
+    one = endpoint(engine, "q", type="embedding")
+    gateway.set([one])
+    gateway.start()
+    assert proved(gateway)["q"] == "failed"
 
 
 def route(model: str, *places: str) -> Route:
@@ -137,7 +152,7 @@ def route(model: str, *places: str) -> Route:
 
 
 def test_models_whose_routes_changed_are_asked() -> None:
-    last = DoorSpec(port=1, routes=(route("a", "h/a"), route("b", "h/b")))
+    last = GatewaySpec(port=1, routes=(route("a", "h/a"), route("b", "h/b")))
     more = last.model_copy(update={"routes": (route("a", "h/a"), route("b", "h/b", "g/b"))})
     every = {"a", "b"}
     assert changed_models(last, None) == every

@@ -5,15 +5,15 @@ from hashlib import sha256
 from xgen_deploy.plan.gateway_refresh import keeping_unit
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
-from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
 
 UNIT = "/etc/systemd/system/xgen-p-gateway.service"
-SPEC = DoorSpec(binary="/usr/sbin/haproxy", port=8080)
+SPEC = GatewaySpec(binary="/usr/sbin/haproxy", port=8080)
 OLD = b"[Service]\n# of 0.1.0\n"
 RENDERED = Rendered("xgen-p-gateway", File(UNIT, "[Service]\n", 0o644), (), (), {})
 
 
-def record(there: bytes, spec: DoorSpec = SPEC) -> GatewayRecord:
+def record(there: bytes, spec: GatewaySpec = SPEC) -> GatewayRecord:
     return GatewayRecord(spec=spec, digest="d", files={UNIT: sha256(there).hexdigest()})
 
 

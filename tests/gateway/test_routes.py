@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.door import CLIENT, CLIENT_KEY, ENGINE, ENGINE_KEY, Door
+from tests.gateway.running_gateway import CLIENT, CLIENT_KEY, ENGINE, ENGINE_KEY, RunningGateway
 from xgen_deploy.gateway.answers import model_list
 from xgen_deploy.resolve.gateway_needs import names_of_others
-from xgen_deploy.state.endpoint import Serving, serving_of
+from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.routes import build_routes, safe_name
 from xgen_deploy.state.settings import Gateway, LlamaSettings, VllmSettings
 from xgen_deploy.state.site import Site
@@ -37,12 +37,12 @@ HOSTILE = [
     "모델-한국어",
     "x" * 200,
     "xgen:door",
-    "door",
+    "gateway",
 ]
 
 
 @pytest.mark.parametrize(
-    ("door", "host", "listen", "address"),
+    ("gateway", "host", "listen", "address"),
     [
         (EDGE, "edge", "127.0.0.1", "127.0.0.1"),
         (EDGE, "edge", "0.0.0.0", "127.0.0.1"),
@@ -57,20 +57,20 @@ HOSTILE = [
     ],
 )
 def test_where_a_gateway_reaches_an_instance(
-    door: Host, host: str, listen: str, address: str | None
+    gateway: Host, host: str, listen: str, address: str | None
 ) -> None:
-    one = Serving(host=host, instance="m", model="m", listen=listen, port=8001)
-    routes = build_routes(door, HOSTS, [one], {"m": ()})
+    one = Endpoint(host=host, instance="m", model="m", listen=listen, port=8001)
+    routes = build_routes(gateway, HOSTS, [one], {"m": ()})
     assert [s.address for s in routes.servers] == ([address] if address else [])
     assert len(routes.unreachable) == (address is None)
 
 
 def test_replicas_of_a_model_are_one_pool_whatever_their_hosts() -> None:
     instances = [
-        Serving(host="edge", instance="m", model="m", port=8001),
-        Serving(host="gpu", instance="m", model="m", listen="0.0.0.0", port=8001),
-        Serving(host="gpu", instance="m-2", model="m", listen="0.0.0.0", port=8002),
-        Serving(host="gpu", instance="n", model="n", listen="0.0.0.0", port=8003),
+        Endpoint(host="edge", instance="m", model="m", port=8001),
+        Endpoint(host="gpu", instance="m", model="m", listen="0.0.0.0", port=8001),
+        Endpoint(host="gpu", instance="m-2", model="m", listen="0.0.0.0", port=8002),
+        Endpoint(host="gpu", instance="n", model="n", listen="0.0.0.0", port=8003),
     ]
     routes = build_routes(EDGE, HOSTS, instances, {"m": (), "n": ()})
     named = {r.model: [s.name for s in r.servers] for r in routes.models}
@@ -79,8 +79,8 @@ def test_replicas_of_a_model_are_one_pool_whatever_their_hosts() -> None:
 
 def test_two_keys_for_one_model_are_told() -> None:
     instances = [
-        Serving(host="edge", instance="m", model="m", port=8001, api_key=ENGINE_KEY),
-        Serving(host="edge", instance="m-2", model="m", port=8002),
+        Endpoint(host="edge", instance="m", model="m", port=8001, api_key=ENGINE_KEY),
+        Endpoint(host="edge", instance="m-2", model="m", port=8002),
     ]
     assert build_routes(EDGE, HOSTS, instances, {"m": ()}).key_conflicts == (
         "m (edge/m, edge/m-2)",
@@ -95,7 +95,7 @@ def test_an_instance_answers_to_the_models_that_fall_back_to_it() -> None:
         manifest_digest="",
         hosts={},
         declared=tuple(
-            Declared(host="gpu", name=m, model=m, source="/m", ports=(1, 9), fallback=others)
+            InstanceConfig(host="gpu", name=m, model=m, source="/m", ports=(1, 9), fallback=others)
             for m, others in fallback.items()
         ),
         gateway=Gateway(hosts=("edge",), port=8080),
@@ -122,7 +122,7 @@ def test_an_engine_gets_as_many_requests_as_it_works_on(backend: str, slots: int
         llama=LlamaSettings(parallel=2),
         vllm=VllmSettings(max_num_seqs=64),
     )
-    assert serving_of("h", "m", spec, "/health").slots == slots
+    assert endpoint_of("h", "m", spec, "/health").slots == slots
 
 
 def test_names_that_differ_have_pools_that_differ() -> None:
@@ -132,27 +132,27 @@ def test_names_that_differ_have_pools_that_differ() -> None:
 
 @pytest.mark.parametrize("model", HOSTILE)
 def test_any_model_name_makes_a_sound_configuration(folder: Path, model: str) -> None:
-    door = Door(folder, api_key=CLIENT_KEY)
-    one = Serving(host="here", instance="m", model=model, port=8001, api_key=ENGINE_KEY)
-    door.set([one, one.model_copy(update={"model": "n", "instance": "n"})], {"n": (model,)})
-    assert door.check() == ""
+    gateway = RunningGateway(folder, api_key=CLIENT_KEY)
+    one = Endpoint(host="here", instance="m", model=model, port=8001, api_key=ENGINE_KEY)
+    gateway.set([one, one.model_copy(update={"model": "n", "instance": "n"})], {"n": (model,)})
+    assert gateway.check() == ""
 
 
 def test_many_models_make_a_sound_configuration(folder: Path) -> None:
-    door = Door(folder, api_key=CLIENT_KEY, listen="::", queue_timeout=1)
+    gateway = RunningGateway(folder, api_key=CLIENT_KEY, listen="::", queue_timeout=1)
     names = [f"model-{n}-{'x' * 150}" for n in range(200)]
-    door.set(
+    gateway.set(
         [
-            Serving(host="here", instance=f"m{n}", model=m, port=8001 + n)
+            Endpoint(host="here", instance=f"m{n}", model=m, port=8001 + n)
             for n, m in enumerate(names)
         ]
     )
-    assert door.check() == ""
+    assert gateway.check() == ""
 
 
 def test_the_configuration_that_people_may_see_holds_no_secret(folder: Path) -> None:
-    door = Door(folder, api_key=CLIENT_KEY)
-    door.set([Serving(host="here", instance="m", model="m", port=8001, api_key=ENGINE_KEY)])
+    gateway = RunningGateway(folder, api_key=CLIENT_KEY)
+    gateway.set([Endpoint(host="here", instance="m", model="m", port=8001, api_key=ENGINE_KEY)])
     text = (folder / "haproxy.cfg").read_text()
     assert CLIENT not in text
     assert ENGINE not in text
@@ -160,9 +160,9 @@ def test_the_configuration_that_people_may_see_holds_no_secret(folder: Path) -> 
 
 
 def test_a_line_break_is_refused(folder: Path) -> None:
-    door = Door(folder)
+    gateway = RunningGateway(folder)
     with pytest.raises(ValueError, match="line break"):
-        door.set([Serving(host="here", instance="m", model="m\nglobal", port=8001)])
+        gateway.set([Endpoint(host="here", instance="m", model="m\nglobal", port=8001)])
 
 
 def test_answers_are_json_whatever_the_names() -> None:

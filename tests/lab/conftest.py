@@ -83,7 +83,7 @@ def pair(lab: Lab) -> list[LabHost]:
     """Two hosts with the lab's small models."""
     from tests.lab import engine_site  # which imports this module
 
-    found = lab.hosts("lab-door", "lab-back")
+    found = lab.hosts("lab-gateway", "lab-back")
     for host in found:
         engine_site.place_models(host)
     return found

@@ -47,7 +47,7 @@ CATALOGUE = {
         HostSpec("lab-gpu", 16, docker=False, purge=_DOCKER),
         HostSpec("lab-spare", 17),
         HostSpec("lab-main", 22),
-        HostSpec("lab-door", 18),
+        HostSpec("lab-gateway", 18),
         HostSpec("lab-back", 21),
         HostSpec("lab-engines", 20),
         HostSpec("lab-upgrade", 23),

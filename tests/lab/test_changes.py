@@ -13,7 +13,7 @@ from tests.lab.site import Site
 from tests.lab.traffic import Traffic, traffic
 
 PROJECT = "t_change"
-DOOR = 8090
+GATEWAY_PORT = 8090
 REQUESTS = 2000
 KEY = "sk-door"
 
@@ -21,7 +21,7 @@ KEY = "sk-door"
 @pytest.fixture(scope="module")
 def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found = Site(
-        tmp_path_factory.mktemp("change"), PROJECT, ports="8121-8136", env={"DOOR_KEY": KEY}
+        tmp_path_factory.mktemp("change"), PROJECT, ports="8121-8136", env={"CLIENTS_KEY": KEY}
     )
     for model in ("one", "two"):
         found.models[model] = tiny(update={"drain": "20s"})
@@ -32,8 +32,8 @@ def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Itera
     found.top["gateway"] = {
         "host": pair[0].name,
         "listen": "0.0.0.0",
-        "port": DOOR,
-        "api_key": {"env": "DOOR_KEY"},
+        "port": GATEWAY_PORT,
+        "api_key": {"env": "CLIENTS_KEY"},
     }
     found.apply()
     yield found
@@ -53,7 +53,7 @@ def _all_move(site: Site, pair: list[LabHost], strategy: str) -> None:
 
 
 def _clients(pair: list[LabHost], model: str = "one") -> AbstractContextManager[Traffic]:
-    return traffic(pair[0].address, DOOR, model, KEY)
+    return traffic(pair[0].address, GATEWAY_PORT, model, KEY)
 
 
 def test_a_change_that_starts_first_costs_no_request(site: Site, pair: list[LabHost]) -> None:

@@ -25,7 +25,7 @@ FOLDERS = ("/var/lib/xgen-deploy", "/etc/xgen-deploy", "/etc/systemd/system")
 @pytest.fixture(scope="module")
 def host(lab: Lab) -> Iterator[LabHost]:
     """Where the tool writes to is a disk of two megabytes."""
-    found = lab.host("lab-door")
+    found = lab.host("lab-gateway")
     engine_site.place_models(found)
     for folder in FOLDERS:
         found.sh(

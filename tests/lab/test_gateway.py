@@ -16,8 +16,8 @@ from tests.lab.site import Site, small_model
 from tests.lab.traffic import traffic
 from tests.transport.eventually import eventually
 
-DOOR = 8080
-KEYS = {"DOOR_KEY": "sk-door", "ENGINE_KEY": "sk-engine"}
+GATEWAY_PORT = 8080
+KEYS = {"CLIENTS_KEY": "sk-door", "ENGINE_KEY": "sk-engine"}
 IMAGE = "xgen-lab/haproxy:1"
 # The host's own program and its libraries, as an image.
 _IMPORT = f"""
@@ -29,26 +29,26 @@ docker image inspect {IMAGE} >/dev/null 2>&1 || {{
 
 
 @pytest.fixture
-def door(lab: Lab) -> LabHost:
-    return lab.hosts("lab-door", "lab-back")[0]
+def gateway(lab: Lab) -> LabHost:
+    return lab.hosts("lab-gateway", "lab-back")[0]
 
 
-def _site(folder: Path, door: LabHost, back: LabHost, runtime: str) -> Site:
+def _site(folder: Path, gateway: LabHost, back: LabHost, runtime: str) -> Site:
     site = Site(folder, f"t_door_{runtime}", runtime, env=KEYS)
     site.models["gemma"] = small_model(api_key={"env": "ENGINE_KEY"})
     site.models["spare"] = small_model(fallback=["gemma"])
-    for host in (door, back):
+    for host in (gateway, back):
         site.serve(host.name)
         site.hosts[host.name] = {"ansible_host": host.address}
     site.serve(back.name, "spare")
     site.top["gateway"] = {
-        "host": door.name,
+        "host": gateway.name,
         "listen": "0.0.0.0",
-        "port": DOOR,
-        "api_key": {"env": "DOOR_KEY"},
+        "port": GATEWAY_PORT,
+        "api_key": {"env": "CLIENTS_KEY"},
     }
     if runtime == "docker":
-        door.sh(_IMPORT)
+        gateway.sh(_IMPORT)
         site.top["images"] = {"llama": "xgen-lab/llama-server:1", "haproxy": IMAGE}
     return site
 
@@ -58,61 +58,62 @@ def _status(site: Site) -> dict[str, Any]:
     return dict(found)
 
 
-def _models(door: LabHost) -> list[str]:
+def _models(gateway: LabHost) -> list[str]:
     request = urllib.request.Request(
-        f"http://{door.address}:{DOOR}/v1/models", headers={"Authorization": "Bearer sk-door"}
+        f"http://{gateway.address}:{GATEWAY_PORT}/v1/models",
+        headers={"Authorization": "Bearer sk-door"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return [m["id"] for m in json.load(answer)["data"]]
 
 
 @pytest.mark.parametrize("runtime", ["systemd", pytest.param("docker", marks=long)])
-def test_the_whole_job(lab: Lab, door: LabHost, tmp_path: Path, runtime: str) -> None:
+def test_the_whole_job(lab: Lab, gateway: LabHost, tmp_path: Path, runtime: str) -> None:
     back = lab.host("lab-back")
-    site = _site(tmp_path, door, back, runtime)
+    site = _site(tmp_path, gateway, back, runtime)
     unit = f"xgen-{site.project}-gateway.service"
-    before = [host.files() for host in (door, back)]
+    before = [host.files() for host in (gateway, back)]
     try:
         planned = site.plan(2)
-        assert planned.causes(door.name)["gateway"] == "create: 2 models on 3 servers"
+        assert planned.causes(gateway.name)["gateway"] == "create: 2 models on 3 servers"
         site.apply()
         site.plan(0)
-        assert _models(door) == ["gemma", "spare"]
-        assert ask.completion(door, DOOR, key="sk-door")
-        assert ask.status_of(door, DOOR) == 401
+        assert _models(gateway) == ["gemma", "spare"]
+        assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
+        assert ask.status_of(gateway, GATEWAY_PORT) == 401
         assert _status(site)["status"] == "up"
 
         back.sh(f"systemctl stop xgen-{site.project}-spare")
         assert eventually(lambda: _status(site)["by_fallback"] == ["spare"])
-        assert ask.completion(door, DOOR, model="spare", key="sk-door")
+        assert ask.completion(gateway, GATEWAY_PORT, model="spare", key="sk-door")
         site.apply()
 
-        _more_and_fewer_under_load(site, door, back)
-        _drift_is_mended(site, door, unit)
+        _more_and_fewer_under_load(site, gateway, back)
+        _drift_is_mended(site, gateway, unit)
 
         del site.top["gateway"]
         site.models["spare"].pop("fallback")
-        causes = site.plan(2).causes(door.name)
+        causes = site.plan(2).causes(gateway.name)
         assert causes["gateway"] == "remove: no longer in the manifest"
         site.apply()
         site.plan(0)
-        assert ask.status_of(door, DOOR) == 0
+        assert ask.status_of(gateway, GATEWAY_PORT) == 0
     finally:
         destroyed = site.run("destroy", "-y")
     assert destroyed.code == 0, destroyed.said
-    for host, files in zip((door, back), before, strict=True):
+    for host, files in zip((gateway, back), before, strict=True):
         assert sorted(host.files() ^ files) == []
-    assert unit not in door.sh("systemctl list-units --all --full --plain")
+    assert unit not in gateway.sh("systemctl list-units --all --full --plain")
 
 
-def _more_and_fewer_under_load(site: Site, door: LabHost, back: LabHost) -> None:
+def _more_and_fewer_under_load(site: Site, gateway: LabHost, back: LabHost) -> None:
     """Instances come and go behind the door, and no request fails."""
-    with traffic(door.address, DOOR, "gemma", "sk-door") as clients:
+    with traffic(gateway.address, GATEWAY_PORT, "gemma", "sk-door") as clients:
         clients.more(20)
         site.serve(back.name)
         site.placements[back.name][-1]["name"] = "gemma-more"
         planned = site.plan(2)
-        assert planned.causes(door.name)["gateway"].startswith("update: +1 server; reload")
+        assert planned.causes(gateway.name)["gateway"].startswith("update: +1 server; reload")
         site.apply()
         clients.more(20)
         site.top["gateway"]["queue_timeout"] = "90s"
@@ -122,7 +123,7 @@ def _more_and_fewer_under_load(site: Site, door: LabHost, back: LabHost) -> None
     assert len(_status(site)["servers"]) == 4
 
 
-def _drift_is_mended(site: Site, door: LabHost, unit: str) -> None:
+def _drift_is_mended(site: Site, gateway: LabHost, unit: str) -> None:
     config = f"/etc/xgen-deploy/{site.project}/gateway/haproxy.cfg"
     for broken, cause in (
         (f"systemctl stop {unit}", "repair: it was stopped by hand"),
@@ -130,37 +131,39 @@ def _drift_is_mended(site: Site, door: LabHost, unit: str) -> None:
         (f"rm {config}", f"repair: {config} is gone"),
         (f"systemctl disable {unit}", "repair: the unit is disabled"),
     ):
-        door.sh(broken)
-        assert site.plan(3).causes(door.name)["gateway"].startswith(cause)
+        gateway.sh(broken)
+        assert site.plan(3).causes(gateway.name)["gateway"].startswith(cause)
         site.apply()
         site.plan(0)
-    assert ask.completion(door, DOOR, key="sk-door")
+    assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
 
 
 def test_a_gateway_that_cannot_start_changes_nothing(
-    lab: Lab, door: LabHost, tmp_path: Path
+    lab: Lab, gateway: LabHost, tmp_path: Path
 ) -> None:
     """A certificate that is none: the gateway from before goes on."""
-    site = _site(tmp_path, door, lab.host("lab-back"), "systemd")
+    site = _site(tmp_path, gateway, lab.host("lab-back"), "systemd")
     site.project = "t_door_bad"
-    door.sh("echo nonsense > /root/bad.pem")
+    gateway.sh("echo nonsense > /root/bad.pem")
     try:
         site.apply()
         site.top["gateway"]["tls"] = {"cert": "/root/bad.pem", "key": "/root/bad.pem"}
         failed = site.run("apply", "-y")
         assert failed.code == 1
         assert "The previous one serves" in failed.said
-        assert ask.completion(door, DOOR, key="sk-door")
+        assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
         site.top["gateway"]["tls"] = {"cert": "/root/none.pem", "key": "/root/none.pem"}
-        assert "/root/none.pem is not there" in site.plan(1).refusals(door.name)
+        assert "/root/none.pem is not there" in site.plan(1).refusals(gateway.name)
     finally:
         site.run("destroy", "-y")
-        door.sh("rm -f /root/bad.pem")
+        gateway.sh("rm -f /root/bad.pem")
 
 
-def test_a_host_without_haproxy_is_told_what_to_do(lab: Lab, door: LabHost, tmp_path: Path) -> None:
-    site = _site(tmp_path, door, lab.host("lab-back"), "systemd")
+def test_a_host_without_haproxy_is_told_what_to_do(
+    lab: Lab, gateway: LabHost, tmp_path: Path
+) -> None:
+    site = _site(tmp_path, gateway, lab.host("lab-back"), "systemd")
     site.top["binaries"] = {"llama": "/opt/llama/llama-server", "haproxy": "/opt/none"}
-    said = site.plan(1).refusals(door.name)
+    said = site.plan(1).refusals(gateway.name)
     assert "there is no HAProxy here (looked for /opt/none)" in said
     assert "apt-get install haproxy" in said

@@ -13,7 +13,7 @@ from tests.lab.site import Site
 from tests.lab.traffic import traffic
 
 PROJECT = "tg_proof"
-DOOR = 8094
+GATEWAY_PORT = 8094
 KEY = "sk-tg-door"
 OWN_KEY = f"/etc/xgen-deploy/{PROJECT}/gateway/proof.key"
 
@@ -22,29 +22,29 @@ OWN_KEY = f"/etc/xgen-deploy/{PROJECT}/gateway/proof.key"
 def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The gateway on one host, the only instance on the other."""
     found = Site(
-        tmp_path_factory.mktemp("proof"), PROJECT, ports="8151-8156", env={"DOOR_KEY": KEY}
+        tmp_path_factory.mktemp("proof"), PROJECT, ports="8151-8156", env={"CLIENTS_KEY": KEY}
     )
-    door, back = pair
+    gateway, back = pair
     found.models["old"] = tiny(update={"drain": "10s"})
     found.serve(back.name, "old", name="m")
     for host in pair:
         found.hosts[host.name] = {"ansible_host": host.address}
-    found.placements.setdefault(door.name, [])
-    gateway = {"host": door.name, "listen": "0.0.0.0", "port": DOOR}
-    found.top["gateway"] = {**gateway, "api_key": {"env": "DOOR_KEY"}}
+    found.placements.setdefault(gateway.name, [])
+    listening = {"host": gateway.name, "listen": "0.0.0.0", "port": GATEWAY_PORT}
+    found.top["gateway"] = {**listening, "api_key": {"env": "CLIENTS_KEY"}}
     yield found
     assert found.run("destroy", "-y").code == 0
 
 
 def test_a_gateway_that_reaches_no_instance_is_not_good(site: Site, pair: list[LabHost]) -> None:
     """The instance is fine; only the way from the gateway to it is not."""
-    door, back = pair
+    gateway, back = pair
     site.hosts[back.name]["xgen_address"] = "192.0.2.1"
     failed = site.run("apply", "-y")
     assert failed.code == 1, failed.said
     assert "a real request to old failed" in failed.said
     assert "0 of 1 servers up" in failed.said
-    assert ask.status_of(door, DOOR) == 0
+    assert ask.status_of(gateway, GATEWAY_PORT) == 0
     del site.hosts[back.name]["xgen_address"]
     applied = site.apply()
     assert "1 model answers" in applied.said
@@ -53,14 +53,14 @@ def test_a_gateway_that_reaches_no_instance_is_not_good(site: Site, pair: list[L
 
 def test_verify_asks_every_model_through_the_gateway(site: Site, pair: list[LabHost]) -> None:
     """With the clients' key where it is at hand, else with the gateway's own."""
-    door, back = pair
+    gateway, back = pair
     assert differences(site) == []
-    del site.env["DOOR_KEY"]
+    del site.env["CLIENTS_KEY"]
     assert differences(site) == []
-    site.env["DOOR_KEY"] = KEY
-    own = door.sh(f"stat -c '%a %U' {OWN_KEY}; cat {OWN_KEY}").split()
+    site.env["CLIENTS_KEY"] = KEY
+    own = gateway.sh(f"stat -c '%a %U' {OWN_KEY}; cat {OWN_KEY}").split()
     assert own[:2] == ["600", "root"]
-    seen = door.sh(
+    seen = gateway.sh(
         f"cat /var/lib/xgen-deploy/{PROJECT}/record.json /etc/xgen-deploy/{PROJECT}/gateway/*.cfg;"
         f" journalctl -b --no-pager -u 'xgen-{PROJECT}-*'"
     )
@@ -75,21 +75,21 @@ def test_verify_asks_every_model_through_the_gateway(site: Site, pair: list[LabH
 def test_another_model_under_the_same_name_that_fails_leaves_the_old_one_served(
     site: Site, pair: list[LabHost], strategy: str
 ) -> None:
-    door = pair[0]
+    gateway = pair[0]
     update = {"drain": "10s", "strategy": strategy}
     site.models["new"] = tiny(update=update, llama={"extra_args": ["--no-such-flag"]})
     site.placements[pair[1].name][0]["model"] = "new"
     failed = site.run("apply", "-y")
     assert failed.code == 1, failed.said
-    assert ask.completion(door, DOOR, model="old", key=KEY)
+    assert ask.completion(gateway, GATEWAY_PORT, model="old", key=KEY)
     site.models["new"] = tiny(update=update)
-    with traffic(door.address, DOOR, "old", KEY, clients=2) as clients:
+    with traffic(gateway.address, GATEWAY_PORT, "old", KEY, clients=2) as clients:
         clients.more(5)
     assert clients.failed == []
     site.apply()
-    assert ask.completion(door, DOOR, model="new", key=KEY)
+    assert ask.completion(gateway, GATEWAY_PORT, model="new", key=KEY)
     site.plan(0)
     site.placements[pair[1].name][0]["model"] = "old"
     site.models["old"] = tiny(update=update)
     site.apply()
-    assert ask.completion(door, DOOR, model="old", key=KEY)
+    assert ask.completion(gateway, GATEWAY_PORT, model="old", key=KEY)

@@ -14,29 +14,29 @@ from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, small_model
 
-DOOR = 8092
+GATEWAY_PORT = 8092
 TOKENS = 1200
 
 
 @pytest.fixture
-def door(lab: Lab) -> LabHost:
-    return lab.host("lab-door")
+def gateway(lab: Lab) -> LabHost:
+    return lab.host("lab-gateway")
 
 
 @pytest.fixture
-def site(door: LabHost, tmp_path: Path) -> Iterator[Site]:
+def site(gateway: LabHost, tmp_path: Path) -> Iterator[Site]:
     found = Site(tmp_path, "t_long", ports="8151-8154")
     found.models["gemma"] = small_model(n_ctx=2048, llama={"parallel": 2, "threads": 1})
-    found.serve(door.name)
-    found.top["gateway"] = {"host": door.name, "listen": "0.0.0.0", "port": DOOR}
+    found.serve(gateway.name)
+    found.top["gateway"] = {"host": gateway.name, "listen": "0.0.0.0", "port": GATEWAY_PORT}
     found.apply()
     yield found
     assert found.run("destroy", "-y").code == 0
 
 
 @pytest.mark.parametrize("strategy", ["start-first", "stop-first"])
-def test_it_ends_whole(site: Site, door: LabHost, strategy: str) -> None:
-    connection = http.client.HTTPConnection(door.address, DOOR, timeout=120)
+def test_it_ends_whole(site: Site, gateway: LabHost, strategy: str) -> None:
+    connection = http.client.HTTPConnection(gateway.address, GATEWAY_PORT, timeout=120)
     body = {
         "model": "gemma",
         "prompt": "Count:",
@@ -51,7 +51,7 @@ def test_it_ends_whole(site: Site, door: LabHost, strategy: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         rest = pool.submit(answer.read)
         site.models["gemma"] |= {"n_ctx": 1920, "update": {"strategy": strategy, "drain": "2m"}}
-        (planned,) = (o for o in site.plan(2).operations(door.name) if o["instance"] == "gemma")
+        (planned,) = (o for o in site.plan(2).operations(gateway.name) if o["instance"] == "gemma")
         assert planned["strategy"] == strategy
         site.apply()
         *_, usage, end = [line for line in rest.result().decode().splitlines() if line]

@@ -14,7 +14,7 @@ from tests.lab.site import Site
 from tests.lab.traffic import traffic
 
 PROJECT = "to_ops"
-DOOR = 8093
+GATEWAY_PORT = 8093
 KEY = "sk-door"
 
 
@@ -29,20 +29,20 @@ def hosts(lab: Lab) -> list[LabHost]:
 @pytest.fixture(scope="module")
 def site(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One model on the first host behind a gateway on the second."""
-    old, door = hosts
+    old, gateway = hosts
     found = Site(tmp_path_factory.mktemp("ops"), PROJECT, ports="8171-8176")
-    found.env["DOOR_KEY"] = KEY
+    found.env["CLIENTS_KEY"] = KEY
     found.models["tiny"] = engine_site.tiny(update={"drain": "20s"})
     found.hosts = {
         "lab-gpu": {"ansible_host": old.address},
-        "lab-fleet-01": {"ansible_host": door.address},
+        "lab-fleet-01": {"ansible_host": gateway.address},
     }
     found.serve("lab-gpu", "tiny")
     found.top["gateway"] = {
         "host": "lab-fleet-01",
         "listen": "0.0.0.0",
-        "port": DOOR,
-        "api_key": {"env": "DOOR_KEY"},
+        "port": GATEWAY_PORT,
+        "api_key": {"env": "CLIENTS_KEY"},
     }
     try:
         found.apply()
@@ -57,7 +57,7 @@ def test_a_move_whose_new_place_fails_leaves_the_old_one_serving(
     good = site.placements
     bad = {"model": "tiny", "gpus": [], "llama": {"extra_args": ["--no-such-flag"]}}
     site.placements = {"lab-fleet-01": [bad]}
-    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+    with traffic(hosts[1].address, GATEWAY_PORT, "tiny", KEY, clients=2) as clients:
         clients.more(5)
         done = site.run("apply", "-y")
         clients.more(5)
@@ -76,13 +76,13 @@ def test_a_model_moves_to_another_host_without_a_failed_request(
     assert [(o["action"], o["needs"], o["interrupts"]) for o in planned] == [
         ("remove", ["lab-fleet-01/tiny"], False)
     ]
-    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+    with traffic(hosts[1].address, GATEWAY_PORT, "tiny", KEY, clients=2) as clients:
         clients.more(5)
         site.apply()
         clients.more(5)
     assert clients.failed == []
     site.plan(0)
-    assert ask.completion(hosts[1], DOOR, model="tiny", key=KEY)
+    assert ask.completion(hosts[1], GATEWAY_PORT, model="tiny", key=KEY)
     assert PROJECT not in hosts[0].sh("ls /etc/systemd/system")
 
 
@@ -91,7 +91,7 @@ def test_replicas_restart_one_after_the_other_without_a_failed_request(
 ) -> None:
     site.serve("lab-gpu", "tiny")
     site.apply()
-    with traffic(hosts[1].address, DOOR, "tiny", KEY, clients=2) as clients:
+    with traffic(hosts[1].address, GATEWAY_PORT, "tiny", KEY, clients=2) as clients:
         clients.more(5)
         done = site.run("restart", "-y")
         clients.more(5)

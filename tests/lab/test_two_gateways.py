@@ -16,13 +16,13 @@ from tests.lab.site import Site
 from tests.lab.traffic import Traffic, traffic
 
 PROJECT = "t_doors"
-DOOR = 8091
+GATEWAY_PORT = 8091
 
 
 @pytest.fixture(scope="module")
 def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found = Site(tmp_path_factory.mktemp("doors"), PROJECT, ports="8141-8146")
-    found.env |= {"DOOR_KEY": "sk-door-1", "ENGINE_KEY": "sk-engine-1"}
+    found.env |= {"CLIENTS_KEY": "sk-door-1", "ENGINE_KEY": "sk-engine-1"}
     found.models["tiny"] = tiny(api_key={"env": "ENGINE_KEY"}, update={"drain": "20s"})
     for host in pair:
         found.serve(host.name, "tiny")
@@ -30,8 +30,8 @@ def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Itera
     found.top["gateway"] = {
         "hosts": [host.name for host in pair],
         "listen": "0.0.0.0",
-        "port": DOOR,
-        "api_key": {"env": "DOOR_KEY"},
+        "port": GATEWAY_PORT,
+        "api_key": {"env": "CLIENTS_KEY"},
     }
     found.apply()
     yield found
@@ -41,25 +41,25 @@ def site(pair: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Itera
 @contextmanager
 def _clients(site: Site, pair: list[LabHost]) -> Iterator[list[Traffic]]:
     """Four at each door."""
-    key = site.env["DOOR_KEY"]
+    key = site.env["CLIENTS_KEY"]
     with ExitStack() as stack:
         yield [
-            stack.enter_context(traffic(host.address, DOOR, "tiny", key, clients=4))
+            stack.enter_context(traffic(host.address, GATEWAY_PORT, "tiny", key, clients=4))
             for host in pair
         ]
 
 
-def _failed(doors: list[Traffic]) -> list[str]:
-    return [said for door in doors for said in door.failed]
+def _failed(gateways: list[Traffic]) -> list[str]:
+    return [said for gateway in gateways for said in gateway.failed]
 
 
 def test_both_serve_and_both_move_the_requests_of_a_change(site: Site, pair: list[LabHost]) -> None:
-    with _clients(site, pair) as doors:
+    with _clients(site, pair) as gateways:
         site.models["tiny"]["n_ctx"] = 320
         site.apply()
-        for door in doors:
-            door.more(50)
-    assert _failed(doors) == []
+        for gateway in gateways:
+            gateway.more(50)
+    assert _failed(gateways) == []
     site.plan(0)
 
 
@@ -68,24 +68,24 @@ def test_one_that_is_down_does_not_keep_the_other_from_serving(
 ) -> None:
     unit = f"xgen-{PROJECT}-gateway"
     pair[0].sh(f"systemctl stop {unit}")
-    assert ask.completion(pair[1], DOOR, model="tiny", key=site.env["DOOR_KEY"])
+    assert ask.completion(pair[1], GATEWAY_PORT, model="tiny", key=site.env["CLIENTS_KEY"])
     stands = {d["host"]: d["status"] for d in site.run("status", "--json").json()["gateways"]}
     assert stands == {pair[0].name: "down", pair[1].name: "up"}
     causes = site.plan(3).causes(pair[0].name)
     assert causes == {"gateway": "repair: it was stopped by hand, or has ended"}
     site.apply()
-    assert ask.completion(pair[0], DOOR, model="tiny", key=site.env["DOOR_KEY"])
+    assert ask.completion(pair[0], GATEWAY_PORT, model="tiny", key=site.env["CLIENTS_KEY"])
 
 
 def test_a_new_key_for_clients(site: Site, pair: list[LabHost]) -> None:
     """Both gateways take the new one and refuse the old; neither is in what they show."""
     old, new = "sk-door-1", "sk-door-2"
-    site.env["DOOR_KEY"] = new
+    site.env["CLIENTS_KEY"] = new
     site.apply()
     for host in pair:
-        assert ask.completion(host, DOOR, model="tiny", key=new)
+        assert ask.completion(host, GATEWAY_PORT, model="tiny", key=new)
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            ask.completion(host, DOOR, model="tiny", key=old)
+            ask.completion(host, GATEWAY_PORT, model="tiny", key=old)
         assert _places_of(host, new, old) == []
     site.plan(0)
 
@@ -121,12 +121,12 @@ def test_a_new_key_with_a_version_that_fails_costs_no_request(
 
 def _no_request_fails(site: Site, pair: list[LabHost], code: int) -> None:
     """While an apply ends with this exit code, and afterwards."""
-    with _clients(site, pair) as doors:
+    with _clients(site, pair) as gateways:
         done = site.run("apply", "-y")
-        for door in doors:
-            door.more(50)
+        for gateway in gateways:
+            gateway.more(50)
     assert done.code == code, done.said
-    assert _failed(doors) == [], done.said
+    assert _failed(gateways) == [], done.said
 
 
 def _rows(site: Site) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
 BASE = """\
@@ -43,7 +43,7 @@ def site(tmp_path: Path) -> Site:
     return load_site(str(tmp_path / "site.yaml"))
 
 
-def _named(site: Site, name: str) -> Declared:
+def _named(site: Site, name: str) -> InstanceConfig:
     return next(one for one in site.declared if one.name == name)
 
 

@@ -16,7 +16,7 @@ from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.run.control_node import ControlNode, Seen
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.facts import EngineFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
@@ -67,7 +67,7 @@ class Fleet:
     ) -> Plan:
         site = self.site(place, *limits, models=models)
         seen = {name: self._seen(site, name) for name in site.hosts}
-        return make_plan(site, seen, Workplace(), {}, skip_refused=skip_refused)
+        return make_plan(site, seen, ControlNode(), {}, skip_refused=skip_refused)
 
     def maintained(
         self,
@@ -82,7 +82,7 @@ class Fleet:
         wanted = {
             h: tuple(d.name for d in site.on(h) if not names or d.name in names) for h in site.hosts
         }
-        return maintenance_plan(site, seen, Workplace(), Request(action, on or wanted))
+        return maintenance_plan(site, seen, ControlNode(), Request(action, on or wanted))
 
     def applied(self, operations: Iterable[Operation]) -> None:
         """As if these had gone well."""

@@ -8,7 +8,7 @@ import pytest
 from tests.plan.fleet import LAYOUT, Fleet, Place
 from xgen_deploy.plan.maintenance import Maintaining
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.routes import Route, Server
 
@@ -28,7 +28,7 @@ def gateway(fleet: Fleet, *hosts: str, instance: str = "m") -> None:
         Server(name=f"{h}.m", host=h, instance=instance, address=h, port=8001, slots=4)
         for h in hosts
     )
-    spec = DoorSpec(port=9000, routes=(Route(model="m", pool="m", servers=servers),))
+    spec = GatewaySpec(port=9000, routes=(Route(model="m", pool="m", servers=servers),))
     last = GatewayRecord(spec=spec, digest=spec.digest)
     fleet.records["a"] = fleet.records["a"].model_copy(update={"gateway": last})
 

@@ -8,7 +8,7 @@ import pytest
 from tests.plan.world import World
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.plan.strategy import with_strategies
-from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
 from xgen_deploy.state.load_report import DeviceReport, LoadReport
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import Record
@@ -27,12 +27,12 @@ def case(host: str = "rtx24", n_ctx: int = 4096, **place: Any) -> dict[str, Any]
     }
 
 
-def door(*instances: str) -> GatewayRecord:
+def gateway(*instances: str) -> GatewayRecord:
     servers = tuple(
         Server(name=f"h.{n}", host="h", instance=n, address="127.0.0.1", port=8001, slots=4)
         for n in instances
     )
-    spec = DoorSpec(port=9000, routes=(Route(model="q", pool="q", servers=servers),))
+    spec = GatewaySpec(port=9000, routes=(Route(model="q", pool="q", servers=servers),))
     return GatewayRecord(spec=spec, digest=spec.digest)
 
 
@@ -43,7 +43,7 @@ class Behind:
         self.folder = folder
         self.world = World(before, folder)
         self.world.apply()
-        self.record(gateway=door("q"))
+        self.record(gateway=gateway("q"))
         self.reported(LoadReport(devices=(GPU,)))
 
     def record(self, **changes: object) -> None:
@@ -84,7 +84,7 @@ def test_with_room_for_both_the_new_one_starts_first(behind: Behind) -> None:
     assert (found.strategy, found.interrupts) == ("start-first", False)
     assert found.instance is not None
     before = behind.world.record.instances["q"].spec.port
-    assert found.instance.slotted == "q.b"
+    assert found.instance.name_on_host == "q.b"
     assert found.instance.spec.port not in (before, 9000)
     assert [d.path for d in found.diff] == ["n_ctx"], "the other port is no change that one asked"
 
@@ -103,7 +103,7 @@ def test_the_slots_take_turns(behind: Behind) -> None:
     behind.record(instances={"q": entry})
     second = behind.update(case(n_ctx=2048)).instance
     assert second is not None
-    assert (second.slotted, second.spec.port) == ("q", first.spare_port)
+    assert (second.name_on_host, second.spec.port) == ("q", first.spare_port)
     assert second.spare_port == first.spec.port
 
 
@@ -136,7 +136,7 @@ def test_a_larger_cache_is_reckoned_with(behind: Behind) -> None:
     ("gateway", "why"),
     [
         (None, "the gateway on h does not run yet"),
-        (door(), "the gateway on h sends it nothing"),
+        (gateway(), "the gateway on h sends it nothing"),
     ],
 )
 def test_somebody_has_to_move_the_requests(

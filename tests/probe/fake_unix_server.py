@@ -19,7 +19,7 @@ class Asked(list[tuple[str, str, bytes]]):
 
 
 @contextmanager
-def serving(socket: Path, answers: Answers) -> Iterator[Asked]:
+def endpoint(socket: Path, answers: Answers) -> Iterator[Asked]:
     asked = Asked()
 
     class Handler(BaseHTTPRequestHandler):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.fake_unix_server import Asked, routes, serving
+from tests.probe.fake_unix_server import Asked, endpoint, routes
 from tests.probe.gguf_writer import write
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus
@@ -54,7 +54,7 @@ DAEMON = {
 
 def look(tmp_path: Path, table: Mapping[str, object]) -> tuple[DockerFacts, Asked]:
     socket = tmp_path / "docker.sock"
-    with serving(socket, routes(table)) as asked:
+    with endpoint(socket, routes(table)) as asked:
         seen = docker("demo", str(socket))
         if seen["state"] == "ok":
             seen.update(ways_to_gpus(str(socket)))
@@ -114,7 +114,7 @@ def test_no_socket_and_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
-    with serving(tmp_path / "docker.sock", routes({})):
+    with endpoint(tmp_path / "docker.sock", routes({})):
         pass
     facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
     assert facts.state == "down"

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.probe.fake_unix_server import Asked, routes, serving
+from tests.probe.fake_unix_server import Asked, endpoint, routes
 from tests.probe.gguf_writer import write
 from xgen_deploy.probe.remote.engine_help import read_help
 from xgen_deploy.probe.remote.engines import engines
@@ -50,7 +50,7 @@ def ask(
 ) -> tuple[list[EngineFacts], Asked]:
     socket = tmp_path / "docker.sock"
     socket.unlink(missing_ok=True)
-    with serving(socket, routes(daemon or {})) as asked:
+    with endpoint(socket, routes(daemon or {})) as asked:
         answer = engines([dict(one) for one in wanted], str(tmp_path), str(socket))["engines"]
     return [EngineFacts.model_validate(one) for one in answer], asked
 

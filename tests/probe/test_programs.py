@@ -2,7 +2,7 @@ import hashlib
 import xmlrpc.client
 from pathlib import Path
 
-from tests.probe.fake_unix_server import serving
+from tests.probe.fake_unix_server import endpoint
 from tests.probe.gguf_writer import write
 from xgen_deploy.probe.remote.programs import programs
 from xgen_deploy.state.facts import ServiceFacts
@@ -28,7 +28,7 @@ def define(folder: Path, *names: str) -> None:
 def test_what_the_supervisor_runs(tmp_path: Path) -> None:
     define(tmp_path, "a", "b", "c")
     answer = xmlrpc.client.dumps((KNOWN,), methodresponse=True).encode()
-    with serving(tmp_path / "supervisor.sock", lambda *_: (200, answer)):
+    with endpoint(tmp_path / "supervisor.sock", lambda *_: (200, answer)):
         seen = look(tmp_path)
     assert {name: (one.state, one.pid, one.since) for name, one in seen.items()} == {
         "a": ("active", 7, 100.0),
@@ -43,7 +43,7 @@ def test_what_the_supervisor_runs(tmp_path: Path) -> None:
 
 def test_no_supervisor_means_that_nothing_runs(tmp_path: Path) -> None:
     define(tmp_path, "a")
-    with serving(tmp_path / "supervisor.sock", lambda *_: (200, b"")):
+    with endpoint(tmp_path / "supervisor.sock", lambda *_: (200, b"")):
         pass  # a socket file remains that nobody listens on
     (only,) = look(tmp_path).values()
     assert (only.state, only.sub_state) == ("inactive", "no supervisor")

@@ -8,7 +8,7 @@ from xgen_deploy.resolve.gpus import Picked, pick_gpus
 from xgen_deploy.resolve.refuse import Refused
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 
 def cards(*names: str) -> tuple[GPUInfo, ...]:
@@ -16,7 +16,7 @@ def cards(*names: str) -> tuple[GPUInfo, ...]:
 
 
 def pick(found: tuple[GPUInfo, ...], recorded: dict[str, str], **declared: Any) -> Picked:
-    one = Declared(host="h", name="q", model="q", source="/m", ports=(1, 9), **declared)
+    one = InstanceConfig(host="h", name="q", model="q", source="/m", ports=(1, 9), **declared)
     return pick_gpus(one, Host(name="h"), found, recorded)
 
 

@@ -35,8 +35,8 @@ CHANGES: list[tuple[str, Any]] = [
 def record(folder: Path) -> dict[str, Any]:
     world = World(CASE, folder)
     world.apply()
-    door = spec(KEY)
-    gateway = GatewayRecord(spec=door, digest=door.digest)
+    gateway_spec = spec(KEY)
+    gateway = GatewayRecord(spec=gateway_spec, digest=gateway_spec.digest)
     whole = world.record.model_copy(update={"gateway": gateway})
     found: dict[str, Any] = json.loads(whole.model_dump_json(exclude_none=True))
     return found

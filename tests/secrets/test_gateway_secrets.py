@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.door import TEMPLATES
+from tests.gateway.running_gateway import TEMPLATES
 from tests.secrets.files import Files
 from tests.secrets.test_resolver import site
 from xgen_deploy.gateway.config import keys_text
@@ -12,24 +12,24 @@ from xgen_deploy.gateway.keys import GatewayKeys, client_digest
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
-from xgen_deploy.state.gateway import DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Route, Server
 from xgen_deploy.state.settings import SecretRef
 
 LAYOUT = system_layout("p")
-OLD, KEY, DOOR = (SecretRef(env=name) for name in ("OLD", "KEY", "DOOR"))
+OLD, KEY, GATEWAY_PORT = (SecretRef(env=name) for name in ("OLD", "KEY", "DOOR"))
 TOP = {"gateway": {"host": "h", "api_key": {"env": "DOOR"}}}
 
 
-def spec(key: SecretRef) -> DoorSpec:
+def spec(key: SecretRef) -> GatewaySpec:
     server = Server(name="h.q", host="h", instance="q", address="127.0.0.1", port=1, slots=1)
     route = Route(model="q", pool="q", servers=(server,), api_key=key)
-    return DoorSpec(port=8080, api_key=DOOR, routes=(route,))
+    return GatewaySpec(port=8080, api_key=GATEWAY_PORT, routes=(route,))
 
 
-def secrets(folder: Path, last: DoorSpec | None) -> GatewaySecrets:
+def secrets(folder: Path, last: GatewaySpec | None) -> GatewaySecrets:
     files = Files()
     if last is not None:
         given = GatewayKeys({"q": SecretText("sk-given")}, client_digest(SecretText("sk-door")))

@@ -16,7 +16,7 @@ from xgen_deploy.cli.rollback import _check
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.state.site import Site
 
@@ -108,10 +108,10 @@ def site(folder: Path) -> Site:
     ).site
 
 
-def then(now: Site, **fields: Any) -> Declared:
+def then(now: Site, **fields: Any) -> InstanceConfig:
     """As a host's file may have it."""
     (one,) = now.declared
-    return Declared.model_validate(one.model_dump(mode="json") | fields)
+    return InstanceConfig.model_validate(one.model_dump(mode="json") | fields)
 
 
 @pytest.mark.parametrize("fields", HARMLESS)
@@ -168,7 +168,7 @@ def test_what_no_manifest_could_say_is_refused(
         _check({"h": entry(one)}, now, trusted=True)
 
 
-def entry(*declared: Declared) -> HistoryEntry:
+def entry(*declared: InstanceConfig) -> HistoryEntry:
     apply = ApplyRecord(number=3, by="x", manifest="m", manifest_digest="d", began=0.0)
     return HistoryEntry(apply=apply, declared=declared)
 
@@ -208,7 +208,7 @@ HOSTILE: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("field", sorted(Declared.model_fields))
+@pytest.mark.parametrize("field", sorted(InstanceConfig.model_fields))
 def test_no_field_of_an_entry_reaches_further_than_the_manifest(field: str, tmp_path: Path) -> None:
     now = site(tmp_path)
     (own,) = now.declared

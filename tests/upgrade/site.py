@@ -10,7 +10,7 @@ from tests.upgrade.released import SITES
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.plan.build import default_scope, make_plan
-from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.run.control_node import ControlNode, Seen
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.site import Site
@@ -57,5 +57,5 @@ class OldSite:
         site = load_site(str(manifest or self.manifest))
         site = limit(site, (only,)) if only else site
         return make_plan(
-            site, self.seen(), Workplace(), {HOST: default_scope(site, HOST, refresh=refresh)}
+            site, self.seen(), ControlNode(), {HOST: default_scope(site, HOST, refresh=refresh)}
         )

@@ -1,11 +1,11 @@
 """From a locked host and what was seen of it to everything that changing it needs."""
 
-from xgen_deploy.apply.host_context import HostAtWork
-from xgen_deploy.apply.service_manager import Supervision
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.service_manager import ServiceManager
 from xgen_deploy.apply.supervisord import Supervisord
 from xgen_deploy.apply.systemd import Systemd
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.run.control_node import Workplace
+from xgen_deploy.run.control_node import ControlNode
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
@@ -16,27 +16,29 @@ from xgen_deploy.transport.base import Session
 
 def arrive(
     site: Site,
-    workplace: Workplace,
+    control_node: ControlNode,
     name: str,
     session: Session,
     facts: HostFacts,
     secrets: SecretResolver,
-) -> HostAtWork:
+) -> HostContext:
     """`secrets` are those of the whole apply. Raises XgenError for a record it cannot use."""
     host = site.hosts[name]
-    layout = workplace.layout(site, host)
-    rendering = workplace.rendering(site, host, Templates(read_templates()))
-    supervision: Supervision
+    layout = control_node.layout(site, host)
+    rendering = control_node.rendering(site, host, Templates(read_templates()))
+    service_manager: ServiceManager
     if layout.process_dir is None:
-        supervision = Systemd(name, session)
+        service_manager = Systemd(name, session)
     else:
-        supervision = Supervisord(name, session, layout, rendering.supervisor(), workplace.python)
-    return HostAtWork(
+        service_manager = Supervisord(
+            name, session, layout, rendering.supervisor(), control_node.python
+        )
+    return HostContext(
         name=name,
         session=session,
         layout=layout,
         rendering=rendering,
-        supervision=supervision,
+        service_manager=service_manager,
         record=read_record(facts.record, site.project, name),
         python=facts.python_path,
         secrets=secrets,

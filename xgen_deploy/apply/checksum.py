@@ -1,29 +1,30 @@
 """The stated SHA-256 of a model's file, checked on the host once for each state of the file."""
 
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.transport.base import HostError
 
 _HOUR = 3600.0
 
 
-def check_sha256(work: HostAtWork, instance: Instance) -> None:
+def check_sha256(context: HostContext, instance: Instance) -> None:
     """Before anything that serves is stopped. Raises HostError where the content is another."""
     spec = instance.spec
     if spec.sha256 is None:
         return
-    last = work.record.instances.get(instance.name)
+    last = context.record.instances.get(instance.name)
     if last and (last.spec.sha256, last.spec.model_state) == (spec.sha256, spec.model_state):
         return
-    done = work.session.run(["sha256sum", "--", spec.model_path], timeout=_HOUR)
+    done = context.session.run(["sha256sum", "--", spec.model_path], timeout=_HOUR)
     found = done.stdout.split(" ", 1)[0].lstrip("\\")
     if done.returncode != 0:
         raise HostError(
-            work.name, f"the SHA-256 of {spec.model_path} could not be taken: {done.stderr.strip()}"
+            context.name,
+            f"the SHA-256 of {spec.model_path} could not be taken: {done.stderr.strip()}",
         )
     if found != spec.sha256.lower():
         raise HostError(
-            work.name,
+            context.name,
             f"{spec.model_path} is not the stated file: its SHA-256 is "
             f"{found}, the manifest says {spec.sha256.lower()}",
         )

@@ -3,31 +3,31 @@
 import json
 import re
 
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 
 _ASK = 60.0
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN = '{{.ID}} {{json (.Label "xgen.container")}}'
 
 
-def remove_container(work: HostAtWork, instance: str, name: str) -> None:
+def remove_container(context: HostContext, instance: str, name: str) -> None:
     """Where there is Docker and such a container with this instance's labels (see ownership.py)."""
-    if work.layout.process_dir is not None:
+    if context.layout.process_dir is not None:
         return
-    cli = work.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
+    cli = context.session.run(["sh", "-c", "command -v docker"], timeout=_ASK).stdout.strip()
     if not cli:
         return
     filters = (
         f"name=^/?{re.escape(name)}$",
-        f"label=xgen.project={work.layout.project}",
+        f"label=xgen.project={context.layout.project}",
         f"label=xgen.instance={instance}",
     )
     argv = [cli, "ps", "--all", "--no-trunc", "--format", _SHOWN]
     argv += [word for one in filters for word in ("--filter", one)]
-    listed = work.session.run(argv, timeout=_ASK).stdout
+    listed = context.session.run(argv, timeout=_ASK).stdout
     found = [i for i in (_id(line, name) for line in listed.splitlines()) if i]
     if found:
-        work.session.run([cli, "rm", "--force", *found], timeout=_ASK)
+        context.session.run([cli, "rm", "--force", *found], timeout=_ASK)
 
 
 def _id(line: str, name: str) -> str | None:

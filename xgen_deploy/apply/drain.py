@@ -7,13 +7,13 @@ vLLM's production metrics).
 
 import time
 
-from xgen_deploy.apply.host_context import HostAtWork
-from xgen_deploy.apply.traffic import Switch
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.verify.checks import get
-from xgen_deploy.watchdog.remote import under_way
+from xgen_deploy.watchdog.remote import active_requests
 
 _METRICS = "/metrics"
 _USUAL = 60.0
@@ -22,33 +22,35 @@ _PAUSE = 0.2
 _QUIET = 2
 
 
-def drain_time(declared: Declared | None) -> float:
+def drain_time(declared: InstanceConfig | None) -> float:
     """Seconds that requests get to end, as the manifest says now, or said where it is to go."""
     stated = declared.update.drain if declared else None
     return stated or _USUAL
 
 
-def drain(work: HostAtWork, switch: Switch, name: str, seconds: float) -> None:
+def drain(context: HostContext, traffic: Traffic, name: str, seconds: float) -> None:
     """Nothing where no gateway sends it requests. Raises NotMoved. Others wait for it meanwhile: so
     no record, but the manifest alone makes it take longer than usual.
     """
-    seconds = min(seconds, max(_USUAL, switch.longest_drain()))
-    if not switch.doors_of(work.name, name):
+    seconds = min(seconds, max(_USUAL, traffic.longest_drain()))
+    if not traffic.gateway_hosts_of(context.name, name):
         return
     end = time.monotonic() + seconds
-    switch.drain(work.name, name, seconds)
-    last = work.record.instances.get(name)
+    traffic.drain(context.name, name, seconds)
+    last = context.record.instances.get(name)
     if last is not None:
-        _wait_idle(work, name, last, end)
+        _wait_idle(context, name, last, end)
 
 
-def _wait_idle(work: HostAtWork, name: str, last: InstanceRecord, end: float) -> None:
+def _wait_idle(context: HostContext, name: str, last: InstanceRecord, end: float) -> None:
     # The one that it runs with, which may not be today's any more.
-    key = work.secrets_of(name).delivered().get(engine_key(work.name, name))
+    key = context.secrets_of(name).delivered().get(engine_key(context.name, name))
     quiet = 0
     while quiet < _QUIET and time.monotonic() < end:
-        reply = get(work.session, last.spec, _METRICS, key)
-        count = under_way(reply.body.decode(errors="replace")) if reply.status == 200 else None
+        reply = get(context.session, last.spec, _METRICS, key)
+        count = (
+            active_requests(reply.body.decode(errors="replace")) if reply.status == 200 else None
+        )
         if count is None:
             return
         quiet = 0 if count else quiet + 1

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Listener
-from xgen_deploy.apply.gateway_rollout import joined, open_doors
+from xgen_deploy.apply.gateway_rollout import joined, roll_out_gateways
 from xgen_deploy.apply.host import HostResult, Who, carry_out
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.outcomes import OperationOutcomes
 from xgen_deploy.apply.teardown import clear
-from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.make import readable_records
 from xgen_deploy.state.facts import HostFacts
@@ -25,7 +25,7 @@ def carry_out_all(
     site: Site,
     plan: Plan,
     facts: Mapping[str, HostFacts],
-    works: Mapping[str, HostAtWork],
+    contexts: Mapping[str, HostContext],
     connections: Sequence[Connection],
     who: Who,
     tell: Listener,
@@ -38,34 +38,36 @@ def carry_out_all(
     whose secrets have other values now.
     """
     records = readable_records(site.project, facts)
-    new_keys = dict(_new_keys(plan, works, new_secrets))
-    switch = Switch(site, works, records, who.number, new_keys)
+    new_keys = dict(_new_keys(plan, contexts, new_secrets))
+    traffic = Traffic(site, contexts, records, who.number, new_keys)
     if new_keys:
-        switch.part_keys()
-    board = Board(o for name in works for o in plan.hosts[name].operations if o.door is None)
+        traffic.part_keys()
+    outcomes = OperationOutcomes(
+        o for name in contexts for o in plan.hosts[name].operations if o.gateway is None
+    )
 
     def one(connection: Connection) -> HostResult:
         name = connection.name
-        work, own = works[name], plan.hosts[name]
+        context, own = contexts[name], plan.hosts[name]
         if not own.operations and not destroy:
             return HostResult(name)  # only its gateway is needed
-        result = carry_out(work, own, who, board, switch, tell)
+        result = carry_out(context, own, who, outcomes, traffic, tell)
         if destroy and result.ok:
-            clear(work)
+            clear(context)
         return result
 
     # A thread a host: what one waits for may be another's, however many there are.
     results = each(connections, one, max_workers=len(connections))
-    return joined(results, open_doors(plan, works, switch, who.number, tell))
+    return joined(results, roll_out_gateways(plan, contexts, traffic, who.number, tell))
 
 
 def _new_keys(
-    plan: Plan, works: Mapping[str, HostAtWork], new_secrets: Mapping[str, frozenset[str]]
+    plan: Plan, contexts: Mapping[str, HostContext], new_secrets: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[tuple[str, str], SecretRef | None]]:
     """Instances that run with an API key and are to get another one."""
     for one in plan.operations:
-        work, instance = works.get(one.host), one.instance
-        last = work.record.instances.get(one.name) if work else None
+        context, instance = contexts.get(one.host), one.instance
+        last = context.record.instances.get(one.name) if context else None
         if last is None or instance is None:
             continue
         new = instance.spec.api_key

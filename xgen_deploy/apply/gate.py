@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xgen_deploy.apply.service_manager import State, Supervision
+from xgen_deploy.apply.service_manager import ServiceManager, State
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.log_errors import complaint, telling
 from xgen_deploy.log_lines import cut
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.exit_status import ended_words, out_of_memory, was_killed
+from xgen_deploy.state.exit_status import exit_words, out_of_memory, was_killed
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.transport.base import Session
@@ -26,7 +26,7 @@ _REASON = 1000
 SOAK = 2.0
 
 
-class NotGood(Exception):
+class GateFailed(Exception):
     """The instance failed its gate; `log` are the last lines of its start `run`."""
 
     def __init__(self, reason: str, log: tuple[str, ...], run: str | None) -> None:
@@ -37,7 +37,7 @@ class NotGood(Exception):
 
 
 @dataclass(frozen=True)
-class Good:
+class GatePassed:
     """What the engine reported, and which start of it that was."""
 
     report: LoadReport
@@ -53,18 +53,18 @@ class Gate:
         service: str,
         backend: Backend,
         session: Session,
-        supervision: Supervision,
+        service_manager: ServiceManager,
         api_key: SecretText | None,
     ) -> None:
         self._instance = instance
         self._service = service
         self._backend = backend
         self._session = session
-        self._supervision = supervision
+        self._supervision = service_manager
         self._api_key = api_key
         self._first: State | None = None
 
-    def wait(self, timeout: float, ready: Callable[[], None]) -> Good:
+    def wait(self, timeout: float, ready: Callable[[], None]) -> GatePassed:
         """`ready` is called once the model is loaded. Raises NotGood at the first exit or restart,
         and when the time is over.
         """
@@ -80,7 +80,7 @@ class Gate:
         found = differences(self._instance, report)
         if found:
             raise self._not_good("; ".join(found))
-        return Good(report, state.run)
+        return GatePassed(report, state.run)
 
     def _report(self, state: State) -> LoadReport:
         report = self._backend.read_report(self._supervision.log(self._service, state.run))
@@ -106,8 +106,8 @@ class Gate:
             pause = min(pause * 1.5, _POLL_MOST)
 
     def _real_request(self) -> None:
-        trial = self._backend.trial(self._instance)
-        wrong = real_request(self._instance, trial, self._session, self._api_key)
+        smoke_request = self._backend.smoke_request(self._instance)
+        wrong = real_request(self._instance, smoke_request, self._session, self._api_key)
         if wrong:
             self._alive()
             raise self._not_good(f"a real request failed: {wrong}")
@@ -128,11 +128,11 @@ class Gate:
             raise self._not_good("it ended and was started again")
         return state
 
-    def _ended(self, state: State) -> NotGood:
+    def _ended(self, state: State) -> GateFailed:
         lines = self._lines(state.run)
         if state.result is None:
             return self._not_good(f"it ended: {state.detail}", lines)
-        words = ended_words(state.result, state.status, lines)
+        words = exit_words(state.result, state.status, lines)
         if was_killed(state.result, state.status):
             kernel = self._supervision.kernel_log(self._service)
             words = out_of_memory(kernel) or words
@@ -142,10 +142,10 @@ class Gate:
         text = self._supervision.log(self._service, run, lines=_LOOK_BACK)
         return tuple(line for line in text.splitlines() if line.strip())
 
-    def _not_good(self, reason: str, lines: tuple[str, ...] | None = None) -> NotGood:
+    def _not_good(self, reason: str, lines: tuple[str, ...] | None = None) -> GateFailed:
         run = self._first.run if self._first else None
         lines = self._lines(run) if lines is None else lines
         said = complaint(lines)
         reason = cut(reason, _REASON)
         whole = f"{reason}. The engine said: {said}" if said else reason
-        return NotGood(whole, telling(lines, _LINES), run)
+        return GateFailed(whole, telling(lines, _LINES), run)

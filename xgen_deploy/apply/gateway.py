@@ -6,21 +6,21 @@ import time
 from collections.abc import Mapping
 
 from xgen_deploy.apply.containers import remove_container
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.config import digest_in
 from xgen_deploy.gateway.keys import old_keys
-from xgen_deploy.gateway.render import render_door
+from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.gateway_refresh import keeping_unit
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.gateway import GatewaySecrets
-from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
-from xgen_deploy.state.gateway_paths import door_socket, keys_file
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
+from xgen_deploy.state.gateway_paths import gateway_socket, keys_file
 from xgen_deploy.transport.base import HostError
-from xgen_deploy.verify.gateway_requests import Proof, changed_models, proved_text
+from xgen_deploy.verify.gateway_requests import GatewayRequests, changed_models, proved_text
 from xgen_deploy.verify.haproxy_socket import Runtime
 
 _ASK = 60.0
@@ -39,7 +39,7 @@ class NotProved(XgenError):
         self.models = models
 
 
-class DoorFailed(XgenError):
+class GatewayFailed(XgenError):
     """The gateway could not be changed; `log` are its last lines, `unproved` the models that it
     was for, where it was for some of them alone.
     """
@@ -50,20 +50,20 @@ class DoorFailed(XgenError):
         self.unproved = unproved
 
 
-def door_runtime(work: HostAtWork) -> Runtime:
+def haproxy_socket(context: HostContext) -> Runtime:
     """The running gateway on a host that is being changed."""
-    python = work.python or "python3"
-    return Runtime(work.name, work.session, door_socket(work.layout), python)
+    python = context.python or "python3"
+    return Runtime(context.name, context.session, gateway_socket(context.layout), python)
 
 
-def gateway_secrets(work: HostAtWork) -> GatewaySecrets:
+def gateway_secrets(context: HostContext) -> GatewaySecrets:
     """Of the gateway on a host that is being changed."""
-    return GatewaySecrets(work.secrets, work.files, work.layout, work.record)
+    return GatewaySecrets(context.secrets, context.files, context.layout, context.record)
 
 
-def open_door(
-    work: HostAtWork,
-    spec: DoorSpec,
+def open_gateway(
+    context: HostContext,
+    spec: GatewaySpec,
     number: int,
     *,
     refresh: bool = False,
@@ -77,30 +77,30 @@ def open_door(
 
     Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
     """
-    keys = gateway_secrets(work).keys(spec)
-    last = work.record.gateway.spec if work.record.gateway else None
-    old = old_keys(spec, last, work.session.read_file(keys_file(work.layout)), keys)
-    rendered = render_door(spec, work.layout, Templates(read_templates()), keys, old)
+    keys = gateway_secrets(context).keys(spec)
+    last = context.record.gateway.spec if context.record.gateway else None
+    old = old_keys(spec, last, context.session.read_file(keys_file(context.layout)), keys)
+    rendered = render_gateway(spec, context.layout, Templates(read_templates()), keys, old)
     before = {
-        f.path: work.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
+        f.path: context.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
     }
     version = UNIT_VERSION
     if not refresh:
         there = before[rendered.definition.path]
-        rendered, version = keeping_unit(rendered, spec, work.record.gateway, there)
+        rendered, version = keeping_unit(rendered, spec, context.record.gateway, there)
     files = (*rendered.files, rendered.definition)
-    runtime = door_runtime(work)
+    runtime = haproxy_socket(context)
     try:
-        _put(work, rendered, before, runtime)
-        said = _prove(work, spec, last, runtime, away or {}, moving=moving)
+        _put(context, rendered, before, runtime)
+        said = _prove(context, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
-        log = work.supervision.log(rendered.service, None, lines=_LINES)
-        ending = _put_back(work, rendered, before)
-        reason = str(error).removeprefix(f"{work.name}: ")
+        log = context.service_manager.log(rendered.service, None, lines=_LINES)
+        ending = _put_back(context, rendered, before)
+        reason = str(error).removeprefix(f"{context.name}: ")
         unproved = error.models if isinstance(error, NotProved) else frozenset[str]()
-        raise DoorFailed(f"{reason}. {ending}", tuple(log.splitlines()), unproved) from None
+        raise GatewayFailed(f"{reason}. {ending}", tuple(log.splitlines()), unproved) from None
     shown = {f.path: _sha(f.content) for f in files if not f.secret}
-    work.keep(
+    context.keep(
         gateway=GatewayRecord(
             spec=spec,
             digest=spec.digest,
@@ -114,45 +114,45 @@ def open_door(
     return f"{_standing(spec, runtime)}; {said}".removesuffix("; ")
 
 
-def close_door(work: HostAtWork) -> None:
+def close_gateway(context: HostContext) -> None:
     """Takes the gateway away; what is not there is no error."""
-    layout, service = work.layout, work.layout.service(GATEWAY)
-    work.supervision.stop(service)
-    remove_container(work, GATEWAY, service)
-    if work.session.remove(layout.definition(GATEWAY), within=layout.definitions):
-        work.supervision.reload()
-    work.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)
-    work.keep(gateway=None)
+    layout, service = context.layout, context.layout.service(GATEWAY)
+    context.service_manager.stop(service)
+    remove_container(context, GATEWAY, service)
+    if context.session.remove(layout.definition(GATEWAY), within=layout.definitions):
+        context.service_manager.reload()
+    context.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)
+    context.keep(gateway=None)
 
 
 def _put(
-    work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None], runtime: Runtime
+    context: HostContext, rendered: Rendered, before: dict[str, bytes | None], runtime: Runtime
 ) -> None:
     unit = rendered.definition
     same_unit = before[unit.path] == unit.content.encode()
     old = _running(runtime) if same_unit else None
-    _write(work, rendered.files)
+    _write(context, rendered.files)
     if not same_unit:
-        _write(work, (unit,))
-        work.supervision.reload()
+        _write(context, (unit,))
+        context.service_manager.reload()
     if old is not None:
-        _reload(work, rendered.service)
+        _reload(context, rendered.service)
     else:
-        work.supervision.start(rendered.service)
+        context.service_manager.start(rendered.service)
     config = next(f.content for f in rendered.files if not f.secret)
-    _await(work, runtime, digest_in(config), old)
+    _await(context, runtime, digest_in(config), old)
 
 
 def _prove(
-    work: HostAtWork,
-    spec: DoorSpec,
-    last: DoorSpec | None,
+    context: HostContext,
+    spec: GatewaySpec,
+    last: GatewaySpec | None,
     runtime: Runtime,
     away: Mapping[str, str],
     *,
     moving: bool,
 ) -> str:
-    proof = Proof(work.session, spec, runtime, gateway_secrets(work).asking(spec))
+    proof = GatewayRequests(context.session, spec, runtime, gateway_secrets(context).asking(spec))
     proved = proof.of(changed_models(spec, last), away, moving=moving)
     failed = tuple(p for p in proved if p.outcome == "failed")
     if failed:
@@ -168,18 +168,18 @@ def _running(runtime: Runtime) -> int | None:
         return None
 
 
-def _reload(work: HostAtWork, service: str) -> None:
+def _reload(context: HostContext, service: str) -> None:
     """The new configuration is checked first, and the old process ends its own requests."""
-    done = work.session.run(["systemctl", "reload", f"{service}.service"], timeout=_ASK)
+    done = context.session.run(["systemctl", "reload", f"{service}.service"], timeout=_ASK)
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise HostError(work.name, f"its reload failed: {said}")
-    work.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
+        raise HostError(context.name, f"its reload failed: {said}")
+    context.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
 
 
-def _await(work: HostAtWork, runtime: Runtime, digest: str, old: int | None) -> None:
+def _await(context: HostContext, runtime: Runtime, digest: str, old: int | None) -> None:
     """Until the process that serves is a new one with this configuration."""
-    service = work.layout.service(GATEWAY)
+    service = context.layout.service(GATEWAY)
     end = time.monotonic() + _CHANGED
     while True:
         try:
@@ -189,27 +189,27 @@ def _await(work: HostAtWork, runtime: Runtime, digest: str, old: int | None) -> 
             said = "it still runs the configuration from before"
         except XgenError as error:
             said = str(error)
-        if work.supervision.state(service).restarts >= _RESTARTS:
+        if context.service_manager.state(service).restarts >= _RESTARTS:
             raise XgenError("it keeps ending and being started again")
         if time.monotonic() > end:
             raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {said}")
         time.sleep(_PAUSE)
 
 
-def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | None]) -> str:
+def _put_back(context: HostContext, rendered: Rendered, before: dict[str, bytes | None]) -> str:
     try:
         if before[rendered.definition.path] is None:
-            close_door(work)
+            close_gateway(context)
             return "It was taken away; nothing was there before"
         for file in (*rendered.files, rendered.definition):
             content = before[file.path]
             if content is None:
-                work.session.remove(file.path, within=posixpath.dirname(file.path))
+                context.session.remove(file.path, within=posixpath.dirname(file.path))
             else:
-                work.session.write_file(file.path, content, mode=file.mode)
-        work.supervision.reload()
+                context.session.write_file(file.path, content, mode=file.mode)
+        context.service_manager.reload()
         unit = f"{rendered.service}.service"
-        done = work.session.run(["systemctl", "reload-or-restart", unit], timeout=_ASK)
+        done = context.session.run(["systemctl", "reload-or-restart", unit], timeout=_ASK)
         if done.returncode != 0:
             return f"Putting the previous one back failed too: {done.stderr.strip()[:200]}"
     except XgenError as error:
@@ -217,7 +217,7 @@ def _put_back(work: HostAtWork, rendered: Rendered, before: dict[str, bytes | No
     return "The previous one serves"
 
 
-def _standing(spec: DoorSpec, runtime: Runtime) -> str:
+def _standing(spec: GatewaySpec, runtime: Runtime) -> str:
     """How many servers the gateway itself found healthy, once each was asked."""
     servers = runtime.settled(_FIRST_CHECKS)
     down = [f"{s.name} {s.reason}" for s in servers if not s.up]
@@ -225,11 +225,11 @@ def _standing(spec: DoorSpec, runtime: Runtime) -> str:
     return text + (f" ({'; '.join(down)})" if down else "")
 
 
-def _write(work: HostAtWork, files: tuple[File, ...]) -> None:
-    work.session.make_dir(work.layout.etc_dir, mode=0o700)
-    work.session.make_dir(work.layout.settings(GATEWAY), mode=0o700)
+def _write(context: HostContext, files: tuple[File, ...]) -> None:
+    context.session.make_dir(context.layout.etc_dir, mode=0o700)
+    context.session.make_dir(context.layout.settings(GATEWAY), mode=0o700)
     for file in files:
-        work.session.write_file(file.path, file.content.encode(), mode=file.mode)
+        context.session.write_file(file.path, file.content.encode(), mode=file.mode)
 
 
 def _sha(text: str) -> str:

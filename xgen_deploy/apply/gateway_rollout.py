@@ -6,21 +6,21 @@ from contextlib import suppress
 
 from xgen_deploy.apply.audited import digest_there, tell_ended
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gateway import DoorFailed, open_door
+from xgen_deploy.apply.gateway import GatewayFailed, open_gateway
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host import HostResult, Result
-from xgen_deploy.apply.host_context import HostAtWork
-from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.plan import Operation, Plan
 from xgen_deploy.state.routes import partly_proved
 
 
-def open_doors(
+def roll_out_gateways(
     plan: Plan,
-    works: Mapping[str, HostAtWork],
-    switch: Switch,
+    contexts: Mapping[str, HostContext],
+    traffic: Traffic,
     number: int,
     tell: Listener,
 ) -> dict[str, HostResult]:
@@ -29,54 +29,54 @@ def open_doors(
     """
     found: dict[str, HostResult] = {}
     for operation in plan.operations:
-        work = works.get(operation.host)
-        if operation.door is None or work is None:
+        context = contexts.get(operation.host)
+        if operation.gateway is None or context is None:
             continue
-        routes = switch.routes(operation.host)
-        spec = operation.door.model_copy(update={"routes": routes})
-        away = switch.away(operation.host)
-        before = digest_there(work, operation.name)
-        result = _one(work, operation, spec, number, tell, away)
-        tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
+        routes = traffic.routes(operation.host)
+        spec = operation.gateway.model_copy(update={"routes": routes})
+        away = traffic.away(operation.host)
+        before = digest_there(context, operation.name)
+        result = _one(context, operation, spec, number, tell, away)
+        tell_ended(context, operation, before, ok=result.ok, reason=result.reason)
         found[operation.host] = HostResult(operation.host, (result,))
     return found
 
 
 def joined(
-    results: Mapping[str, HostResult | XgenError], doors: Mapping[str, HostResult]
+    results: Mapping[str, HostResult | XgenError], gateway_hosts: Mapping[str, HostResult]
 ) -> dict[str, HostResult | XgenError]:
     """Both parts of each host's apply as one."""
     found = dict(results)
-    for name, door in doors.items():
+    for name, gateway_host in gateway_hosts.items():
         own = found.get(name)
         if isinstance(own, HostResult):
-            found[name] = HostResult(name, own.results + door.results, own.error)
+            found[name] = HostResult(name, own.results + gateway_host.results, own.error)
         else:
-            found.setdefault(name, door)
+            found.setdefault(name, gateway_host)
     return found
 
 
 def _one(
-    work: HostAtWork,
+    context: HostContext,
     operation: Operation,
-    spec: DoorSpec,
+    spec: GatewaySpec,
     number: int,
     tell: Listener,
     away: Mapping[str, str],
 ) -> Result:
     began = time.monotonic()
-    started = Event(kind="start", host=work.name, instance=operation.name, text=operation.action)
+    started = Event(kind="start", host=context.name, instance=operation.name, text=operation.action)
     tell(started)
     try:
-        text = open_door(work, spec, number, refresh=operation.refresh, away=away)
+        text = open_gateway(context, spec, number, refresh=operation.refresh, away=away)
     except XgenError as error:
         text, log = str(error), tuple[str, ...]()
-        if isinstance(error, DoorFailed):
-            text, log = _without_unproved(work, spec, error, number, away), error.log
+        if isinstance(error, GatewayFailed):
+            text, log = _without_unproved(context, spec, error, number, away), error.log
         took = time.monotonic() - began
         failed = {"kind": "failed", "text": text, "seconds": took, "log": log}
         tell(started.model_copy(update=failed))
-        _remember_failure(work)
+        _remember_failure(context)
         return Result(operation, ok=False, reason=text, log=log)
     took = time.monotonic() - began
     tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
@@ -84,32 +84,32 @@ def _one(
 
 
 def _without_unproved(
-    work: HostAtWork,
-    spec: DoorSpec,
-    error: DoorFailed,
+    context: HostContext,
+    spec: GatewaySpec,
+    error: GatewayFailed,
     number: int,
     away: Mapping[str, str],
 ) -> str:
     """The models that answered keep their new routes, which may be the only ones that lead to
     them now; the others have those from before. A sentence about how it stands.
     """
-    last = work.record.gateway
+    last = context.record.gateway
     if not error.unproved or last is None:
         return str(error)
     routes = partly_proved(spec.routes, last.spec.routes, error.unproved)
     if routes == last.spec.routes:
         return str(error)
     try:
-        open_door(work, last.spec.model_copy(update={"routes": routes}), number, away=away)
+        open_gateway(context, last.spec.model_copy(update={"routes": routes}), number, away=away)
     except XgenError as again:
         return f"{error}. The models that answered could not be given their new routes: {again}"
     return f"{error}. The models that answered have their new routes"
 
 
-def _remember_failure(work: HostAtWork) -> None:
-    if work.record.last_apply is None:
+def _remember_failure(context: HostContext) -> None:
+    if context.record.last_apply is None:
         return
-    ended = work.record.last_apply.model_copy(update={"outcome": "failed"})
+    ended = context.record.last_apply.model_copy(update={"outcome": "failed"})
     with suppress(UnreachableError):  # then the record says that it never ended
-        work.keep(last_apply=ended)
-        write_entry(work, ended)
+        context.keep(last_apply=ended)
+        write_entry(context, ended)

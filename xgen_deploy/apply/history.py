@@ -2,7 +2,7 @@
 
 import re
 
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import HISTORY_ENTRIES, HISTORY_ENTRY
 from xgen_deploy.state.layout import Layout
@@ -14,15 +14,15 @@ _ASK = 30.0
 _NUMBER = re.compile("[0-9]{1,16}")
 
 
-def write_entry(work: HostAtWork, apply: ApplyRecord) -> None:
+def write_entry(context: HostContext, apply: ApplyRecord) -> None:
     """What runs now, as it was declared."""
-    declared = tuple(r.declared for r in work.record.instances.values() if r.declared)
+    declared = tuple(r.declared for r in context.record.instances.values() if r.declared)
     entry = HistoryEntry(apply=apply, declared=declared)
-    work.session.make_dir(work.layout.history, mode=0o700)
+    context.session.make_dir(context.layout.history, mode=0o700)
     text = entry.model_dump_json(exclude_none=True)
-    work.session.write_file(_path(work.layout, apply.number), text.encode(), mode=0o600)
-    for number in sorted(_numbers(work.session, work.layout))[:-HISTORY_ENTRIES]:
-        work.session.remove(_path(work.layout, number), within=work.layout.history)
+    context.session.write_file(_path(context.layout, apply.number), text.encode(), mode=0o600)
+    for number in sorted(_numbers(context.session, context.layout))[:-HISTORY_ENTRIES]:
+        context.session.remove(_path(context.layout, number), within=context.layout.history)
 
 
 def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:

@@ -4,15 +4,15 @@ import time
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.audited import digest_there, tell_ended, tell_whole
-from xgen_deploy.apply.board import Board
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gateway import close_door
+from xgen_deploy.apply.gateway import close_gateway
 from xgen_deploy.apply.history import write_entry
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.maintenance import maintain
-from xgen_deploy.apply.start_first import bring_up_beside
+from xgen_deploy.apply.outcomes import OperationOutcomes
+from xgen_deploy.apply.start_first import start_first_update
 from xgen_deploy.apply.stop_first import Failed, bring_up, remove, tidy
-from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.plan.maintenance import MAINTENANCE
@@ -58,7 +58,12 @@ class Who:
 
 
 def carry_out(
-    work: HostAtWork, plan: HostPlan, who: Who, board: Board, switch: Switch, tell: Listener
+    context: HostContext,
+    plan: HostPlan,
+    who: Who,
+    outcomes: OperationOutcomes,
+    traffic: Traffic,
+    tell: Listener,
 ) -> HostResult:
     """Never raises for a failed operation; the host's record says how it ended."""
     began = time.time()
@@ -74,69 +79,71 @@ def carry_out(
     )
     results: list[Result] = []
     try:
-        work.supervision.prepare()
-        _note_interrupted(work)
-        work.keep(last_apply=apply, hosts=who.hosts)
-        tell_whole(work, "began", len(plan.operations))
+        context.service_manager.prepare()
+        _note_interrupted(context)
+        context.keep(last_apply=apply, hosts=who.hosts)
+        tell_whole(context, "began", len(plan.operations))
         for operation in plan.operations:
-            if operation.door is not None:
-                continue  # after every host's own part: see gateway/doors.py
-            before = digest_there(work, operation.name)
-            result = _one(work, operation, board, switch, who, tell)
-            board.ended(operation, ok=result.ok)
-            tell_ended(work, operation, before, ok=result.ok, reason=result.reason)
+            if operation.gateway is not None:
+                continue  # after every host's own part: see gateway_rollout.py
+            before = digest_there(context, operation.name)
+            result = _one(context, operation, outcomes, traffic, who, tell)
+            outcomes.ended(operation, ok=result.ok)
+            tell_ended(context, operation, before, ok=result.ok, reason=result.reason)
             results.append(result)
         outcome = "ok" if all(r.ok for r in results) else "failed"
         ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
-        work.keep(last_apply=ended)
-        write_entry(work, ended)
-        watch(work)
-        tell_whole(work, outcome, len(plan.operations))
+        context.keep(last_apply=ended)
+        write_entry(context, ended)
+        watch(context)
+        tell_whole(context, outcome, len(plan.operations))
     except XgenError as error:
-        tell_whole(work, "failed", len(plan.operations), str(error))
-        return HostResult(work.name, tuple(results), error)
+        tell_whole(context, "failed", len(plan.operations), str(error))
+        return HostResult(context.name, tuple(results), error)
     finally:
-        board.give_up(plan.operations)
-    return HostResult(work.name, tuple(results))
+        outcomes.give_up(plan.operations)
+    return HostResult(context.name, tuple(results))
 
 
-def _note_interrupted(work: HostAtWork) -> None:
+def _note_interrupted(context: HostContext) -> None:
     """An apply that was killed could not write its own line of the history."""
-    last = work.record.last_apply
+    last = context.record.last_apply
     if last is not None and last.outcome is None:
-        write_entry(work, last.model_copy(update={"outcome": "interrupted"}))
+        write_entry(context, last.model_copy(update={"outcome": "interrupted"}))
 
 
 def _one(
-    work: HostAtWork,
+    context: HostContext,
     operation: Operation,
-    board: Board,
-    switch: Switch,
+    outcomes: OperationOutcomes,
+    traffic: Traffic,
     who: Who,
     tell: Listener,
 ) -> Result:
-    failed = board.failed_of(operation.needs)
+    failed = outcomes.failed_of(operation.needs)
     if failed:
         reason = f"left alone, because {', '.join(sorted(failed))} failed"
-        tell(Event(kind="failed", host=work.name, instance=operation.name, text=reason))
+        tell(Event(kind="failed", host=context.name, instance=operation.name, text=reason))
         return Result(operation, ok=False, reason=reason)
     began = time.monotonic()
-    tell(Event(kind="plan", host=work.name, instance=operation.name, text=operation.action))
+    tell(Event(kind="plan", host=context.name, instance=operation.name, text=operation.action))
     try:
         if operation.name == GATEWAY:
-            close_door(work)
+            close_gateway(context)
             text = "removed"
         elif operation.action == "remove":
-            remove(work, operation, switch)
+            remove(context, operation, traffic)
             text = "removed"
         elif operation.action in MAINTENANCE:
-            text = maintain(work, operation, switch, who.by, tell)
+            text = maintain(context, operation, traffic, who.by, tell)
         elif operation.tidies:
-            tidy(work, operation)
+            tidy(context, operation)
             text = "tidied up"
         else:
-            up = bring_up_beside if operation.strategy == "start-first" else bring_up
-            text = _good(up(work, operation, switch, who.number, tell).report.offloaded, operation)
+            up = start_first_update if operation.strategy == "start-first" else bring_up
+            text = _good(
+                up(context, operation, traffic, who.number, tell).report.offloaded, operation
+            )
     except UnreachableError:
         raise
     except (Failed, XgenError) as error:
@@ -144,7 +151,7 @@ def _one(
         tell(
             Event(
                 kind="failed",
-                host=work.name,
+                host=context.name,
                 instance=operation.name,
                 text=str(error),
                 seconds=time.monotonic() - began,
@@ -155,7 +162,7 @@ def _one(
     tell(
         Event(
             kind="done",
-            host=work.name,
+            host=context.name,
             instance=operation.name,
             text=text,
             seconds=time.monotonic() - began,

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from xgen_deploy.apply.service_manager import Supervision
+from xgen_deploy.apply.service_manager import ServiceManager
 from xgen_deploy.audit.trail import HostTrail
 from xgen_deploy.limits import RECORD
 from xgen_deploy.render.instance import Rendering
@@ -18,7 +18,7 @@ _ASK = 60.0
 
 
 @dataclass
-class HostAtWork:
+class HostContext:
     """`record` is what the host remembers right now; `keep` writes it there at once, one at a
     time: a gateway's host is written to for instances of other hosts too. `python` is the
     interpreter that the tool uses there.
@@ -28,7 +28,7 @@ class HostAtWork:
     session: Session
     layout: Layout
     rendering: Rendering
-    supervision: Supervision
+    service_manager: ServiceManager
     record: Record
     secrets: SecretResolver
     python: str | None = None

@@ -10,7 +10,7 @@ from typing import Self
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.probe_cache import learned
 from xgen_deploy.errors import LockedError, XgenError
-from xgen_deploy.run.control_node import Workplace
+from xgen_deploy.run.control_node import ControlNode
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection, Session
@@ -19,12 +19,12 @@ from xgen_deploy.transport.fleet import each
 _ASK = 30.0
 
 
-class Crew:
+class LockedHosts:
     """Over the hosts that are to be changed."""
 
-    def __init__(self, site: Site, workplace: Workplace) -> None:
+    def __init__(self, site: Site, control_node: ControlNode) -> None:
         self._site = site
-        self._workplace = workplace
+        self._workplace = control_node
         self._sessions: dict[str, Session] = {}
         self._stack = ExitStack()
 

@@ -22,9 +22,9 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
         if o.instance is not None and o.instance.engine.pull and o.instance.spec.image
     }
     wanted |= {
-        (o.door.docker_cli, o.door.image)
+        (o.gateway.docker_cli, o.gateway.image)
         for o in plan.operations
-        if o.door is not None and o.door.image and o.door.image_state is None
+        if o.gateway is not None and o.gateway.image and o.gateway.image_state is None
     }
     for cli, image in sorted(wanted):
         tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))

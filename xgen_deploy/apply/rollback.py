@@ -3,7 +3,7 @@
 import time
 
 from xgen_deploy.apply.guard import arm, disarm
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.render.instance import NOTHING_STOPPED
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import InstanceRecord
@@ -15,11 +15,11 @@ _PAUSE = 0.5
 _STOPPED = "stopped"
 
 
-def forget_previous(work: HostAtWork, instance: str) -> None:
+def forget_previous(context: HostContext, instance: str) -> None:
     """What an apply that was cut short may have left of it."""
-    work.session.remove(work.layout.previous(instance), within=work.layout.state_dir)
+    context.session.remove(context.layout.previous(instance), within=context.layout.state_dir)
     for slot in ("", SECOND):
-        disarm(work, instance + slot)
+        disarm(context, instance + slot)
 
 
 class Previous:
@@ -28,13 +28,13 @@ class Previous:
     `kept`: there is one. `stopped`: whoever puts it back has to start it too.
     """
 
-    def __init__(self, work: HostAtWork, instance: str, slotted: str) -> None:
+    def __init__(self, context: HostContext, instance: str, name_on_host: str) -> None:
         """`slotted` is its name on the host (see layout.py)."""
-        layout = work.layout
-        self._work = work
+        layout = context.layout
+        self._context = context
         self._instance = instance
-        self._slotted = slotted
-        self._service = layout.service(slotted)
+        self._slotted = name_on_host
+        self._service = layout.service(name_on_host)
         self._folder = layout.previous(instance)
         self._script = layout.put_back_script
         self.kept = False
@@ -42,31 +42,31 @@ class Previous:
 
     def keep(self) -> None:
         """Copies what runs, if there is such, and arms the guard."""
-        work, layout = self._work, self._work.layout
+        context, layout = self._context, self._context.layout
         definition = layout.definition(self._slotted)
         if (
-            self._instance not in work.record.instances
-            or work.session.read_file(definition) is None
+            self._instance not in context.record.instances
+            or context.session.read_file(definition) is None
         ):
             return
-        armed = work.session.read_file(f"{self._folder}/armed")
+        armed = context.session.read_file(f"{self._folder}/armed")
         # An apply that was cut short after the stop left the one that worked here, and another one
         # in its place.
         self.stopped = armed is not None and armed.decode(errors="replace") != NOTHING_STOPPED
         if not self.stopped:
             self._copy(definition)
         self.kept = True
-        work.session.write_file(self._script, work.rendering.put_back().encode(), mode=0o700)
-        arm(work, self._slotted, self._put_back_argv(), self._restart_argv())
+        context.session.write_file(self._script, context.rendering.put_back().encode(), mode=0o700)
+        arm(context, self._slotted, self._put_back_argv(), self._restart_argv())
 
     def _copy(self, definition: str) -> None:
-        work = self._work
-        work.session.remove(self._folder, within=work.layout.state_dir)
-        work.session.make_dir(self._folder, mode=0o700)
-        work.must("cp", "-a", definition, f"{self._folder}/definition")
-        settings = work.layout.settings(self._slotted)
+        context = self._context
+        context.session.remove(self._folder, within=context.layout.state_dir)
+        context.session.make_dir(self._folder, mode=0o700)
+        context.must("cp", "-a", definition, f"{self._folder}/definition")
+        settings = context.layout.settings(self._slotted)
         if self._there(settings):
-            work.must("cp", "-a", settings, f"{self._folder}/settings")
+            context.must("cp", "-a", settings, f"{self._folder}/settings")
         self._say(NOTHING_STOPPED)
 
     def stopping(self) -> None:
@@ -76,30 +76,30 @@ class Previous:
         self.stopped = True
 
     def _say(self, phase: str) -> None:
-        self._work.session.write_file(f"{self._folder}/armed", phase.encode(), mode=0o600)
+        self._context.session.write_file(f"{self._folder}/armed", phase.encode(), mode=0o600)
 
     def discard(self) -> None:
         """The new version is good."""
-        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
-        disarm(self._work, self._slotted)
+        self._context.session.remove(self._folder, within=self._context.layout.state_dir)
+        disarm(self._context, self._slotted)
 
     def put_back(self, timeout: float) -> str:
         """A clause for people about how that ended."""
         argv = ["sh", *self._put_back_argv(), *self._restart_argv()]
-        done = self._work.session.run(argv, timeout=_START)
-        disarm(self._work, self._slotted)
+        done = self._context.session.run(argv, timeout=_START)
+        disarm(self._context, self._slotted)
         if done.returncode != 0:
             said = done.complaint or "no reason given"
             return f"Putting the previous version back failed too: {said}"
-        self._work.session.remove(self._folder, within=self._work.layout.state_dir)
-        last = self._work.record.instances[self._instance]
+        self._context.session.remove(self._folder, within=self._context.layout.state_dir)
+        last = self._context.record.instances[self._instance]
         if self._serves(last, time.monotonic() + timeout):
             return "The previous version was put back and serves again"
         return "The previous version was put back and started, but it is not ready yet"
 
     def _serves(self, last: InstanceRecord, deadline: float) -> bool:
         while time.monotonic() < deadline:
-            reply = self._work.session.request(
+            reply = self._context.session.request(
                 "GET",
                 local_address(last.spec.listen),
                 last.spec.port,
@@ -112,12 +112,12 @@ class Previous:
         return False
 
     def _put_back_argv(self) -> tuple[str, ...]:
-        layout = self._work.layout
+        layout = self._context.layout
         paths = (layout.definition(self._slotted), layout.settings(self._slotted))
         return (self._script, self._folder, *paths)
 
     def _restart_argv(self) -> tuple[str, ...]:
-        return self._work.supervision.restart_argv(self._service)
+        return self._context.service_manager.restart_argv(self._service)
 
     def _there(self, path: str) -> bool:
-        return self._work.session.run(["test", "-e", path], timeout=_ASK).returncode == 0
+        return self._context.session.run(["test", "-e", path], timeout=_ASK).returncode == 0

@@ -26,7 +26,7 @@ class EndedAtOnce(HostError):
     """It was started, and ended before the supervisor could call it started."""
 
 
-class Supervision(Protocol):
+class ServiceManager(Protocol):
     """Every call raises XgenError in a sentence when the host refuses."""
 
     def prepare(self) -> None:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gate import Good
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.gate import GatePassed
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.rollback import forget_previous
 from xgen_deploy.apply.stop_first import (
     Prepared,
@@ -20,68 +20,68 @@ from xgen_deploy.apply.stop_first import (
     prove,
     remember,
 )
-from xgen_deploy.apply.traffic import Switch
+from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.backends.registry import health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.state.endpoint import Serving, serving_of
+from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.plan import Operation
 
 
-def bring_up_beside(
-    work: HostAtWork, operation: Operation, switch: Switch, number: int, tell: Listener
-) -> Good:
+def start_first_update(
+    context: HostContext, operation: Operation, traffic: Traffic, number: int, tell: Listener
+) -> GatePassed:
     """Raises apply.operation.Failed."""
     name = operation.name
-    old = work.record.instances[name]
-    new = prepare(work, operation)
+    old = context.record.instances[name]
+    new = prepare(context, operation)
     began = time.monotonic()
     try:
-        launch(work, new, tell)
-        good = prove(work, new, tell)
+        launch(context, new, tell)
+        good = prove(context, new, tell)
         took = time.monotonic() - began
-        with switch.moving(work.name, name):
-            with _taken_back(work, name, switch):
-                switch.add(_serving(work, new))
-                drain(work, switch, name, drain_time(new.instance.declared))
-                remember(work, new, good, number, took, other_port=old.spec.port)
-            switch.rekeyed(work.name, name)
-            switch.gone(work.name, name)
+        with traffic.moving(context.name, name):
+            with _taken_back(context, name, traffic):
+                traffic.add(_serving(context, new))
+                drain(context, traffic, name, drain_time(new.instance.declared))
+                remember(context, new, good, number, took, other_port=old.spec.port)
+            traffic.rekeyed(context.name, name)
+            traffic.gone(context.name, name)
     except UnreachableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the new one goes
-        ending = _give_up(work, new)
-        tell(Event(kind="rolled_back", host=work.name, instance=name, text=ending))
-        raise failed(work, error, ending) from None
+        ending = _give_up(context, new)
+        tell(Event(kind="rolled_back", host=context.name, instance=name, text=ending))
+        raise failed(context, error, ending) from None
     text = f"requests go to port {new.instance.spec.port} now"
-    tell(Event(kind="switched", host=work.name, instance=name, text=text))
-    clear_slot(work, name, old.slot)
-    forget_previous(work, name)
+    tell(Event(kind="switched", host=context.name, instance=name, text=text))
+    clear_slot(context, name, old.slot)
+    forget_previous(context, name)
     return good
 
 
 @contextmanager
-def _taken_back(work: HostAtWork, name: str, switch: Switch) -> Iterator[None]:
+def _taken_back(context: HostContext, name: str, traffic: Traffic) -> Iterator[None]:
     """Where it fails, the gateways have the old one alone again."""
     try:
         yield
     except UnreachableError:
         raise
     except Exception:
-        switch.enable(work.name, name)
+        traffic.enable(context.name, name)
         raise
 
 
-def _serving(work: HostAtWork, new: Prepared) -> Serving:
+def _serving(context: HostContext, new: Prepared) -> Endpoint:
     spec = new.instance.spec
     path = health_path_of(spec.backend)
-    return serving_of(work.name, new.instance.name, spec, path, second=True)
+    return endpoint_of(context.name, new.instance.name, spec, path, second=True)
 
 
-def _give_up(work: HostAtWork, new: Prepared) -> str:
+def _give_up(context: HostContext, new: Prepared) -> str:
     """The new one goes; a clause about how it stands."""
     try:
-        clear_slot(work, new.instance.name, new.instance.slot)
-        work.settle(new.instance.name)
+        clear_slot(context, new.instance.name, new.instance.slot)
+        context.settle(new.instance.name)
     except XgenError as error:
         return f"Taking the new one away failed too: {error}"
     return "The one that runs was left as it is, and serves on"

@@ -9,12 +9,12 @@ from xgen_deploy.apply.checksum import check_sha256
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gate import Gate, Good, NotGood
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.gate import Gate, GateFailed, GatePassed
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.rollback import Previous, forget_previous
 from xgen_deploy.apply.service_manager import EndedAtOnce
 from xgen_deploy.apply.staging import commit, stage, unstage
-from xgen_deploy.apply.traffic import NotMoved, Switch
+from xgen_deploy.apply.traffic import NotMoved, Traffic
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import fault_of
@@ -41,39 +41,39 @@ class Failed(Exception):
         self.log = log
 
 
-def remove(work: HostAtWork, operation: Operation, switch: Switch) -> None:
+def remove(context: HostContext, operation: Operation, traffic: Traffic) -> None:
     """Takes an instance away and forgets it; what is not there is no error. Where its model goes
     on elsewhere, every gateway has that first. Raises NotMoved, and then it serves on.
     """
     name = operation.name
-    with switch.moving(work.name, name):
-        last = work.record.instances.get(name)
+    with traffic.moving(context.name, name):
+        last = context.record.instances.get(name)
         if operation.moves and operation.needs and last is not None:
-            switch.hand_over(work.name, name, last.spec.model)
-        drain(work, switch, name, drain_time(last.declared if last else None))
+            traffic.hand_over(context.name, name, last.spec.model)
+        drain(context, traffic, name, drain_time(last.declared if last else None))
         for slot in ("", SECOND):
-            clear_slot(work, name, slot)
-        switch.gone(work.name, name)
-    forget_previous(work, name)
-    kept = {k: v for k, v in work.record.instances.items() if k != name}
-    work.settle(name, instances=kept)
+            clear_slot(context, name, slot)
+        traffic.gone(context.name, name)
+    forget_previous(context, name)
+    kept = {k: v for k, v in context.record.instances.items() if k != name}
+    context.settle(name, instances=kept)
 
 
-def tidy(work: HostAtWork, operation: Operation) -> None:
+def tidy(context: HostContext, operation: Operation) -> None:
     """Takes away what is beside the instance: its other slot."""
     if operation.leftover is not None:
-        clear_slot(work, operation.name, operation.leftover.removeprefix(operation.name))
+        clear_slot(context, operation.name, operation.leftover.removeprefix(operation.name))
 
 
-def clear_slot(work: HostAtWork, instance: str, slot: str) -> None:
+def clear_slot(context: HostContext, instance: str, slot: str) -> None:
     """Stops and removes one slot of an instance; what is not there is no error."""
-    layout, slotted = work.layout, instance + slot
-    work.supervision.stop(layout.service(slotted))
-    remove_container(work, instance, layout.service(slotted))
-    if work.session.remove(layout.definition(slotted), within=layout.definitions):
-        work.supervision.reload()
-    work.session.remove(layout.settings(slotted), within=layout.etc_dir)
-    unstage(work, slotted)
+    layout, name_on_host = context.layout, instance + slot
+    context.service_manager.stop(layout.service(name_on_host))
+    remove_container(context, instance, layout.service(name_on_host))
+    if context.session.remove(layout.definition(name_on_host), within=layout.definitions):
+        context.service_manager.reload()
+    context.session.remove(layout.settings(name_on_host), within=layout.etc_dir)
+    unstage(context, name_on_host)
 
 
 @dataclass(frozen=True)
@@ -85,116 +85,118 @@ class Prepared:
     key: SecretText | None
 
 
-def prepare(work: HostAtWork, operation: Operation) -> Prepared:
+def prepare(context: HostContext, operation: Operation) -> Prepared:
     """Everything that can be checked while the old one serves; the record says what was begun."""
     instance = operation.instance
     if instance is None:
         raise XgenError(f"{operation.id}: nothing to bring up")
-    secrets = work.secrets_of(instance.name).values(instance)
-    rendered = work.rendering.render(instance, secrets)
-    check_sha256(work, instance)
-    work.keep(pending={**work.record.pending, instance.name: instance.digest})
-    tidy(work, operation)
+    secrets = context.secrets_of(instance.name).values(instance)
+    rendered = context.rendering.render(instance, secrets)
+    check_sha256(context, instance)
+    context.keep(pending={**context.record.pending, instance.name: instance.digest})
+    tidy(context, operation)
     key = instance.spec.api_key
     return Prepared(instance, rendered, SecretText(secrets.value(key)) if key else None)
 
 
 def bring_up(
-    work: HostAtWork, operation: Operation, switch: Switch, number: int, tell: Listener
-) -> Good:
+    context: HostContext, operation: Operation, traffic: Traffic, number: int, tell: Listener
+) -> GatePassed:
     """Create, repair, or update by stopping first: what worked before is put back when the gate
     is not passed.
 
     Raises Failed.
     """
-    new = prepare(work, operation)
+    new = prepare(context, operation)
     instance = new.instance
-    previous = Previous(work, instance.name, instance.slotted)
+    previous = Previous(context, instance.name, instance.name_on_host)
     began = time.monotonic()
     try:
         previous.keep()
-        stage(work, new.rendered, instance.slotted)
-        with switch.moving(work.name, instance.name):
-            drain(work, switch, instance.name, drain_time(instance.declared))
+        stage(context, new.rendered, instance.name_on_host)
+        with traffic.moving(context.name, instance.name):
+            drain(context, traffic, instance.name, drain_time(instance.declared))
             previous.stopping()
-            switch.rekeyed(work.name, instance.name)
-            _start(work, new, tell)
-        good = prove(work, new, tell)
-        remember(work, new, good, number, time.monotonic() - began)
+            traffic.rekeyed(context.name, instance.name)
+            _start(context, new, tell)
+        good = prove(context, new, tell)
+        remember(context, new, good, number, time.monotonic() - began)
     except UnreachableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the previous one comes back
         if previous.stopped:
-            ending = _back(work, new, previous, switch)
-            tell(Event(kind="rolled_back", host=work.name, instance=instance.name, text=ending))
+            ending = _back(context, new, previous, traffic)
+            tell(Event(kind="rolled_back", host=context.name, instance=instance.name, text=ending))
         else:
-            ending = _left_alone(work, new, previous, switch)
-        raise failed(work, error, ending) from None
+            ending = _left_alone(context, new, previous, traffic)
+        raise failed(context, error, ending) from None
     try:
         if previous.kept:
             previous.discard()
     finally:
-        switch.enable(work.name, instance.name)
+        traffic.enable(context.name, instance.name)
     return good
 
 
-def _left_alone(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
+def _left_alone(context: HostContext, new: Prepared, previous: Previous, traffic: Traffic) -> str:
     """Nothing was stopped or changed yet."""
     name = new.instance.name
     with suppress(NotMoved):  # it may be that nothing was drained, or nothing can be told
-        switch.enable(work.name, name)
+        traffic.enable(context.name, name)
     try:
-        unstage(work, new.instance.slotted)
+        unstage(context, new.instance.name_on_host)
         previous.discard()
-        work.settle(name)
+        context.settle(name)
     except XgenError as error:
         return f"What runs was left as it is; tidying up failed too: {error}"
     return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
 
 
-def failed(work: HostAtWork, error: Exception, ending: str) -> Failed:
+def failed(context: HostContext, error: Exception, ending: str) -> Failed:
     """`ending` is how it stands now, as a sentence."""
-    if isinstance(error, NotGood):
+    if isinstance(error, GateFailed):
         return Failed(f"{error.reason}. {ending}", error.log)
-    known = error if isinstance(error, XgenError) else fault_of(work.name, error)
+    known = error if isinstance(error, XgenError) else fault_of(context.name, error)
     return Failed(f"{str(known).removesuffix('.')}. {ending}")
 
 
-def launch(work: HostAtWork, new: Prepared, tell: Listener) -> None:
+def launch(context: HostContext, new: Prepared, tell: Listener) -> None:
     """Writes its files and (re)starts it."""
-    stage(work, new.rendered, new.instance.slotted)
-    _start(work, new, tell)
+    stage(context, new.rendered, new.instance.name_on_host)
+    _start(context, new, tell)
 
 
-def _start(work: HostAtWork, new: Prepared, tell: Listener) -> None:
-    commit(work, new.instance.slotted)
-    tell(Event(kind="start", host=work.name, instance=new.instance.name, text="starting"))
+def _start(context: HostContext, new: Prepared, tell: Listener) -> None:
+    commit(context, new.instance.name_on_host)
+    tell(Event(kind="start", host=context.name, instance=new.instance.name, text="starting"))
     with suppress(EndedAtOnce):  # the gate tells how, with its log
-        work.supervision.start(new.rendered.service)
+        context.service_manager.start(new.rendered.service)
 
 
-def prove(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
+def prove(context: HostContext, new: Prepared, tell: Listener) -> GatePassed:
     """The gate. Raises NotGood; the log of what failed is kept then."""
     try:
-        return _gate(work, new, tell)
-    except (NotGood, HostError) as error:
-        _keep_failed_log(work, new, error.run if isinstance(error, NotGood) else None)
+        return _gate(context, new, tell)
+    except (GateFailed, HostError) as error:
+        _keep_failed_log(context, new, error.run if isinstance(error, GateFailed) else None)
         raise
 
 
-def _gate(work: HostAtWork, new: Prepared, tell: Listener) -> Good:
+def _gate(context: HostContext, new: Prepared, tell: Listener) -> GatePassed:
     instance = new.instance
     backend = backend_named(instance.spec.backend)
     if backend is None:
         raise XgenError(f"{instance.spec.backend} cannot be asked for a real request")
-    tell(Event(kind="progress", host=work.name, instance=instance.name, text="loading the model"))
+    tell(
+        Event(kind="progress", host=context.name, instance=instance.name, text="loading the model")
+    )
     service = new.rendered.service
-    gate = Gate(instance, service, backend, work.session, work.supervision, new.key)
-    proving = Event(kind="gate", host=work.name, instance=instance.name, text="a real request")
+    gate = Gate(instance, service, backend, context.session, context.service_manager, new.key)
+    proving = Event(kind="gate", host=context.name, instance=instance.name, text="a real request")
     return gate.wait(instance.declared.update.timeout or TIMEOUT, lambda: tell(proving))
 
 
-def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -> str:
+def _back(context: HostContext, new: Prepared, previous: Previous, traffic: Traffic) -> str:
     """The previous version, or nothing at all where there was none; a clause about it."""
     instance, ending = new.instance, ""
     try:
@@ -202,11 +204,11 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -
             timeout = instance.declared.update.timeout or TIMEOUT
             ending = previous.put_back(timeout)
         else:
-            clear_slot(work, instance.name, instance.slot)
+            clear_slot(context, instance.name, instance.slot)
             ending = "It was stopped and taken away; nothing was there before"
-        switch.rekeyed(work.name, instance.name, back=True)
-        switch.enable(work.name, instance.name)  # before what a full disk may refuse
-        work.settle(instance.name)
+        traffic.rekeyed(context.name, instance.name, back=True)
+        traffic.enable(context.name, instance.name)  # before what a full disk may refuse
+        context.settle(instance.name)
     except XgenError as error:
         return (
             f"{ending}, but then: {error}" if ending else f"Putting things back failed too: {error}"
@@ -214,24 +216,29 @@ def _back(work: HostAtWork, new: Prepared, previous: Previous, switch: Switch) -
     return ending
 
 
-def _keep_failed_log(work: HostAtWork, new: Prepared, run: str | None) -> None:
+def _keep_failed_log(context: HostContext, new: Prepared, run: str | None) -> None:
     """It outlives the rollback: `logs --previous` shows it."""
-    text = work.supervision.log(new.rendered.service, run, lines=_FAILED_LINES)
+    text = context.service_manager.log(new.rendered.service, run, lines=_FAILED_LINES)
     try:
-        work.session.make_dir(f"{work.layout.state_dir}/failed", mode=0o700)
-        work.session.write_file(
-            work.layout.failed_log(new.instance.name), text.encode(), mode=0o600
+        context.session.make_dir(f"{context.layout.state_dir}/failed", mode=0o700)
+        context.session.write_file(
+            context.layout.failed_log(new.instance.name), text.encode(), mode=0o600
         )
     except HostError:  # a full disk must not keep the previous version from coming back
         return
 
 
 def remember(
-    work: HostAtWork, new: Prepared, good: Good, number: int, seconds: float, **more: object
+    context: HostContext,
+    new: Prepared,
+    good: GatePassed,
+    number: int,
+    seconds: float,
+    **more: object,
 ) -> None:
     """It is what runs now; `more` are fields of its record."""
     instance, definition = new.instance, new.rendered.definition
-    last = work.record.instances.get(instance.name)
+    last = context.record.instances.get(instance.name)
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
@@ -248,4 +255,4 @@ def remember(
         other_port=last.other_port if last else None,
         unit_version=UNIT_VERSION,
     ).model_copy(update=more)
-    work.settle(instance.name, instances={**work.record.instances, instance.name: entry})
+    context.settle(instance.name, instances={**context.record.instances, instance.name: entry})

@@ -6,14 +6,14 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from xgen_deploy.apply.gateway import door_runtime, open_door
+from xgen_deploy.apply.gateway import haproxy_socket, open_gateway
 from xgen_deploy.apply.guard import arm_drained, disarm_drained
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.away import away
 from xgen_deploy.plan.gateway import routes_for
-from xgen_deploy.resolve.gateway_needs import everywhere, is_door
-from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.resolve.gateway_needs import everywhere, is_gateway_host
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.state.settings import SecretRef
@@ -27,7 +27,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _of_doors(call: Callable[_P, _R]) -> Callable[_P, _R]:
+def _moving_traffic(call: Callable[_P, _R]) -> Callable[_P, _R]:
     """One error for whatever keeps a gateway from moving requests."""
 
     @wraps(call)
@@ -44,7 +44,7 @@ class NotMoved(XgenError):
     """A gateway did not do as it was told, or its host is gone; the instance's own need not be."""
 
 
-class Switch:
+class Traffic:
     """Over the gateways among `works`, the hosts at work; `records` are of the other hosts that
     were seen. One instance moves at a time.
     `new_keys`: the key that each (host, instance) is about to be changed to; until then it is
@@ -54,13 +54,13 @@ class Switch:
     def __init__(
         self,
         site: Site,
-        works: Mapping[str, HostAtWork],
+        contexts: Mapping[str, HostContext],
         records: Mapping[str, Record],
         number: int,
         new_keys: Mapping[tuple[str, str], SecretRef | None],
     ) -> None:
         self._site = site
-        self._works = works
+        self._contexts = contexts
         self._records = records
         self._number = number
         self._new_keys = new_keys
@@ -69,13 +69,13 @@ class Switch:
         self._one = threading.Lock()
         self._reopening = threading.Lock()
 
-    @_of_doors
+    @_moving_traffic
     def part_keys(self) -> None:
         """Before anything moves: servers that are to get a new key are told from those that have
         it."""
-        for door in self._works:
-            if any(self._known(door, *one) for one in self._new_keys):
-                self._reopen(door, first=True)
+        for gateway_host in self._contexts:
+            if any(self._known(gateway_host, *one) for one in self._new_keys):
+                self._reopen(gateway_host, first=True)
 
     def rekeyed(self, host: str, instance: str, *, back: bool = False) -> None:
         """It has its new key now, or the one from before again: the next reload knows."""
@@ -83,69 +83,75 @@ class Switch:
             (self._old.add if back else self._old.discard)((host, instance))
 
     def routes(
-        self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False
+        self, gateway_host: str, extra: tuple[Endpoint, ...] = (), *, first: bool = False
     ) -> tuple[Route, ...]:
         """As the records are right now."""
         now = self._now()
-        routes = routes_for(self._site, door, {}, now, extra)
+        routes = routes_for(self._site, gateway_host, {}, now, extra)
         return tuple(
             with_old_keys(route, self._old, self._model_keys(), seen=now, first=first)
             for route in routes.models
         )
 
-    @_of_doors
+    @_moving_traffic
     def hand_over(self, host: str, instance: str, model: str) -> None:
         """Before an instance goes whose model goes on elsewhere: each gateway that sends it
         requests has the model's other servers too, and has found them healthy."""
-        for door in self.doors_of(host, instance):
-            last = self._works[door].record.gateway
+        for gateway_host in self.gateway_hosts_of(host, instance):
+            last = self._contexts[gateway_host].record.gateway
             known = {s.name for s in last.spec.servers} if last else set()
-            wanted = [s for r in self.routes(door) if r.model == model for s in r.servers]
+            wanted = [s for r in self.routes(gateway_host) if r.model == model for s in r.servers]
             fresh = [s.name for s in wanted if s.name not in known]
             if fresh:
-                self._reopen(door)
+                self._reopen(gateway_host)
             for name in fresh:
-                if not self._runtime(door).wait_up(name, _UP):
-                    raise XgenError(f"the gateway on {door} did not find {name} healthy")
+                if not self._runtime(gateway_host).wait_up(name, _UP):
+                    raise XgenError(f"the gateway on {gateway_host} did not find {name} healthy")
 
     def longest_drain(self) -> float:
         """Seconds, the most that the manifest has for any instance; 0 where it says nothing."""
         return max((d.update.drain or 0.0 for d in everywhere(self._site)), default=0.0)
 
-    def away(self, door: str) -> dict[str, str]:
+    def away(self, gateway_host: str) -> dict[str, str]:
         """Models of a gateway that need not answer now, each with why."""
-        return away(self.routes(door), self._now())
+        return away(self.routes(gateway_host), self._now())
 
     def _now(self) -> dict[str, Record]:
         """The records of all hosts that were seen, as they are at this moment."""
-        return {**self._records, **{n: w.record for n, w in self._works.items()}}
+        return {**self._records, **{n: w.record for n, w in self._contexts.items()}}
 
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:
         """No other instance behind a gateway moves meanwhile."""
-        if not self.doors_of(host, instance):
+        if not self.gateway_hosts_of(host, instance):
             yield
             return
         with self._one:
             yield
 
-    def doors_of(self, host: str, instance: str) -> tuple[str, ...]:
+    def gateway_hosts_of(self, host: str, instance: str) -> tuple[str, ...]:
         """Hosts at work whose gateway sends requests to an instance, and is to stay."""
-        return tuple(door for door in self._works if self._known(door, host, instance))
+        return tuple(
+            gateway_host
+            for gateway_host in self._contexts
+            if self._known(gateway_host, host, instance)
+        )
 
-    @_of_doors
-    def add(self, serving: Serving) -> None:
+    @_moving_traffic
+    def add(self, endpoint: Endpoint) -> None:
         """Beside what the records have: a reload of each gateway, then until the new server was
         found healthy by each."""
-        doors = self.doors_of(serving.host, serving.instance)
-        for door in doors:
-            self._reopen(door, (serving,))
-        for door in doors:
-            name = self._name(door, serving.host, serving.instance, second=True)
-            if not self._runtime(door).wait_up(name, _UP):
-                raise XgenError(f"the gateway on {door} did not find it healthy in {_UP:.0f} s")
+        gateway_hosts = self.gateway_hosts_of(endpoint.host, endpoint.instance)
+        for gateway_host in gateway_hosts:
+            self._reopen(gateway_host, (endpoint,))
+        for gateway_host in gateway_hosts:
+            name = self._name(gateway_host, endpoint.host, endpoint.instance, second=True)
+            if not self._runtime(gateway_host).wait_up(name, _UP):
+                raise XgenError(
+                    f"the gateway on {gateway_host} did not find it healthy in {_UP:.0f} s"
+                )
 
-    @_of_doors
+    @_moving_traffic
     def drain(self, host: str, instance: str, timeout: float) -> bool:
         """No new requests to it, until it is `enable`d or has `gone`; whether those under way ended
         within `timeout` seconds. Where one gateway fails, all of them send it requests again."""
@@ -155,70 +161,79 @@ class Switch:
         except XgenError:
             self._drained.discard((host, instance))
             with suppress(XgenError):
-                _each(self.doors_of(host, instance), lambda door: self._ready(door, host, instance))
+                _each(
+                    self.gateway_hosts_of(host, instance),
+                    lambda gateway_host: self._ready(gateway_host, host, instance),
+                )
             raise
 
     def _drain(self, host: str, instance: str, timeout: float) -> bool:
-        doors = self.doors_of(host, instance)
-        told = [(self._runtime(door), self._name(door, host, instance)) for door in doors]
-        for door, (runtime, name) in zip(doors, told, strict=True):
-            for pool in self._pools_left(door, host, instance):
+        gateway_hosts = self.gateway_hosts_of(host, instance)
+        told = [
+            (self._runtime(gateway_host), self._name(gateway_host, host, instance))
+            for gateway_host in gateway_hosts
+        ]
+        for gateway_host, (runtime, name) in zip(gateway_hosts, told, strict=True):
+            for pool in self._pools_left(gateway_host, host, instance):
                 runtime.wait_unqueued(pool, timeout)
-            arm_drained(self._works[door], name, runtime.enable_argv(name))
+            arm_drained(self._contexts[gateway_host], name, runtime.enable_argv(name))
             runtime.drain(name)
         return all(runtime.wait_idle(name, timeout) for runtime, name in told)
 
-    @_of_doors
+    @_moving_traffic
     def enable(self, host: str, instance: str) -> None:
         """New requests again, for the model that it serves now; comes back once each gateway found
         it healthy."""
         self._drained.discard((host, instance))
-        _each(self.doors_of(host, instance), lambda door: self._enable(door, host, instance))
+        _each(
+            self.gateway_hosts_of(host, instance),
+            lambda gateway_host: self._enable(gateway_host, host, instance),
+        )
 
-    def _enable(self, door: str, host: str, instance: str) -> None:
+    def _enable(self, gateway_host: str, host: str, instance: str) -> None:
         try:
-            if self._known(door, host, instance) != self._due(door, host, instance):
-                self._reopen(door)
+            if self._known(gateway_host, host, instance) != self._due(gateway_host, host, instance):
+                self._reopen(gateway_host)
         finally:
-            self._ready(door, host, instance)
-        self._runtime(door).wait_up(self._name(door, host, instance), _UP)
+            self._ready(gateway_host, host, instance)
+        self._runtime(gateway_host).wait_up(self._name(gateway_host, host, instance), _UP)
 
-    def _ready(self, door: str, host: str, instance: str) -> None:
-        name = self._name(door, host, instance)
-        self._runtime(door).enable(name)
-        self._disarm(door, name)
+    def _ready(self, gateway_host: str, host: str, instance: str) -> None:
+        name = self._name(gateway_host, host, instance)
+        self._runtime(gateway_host).enable(name)
+        self._disarm(gateway_host, name)
 
     def gone(self, host: str, instance: str) -> None:
         """What was drained is not there any more: its name is free for what comes after it."""
         if (host, instance) in self._drained:
             self._drained.discard((host, instance))
-            for door in self.doors_of(host, instance):
-                self._disarm(door, self._name(door, host, instance))
+            for gateway_host in self.gateway_hosts_of(host, instance):
+                self._disarm(gateway_host, self._name(gateway_host, host, instance))
 
-    def _disarm(self, door: str, name: str) -> None:
+    def _disarm(self, gateway_host: str, name: str) -> None:
         with suppress(XgenError):  # it does no harm when the lock is freed
-            disarm_drained(self._works[door], name)
+            disarm_drained(self._contexts[gateway_host], name)
 
-    def _known(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
+    def _known(self, gateway_host: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """An instance as the gateway on a host at work has it, by model."""
-        last = self._works[door].record.gateway
-        there = last is not None and is_door(self._site, door)
+        last = self._contexts[gateway_host].record.gateway
+        there = last is not None and is_gateway_host(self._site, gateway_host)
         return _servers(last.spec.routes if last and there else (), host, instance)
 
-    def _name(self, door: str, host: str, instance: str, *, second: bool = False) -> str:
+    def _name(self, gateway_host: str, host: str, instance: str, *, second: bool = False) -> str:
         """What the gateway on a host at work calls an instance."""
-        known = self._known(door, host, instance)
+        known = self._known(gateway_host, host, instance)
         found = (s.name for _, s in known if s.second == second)
         return next(found, server_name(host, instance, second=second))
 
-    def _due(self, door: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
+    def _due(self, gateway_host: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """The same as it should be right now."""
-        return _servers(self.routes(door), host, instance)
+        return _servers(self.routes(gateway_host), host, instance)
 
-    def _pools_left(self, door: str, host: str, instance: str) -> tuple[str, ...]:
+    def _pools_left(self, gateway_host: str, host: str, instance: str) -> tuple[str, ...]:
         """Pools of servers with an old key that new requests go past already: what still waits
         there for this server would wait in vain for another one."""
-        last = self._works[door].record.gateway
+        last = self._contexts[gateway_host].record.gateway
         return tuple(
             route.old_pool
             for route in (last.spec.routes if last else ())
@@ -226,33 +241,37 @@ class Switch:
             and any(not s.old_key for s in route.servers)
         )
 
-    def _reopen(self, door: str, extra: tuple[Serving, ...] = (), *, first: bool = False) -> None:
-        work = self._works[door]
+    def _reopen(
+        self, gateway_host: str, extra: tuple[Endpoint, ...] = (), *, first: bool = False
+    ) -> None:
+        context = self._contexts[gateway_host]
         with self._reopening:
-            last = work.record.gateway
+            last = context.record.gateway
             if last is None:
                 return
-            spec = last.spec.model_copy(update={"routes": self.routes(door, extra, first=first)})
-            open_door(work, spec, self._number, away=self.away(door), moving=True)
+            spec = last.spec.model_copy(
+                update={"routes": self.routes(gateway_host, extra, first=first)}
+            )
+            open_gateway(context, spec, self._number, away=self.away(gateway_host), moving=True)
             for one in tuple(self._drained):  # which the new process does not know
-                if self._known(door, *one):
-                    self._runtime(door).drain(self._name(door, *one))
+                if self._known(gateway_host, *one):
+                    self._runtime(gateway_host).drain(self._name(gateway_host, *one))
 
     def _model_keys(self) -> dict[str, SecretRef | None]:
         """The new key of each model that gets one."""
         models = {(d.host, d.name): d.model for d in everywhere(self._site)}
         return {models[one]: key for one, key in self._new_keys.items() if one in models}
 
-    def _runtime(self, door: str) -> Runtime:
-        return door_runtime(self._works[door])
+    def _runtime(self, gateway_host: str) -> Runtime:
+        return haproxy_socket(self._contexts[gateway_host])
 
 
-def _each(doors: Sequence[str], tell: Callable[[str], None]) -> None:
+def _each(gateway_hosts: Sequence[str], tell: Callable[[str], None]) -> None:
     """Every gateway is told, whatever another one answers. Raises XgenError with all errors."""
     failed = []
-    for door in doors:
+    for gateway_host in gateway_hosts:
         try:
-            tell(door)
+            tell(gateway_host)
         except XgenError as error:
             failed.append(str(error))
     if failed:

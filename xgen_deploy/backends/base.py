@@ -43,7 +43,7 @@ class KeyVariable:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SmokeRequest:
     """A real request of the instance's kind: POST `body` (JSON) to `path`.
 
     `answered` names the list in the reply that must not be empty.
@@ -103,13 +103,13 @@ class Backend(Protocol):
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported."""
 
-    def trial(self, instance: Instance) -> Trial: ...
+    def smoke_request(self, instance: Instance) -> SmokeRequest: ...
 
     def read_report(self, log: str) -> LoadReport: ...
 
     @property
-    def pages(self) -> tuple[str, ...]:
+    def report_endpoints(self) -> tuple[str, ...]:
         """Endpoints that tell more than the log does, asked once the engine serves."""
 
-    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
+    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         """The report with what one of `pages` adds; unchanged where it makes no sense."""

@@ -6,11 +6,11 @@ It serves one request at a time and knows no sampling defaults.
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, KeyVariable, Place, Trial, Unsupported
+from xgen_deploy.backends.base import Command, KeyVariable, Place, SmokeRequest, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.load_report import LoadReport
@@ -43,7 +43,7 @@ class LlamaCppPython:
     health_path: str = "/openapi.json"
     counts: bool = False
     container_port: int = 8000
-    pages: tuple[str, ...] = field(default=())
+    report_endpoints: tuple[str, ...] = field(default=())
     api_key: KeyVariable = field(default=KeyVariable("API_KEY"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -66,10 +66,10 @@ class LlamaCppPython:
         extra = llama.extra_args or ()
         return Command("llama-cpp-python.args.j2", values, environment, extra=extra)
 
-    def trial(self, instance: Instance) -> Trial:
-        return openai_trial(instance.spec)
+    def smoke_request(self, instance: Instance) -> SmokeRequest:
+        return openai_smoke_request(instance.spec)
 
-    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:  # noqa: ARG002
+    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:  # noqa: ARG002
         return report
 
     def read_report(self, log: str) -> LoadReport:

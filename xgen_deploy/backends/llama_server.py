@@ -5,12 +5,12 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, KeyFile, Place, Trial, Unsupported
+from xgen_deploy.backends.base import Command, KeyFile, Place, SmokeRequest, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.load_report import LoadReport
 
@@ -35,7 +35,7 @@ class LlamaServer:
     health_path: str = "/health"
     counts: bool = True
     container_port: int = 8080
-    pages: tuple[str, ...] = field(default=(PROPS,))
+    report_endpoints: tuple[str, ...] = field(default=(PROPS,))
     api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -59,13 +59,13 @@ class LlamaServer:
         extra = spec.llama.extra_args or ()
         return Command("llama-server.args.j2", values, self._environment(instance), extra=extra)
 
-    def trial(self, instance: Instance) -> Trial:
-        return openai_trial(instance.spec)
+    def smoke_request(self, instance: Instance) -> SmokeRequest:
+        return openai_smoke_request(instance.spec)
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
 
-    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
+    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return with_props(report, page) if path == PROPS else report
 
     def _device(self, instance: Instance) -> str:

@@ -7,12 +7,12 @@ prefix for the flag that it begins.
 import json
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, KeyFile, Place, Trial, Unsupported
+from xgen_deploy.backends.base import Command, KeyFile, Place, SmokeRequest, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.backends.vllm_log import read_report
-from xgen_deploy.backends.vllm_pages import MODELS, VERSION, with_page
+from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.state.instance import Instance, Spec
 from xgen_deploy.state.load_report import LoadReport
 
@@ -35,7 +35,7 @@ class Vllm:
     health_path: str = "/health"
     counts: bool = True
     container_port: int = 8000
-    pages: tuple[str, ...] = field(default=(VERSION, MODELS))
+    report_endpoints: tuple[str, ...] = field(default=(VERSION, MODELS))
     api_key: KeyFile = field(default=KeyFile("vllm.yaml", "vllm-key.yaml.j2"))
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -58,11 +58,11 @@ class Vllm:
         env = self._environment(instance)
         return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
 
-    def trial(self, instance: Instance) -> Trial:
-        return openai_trial(instance.spec)
+    def smoke_request(self, instance: Instance) -> SmokeRequest:
+        return openai_smoke_request(instance.spec)
 
-    def with_page(self, report: LoadReport, path: str, page: str) -> LoadReport:
-        return with_page(report, path, page)
+    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
+        return report_endpoint(report, path, page)
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)

@@ -8,7 +8,7 @@ VERSION = "/version"
 MODELS = "/v1/models"
 
 
-def with_page(report: LoadReport, path: str, page: str) -> LoadReport:
+def report_endpoint(report: LoadReport, path: str, page: str) -> LoadReport:
     """The report unchanged where the page is not what it should be."""
     try:
         value = read_json(page, PAGE)

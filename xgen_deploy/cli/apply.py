@@ -10,7 +10,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
-from xgen_deploy.run.run import job, job_for, read_site
+from xgen_deploy.run.run import open_run, read_site, run_for
 
 
 @click.command("apply")
@@ -62,8 +62,8 @@ def command(
         expected=saved,
         skip_refused=skip_refused,
     )
-    with job_for(saved.site, settings) if saved else job(settings) as work:
-        return carry_out(work, settings, how)
+    with run_for(saved.site, settings) if saved else open_run(settings) as run:
+        return carry_out(run, settings, how)
 
 
 def _saved(path: str) -> SavedPlan | None:

@@ -10,8 +10,8 @@ import click
 from xgen_deploy.apply.arrive import arrive
 from xgen_deploy.apply.executor import carry_out_all
 from xgen_deploy.apply.host import Who
-from xgen_deploy.apply.host_context import HostAtWork
-from xgen_deploy.apply.host_sessions import Crew
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.host_sessions import LockedHosts
 from xgen_deploy.apply.notify import find_webhook
 from xgen_deploy.apply.pull import NotPulled, pull_images
 from xgen_deploy.cli.auditing import Auditing
@@ -28,7 +28,7 @@ from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.make import readable_records
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job
+from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import Plan
@@ -41,20 +41,20 @@ class Applying:
 
     def __init__(
         self,
-        work: Job,
+        run: Run,
         settings: Settings,
         how: How,
         told: Gathering | None = None,
     ) -> None:
         """`told` hears what happens, in place of the screen."""
-        self._work = work
+        self._run = run
         self._settings = settings
         self._screen = Screen(settings)
         self._how = how
         self._told = told
-        self._secrets = SecretResolver(work.site)
-        self._compared = Compared(work, self._secrets)
-        self._auditing = Auditing(work, how.what, overrides(how, settings), self._secrets)
+        self._secrets = SecretResolver(run.site)
+        self._compared = Compared(run, self._secrets)
+        self._auditing = Auditing(run, how.what, overrides(how, settings), self._secrets)
 
     def go(self, seen: dict[str, Seen], began: float) -> int:
         """The exit code. The hosts to be changed are locked and looked at again; where that makes
@@ -68,23 +68,27 @@ class Applying:
             return exit_code(plan)
         self._ask(plan)
         while True:
-            with Crew(self._work.site, self._work.workplace) as crew:
-                lost = take(self._work, crew, self._settings, self._how, changing)
-                now, seen = self._looked_again(crew, plan, seen)
+            with LockedHosts(self._run.site, self._run.control_node) as locked_hosts:
+                lost = take(self._run, locked_hosts, self._settings, self._how, changing)
+                now, seen = self._looked_again(locked_hosts, plan, seen)
                 more = self._changing(now, seen) - changing
                 if not more:
-                    return self._under_locks(crew, now, seen, lost)
+                    return self._under_locks(locked_hosts, now, seen, lost)
             changing, plan = changing | more, now
 
     def _under_locks(
-        self, crew: Crew, plan: Plan, seen: dict[str, Seen], lost: dict[str, XgenError]
+        self,
+        locked_hosts: LockedHosts,
+        plan: Plan,
+        seen: dict[str, Seen],
+        lost: dict[str, XgenError],
     ) -> int:
         changing = self._changing(plan, seen)
-        idle = crew.locked() - changing
-        crew.release(idle, traceless={n for n in idle if _traceless(seen[n])})
+        idle = locked_hosts.locked() - changing
+        locked_hosts.release(idle, traceless={n for n in idle if _traceless(seen[n])})
         if not changing:
             return exit_code(plan)
-        return self._with_progress(crew, plan, seen, changing, lost)
+        return self._with_progress(locked_hosts, plan, seen, changing, lost)
 
     def _shown(self, seen: dict[str, Seen], took: float) -> Plan:
         """The plan for what was seen. Raises XgenError where a saved one no longer holds."""
@@ -96,12 +100,12 @@ class Applying:
         return plan
 
     def _looked_again(
-        self, crew: Crew, plan: Plan, before: dict[str, Seen]
+        self, locked_hosts: LockedHosts, plan: Plan, before: dict[str, Seen]
     ) -> tuple[Plan, dict[str, Seen]]:
         """What is to be done, now that nobody else changes these hosts; shown and asked again
         where it is something else."""
-        self._keep_answers(crew, before)
-        again = self._work.observe(among=crew.locked())
+        self._keep_answers(locked_hosts, before)
+        again = self._run.observe(among=locked_hosts.locked())
         seen = before | again
         if self._how.compares_secrets:
             changed = {
@@ -130,11 +134,11 @@ class Applying:
             for h in plan.hosts.values()
             if h.operations or (self._how.destroy and h.reachable and _traces(seen[h.host]))
         )
-        return own | self._doors(plan, seen)
+        return own | self._gateway_hosts(plan, seen)
 
     def _with_progress(
         self,
-        crew: Crew,
+        locked_hosts: LockedHosts,
         plan: Plan,
         seen: dict[str, Seen],
         changing: frozenset[str],
@@ -145,41 +149,41 @@ class Applying:
                 tell.problem(name, str(error))
             if not changing - lost.keys():
                 return 1
-            return self._carry_out(crew, plan, seen, changing - lost.keys(), lost, tell)
+            return self._carry_out(locked_hosts, plan, seen, changing - lost.keys(), lost, tell)
 
     def _carry_out(
         self,
-        crew: Crew,
+        locked_hosts: LockedHosts,
         now: Plan,
         seen: dict[str, Seen],
         changing: frozenset[str],
         lost: dict[str, XgenError],
         tell: Progress,
     ) -> int:
-        works = self._works(crew, seen, changing)
+        contexts = self._contexts(locked_hosts, seen, changing)
         if self._how.maintain is None:  # else secrets stay as they were delivered
-            lost = lost | self._without(self._compared.need(now, works), tell)
+            lost = lost | self._without(self._compared.need(now, contexts), tell)
             changing -= lost.keys()
-        webhook = find_webhook(self._work.site, self._secrets)
+        webhook = find_webhook(self._run.site, self._secrets)
         if isinstance(webhook, str):
             tell.warning(webhook)
-        self._keep_answers(crew, seen)
-        pulled = self._pull(crew, now, changing, tell)
+        self._keep_answers(locked_hosts, seen)
+        pulled = self._pull(locked_hosts, now, changing, tell)
         lost = lost | self._without(lost_among(pulled, NotPulled), tell)
         changing -= lost.keys()
         if not changing:
             return _code(lost)
         if any(pulled[name] is True for name in changing):
             # A build that was not there could not be asked what it can do.
-            seen = seen | self._work.observe(among=changing)
-            self._keep_answers(crew, seen)
+            seen = seen | self._run.observe(among=changing)
+            self._keep_answers(locked_hosts, seen)
             now = self._plan(seen)
             if now.forbidden:
                 self._show(now, 0.0)
                 self._auditing.refused(now, seen)
                 return 1
-            works = self._works(crew, seen, changing)
-        records = readable_records(self._work.site.project, _facts(seen))
+            contexts = self._contexts(locked_hosts, seen, changing)
+        records = readable_records(self._run.site.project, _facts(seen))
         last, odd = last_number({n: r.last_apply for n, r in records.items()})
         for name in odd:
             tell.warning(f"{name}: the apply number in its record is far from all others; ignored")
@@ -188,26 +192,26 @@ class Applying:
             by=by(),
             what=self._how.what,
             git=self._auditing.git,
-            manifest=self._work.site.manifest_file,
-            manifest_digest=self._work.site.manifest_digest,
-            hosts=(*self._work.site.hosts, *self._work.site.other_hosts),
+            manifest=self._run.site.manifest_file,
+            manifest_digest=self._run.site.manifest_digest,
+            hosts=(*self._run.site.hosts, *self._run.site.other_hosts),
         )
-        works = {n: work for n, work in works.items() if n in changing}
+        contexts = {n: run for n, run in contexts.items() if n in changing}
         trail = self._auditing.trail(apply=who.number, plan=now.fingerprint)
-        self._auditing.follow(trail, works)
+        self._auditing.follow(trail, contexts)
         results = carry_out_all(
-            self._work.site,
+            self._run.site,
             now,
             _facts(seen),
-            works,
-            [c for n, c in self._work.connections.items() if n in works],
+            contexts,
+            [c for n, c in self._run.connections.items() if n in contexts],
             who,
             tell,
             destroy=self._how.destroy,
             new_secrets=self._compared.changed,
         )
         trail.close()
-        code = end(self._work.site, now, results, who, tell, webhook)
+        code = end(self._run.site, now, results, who, tell, webhook)
         return code or _code(lost)
 
     def _without(self, lost: dict[str, XgenError], tell: Progress) -> dict[str, XgenError]:
@@ -216,32 +220,34 @@ class Applying:
             tell.problem(name, str(error))
         return lost
 
-    def _works(
-        self, crew: Crew, seen: dict[str, Seen], hosts: frozenset[str]
-    ) -> dict[str, HostAtWork]:
-        site, workplace = self._work.site, self._work.workplace
+    def _contexts(
+        self, locked_hosts: LockedHosts, seen: dict[str, Seen], hosts: frozenset[str]
+    ) -> dict[str, HostContext]:
+        site, control_node = self._run.site, self._run.control_node
         return {
-            host: arrive(site, workplace, host, crew.session(host), facts, self._secrets)
+            host: arrive(site, control_node, host, locked_hosts.session(host), facts, self._secrets)
             for host, facts in _facts(seen).items()
             if host in hosts
         }
 
-    def _keep_answers(self, crew: Crew, seen: dict[str, Seen]) -> None:
-        facts = {n: f for n, f in _facts(seen).items() if n in crew.locked()}
-        chosen = [c for n, c in self._work.connections.items() if n in facts]
-        each(chosen, lambda c: crew.keep_answers(c.name, facts[c.name]))
+    def _keep_answers(self, locked_hosts: LockedHosts, seen: dict[str, Seen]) -> None:
+        facts = {n: f for n, f in _facts(seen).items() if n in locked_hosts.locked()}
+        chosen = [c for n, c in self._run.connections.items() if n in facts]
+        each(chosen, lambda c: locked_hosts.keep_answers(c.name, facts[c.name]))
 
     def _pull(
-        self, crew: Crew, plan: Plan, changing: frozenset[str], tell: Progress
+        self, locked_hosts: LockedHosts, plan: Plan, changing: frozenset[str], tell: Progress
     ) -> dict[str, bool | XgenError]:
         """Whether each host got an image."""
-        chosen = [c for n, c in self._work.connections.items() if n in changing]
-        return each(chosen, lambda c: pull_images(plan.hosts[c.name], crew.session(c.name), tell))
+        chosen = [c for n, c in self._run.connections.items() if n in changing]
+        return each(
+            chosen, lambda c: pull_images(plan.hosts[c.name], locked_hosts.session(c.name), tell)
+        )
 
     def _plan(self, seen: dict[str, Seen]) -> Plan:
-        site = self._work.site
+        site = self._run.site
         if self._how.maintain is not None:
-            return maintenance_plan(site, seen, self._work.workplace, self._how.maintain)
+            return maintenance_plan(site, seen, self._run.control_node, self._how.maintain)
         scopes = {
             h: self._compared.scope(
                 h,
@@ -253,14 +259,14 @@ class Applying:
             for h in seen
         }
         skip_refused = self._how.skip_refused
-        return make_plan(site, seen, self._work.workplace, scopes, skip_refused=skip_refused)
+        return make_plan(site, seen, self._run.control_node, scopes, skip_refused=skip_refused)
 
-    def _doors(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
+    def _gateway_hosts(self, plan: Plan, seen: dict[str, Seen]) -> frozenset[str]:
         """Hosts whose gateway is told before an instance stops."""
         told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
         if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
             return frozenset()
-        records = readable_records(self._work.site.project, _facts(seen))
+        records = readable_records(self._run.site.project, _facts(seen))
         return frozenset(n for n, r in records.items() if r.gateway is not None)
 
     def _hold_to_saved(self, plan: Plan, seen: dict[str, Seen]) -> None:

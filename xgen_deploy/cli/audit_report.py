@@ -13,7 +13,7 @@ from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.visible import printable
@@ -31,14 +31,14 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     begin = begin_of(since, datetime.now(UTC))
     if csv and settings.json:
         raise UsageError("--csv and --json are two forms of the same; give one")
-    with job(settings) as work:
+    with open_run(settings) as run:
 
         def one(connection: Connection) -> HostEvents:
-            layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
+            layout = run.control_node.layout(run.site, run.site.hosts[connection.name])
             with connection.session() as session:
                 return read_events(session, layout, connection.name)
 
-        found = each(list(work.connections.values()), one)
+        found = each(list(run.connections.values()), one)
     errors = [e for e in found.values() if isinstance(e, XgenError)]
     logs = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
     entries = [e for log in logs.values() for e in log.entries if _after(e, begin)]

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property
 
-from xgen_deploy.apply.host_context import HostAtWork
+from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.notify import post, webhook_for
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.audit.event import AuditEvent, Subject
@@ -14,7 +14,7 @@ from xgen_deploy.cli.git import git_commit
 from xgen_deploy.errors import XgenError
 from xgen_deploy.resolve.gateway_needs import python_on
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job
+from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import Plan
@@ -29,7 +29,7 @@ class Auditing:
 
     def __init__(
         self,
-        work: Job,
+        run: Run,
         what: str,
         overrides: tuple[str, ...] = (),
         secrets: SecretResolver | None = None,
@@ -37,8 +37,8 @@ class Auditing:
         """`secrets` are those of the whole command. Raises UsageError where the manifest's audit
         file cannot be written.
         """
-        site = work.site
-        self._work = work
+        site = run.site
+        self._run = run
         self._secrets = secrets or SecretResolver(site)
         self._sinks = Sinks(site.audit, self._post)
         self._subject = Subject(
@@ -52,14 +52,14 @@ class Auditing:
 
     def _post(self, events: Sequence[AuditEvent]) -> str | None:
         """To the manifest's webhook, where there is one; a sentence where that failed."""
-        stated = self._work.site.audit
+        stated = self._run.site.audit
         if stated is None or stated.webhook is None:
             return None
         webhook = webhook_for(AUDIT_WEBHOOK, stated.webhook, self._secrets)
         if isinstance(webhook, str):
             return webhook
         told = [e.model_dump(mode="json", exclude_none=True) for e in events]
-        return post(webhook, AUDIT_WEBHOOK, {"project": self._work.site.project, "events": told})
+        return post(webhook, AUDIT_WEBHOOK, {"project": self._run.site.project, "events": told})
 
     @cached_property
     def git(self) -> str | None:
@@ -73,14 +73,14 @@ class Auditing:
 
     def at(self, trail: Trail, host: str, session: Session, python: str | None = None) -> HostTrail:
         """`python` is an interpreter there, where that is known."""
-        site, workplace = self._work.site, self._work.workplace
-        layout = workplace.layout(site, site.hosts[host])
+        site, control_node = self._run.site, self._run.control_node
+        layout = control_node.layout(site, site.hosts[host])
         return trail.at(host, session, layout, python or python_on(site, host))
 
-    def follow(self, trail: Trail, works: Mapping[str, HostAtWork]) -> None:
+    def follow(self, trail: Trail, contexts: Mapping[str, HostContext]) -> None:
         """From now on every operation on these hosts is told."""
-        for name, work in works.items():
-            work.audit = self.at(trail, name, work.session, work.python)
+        for name, run in contexts.items():
+            run.audit = self.at(trail, name, run.session, run.python)
 
     def refused_on(self, hosts: Container[str], reason: str) -> None:
         """What was refused before there was a plan, to these hosts: they know the project."""
@@ -90,7 +90,7 @@ class Auditing:
             with connection.session() as session:
                 self.at(trail, connection.name, session).tell("refused", reason=reason)
 
-        self._on_hosts([c for n, c in self._work.connections.items() if n in hosts], one, trail)
+        self._on_hosts([c for n, c in self._run.connections.items() if n in hosts], one, trail)
 
     def refused(self, plan: Plan, seen: Mapping[str, Seen], reason: str = "") -> None:
         """What was refused, to each host that it was refused for and that knows the project; to
@@ -115,7 +115,7 @@ class Auditing:
                 for event in told[name]:
                     host.tell("refused", **event)
 
-        self._on_hosts([c for n, c in self._work.connections.items() if told.get(n)], one, trail)
+        self._on_hosts([c for n, c in self._run.connections.items() if told.get(n)], one, trail)
 
     def _on_hosts(
         self, chosen: Sequence[Connection], one: Callable[[Connection], None], trail: Trail

@@ -4,16 +4,16 @@ import time
 
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.take import How
-from xgen_deploy.run.run import Job
+from xgen_deploy.run.run import Run
 
 # What comes next, imported while the hosts answer.
 NEXT = ("xgen_deploy.cli.applying", "rich.console")
 
 
-def carry_out(work: Job, settings: Settings, how: How) -> int:
+def carry_out(run: Run, settings: Settings, how: How) -> int:
     """The exit code. Every host is looked at, and those to be changed again under their locks."""
     began = time.monotonic()
-    seen = work.observe(then=NEXT)
+    seen = run.observe(then=NEXT)
     from xgen_deploy.cli.applying import Applying
 
-    return Applying(work, settings, how).go(seen, began)
+    return Applying(run, settings, how).go(seen, began)

@@ -7,7 +7,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.make import empty_site
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 
 
 @click.command("destroy")
@@ -17,11 +17,11 @@ def command(settings: Settings, yes: bool) -> int:
     """Take every instance of the project off the hosts: units, containers, settings, secrets and
     records. Model files and images stay.
     """
-    with job(settings) as work:
-        if work.site.limited_models:
+    with open_run(settings) as run:
+        if run.site.limited_models:
             raise UsageError(
                 "destroy takes whole hosts; --limit HOST is understood, a model's "
                 "name is not: remove the model from the manifest and apply"
             )
-        gone = type(work)(empty_site(work.site), work.workplace, work.connections)
+        gone = type(run)(empty_site(run.site), run.control_node, run.connections)
         return carry_out(gone, settings, How(yes=yes, destroy=True, what="destroy"))

@@ -11,7 +11,7 @@ from xgen_deploy.hardware.availability import available_backends, recommended_fa
 from xgen_deploy.hardware.overview import gpu_json, overall_type
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 
 _EVERY = 5.0  # seconds; more often made amdsmi complain in the field
 
@@ -22,13 +22,13 @@ _EVERY = 5.0  # seconds; more often made amdsmi complain in the field
 def command(settings: Settings, watch: bool) -> int:
     """Show every host's GPUs, who uses them, what the host can run and what is missing for it."""
     screen = Screen(settings)
-    with job(settings) as work:
+    with open_run(settings) as run:
         while True:
-            seen = work.observe()
+            seen = run.observe()
             if watch and not settings.json:
                 click.clear()
-            screen.lines(gpu_table(work.site, seen, verbose=settings.verbose))
-            screen.value({"hosts": {n: _value(work, n, s) for n, s in seen.items()}})
+            screen.lines(gpu_table(run.site, seen, verbose=settings.verbose))
+            screen.value({"hosts": {n: _value(run, n, s) for n, s in seen.items()}})
             if not watch:
                 break
             time.sleep(_EVERY)
@@ -36,11 +36,11 @@ def command(settings: Settings, watch: bool) -> int:
     return 0 if not missing else (4 if missing < len(seen) else 1)
 
 
-def _value(work: Job, name: str, one: Seen) -> dict[str, object]:
+def _value(run: Run, name: str, one: Seen) -> dict[str, object]:
     facts = one.facts
     if facts is None:
         return {"reachable": False, "error": reason(one.error)}
-    ours = owners(work.site, name, facts)
+    ours = owners(run.site, name, facts)
     gpus = [gpu_json(gpu, ours) for gpu in facts.gpu.gpus]
     primary = facts.gpu.primary_gpu
     available = available_backends(facts.gpu.gpus)
@@ -53,7 +53,7 @@ def _value(work: Job, name: str, one: Seen) -> dict[str, object]:
         "primary_gpu": next((g for g in gpus if primary and g["index"] == primary.index), None),
         "available_backends": list(available.backends),
         "recommended_backend": recommended_family(available.backends),
-        "not_ready": not_ready(work.site, work.site.hosts[name], facts),
+        "not_ready": not_ready(run.site, run.site.hosts[name], facts),
         "unavailable": available.reasons,
         "attempts": [a.model_dump(mode="json") for a in facts.gpu.attempts],
         "probe": facts.probe,

@@ -10,7 +10,7 @@ from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -39,8 +39,8 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
         from xgen_deploy.cli.audit_report import report
 
         return report(settings, since, csv=csv)
-    with job(settings) as work:
-        found = entries_by_host(work)
+    with open_run(settings) as run:
+        found = entries_by_host(run)
     applies: dict[int, dict[str, ApplyRecord]] = {}
     for host, entries in found.items():
         for entry in () if isinstance(entries, XgenError) else entries:
@@ -60,15 +60,15 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
     return 0 if not errors else (4 if len(errors) < len(found) else 1)
 
 
-def entries_by_host(work: Job) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:
+def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:
     """What each host remembers, oldest first; an error where it was not reached."""
 
     def one(connection: Connection) -> tuple[HistoryEntry, ...]:
-        host = work.site.hosts[connection.name]
+        host = run.site.hosts[connection.name]
         with connection.session() as session:
-            return read_entries(session, work.workplace.layout(work.site, host))
+            return read_entries(session, run.control_node.layout(run.site, host))
 
-    return each(list(work.connections.values()), one)
+    return each(list(run.connections.values()), one)
 
 
 def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:

@@ -7,7 +7,7 @@ import click
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.transport.base import Session
 from xgen_deploy.visible import visible
@@ -34,13 +34,13 @@ def command(
         raise UsageError("--raw is for a file or a pipe: a log can hold what takes a terminal over")
     if settings.json and follow:
         raise UsageError("--json shows a log that is whole; leave out -f")
-    with job(settings) as work:
-        host = _host_of(work, instance)
-        layout = work.workplace.layout(work.site, work.site.hosts[host])
+    with open_run(settings) as run:
+        host = _host_of(run, instance)
+        layout = run.control_node.layout(run.site, run.site.hosts[host])
         if not previous and not settings.json:
             argv = _argv(layout, instance, lines, follow=follow)
-            return work.connections[host].follow(argv, raw=raw)
-        with work.connections[host].session() as session:
+            return run.connections[host].follow(argv, raw=raw)
+        with run.connections[host].session() as session:
             if previous:
                 kept = _previous(session, layout, host, instance)[-lines:]
             else:
@@ -78,13 +78,13 @@ def _argv(layout: Layout, instance: str, lines: int, *, follow: bool) -> list[st
     return argv + (["--follow"] if follow else [])
 
 
-def _host_of(work: Job, instance: str) -> str:
-    hosts = [d.host for d in work.site.declared if d.name == instance]
+def _host_of(run: Run, instance: str) -> str:
+    hosts = [d.host for d in run.site.declared if d.name == instance]
     if len(hosts) == 1:
         return hosts[0]
     if hosts:
         raise UsageError(f"{instance} is on {', '.join(hosts)}: add --limit HOST")
-    if len(work.site.hosts) == 1:
-        return next(iter(work.site.hosts))
-    known = ", ".join(sorted({d.name for d in work.site.declared}))
+    if len(run.site.hosts) == 1:
+        return next(iter(run.site.hosts))
+    known = ", ".join(sorted({d.name for d in run.site.declared}))
     raise UsageError(f"there is no instance {instance} in the manifest; there are {known}")

@@ -5,7 +5,7 @@ import time
 import click
 
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 
 
 @click.command("plan")
@@ -40,14 +40,14 @@ def command(
     Nothing is changed anywhere. A host that cannot be reached is reported, the others go on.
     """
     began = time.monotonic()
-    with job(settings) as work:
+    with open_run(settings) as run:
         if drift:
             from xgen_deploy.cli.planning import as_applied
 
-            work = as_applied(work)
-        seen = work.observe(then=("xgen_deploy.cli.planning", "rich.console"))
+            run = as_applied(run)
+        seen = run.observe(then=("xgen_deploy.cli.planning", "rich.console"))
     from xgen_deploy.cli.planning import Accepting, exit_code, planned
 
     accepting = Accepting(repin=repin, refresh=refresh)
-    plan = planned(work, seen, settings, began=began, accepting=accepting, output=output)
+    plan = planned(run, seen, settings, began=began, accepting=accepting, output=output)
     return exit_code(plan, detailed=detailed_exitcode)

@@ -15,8 +15,8 @@ from xgen_deploy.plan.make import record_in
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.run.run import Run
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.plan import Plan
 
 
@@ -29,7 +29,7 @@ class Accepting:
 
 
 def planned(
-    work: Job,
+    run: Run,
     seen: Mapping[str, Seen],
     settings: Settings,
     *,
@@ -39,39 +39,39 @@ def planned(
 ) -> Plan:
     """Made, shown, and written to `output`. `began` is in monotonic seconds."""
     repin, refresh = accepting.repin, accepting.refresh
-    scopes = {h: default_scope(work.site, h, repin=repin, refresh=refresh) for h in seen}
-    plan = make_plan(work.site, seen, work.workplace, scopes)
+    scopes = {h: default_scope(run.site, h, repin=repin, refresh=refresh) for h in seen}
+    plan = make_plan(run.site, seen, run.control_node, scopes)
     screen = Screen(settings)
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
     if output is not None and not plan.refusals:
-        saved = save(plan, work.site, tuple(lines), refresh=refresh)
+        saved = save(plan, run.site, tuple(lines), refresh=refresh)
         write_file(output, saved.model_dump_json(exclude_none=True))
     screen.value(plan_json(plan))
     return plan
 
 
-def as_applied(work: Job) -> Job:
+def as_applied(run: Run) -> Run:
     """The same hosts with what their records say was last applied. Unreachable ones keep what
     the manifest says: they are reported as such later.
     """
-    declared: list[Declared] = []
-    for name, one in work.observe().items():
+    declared: list[InstanceConfig] = []
+    for name, one in run.observe().items():
         if one.facts is None:
-            declared += work.site.on(name)
+            declared += run.site.on(name)
             continue
         try:
-            record = record_in(one.facts, work.site.project, name)
+            record = record_in(one.facts, run.site.project, name)
         except XgenError:  # which its own plan will refuse
-            declared += work.site.on(name)
+            declared += run.site.on(name)
             continue
         declared += [  # a record speaks for its own host and instance alone
             r.declared.model_copy(update={"host": name, "name": instance})
             for instance, r in record.instances.items()
             if r.declared
         ]
-    site = work.site.model_copy(update={"declared": tuple(declared)})
-    return Job(site, work.workplace, work.connections)
+    site = run.site.model_copy(update={"declared": tuple(declared)})
+    return Run(site, run.control_node, run.connections)
 
 
 def write_file(path: str, text: str) -> None:

@@ -10,15 +10,15 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
-from xgen_deploy.gateway.render import render_door
+from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import default_scope, make_plan
-from xgen_deploy.plan.gateway import door_of
+from xgen_deploy.plan.gateway import gateway_of
 from xgen_deploy.plan.make import decide
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.plan import HostPlan, Plan
@@ -30,22 +30,22 @@ from xgen_deploy.state.plan import HostPlan, Plan
 def command(settings: Settings, host: str | None) -> int:
     """Show what `apply` would write and run on each host. Secrets stay placeholders."""
     screen = Screen(settings)
-    with job(settings) as work:
-        if host is not None and host not in work.site.hosts:
+    with open_run(settings) as run:
+        if host is not None and host not in run.site.hosts:
             raise UsageError(
-                f"there is no host {host} in the manifest; there are {', '.join(work.site.hosts)}"
+                f"there is no host {host} in the manifest; there are {', '.join(run.site.hosts)}"
             )
-        seen = work.observe(among=frozenset({host}) if host else None)
+        seen = run.observe(among=frozenset({host}) if host else None)
         plan = make_plan(
-            work.site, seen, work.workplace, {h: default_scope(work.site, h) for h in seen}
+            run.site, seen, run.control_node, {h: default_scope(run.site, h) for h in seen}
         )
-        found = {n: _rendered(work, n, s, plan.hosts[n]) for n, s in seen.items()}
+        found = {n: _rendered(run, n, s, plan.hosts[n]) for n, s in seen.items()}
     for name, parts in found.items():
         for one in parts:
             screen.lines(_text(name, one))
     problems = _problems(plan)
     if not problems and not any(found.values()):
-        screen.lines([f"{escape(work.site.project)}: nothing is placed here"])
+        screen.lines([f"{escape(run.site.project)}: nothing is placed here"])
     screen.lines(problems, always=True)
     screen.value(
         {
@@ -67,20 +67,20 @@ class _Shown:
     rendered: Rendered
 
 
-def _rendered(work: Job, name: str, seen: Seen, plan: HostPlan) -> list[_Shown]:
+def _rendered(run: Run, name: str, seen: Seen, plan: HostPlan) -> list[_Shown]:
     if seen.facts is None:
         return []
-    host = work.site.hosts[name]
-    layout = work.workplace.layout(work.site, host)
+    host = run.site.hosts[name]
+    layout = run.control_node.layout(run.site, host)
     templates = Templates(read_templates())
-    rendering: Rendering = work.workplace.rendering(work.site, host, templates)
-    decided = decide(work.site, host, seen.facts, layout, rendering)
+    rendering: Rendering = run.control_node.rendering(run.site, host, templates)
+    decided = decide(run.site, host, seen.facts, layout, rendering)
     instances = decided.resolved.instances
     found = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
-    door = door_of(plan, decided.record) if decided.record else None
-    if door is not None:
-        rendered = render_door(door, layout, templates)
-        found.append(_Shown(GATEWAY, "haproxy", door.port, rendered))
+    gateway_host = gateway_of(plan, decided.record) if decided.record else None
+    if gateway_host is not None:
+        rendered = render_gateway(gateway_host, layout, templates)
+        found.append(_Shown(GATEWAY, "haproxy", gateway_host.port, rendered))
     return found
 
 

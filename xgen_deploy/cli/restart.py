@@ -4,7 +4,7 @@ import click
 
 from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 
 
 @click.command("restart")
@@ -17,5 +17,5 @@ def command(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
     Shown and asked first. Behind a gateway each is drained before; replicas of a model go batch
     by batch, and each must answer a real request before the next. What was stopped stays so.
     """
-    with job(settings) as work:
-        return maintain(work, settings, "restart", instances, yes=yes)
+    with open_run(settings) as run:
+        return maintain(run, settings, "restart", instances, yes=yes)

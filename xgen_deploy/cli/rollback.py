@@ -14,8 +14,8 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
 from xgen_deploy.resolve.gateway_needs import everywhere
-from xgen_deploy.run.run import Job, job
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import HistoryEntry
 from xgen_deploy.state.settings import Update
 from xgen_deploy.state.site import Site
@@ -40,10 +40,10 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
     changed: the next `apply` of it goes forward again. The history is read from the hosts: what
     it asks for beyond the present manifest is shown and refused without --trust-history.
     """
-    with job(settings) as work:
-        if work.site.limited_models:
+    with open_run(settings) as run:
+        if run.site.limited_models:
             raise UsageError("rollback takes whole hosts; --limit HOST is understood")
-        found = entries_by_host(work)
+        found = entries_by_host(run)
         reached = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
         if to is None and yes:
             _agreed(reached)
@@ -62,12 +62,12 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
             yes=yes, what=f"rollback to #{number}", ask_first=True, trust_history=trust_history
         )
         try:
-            _check(chosen, work.site, trusted=trust_history)
+            _check(chosen, run.site, trusted=trust_history)
         except XgenError as error:
-            Auditing(work, how.what, overrides(how, settings)).refused_on(reached, str(error))
+            Auditing(run, how.what, overrides(how, settings)).refused_on(reached, str(error))
             raise
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        return carry_out(_as_then(work, chosen), settings, how)
+        return carry_out(_as_then(run, chosen), settings, how)
 
 
 def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:
@@ -142,19 +142,19 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
             names.add(one.name)
 
 
-def _as_then(work: Job, chosen: Chosen) -> Job:
+def _as_then(run: Run, chosen: Chosen) -> Run:
     """The site with each host's declarations as they were; where nothing ran, nothing. How the
     change itself goes (batches, strategy, drain) is the manifest's alone: it holds for all hosts.
     """
-    own = {(d.host, d.name): d.update for d in everywhere(work.site)}
-    updates = {d.model: d.update for d in everywhere(work.site)}
+    own = {(d.host, d.name): d.update for d in everywhere(run.site)}
+    updates = {d.model: d.update for d in everywhere(run.site)}
 
-    def carried_out_as_now(then: Declared) -> Declared:
+    def carried_out_as_now(then: InstanceConfig) -> InstanceConfig:
         update = own.get((then.host, then.name), updates.get(then.model, Update()))
         return then.model_copy(update={"update": update})
 
     told = (d for entry in chosen.values() if entry for d in entry.declared)
     declared = tuple(carried_out_as_now(d) for d in told)
-    lost = tuple(d for d in work.site.declared if d.host not in chosen)
-    site = work.site.model_copy(update={"declared": declared + lost})
-    return Job(site, work.workplace, work.connections)
+    lost = tuple(d for d in run.site.declared if d.host not in chosen)
+    site = run.site.model_copy(update={"declared": declared + lost})
+    return Run(site, run.control_node, run.connections)

@@ -4,7 +4,7 @@ import click
 
 from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 
 
 @click.command("start")
@@ -16,5 +16,5 @@ def command(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 
     Shown and asked first. Each must answer a real request before it counts as started.
     """
-    with job(settings) as work:
-        return maintain(work, settings, "start", instances, yes=yes)
+    with open_run(settings) as run:
+        return maintain(run, settings, "start", instances, yes=yes)

@@ -15,9 +15,9 @@ from xgen_deploy.plan.build import looked_at
 from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import readable_records, record_in
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.state.record import Record
-from xgen_deploy.verify.gateway_status import DoorStatus, door_statuses
+from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
 from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 from xgen_deploy.verify.watchdog import WatchdogStatus, watchdog_status
@@ -51,22 +51,22 @@ def command(settings: Settings) -> int:
 
     Exit code 0 when every instance runs, 1 when one does not, 4 when a host was not reached.
     """
-    with job(settings) as work:
-        seen = work.observe(health=True)
-        rows = [row for name, one in seen.items() for row in _guarded_rows(work, name, one)]
-        looked = looked_at(work.site, seen, work.workplace)
-    records = readable_records(work.site.project, {n: o.facts for n, o in looked.items()})
+    with open_run(settings) as run:
+        seen = run.observe(health=True)
+        rows = [row for name, one in seen.items() for row in _guarded_rows(run, name, one)]
+        looked = looked_at(run.site, seen, run.control_node)
+    records = readable_records(run.site.project, {n: o.facts for n, o in looked.items()})
     watchdogs = {
         n: watchdog_status(one.facts, records[n], one.layout)
         for n, one in looked.items()
         if n in records
     }
-    doors = door_statuses(work.site, looked, records)
+    gateways = gateway_statuses(run.site, looked, records)
     locks = _locks(seen)
     screen = Screen(settings)
     warnings = _watchdog_lines(watchdogs)
-    good = all(r.status == "running" for r in rows) and all(d.good for d in doors)
-    lines = _lines(work, records, rows, doors, locks, warnings)
+    good = all(r.status == "running" for r in rows) and all(d.good for d in gateways)
+    lines = _lines(run, records, rows, gateways, locks, warnings)
     screen.lines(lines, always=not good or bool(warnings))
     screen.value(
         {
@@ -80,19 +80,19 @@ def command(settings: Settings) -> int:
                 for n, s in seen.items()
             },
             "models": [r.model_dump(mode="json") for r in rows],
-            "gateways": [d.model_dump(mode="json") for d in doors],
+            "gateways": [d.model_dump(mode="json") for d in gateways],
         }
     )
     unseen = {n for n, s in seen.items() if s.facts is None}
-    if not _good(rows, doors, unseen):
+    if not _good(rows, gateways, unseen):
         return 1
     return 4 if unseen else 0
 
 
-def _good(rows: list[Status], doors: tuple[DoorStatus, ...], unseen: set[str]) -> bool:
+def _good(rows: list[Status], gateways: tuple[GatewayStatus, ...], unseen: set[str]) -> bool:
     """A host that could not be looked at is another matter (exit code 4)."""
     instances = all(r.status == "running" or r.host in unseen for r in rows)
-    return instances and all(d.good or d.status == "unknown" for d in doors)
+    return instances and all(d.good or d.status == "unknown" for d in gateways)
 
 
 def _locks(seen: dict[str, Seen]) -> dict[str, LockStatus]:
@@ -101,38 +101,38 @@ def _locks(seen: dict[str, Seen]) -> dict[str, LockStatus]:
     return {n: lock for n, lock in found.items() if lock is not None}
 
 
-def _guarded_rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
-    rows = guarded(name, lambda: _rows(work, name, one))
+def _guarded_rows(run: Run, name: str, one: Seen) -> tuple[Status, ...]:
+    rows = guarded(name, lambda: _rows(run, name, one))
     if isinstance(rows, XgenError):
-        return unknown_statuses(work.site, name, str(rows).removeprefix(f"{name}: "))
+        return unknown_statuses(run.site, name, str(rows).removeprefix(f"{name}: "))
     return rows
 
 
-def _rows(work: Job, name: str, one: Seen) -> tuple[Status, ...]:
+def _rows(run: Run, name: str, one: Seen) -> tuple[Status, ...]:
     if one.facts is None:
-        return unknown_statuses(work.site, name, _reason(one.error))
-    host = work.site.hosts[name]
+        return unknown_statuses(run.site, name, _reason(one.error))
+    host = run.site.hosts[name]
     try:
-        record = record_in(one.facts, work.site.project, name)
+        record = record_in(one.facts, run.site.project, name)
     except XgenError as error:
-        return unknown_statuses(work.site, name, str(error).removeprefix(f"{name}: "))
-    layout = work.workplace.layout(work.site, host)
-    return host_statuses(work.site, host, one.facts, record, layout)
+        return unknown_statuses(run.site, name, str(error).removeprefix(f"{name}: "))
+    layout = run.control_node.layout(run.site, host)
+    return host_statuses(run.site, host, one.facts, record, layout)
 
 
 def _lines(
-    work: Job,
+    run: Run,
     records: Mapping[str, Record],
     rows: list[Status],
-    doors: tuple[DoorStatus, ...],
+    gateways: tuple[GatewayStatus, ...],
     locks: dict[str, LockStatus],
     warnings: list[str],
 ) -> list[str]:
     now = time.time()
     last = last_apply_line(records.values(), now) or "never applied"
     lines = [
-        f"[bold]{escape(work.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
-        *(_door_line(d) for d in doors),
+        f"[bold]{escape(run.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
+        *(_gateway_line(d) for d in gateways),
         *(f"{escape(name)}  [yellow]{escape(lock.line)}[/yellow]" for name, lock in locks.items()),
         *warnings,
         "",
@@ -151,9 +151,9 @@ def _lines(
     return lines
 
 
-def _door_line(door: DoorStatus) -> str:
-    colour = "green" if door.good else ("magenta" if door.status == "unknown" else "bold red")
-    return f"[{colour}]DOOR[/{colour}]  {escape(door.line)}"
+def _gateway_line(gateway: GatewayStatus) -> str:
+    colour = "green" if gateway.good else ("magenta" if gateway.status == "unknown" else "bold red")
+    return f"[{colour}]GATEWAY[/{colour}]  {escape(gateway.line)}"
 
 
 def _watchdog_lines(watchdogs: Mapping[str, WatchdogStatus | None]) -> list[str]:

@@ -4,7 +4,7 @@ import click
 
 from xgen_deploy.cli.maintaining import maintain
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 
 
 @click.command("stop")
@@ -17,5 +17,5 @@ def command(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
     Shown and asked first. Behind a gateway each is drained before. They stay stopped over boots
     and applies until `xgen-deploy start`.
     """
-    with job(settings) as work:
-        return maintain(work, settings, "stop", instances, yes=yes)
+    with open_run(settings) as run:
+        return maintain(run, settings, "stop", instances, yes=yes)

@@ -6,12 +6,12 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xgen_deploy.apply.host_sessions import Crew, owner_of_lock
+from xgen_deploy.apply.host_sessions import LockedHosts, owner_of_lock
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import SavedPlan
-from xgen_deploy.run.run import Job
+from xgen_deploy.run.run import Run
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ def overrides(how: How, settings: Settings) -> tuple[str, ...]:
 
 
 def take(
-    work: Job, crew: Crew, settings: Settings, how: How, hosts: Iterable[str]
+    run: Run, locked_hosts: LockedHosts, settings: Settings, how: How, hosts: Iterable[str]
 ) -> dict[str, XgenError]:
     """Locks these hosts; those that were lost on the way, with the reason. Raises LockedError."""
     wanted = frozenset(hosts)
-    chosen = [c for n, c in work.connections.items() if n in wanted]
+    chosen = [c for n, c in run.connections.items() if n in wanted]
     owner = owner_of_lock(by(), os.getpid(), how.what)
     if not how.lock_wait:
-        return crew.lock(chosen, owner)
+        return locked_hosts.lock(chosen, owner)
     from xgen_deploy.cli.progress import progress  # not needed before there is something to tell
 
     with progress(settings) as tell:
-        return crew.lock(chosen, owner, wait=how.lock_wait, tell=tell)
+        return locked_hosts.lock(chosen, owner, wait=how.lock_wait, tell=tell)
 
 
 def by() -> str:

@@ -7,7 +7,7 @@ from xgen_deploy.cli.auditing import Auditing
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.run.run import job
+from xgen_deploy.run.run import open_run
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
@@ -31,12 +31,12 @@ def command(settings: Settings) -> int:
     A lock frees itself within 30 s when its apply is gone; this is for the rest. Only processes
     that hold this project's own lock file are ended.
     """
-    with job(settings) as work:
-        auditing = Auditing(work, "unlock")
+    with open_run(settings) as run:
+        auditing = Auditing(run, "unlock")
         trail = auditing.trail()
 
         def one(connection: Connection) -> str:
-            layout = work.workplace.layout(work.site, work.site.hosts[connection.name])
+            layout = run.control_node.layout(run.site, run.site.hosts[connection.name])
             with connection.session() as session:
                 said = free(session, layout.lock)
                 session.run([*_CLEAR, layout.lock_queue], timeout=_ASK)
@@ -44,7 +44,7 @@ def command(settings: Settings) -> int:
                     auditing.at(trail, connection.name, session).tell(_outcome(said), reason=said)
                 return said
 
-        found = each(list(work.connections.values()), one)
+        found = each(list(run.connections.values()), one)
         trail.close()
     screen = Screen(settings)
     told = {h: str(s).removeprefix(f"{h}: ") for h, s in found.items()}

@@ -11,9 +11,9 @@ from xgen_deploy.plan.build import looked_at
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.plan.make import decide, readable_records
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Job, job
+from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -40,20 +40,20 @@ def command(settings: Settings, deep: bool) -> int:
     context, its unit and container; and the gateway, by a real request through it to every
     model. Nothing is changed. Exit code 1 on any difference.
     """
-    with job(settings) as work:
-        seen = work.observe(health=True)
-        secrets = SecretResolver(work.site)
-        chosen = [work.connections[n] for n, s in seen.items() if s.facts is not None]
-        looked = looked_at(work.site, seen, work.workplace)
-        records = readable_records(work.site.project, {n: o.facts for n, o in looked.items()})
+    with open_run(settings) as run:
+        seen = run.observe(health=True)
+        secrets = SecretResolver(run.site)
+        chosen = [run.connections[n] for n, s in seen.items() if s.facts is not None]
+        looked = looked_at(run.site, seen, run.control_node)
+        records = readable_records(run.site.project, {n: o.facts for n, o in looked.items()})
 
         def one(connection: Connection) -> list[Check]:
-            checks = _host(work, connection, seen[connection.name], secrets, deep=deep)
-            if not is_door(work.site, connection.name):
+            checks = _host(run, connection, seen[connection.name], secrets, deep=deep)
+            if not is_gateway_host(run.site, connection.name):
                 return checks
             with connection.session() as session:
                 name = connection.name
-                gateway = check_gateway(work.site, name, looked, records, session, secrets)
+                gateway = check_gateway(run.site, name, looked, records, session, secrets)
                 return [*checks, *gateway]
 
         found = each(chosen, one)
@@ -72,15 +72,15 @@ def command(settings: Settings, deep: bool) -> int:
 
 
 def _host(
-    work: Job, connection: Connection, seen: Seen, secrets: SecretResolver, *, deep: bool
+    run: Run, connection: Connection, seen: Seen, secrets: SecretResolver, *, deep: bool
 ) -> list[Check]:
     facts, name = seen.facts, connection.name
     if facts is None:
         return []
-    host = work.site.hosts[name]
-    layout = work.workplace.layout(work.site, host)
-    rendering = work.workplace.rendering(work.site, host, Templates(read_templates()))
-    decided = decide(work.site, host, facts, layout, rendering)
+    host = run.site.hosts[name]
+    layout = run.control_node.layout(run.site, host)
+    rendering = run.control_node.rendering(run.site, host, Templates(read_templates()))
+    decided = decide(run.site, host, facts, layout, rendering)
     recorded = decided.record.instances if decided.record else {}
     health = {h.instance: h for h in facts.health}
     checks = [
@@ -100,7 +100,7 @@ def _host(
                 continue
             drift = drift_of(instance.name, last, facts, layout)
             checks.append(_drift(instance, drift))
-            service = facts.service(layout.service(instance.slotted))
+            service = facts.service(layout.service(instance.name_on_host))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
             own = InstanceSecrets(secrets, HostFiles(name, session), layout, instance.name, last)

@@ -17,7 +17,7 @@ from xgen_deploy.gateway.keys import (
 )
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.routes import Route, Server
 
 # Exactly these and no other path reaches an engine.
@@ -65,7 +65,7 @@ class Places:
 
 
 def config_text(
-    spec: DoorSpec,
+    spec: GatewaySpec,
     places: Places,
     templates: Templates,
     limits: Limits | None = None,
@@ -103,7 +103,7 @@ def digest_in(config: str) -> str:
 
 
 def keys_text(
-    spec: DoorSpec,
+    spec: GatewaySpec,
     keys: GatewayKeys,
     templates: Templates,
     old_keys: Mapping[str, SecretText] | None = None,
@@ -133,7 +133,7 @@ def _with_old_keys(models: tuple[Route, ...]) -> Iterator[tuple[int, Route]]:
     return ((n, r) for n, r in enumerate(models) if r.has_old_keys)
 
 
-def _binds(spec: DoorSpec) -> tuple[str, ...]:
+def _binds(spec: GatewaySpec) -> tuple[str, ...]:
     """Metrics are for this host alone, so loopback is always among the addresses."""
     if spec.listen == "0.0.0.0":  # noqa: S104 - as the manifest says
         return (f"*:{spec.port}",)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.render.unquoting import haproxy_values
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import DoorSpec
-from xgen_deploy.state.secret_rules import problem_of
+from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.secret_rules import secret_problem
 from xgen_deploy.state.settings import SecretRef
 
 CLIENT = "XGEN_CLIENT_SHA256"
@@ -28,7 +28,7 @@ class GatewayKeys:
     proof: SecretText | None = None
 
 
-def placeholder_keys(spec: DoorSpec) -> GatewayKeys:
+def placeholder_keys(spec: GatewaySpec) -> GatewayKeys:
     """For whoever only shows the files."""
     engines = {r.model: _placeholder(r.api_key) for r in spec.routes if r.api_key}
     return GatewayKeys(engines, client_digest(_placeholder(spec.api_key)) if spec.api_key else None)
@@ -49,7 +49,7 @@ def old_key_name(number: int) -> str:
     return f"XGEN_OLD_KEY_{number}"
 
 
-def delivered_keys(last: DoorSpec | None, keys: bytes | None) -> GatewayKeys:
+def delivered_keys(last: GatewaySpec | None, keys: bytes | None) -> GatewayKeys:
     """From the keys.cfg that was delivered for `last`."""
     there = _values(keys)
     routes = enumerate(last.routes if last else ())
@@ -57,13 +57,13 @@ def delivered_keys(last: DoorSpec | None, keys: bytes | None) -> GatewayKeys:
     engines = {m: SecretText(v) for m, v in found.items() if v is not None}
     client = there.get(CLIENT)
     return GatewayKeys(
-        {m: v for m, v in engines.items() if problem_of(v, "key") is None},
+        {m: v for m, v in engines.items() if secret_problem(v, "key") is None},
         client if client is not None and _SHA256.fullmatch(client) else None,
     )
 
 
 def old_keys(
-    spec: DoorSpec, last: DoorSpec | None, delivered: bytes | None, keys: GatewayKeys
+    spec: GatewaySpec, last: GatewaySpec | None, delivered: bytes | None, keys: GatewayKeys
 ) -> Mapping[str, SecretText]:
     """By model, for those of `spec` with servers that still have it: from the keys.cfg that was
     `delivered` for `last`. A rotation that was cut short has left two: the one that is not

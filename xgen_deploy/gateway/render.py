@@ -9,10 +9,10 @@ from xgen_deploy.render.docker import bind, proved_image
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, GatewaySpec
 from xgen_deploy.state.gateway_paths import (
     config_file,
-    door_socket,
+    gateway_socket,
     keys_file,
     proof_key_file,
     run_folder,
@@ -29,8 +29,8 @@ _COPY = (
 _Argv = tuple[str, ...]
 
 
-def render_door(
-    spec: DoorSpec,
+def render_gateway(
+    spec: GatewaySpec,
     layout: Layout,
     templates: Templates,
     keys: GatewayKeys | None = None,
@@ -40,8 +40,8 @@ def render_door(
     cannot be written safely.
     """
     run = run_folder(layout)
-    places = Places(socket=door_socket(layout), tls=f"{run}/tls.pem")
-    uid = door_uid(layout.project)
+    places = Places(socket=gateway_socket(layout), tls=f"{run}/tls.pem")
+    uid = gateway_uid(layout.project)
     config = config_text(spec, places, templates, old_keys=old_keys or {})
     shown = keys_text(spec, keys or placeholder_keys(spec), templates, old_keys)
     proof = keys.proof if keys else None
@@ -71,12 +71,12 @@ def render_door(
     return Rendered(layout.service(GATEWAY), definition, files, argv, {})
 
 
-def door_uid(project: str) -> int:
+def gateway_uid(project: str) -> int:
     """The user of the gateway's container, the same at every apply."""
     return _UID_BASE + zlib.crc32(f"{project}/{GATEWAY}".encode()) % 0x0FFF0000
 
 
-def _fetch(spec: DoorSpec, layout: Layout, run: str) -> _Argv:
+def _fetch(spec: GatewaySpec, layout: Layout, run: str) -> _Argv:
     """Copies everything that it reads for its user alone; done anew at each reload, so that a
     renewed certificate needs no more than that.
     """
@@ -87,10 +87,10 @@ def _fetch(spec: DoorSpec, layout: Layout, run: str) -> _Argv:
 
 
 def _contained(
-    spec: DoorSpec, image: str, layout: Layout, templates: Templates, read: _Argv
+    spec: GatewaySpec, image: str, layout: Layout, templates: Templates, read: _Argv
 ) -> tuple[_Argv, dict[str, object]]:
     folder = run_folder(layout)
-    cli, service, uid = spec.docker_cli, layout.service(GATEWAY), door_uid(layout.project)
+    cli, service, uid = spec.docker_cli, layout.service(GATEWAY), gateway_uid(layout.project)
     program, *rest = spec.entrypoint or ("haproxy",)
     values = {
         "service": service,

@@ -6,12 +6,12 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.resolve.gateway_needs import (
     HAPROXY,
     LOOPBACK,
-    door_binaries,
-    door_image,
-    door_runtime,
+    gateway_binaries,
+    gateway_image,
+    haproxy_socket,
 )
 from xgen_deploy.state.facts import EngineFacts, HostFacts
-from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, DoorSpec
+from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
@@ -22,7 +22,7 @@ from xgen_deploy.state.site import Site
 _QUEUE = 60.0
 
 
-class NoDoor(XgenError):
+class NoGateway(XgenError):
     """The host cannot have the gateway; `refusal` says why and what to do."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -30,14 +30,14 @@ class NoDoor(XgenError):
         self.refusal = refusal
 
 
-def resolve_door(
+def resolve_gateway(
     site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
-) -> DoorSpec:
+) -> GatewaySpec:
     """Raises NoDoor."""
     _check(site, gateway, host, facts, layout, routes)
-    image = door_image(site, host)
+    image = gateway_image(site, host)
     engine = _image_facts(host, facts) if image else None
-    return DoorSpec(
+    return GatewaySpec(
         binary=None if image else _binary(site, host, facts),
         image=image.image if image else None,
         image_state=engine.state if engine else None,
@@ -52,7 +52,7 @@ def resolve_door(
     )
 
 
-def door_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
+def gateway_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
     """What a reader of the plan should know and nothing is refused for."""
     listen = gateway.listen or LOOPBACK
     if listen not in (LOOPBACK, "::1"):
@@ -68,13 +68,13 @@ def door_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
 def _check(
     site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
 ) -> None:
-    if door_runtime(site, host) == "process":
+    if haproxy_socket(site, host) == "process":
         raise _no(host, "a gateway is a systemd unit, and the runtime here is process",
                   "put it on a host with the runtime docker or systemd")  # fmt: skip
     if facts.systemd is None:
         raise _no(host, "systemd does not run here, and the gateway is a unit of it",
                   "put the gateway on a host with systemd")  # fmt: skip
-    if door_image(site, host) and gateway.port < PRIVILEGED:
+    if gateway_image(site, host) and gateway.port < PRIVILEGED:
         raise _no(host, f"port {gateway.port} is not for a container without privileges",
                   f"use a port from {PRIVILEGED} on, or the host's own haproxy")  # fmt: skip
     for path in (gateway.tls.cert, gateway.tls.key) if gateway.tls else ():
@@ -103,7 +103,7 @@ def _is_ours(facts: HostFacts, service: str, unit: str, process: str | None) -> 
 
 def _binary(site: Site, host: Host, facts: HostFacts) -> str:
     there = {f.path for f in facts.files if f.kind == "file"}
-    wanted = door_binaries(site, host)
+    wanted = gateway_binaries(site, host)
     found = next((path for path in wanted if path in there), None)
     if found is None:
         raise _no(
@@ -126,5 +126,5 @@ def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
     return found
 
 
-def _no(host: Host, reason: str, way_out: str) -> NoDoor:
-    return NoDoor(Refusal(host=host.name, instance=GATEWAY, reason=reason, way_out=way_out))
+def _no(host: Host, reason: str, way_out: str) -> NoGateway:
+    return NoGateway(Refusal(host=host.name, instance=GATEWAY, reason=reason, way_out=way_out))

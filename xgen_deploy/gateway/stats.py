@@ -31,7 +31,7 @@ class ServerState(Frozen):
     reason: str = ""
 
 
-class DoorInfo(Frozen):
+class HaproxyInfo(Frozen):
     """The process that serves: `digest` is of the configuration that it runs."""
 
     pid: int
@@ -49,12 +49,12 @@ def parse_queues(text: str) -> dict[str, int]:
     return {row["pxname"]: _count(row["qcur"]) for row in _rows(text) if row["type"] == _POOL}
 
 
-def parse_info(text: str) -> DoorInfo:
+def parse_info(text: str) -> HaproxyInfo:
     """Of `show info`. Raises ValueError where it is something else."""
     shown = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     if not _NUMBER.fullmatch(shown.get("Pid", "")) or "Version" not in shown:
         raise ValueError(_NOT_HAPROXY)
-    return DoorInfo(
+    return HaproxyInfo(
         pid=int(shown["Pid"]),
         digest=shown.get("description", shown.get("Description", "")).rpartition(" ")[2],
         version=shown["Version"],

@@ -2,33 +2,37 @@
 
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.node import MapNode
-from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import Gateway
 
 _EPHEMERAL = (32768, 60999)
 
 
 def check_ports(
-    instances: list[Declared], gateway: Gateway | None, door: MapNode, problems: Problems
+    instances: list[InstanceConfig],
+    gateway: Gateway | None,
+    gateway_node: MapNode,
+    problems: Problems,
 ) -> None:
-    """`door` is the gateway's section, for its place. What only a host can tell (the range its
+    """`gateway_node` is the gateway's section, for its place. What only a host can tell (the
+    range its
     kernel really uses, ports that others hold) is seen later."""
-    by_host: dict[str, list[Declared]] = {}
+    by_host: dict[str, list[InstanceConfig]] = {}
     for one in instances:
         by_host.setdefault(one.host, []).append(one)
     for host, here in by_host.items():
         taken: dict[int, Mark] = {}
         if gateway is not None and host in (gateway.hosts or ()):
-            taken[gateway.port] = door.key_mark("port")
+            taken[gateway.port] = gateway_node.key_mark("port")
         for one in here:
             _fixed(one, taken, problems)
         _enough(host, here, taken, problems)
     if gateway is not None:
-        port, mark = gateway.port, door.key_mark("port")
+        port, mark = gateway.port, gateway_node.key_mark("port")
         _ephemeral("the gateway's port", port, port, mark, problems)
 
 
-def _fixed(one: Declared, taken: dict[int, Mark], problems: Problems) -> None:
+def _fixed(one: InstanceConfig, taken: dict[int, Mark], problems: Problems) -> None:
     low, high = one.ports
     _ephemeral("ports", low, high, one.marks.get("ports", one.marks[""]), problems)
     if one.port is None:
@@ -44,7 +48,9 @@ def _fixed(one: Declared, taken: dict[int, Mark], problems: Problems) -> None:
         taken[one.port] = mark
 
 
-def _enough(host: str, here: list[Declared], taken: dict[int, Mark], problems: Problems) -> None:
+def _enough(
+    host: str, here: list[InstanceConfig], taken: dict[int, Mark], problems: Problems
+) -> None:
     low, high = here[0].ports
     free = sum(1 for port in range(low, high + 1) if port not in taken)
     floating = [one for one in here if one.port is None]

@@ -7,7 +7,7 @@ from xgen_deploy.manifest.drafts import model_tree
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 
 def check_models(sections: Sections, problems: Problems) -> None:
@@ -48,10 +48,10 @@ def _type(name: str, sections: Sections) -> str:
 
 
 def check_instances(
-    instances: Iterable[Declared], hosts: dict[str, Host], problems: Problems
+    instances: Iterable[InstanceConfig], hosts: dict[str, Host], problems: Problems
 ) -> None:
     """Each instance by itself, and its name among those of its host."""
-    seen: dict[tuple[str, str], Declared] = {}
+    seen: dict[tuple[str, str], InstanceConfig] = {}
     for one in instances:
         first = seen.setdefault((one.host, one.name), one)
         if first is not one:
@@ -65,7 +65,7 @@ def check_instances(
         _check_local(one, hosts[one.host], problems)
 
 
-def _check_layers(one: Declared, problems: Problems) -> None:
+def _check_layers(one: InstanceConfig, problems: Problems) -> None:
     if one.gpus == () and one.layers_here and one.n_gpu_layers != 0:
         problems.add(
             one.marks["n_gpu_layers"],
@@ -73,7 +73,7 @@ def _check_layers(one: Declared, problems: Problems) -> None:
         )
 
 
-def _check_split(one: Declared, problems: Problems) -> None:
+def _check_split(one: InstanceConfig, problems: Problems) -> None:
     split, gpus = one.llama.tensor_split, one.gpus
     if split and isinstance(gpus, tuple) and len(split) > max(1, len(gpus)):
         problems.add(
@@ -83,7 +83,7 @@ def _check_split(one: Declared, problems: Problems) -> None:
         )
 
 
-def _check_local(one: Declared, host: Host, problems: Problems) -> None:
+def _check_local(one: InstanceConfig, host: Host, problems: Problems) -> None:
     if host.connection == "local":
         return
     if one.runtime == "process":
@@ -102,7 +102,7 @@ def _check_local(one: Declared, host: Host, problems: Problems) -> None:
         _check_home(one, f"binaries.{key}", text, problems)
 
 
-def _check_home(one: Declared, key: str, text: str | None, problems: Problems) -> None:
+def _check_home(one: InstanceConfig, key: str, text: str | None, problems: Problems) -> None:
     if text is not None and text.startswith("~"):
         problems.add(
             one.marks.get(key, one.marks[""]),

@@ -11,7 +11,7 @@ from xgen_deploy.manifest.schema import Manifest, ModelFields
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.field_types import instance_name, port_range
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import SecretRef
 
 Gpus = object  # a list of GPUs, `all` or None; Declared checks it
@@ -20,7 +20,9 @@ _TABLES = ("runtime", "ports", "pull", "images", "binaries")
 _MERGED = frozenset(ModelFields.model_fields) | {"model", "port"}
 
 
-def declared(draft: Draft, sections: Sections, hosts: Hosts, problems: Problems) -> list[Declared]:
+def declared(
+    draft: Draft, sections: Sections, hosts: Hosts, problems: Problems
+) -> list[InstanceConfig]:
     """The instances of one placement, `m`, `m-2`, `m-3`; none where its host is not known.
 
     Layers that a model or the defaults state become 0 where the placement says `gpus: []`: the
@@ -38,7 +40,7 @@ def declared(draft: Draft, sections: Sections, hosts: Hosts, problems: Problems)
         return []
     fields = _fields(draft, host, sections.manifest, marks, problems)
     return [
-        Declared.model_validate({**fields, "name": name, "gpus": gpus, "marks": marks})
+        InstanceConfig.model_validate({**fields, "name": name, "gpus": gpus, "marks": marks})
         for name, gpus in zip(names, each, strict=True)
     ]
 

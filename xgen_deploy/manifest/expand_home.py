@@ -1,7 +1,7 @@
 """`~/` in paths of hosts that are this very machine."""
 
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
 
@@ -26,7 +26,7 @@ def _host(host: Host, home: str) -> Host:
     )
 
 
-def _declared(one: Declared, home: str) -> Declared:
+def _declared(one: InstanceConfig, home: str) -> InstanceConfig:
     source = one.source
     if not isinstance(source, str):
         source = source.model_copy(

@@ -1,4 +1,4 @@
-"""From a path to a checked site: the one door to everything that the user wrote."""
+"""From a path to a checked site: the one way to everything that the user wrote."""
 
 import hashlib
 
@@ -29,15 +29,15 @@ def load_site(path: str, *, inventory: str | None = None) -> Site:
     sections = read_sections(written, problems)
     hosts = Hosts(find_inventory(written, inventory, files, problems), files, problems)
     by_host = placed(sections, hosts)
-    door = gateway_hosts(sections, hosts, problems)
-    hosts.describe({host: node.mark for host, node in by_host.items()} | door)
+    gateway_node = gateway_hosts(sections, hosts, problems)
+    hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)
     check_models(sections, problems)
     instances = [
         one
         for draft in drafts(sections, by_host, problems)
         for one in declared(draft, sections, hosts, problems)
     ]
-    gateway = whole_gateway(sections, door)
+    gateway = whole_gateway(sections, gateway_node)
     check_instances(instances, hosts.known, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     problems.raise_if_any()

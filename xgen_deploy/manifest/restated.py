@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from xgen_deploy.manifest.schema import Placement, TableKey
 from xgen_deploy.manifest.text_rules import REFUSED
 from xgen_deploy.state.field_types import HostPath, InstanceName, ModelName, Port
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import Backend, Image, Pull, Runtime
 
 LONGEST = 1 << 16
@@ -30,7 +30,7 @@ class _Restated(Placement):
     binaries: dict[TableKey, HostPath]
 
 
-def why_not_restated(one: Declared, host: str) -> str | None:
+def why_not_restated(one: InstanceConfig, host: str) -> str | None:
     """What no manifest could have said of an instance on `host`, as a clause without the value;
     None where one could.
     """

@@ -10,14 +10,14 @@ other hosts' requests.
 from collections.abc import Iterator, Mapping
 
 from xgen_deploy.render.rendered import describe
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import Image, ImageWithEntrypoint, SecretRef
 from xgen_deploy.state.site import Site
 
 _LONGEST = 200
 
 
-def beyond(then: Declared, site: Site) -> tuple[str, ...]:
+def beyond(then: InstanceConfig, site: Site) -> tuple[str, ...]:
     """One clause each, `field: value`, secrets by their reference; () where all is in the manifest
     for that very instance.
     """
@@ -39,14 +39,14 @@ def beyond(then: Declared, site: Site) -> tuple[str, ...]:
 _Found = Iterator[tuple[str, object]]
 
 
-def _routes(then: Declared, now: Declared | None, site: Site) -> _Found:
+def _routes(then: InstanceConfig, now: InstanceConfig | None, site: Site) -> _Found:
     if then.model not in ({now.model} if now else {d.model for d in site.on(then.host)}):
         yield "model", then.model
     if then.fallback != (now.fallback if now else ()):
         yield "fallback", then.fallback or "none"
 
 
-def _container(then: Declared, now: Declared | None) -> _Found:
+def _container(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
     known = now.container if now else None
     if then.container.args and then.container.args != (known.args if known else None):
         yield "container.args", then.container.args
@@ -54,7 +54,7 @@ def _container(then: Declared, now: Declared | None) -> _Found:
     yield from (("container.mounts", m) for m in then.container.mounts or () if m not in there)
 
 
-def _image(then: Declared, now: Declared | None, known: Mapping[str, Image]) -> _Found:
+def _image(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, Image]) -> _Found:
     entrypoint = _entrypoint(then.image)
     if entrypoint and entrypoint != _entrypoint(now.image if now else None):
         yield "image.entrypoint", entrypoint
@@ -68,7 +68,7 @@ def _entrypoint(image: Image | None) -> tuple[str, ...] | None:
     return image.entrypoint if isinstance(image, ImageWithEntrypoint) else None
 
 
-def _binaries(then: Declared, now: Declared | None, known: Mapping[str, str]) -> _Found:
+def _binaries(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, str]) -> _Found:
     if then.binary and then.binary != (now.binary if now else None):
         yield "binary", then.binary
     for key, path in then.binaries.items():
@@ -76,7 +76,7 @@ def _binaries(then: Declared, now: Declared | None, known: Mapping[str, str]) ->
             yield f"binaries.{key}", path
 
 
-def _engine(then: Declared, now: Declared | None) -> _Found:
+def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
     llama, vllm = then.llama, then.vllm
     if llama.extra_args and llama.extra_args != (now.llama.extra_args if now else None):
         yield "llama.extra_args", llama.extra_args
@@ -86,7 +86,7 @@ def _engine(then: Declared, now: Declared | None) -> _Found:
         yield "vllm.trust_remote_code", True
 
 
-def _secrets(then: Declared, now: Declared | None) -> _Found:
+def _secrets(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
     """Variables too: what an engine loads can be told by one (`LD_PRELOAD`)."""
     if then.api_key is not None and then.api_key != (now.api_key if now else None):
         yield "api_key", then.api_key

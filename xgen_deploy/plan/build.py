@@ -24,8 +24,8 @@ from xgen_deploy.plan.refused import without_refused
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.gateway_needs import is_door
-from xgen_deploy.run.control_node import Seen, Workplace
+from xgen_deploy.resolve.gateway_needs import is_gateway_host
+from xgen_deploy.run.control_node import ControlNode, Seen
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY
@@ -37,7 +37,7 @@ from xgen_deploy.state.site import Site
 def make_plan(
     site: Site,
     seen: Mapping[str, Seen],
-    workplace: Workplace,
+    control_node: ControlNode,
     scopes: Mapping[str, Scope],
     *,
     skip_refused: bool = False,
@@ -53,10 +53,10 @@ def make_plan(
             hosts[name] = _unseen(name, one.error)
             continue
         scope = scopes.get(name, default_scope(site, name))
-        making = partial(_host_plan, site, host, one.facts, workplace, templates, scope)
+        making = partial(_host_plan, site, host, one.facts, control_node, templates, scope)
         made = guarded(name, making)
         hosts[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
-    looked = looked_at(site, seen, workplace)
+    looked = looked_at(site, seen, control_node)
     facts = {name: one.facts for name, one in looked.items()}
     records = readable_records(site.project, facts)
     hosts = with_strategies(site, hosts, facts, records)
@@ -86,15 +86,15 @@ def make_plan(
 
 
 def maintenance_plan(
-    site: Site, seen: Mapping[str, Seen], workplace: Workplace, request: Request
+    site: Site, seen: Mapping[str, Seen], control_node: ControlNode, request: Request
 ) -> Plan:
     """For `stop`, `start` and `restart`: hosts that have no part in it are only looked at."""
-    looked = looked_at(site, seen, workplace)
+    looked = looked_at(site, seen, control_node)
     facts = {n: one.facts for n, one in looked.items()}
     records = readable_records(site.project, facts)
     hosts = maintenance(site, request, facts, records, {n: o.layout for n, o in looked.items()})
     for name, one in seen.items():
-        if one.facts is None and (name in request.wanted or is_door(site, name)):
+        if one.facts is None and (name in request.wanted or is_gateway_host(site, name)):
             hosts[name] = _unseen(name, one.error)
         elif one.facts is not None and name not in records and name in request.wanted:
             hosts[name] = refused_plan(name, _record_error(site, name, one.facts))
@@ -120,18 +120,18 @@ def _host_plan(
     site: Site,
     host: Host,
     facts: HostFacts,
-    workplace: Workplace,
+    control_node: ControlNode,
     templates: Templates,
     scope: Scope,
 ) -> HostPlan:
-    rendering = workplace.rendering(site, host, templates)
-    return plan_host(site, host, facts, workplace.layout(site, host), rendering, scope)
+    rendering = control_node.rendering(site, host, templates)
+    return plan_host(site, host, facts, control_node.layout(site, host), rendering, scope)
 
 
-def looked_at(site: Site, seen: Mapping[str, Seen], workplace: Workplace) -> dict[str, Looked]:
+def looked_at(site: Site, seen: Mapping[str, Seen], control_node: ControlNode) -> dict[str, Looked]:
     """The hosts that could be seen, for the gateways' sake."""
     return {
-        name: Looked(one.facts, workplace.layout(site, site.hosts[name]))
+        name: Looked(one.facts, control_node.layout(site, site.hosts[name]))
         for name, one in seen.items()
         if one.facts is not None
     }

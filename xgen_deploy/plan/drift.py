@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from xgen_deploy.backends.log_errors import complaint
-from xgen_deploy.state.exit_status import ended_words
+from xgen_deploy.state.exit_status import exit_words
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.ownership import ours
@@ -36,13 +36,13 @@ def service_drift(found: ServiceFacts) -> str | None:
     if found.kind == "unit" and found.enabled is False:
         return "the unit is disabled: it would not start at boot"
     if found.state == "failed":
-        return f"it failed: {ended_words(found.result, found.exit_status)}"
+        return f"it failed: {exit_words(found.result, found.exit_status)}"
     if found.state == "inactive":
         return "it was stopped by hand, or has ended"
-    return ends_again(found) if keeps_ending(found) else None
+    return ends_again(found) if is_crash_looping(found) else None
 
 
-def keeps_ending(found: ServiceFacts) -> bool:
+def is_crash_looping(found: ServiceFacts) -> bool:
     """Between one end and the next start, and not for the first time: systemd sees to that one."""
     if not pausing(found):
         return False
@@ -62,7 +62,7 @@ def ends_again(found: ServiceFacts, lines: Sequence[str] = ()) -> str:
     said = complaint(lines)
     words = "it keeps ending and being started again"
     if found.result not in (None, "", "success") or found.exit_status:
-        words += f": {ended_words(found.result, found.exit_status, lines)}"
+        words += f": {exit_words(found.result, found.exit_status, lines)}"
     return f"{words} ({said})" if said else words
 
 

@@ -6,15 +6,15 @@ from functools import partial
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.gateway.resolve import NoDoor, door_warnings, resolve_door
+from xgen_deploy.gateway.resolve import NoGateway, gateway_warnings, resolve_gateway
 from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
 from xgen_deploy.plan.gateway_routes import gather, kept_routes, served_models
 from xgen_deploy.plan.make import readable_records, refused_plan
-from xgen_deploy.resolve.gateway_needs import is_door
-from xgen_deploy.state.endpoint import Serving
+from xgen_deploy.resolve.gateway_needs import is_gateway_host
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation
@@ -54,30 +54,30 @@ def with_gateways(
     return found
 
 
-def door_of(plan: HostPlan, record: Record) -> DoorSpec | None:
+def gateway_of(plan: HostPlan, record: Record) -> GatewaySpec | None:
     """The gateway that a host has once the plan is carried out."""
     planned = [o for o in plan.operations if o.name == GATEWAY]
     if planned:
-        return planned[0].door
+        return planned[0].gateway
     return record.gateway.spec if record.gateway else None
 
 
 def routes_for(
     site: Site,
-    door: str,
+    gateway_host: str,
     plans: Mapping[str, HostPlan],
     records: Mapping[str, Record],
-    extra: tuple[Serving, ...] = (),
+    extra: tuple[Endpoint, ...] = (),
 ) -> Routes:
     """What the gateway on a host sends where. Without `plans`: as the records are right now.
     `extra` are servers beside these: the new one of a pair while it replaces the old.
     """
     hosts = {**site.other_hosts, **site.hosts}
-    last = records[door].gateway
+    last = records[gateway_host].gateway
     kept = kept_routes(site, frozenset(records), last)
-    serving = (*gather(site, plans, records, last), *extra)
-    models = served_models(site, serving, kept, last)
-    return build_routes(hosts[door], hosts, serving, models, kept)
+    endpoint = (*gather(site, plans, records, last), *extra)
+    models = served_models(site, endpoint, kept, last)
+    return build_routes(hosts[gateway_host], hosts, endpoint, models, kept)
 
 
 def _host(
@@ -89,16 +89,16 @@ def _host(
     new_secret: bool | None,
 ) -> HostPlan:
     plan, last = plans[name], records[name].gateway
-    if site.gateway is None or not is_door(site, name):
+    if site.gateway is None or not is_gateway_host(site, name):
         if last is None and not _stray(one):
             return plan
         return _adding(plan, _removal(site, name), first=True)
     routes = routes_for(site, name, plans, records)
-    warnings = plan.warnings + tuple(door_warnings(site.gateway, routes))
+    warnings = plan.warnings + tuple(gateway_warnings(site.gateway, routes))
     try:
         host = site.hosts[name]
-        spec = resolve_door(site, site.gateway, host, one.facts, one.layout, routes)
-    except NoDoor as error:
+        spec = resolve_gateway(site, site.gateway, host, one.facts, one.layout, routes)
+    except NoGateway as error:
         refusals = (*plan.refusals, error.refusal)
         return plan.model_copy(update={"warnings": warnings, "refusals": refusals})
     plan = plan.model_copy(update={"warnings": warnings})
@@ -110,7 +110,7 @@ def _host(
 
 
 def _change(
-    host: str, spec: DoorSpec, last: GatewayRecord | None, one: Looked, *, new_secret: bool
+    host: str, spec: GatewaySpec, last: GatewayRecord | None, one: Looked, *, new_secret: bool
 ) -> Operation | None:
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
@@ -131,7 +131,7 @@ def _change(
     return _operation(host, "repair", drift, spec) if drift else None
 
 
-def _moved(before: DoorSpec, after: DoorSpec) -> list[str]:
+def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
     """`+1 server, -2 servers`; what else differs in the routes is named by its model."""
     old = {(r.pool, s.name): s for r in before.routes for s in r.servers}
     new = {(r.pool, s.name): s for r in after.routes for s in r.servers}
@@ -145,7 +145,7 @@ def _moved(before: DoorSpec, after: DoorSpec) -> list[str]:
     return [", ".join(parts)] if parts else []
 
 
-def _diff(before: DoorSpec, after: DoorSpec) -> tuple[FieldDiff, ...]:
+def _diff(before: GatewaySpec, after: GatewaySpec) -> tuple[FieldDiff, ...]:
     """Of everything but the routes."""
     old, new = _settings(before), _settings(after)
     return tuple(
@@ -155,7 +155,7 @@ def _diff(before: DoorSpec, after: DoorSpec) -> tuple[FieldDiff, ...]:
     )
 
 
-def _settings(spec: DoorSpec) -> dict[str, object]:
+def _settings(spec: GatewaySpec) -> dict[str, object]:
     hidden = {"routes", "spec_version", "docker_cli"}
     return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
 
@@ -207,7 +207,7 @@ def _removal(site: Site, host: str) -> Operation:
 
 
 def _operation(
-    host: str, action: str, cause: str, spec: DoorSpec, *, interrupts: bool = False
+    host: str, action: str, cause: str, spec: GatewaySpec, *, interrupts: bool = False
 ) -> Operation:
     return Operation.model_validate(
         {
@@ -217,7 +217,7 @@ def _operation(
             "action": action,
             "cause": cause,
             "interrupts": interrupts,
-            "door": spec,
+            "gateway": spec,
         }
     )
 

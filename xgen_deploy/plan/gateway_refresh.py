@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from xgen_deploy.gateway.render import render_door
+from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.gateway import Looked
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_version import UNIT_VERSION
-from xgen_deploy.state.gateway import GATEWAY, DoorSpec, GatewayRecord
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import Record
 
@@ -44,9 +44,9 @@ def _host(
     plan: HostPlan, last: GatewayRecord, one: Looked, templates: Templates, *, refresh: bool
 ) -> HostPlan:
     planned = next((o for o in plan.operations if o.name == GATEWAY), None)
-    if planned is not None and planned.door is None:
+    if planned is not None and planned.gateway is None:
         return plan  # it is taken away
-    spec = planned.door if planned is not None and planned.door is not None else last.spec
+    spec = planned.gateway if planned is not None and planned.gateway is not None else last.spec
     anew = refresh and _other_unit(spec, last, one, templates)
     if planned is not None:
         changes: dict[str, object] = {
@@ -71,12 +71,12 @@ def _needs_reload(plan: HostPlan, last: GatewayRecord, *, refresh: bool) -> bool
     return older < UNIT_VERSION and (refresh or bool(plan.operations))
 
 
-def _other_unit(spec: DoorSpec, last: GatewayRecord, one: Looked, templates: Templates) -> bool:
-    unit = render_door(spec, one.layout, templates).definition
+def _other_unit(spec: GatewaySpec, last: GatewayRecord, one: Looked, templates: Templates) -> bool:
+    unit = render_gateway(spec, one.layout, templates).definition
     return sha256(unit.content.encode()).hexdigest() != last.files.get(unit.path)
 
 
-def _operation(host: str, spec: DoorSpec, *, anew: bool, refresh: bool) -> Operation:
+def _operation(host: str, spec: GatewaySpec, *, anew: bool, refresh: bool) -> Operation:
     return Operation(
         id=f"{host}/{GATEWAY}",
         host=host,
@@ -84,13 +84,13 @@ def _operation(host: str, spec: DoorSpec, *, anew: bool, refresh: bool) -> Opera
         action="update",
         cause=_RESTART if anew else _RELOAD,
         interrupts=anew,
-        door=spec,
+        gateway=spec,
         refresh=refresh,
     )
 
 
 def keeping_unit(
-    rendered: Rendered, spec: DoorSpec, last: GatewayRecord | None, there: bytes | None
+    rendered: Rendered, spec: GatewaySpec, last: GatewayRecord | None, there: bytes | None
 ) -> tuple[Rendered, int]:
     """The files to write and the version of the unit among them: the one that is `there` stays
     where it is as it was applied, and this change needs no more than a reload.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from xgen_deploy.backends.registry import health_path_of
 from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
-from xgen_deploy.state.endpoint import Serving, serving_of
+from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.gateway import GatewayRecord
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.routes import Route
@@ -18,7 +18,7 @@ def gather(
     plans: Mapping[str, HostPlan],
     records: Mapping[str, Record],
     last: GatewayRecord | None,
-) -> tuple[Serving, ...]:
+) -> tuple[Endpoint, ...]:
     """Every instance as its host's plan will leave it, else as its host's record has it. `records`
     are of the hosts that were seen, `last` is the gateway's own.
 
@@ -56,13 +56,16 @@ def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) ->
 
 
 def served_models(
-    site: Site, serving: tuple[Serving, ...], kept: Mapping[str, Route], last: GatewayRecord | None
+    site: Site,
+    endpoint: tuple[Endpoint, ...],
+    kept: Mapping[str, Route],
+    last: GatewayRecord | None,
 ) -> dict[str, tuple[str, ...]]:
     """Every model with what takes over for it: the manifest's in its order, then those that it no
     longer has and that are still served."""
     before = {r.model: r.fallback for r in _routes(last)}
     found = fallbacks(site)
-    for model in (*(s.model for s in serving), *kept):
+    for model in (*(s.model for s in endpoint), *kept):
         found.setdefault(model, before.get(model, ()))
     return found
 
@@ -75,11 +78,11 @@ def _recorded(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
     return ((host, name) for host, record in records.items() for name in record.instances)
 
 
-def _planned(plan: HostPlan | None, host: str, name: str) -> Serving | None:
+def _planned(plan: HostPlan | None, host: str, name: str) -> Endpoint | None:
     for operation in plan.operations if plan else ():
         if operation.name == name and operation.instance is not None:
             spec = operation.instance.spec
-            return serving_of(host, name, spec, health_path_of(spec.backend))
+            return endpoint_of(host, name, spec, health_path_of(spec.backend))
     return None
 
 
@@ -88,7 +91,9 @@ def _leaves(plan: HostPlan | None, name: str) -> bool:
     return any(o.name == name and o.action == "remove" for o in operations)
 
 
-def _as_recorded(host: str, name: str, entry: InstanceRecord, now: Declared | None) -> Serving:
+def _as_recorded(
+    host: str, name: str, entry: InstanceRecord, now: InstanceConfig | None
+) -> Endpoint:
     """What is stopped is compared with the manifest by nobody: what holds for its whole model comes
     from there. The health path is never the record's word, for one pool has one.
     """
@@ -96,4 +101,4 @@ def _as_recorded(host: str, name: str, entry: InstanceRecord, now: Declared | No
     if entry.stopped is not None and now is not None and now.model == spec.model:
         said = {"type": now.type, "api_key": now.api_key, "llama": now.llama, "vllm": now.vllm}
         spec = spec.model_copy(update=said)
-    return serving_of(host, name, spec, health_path_of(spec.backend))
+    return endpoint_of(host, name, spec, health_path_of(spec.backend))

@@ -14,7 +14,7 @@ from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
 from xgen_deploy.state.instance import Engine, Instance, Refusal
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
@@ -56,7 +56,7 @@ def _host(
     operations, unchanged, refusals, warnings = [], [], [], []
     for name in request.wanted.get(host, ()):
         last = record.instances.get(name)
-        service = facts.service(layout.service(record.slotted(name)))
+        service = facts.service(layout.service(record.name_on_host(name)))
         refused = _refused(request.action, name, record, service, layout)
         if last is None or refused is not None:
             refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
@@ -88,7 +88,7 @@ def _refused(
         return "an earlier apply began to change it; `xgen-deploy apply` finishes that"
     if action == "stop":
         return None
-    path = layout.definition(record.slotted(name))
+    path = layout.definition(record.name_on_host(name))
     if service is None or service.sha256 is None:
         return f"{path} is gone; `xgen-deploy apply` puts it back"
     if service.sha256 != last.files.get(path):
@@ -121,7 +121,7 @@ def recorded_instance(
         project=site.project,
         name=name,
         declared=declared
-        or Declared(
+        or InstanceConfig(
             host=host, name=name, model=spec.model, source=spec.source, ports=(spec.port, spec.port)
         ),
         spec=spec,
@@ -169,8 +169,10 @@ def _meanwhile(
     site: Site, one: Operation, going: list[Operation], records: Mapping[str, Record]
 ) -> tuple[str, bool]:
     """Who takes its requests while it is away, as a clause; and whether nobody does."""
-    doors = [r.gateway for r in records.values() if r.gateway is not None]
-    if not any((s.host, s.instance) == (one.host, one.name) for d in doors for s in d.spec.servers):
+    gateway_hosts = [r.gateway for r in records.values() if r.gateway is not None]
+    if not any(
+        (s.host, s.instance) == (one.host, one.name) for d in gateway_hosts for s in d.spec.servers
+    ):
         return "no gateway that was looked at sends it requests: those to it fail meanwhile", True
     model = _model(one)
     away = {o.id for o in _away_with(one, [o for o in going if _model(o) == model])}

@@ -151,7 +151,7 @@ def _names_taken(
 ) -> tuple[Refusal, ...]:
     """A container that is not ours has the name that a new instance's would get."""
     new = {
-        layout.service(o.instance.slotted): o.name
+        layout.service(o.instance.name_on_host): o.name
         for o in plan.operations
         if o.instance is not None and o.name not in record.instances
     }

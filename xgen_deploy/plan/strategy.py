@@ -96,14 +96,14 @@ def _no_switch(site: Site, instance: Instance, records: Mapping[str, Record]) ->
     """Why nobody can move its requests over; None where every gateway can."""
     if site.gateway is None:
         return "there is no gateway to move its requests"
-    for door in site.gateway.hosts or ():
-        if door not in records:
-            return f"the gateway on {door} was not looked at"
-        last = records[door].gateway
+    for gateway_host in site.gateway.hosts or ():
+        if gateway_host not in records:
+            return f"the gateway on {gateway_host} was not looked at"
+        last = records[gateway_host].gateway
         if last is None:
-            return f"the gateway on {door} does not run yet"
+            return f"the gateway on {gateway_host} does not run yet"
         if (instance.host, instance.name) not in {(s.host, s.instance) for s in last.spec.servers}:
-            return f"the gateway on {door} sends it nothing"
+            return f"the gateway on {gateway_host} sends it nothing"
     return None
 
 

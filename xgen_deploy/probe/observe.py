@@ -18,7 +18,7 @@ NEWER = "Name a newer one in the inventory: ansible_python_interpreter: /path/to
 MARGIN = 10.0
 _SHOWN = 300
 # Parts of the document that are whole files, pages and logs; their readers see to it.
-_TEXTS = ("record", "heal", "door", "health")
+_TEXTS = ("record", "heal", "gateway_stats", "health")
 
 
 class ProbeFailure(Frozen):

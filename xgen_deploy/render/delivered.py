@@ -9,7 +9,7 @@ from xgen_deploy.render import unquoting
 from xgen_deploy.secret_text import Kind, SecretText
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.secret_rules import problem_of
+from xgen_deploy.state.secret_rules import secret_problem
 from xgen_deploy.state.settings import SecretRef
 
 
@@ -23,12 +23,12 @@ class Delivered:
     env: Mapping[str, SecretText] = field(default_factory=dict)
 
 
-def secret_files(spec: Spec, layout: Layout, slotted: str) -> dict[str, str]:
+def secret_files(spec: Spec, layout: Layout, name_on_host: str) -> dict[str, str]:
     """Paths by what is in them: `key` and `env`. Only those that hold a secret of the instance."""
     backend = backend_named(spec.backend)
     if backend is None:
         return {}
-    folder, found = layout.settings(slotted), {}
+    folder, found = layout.settings(name_on_host), {}
     hidden = any(isinstance(v, SecretRef) for v in spec.env.values())
     if spec.api_key is not None and isinstance(backend.api_key, KeyFile):
         found["key"] = f"{folder}/{backend.api_key.name}"
@@ -68,6 +68,6 @@ def _text(content: bytes | None) -> str:
 
 
 def _usable(value: str | None, kind: Kind) -> SecretText | None:
-    if value is None or problem_of(SecretText(value), kind) is not None:
+    if value is None or secret_problem(SecretText(value), kind) is not None:
         return None
     return SecretText(value)

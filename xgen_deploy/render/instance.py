@@ -11,7 +11,7 @@ from xgen_deploy.render.gpu_wait import wait_argv
 from xgen_deploy.render.pause import pause_argvs, pauses_itself
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.render.watchdog import heal_files
+from xgen_deploy.render.watchdog import watchdog_files
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import NEXT, SECOND, Layout
 from xgen_deploy.state.record import Record
@@ -57,14 +57,14 @@ class Rendering:
         }
         return self._templates.text("put-back.sh.j2", values)
 
-    def put_back_unit(self, slotted: str, script: Sequence[str]) -> str:
+    def put_back_unit(self, name_on_host: str, script: Sequence[str]) -> str:
         """What runs that script (with its arguments) at the boot after a power cut; not while an
         apply is at work. `slotted` is the instance's name on the host."""
         path, previous, *rest = script
         flock = ("flock", "--nonblock", "--conflict-exit-code", "0", self._layout.lock)
         values = {
             "project": self._layout.project,
-            "service": self._layout.service(slotted),
+            "service": self._layout.service(name_on_host),
             "previous": previous,
             "argv": ("/usr/bin/env", *flock, "sh", path, "--boot", previous, *rest),
         }
@@ -72,7 +72,7 @@ class Rendering:
 
     def heal(self, record: Record, python: str | None) -> tuple[File, ...]:
         """What looks after the host's engines (see heal.py), run by the host's own `python`."""
-        return heal_files(record, self._layout, self._templates, python)
+        return watchdog_files(record, self._layout, self._templates, python)
 
     def supervisor(self) -> str:
         """The configuration of the process runtime's supervisor."""
@@ -82,8 +82,8 @@ class Rendering:
         return self._templates.arguments(command.template, command.values) + command.extra
 
     def _systemd(self, instance: Instance, secrets: Secrets) -> Rendered:
-        spec, settings = instance.spec, self._layout.settings(instance.slotted)
-        service = self._layout.service(instance.slotted)
+        spec, settings = instance.spec, self._layout.settings(instance.name_on_host)
+        service = self._layout.service(instance.name_on_host)
         backend = _backend(instance)
         key = _key_file(instance, backend)
         place = self._place(instance, f"/run/credentials/{service}.service", key)
@@ -108,7 +108,7 @@ class Rendering:
             "nodes": instance.nodes,
         }
         unit = self._templates.text("systemd.service.j2", values)
-        definition = File(self._layout.definition(instance.slotted), unit, 0o644)
+        definition = File(self._layout.definition(instance.name_on_host), unit, 0o644)
         return Rendered(service, definition, files, argv, env)
 
     def _docker(self, instance: Instance, secrets: Secrets) -> Rendered:
@@ -123,12 +123,12 @@ class Rendering:
         )
         command = backend.command(instance, place)
         arguments = self._arguments(command)
-        service, uid = self._layout.service(instance.slotted), container_uid(instance)
+        service, uid = self._layout.service(instance.name_on_host), container_uid(instance)
         box = docker.container(
             instance,
             command,
             service,
-            self._layout.settings(instance.slotted),
+            self._layout.settings(instance.name_on_host),
             uid,
             port,
             backend.api_key,
@@ -148,12 +148,12 @@ class Rendering:
             "stop_argv": (instance.docker_cli, "stop", "--time", "30", service),
         }
         unit = self._templates.text("docker.service.j2", values)
-        definition = File(self._layout.definition(instance.slotted), unit, 0o644)
+        definition = File(self._layout.definition(instance.name_on_host), unit, 0o644)
         files = self._key_files(instance, key, secrets, uid=uid) + box.files
         return Rendered(service, definition, files, argv, box.env)
 
     def _process(self, instance: Instance, secrets: Secrets) -> Rendered:
-        spec, settings = instance.spec, self._layout.settings(instance.slotted)
+        spec, settings = instance.spec, self._layout.settings(instance.name_on_host)
         backend = _backend(instance)
         key = _key_file(instance, backend)
         place = self._place(instance, settings, key)
@@ -161,7 +161,7 @@ class Rendering:
         argv = (spec.binary or "", *self._arguments(command))
         env = _environment(instance, backend, command, secrets)
         start = json.dumps({"argv": argv, "env": env}, indent=1, ensure_ascii=False)
-        service = self._layout.service(instance.slotted)
+        service = self._layout.service(instance.name_on_host)
         text = self._templates.text(
             "program.conf.j2",
             {
@@ -175,7 +175,7 @@ class Rendering:
             *self._key_files(instance, key, secrets, uid=0),
             File(f"{settings}/start.json", start, 0o600, secret=_has_secret(instance, backend)),
         )
-        definition = File(self._layout.definition(instance.slotted), text, 0o600)
+        definition = File(self._layout.definition(instance.name_on_host), text, 0o600)
         return Rendered(service, definition, files, argv, env)
 
     def _place(self, instance: Instance, folder: str, key: KeyFile | None) -> Place:
@@ -189,12 +189,12 @@ class Rendering:
         ref = instance.spec.api_key
         if ref is None or key is None:
             return ()
-        path = f"{self._layout.settings(instance.slotted)}/{key.name}"
+        path = f"{self._layout.settings(instance.name_on_host)}/{key.name}"
         text = self._templates.text(key.template, {"key": secrets.value(ref)})
         return (File(path, text, 0o400 if uid else 0o600, uid=uid, secret=True),)
 
     def _unit_values(self, instance: Instance) -> dict[str, object]:
-        unit = f"{self._layout.service(instance.slotted)}.service"
+        unit = f"{self._layout.service(instance.name_on_host)}.service"
         return {
             "project": instance.project,
             "model": instance.spec.model,

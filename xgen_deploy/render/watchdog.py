@@ -5,13 +5,13 @@ from typing import TypeGuard
 
 from xgen_deploy.backends.base import KeyFile
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.backends.smoke_request import openai_trial
+from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.render.rendered import File
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import InstanceRecord, Record
 
-HEAL_PROGRAM = "heal.py"
+WATCHDOG_PROGRAM = "heal.py"
 # While requests are under way, a restart waits until nothing has moved for this long, and so long
 # a token of a batch: one batch of a prompt takes a slow integrated GPU minutes without a token.
 _STILL = 20 * 60.0
@@ -22,7 +22,7 @@ _LOADING = 30 * 60.0
 _LOADING_FACTOR = 5
 
 
-def heal_files(
+def watchdog_files(
     record: Record, layout: Layout, templates: Templates, python: str | None
 ) -> tuple[File, ...]:
     """Program, settings, service and timer; () where nothing runs that could hang, and where the
@@ -43,7 +43,7 @@ def heal_files(
     }
     text = json.dumps({"format": 1, "lock": layout.lock, "instances": watched}, indent=1)
     return (
-        File(program, templates.raw(HEAL_PROGRAM), 0o600),
+        File(program, templates.raw(WATCHDOG_PROGRAM), 0o600),
         File(config, text, 0o600),
         File(
             f"{layout.unit_dir}/{layout.heal}.service",
@@ -63,7 +63,7 @@ def usable(python: str | None) -> TypeGuard[str]:
 
 def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, object]:
     spec, backend = one.spec, backend_named(one.spec.backend)
-    trial = openai_trial(spec)
+    smoke_request = openai_smoke_request(spec)
     place = f"{name}{one.slot}"
     key = backend.api_key if backend else None
     return {
@@ -73,8 +73,8 @@ def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, objec
         "counts": backend.counts if backend else False,
         "still": max(_STILL, _STILL_TOKEN * (spec.llama.n_batch or _BATCH)),
         "loading": max(_LOADING, _LOADING_FACTOR * (one.ready_seconds or 0)),
-        "path": trial.path,
-        "body": {**trial.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
+        "path": smoke_request.path,
+        "body": {**smoke_request.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
         "key_file": f"{layout.settings(place)}/{key.name}"
         if spec.api_key is not None and isinstance(key, KeyFile)
         else None,

@@ -8,7 +8,7 @@ from xgen_deploy.state.facts import EngineFacts, EngineRequest
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Engine
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import Image, ImageWithEntrypoint, Runtime
 from xgen_deploy.state.site import Site
 
@@ -41,7 +41,7 @@ def family(backend: str) -> str:
     return "vllm" if backend.startswith("vllm") else "llama"
 
 
-def build_named(declared: Declared, runtime: Runtime, backend: str) -> EngineRequest | None:
+def build_named(declared: InstanceConfig, runtime: Runtime, backend: str) -> EngineRequest | None:
     """The image or binary that the manifest names for a backend; None where it names none.
 
     The placement's own comes first, then the tables: by backend, by family, by vendor.
@@ -71,7 +71,7 @@ def named_for_host(site: Site, host: Host, backend: str) -> bool:
     return _lookup(site.binaries | host.binaries, _keys(backend)) is not None
 
 
-def candidates(declared: Declared) -> tuple[str, ...]:
+def candidates(declared: InstanceConfig) -> tuple[str, ...]:
     """The backends that `backend:` leaves open, in no order of preference."""
     if declared.backend == "auto":
         return GGUF_ORDER + HF_ORDER
@@ -152,7 +152,7 @@ class Unfit(NotReady):
 
 
 def no_backend(
-    declared: Declared,
+    declared: InstanceConfig,
     model_format: str,
     reasons: Mapping[str, str],
     unfit: frozenset[str],
@@ -184,7 +184,7 @@ def _other_hardware(model_format: str) -> str:
     return looked
 
 
-def _way_out(declared: Declared, backends: tuple[str, ...], host: Host) -> str:
+def _way_out(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> str:
     """A build that is named has to be put on the host; else one has to be named."""
     docker = declared.runtime == "docker"
     table = "images" if docker else "binaries"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.facts import DockerFacts, HostFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUType
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 _KFD = "/dev/kfd"
 _TOOLKIT = (
@@ -30,7 +30,7 @@ class Access:
 
 
 def gpu_access(
-    declared: Declared, gpus: tuple[GPUInfo, ...], backend: str, facts: HostFacts
+    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], backend: str, facts: HostFacts
 ) -> Access:
     """Raises Refused where the host cannot give these GPUs to the engine: a GPU that stays out
     of reach would be a quiet fall to the CPU.
@@ -56,7 +56,9 @@ def gpu_access(
     return Access(nodes=(_KFD, *nodes))
 
 
-def _nvidia_container(declared: Declared, gpus: tuple[GPUInfo, ...], docker: DockerFacts) -> Access:
+def _nvidia_container(
+    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], docker: DockerFacts
+) -> Access:
     ids = tuple(g.identity for g in gpus)
     names = tuple(f"nvidia.com/gpu={i}" for i in ids)
     if all(n in docker.cdi_devices for n in names):
@@ -74,7 +76,7 @@ def _nvidia_container(declared: Declared, gpus: tuple[GPUInfo, ...], docker: Doc
     )
 
 
-def _render_node(declared: Declared, gpu: GPUInfo, facts: HostFacts) -> str:
+def _render_node(declared: InstanceConfig, gpu: GPUInfo, facts: HostFacts) -> str:
     by_path = f"/dev/dri/by-path/pci-{gpu.pci_bus_id}-render"
     if by_path in facts.device_files:
         return by_path

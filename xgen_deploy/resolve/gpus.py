@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import GPURef
 
 CPU_BUILDS = ("llama-server-cpu", "vllm-cpu")
@@ -23,7 +23,7 @@ class Picked:
 
 
 def pick_gpus(
-    declared: Declared,
+    declared: InstanceConfig,
     host: Host,
     gpus: tuple[GPUInfo, ...],
     recorded: dict[str, str],
@@ -75,7 +75,7 @@ def pick_gpus(
 
 
 def _check(
-    declared: Declared,
+    declared: InstanceConfig,
     ref: GPURef,
     gpu: GPUInfo,
     free: tuple[GPUInfo, ...],
@@ -100,7 +100,7 @@ def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
 
 
 def _spare_pins(
-    declared: Declared, gpus: tuple[GPUInfo, ...], recorded: dict[str, str]
+    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], recorded: dict[str, str]
 ) -> dict[str, str]:
     """Indices of spare GPUs as they were at the first apply: when a card is lost, they move."""
     found = {}
@@ -113,7 +113,7 @@ def _spare_pins(
 
 
 def _spare(
-    declared: Declared,
+    declared: InstanceConfig,
     free: tuple[GPUInfo, ...],
     picked: list[GPUInfo],
     pins: dict[str, str],
@@ -129,7 +129,7 @@ def _spare(
     return None
 
 
-def _none(declared: Declared) -> Picked:
+def _none(declared: InstanceConfig) -> Picked:
     if declared.gpus:
         raise refuse(
             declared,
@@ -140,7 +140,9 @@ def _none(declared: Declared) -> Picked:
     return Picked((), {})
 
 
-def _none_left(declared: Declared, gpus: tuple[GPUInfo, ...], ran_on: tuple[str, ...]) -> Exception:
+def _none_left(
+    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], ran_on: tuple[str, ...]
+) -> Exception:
     """A card that broke or was reserved must not quietly become the CPU."""
     asked = f"it runs on {', '.join(ran_on)}" if ran_on else "gpus: all was asked for"
     found = "every GPU of this host is reserved now" if gpus else "no GPU was found on this host"
@@ -152,7 +154,7 @@ def _none_left(declared: Declared, gpus: tuple[GPUInfo, ...], ran_on: tuple[str,
     )
 
 
-def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
+def _the_only_one(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
     if len(gpus) <= 1:
         return gpus
     listed = ", ".join(f"{g.index} ({g.device_name or g.gpu_type})" for g in gpus)
@@ -164,7 +166,7 @@ def _the_only_one(declared: Declared, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInf
 
 
 def _find(
-    declared: Declared, ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None
+    declared: InstanceConfig, ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None
 ) -> GPUInfo:
     for gpu in gpus:
         if _is(gpu, ref):

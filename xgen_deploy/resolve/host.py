@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.resolve import engines, models
-from xgen_deploy.resolve.gateway_needs import door_port, names_of_others, needed_listen
+from xgen_deploy.resolve.gateway_needs import gateway_port, names_of_others, needed_listen
 from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.ports import Ports
@@ -17,7 +17,7 @@ from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Engine, Instance, Refusal, Spec
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.ownership import foreign_containers
 from xgen_deploy.state.record import Record
@@ -58,14 +58,14 @@ def resolve_host(
     """Pure: the same manifest, facts and record give the same answer."""
     declared = site.on(host.name)
     recorded = {name: r.spec.port for name, r in record.instances.items()}
-    door = door_port(site, host.name)
-    recorded |= door
+    gateway_host = gateway_port(site, host.name)
+    recorded |= gateway_host
     names = frozenset(d.name for d in declared)
     services = frozenset(
         layout.service(n + slot) for n in names | recorded.keys() for slot in ("", SECOND)
     )
     boxes = {c.name: c for c in foreign_containers(facts, record, layout)}
-    kept = names | (recorded.keys() if site.limited_models else door.keys())
+    kept = names | (recorded.keys() if site.limited_models else gateway_host.keys())
     second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
     here = _Here(
         host=host,
@@ -94,7 +94,7 @@ def resolve_host(
     return Resolved(tuple(instances), tuple(refusals), _warnings(facts, instances))
 
 
-def _resolve(one: Declared, here: _Here, before: list[Instance], project: str) -> Instance:
+def _resolve(one: InstanceConfig, here: _Here, before: list[Instance], project: str) -> Instance:
     last = here.record.instances.get(one.name)
     picked = pick_gpus(
         one,
@@ -170,7 +170,7 @@ def _major(systemd: str | None) -> int | None:
 
 
 def _engine_and_model(
-    one: Declared, here: _Here, gpus: tuple[GPUInfo, ...]
+    one: InstanceConfig, here: _Here, gpus: tuple[GPUInfo, ...]
 ) -> tuple[Engine, ModelFacts, str]:
     """The first source and backend that fit together. Raises Refused. Of two sources one may be
     missing here: a host needs the one that its backend takes.
@@ -211,7 +211,7 @@ def _engine_and_model(
     raise engines.no_backend(one, model_format, reasons, frozenset(unfit), here.host)
 
 
-def _told_of(one: Declared, source: str, here: _Here) -> ModelFacts:
+def _told_of(one: InstanceConfig, source: str, here: _Here) -> ModelFacts:
     """Raises Refused where the host left out a model that it was asked about."""
     facts = here.models.get(models.model_key(source, one.revision))
     if facts is None:
@@ -220,7 +220,7 @@ def _told_of(one: Declared, source: str, here: _Here) -> ModelFacts:
 
 
 def _ready(
-    one: Declared, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], here: _Here
+    one: InstanceConfig, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], here: _Here
 ) -> Engine:
     adapter = backend_named(backend)
     if adapter is None:
@@ -253,7 +253,7 @@ def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:
 
 
 def _runtime_refusals(
-    host: Host, declared: tuple[Declared, ...], facts: HostFacts
+    host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts
 ) -> tuple[Refusal, ...]:
     """What the runtime needs and the host lacks: refused once, not once an instance."""
     runtimes = {d.runtime for d in declared}

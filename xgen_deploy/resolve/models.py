@@ -6,7 +6,7 @@ from typing import Literal
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.resolve.vllm import context_limit
 from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import SourceByFormat
 
 DEFAULT_CONTEXT = 4096
@@ -27,7 +27,7 @@ _ENCODERS = frozenset(
 )
 
 
-def sources(declared: Declared) -> dict[str, str]:
+def sources(declared: InstanceConfig) -> dict[str, str]:
     """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it.
     What vLLM loads comes first: where it can run, it is preferred.
     """
@@ -51,7 +51,7 @@ class Layers:
     note: str | None = None
 
 
-def usable_model(declared: Declared, facts: ModelFacts) -> ModelFacts:
+def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
     """Raises Refused when the files are missing, cut short, not what they claim to be, or closed
     to the user that the engine runs as.
     """
@@ -86,7 +86,7 @@ def usable_model(declared: Declared, facts: ModelFacts) -> ModelFacts:
     return facts
 
 
-def decide_layers(declared: Declared, facts: ModelFacts, *, on_gpu: bool) -> Layers:
+def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) -> Layers:
     """-1 and `all` are every layer; more than there are is all, and said; with a GPU and no
     count stated every layer too. Raises Refused for a count without a GPU.
     """
@@ -109,7 +109,7 @@ def decide_layers(declared: Declared, facts: ModelFacts, *, on_gpu: bool) -> Lay
     return Layers(count, total)
 
 
-def decide_context(declared: Declared, facts: ModelFacts) -> tuple[int, str | None]:
+def decide_context(declared: InstanceConfig, facts: ModelFacts) -> tuple[int, str | None]:
     """The context of one request, and a note for the plan where there is something to say."""
     known = facts.gguf.context_length if facts.gguf else context_limit(facts)
     if declared.n_ctx is None:

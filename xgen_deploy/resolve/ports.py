@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.facts import ContainerFacts, HostFacts, PortFacts
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND
 
 _UP = ("running", "restarting", "paused")
@@ -28,7 +28,7 @@ class Ports:
         facts: HostFacts,
         recorded: Mapping[str, int],
         second: Mapping[str, int],
-        declared: tuple[Declared, ...],
+        declared: tuple[InstanceConfig, ...],
         services: frozenset[str],
         boxes: Mapping[str, ContainerFacts],
         kept: frozenset[str],
@@ -48,7 +48,7 @@ class Ports:
         for name, port in second.items():
             self._taken.setdefault(port, f"{name}{SECOND}")
 
-    def spare(self, declared: Declared) -> int | None:
+    def spare(self, declared: InstanceConfig) -> int | None:
         """A port for the instance's other slot, after every instance took its own; None where
         its port is fixed or none is free.
         """
@@ -64,7 +64,7 @@ class Ports:
             self._taken[port] = slot
         return port
 
-    def take(self, declared: Declared) -> int:
+    def take(self, declared: InstanceConfig) -> int:
         """Raises Refused when a foreign process holds the port, or none is free."""
         low, high = declared.ports
         kept = self._recorded.get(declared.name)

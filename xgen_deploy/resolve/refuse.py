@@ -1,7 +1,7 @@
 """How a resolving step says that the manifest cannot be met on a host."""
 
 from xgen_deploy.state.instance import Refusal
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 
 class Refused(Exception):
@@ -12,7 +12,7 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-def refuse(declared: Declared, reason: str, way_out: str = "", field: str = "") -> Refused:
+def refuse(declared: InstanceConfig, reason: str, way_out: str = "", field: str = "") -> Refused:
     """A refusal of one instance, marked with the line where `field` was written."""
     mark = declared.marks.get(field) or declared.marks.get("")
     return Refused(

@@ -7,7 +7,7 @@ from xgen_deploy.resolve.models import Layers, decide_layers
 from xgen_deploy.resolve.vllm import check_vllm
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import LlamaSettings, VllmSettings
 
 
@@ -22,7 +22,7 @@ class EngineSettings:
 
 
 def engine_settings(
-    declared: Declared, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
+    declared: InstanceConfig, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
 ) -> EngineSettings:
     """Raises Refused for what the engine would not start with."""
     ignored = f"ignored: {backend} serves here"

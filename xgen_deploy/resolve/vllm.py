@@ -6,7 +6,7 @@ from typing import cast
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 # Scalings whose factor is in max_position_embeddings already (vllm/config/model.py). YaRN's is
 # multiplied by older versions only, so it counts in favour of the manifest.
@@ -15,7 +15,7 @@ _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 
 
 def check_vllm(
-    declared: Declared, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
+    declared: InstanceConfig, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
 ) -> None:
     """Raises Refused."""
     if declared.layers_here:
@@ -56,7 +56,7 @@ def context_limit(model: ModelFacts) -> int | None:
     return int(max([positions, *(positions * f for f in factors)]))
 
 
-def _parallel(declared: Declared, gpus: tuple[GPUInfo, ...]) -> int:
+def _parallel(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> int:
     """The tensor parallel size. Raises Refused where the sizes are not the number of GPUs."""
     stated, stages = declared.vllm.tensor_parallel_size, declared.vllm.pipeline_parallel_size or 1
     if not gpus:
@@ -81,7 +81,7 @@ def _parallel(declared: Declared, gpus: tuple[GPUInfo, ...]) -> int:
     return tensor
 
 
-def _binding(declared: Declared) -> bool:
+def _binding(declared: InstanceConfig) -> bool:
     """Whether nothing that the manifest states lifts the model's limit."""
     extra = " ".join(declared.vllm.extra_args or ())
     return _ALLOW_LONG not in declared.env and "--hf-overrides" not in extra

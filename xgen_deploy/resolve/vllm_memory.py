@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess
 from xgen_deploy.state.instance import Instance, Spec
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 
 DEFAULT_SHARE = 0.92  # vLLM 0.32, vllm/config/cache.py
 _SMALLEST = 0.05
@@ -23,7 +23,7 @@ def share_of(spec: Spec) -> float:
 
 
 def check_memory(
-    declared: Declared,
+    declared: InstanceConfig,
     spec: Spec,
     gpus: tuple[GPUInfo, ...],
     before: Sequence[Instance],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class ControlNode:
     """What a command works with on this machine: its home, state folder, interpreter."""
 
     home: str = field(default_factory=lambda: str(Path.home()))
@@ -49,16 +49,21 @@ class Seen:
     error: XgenError | None = None
 
 
-def localized(site: Site, workplace: Workplace) -> Site:
+def localized(site: Site, control_node: ControlNode) -> Site:
     """`~/` replaced where a host is this machine."""
-    return expand_home(site, workplace.home)
+    return expand_home(site, control_node.home)
 
 
 def look(
-    connection: Connection, site: Site, host: Host, workplace: Workplace, *, health: bool = False
+    connection: Connection,
+    site: Site,
+    host: Host,
+    control_node: ControlNode,
+    *,
+    health: bool = False,
 ) -> HostFacts:
     """One observation of one host."""
-    layout = workplace.layout(site, host)
+    layout = control_node.layout(site, host)
     return observe(connection, probe_request(site, host, layout, health=health))
 
 

@@ -14,7 +14,7 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.probe.observe import prepare
-from xgen_deploy.run.control_node import Seen, Workplace, localized, look
+from xgen_deploy.run.control_node import ControlNode, Seen, localized, look
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
@@ -24,11 +24,11 @@ from xgen_deploy.transport.read_only import ReadOnly
 
 
 @dataclass(frozen=True)
-class Job:
+class Run:
     """A site with a connection for each of its hosts."""
 
     site: Site
-    workplace: Workplace
+    control_node: ControlNode
     connections: dict[str, Connection]
 
     def observe(
@@ -49,7 +49,7 @@ class Job:
             connection.connect()
             prepared.wait()
             host = self.site.hosts[connection.name]
-            return Seen(look(connection, self.site, host, self.workplace, health=health))
+            return Seen(look(connection, self.site, host, self.control_node, health=health))
 
         def meanwhile() -> None:
             prepare()
@@ -80,17 +80,17 @@ def _refuse_saved_plan(path: str) -> None:
 
 
 @contextmanager
-def job(settings: Settings) -> Iterator[Job]:
+def open_run(settings: Settings) -> Iterator[Run]:
     """Over the manifest that the command line names."""
-    with job_for(read_site(settings), settings) as work:
-        yield work
+    with run_for(read_site(settings), settings) as run:
+        yield run
 
 
 @contextmanager
-def job_for(site: Site, settings: Settings) -> Iterator[Job]:
+def run_for(site: Site, settings: Settings) -> Iterator[Run]:
     """Over a site from elsewhere: a saved plan, a record. Connections are closed at the end."""
-    workplace = Workplace()
-    site = localized(site, workplace)
+    control_node = ControlNode()
+    site = localized(site, control_node)
     options = Options(
         ssh_config=settings.ssh_config,
         accept_new_host_keys=settings.accept_new_host_keys,
@@ -99,7 +99,7 @@ def job_for(site: Site, settings: Settings) -> Iterator[Job]:
     )
     connector = Connector(options)
     try:
-        yield Job(site, workplace, {n: connector.connect(h) for n, h in site.hosts.items()})
+        yield Run(site, control_node, {n: connector.connect(h) for n, h in site.hosts.items()})
     finally:
         connector.close()
 

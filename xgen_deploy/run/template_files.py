@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from xgen_deploy.render.watchdog import HEAL_PROGRAM
+from xgen_deploy.render.watchdog import WATCHDOG_PROGRAM
 
 
 def read_templates() -> dict[str, str]:
@@ -12,5 +12,5 @@ def read_templates() -> dict[str, str]:
         if folder.is_dir():
             texts = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
             program = (package / "watchdog" / "remote.py").read_text(encoding="utf-8")
-            return {**texts, HEAL_PROGRAM: program}
+            return {**texts, WATCHDOG_PROGRAM: program}
     raise FileNotFoundError("the package's templates are missing; install xgen-deploy again")

@@ -61,8 +61,8 @@ class InstanceSecrets:
         """As the host has them now."""
         if self.last is None:
             return {}
-        spec, slotted = self.last.spec, f"{self.name}{self.last.slot}"
-        paths = secret_files(spec, self.layout, slotted)
+        spec, name_on_host = self.last.spec, f"{self.name}{self.last.slot}"
+        paths = secret_files(spec, self.layout, name_on_host)
         found = delivered(spec, {k: self.on.session.read_file(p) for k, p in paths.items()})
         values = {use: _of(found, use) for use in self._recorded()}
         return {use: value for use, value in values.items() if value is not None}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.plan.make import decide
 from xgen_deploy.render.instance import Rendering
-from xgen_deploy.resolve.gateway_needs import is_door
+from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -48,7 +48,7 @@ def compare_secrets(
     known = record.instances
     applied = [i for i in decided.resolved.instances if i.declared.has_secrets and i.name in known]
     gateway = record.gateway is not None and bool(record.gateway.spec.secrets)
-    gateway = gateway and is_door(site, host.name)
+    gateway = gateway and is_gateway_host(site, host.name)
     if not applied and not gateway:
         return ComparedSecrets()
     found: dict[str, bool | None] = {}

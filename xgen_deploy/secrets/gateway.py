@@ -11,7 +11,7 @@ from xgen_deploy.secret_text import SecretText
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.secrets.source import HostFiles
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.gateway_paths import keys_file, proof_key_file
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record
@@ -32,14 +32,14 @@ class GatewaySecrets:
     layout: Layout
     record: Record
 
-    def keys(self, spec: DoorSpec) -> GatewayKeys:
+    def keys(self, spec: GatewaySpec) -> GatewayKeys:
         """Raises XgenError for one that is neither at hand nor delivered."""
         known = self.delivered()
         engines = {r.model: self._engine(r, r.api_key, known) for r in spec.routes if r.api_key}
         client = self._client(spec.api_key, known) if spec.api_key else None
         return GatewayKeys(engines, client, self._proof() if spec.api_key else None)
 
-    def asking(self, spec: DoorSpec) -> SecretText | None:
+    def asking(self, spec: GatewaySpec) -> SecretText | None:
         """What the gateway is asked with: the clients' key, else its own; None where neither is to
         be had, or none is asked for."""
         if spec.api_key is None:
@@ -119,5 +119,5 @@ class GatewaySecrets:
         text = (found or b"").decode(errors="replace")
         return SecretText(text) if _OWN_KEY.fullmatch(text) else None
 
-    def _last(self) -> DoorSpec | None:
+    def _last(self) -> GatewaySpec | None:
         return self.record.gateway.spec if self.record.gateway else None

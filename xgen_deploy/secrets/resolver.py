@@ -7,7 +7,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.secrets.source import HostFiles, NotReadable, read_source
-from xgen_deploy.state.secret_rules import problem_of
+from xgen_deploy.state.secret_rules import secret_problem
 from xgen_deploy.state.secret_uses import SecretUse, stated_references
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
@@ -56,7 +56,7 @@ class SecretResolver:
         found = self._read(ref, on)
         if isinstance(found, NotReadable):
             raise NotAtHand(f"{where}: {found}")
-        problem = problem_of(found, use.kind)
+        problem = secret_problem(found, use.kind)
         if problem is not None:
             raise XgenError(f"{where}: the {describe(ref)} ({use.field}) {problem}")
         return found

@@ -15,7 +15,7 @@ _VLLM_SLOTS = 256
 _MOST_SLOTS = 1 << 16
 
 
-class Serving(Frozen):
+class Endpoint(Frozen):
     """`listen` is the address on its host; `slots` how many requests it works on at once;
     `second` that it is the new one of a pair while it replaces the old.
     """
@@ -32,11 +32,11 @@ class Serving(Frozen):
     second: bool = False
 
 
-def serving_of(
+def endpoint_of(
     host: str, instance: str, spec: Spec, health_path: str, *, second: bool = False
-) -> Serving:
+) -> Endpoint:
     """Of a resolved or recorded spec."""
-    return Serving(
+    return Endpoint(
         host=host,
         instance=instance,
         model=spec.model,

@@ -72,7 +72,7 @@ _KILLED = re.compile(
 )
 
 
-def ended_words(result: str | None, status: int | None, lines: Sequence[str] = ()) -> str:
+def exit_words(result: str | None, status: int | None, lines: Sequence[str] = ()) -> str:
     """`killed by SIGILL (illegal instruction): …`, `exit status 127: libcudart.so.12 is missing`.
 
     `result` is systemd's word (systemd's D-Bus interface, property Result), `status` the exit

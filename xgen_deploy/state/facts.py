@@ -46,7 +46,7 @@ class ProbeRequest(Frozen):
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
     process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
     `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
-    names, in the first slot and in the second (see layout.py). `door` is the gateway's
+    names, in the first slot and in the second (see layout.py). `gateway_stats` is the gateway's
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
     after the engines, and of its service, to be asked how they are.
     """
@@ -61,7 +61,7 @@ class ProbeRequest(Frozen):
     software_gpu: int = 0
     health: bool = False
     units: dict[str, tuple[str, str]] = Field(default_factory=dict)
-    door: str | None = None
+    gateway_stats: str | None = None
     watchdog: str | None = None
     deadline: float = 20.0
 
@@ -289,7 +289,7 @@ class HostFacts(Frozen):
     groups: dict[str, int] = Field(default_factory=dict)
     device_files: tuple[str, ...] = ()
     health: tuple[HealthFacts, ...] = ()
-    door: str | None = None
+    gateway_stats: str | None = None
     heal: str | None = None
     lock: LockFacts | None = None
     watchdog: WatchdogFacts | None = None

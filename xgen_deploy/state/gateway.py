@@ -15,7 +15,7 @@ SPEC_VERSION = 1
 PRIVILEGED = 1024
 
 
-class DoorSpec(Frozen):
+class GatewaySpec(Frozen):
     """HAProxy as `binary` of the host or in `image`; `image_state` is the image's ID. A field
     left at its default does not enter the digest. `queue_timeout` in seconds.
     """
@@ -50,7 +50,7 @@ class DoorSpec(Frozen):
         text = json.dumps(stated | {"spec_version": self.spec_version}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def needs_restart(self, before: "DoorSpec") -> bool:
+    def needs_restart(self, before: "GatewaySpec") -> bool:
         """Whether a reload is not enough: the process itself is another one."""
         return self._process() != before._process()
 
@@ -65,7 +65,7 @@ class GatewayRecord(Frozen):
     `config_version` the same of its configuration.
     """
 
-    spec: DoorSpec
+    spec: GatewaySpec
     digest: str
     files: dict[str, str] = Field(default_factory=dict)
     applied_at: Moment | None = None

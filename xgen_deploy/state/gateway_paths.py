@@ -8,7 +8,7 @@ def run_folder(layout: Layout) -> str:
     return f"/run/{layout.service(GATEWAY)}"
 
 
-def door_socket(layout: Layout) -> str:
+def gateway_socket(layout: Layout) -> str:
     """Where a running gateway takes commands; root's and its own user's alone."""
     return f"{run_folder(layout)}/admin.sock"
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance_config import Declared, Mark
+from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.layout import Slot
 from xgen_deploy.state.settings import (
     ContainerSettings,
@@ -107,7 +107,7 @@ class Instance(Frozen):
     host: str
     project: str
     name: str
-    declared: Declared
+    declared: InstanceConfig
     spec: Spec
     engine: Engine
     gpus: tuple[GPUInfo, ...] = ()
@@ -128,7 +128,7 @@ class Instance(Frozen):
     spare_port: int | None = None
 
     @property
-    def slotted(self) -> str:
+    def name_on_host(self) -> str:
         """Its name on the host."""
         return f"{self.name}{self.slot}"
 

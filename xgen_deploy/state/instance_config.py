@@ -33,7 +33,7 @@ class Mark(Frozen):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Declared(Frozen):
+class InstanceConfig(Frozen):
     """One instance that the manifest asks for on one host, before anything is known of the host.
 
     Defaults of the contract are filled in where it states one; None elsewhere means «not

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
 
@@ -29,7 +29,7 @@ class Operation(Frozen):
     and with `tidies` it is all.
     `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
-    start took, None where that is unknown. `needs` are ids of operations that come first. `door`
+    start took, None where that is unknown. `needs` are ids of operations that come first. `gateway`
     is set where the gateway is what changes, `refresh` where its unit is written anew although an
     older version of it would do.
     """
@@ -45,7 +45,7 @@ class Operation(Frozen):
     needs: tuple[str, ...] = ()
     diff: tuple[FieldDiff, ...] = ()
     instance: Instance | None = None
-    door: DoorSpec | None = None
+    gateway: GatewaySpec | None = None
     notes: tuple[str, ...] = ()
     leftover: str | None = None
     tidies: bool = False

@@ -17,7 +17,7 @@ from xgen_deploy.limits import CHANGES, HOSTS, INSTANCES, RECORD
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.instance import Spec
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Slot
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.visible import on_one_line
@@ -50,7 +50,7 @@ class InstanceRecord(Frozen):
 
     spec: Spec
     digest: str
-    declared: Declared | None = None
+    declared: InstanceConfig | None = None
     stopped: Stopped | None = None
     files: dict[str, str] = Field(default_factory=dict)
     pins: dict[str, str] = Field(default_factory=dict)
@@ -92,7 +92,7 @@ class HistoryEntry(Frozen):
 
     format: int = FORMAT
     apply: ApplyRecord
-    declared: Annotated[tuple[Declared, ...], Field(max_length=INSTANCES)] = ()
+    declared: Annotated[tuple[InstanceConfig, ...], Field(max_length=INSTANCES)] = ()
 
 
 class Record(Frozen):
@@ -107,7 +107,7 @@ class Record(Frozen):
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
 
-    def slotted(self, instance: str) -> str:
+    def name_on_host(self, instance: str) -> str:
         """An instance's name on the host, by the slot that it lies in."""
         last = self.instances.get(instance)
         return instance + (last.slot if last else "")

@@ -7,7 +7,7 @@ from collections.abc import Container, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from xgen_deploy.frozen import Frozen, UrlPath
-from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS, Serving
+from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS, Endpoint
 from xgen_deploy.state.field_types import Port
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.settings import ModelType, SecretRef
@@ -71,28 +71,28 @@ class Routes(Frozen):
 
 
 def build_routes(
-    door: Host,
+    gateway_host: Host,
     hosts: Mapping[str, Host],
-    serving: Sequence[Serving],
+    endpoint: Sequence[Endpoint],
     fallback: Mapping[str, tuple[str, ...]],
     kept: Mapping[str, Route] | None = None,
 ) -> Routes:
-    """What the gateway on `door` sends where. `fallback` lists, for each model in their order,
-    where its requests go while nothing of it answers. `kept` are routes by model whose servers
-    stay as they were: of hosts that could not be looked at.
+    """What the gateway on `gateway_host` sends where. `fallback` lists, for each model in
+    their order, where its requests go while nothing of it answers. `kept` are routes by model
+    whose servers stay as they were: of hosts that could not be looked at.
     """
     routes, unreachable, conflicts = [], [], []
     for model, others in fallback.items():
-        mine = [s for s in serving if s.model == model]
+        mine = [s for s in endpoint if s.model == model]
         before = (kept or {}).get(model)
         servers = list(before.servers) if before else []
         said = mine[0] if mine else before
         for one in mine:
-            address = address_from(door, hosts.get(one.host), one)
+            address = address_from(gateway_host, hosts.get(one.host), one)
             if address is None:
                 unreachable.append(
                     f"{one.host}/{one.instance} listens on {one.listen} alone, which the gateway "
-                    f"on {door.name} cannot reach"
+                    f"on {gateway_host.name} cannot reach"
                 )
                 continue
             servers.append(_server(one, address))
@@ -150,9 +150,10 @@ def partly_proved(
     return tuple(route for route in chosen if route is not None)
 
 
-def address_from(door: Host, host: Host | None, one: Serving) -> str | None:
-    """Where `door` reaches an instance; None where it listens on another host's loopback."""
-    if one.host == door.name:
+def address_from(gateway_host: Host, host: Host | None, one: Endpoint) -> str | None:
+    """Where `gateway_host` reaches an instance; None where it listens on the loopback of another
+    host."""
+    if one.host == gateway_host.name:
         return WILDCARDS.get(one.listen, one.listen)
     if one.listen in LOOPBACK:
         return None
@@ -210,7 +211,7 @@ def safe_name(text: str) -> str:
     return _hashed(re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:40], text)
 
 
-def _server(one: Serving, address: str) -> Server:
+def _server(one: Endpoint, address: str) -> Server:
     return Server(
         name=server_name(one.host, one.instance, second=one.second),
         second=one.second,

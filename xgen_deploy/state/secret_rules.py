@@ -10,7 +10,7 @@ MAX_ENV = (128 << 10) - 1024
 _IN_ENV = "\n\t"
 
 
-def problem_of(value: SecretText, kind: Kind) -> str | None:
+def secret_problem(value: SecretText, kind: Kind) -> str | None:
     """What is wrong with a value for its use, as a clause; None where it is fine.
 
     A key goes into an HTTP header and a line of a file; llama-server takes a line of its key file

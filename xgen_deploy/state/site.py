@@ -4,7 +4,7 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import Declared
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Runtime
 
 
@@ -28,16 +28,16 @@ class Site(Frozen):
     binaries: dict[str, str] = Field(default_factory=dict)
     hosts: dict[str, Host]
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    declared: tuple[Declared, ...] = ()
+    declared: tuple[InstanceConfig, ...] = ()
     gateway: Gateway | None = None
     notify: Notify | None = None
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()
     other_hosts: dict[str, Host] = Field(default_factory=dict)
-    elsewhere: tuple[Declared, ...] = ()
+    elsewhere: tuple[InstanceConfig, ...] = ()
     limited_to: tuple[str, ...] = ()
     limited_models: tuple[str, ...] = ()
 
-    def on(self, host: str) -> tuple[Declared, ...]:
+    def on(self, host: str) -> tuple[InstanceConfig, ...]:
         """The instances of one host, in manifest order."""
         return tuple(d for d in self.declared if d.host == host)

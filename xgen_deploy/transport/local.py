@@ -11,7 +11,7 @@ from xgen_deploy.errors import UnreachableError
 from xgen_deploy.transport.command import Become, arguments
 from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.process import Deadline, Output
-from xgen_deploy.transport.python_host import ReachedHost
+from xgen_deploy.transport.python_host import PythonHost
 
 _CHUNK = 1 << 16
 
@@ -73,7 +73,7 @@ class LocalProcess:
         self._stdin.close()
 
 
-class LocalConnection(ReachedHost):
+class LocalConnection(PythonHost):
     """`python` None is the interpreter that runs the tool."""
 
     def __init__(

@@ -19,7 +19,7 @@ _START_TIMEOUT = 30.0
 _FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
 
 
-class ReachedHost:
+class PythonHost:
     """A host on which a stub can be started: `_open` is what differs.
 
     `user` is who logs in there, for messages. `password` is sudo's.

@@ -11,7 +11,7 @@ from xgen_deploy.errors import UnreachableError
 from xgen_deploy.transport.command import Become, line
 from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.process import Deadline, Output
-from xgen_deploy.transport.python_host import ReachedHost
+from xgen_deploy.transport.python_host import PythonHost
 from xgen_deploy.transport.ssh_connect import Dialer
 from xgen_deploy.transport.target import Wish
 
@@ -67,7 +67,7 @@ class SSHProcess:
             raise ConnectionError(str(transport.get_exception() or "closed"))
 
 
-class SSHConnection(ReachedHost):
+class SSHConnection(PythonHost):
     """Connects when it is first used, and again when the connection was lost in between."""
 
     def __init__(

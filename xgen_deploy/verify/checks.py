@@ -2,7 +2,7 @@
 
 import json
 
-from xgen_deploy.backends.base import Backend, Trial
+from xgen_deploy.backends.base import Backend, SmokeRequest
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
@@ -44,20 +44,22 @@ def check_request(instance: Instance, session: Session, api_key: SecretText | No
     if backend is None:
         return _check(instance, "real request", f"{instance.spec.backend} cannot be asked")
     return _check(
-        instance, "real request", real_request(instance, backend.trial(instance), session, api_key)
+        instance,
+        "real request",
+        real_request(instance, backend.smoke_request(instance), session, api_key),
     )
 
 
 def real_request(
-    instance: Instance, trial: Trial, session: Session, api_key: SecretText | None
+    instance: Instance, smoke_request: SmokeRequest, session: Session, api_key: SecretText | None
 ) -> str:
     """What was wrong with the answer; "" where it was a good one."""
     spec = instance.spec
-    return wrong_with(trial, ask(trial, session, spec.listen, spec.port, api_key))
+    return wrong_with(smoke_request, ask(smoke_request, session, spec.listen, spec.port, api_key))
 
 
 def ask(
-    trial: Trial,
+    smoke_request: SmokeRequest,
     session: Session,
     listen: str,
     port: int,
@@ -71,21 +73,21 @@ def ask(
         "POST",
         local_address(listen),
         port,
-        trial.path,
-        body=json.dumps(trial.body).encode(),
+        smoke_request.path,
+        body=json.dumps(smoke_request.body).encode(),
         headers={"Content-Type": "application/json", **key_header(api_key)},
         timeout=timeout,
         tls=tls,
     )
 
 
-def wrong_with(trial: Trial, reply: Reply) -> str:
+def wrong_with(smoke_request: SmokeRequest, reply: Reply) -> str:
     """What was wrong with an answer; "" where it was a good one."""
-    if reply.status == 200 and _answered(reply.body, trial.answered):
+    if reply.status == 200 and _answered(reply.body, smoke_request.answered):
         return ""
     said = f"HTTP {reply.status}" if reply.status else "the connection broke"
     text = reply.body.decode(errors="replace").strip()[:200]
-    return f"{trial.path}: {said} {text}".rstrip()
+    return f"{smoke_request.path}: {said} {text}".rstrip()
 
 
 def get(session: Session, spec: Spec, path: str, api_key: SecretText | None) -> Reply:
@@ -104,10 +106,10 @@ def with_pages(
     report: LoadReport, backend: Backend, spec: Spec, session: Session, api_key: SecretText | None
 ) -> LoadReport:
     """The report with what the running engine's endpoints add."""
-    for path in backend.pages:
+    for path in backend.report_endpoints:
         reply = get(session, spec, path, api_key)
         if reply.status == 200:
-            report = backend.with_page(report, path, reply.body.decode(errors="replace"))
+            report = backend.report_endpoint(report, path, reply.body.decode(errors="replace"))
     return report
 
 

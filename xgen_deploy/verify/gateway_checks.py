@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.away import away
-from xgen_deploy.gateway.resolve import NoDoor, resolve_door
+from xgen_deploy.gateway.resolve import NoGateway, resolve_gateway
 from xgen_deploy.plan.gateway import Looked, gateway_drift, routes_for
-from xgen_deploy.resolve.gateway_needs import is_door, python_on
+from xgen_deploy.resolve.gateway_needs import is_gateway_host, python_on
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
-from xgen_deploy.state.gateway_paths import door_socket
+from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import Check
-from xgen_deploy.verify.gateway_requests import Proof, Proved
+from xgen_deploy.verify.gateway_requests import GatewayRequests, RequestOutcome
 from xgen_deploy.verify.haproxy_socket import Runtime
 
 _NO_KEY = (
@@ -36,7 +36,7 @@ def check_gateway(
     """Nothing where the manifest has no gateway on the host. `looked` and `records` are of the
     hosts that were seen.
     """
-    if not is_door(site, host) or host not in records:
+    if not is_gateway_host(site, host) or host not in records:
         return
     last = records[host].gateway
     if last is None:
@@ -49,11 +49,11 @@ def check_gateway(
     if last.spec.api_key is not None and key is None:
         yield _check(host, "real requests were not made", _NO_KEY, ok=True)
         return
-    runtime = Runtime(host, session, door_socket(layout), python_on(site, host))
+    runtime = Runtime(host, session, gateway_socket(layout), python_on(site, host))
     models = frozenset(r.model for r in last.spec.routes)
     try:
         aside = away(last.spec.routes, records)
-        for one in Proof(session, last.spec, runtime, key).of(models, aside):
+        for one in GatewayRequests(session, last.spec, runtime, key).of(models, aside):
             yield _proved(host, one)
     except XgenError as error:
         yield _check(host, "real requests", str(error).removeprefix(f"{host}: "))
@@ -67,14 +67,14 @@ def _other(
     if gateway is None:
         return ""
     try:
-        spec = resolve_door(site, gateway, site.hosts[host], one.facts, one.layout, routes)
-    except NoDoor as error:
+        spec = resolve_gateway(site, gateway, site.hosts[host], one.facts, one.layout, routes)
+    except NoGateway as error:
         return error.refusal.reason
     same = spec.digest == last.digest
     return "" if same else "the manifest or the instances ask for something else by now"
 
 
-def _proved(host: str, one: Proved) -> Check:
+def _proved(host: str, one: RequestOutcome) -> Check:
     said = {"fallback": "its fallback answered", "busy": f"busy: {one.said}"}
     what = f"real request to {one.model}"
     if one.outcome == "left out":

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from xgen_deploy.backends.smoke_request import trial_of
+from xgen_deploy.backends.smoke_request import smoke_request_of
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.routes import Route
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import TRIAL, ask, wrong_with
@@ -21,7 +21,7 @@ _AT_ONCE = 8
 _NOBODY = b'"service_unavailable"'
 
 
-class Proved(Frozen):
+class RequestOutcome(Frozen):
     """How one model did. `said`: who answered for it, why it was not asked, or what came back."""
 
     model: str
@@ -30,38 +30,38 @@ class Proved(Frozen):
 
 
 @dataclass(frozen=True)
-class Proof:
+class GatewayRequests:
     """Of the gateway that `spec` describes and `runtime` talks to. It is asked with `key`."""
 
     session: Session
-    spec: DoorSpec
+    spec: GatewaySpec
     runtime: Runtime
     key: SecretText | None
 
     def of(
         self, models: Container[str], away: Mapping[str, str], *, moving: bool = False
-    ) -> tuple[Proved, ...]:
+    ) -> tuple[RequestOutcome, ...]:
         """In the order of the routes. `away` are models that are not asked, each with why; where
         instances are `moving`, so are those that have no server up. Raises XgenError.
         """
         up = _up(self.runtime.settled(_FIRST_CHECKS))
         asked = [r for r in self.spec.routes if r.model in models]
 
-        def one(route: Route) -> Proved:
+        def one(route: Route) -> RequestOutcome:
             if route.model in away:
-                return Proved(model=route.model, outcome="left out", said=away[route.model])
+                return RequestOutcome(model=route.model, outcome="left out", said=away[route.model])
             if moving and not up.intersection(self._pools(route)):
                 said = "none of its servers is up yet"
-                return Proved(model=route.model, outcome="left out", said=said)
+                return RequestOutcome(model=route.model, outcome="left out", said=said)
             return self._ask(route, up)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return tuple(pool.map(one, asked))
 
-    def _ask(self, route: Route, up: frozenset[str]) -> Proved:
-        trial = trial_of(route.model, route.type, tokens=1)
+    def _ask(self, route: Route, up: frozenset[str]) -> RequestOutcome:
+        smoke_request = smoke_request_of(route.model, route.type, tokens=1)
         reply = ask(
-            trial,
+            smoke_request,
             self.session,
             self.spec.listen,
             self.spec.port,
@@ -69,17 +69,17 @@ class Proof:
             timeout=TRIAL + self.spec.queue_timeout,
             tls=self.spec.tls is not None,
         )
-        wrong = wrong_with(trial, reply)
+        wrong = wrong_with(smoke_request, reply)
         if not wrong:
             own = up.intersection(_own_pools(route))
             outcome: Literal["answered", "fallback"] = "answered" if own else "fallback"
-            return Proved(model=route.model, outcome=outcome)
+            return RequestOutcome(model=route.model, outcome=outcome)
         servers = self.runtime.servers()
         full = reply.status == 503 and _NOBODY in reply.body
         if full and _up(servers).intersection(self._pools(route)):
-            return Proved(model=route.model, outcome="busy", said="its queue is full")
+            return RequestOutcome(model=route.model, outcome="busy", said="its queue is full")
         states = _states(route, servers)
-        return Proved(model=route.model, outcome="failed", said=f"{wrong}; {states}")
+        return RequestOutcome(model=route.model, outcome="failed", said=f"{wrong}; {states}")
 
     def _pools(self, route: Route) -> Iterator[str]:
         """Its own, and those that take over for it."""
@@ -89,7 +89,7 @@ class Proof:
                 yield from _own_pools(other)
 
 
-def changed_models(spec: DoorSpec, last: DoorSpec | None) -> frozenset[str]:
+def changed_models(spec: GatewaySpec, last: GatewaySpec | None) -> frozenset[str]:
     """Models whose routes are others than before; all where more than routes changed, or nothing
     did."""
     every = frozenset(r.model for r in spec.routes)
@@ -100,7 +100,7 @@ def changed_models(spec: DoorSpec, last: DoorSpec | None) -> frozenset[str]:
     return frozenset(r.model for r in spec.routes if before.get(r.model) != r) or every
 
 
-def proved_text(proved: tuple[Proved, ...]) -> str:
+def proved_text(proved: tuple[RequestOutcome, ...]) -> str:
     """`2 models answer; big by fallback; small not asked: …`."""
     good = sum(p.outcome == "answered" for p in proved)
     parts = [f"{good} model{'s answer' if good != 1 else ' answers'}"] if good else []

@@ -9,14 +9,14 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.gateway.stats import ServerState, parse_servers
 from xgen_deploy.plan.gateway import Looked
 from xgen_deploy.resolve.gateway_needs import LOOPBACK
-from xgen_deploy.state.gateway import GATEWAY, DoorSpec
+from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 
 State = Literal["up", "down", "absent", "unknown"]
 
 
-class DoorStatus(Frozen):
+class GatewayStatus(Frozen):
     """One gateway. `servers` None: nothing is known of them. `silent` are models that nothing
     answers for, `by_fallback` those that another model answers for.
     """
@@ -48,39 +48,39 @@ class DoorStatus(Frozen):
         return f"{text}: {self.reason}" if self.reason else text
 
 
-def door_statuses(
+def gateway_statuses(
     site: Site, looked: Mapping[str, Looked], records: Mapping[str, Record]
-) -> tuple[DoorStatus, ...]:
+) -> tuple[GatewayStatus, ...]:
     """Of every gateway that the manifest names."""
     hosts = (site.gateway.hosts or ()) if site.gateway else ()
     named = (h for h in hosts if h in site.hosts)
     return tuple(_guarded(site, h, looked.get(h), records.get(h)) for h in named)
 
 
-def _guarded(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:
+def _guarded(site: Site, name: str, one: Looked | None, record: Record | None) -> GatewayStatus:
     found = guarded(name, lambda: _one(site, name, one, record))
     if isinstance(found, XgenError):
-        return DoorStatus(host=name, status="unknown", reason=str(found))
+        return GatewayStatus(host=name, status="unknown", reason=str(found))
     return found
 
 
-def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> DoorStatus:
+def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> GatewayStatus:
     if one is None or record is None:
-        return DoorStatus(host=name, status="unknown", reason=f"{name} could not be looked at")
+        return GatewayStatus(host=name, status="unknown", reason=f"{name} could not be looked at")
     if record.gateway is None:
-        return DoorStatus(host=name, status="absent", reason="not applied yet")
+        return GatewayStatus(host=name, status="absent", reason="not applied yet")
     spec = record.gateway.spec
     endpoint = _endpoint(site, name, spec)
     service = one.facts.service(one.layout.service(GATEWAY))
     if service is None or service.state not in ("active", "reloading"):
         reason = f"its unit is {service.state}" if service else "its unit is gone"
-        return DoorStatus(host=name, status="down", endpoint=endpoint, reason=reason)
+        return GatewayStatus(host=name, status="down", endpoint=endpoint, reason=reason)
     try:
-        servers = parse_servers(one.facts.door or "")
+        servers = parse_servers(one.facts.gateway_stats or "")
     except ValueError:
-        return DoorStatus(host=name, status="up", endpoint=endpoint)
+        return GatewayStatus(host=name, status="up", endpoint=endpoint)
     silent, by_fallback = _models(spec, servers)
-    return DoorStatus(
+    return GatewayStatus(
         host=name,
         status="up",
         endpoint=endpoint,
@@ -91,7 +91,7 @@ def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> Do
 
 
 def _models(
-    spec: DoorSpec, servers: tuple[ServerState, ...]
+    spec: GatewaySpec, servers: tuple[ServerState, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     up = {s.pool for s in servers if s.up}
     answering = {r.model for r in spec.routes if r.pool in up or r.old_pool in up}
@@ -100,7 +100,7 @@ def _models(
     return tuple(r.model for r in down if r.model not in helped), helped
 
 
-def _endpoint(site: Site, name: str, spec: DoorSpec) -> str:
+def _endpoint(site: Site, name: str, spec: GatewaySpec) -> str:
     host = site.hosts[name]
     address = host.client_address or host.address or name
     if spec.listen in (LOOPBACK, "::1"):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.stats import (
-    DoorInfo,
+    HaproxyInfo,
     ServerState,
     parse_info,
     parse_queues,
@@ -64,7 +64,7 @@ class Runtime:
             raise HostError(self._host, f"the gateway's socket {self._socket}: {said}")
         return done.stdout
 
-    def info(self) -> DoorInfo:
+    def info(self) -> HaproxyInfo:
         return self._understood(parse_info, "show info")
 
     def servers(self) -> tuple[ServerState, ...]:

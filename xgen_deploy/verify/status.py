@@ -7,8 +7,8 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
-from xgen_deploy.plan.drift import ends_again, keeps_ending, pausing
-from xgen_deploy.state.exit_status import ended_words
+from xgen_deploy.plan.drift import ends_again, is_crash_looping, pausing
+from xgen_deploy.state.exit_status import exit_words
 from xgen_deploy.state.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
@@ -74,7 +74,7 @@ def host_statuses(
             host,
             facts,
             record,
-            facts.service(layout.service(record.slotted(name))),
+            facts.service(layout.service(record.name_on_host(name))),
             health.get(name),
         )
         for name, model in declared.items()
@@ -154,14 +154,14 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
     lines = (health.log or "").splitlines() if health else []
     if service.state == "failed":
         said = complaint(lines)
-        words = ended_words(service.result, service.exit_status, lines)
+        words = exit_words(service.result, service.exit_status, lines)
         return "failed", f"{words} ({said})" if said else words
     if service.state == "inactive":
         return "stopped", "it does not run; apply starts it"
-    if keeps_ending(service):
+    if is_crash_looping(service):
         return "failed", ends_again(service, lines)
     if pausing(service):
-        words = ended_words(service.result, service.exit_status, lines)
+        words = exit_words(service.result, service.exit_status, lines)
         return "loading", f"it ended ({words}) and is started again"
     if health is None:
         return "unknown", "its endpoint was not asked"

@@ -19,8 +19,8 @@ _ASK = 60.0
 def deep_checks(instance: Instance, layout: Layout, session: Session) -> tuple[Check, ...]:
     """Raises UsageError where testinfra is not installed."""
     host = _testinfra(session)
-    definition = host.file(layout.definition(instance.slotted))
-    settings = host.file(layout.settings(instance.slotted))
+    definition = host.file(layout.definition(instance.name_on_host))
+    settings = host.file(layout.settings(instance.name_on_host))
     spec = instance.spec
     looked = {
         "definition file": "" if definition.exists else f"{definition.path} is not there",
@@ -28,11 +28,11 @@ def deep_checks(instance: Instance, layout: Layout, session: Session) -> tuple[C
         "port": _port(host, spec.listen, spec.port),
     }
     if layout.process_dir is None:
-        service = host.service(f"{layout.service(instance.slotted)}.service")
+        service = host.service(f"{layout.service(instance.name_on_host)}.service")
         looked["unit runs"] = "" if service.is_running else "it does not run"
         looked["unit at boot"] = "" if service.is_enabled else "it is not enabled"
     if spec.runtime == "docker":
-        box = host.docker(layout.service(instance.slotted))
+        box = host.docker(layout.service(instance.name_on_host))
         looked["container runs"] = "" if box.is_running else "it does not run"
     return tuple(
         Check(host=instance.host, instance=instance.name, what=what, ok=not found, found=found)

@@ -72,9 +72,9 @@ class Seen(NamedTuple):
 
     page: str
     counters: float | None
-    under_way: float | None
+    active_requests: float | None
     moved: bool
-    trial: str | None
+    smoke_request: str | None
 
 
 def main(config_path: str, state_path: str) -> None:
@@ -160,13 +160,13 @@ def observe(one: dict[str, Any], state: dict[str, Any], limits: Limits) -> Seen:
     behind others, and one at a time.
     """
     how, page = ask(one, "GET", "/metrics", None, limits.page)
-    counters, busy = counted(page), under_way(page)
+    counters, busy = counted(page), active_requests(page)
     before = state.get("counters")
     moved = None not in (counters, before) and counters != before
     if counters is None or busy or moved:
         return Seen(how, counters, busy, moved, None)
-    trial, _ = ask(one, "POST", one["path"], json.dumps(one["body"]), limits.request)
-    return Seen(how, counters, busy, moved, trial)
+    smoke_request, _ = ask(one, "POST", one["path"], json.dumps(one["body"]), limits.request)
+    return Seen(how, counters, busy, moved, smoke_request)
 
 
 def judge(
@@ -180,9 +180,9 @@ def judge(
     """Pure. `one["still"]` is how long nothing may move while requests are under way,
     `one["loading"]` how long a start may take until its first answer.
     """
-    if seen.moved or seen.trial == ANSWERED:
+    if seen.moved or seen.smoke_request == ANSWERED:
         # The request itself moved the counters: where they stand now is the next look's to say.
-        counters = None if seen.trial else seen.counters
+        counters = None if seen.smoke_request else seen.counters
         good = {"run": state["run"], "moved_at": now, "looked_at": now, "answered": True}
         return dict(good, counters=counters), None
     state = dict(state)
@@ -192,7 +192,7 @@ def judge(
         state["counters"] = seen.counters
     if seen.page == ANSWERED and not one["counts"]:
         state["answered"] = True
-    asked = seen.trial not in (None, UNASKED)
+    asked = seen.smoke_request not in (None, UNASKED)
     state["failures"] = state.get("failures", 0) + 1 if asked else 0
     state["closed"] = state.get("closed", 0) + 1 if seen.page == CLOSED else 0
     if not state.get("answered") and age <= one["loading"]:
@@ -212,7 +212,7 @@ def stands_still(
         return "nothing accepts a connection at its port any more"
     if state["failures"] >= limits.failures:
         return "real requests time out while nothing moves"
-    busy = seen.under_way or seen.page == SILENT
+    busy = seen.active_requests or seen.page == SILENT
     still = now - state["moved_at"]
     if one["counts"] and busy and still >= one["still"]:
         return f"requests are under way and nothing has moved for {still / 60:.0f} min"
@@ -313,7 +313,7 @@ def counted(page: str) -> float | None:
     return total(COUNTERS, page)
 
 
-def under_way(page: str) -> float | None:
+def active_requests(page: str) -> float | None:
     """How many requests an engine works on or has waiting; None where it does not say."""
     return total(UNDER_WAY, page)
 

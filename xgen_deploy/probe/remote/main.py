@@ -11,9 +11,9 @@ from typing import Any, Callable
 from xgen_deploy.probe.remote.commands import end_children
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
-from xgen_deploy.probe.remote.door import door
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, heal_state, record
+from xgen_deploy.probe.remote.gateway_stats import gateway_stats
 from xgen_deploy.probe.remote.gpu_chain import detect
 from xgen_deploy.probe.remote.lock import lock
 from xgen_deploy.probe.remote.machine import machine
@@ -70,8 +70,8 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     ]
     if asked.get("health"):
         parts.append(Part("health", lambda: _health(asked), {}))
-    if asked.get("door"):
-        parts.append(Part("door", lambda: door(asked["door"]), {}))
+    if asked.get("gateway_stats"):
+        parts.append(Part("gateway_stats", lambda: gateway_stats(asked["gateway_stats"]), {}))
     if asked.get("watchdog"):
         parts.append(Part("watchdog", lambda: watchdog(asked["watchdog"]), {}))
     outcome = run_parts(parts, asked["deadline"])

@@ -19,7 +19,7 @@ main() {
     part devices devices
     part lock lock
     [ "$health" = no ] || part health health
-    [ -z "$door" ] || part door door
+    [ -z "$gateway_stats" ] || part gateway_stats gateway_stats
     [ -z "$watchdog" ] || part watchdog watchdog
     failed python "$why"
     answer "{\"format\":1,\"probe\":\"sh\",$fields,\"errors\":{$errors},\"timings\":{\"total\":$(($(date +%s) - began))}}"

@@ -20,7 +20,7 @@ def shell_request(request: ProbeRequest) -> str:
         "deadline": str(max(1, int(request.deadline))),
         "software_gpu": str(request.software_gpu),
         "health": "yes" if request.health else "no",
-        "door": request.door or "",
+        "gateway_stats": request.gateway_stats or "",
         "watchdog": request.watchdog or "",
     }
     lines = [f"{name}={_word(value)}" for name, value in values.items()]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from xgen_deploy.state.plan import Operation
 
 
-class Board:
+class OperationOutcomes:
     """Over all operations that are being carried out; what is not among them never ends well."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:

@@ -21,8 +21,8 @@ from xgen_deploy.gateway.keys import GatewayKeys, client_digest
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.endpoint import Serving
-from xgen_deploy.state.gateway import DoorSpec
+from xgen_deploy.state.endpoint import Endpoint
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.routes import build_routes
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
@@ -47,9 +47,9 @@ def haproxy() -> str:
     return found
 
 
-def serving(engine: Engine, model: str, **more: Any) -> Serving:
+def endpoint(engine: Engine, model: str, **more: Any) -> Endpoint:
     known = {"host": "here", "instance": engine.name, "model": model, "port": engine.port}
-    return Serving.model_validate(known | more)
+    return Endpoint.model_validate(known | more)
 
 
 class Local:
@@ -82,19 +82,19 @@ class Answer:
         return str(self.json["error"]["code"])
 
 
-class Door:
+class RunningGateway:
     """`start` it, ask it, `change` its routes, `stop` it."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.port = _free_port()
-        self.spec = DoorSpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
+        self.spec = GatewaySpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
         self.runtime = Runtime("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
         self._process: subprocess.Popen[bytes] | None = None
         self.limits = Limits(threads=2)
 
     def set(
-        self, instances: list[Serving], fallback: Mapping[str, tuple[str, ...]] | None = None
+        self, instances: list[Endpoint], fallback: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
         """Writes the configuration for these instances."""
         models = {one.model: () for one in instances} | dict(fallback or {})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.heal.engine import VLLM, Engine, Systemd, settings
+from tests.watchdog.engine import VLLM, Engine, Systemd, settings
 from xgen_deploy.transport.remote import locks
 from xgen_deploy.watchdog import remote
 
@@ -53,7 +53,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     engine, systemd = Engine(), Systemd()
     monkeypatch.setattr(remote, "command", systemd.command)
     monkeypatch.setattr(remote, "started", systemd.started)
-    with engine.serving() as port:
+    with engine.endpoint() as port:
         yield World(engine, systemd, port, tmp_path / "lock")
 
 

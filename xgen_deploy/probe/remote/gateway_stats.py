@@ -9,12 +9,12 @@ PATIENCE = 3.0
 MOST = 16 << 20
 
 
-def door(path: str) -> dict[str, Any]:
+def gateway_stats(path: str) -> dict[str, Any]:
     """`show stat` as it comes; None where no gateway answers there."""
     try:
-        return {"door": _ask(path, b"show stat\n")}
+        return {"gateway_stats": _ask(path, b"show stat\n")}
     except OSError:
-        return {"door": None}
+        return {"gateway_stats": None}
 
 
 def _ask(path: str, command: bytes) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.plan.world import World
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.render.watchdog import heal_files
+from xgen_deploy.render.watchdog import watchdog_files
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.facts import WatchdogFacts
 from xgen_deploy.state.layout import Layout
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> World:
 
 
 def _files(record: Record, layout: Layout, python: str | None) -> dict[str, str]:
-    files = heal_files(record, layout, Templates(read_templates()), python)
+    files = watchdog_files(record, layout, Templates(read_templates()), python)
     return {Path(f.path).name: f.content for f in files}
 
 

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.conftest import MakeDoor, MakeEngine
-from tests.gateway.door import CLIENT_KEY, ENGINE_KEY, Door, Local, serving, tls_settings
+from tests.gateway.conftest import MakeEngine, MakeGateway
+from tests.gateway.running_gateway import (
+    CLIENT_KEY,
+    ENGINE_KEY,
+    Local,
+    RunningGateway,
+    endpoint,
+    tls_settings,
+)
 from tests.gateway.stub import Engine
 from tests.transport.eventually import eventually
 
@@ -25,38 +32,40 @@ def other(make_engine: MakeEngine) -> Engine:
 
 
 @pytest.fixture
-def door(make_door: MakeDoor, chat: Engine, other: Engine) -> Door:
-    door = make_door()
-    door.set([serving(chat, "org/qwen3"), serving(other, ODD)])
-    door.start()
-    return door
+def gateway(make_gateway: MakeGateway, chat: Engine, other: Engine) -> RunningGateway:
+    gateway = make_gateway()
+    gateway.set([endpoint(chat, "org/qwen3"), endpoint(other, ODD)])
+    gateway.start()
+    return gateway
 
 
 @pytest.mark.parametrize(("model", "by"), [("org/qwen3", "chat"), (ODD, "other")])
-def test_a_request_goes_to_the_model_that_it_names(door: Door, model: str, by: str) -> None:
-    assert door.ask(CHAT, {"messages": [{"model": "x"}], "model": model}).json["served_by"] == by
+def test_a_request_goes_to_the_model_that_it_names(
+    gateway: RunningGateway, model: str, by: str
+) -> None:
+    assert gateway.ask(CHAT, {"messages": [{"model": "x"}], "model": model}).json["served_by"] == by
 
 
-def test_an_unknown_model_is_told_which_there_are(door: Door) -> None:
-    answer = door.ask(CHAT, {"model": "gpt-4"})
+def test_an_unknown_model_is_told_which_there_are(gateway: RunningGateway) -> None:
+    answer = gateway.ask(CHAT, {"model": "gpt-4"})
     assert (answer.status, answer.code) == (404, "model_not_found")
     assert "org/qwen3" in answer.json["error"]["message"]
     assert ODD in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize("body", ["", "not JSON", "[]", "{}", '{"model": null}'])
-def test_a_body_without_a_model_is_refused(door: Door, body: str) -> None:
-    answer = door.ask(CHAT, body)
+def test_a_body_without_a_model_is_refused(gateway: RunningGateway, body: str) -> None:
+    answer = gateway.ask(CHAT, body)
     assert answer.status in (400, 404)
     assert answer.json["error"]["param"] == "model"
 
 
-def test_models_are_listed_and_shown(door: Door) -> None:
-    listed = door.ask("/v1/models", method="GET").json
+def test_models_are_listed_and_shown(gateway: RunningGateway) -> None:
+    listed = gateway.ask("/v1/models", method="GET").json
     assert [m["id"] for m in listed["data"]] == ["org/qwen3", ODD]
-    assert door.ask("/v1/models/org/qwen3", method="GET").json["id"] == "org/qwen3"
-    assert door.ask("/v1/models/org%2Fqwen3", method="GET").json["id"] == "org/qwen3"
-    assert door.ask("/v1/models/none", method="GET").status == 404
+    assert gateway.ask("/v1/models/org/qwen3", method="GET").json["id"] == "org/qwen3"
+    assert gateway.ask("/v1/models/org%2Fqwen3", method="GET").json["id"] == "org/qwen3"
+    assert gateway.ask("/v1/models/none", method="GET").status == 404
 
 
 @pytest.mark.parametrize(
@@ -83,31 +92,31 @@ def test_models_are_listed_and_shown(door: Door) -> None:
         "/m//v1/chat/completions",
     ],
 )
-def test_no_other_path_reaches_an_engine(door: Door, chat: Engine, path: str) -> None:
-    answer = door.ask(path, {"model": "org/qwen3"})
+def test_no_other_path_reaches_an_engine(gateway: RunningGateway, chat: Engine, path: str) -> None:
+    answer = gateway.ask(path, {"model": "org/qwen3"})
     assert (answer.status, answer.json["error"]["type"]) == (404, "invalid_request_error")
     assert chat.seen == []
 
 
-def test_other_methods_are_refused(door: Door) -> None:
-    assert door.ask(CHAT, method="GET").status == 405
+def test_other_methods_are_refused(gateway: RunningGateway) -> None:
+    assert gateway.ask(CHAT, method="GET").status == 405
 
 
 @pytest.mark.parametrize("named", ["org/qwen3", "org%2Fqwen3"])
-def test_the_path_can_name_the_model(door: Door, chat: Engine, named: str) -> None:
-    answer = door.ask(f"/m/{named}/v1/audio/transcriptions?x=1", b"\x00 no JSON")
+def test_the_path_can_name_the_model(gateway: RunningGateway, chat: Engine, named: str) -> None:
+    answer = gateway.ask(f"/m/{named}/v1/audio/transcriptions?x=1", b"\x00 no JSON")
     assert answer.json["served_by"] == "chat"
     assert chat.seen[0]["path"] == "/v1/audio/transcriptions?x=1"
 
 
-def test_a_body_of_400_kb_is_routed(door: Door) -> None:
+def test_a_body_of_400_kb_is_routed(gateway: RunningGateway) -> None:
     body = {"messages": [{"role": "user", "content": "x" * 400_000}], "model": "org/qwen3"}
-    answer = door.ask(CHAT, body)
+    answer = gateway.ask(CHAT, body)
     assert answer.json["length"] == len(json.dumps(body))
 
 
-def test_a_chunked_body_is_routed(door: Door) -> None:
-    connection = door.connect()
+def test_a_chunked_body_is_routed(gateway: RunningGateway) -> None:
+    connection = gateway.connect()
     text = json.dumps({"pad": "y" * 100_000, "model": "org/qwen3"}).encode()
     parts = (text[at : at + 1000] for at in range(0, len(text), 1000))
     connection.request(
@@ -116,9 +125,11 @@ def test_a_chunked_body_is_routed(door: Door) -> None:
     assert json.loads(connection.getresponse().read())["length"] == len(text)
 
 
-def test_a_body_that_is_too_large_to_look_into_needs_the_path(door: Door, chat: Engine) -> None:
+def test_a_body_that_is_too_large_to_look_into_needs_the_path(
+    gateway: RunningGateway, chat: Engine
+) -> None:
     body = {"model": "org/qwen3", "pad": "x" * 3_000_000}
-    connection = door.connect()
+    connection = gateway.connect()
     connection.putrequest("POST", CHAT)
     connection.putheader("Content-Length", "3000000")
     connection.endheaders()
@@ -126,12 +137,12 @@ def test_a_body_that_is_too_large_to_look_into_needs_the_path(door: Door, chat: 
     assert response.status == 413
     assert "/m/MODEL/v1/" in json.loads(response.read())["error"]["message"]
     assert chat.seen == []
-    answer = door.ask(f"/m/org/qwen3{CHAT}", body)
+    answer = gateway.ask(f"/m/org/qwen3{CHAT}", body)
     assert answer.json["length"] == len(json.dumps(body))
 
 
-def test_a_chunked_body_that_is_too_large_is_refused(door: Door, chat: Engine) -> None:
-    connection = door.connect()
+def test_a_chunked_body_that_is_too_large_is_refused(gateway: RunningGateway, chat: Engine) -> None:
+    connection = gateway.connect()
     connection.putrequest("POST", CHAT)
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
@@ -141,8 +152,8 @@ def test_a_chunked_body_that_is_too_large_is_refused(door: Door, chat: Engine) -
     assert chat.seen == []
 
 
-def test_a_streamed_answer_arrives_part_by_part(door: Door, chat: Engine) -> None:
-    connection = door.connect()
+def test_a_streamed_answer_arrives_part_by_part(gateway: RunningGateway, chat: Engine) -> None:
+    connection = gateway.connect()
     connection.request("POST", CHAT, json.dumps({"model": "org/qwen3", "stream": 3}))
     chat.next_part.release()
     response = connection.getresponse()
@@ -153,33 +164,35 @@ def test_a_streamed_answer_arrives_part_by_part(door: Door, chat: Engine) -> Non
     assert response.read() == b""
 
 
-def test_a_client_that_leaves_frees_the_instance(door: Door, chat: Engine) -> None:
-    connection = door.connect()
+def test_a_client_that_leaves_frees_the_instance(gateway: RunningGateway, chat: Engine) -> None:
+    connection = gateway.connect()
     connection.request("POST", CHAT, json.dumps({"model": "org/qwen3", "hold": True}))
     assert chat.arrived.acquire(timeout=20)
-    assert door.state("chat").sessions == 1
+    assert gateway.state("chat").sessions == 1
     connection.close()
-    assert eventually(lambda: door.state("chat").sessions == 0)
+    assert eventually(lambda: gateway.state("chat").sessions == 0)
 
 
-def test_the_client_is_told_to_the_engine_by_its_address_alone(door: Door, chat: Engine) -> None:
-    door.ask(CHAT, {"model": "org/qwen3"}, headers={"X-Forwarded-For": "10.9.9.9"})
+def test_the_client_is_told_to_the_engine_by_its_address_alone(
+    gateway: RunningGateway, chat: Engine
+) -> None:
+    gateway.ask(CHAT, {"model": "org/qwen3"}, headers={"X-Forwarded-For": "10.9.9.9"})
     assert chat.seen[0]["forwarded_for"] == "127.0.0.1"
 
 
-def test_health_and_metrics_are_told_on_the_host(door: Door) -> None:
-    assert door.ask("/health", method="GET").status == 200
-    assert "haproxy_server_status" in door.ask("/metrics", method="GET").text
+def test_health_and_metrics_are_told_on_the_host(gateway: RunningGateway) -> None:
+    assert gateway.ask("/health", method="GET").status == 200
+    assert "haproxy_server_status" in gateway.ask("/metrics", method="GET").text
 
 
-def test_the_log_has_no_key_query_or_prompt(door: Door) -> None:
-    door.ask(
+def test_the_log_has_no_key_query_or_prompt(gateway: RunningGateway) -> None:
+    gateway.ask(
         f"{CHAT}?token=hidden1",
         {"model": "org/qwen3", "prompt": "hidden2"},
         headers={"Authorization": "Bearer hidden3"},
     )
-    assert eventually(lambda: 'model="org/qwen3"' in door.log())
-    assert "hidden" not in door.log()
+    assert eventually(lambda: 'model="org/qwen3"' in gateway.log())
+    assert "hidden" not in gateway.log()
 
 
 @pytest.mark.parametrize(
@@ -196,16 +209,16 @@ def test_the_log_has_no_key_query_or_prompt(door: Door) -> None:
     ],
 )
 def test_the_clients_key_is_checked_and_the_engines_put_in_its_place(
-    make_door: MakeDoor, chat: Engine, other: Engine, header: str | None, status: int
+    make_gateway: MakeGateway, chat: Engine, other: Engine, header: str | None, status: int
 ) -> None:
-    door = make_door(api_key=CLIENT_KEY)
-    door.set([serving(chat, "locked", api_key=ENGINE_KEY), serving(other, "open")])
-    door.start()
+    gateway = make_gateway(api_key=CLIENT_KEY)
+    gateway.set([endpoint(chat, "locked", api_key=ENGINE_KEY), endpoint(other, "open")])
+    gateway.start()
     headers = {} if header is None else {"Authorization": header}
-    answer = door.ask(CHAT, {"model": "locked"}, headers=headers)
+    answer = gateway.ask(CHAT, {"model": "locked"}, headers=headers)
     assert answer.status == status
-    assert door.ask("/v1/models", method="GET", headers=headers).status == status
-    assert door.ask(CHAT, {"model": "open"}, headers=headers).status == status
+    assert gateway.ask("/v1/models", method="GET", headers=headers).status == status
+    assert gateway.ask(CHAT, {"model": "open"}, headers=headers).status == status
     if status == 200:
         assert chat.seen[0]["authorization"] == "Bearer sk-\"eng'ine%d\\ $HOME"
         assert other.seen[0]["authorization"] is None
@@ -214,17 +227,17 @@ def test_the_clients_key_is_checked_and_the_engines_put_in_its_place(
         assert chat.seen == other.seen == []
 
 
-def test_tls(make_door: MakeDoor, chat: Engine, folder: Path) -> None:
-    door = make_door(tls=tls_settings(folder))
-    door.set([serving(chat, "qwen")])
-    door.start()
-    assert door.ask(CHAT, {"model": "qwen"}).json["served_by"] == "chat"
+def test_tls(make_gateway: MakeGateway, chat: Engine, folder: Path) -> None:
+    gateway = make_gateway(tls=tls_settings(folder))
+    gateway.set([endpoint(chat, "qwen")])
+    gateway.start()
+    assert gateway.ask(CHAT, {"model": "qwen"}).json["served_by"] == "chat"
 
 
-def test_the_guard_of_a_drained_server_has_it_asked_again(door: Door) -> None:
-    door.runtime.drain("here.chat")
-    assert door.state("chat").draining
-    argv = door.runtime.enable_argv("here.chat")
+def test_the_guard_of_a_drained_server_has_it_asked_again(gateway: RunningGateway) -> None:
+    gateway.runtime.drain("here.chat")
+    assert gateway.state("chat").draining
+    argv = gateway.runtime.enable_argv("here.chat")
     Local().run(list(argv), timeout=20)
-    assert not door.state("chat").draining
-    assert door.ask(CHAT, {"model": "org/qwen3"}).json["served_by"] == "chat"
+    assert not gateway.state("chat").draining
+    assert gateway.ask(CHAT, {"model": "org/qwen3"}).json["served_by"] == "chat"

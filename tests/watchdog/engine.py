@@ -53,7 +53,7 @@ class Engine:
         self.processing, self.steps = 1, self.steps + 100
 
     @contextmanager
-    def serving(self) -> Iterator[int]:
+    def endpoint(self) -> Iterator[int]:
         """Its port."""
         engine = self
 
