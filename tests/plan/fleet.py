@@ -32,7 +32,8 @@ Place = Mapping[str, list[dict[str, Any]]]
 
 class Fleet:
     """`kinds` are the hosts' by name (see tests/render/hosts.yaml); `free` a host's free memory
-    in MiB, `unseen` those that cannot be reached, `edited` those whose units are others."""
+    in MiB, `unseen` those that cannot be reached, `bare` those without a usable Python, `edited`
+    those whose units are others."""
 
     def __init__(self, folder: Path, kinds: Mapping[str, str], **top: Any) -> None:
         self._folder = folder
@@ -40,6 +41,7 @@ class Fleet:
         self._top = top
         self.records = {name: Record(project="p") for name in kinds}
         self.unseen: set[str] = set()
+        self.bare: set[str] = set()
         self.edited: set[str] = set()
         self.free: dict[str, int] = {}
 
@@ -105,7 +107,11 @@ class Fleet:
     def _seen(self, site: Site, name: str) -> Seen:
         if name in self.unseen:
             return Seen(None, UnreachableError(name, "no route to it"))
-        return Seen(self._facts(site, name))
+        facts = self._facts(site, name)
+        if name in self.bare:
+            machine = {"hostname", "arch", "kernel", "user", "uid", "now", "cores", "gpu"}
+            facts = HostFacts(probe="sh", **{m: getattr(facts, m) for m in machine})
+        return Seen(facts)
 
     def _facts(self, site: Site, name: str) -> HostFacts:
         kind, record = HOSTS[self._kinds[name]], self.records[name]

@@ -5,11 +5,11 @@ from xgen_deploy.probe.observe import read_document
 
 REFUSALS = {
     b'{"error": "python-incomplete", "missing": "shutil", "python": "3.11"}': (
-        "gpu-a: its Python 3.11 is incomplete: the module shutil is missing",
+        "gpu-a: its python3 (3.11) lacks the module shutil",
         "apt-get install python3",
     ),
     b'{"error": "python-old", "missing": "3.8", "python": "3.6"}': (
-        "gpu-a: its Python is 3.6; at least 3.8 is needed",
+        "gpu-a: its python3 is 3.6, and 3.8 is the oldest that works",
         "ansible_python_interpreter",
     ),
     b'{"error": "KeyError", "missing": "x"}': ("gpu-a: the probe failed there: KeyError: x", ""),

@@ -10,7 +10,7 @@ import pytest
 
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
-from xgen_deploy.state.facts import HostFacts, ModelFacts, ProbeRequest
+from xgen_deploy.state.facts import HostFacts, ProbeRequest
 from xgen_deploy.transport.command import arguments
 from xgen_deploy.transport.framing import STUB, decode, encode
 
@@ -22,17 +22,13 @@ def by_shell(
     shell: str = "dash",
     root: str = "",
     tools: Path | None = None,
-    socket: str = "/var/run/docker.sock",
-    without: str = "nothing",
 ) -> HostFacts:
-    """The probe's program alone, in one shell. Commands in `tools` come before the host's own,
-    `socket` is the Docker daemon's, and the command `without` is not found."""
+    """The probe's program alone, in one shell. Commands in `tools` come before the host's own."""
     if not shutil.which(SHELLS[shell][0]):
         pytest.skip(f"{shell} is not installed")
     source = gzip.decompress(sh_program(asked, root)).decode()
     path = f"PATH={shlex.quote(str(tools))}:$PATH" if tools else ":"
-    source = source.replace(f"command -v {without} ", "false ").removesuffix("main\n")
-    source += f"{path}\nSOCKET={shlex.quote(socket)}\nmain\n"
+    source = source.removesuffix("main\n") + f"{path}\nmain\n"
     done = subprocess.run(
         [*SHELLS[shell], "-c", 'eval "$(cat)"'],
         input=f"why='none here' python=\n{source}".encode(),
@@ -61,9 +57,3 @@ def as_sent(
     )
     assert done.stderr == b""
     return read_document("here", decode(done.stdout))
-
-
-def told_by_both(models: tuple[ModelFacts, ...]) -> tuple[ModelFacts, ...]:
-    """Who may read a model is told by Python alone: it matters to changes, which need Python."""
-    closed = dict.fromkeys(("closed_file", "closed_folder"))
-    return tuple(m.model_copy(update=closed) for m in models)

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.probe.running import request
-from tests.probe_sh.running import as_sent, by_shell
+from tests.probe_sh.running import as_sent
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.probe.observe import read_document
 from xgen_deploy.probe.sh.program import sh_program
-from xgen_deploy.probe.sh.request import shell_request
 from xgen_deploy.transport.command import NO_PYTHON, arguments
 from xgen_deploy.transport.framing import STUB, decode, encode
-from xgen_deploy.visible import on_one_line
 
 
 @pytest.fixture
@@ -40,8 +38,8 @@ def test_where_the_named_python_is_missing(tmp_path: Path, path: Path) -> None:
 
 
 EDITS = {
-    "is incomplete: the module j_on is missing": (b"'json'", b"'j_on'"),
-    "at least 3.8 is needed": (b"version_info < (3, 8)", b"version_info < (9, 8)"),
+    "lacks the module j_on": (b"'json'", b"'j_on'"),
+    "3.8 is the oldest that works": (b"version_info < (3, 8)", b"version_info < (9, 8)"),
 }
 
 
@@ -65,49 +63,12 @@ def test_a_session_needs_python(path: Path) -> None:
     assert (done.returncode, done.stderr.decode().strip()) == (127, NO_PYTHON)
 
 
-HOSTILE = (
-    "'; touch {0}; '",
-    "$(touch {0})",
-    "`touch {0}`",
-    "\n touch {0}\n",
-    '"; touch {0} #',
-    "\\",
-)
-
-
-@pytest.mark.parametrize("value", HOSTILE)
-def test_nothing_that_was_asked_is_run(tmp_path: Path, value: str) -> None:
-    bad = value.format(tmp_path / "ran")
-    model = {"key": bad, "source": f"/{bad}", "revision": bad, "model_dir": bad, "hf_home": bad}
-    engine = {"backend": "llama-server-cpu", "binary": f"/{bad}", "entrypoint": [bad]}
-    image = {"backend": "llama-server-cpu", "image": bad, "may_pull": True}
-    asked = request(
-        tmp_path,
-        files=[bad],
-        models=[model, model | {"source": bad}, model | {"source": f"https://{bad}"}],
-        engines=[engine, image],
-        project=bad,
-        state_dir=bad,
-        etc_dir=bad,
-    )
-    found = by_shell(asked)
-    shown = on_one_line(bad)  # what a host says is made visible where it is read
-    assert found.files[0].path == found.models[0].key == shown
-    assert found.engines[0].entrypoint == (shown,)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_nul_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="NUL"):
-        shell_request(request(tmp_path, files=["a\0b"]))
-
-
 def test_a_host_that_lacks_a_tool_too(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match="cannot look at it without awk") as refused:
+    with pytest.raises(UnreachableError, match="cannot look at it without `awk`") as refused:
         read_document("here", b'{"error":"sh-incomplete","missing":"awk"}')
     assert "apt-get install python3" in str(refused.value)
 
 
 def test_the_program_is_small(tmp_path: Path) -> None:
     """It goes to every host, also to those that do not need it."""
-    assert len(sh_program(request(tmp_path))) < 24_000
+    assert len(sh_program(request(tmp_path))) < 8_000

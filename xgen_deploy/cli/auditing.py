@@ -127,8 +127,8 @@ class Auditing:
 
 
 def _keeps_a_log(facts: HostFacts) -> bool:
-    """Nothing is written to a host that has nothing of this project, or that cannot be changed."""
-    return facts.probe != "sh" and facts.record is not None
+    """Nothing is written to a host that has nothing of this project, or where nobody could look."""
+    return facts.record is not None
 
 
 def warn(said: str) -> None:

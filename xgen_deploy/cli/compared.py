@@ -59,7 +59,7 @@ class Compared:
 
         def one(connection: Connection) -> ComparedSecrets:
             facts, host = seen[connection.name].facts, site.hosts[connection.name]
-            if facts is None:
+            if facts is None or facts.no_python is not None:
                 return ComparedSecrets()
             layout, rendering = (
                 control_node.layout(site, host),

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from xgen_deploy.hardware.availability import available_backends
 from xgen_deploy.resolve.readiness import not_ready
-from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
 from xgen_deploy.state.gpu import Attempt, GPUType
 from xgen_deploy.state.site import Site
 
@@ -26,6 +26,8 @@ def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterat
     if ready:
         yield "can run  " + escape(", ".join([f"{ready[0]} (recommended)", *ready[1:]]))
     left_out = {b: why for b, why in available.reasons.items() if verbose or _surprises(b, facts)}
+    if facts.no_python is not None:
+        yield f"[yellow]{escape(INSTALL_PYTHON)}[/yellow]"
     whys = sorted((missing | left_out).items(), key=lambda item: item[1])
     for why, backends in groupby(whys, key=lambda item: item[1]):
         yield f"not      {escape(', '.join(backend for backend, _ in backends))}: {escape(why)}"
@@ -41,9 +43,8 @@ def _known_by(facts: HostFacts) -> Iterator[str]:
         yield "CDI ready"
     elif "nvidia" in facts.docker.runtimes:
         yield "NVIDIA runtime ready"
-    if facts.probe == "sh":
-        why = facts.errors.get("python")
-        yield "asked by the shell" + (f": {why}" if why else "")
+    if facts.no_python is not None:
+        yield f"asked by the shell: {facts.no_python}"
 
 
 def _peculiarities(facts: HostFacts) -> Iterator[str]:

@@ -16,6 +16,7 @@ from xgen_deploy.plan.last_apply import ago, last_apply_line
 from xgen_deploy.plan.make import readable_records, record_in
 from xgen_deploy.run.control_node import Seen
 from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.state.facts import INSTALL_PYTHON
 from xgen_deploy.state.record import Record
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
 from xgen_deploy.verify.locks import LockStatus, lock_status
@@ -73,7 +74,7 @@ def command(settings: Settings) -> int:
             "hosts": {
                 n: {
                     "reachable": s.facts is not None,
-                    "error": None if s.facts else _reason(s.error),
+                    "error": _no_python(s) if s.facts else _reason(s.error),
                     "lock": locks[n].model_dump(mode="json") if n in locks else None,
                     "watchdog": w.model_dump() if (w := watchdogs.get(n)) else None,
                 }
@@ -84,7 +85,7 @@ def command(settings: Settings) -> int:
         }
     )
     unseen = {n for n, s in seen.items() if s.facts is None}
-    if not _good(rows, gateways, unseen):
+    if not _good(rows, gateways, unseen) or any(map(_no_python, seen.values())):
         return 1
     return 4 if unseen else 0
 
@@ -129,7 +130,7 @@ def _lines(
     warnings: list[str],
 ) -> list[str]:
     now = time.time()
-    last = last_apply_line(records.values(), now) or "never applied"
+    last = last_apply_line(records.values(), now)
     lines = [
         f"[bold]{escape(run.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
         *(_gateway_line(d) for d in gateways),
@@ -194,6 +195,12 @@ def _coloured(text: str, row: Status) -> str:
     if before is None or after is None:
         return escape(text)
     return f"{escape(before)}[{_COLOUR[row.status]}]{shown}[/]{escape(after)}"
+
+
+def _no_python(one: Seen) -> str | None:
+    """Of a host whose GPUs alone could be looked at: why, and what to do."""
+    why = one.facts.no_python if one.facts else None
+    return why and f"{why}. {INSTALL_PYTHON}"
 
 
 def _reason(error: XgenError | None) -> str:

@@ -18,7 +18,7 @@ from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.record import Stopped
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.transport.base import Connection
@@ -49,7 +49,7 @@ def command(settings: Settings, deep: bool) -> int:
 
         def one(connection: Connection) -> list[Check]:
             checks = _host(run, connection, seen[connection.name], secrets, deep=deep)
-            if not is_gateway_host(run.site, connection.name):
+            if not is_gateway_host(run.site, connection.name) or connection.name not in looked:
                 return checks
             with connection.session() as session:
                 name = connection.name
@@ -84,7 +84,7 @@ def _host(
     recorded = decided.record.instances if decided.record else {}
     health = {h.instance: h for h in facts.health}
     checks = [
-        Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=r.reason)
+        Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=_refused(r))
         for r in decided.resolved.refusals
     ]
     if not decided.resolved.instances:
@@ -115,6 +115,10 @@ def _host(
 
                 checks += deep_checks(instance, layout, session)
     return checks
+
+
+def _refused(refusal: Refusal) -> str:
+    return f"{refusal.reason}. {refusal.way_out}" if refusal.way_out else refusal.reason
 
 
 def _stopped(instance: Instance, stopped: Stopped) -> Check:

@@ -129,11 +129,11 @@ def _host_plan(
 
 
 def looked_at(site: Site, seen: Mapping[str, Seen], control_node: ControlNode) -> dict[str, Looked]:
-    """The hosts that could be seen, for the gateways' sake."""
+    """The hosts on which a gateway and what it routes to could be seen."""
     return {
         name: Looked(one.facts, control_node.layout(site, site.hosts[name]))
         for name, one in seen.items()
-        if one.facts is not None
+        if one.facts is not None and one.facts.no_python is None
     }
 
 

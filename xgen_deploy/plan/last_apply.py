@@ -1,16 +1,18 @@
 """Who applied last, for the first line of a screen."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from xgen_deploy.state.record import Record
 
 
-def last_apply_line(records: Iterable[Record], now: float) -> str | None:
-    """`last apply #41 kim@ops 6 d ago`; None where no host remembers one."""
+def last_apply_line(records: Collection[Record], now: float) -> str:
+    """`last apply #41 kim@ops 6 d ago`; `records` are those of the hosts that could be asked."""
+    if not records:
+        return "last apply unknown"
     applies = [r.last_apply for r in records if r.last_apply is not None]
     newest = max(applies, key=lambda a: a.number, default=None)
     if newest is None:
-        return None
+        return "never applied"
     outcome = newest.outcome or "never ended"
     ended = "" if outcome == "ok" else f": {outcome.upper()}"
     return f"last apply #{newest.number} {newest.by} {ago(now - newest.began)} ago{ended}"

@@ -13,7 +13,7 @@ from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.resolve.host import Resolved, resolve_host
-from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.layout import Layout
@@ -82,9 +82,7 @@ def plan_host(
             "headline": headline(facts),
             "secrets_kept": _secrets_kept(plan, site, scope),
             "warnings": plan.warnings + _left_behind(record, site),
-            "refusals": plan.refusals
-            + _unchangeable(plan, facts)
-            + _names_taken(plan, facts, record, layout),
+            "refusals": plan.refusals + _names_taken(plan, facts, record, layout),
             "parts": host_parts(facts, record),
             "outdated": outdated(record, plan.unchanged),
         }
@@ -116,6 +114,9 @@ def decide(
     repin: bool = False,
 ) -> Decided:
     """What a host is to run. Never raises: what cannot be told or not be rendered is refused."""
+    if facts.no_python is not None:
+        refusal = Refusal(host=host.name, reason=facts.no_python, way_out=INSTALL_PYTHON)
+        return Decided(None, Resolved((), (refusal,), ()))
     docker = any(d.runtime == "docker" for d in site.on(host.name))
     unknown = _unknown_parts(host.name, facts, docker=docker)
     record = None
@@ -128,22 +129,6 @@ def decide(
         return Decided(None, Resolved((), unknown, ()))
     resolved = resolve_host(site, host, facts, record, layout, repin=repin)
     return _only_renderable(record, resolved, rendering)
-
-
-def _unchangeable(plan: HostPlan, facts: HostFacts) -> tuple[Refusal, ...]:
-    """A host can be looked at without Python, and not be changed."""
-    if facts.probe != "sh" or not plan.operations:
-        return ()
-    why = facts.errors.get("python", "no python3 was found on it")
-    return (
-        Refusal(
-            host=plan.host,
-            reason=f"changing this host needs python3 (3.8 or newer, the full package): {why}",
-            way_out="install it there: apt-get install python3 (or the distribution's full Python "
-            "package), or name another one in the inventory: "
-            "ansible_python_interpreter: /path/to/python3",
-        ),
-    )
 
 
 def _names_taken(
@@ -182,7 +167,11 @@ def readable_records(project: str, facts: Mapping[str, HostFacts]) -> dict[str, 
 
 
 def record_in(facts: HostFacts, project: str, host: str) -> Record:
-    """Raises XgenError where a record is there and cannot be read or understood."""
+    """Raises XgenError where a record is there and cannot be read or understood, and where
+    nobody could look for one.
+    """
+    if facts.no_python is not None:
+        raise XgenError(f"{host}: {facts.no_python}. {INSTALL_PYTHON}")
     if facts.record_error is not None:
         raise XgenError(
             f"{host}: the record of project {project} cannot be read: {facts.record_error}"

@@ -44,7 +44,7 @@ def plan_text(
 def _head(plan: Plan, took: float) -> str:
     seen = len(plan.hosts) - len(plan.unreachable)
     of = f"{seen} of {len(plan.hosts)} hosts seen, {took:.1f} s"
-    last = plan.last_apply or ("never applied" if seen else "last apply unknown")
+    last = plan.last_apply or "last apply unknown"
     file = f"{plan.manifest_file} {plan.manifest_digest[:7]}"
     return f"[bold]{escape(plan.project)}[/bold]  {escape(file)}  {escape(last)}  {of}"
 
@@ -66,7 +66,7 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
             yield from (f"    {escape(line)}" for line in host.way_out.splitlines())
         yield ""
         return
-    if not host.operations and not verbose:
+    if not host.operations and not host.refusals and not verbose:
         return
     yield f"[bold]{escape(name)}[/bold]  {escape(host.headline)}"
     for operation in host.operations:

@@ -8,13 +8,11 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import DOCUMENT
 from xgen_deploy.probe.program import probe_program
 from xgen_deploy.probe.sh.program import fixed_part, sh_program
-from xgen_deploy.state.facts import HostFacts, ProbeRequest
+from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts, ProbeRequest
 from xgen_deploy.transport import framing
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.visible import on_one_line
 
-INSTALL = "Install it there: apt-get install python3 (or the distribution's full Python package)."
-NEWER = "Name a newer one in the inventory: ansible_python_interpreter: /path/to/python3"
 MARGIN = 10.0
 _SHOWN = 300
 # Parts of the document that are whole files, pages and logs; their readers see to it.
@@ -36,8 +34,8 @@ def prepare() -> None:
 
 
 def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
-    """The facts about a host, by its Python or, where that is missing or incomplete, by its shell.
-    Raises UnreachableError where it can run neither."""
+    """The facts about a host, by its Python; where that is missing or incomplete, what its shell
+    tells of its GPUs. Raises UnreachableError where it can run neither."""
     document = connection.observe(
         probe_program(),
         request.model_dump_json().encode(),
@@ -87,13 +85,14 @@ def _failure(value: object) -> ProbeFailure | None:
 def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
     what, python = failure.missing, failure.python
     if failure.error == "python-incomplete":
-        reason = f"its Python {python} is incomplete: the module {what} is missing"
-        return UnreachableError(host, reason, INSTALL)
+        reason = f"its python3 ({python}) lacks the module {what}"
+        return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "sh-incomplete":
-        reason = f"it has no complete Python, and its shell cannot look at it without {what}"
-        return UnreachableError(host, reason, INSTALL)
+        reason = f"it has no usable Python, and its shell cannot look at it without `{what}`"
+        return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-old":
-        return UnreachableError(host, f"its Python is {python}; at least {what} is needed", NEWER)
+        reason = f"its python3 is {python}, and {what} is the oldest that works"
+        return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-input":
         reason = f"the probe did not arrive there whole: {what} are missing"
         return UnreachableError(host, reason, "Run it again.")

@@ -9,6 +9,8 @@ from xgen_deploy.state.site import Site
 
 def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
     """Backend -> reason, in order of preference; what is ready is left out."""
+    if facts.no_python is not None:
+        return dict.fromkeys(available_backends(facts.gpu.gpus).backends, facts.no_python)
     runtime = host.runtime or site.runtime
     asked: dict[str, list[EngineFacts]] = {}
     for engine in facts.engines:

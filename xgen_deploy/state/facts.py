@@ -13,6 +13,11 @@ from xgen_deploy.state.gpu import GPUDetectionResult
 
 FORMAT = 1
 
+INSTALL_PYTHON = (
+    "Install Python 3.8 or newer there (`apt-get install python3`), or name an interpreter in the "
+    "inventory: `ansible_python_interpreter: /path/to/python3`."
+)
+
 
 class ModelRequest(Frozen):
     """A model whose files the probe looks for. `key` names it in the answer."""
@@ -257,7 +262,8 @@ class HostFacts(Frozen):
     (JSON), `watchdog` how it is itself, `python_path` the interpreter that the probe ran in.
     `timings` are the probe's own seconds by part. `errors` name the parts that could not
     be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
-    their fields are empty then, which means unknown.
+    their fields are empty then, which means unknown. Of a host without a usable Python (`probe`
+    is `sh`) nothing is known but the machine and its GPUs.
     """
 
     format: int = FORMAT
@@ -278,7 +284,7 @@ class HostFacts(Frozen):
     memory_available_mb: int | None = None
     gpu: GPUDetectionResult
     systemd: str | None = None
-    docker: DockerFacts
+    docker: DockerFacts = DockerFacts(state="down", reason="it was not asked")
     services: tuple[ServiceFacts, ...] = ()
     ports: tuple[PortFacts, ...] = ()
     ephemeral_ports: tuple[int, int] | None = None
@@ -297,6 +303,13 @@ class HostFacts(Frozen):
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def no_python(self) -> str | None:
+        """Why nothing is known of this host but its machine and GPUs; None where all is."""
+        if self.probe == "python":
+            return None
+        return self.errors.get("python", "no python3 was found on it")
 
     def service(self, name: str) -> ServiceFacts | None:
         """A unit or program by its name without `.service` (see layout.Layout.service)."""

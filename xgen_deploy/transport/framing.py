@@ -51,8 +51,8 @@ def _cannot(error, missing):
         return _refuse(error, missing)
     version = sys.version.split()[0]
     why = {
-        "old": "its Python is %s; at least %s is needed",
-        "incomplete": "its Python %s is incomplete: the module %s is missing",
+        "old": "its python3 is %s, and %s is the oldest that works",
+        "incomplete": "its python3 (%s) lacks the module %s",
     }[error] % (version, missing)
     _become_shell(i.read(n[3]), why, version)
 

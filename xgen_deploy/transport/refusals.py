@@ -4,26 +4,25 @@ import re
 
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.log_lines import short_lines
+from xgen_deploy.state.facts import INSTALL_PYTHON
 from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
-
-_INTERPRETER = "set ansible_python_interpreter to one that is there."
 
 # What is printed, what it means, what to do; {user} logs in, {0} is the pattern's group.
 _CASES = (
     (
         NO_PYTHON + r" (\S.*)",
         "there is no {0} on it",
-        "Install it there, or " + _INTERPRETER,
+        INSTALL_PYTHON,
     ),
     (
         NO_PYTHON,
         "no python3 was found on it",
-        "Install python3 there, or " + _INTERPRETER,
+        INSTALL_PYTHON,
     ),
     (
         OLD_PYTHON + r" (\d\S{0,40})",
         "its python3 is {0}, and 3.8 is the oldest that works",
-        "Install a newer one there, or " + _INTERPRETER,
+        INSTALL_PYTHON,
     ),
     (
         NO_SUDO,
@@ -52,8 +51,8 @@ _CASES = (
     ),
     (
         r"(?:ModuleNotFoundError: No module named|ImportError: .{0,200}?) '?([\w.]{1,100})'?",
-        "its python3 lacks the module {0} (python3-minimal?)",
-        "Install the whole python3 package there, or " + _INTERPRETER,
+        "its python3 lacks the module {0}",
+        INSTALL_PYTHON,
     ),
     (
         r"account is currently not available|/nologin",

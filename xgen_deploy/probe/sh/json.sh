@@ -55,62 +55,7 @@ raw() {
     esac
 }
 
-# Words as a list of strings.
-list() {
-    key "$1"
-    shift
-    printf '['
-    sep=
-    for word; do
-        printf %s "$sep"
-        json_string "$word"
-        sep=,
-    done
-    printf ']'
-    sep=,
-}
-
 # Lines on stdin, each a JSON value, as a list.
 json_lines() {
     awk 'BEGIN { ORS = ""; print "[" } { if (NR > 1) print ","; print } END { print "]" }'
-}
-
-# JSON on stdin as one token a line.
-tokens() {
-    grep -o '"\([^"\\]\|\\.\)*"\|[][{}:,]\|[^][{}:," 	]\{1,\}'
-}
-
-FLATTEN='
-function start(kind) {
-    if (depth > 0 && type[depth] == "[") step[depth] = count[depth]++
-    depth++; type[depth] = kind; count[depth] = 0; wants[depth] = (kind == "{")
-}
-function path(  at, out) {
-    for (at = 1; at <= depth; at++) out = out step[at] "\t"
-    return out
-}
-function leaf(value) {
-    if (depth > 0 && type[depth] == "[") step[depth] = count[depth]++
-    print path() "=" value
-}
-/^[{[]$/ { start($0); next }
-/^[]}]$/ { depth--; next }
-/^:$/ { wants[depth] = 0; next }
-/^,$/ { wants[depth] = (type[depth] == "{"); next }
-depth > 0 && wants[depth] { step[depth] = substr($0, 2, length($0) - 2); count[depth]++; next }
-{ leaf($0) }
-'
-
-# JSON on stdin as lines: the keys and places down to a value, each with a tab, then = and it.
-flat() {
-    tokens | awk "$FLATTEN"
-}
-
-# A JSON string's text, as far as names and paths need it.
-unquoted() {
-    unquoted=${1#\"}
-    unquoted=${unquoted%\"}
-    case $unquoted in
-    *\\*) unquoted=$(printf %s "$unquoted" | sed -e 's/\\\(["\/\\]\)/\1/g') ;;
-    esac
 }

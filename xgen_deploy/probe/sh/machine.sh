@@ -41,12 +41,3 @@ account() {
 user_name() {
     account "$1" 3 1 | grep . || printf '%s\n' "$1"
 }
-
-# The home of whoever logged in: under sudo that is not root's.
-login_home() {
-    if [ -n "$SUDO_USER" ]; then
-        account "$SUDO_USER" 1 6
-    else
-        account "$(id -u)" 3 6
-    fi
-}

@@ -8,11 +8,6 @@ process_cgroup() {
     ' "/proc/$1/cgroup" 2>/dev/null
 }
 
-# The innermost systemd service or scope that a process belongs to.
-process_unit() {
-    process_cgroup "$1" | tr / '\n' | grep -e '..*\.service$' -e '..*\.scope$' | tail -n 1
-}
-
 process_user() {
     uid=$(stat -c %u "/proc/$1" 2>/dev/null) && user_name "$uid"
 }

@@ -1,4 +1,5 @@
-"""The shell program that is sent along for a host whose Python cannot run the probe."""
+"""The shell program that is sent along for a host whose Python cannot run the probe: it tells what
+the machine is and which GPUs it has, and nothing else."""
 
 import gzip
 import re
@@ -8,16 +9,9 @@ from pathlib import Path
 
 from xgen_deploy.probe.remote.amd_names import APUS, IDS
 from xgen_deploy.probe.remote.commands import PATH
-from xgen_deploy.probe.remote.devices import GATED, GROUPS, LISTED
-from xgen_deploy.probe.remote.engine_help import _REMOVED
-from xgen_deploy.probe.remote.gguf_types import BLOCKS, QUANTIZATION
 from xgen_deploy.probe.remote.gpu_hardware import REBOOT
 from xgen_deploy.probe.remote.gpu_nvidia_smi import FIELDS, MISMATCH
 from xgen_deploy.probe.remote.gpu_software import FOLDERS
-from xgen_deploy.probe.remote.hf_model import INDEX, KEPT
-from xgen_deploy.probe.remote.units import PROPERTIES
-from xgen_deploy.probe.remote.watchdog import PROPERTIES as WATCHDOG_PROPERTIES
-from xgen_deploy.probe.sh.request import shell_request
 from xgen_deploy.state.facts import ProbeRequest
 
 _SETTINGS = """
@@ -29,14 +23,13 @@ LINE='
 
 
 def sh_program(request: ProbeRequest, root: str = "") -> bytes:
-    """POSIX sh source, packed by gzip, that prints the document of `request` as a host's Python
-    would.
+    """POSIX sh source, packed by gzip, that prints a document of `probe: sh`.
 
     It runs with `why` (no Python: the reason) and `python` (its version, or empty) set. `root` is
-    where the kernel's files are looked for, other than / in tests. Raises ValueError as
-    `shell_request` does.
+    where the kernel's files are looked for, other than / in tests.
     """
-    asked = f"R={shlex.quote(root)}\n{shell_request(request)}main\n"
+    deadline = max(1, int(request.deadline))
+    asked = f"R={shlex.quote(root)} deadline={deadline} software_gpu={request.software_gpu}\nmain\n"
     return fixed_part() + _packed(asked)  # gzip takes several as one
 
 
@@ -56,22 +49,12 @@ def _tables() -> str:
     """What both probes know, from where the other one keeps it."""
     values = {
         "PATH": PATH,
-        "GGUF_BLOCKS": " ".join(f"{kind}={n}:{size}" for kind, (n, size) in BLOCKS.items()),
-        "QUANTIZATIONS": " ".join(f"{kind}={name}" for kind, name in QUANTIZATION.items()),
         "SMI_FIELDS": ",".join(FIELDS),
         "MISMATCH": MISMATCH,
         "REBOOT": REBOOT,
         "APUS": " ".join(sorted(APUS)),
         "AMD_IDS": " ".join(IDS),
         "ICD_FOLDERS": " ".join(FOLDERS),
-        "GROUPS_ASKED": " ".join(GROUPS),
-        "GATED_DEVICES": " ".join(GATED),
-        "LISTED_DEVICES": " ".join(LISTED),
-        "HELP_REMOVED": _REMOVED,
-        "HF_KEPT": " ".join(KEPT),
-        "HF_INDEX": INDEX,
-        "UNIT_PROPERTIES": ",".join(PROPERTIES),
-        "WATCHDOG_PROPERTIES": ",".join(WATCHDOG_PROPERTIES),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 

@@ -1,4 +1,4 @@
-# Commands with a deadline, and the parts of the document, none of which spoils another.
+# Commands with a deadline.
 
 case $(timeout 9 echo new 2>/dev/null || timeout -t 9 echo old 2>/dev/null) in
 new) TIMEOUT=new ;;
@@ -25,15 +25,6 @@ run() {
     esac
 }
 
-# at_most SECONDS: the words before a command of a pipeline; none where there is no time for it.
-at_most() {
-    [ "$((END - $(date +%s)))" -gt "$(($1 + 2))" ] || return
-    case $TIMEOUT in
-    new) printf 'timeout -s KILL %s' "$1" ;;
-    old) printf 'timeout -t %s -s KILL' "$1" ;;
-    esac
-}
-
 watched() {
     "$@" </dev/null &
     watched=$!
@@ -54,23 +45,7 @@ complaint() {
     esac
 }
 
-# part NAME FUNCTION ABSENT: the function prints members of the document, or fails with a reason.
-part() {
-    if [ "$(date +%s)" -ge "$END" ]; then
-        found="no answer within $deadline s"
-    elif found=$(sep='' && "$2" 2>/dev/null); then
-        fields="$fields${found:+,}$found"
-        return
-    fi
-    fields="$fields${3:+,}$3"
-    failed "$1" "${found:-it failed}"
-}
-
-failed() {
-    errors="$errors$(sep=${errors:+,} && str "$1" "$2")"
-}
-
-# Fail a part, or a detector, with a reason.
+# Fail a detector, with a reason.
 cannot() {
     printf %s "$*"
     exit 1

@@ -1,3 +1,0 @@
-from tests.transport.conftest import here
-
-__all__ = ["here"]
