@@ -1,6 +1,9 @@
-"""The base of every value object, and the kinds of number that a host may tell."""
+"""The base of every value that is read or written, the kinds of number that a host may tell, and
+how a value is changed.
+"""
 
-from typing import Annotated
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,3 +19,20 @@ class Frozen(BaseModel):
     """Immutable; a key that it does not know, a NaN or an infinity is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+if TYPE_CHECKING:
+    # mypy checks field names and types of pydantic models too, but only under this very name.
+    from dataclasses import replace as replace
+else:
+
+    def replace(value, /, **changes):
+        """A copy of a dataclass or a pydantic model with these fields. Fields that a model has are
+        not validated again: their types are checked where this is called.
+        """
+        if not isinstance(value, BaseModel):
+            return dataclasses.replace(value, **changes)
+        unknown = changes.keys() - type(value).model_fields.keys()
+        if unknown:
+            raise TypeError(f"{type(value).__name__} has no field {', '.join(sorted(unknown))}")
+        return value.model_copy(update=changes)

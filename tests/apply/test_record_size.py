@@ -15,9 +15,9 @@ def test_a_record_that_could_not_be_read_again_is_not_written(
     monkeypatch.setattr("xgen_deploy.apply.host_context.RECORD", 1000)
     layout = Layout(project="p", state_dir=str(tmp_path), etc_dir="/e", unit_dir=str(tmp_path))
     work = at_work(FolderSession(), layout, tmp_path)
-    work.keep(pending={"q": "a"})
+    work.keep(lambda record: record.begun("q", "a"))
     before = Path(layout.record).read_bytes()
     with pytest.raises(HostError, match="the record would be longer than"):
-        work.keep(pending={"q": "a" * 1000})
+        work.keep(lambda record: record.begun("q", "a" * 1000))
     assert Path(layout.record).read_bytes() == before
     assert work.record.pending == {"q": "a"}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.plan.world import World
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
@@ -179,9 +180,8 @@ def test_on_the_cpu_the_hosts_memory_counts(tmp_path: Path) -> None:
 def replica(host: str, behind: Behind, update: dict[str, int] | None = None) -> Operation:
     found = behind.update(case(n_ctx=8192, update=update or {}))
     assert found.instance is not None
-    instance = found.instance.model_copy(update={"host": host})
-    changes = {"id": f"{host}/q", "host": host, "instance": instance}
-    return found.model_copy(update=changes)
+    instance = replace(found.instance, host=host)
+    return replace(found, id=f"{host}/q", host=host, instance=instance)
 
 
 @pytest.mark.parametrize(

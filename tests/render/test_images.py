@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.render.scene import Scene
+from xgen_deploy.frozen import replace
 from xgen_deploy.render.docker import proved_image
 from xgen_deploy.render.rendered import Rendered
 
@@ -23,8 +24,8 @@ CASE: dict[str, Any] = {
 def _rendered(folder: Path, *, state: str = ID, systemd: int | None = 252) -> Rendered:
     scene = Scene(CASE, folder)
     (one,) = scene.resolved().instances
-    spec = one.spec.model_copy(update={"engine_state": state})
-    return scene.rendered(one.model_copy(update={"spec": spec, "systemd": systemd}))
+    spec = replace(one.spec, engine_state=state)
+    return scene.rendered(replace(one, spec=spec, systemd=systemd))
 
 
 def test_the_image_s_id_is_what_runs_and_its_tag_is_for_people(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.upgrade.released import unpack
 from tests.upgrade.site import OldSite
 from xgen_deploy.errors import UsageError
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.saved import read_saved
 from xgen_deploy.state.record import FORMAT, Record, read_record
 
@@ -40,7 +41,7 @@ def read_by_it(folder: Path, record: Record) -> str:
 def test_it_refuses_a_record_of_this_version_in_a_sentence(tmp_path: Path) -> None:
     old = OldSite("docker")
     record = read_record(json.dumps(old.record), "up_doc", "gpu-a")
-    written = record.model_copy(update={"format": FORMAT})
+    written = replace(record, format=FORMAT)
     assert read_by_it(tmp_path, written).endswith(
         "gpu-a: the record of project up_doc has format 2, newer than this tool knows (1); "
         "use the newer xgen-deploy that wrote it"
@@ -59,7 +60,7 @@ def test_a_plan_that_it_saved_still_holds(tmp_path: Path) -> None:
     changed = tmp_path / "site.yaml"
     changed.write_text(old.manifest.read_text().replace("n_ctx: 320", "n_ctx: 256"))
     plan = old.plan(manifest=changed)
-    held = plan.model_copy(update={"manifest_digest": saved.site.manifest_digest})
+    held = replace(plan, manifest_digest=saved.site.manifest_digest)
     assert saved.changed(held) == ()
 
 

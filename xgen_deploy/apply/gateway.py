@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.config import digest_in
 from xgen_deploy.gateway.keys import old_keys
 from xgen_deploy.gateway.render import render_gateway
@@ -100,17 +101,16 @@ def open_gateway(
         unproved = error.models if isinstance(error, NotProved) else frozenset[str]()
         raise GatewayFailed(f"{reason}. {ending}", tuple(log.splitlines()), unproved) from None
     shown = {f.path: _sha(f.content) for f in files if not f.secret}
-    context.keep(
-        gateway=GatewayRecord(
-            spec=spec,
-            digest=spec.digest,
-            files=shown,
-            applied_at=time.time(),
-            apply=number,
-            unit_version=version,
-            config_version=UNIT_VERSION,
-        )
+    gateway = GatewayRecord(
+        spec=spec,
+        digest=spec.digest,
+        files=shown,
+        applied_at=time.time(),
+        apply=number,
+        unit_version=version,
+        config_version=UNIT_VERSION,
     )
+    context.keep(lambda record: replace(record, gateway=gateway))
     return f"{_standing(spec, runtime)}; {said}".removesuffix("; ")
 
 
@@ -122,7 +122,7 @@ def close_gateway(context: HostContext) -> None:
     if context.session.remove(layout.definition(GATEWAY), within=layout.definitions):
         context.service_manager.reload()
     context.session.remove(layout.settings(GATEWAY), within=layout.etc_dir)
-    context.keep(gateway=None)
+    context.keep(lambda record: replace(record, gateway=None))
 
 
 def _put(

@@ -12,6 +12,7 @@ from xgen_deploy.apply.host import HostResult, Result
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.plan import Operation, Plan
 from xgen_deploy.state.routes import partly_proved
@@ -33,7 +34,7 @@ def roll_out_gateways(
         if operation.gateway is None or context is None:
             continue
         routes = traffic.routes(operation.host)
-        spec = operation.gateway.model_copy(update={"routes": routes})
+        spec = replace(operation.gateway, routes=routes)
         away = traffic.away(operation.host)
         before = digest_there(context, operation.name)
         result = _one(context, operation, spec, number, tell, away)
@@ -74,12 +75,11 @@ def _one(
         if isinstance(error, GatewayFailed):
             text, log = _without_unproved(context, spec, error, number, away), error.log
         took = time.monotonic() - began
-        failed = {"kind": "failed", "text": text, "seconds": took, "log": log}
-        tell(started.model_copy(update=failed))
+        tell(replace(started, kind="failed", text=text, seconds=took, log=log))
         _remember_failure(context)
         return Result(operation, ok=False, reason=text, log=log)
     took = time.monotonic() - began
-    tell(started.model_copy(update={"kind": "done", "text": text, "seconds": took}))
+    tell(replace(started, kind="done", text=text, seconds=took))
     return Result(operation, ok=True)
 
 
@@ -100,7 +100,7 @@ def _without_unproved(
     if routes == last.spec.routes:
         return str(error)
     try:
-        open_gateway(context, last.spec.model_copy(update={"routes": routes}), number, away=away)
+        open_gateway(context, replace(last.spec, routes=routes), number, away=away)
     except XgenError as again:
         return f"{error}. The models that answered could not be given their new routes: {again}"
     return f"{error}. The models that answered have their new routes"
@@ -109,7 +109,7 @@ def _without_unproved(
 def _remember_failure(context: HostContext) -> None:
     if context.record.last_apply is None:
         return
-    ended = context.record.last_apply.model_copy(update={"outcome": "failed"})
+    ended = replace(context.record.last_apply, outcome="failed")
     with suppress(UnreachableError):  # then the record says that it never ended
-        context.keep(last_apply=ended)
+        context.keep(lambda record: replace(record, last_apply=ended))
         write_entry(context, ended)

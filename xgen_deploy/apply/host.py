@@ -15,6 +15,7 @@ from xgen_deploy.apply.stop_first import Failed, bring_up, remove, tidy
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.plan import HostPlan, Operation
@@ -81,7 +82,7 @@ def carry_out(
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
-        context.keep(last_apply=apply, hosts=who.hosts)
+        context.keep(lambda record: replace(record, last_apply=apply, hosts=who.hosts))
         tell_whole(context, "began", len(plan.operations))
         for operation in plan.operations:
             if operation.gateway is not None:
@@ -92,8 +93,8 @@ def carry_out(
             tell_ended(context, operation, before, ok=result.ok, reason=result.reason)
             results.append(result)
         outcome = "ok" if all(r.ok for r in results) else "failed"
-        ended = apply.model_copy(update={"ended": time.time(), "outcome": outcome})
-        context.keep(last_apply=ended)
+        ended = replace(apply, ended=time.time(), outcome=outcome)
+        context.keep(lambda record: replace(record, last_apply=ended))
         write_entry(context, ended)
         watch(context)
         tell_whole(context, outcome, len(plan.operations))
@@ -109,7 +110,7 @@ def _note_interrupted(context: HostContext) -> None:
     """An apply that was killed could not write its own line of the history."""
     last = context.record.last_apply
     if last is not None and last.outcome is None:
-        write_entry(context, last.model_copy(update={"outcome": "interrupted"}))
+        write_entry(context, replace(last, outcome="interrupted"))
 
 
 def _one(

@@ -1,10 +1,12 @@
 """A host while it is being changed: its session, its record, and how instances run there."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.service_manager import ServiceManager
 from xgen_deploy.audit.trail import HostTrail
+from xgen_deploy.frozen import replace
 from xgen_deploy.limits import RECORD
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.secrets.delivered import InstanceSecrets
@@ -19,7 +21,7 @@ _ASK = 60.0
 
 @dataclass
 class HostContext:
-    """`record` is what the host remembers right now; `keep` writes it there at once, one at a
+    """`record` is what the host remembers right now; `keep` changes it there at once, one at a
     time: a gateway's host is written to for instances of other hosts too. `python` is the
     interpreter that the tool uses there.
     """
@@ -35,22 +37,17 @@ class HostContext:
     audit: HostTrail | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
 
-    def keep(self, **changes: object) -> None:
-        """The record with these fields, its revision one up, written atomically."""
+    def keep(self, change: Callable[[Record], Record]) -> None:
+        """What `change` makes of the record, its revision one up, written atomically."""
         with self._keeping:
-            update = {"format": FORMAT, "revision": self.record.revision + 1, **changes}
-            record = self.record.model_copy(update=update)
+            revision = self.record.revision + 1
+            record = replace(change(self.record), format=FORMAT, revision=revision)
             content = f"{record.model_dump_json(indent=1, exclude_none=True)}\n".encode()
             if len(content) > RECORD:  # nobody could read it again
                 most = RECORD >> 20
                 raise HostError(self.name, f"the record would be longer than {most} MiB")
             self.session.write_file(self.layout.record, content, mode=0o600)
             self.record = record
-
-    def settle(self, instance: str, **changes: object) -> None:
-        """`keep`, and what was begun on an instance has come to its end, good or bad."""
-        pending = {k: v for k, v in self.record.pending.items() if k != instance}
-        self.keep(pending=pending, **changes)
 
     def must(self, *argv: str) -> None:
         """Runs a command there. Raises HostError where it fails."""

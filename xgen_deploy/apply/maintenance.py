@@ -1,6 +1,7 @@
 """Stopping, starting and restarting on purpose, as planned: drained before, proved after."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from xgen_deploy.apply.drain import drain, drain_time
@@ -12,6 +13,7 @@ from xgen_deploy.apply.stop_first import TIMEOUT, Failed
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import Operation
 from xgen_deploy.state.record import InstanceRecord, Stopped
@@ -35,7 +37,8 @@ def _stop(context: HostContext, instance: Instance, traffic: Traffic, by: str) -
     name = instance.name
     with traffic.moving(context.name, name):
         drain(context, traffic, name, drain_time(instance.declared))
-        _remember(context, name, stopped=Stopped(by=by, at=time.time()))
+        stopped = Stopped(by=by, at=time.time())
+        _remember(context, name, lambda last: replace(last, stopped=stopped))
         context.service_manager.stop(context.layout.service(instance.name_on_host))
         traffic.gone(context.name, name)
 
@@ -53,7 +56,7 @@ def _start(
             tell(Event(kind="start", host=context.name, instance=name, text="starting"))
             with suppress(EndedAtOnce):  # the gate tells how, with its log
                 context.service_manager.start(service)
-            _remember(context, name, stopped=None, invocation=None)
+            _remember(context, name, lambda last: replace(last, stopped=None, invocation=None))
         _prove(context, instance, service, tell)
     except GateFailed as error:
         raise Failed(f"{error.reason}. It is the version that ran before", error.log) from None
@@ -69,11 +72,15 @@ def _prove(context: HostContext, instance: Instance, service: str, tell: Listene
     key = context.secrets_of(instance.name).delivered().get(engine_key(context.name, instance.name))
     gate = Gate(instance, service, backend, context.session, context.service_manager, key)
     proving = Event(kind="gate", host=context.name, instance=instance.name, text="a real request")
-    good = gate.wait(instance.declared.update.timeout or TIMEOUT, lambda: tell(proving))
-    _remember(context, instance.name, invocation=good.run, report=good.report)
+    passed = gate.wait(instance.declared.update.timeout or TIMEOUT, lambda: tell(proving))
+    _remember(
+        context,
+        instance.name,
+        lambda last: replace(last, invocation=passed.run, report=passed.report),
+    )
 
 
-def _remember(context: HostContext, name: str, **changes: object) -> None:
-    last: InstanceRecord = context.record.instances[name]
-    entry = last.model_copy(update=changes)
-    context.keep(instances={**context.record.instances, name: entry})
+def _remember(
+    context: HostContext, name: str, change: Callable[[InstanceRecord], InstanceRecord]
+) -> None:
+    context.keep(lambda record: record.with_instance(name, change(record.instances[name])))

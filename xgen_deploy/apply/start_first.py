@@ -81,7 +81,7 @@ def _give_up(context: HostContext, new: Prepared) -> str:
     """The new one goes; a clause about how it stands."""
     try:
         clear_slot(context, new.instance.name, new.instance.slot)
-        context.settle(new.instance.name)
+        context.keep(lambda record: record.settled(new.instance.name))
     except XgenError as error:
         return f"Taking the new one away failed too: {error}"
     return "The one that runs was left as it is, and serves on"

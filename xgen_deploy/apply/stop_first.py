@@ -18,6 +18,7 @@ from xgen_deploy.apply.traffic import NotMoved, Traffic
 from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import fault_of
+from xgen_deploy.frozen import replace
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.secret_text import SecretText
@@ -55,8 +56,7 @@ def remove(context: HostContext, operation: Operation, traffic: Traffic) -> None
             clear_slot(context, name, slot)
         traffic.gone(context.name, name)
     forget_previous(context, name)
-    kept = {k: v for k, v in context.record.instances.items() if k != name}
-    context.settle(name, instances=kept)
+    context.keep(lambda record: record.without_instance(name).settled(name))
 
 
 def tidy(context: HostContext, operation: Operation) -> None:
@@ -93,7 +93,7 @@ def prepare(context: HostContext, operation: Operation) -> Prepared:
     secrets = context.secrets_of(instance.name).values(instance)
     rendered = context.rendering.render(instance, secrets)
     check_sha256(context, instance)
-    context.keep(pending={**context.record.pending, instance.name: instance.digest})
+    context.keep(lambda record: record.begun(instance.name, instance.digest))
     tidy(context, operation)
     key = instance.spec.api_key
     return Prepared(instance, rendered, SecretText(secrets.value(key)) if key else None)
@@ -146,7 +146,7 @@ def _left_alone(context: HostContext, new: Prepared, previous: Previous, traffic
     try:
         unstage(context, new.instance.name_on_host)
         previous.discard()
-        context.settle(name)
+        context.keep(lambda record: record.settled(name))
     except XgenError as error:
         return f"What runs was left as it is; tidying up failed too: {error}"
     return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
@@ -208,7 +208,7 @@ def _back(context: HostContext, new: Prepared, previous: Previous, traffic: Traf
             ending = "It was stopped and taken away; nothing was there before"
         traffic.rekeyed(context.name, instance.name, back=True)
         traffic.enable(context.name, instance.name)  # before what a full disk may refuse
-        context.settle(instance.name)
+        context.keep(lambda record: record.settled(instance.name))
     except XgenError as error:
         return (
             f"{ending}, but then: {error}" if ending else f"Putting things back failed too: {error}"
@@ -234,15 +234,16 @@ def remember(
     good: GatePassed,
     number: int,
     seconds: float,
-    **more: object,
+    *,
+    other_port: int | None = None,
 ) -> None:
-    """It is what runs now; `more` are fields of its record."""
+    """It is what runs now. `other_port` as in InstanceRecord, where that changed."""
     instance, definition = new.instance, new.rendered.definition
-    last = context.record.instances.get(instance.name)
+    name, last = instance.name, context.record.instances.get(instance.name)
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
-        declared=instance.declared.model_copy(update={"marks": {}}),
+        declared=replace(instance.declared, marks={}),
         files={definition.path: hashlib.sha256(definition.content.encode()).hexdigest()},
         pins=instance.pins,
         health_path=health_path_of(instance.spec.backend),
@@ -252,7 +253,7 @@ def remember(
         invocation=good.run,
         report=good.report,
         slot=instance.slot,
-        other_port=last.other_port if last else None,
+        other_port=other_port or (last.other_port if last else None),
         unit_version=UNIT_VERSION,
-    ).model_copy(update=more)
-    context.settle(instance.name, instances={**context.record.instances, instance.name: entry})
+    )
+    context.keep(lambda record: record.with_instance(name, entry).settled(name))

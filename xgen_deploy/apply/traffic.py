@@ -10,6 +10,7 @@ from xgen_deploy.apply.gateway import haproxy_socket, open_gateway
 from xgen_deploy.apply.guard import arm_drained, disarm_drained
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.away import away
 from xgen_deploy.plan.gateway import routes_for
 from xgen_deploy.resolve.gateway_needs import everywhere, is_gateway_host
@@ -249,9 +250,7 @@ class Traffic:
             last = context.record.gateway
             if last is None:
                 return
-            spec = last.spec.model_copy(
-                update={"routes": self.routes(gateway_host, extra, first=first)}
-            )
+            spec = replace(last.spec, routes=self.routes(gateway_host, extra, first=first))
             open_gateway(context, spec, self._number, away=self.away(gateway_host), moving=True)
             for one in tuple(self._drained):  # which the new process does not know
                 if self._known(gateway_host, *one):

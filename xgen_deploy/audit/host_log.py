@@ -9,7 +9,7 @@ from pydantic import Field
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import XgenError
-from xgen_deploy.frozen import Frozen
+from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.transport.base import Session
 from xgen_deploy.transport.program import packed
 
@@ -62,12 +62,16 @@ class HostLog:
             failed = [str(answer[p]) for p in ("file", "journal") if answer[p] is not None]
         except (XgenError, ValueError, TypeError, KeyError) as error:
             return tuple(events), self._failed(str(error).removeprefix(f"{self._host}: "))
-        seen = {
-            "remote_login": self._login.user,
-            "remote_address": self._login.address,
-            "ssh_key": self._login.ssh_key,
-        }
-        told = tuple(e.model_copy(update=seen) for e in events)
+        login = self._login
+        told = tuple(
+            replace(
+                event,
+                remote_login=login.user,
+                remote_address=login.address,
+                ssh_key=login.ssh_key,
+            )
+            for event in events
+        )
         return told, self._failed("; ".join(failed)) if failed else None
 
     def _failed(self, reason: str) -> str:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.remote.log import LARGEST, PRUNED, check
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
 
@@ -54,6 +55,6 @@ def parsed(content: bytes, host: str) -> HostEvents:
             if f'"what": "{PRUNED}"'.encode() not in line:
                 broken.add(number)
             continue
-        own = event.model_copy(update={"host": host})
+        own = replace(event, host=host)
         entries.append(Entry(number, number not in broken, own))
     return HostEvents(tuple(entries), tuple(sorted(broken)))

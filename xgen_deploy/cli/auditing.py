@@ -12,6 +12,7 @@ from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.audit.trail import HostTrail, Trail
 from xgen_deploy.cli.git import git_commit
 from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.gateway_needs import python_on
 from xgen_deploy.run.control_node import Seen
 from xgen_deploy.run.run import Run
@@ -68,8 +69,8 @@ class Auditing:
 
     def trail(self, *, apply: int | None = None, plan: str | None = None) -> Trail:
         """For the apply of this number and the plan of this fingerprint."""
-        told = {"apply": apply, "plan": plan, "git": self.git}
-        return Trail(self._subject.model_copy(update=told), self._sinks, warn)
+        subject = replace(self._subject, apply=apply, plan=plan, git=self.git)
+        return Trail(subject, self._sinks, warn)
 
     def at(self, trail: Trail, host: str, session: Session, python: str | None = None) -> HostTrail:
         """`python` is an interpreter there, where that is known."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.make import record_in
@@ -66,11 +67,11 @@ def as_applied(run: Run) -> Run:
             declared += run.site.on(name)
             continue
         declared += [  # a record speaks for its own host and instance alone
-            r.declared.model_copy(update={"host": name, "name": instance})
+            replace(r.declared, host=name, name=instance)
             for instance, r in record.instances.items()
             if r.declared
         ]
-    site = run.site.model_copy(update={"declared": tuple(declared)})
+    site = replace(run.site, declared=tuple(declared))
     return Run(site, run.control_node, run.connections)
 
 

@@ -11,6 +11,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.take import How, overrides
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
 from xgen_deploy.resolve.gateway_needs import everywhere
@@ -151,10 +152,10 @@ def _as_then(run: Run, chosen: Chosen) -> Run:
 
     def carried_out_as_now(then: InstanceConfig) -> InstanceConfig:
         update = own.get((then.host, then.name), updates.get(then.model, Update()))
-        return then.model_copy(update={"update": update})
+        return replace(then, update=update)
 
     told = (d for entry in chosen.values() if entry for d in entry.declared)
     declared = tuple(carried_out_as_now(d) for d in told)
     lost = tuple(d for d in run.site.declared if d.host not in chosen)
-    site = run.site.model_copy(update={"declared": declared + lost})
+    site = replace(run.site, declared=declared + lost)
     return Run(site, run.control_node, run.connections)

@@ -1,5 +1,6 @@
 """`~/` in paths of hosts that are this very machine."""
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
@@ -11,33 +12,32 @@ def expand_home(site: Site, home: str) -> Site:
     declared = tuple(
         _declared(d, home) if site.hosts[d.host].connection == "local" else d for d in site.declared
     )
-    return site.model_copy(update={"hosts": hosts, "declared": declared})
+    return replace(site, hosts=hosts, declared=declared)
 
 
 def _host(host: Host, home: str) -> Host:
     if host.connection != "local":
         return host
-    return host.model_copy(
-        update={
-            "model_dir": _path(host.model_dir, home),
-            "hf_home": _path(host.hf_home, home),
-            "binaries": {k: _path(v, home) for k, v in host.binaries.items()},
-        }
+    return replace(
+        host,
+        model_dir=_path(host.model_dir, home),
+        hf_home=_path(host.hf_home, home),
+        binaries={k: _path(v, home) for k, v in host.binaries.items()},
     )
 
 
 def _declared(one: InstanceConfig, home: str) -> InstanceConfig:
     source = one.source
     if not isinstance(source, str):
-        source = source.model_copy(
-            update={k: _path(v, home) for k, v in source.model_dump().items() if v is not None}
+        gguf, hf = source.gguf, source.hf
+        source = replace(
+            source, gguf=_path(gguf, home) if gguf else gguf, hf=_path(hf, home) if hf else hf
         )
-    return one.model_copy(
-        update={
-            "source": _path(source, home) if isinstance(source, str) else source,
-            "binary": _path(one.binary, home) if one.binary else None,
-            "binaries": {k: _path(v, home) for k, v in one.binaries.items()},
-        }
+    return replace(
+        one,
+        source=_path(source, home) if isinstance(source, str) else source,
+        binary=_path(one.binary, home) if one.binary else None,
+        binaries={k: _path(v, home) for k, v in one.binaries.items()},
     )
 
 

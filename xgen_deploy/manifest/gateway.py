@@ -1,5 +1,6 @@
 """The gateway's section: which hosts it is on."""
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.declare import located
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.hosts import Hosts
@@ -33,7 +34,7 @@ def whole_gateway(sections: Sections, on: dict[str, Mark]) -> Gateway | None:
     stated = sections.manifest.gateway
     if stated is None:
         return None
-    changes: dict[str, object] = {"hosts": tuple(on), "host": next(iter(on), None)}
-    if stated.api_key is not None:
-        changes["api_key"] = located(stated.api_key, sections.part("gateway").key_mark("api_key"))
-    return stated.model_copy(update=changes)
+    key = stated.api_key
+    if key is not None:
+        key = located(key, sections.part("gateway").key_mark("api_key"))
+    return replace(stated, hosts=tuple(on), host=next(iter(on), None), api_key=key)

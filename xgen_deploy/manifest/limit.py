@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from xgen_deploy.errors import UsageError
+from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import nearest
 from xgen_deploy.state.site import Site
 
@@ -36,15 +37,14 @@ def limit(site: Site, names: Sequence[str]) -> Site:
         one.host in hosts and (not of or one.model in of or one.name in of) for one in site.declared
     ]
     pairs = list(zip(site.declared, inside, strict=True))
-    return site.model_copy(
-        update={
-            "hosts": hosts,
-            "other_hosts": {n: h for n, h in site.hosts.items() if n not in hosts},
-            "declared": tuple(one for one, kept in pairs if kept),
-            "elsewhere": tuple(one for one, kept in pairs if not kept),
-            "limited_to": tuple(wanted),
-            "limited_models": tuple(of),
-        }
+    return replace(
+        site,
+        hosts=hosts,
+        other_hosts={n: h for n, h in site.hosts.items() if n not in hosts},
+        declared=tuple(one for one, kept in pairs if kept),
+        elsewhere=tuple(one for one, kept in pairs if not kept),
+        limited_to=tuple(wanted),
+        limited_models=tuple(of),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.checks import check_instances, check_models
 from xgen_deploy.manifest.declare import declared, located, located_file
@@ -87,9 +88,9 @@ def _audit(sections: Sections) -> Audit | None:
     stated, part = sections.manifest.audit, sections.part("audit")
     if stated is None:
         return None
-    changes: dict[str, object] = {}
-    if stated.webhook is not None:
-        changes["webhook"] = located(stated.webhook, part.key_mark("webhook"))
-    if stated.file is not None:
-        changes["file"] = located_file(stated.file, part.key_mark("file"))
-    return stated.model_copy(update=changes)
+    webhook, file = stated.webhook, stated.file
+    return replace(
+        stated,
+        webhook=webhook and located(webhook, part.key_mark("webhook")),
+        file=file and located_file(file, part.key_mark("file")),
+    )

@@ -6,6 +6,7 @@ from functools import partial
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.resolve import NoGateway, gateway_warnings, resolve_gateway
 from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
@@ -17,7 +18,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation
+from xgen_deploy.state.plan import Action, FieldDiff, HostPlan, Operation
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Routes, build_routes
 from xgen_deploy.state.site import Site
@@ -49,7 +50,7 @@ def with_gateways(
             made = guarded(name, partial(_host, site, plans, records, name, one, new))
             if isinstance(made, XgenError):
                 refusals = plans[name].refusals + refused_plan(name, made).refusals
-                made = plans[name].model_copy(update={"refusals": refusals})
+                made = replace(plans[name], refusals=refusals)
             found[name] = made
     return found
 
@@ -100,11 +101,11 @@ def _host(
         spec = resolve_gateway(site, site.gateway, host, one.facts, one.layout, routes)
     except NoGateway as error:
         refusals = (*plan.refusals, error.refusal)
-        return plan.model_copy(update={"warnings": warnings, "refusals": refusals})
-    plan = plan.model_copy(update={"warnings": warnings})
+        return replace(plan, warnings=warnings, refusals=refusals)
+    plan = replace(plan, warnings=warnings)
     if new_secret is None and last is not None and spec.secrets:
         kept = (*plan.secrets_kept, GATEWAY)
-        plan = plan.model_copy(update={"secrets_kept": kept})
+        plan = replace(plan, secrets_kept=kept)
     operation = _change(name, spec, last, one, new_secret=bool(new_secret))
     return _adding(plan, operation) if operation else plan
 
@@ -122,7 +123,7 @@ def _change(
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
         operation = _operation(host, "update", cause, spec, interrupts=restarts)
-        return operation.model_copy(update={"notes": (cause,) if diff else (), "diff": diff})
+        return replace(operation, notes=(cause,) if diff else (), diff=diff)
     if new_secret:
         return _operation(
             host, "update", "the value of a secret changed; reload, no interruption", spec
@@ -207,25 +208,23 @@ def _removal(site: Site, host: str) -> Operation:
 
 
 def _operation(
-    host: str, action: str, cause: str, spec: GatewaySpec, *, interrupts: bool = False
+    host: str, action: Action, cause: str, spec: GatewaySpec, *, interrupts: bool = False
 ) -> Operation:
-    return Operation.model_validate(
-        {
-            "id": f"{host}/{GATEWAY}",
-            "host": host,
-            "name": GATEWAY,
-            "action": action,
-            "cause": cause,
-            "interrupts": interrupts,
-            "gateway": spec,
-        }
+    return Operation(
+        id=f"{host}/{GATEWAY}",
+        host=host,
+        name=GATEWAY,
+        action=action,
+        cause=cause,
+        interrupts=interrupts,
+        gateway=spec,
     )
 
 
 def _adding(plan: HostPlan, operation: Operation, *, first: bool = False) -> HostPlan:
     own = plan.operations
     operations = (operation, *own) if first else (*own, operation)
-    return plan.model_copy(update={"operations": operations})
+    return replace(plan, operations=operations)
 
 
 def _count(number: int, what: str) -> str:

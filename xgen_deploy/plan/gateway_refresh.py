@@ -5,9 +5,9 @@ Its unit would have to be started anew: only `--refresh` does that.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.gateway import Looked
 from xgen_deploy.plan.outdated import OLDER_UNIT
@@ -49,20 +49,16 @@ def _host(
     spec = planned.gateway if planned is not None and planned.gateway is not None else last.spec
     anew = refresh and _other_unit(spec, last, one, templates)
     if planned is not None:
-        changes: dict[str, object] = {
-            "refresh": refresh,
-            "interrupts": planned.interrupts or anew,
-        }
         if anew and not planned.interrupts:
-            changes["cause"] = f"{planned.cause}; {_RESTART}"
-        planned = planned.model_copy(update=changes)
+            planned = replace(planned, cause=f"{planned.cause}; {_RESTART}")
+        planned = replace(planned, refresh=refresh, interrupts=planned.interrupts or anew)
         operations = (planned if o.name == GATEWAY else o for o in plan.operations)
-        return plan.model_copy(update={"operations": tuple(operations)})
+        return replace(plan, operations=tuple(operations))
     if anew or _needs_reload(plan, last, refresh=refresh):
         operation = _operation(plan.host, spec, anew=anew, refresh=refresh)
-        plan = plan.model_copy(update={"operations": (*plan.operations, operation)})
+        plan = replace(plan, operations=(*plan.operations, operation))
     if last.unit_version < UNIT_VERSION and not refresh:
-        plan = plan.model_copy(update={"outdated": (*plan.outdated, GATEWAY)})
+        plan = replace(plan, outdated=(*plan.outdated, GATEWAY))
     return plan
 
 

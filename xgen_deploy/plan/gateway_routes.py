@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from xgen_deploy.backends.registry import health_path_of
+from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
 from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.gateway import GatewayRecord
@@ -51,7 +52,7 @@ def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) ->
             s for s in route.servers if s.host not in seen and (s.host, s.instance) in declared
         )
         if servers:
-            found[route.model] = route.model_copy(update={"servers": servers})
+            found[route.model] = replace(route, servers=servers)
     return found
 
 
@@ -99,6 +100,5 @@ def _as_recorded(
     """
     spec = entry.spec
     if entry.stopped is not None and now is not None and now.model == spec.model:
-        said = {"type": now.type, "api_key": now.api_key, "llama": now.llama, "vllm": now.vllm}
-        spec = spec.model_copy(update=said)
+        spec = replace(spec, type=now.type, api_key=now.api_key, llama=now.llama, vllm=now.vllm)
     return endpoint_of(host, name, spec, health_path_of(spec.backend))

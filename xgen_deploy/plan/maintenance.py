@@ -7,6 +7,7 @@ from typing import Literal
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.make import refused_plan
@@ -158,11 +159,10 @@ def _judged(
     for one in plan.operations:
         if one.action != "start":
             note, interrupts = _meanwhile(site, one, going, records)
-            update = {"interrupts": interrupts, "notes": (note,)}
-            operations.append(one.model_copy(update=update))
+            operations.append(replace(one, interrupts=interrupts, notes=(note,)))
         else:
             operations.append(one)
-    return plan.model_copy(update={"operations": tuple(operations)})
+    return replace(plan, operations=tuple(operations))
 
 
 def _meanwhile(

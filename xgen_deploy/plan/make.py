@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
 from xgen_deploy.plan.outdated import outdated
@@ -77,15 +78,14 @@ def plan_host(
         clearing=scope.clearing,
         definitions=decided.definitions if scope.refresh else None,
     )
-    return plan.model_copy(
-        update={
-            "headline": headline(facts),
-            "secrets_kept": _secrets_kept(plan, site, scope),
-            "warnings": plan.warnings + _left_behind(record, site),
-            "refusals": plan.refusals + _names_taken(plan, facts, record, layout),
-            "parts": host_parts(facts, record),
-            "outdated": outdated(record, plan.unchanged),
-        }
+    return replace(
+        plan,
+        headline=headline(facts),
+        secrets_kept=_secrets_kept(plan, site, scope),
+        warnings=plan.warnings + _left_behind(record, site),
+        refusals=plan.refusals + _names_taken(plan, facts, record, layout),
+        parts=host_parts(facts, record),
+        outdated=outdated(record, plan.unchanged),
     )
 
 
@@ -154,7 +154,7 @@ def _names_taken(
 
 def empty_site(site: Site) -> Site:
     """The same project with nothing wanted anywhere: what `destroy` plans for."""
-    return site.model_copy(update={"declared": (), "elsewhere": (), "gateway": None})
+    return replace(site, declared=(), elsewhere=(), gateway=None)
 
 
 def readable_records(project: str, facts: Mapping[str, HostFacts]) -> dict[str, Record]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.compete import compete, takes_over
 from xgen_deploy.resolve.gateway_needs import everywhere
 from xgen_deploy.state.facts import HostFacts
@@ -185,25 +186,24 @@ def _planned(graph: _Graph, plan: HostPlan, order: Mapping[str, int]) -> HostPla
     left = [
         f"{o.name} is left as it is: {graph.held[o.id]}" for o in operations if o.id in graph.held
     ]
-    return plan.model_copy(
-        update={
-            "operations": tuple(_with(graph, o) for o in operations if o.id not in graph.held),
-            "warnings": (*plan.warnings, *graph.warnings.get(plan.host, ()), *left),
-        }
+    return replace(
+        plan,
+        operations=tuple(_with(graph, o) for o in operations if o.id not in graph.held),
+        warnings=(*plan.warnings, *graph.warnings.get(plan.host, ()), *left),
     )
 
 
 def _with(graph: _Graph, one: Operation) -> Operation:
     notes = [*one.notes, *graph.notes.get(one.id, ())]
-    changes: dict[str, object] = {"needs": tuple(graph.needs[one.id])}
+    one = replace(one, needs=tuple(graph.needs[one.id]))
     if one.id in graph.moves:
         new = graph.moves[one.id]
         notes.append(f"a move: it serves until {_named(new)} is proved" if new else NO_ROOM)
-        changes |= {"moves": True, "interrupts": not new}
+        one = replace(one, moves=True, interrupts=not new)
     elif one.action == "create":
         old = [o for o, new in graph.moves.items() if one.id in new]
         notes += [f"a move: {_named(old)} serves until this one is proved"] if old else []
-    return one.model_copy(update={**changes, "notes": tuple(notes)})
+    return replace(one, notes=tuple(notes))
 
 
 def _named(ids: Iterable[str]) -> str:

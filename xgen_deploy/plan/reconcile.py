@@ -7,6 +7,7 @@ text, so that a newer tool does not restart every model.
 import shlex
 from collections.abc import Mapping
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, leftover
 from xgen_deploy.plan.outdated import OLDER_UNIT
@@ -16,7 +17,7 @@ from xgen_deploy.state.facts import ContainerFacts, HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.ownership import foreign_containers, forgotten
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import Action, HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
 
@@ -102,14 +103,12 @@ def _change(
         if last is None:
             return _operation(instance, "create", begun, None)
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return _operation(instance, "update", begun, last).model_copy(update={"diff": diff})
+        return replace(_operation(instance, "update", begun, last), diff=diff)
     if last is None:
         return _operation(instance, "create", "not on this host yet", None)
     if last.digest != instance.digest:
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return _operation(instance, "update", cause_of(diff), last).model_copy(
-            update={"diff": diff}
-        )
+        return replace(_operation(instance, "update", cause_of(diff), last), diff=diff)
     if new_secret:
         return _operation(instance, "update", "the value of its secret changed", last)
     drift = drift_of(instance.name, last, facts, layout)
@@ -126,21 +125,19 @@ def _refresh(
 
 
 def _operation(
-    instance: Instance, action: str, cause: str, last: InstanceRecord | None
+    instance: Instance, action: Action, cause: str, last: InstanceRecord | None
 ) -> Operation:
-    return Operation.model_validate(
-        {
-            "id": f"{instance.host}/{instance.name}",
-            "host": instance.host,
-            "name": instance.name,
-            "action": action,
-            "cause": cause,
-            "strategy": "stop-first" if action == "update" else None,
-            "interrupts": action == "update",
-            "seconds": last.ready_seconds if last else None,
-            "instance": instance,
-            "notes": instance.notes,
-        }
+    return Operation(
+        id=f"{instance.host}/{instance.name}",
+        host=instance.host,
+        name=instance.name,
+        action=action,
+        cause=cause,
+        strategy="stop-first" if action == "update" else None,
+        interrupts=action == "update",
+        seconds=last.ready_seconds if last else None,
+        instance=instance,
+        notes=instance.notes,
     )
 
 
@@ -156,8 +153,8 @@ def _with_remains(
     if operation is None and before:
         cause = f"{before}, its other slot, is still there"
         operation = _operation(instance, "repair", cause, None)
-        operation = operation.model_copy(update={"tidies": True})
-    return operation and operation.model_copy(update={"leftover": before})
+        operation = replace(operation, tidies=True)
+    return operation and replace(operation, leftover=before)
 
 
 def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
@@ -184,5 +181,5 @@ def _ordered(operations: list[Operation]) -> tuple[Operation, ...]:
     for one in operations:
         shared = {f"{one.host}/{n}" for n in one.instance.share} if one.instance else set()
         needs = tuple(o.id for o in done if o.id in shared)
-        done.append(one.model_copy(update={"needs": needs}))
+        done.append(replace(one, needs=needs))
     return tuple(done)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.plan import HostPlan
 
 
@@ -11,4 +12,4 @@ def without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
 
 
 def _left_out(plan: HostPlan) -> HostPlan:
-    return plan.model_copy(update={"operations": (), "left_out": True})
+    return replace(plan, operations=(), left_out=True)

@@ -8,6 +8,7 @@ Batches go by the order of the hosts, so that no two models wait for each other.
 from collections.abc import Mapping
 from itertools import pairwise
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.plan import Action, HostPlan, Operation
 
 _ONE = 1
@@ -44,7 +45,7 @@ def batches(operations: list[Operation]) -> list[list[Operation]]:
 
 def _with(plan: HostPlan, needs: Mapping[str, tuple[str, ...]]) -> HostPlan:
     operations = tuple(
-        o.model_copy(update={"needs": tuple(dict.fromkeys((*o.needs, *needs.get(o.id, ()))))})
+        replace(o, needs=tuple(dict.fromkeys((*o.needs, *needs.get(o.id, ())))))
         for o in plan.operations
     )
-    return plan.model_copy(update={"operations": operations})
+    return replace(plan, operations=operations)

@@ -10,6 +10,7 @@ from functools import partial
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.make import refused_plan
 from xgen_deploy.resolve.vllm_memory import share_of
 from xgen_deploy.state.facts import HostFacts
@@ -54,30 +55,27 @@ def _host(
         obstacle = obstacle or _no_room(one.instance, last, facts)
         refusals += _impossible(one.instance, obstacle)
         operations.append(_decided(one, one.instance, obstacle))
-    changes = {"operations": tuple(operations), "refusals": tuple(refusals)}
-    return plan.model_copy(update=changes)
+    return replace(plan, operations=tuple(operations), refusals=tuple(refusals))
 
 
 def _decided(operation: Operation, instance: Instance, obstacle: str | None) -> Operation:
     if instance.declared.update.strategy == "stop-first":
         obstacle = "the manifest says so"
-    if obstacle is not None:
-        return operation.model_copy(update={"strategy": "stop-first", "why": obstacle})
     port = instance.spare_port
-    moved = instance.model_copy(
-        update={
-            "spec": instance.spec.model_copy(update={"port": port}),
-            "slot": "" if instance.slot else SECOND,
-            "spare_port": instance.spec.port,
-        }
+    if obstacle is not None or port is None:
+        return replace(operation, strategy="stop-first", why=obstacle)
+    moved = replace(
+        instance,
+        spec=replace(instance.spec, port=port),
+        slot="" if instance.slot else SECOND,
+        spare_port=instance.spec.port,
     )
-    return operation.model_copy(
-        update={
-            "strategy": "start-first",
-            "interrupts": False,
-            "instance": moved,
-            "why": f"the gateway moves its requests from port {instance.spec.port} to {port}",
-        }
+    return replace(
+        operation,
+        strategy="start-first",
+        interrupts=False,
+        instance=moved,
+        why=f"the gateway moves its requests from port {instance.spec.port} to {port}",
     )
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.frozen import replace
 from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.resolve import engines, models
 from xgen_deploy.resolve.gateway_needs import gateway_port, names_of_others, needed_listen
@@ -88,9 +89,7 @@ def resolve_host(
         except Refused as error:
             refusals.append(error.refusal)
     if site.gateway is not None:
-        instances = [
-            i.model_copy(update={"spare_port": here.ports.spare(i.declared)}) for i in instances
-        ]
+        instances = [replace(i, spare_port=here.ports.spare(i.declared)) for i in instances]
     return Resolved(tuple(instances), tuple(refusals), _warnings(facts, instances))
 
 

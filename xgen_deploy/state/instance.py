@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import Field
@@ -72,7 +73,8 @@ class Spec(Frozen):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Engine(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Engine:
     """The build that serves: a binary or an image, and the options that its `--help` lists."""
 
     backend: str
@@ -91,7 +93,8 @@ class Engine(Frozen):
         return bool(self.flags)
 
 
-class Instance(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Instance:
     """One instance, ready to be rendered.
 
     `ordinals` are the positions of `gpus` among the host's GPUs of their vendor, in PCI order.
@@ -113,10 +116,10 @@ class Instance(Frozen):
     gpus: tuple[GPUInfo, ...] = ()
     ordinals: tuple[int, ...] = ()
     total_layers: int | None = None
-    pins: dict[str, str] = Field(default_factory=dict)
+    pins: dict[str, str] = field(default_factory=dict)
     share: tuple[str, ...] = ()
     software_gpu: bool = False
-    groups: dict[str, int] = Field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
     nodes: tuple[str, ...] = ()
     cdi: tuple[str, ...] = ()
     device_request: tuple[str, ...] = ()
@@ -137,7 +140,8 @@ class Instance(Frozen):
         return self.spec.digest
 
 
-class Refusal(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
     """Why a host cannot be brought to what the manifest says, and what to do."""
 
     host: str

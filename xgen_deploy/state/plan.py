@@ -1,10 +1,9 @@
 """What a plan is made of: operations with their cause, host by host."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field
-
-from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
@@ -13,7 +12,8 @@ Action = Literal["create", "update", "repair", "restart", "remove", "stop", "sta
 SUMMARY = ("create", "update", "repair", "remove", "unchanged", "unreachable")
 
 
-class FieldDiff(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class FieldDiff:
     """One field that changes; JSON values, None where there was or will be nothing."""
 
     path: str
@@ -22,7 +22,8 @@ class FieldDiff(Frozen):
     mark: Mark | None = None
 
 
-class Operation(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Operation:
     """One thing to do to one instance. `instance` None: it is only to be taken away.
 
     `leftover` is its other slot (see layout.py), where something is still there: that goes first,
@@ -59,7 +60,8 @@ class Operation(Frozen):
         return self.instance is not None and self.instance.engine.pull
 
 
-class HostPlan(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class HostPlan:
     """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
     `secrets_kept` are instances whose secrets were not compared with what they were given.
     `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
@@ -78,7 +80,7 @@ class HostPlan(Frozen):
     warnings: tuple[str, ...] = ()
     secrets_kept: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
-    parts: dict[str, str] = Field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
     left_out: bool = False
 
     @property
@@ -87,13 +89,14 @@ class HostPlan(Frozen):
         return "\n".join(f"{what}: {how}" for what, how in sorted(self.parts.items()))
 
 
-class Plan(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Plan:
     """Every host's part. `last_apply` is a line for people about the newest apply seen."""
 
     project: str
     manifest_file: str
     manifest_digest: str
-    hosts: dict[str, HostPlan] = Field(default_factory=dict)
+    hosts: Mapping[str, HostPlan] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     last_apply: str | None = None
     fingerprint: str = ""

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import XgenError
-from xgen_deploy.frozen import Duration, Frozen, Moment, UrlPath
+from xgen_deploy.frozen import Duration, Frozen, Moment, UrlPath, replace
 from xgen_deploy.limits import CHANGES, HOSTS, INSTANCES, RECORD
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
@@ -106,6 +106,20 @@ class Record(Frozen):
     instances: dict[str, InstanceRecord] = Field(default_factory=dict, max_length=INSTANCES)
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
+
+    def begun(self, instance: str, digest: str) -> "Record":
+        """An apply begins to bring the instance to the spec of this digest."""
+        return replace(self, pending={**self.pending, instance: digest})
+
+    def settled(self, instance: str) -> "Record":
+        """What was begun on the instance has come to its end, good or bad."""
+        return replace(self, pending={n: d for n, d in self.pending.items() if n != instance})
+
+    def with_instance(self, name: str, last: InstanceRecord) -> "Record":
+        return replace(self, instances={**self.instances, name: last})
+
+    def without_instance(self, name: str) -> "Record":
+        return replace(self, instances={n: r for n, r in self.instances.items() if n != name})
 
     def name_on_host(self, instance: str) -> str:
         """An instance's name on the host, by the slot that it lies in."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from xgen_deploy.frozen import Frozen, UrlPath
+from xgen_deploy.frozen import Frozen, UrlPath, replace
 from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS, Endpoint
 from xgen_deploy.state.field_types import Port
 from xgen_deploy.state.host import Host
@@ -132,12 +132,12 @@ def with_old_keys(
     if route.model not in new:
         return route
     servers = tuple(
-        s.model_copy(update={"old_key": (s.host, s.instance) in old and not s.second})
+        replace(s, old_key=(s.host, s.instance) in old and not s.second)
         if s.host in seen
-        else s.model_copy(update={"old_key": s.old_key or first})
+        else replace(s, old_key=s.old_key or first)
         for s in route.servers
     )
-    return route.model_copy(update={"servers": servers, "api_key": new[route.model]})
+    return replace(route, servers=servers, api_key=new[route.model])
 
 
 def partly_proved(
@@ -176,16 +176,13 @@ def with_distinct_names(routes: Sequence[Route]) -> tuple[Route, ...]:
     }
     names = _distinct(every)
     return tuple(
-        route.model_copy(
-            update={
-                "pool": pools[route.model],
-                "servers": tuple(
-                    s.model_copy(update={"name": names[_owner(s)]})
-                    if names[_owner(s)] != every[_owner(s)]
-                    else s
-                    for s in route.servers
-                ),
-            }
+        replace(
+            route,
+            pool=pools[route.model],
+            servers=tuple(
+                replace(s, name=names[_owner(s)]) if names[_owner(s)] != every[_owner(s)] else s
+                for s in route.servers
+            ),
         )
         for route in routes
     )

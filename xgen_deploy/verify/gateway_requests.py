@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xgen_deploy.backends.smoke_request import smoke_request_of
-from xgen_deploy.frozen import Frozen
+from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
@@ -93,8 +93,7 @@ def changed_models(spec: GatewaySpec, last: GatewaySpec | None) -> frozenset[str
     """Models whose routes are others than before; all where more than routes changed, or nothing
     did."""
     every = frozenset(r.model for r in spec.routes)
-    bare = {"routes": ()}
-    if last is None or spec.model_copy(update=bare) != last.model_copy(update=bare):
+    if last is None or replace(spec, routes=()) != replace(last, routes=()):
         return every
     before = {r.model: r for r in last.routes}
     return frozenset(r.model for r in spec.routes if before.get(r.model) != r) or every

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from xgen_deploy.bounded_json import read_json
-from xgen_deploy.frozen import Frozen
+from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.limits import PAGE
 from xgen_deploy.state.facts import LockFacts
 from xgen_deploy.transport.remote.locks import PUTTING_BACK
@@ -62,7 +62,7 @@ def _holder(lock: LockFacts) -> Owner:
     fields = _fields(lock.holder)
     owner = _owner(fields)
     if lock.pid is not None and fields and str(fields.get("pid")) != str(lock.pid):
-        return owner.model_copy(update={"doing": PUTTING_BACK})
+        return replace(owner, doing=PUTTING_BACK)
     return owner
 
 
