@@ -59,11 +59,16 @@ def end(name: str) -> None:
                 continue
         return not members(name)
 
-    wait_until(gone, f"the end of {name}'s processes", 30)
+    wait_until(gone, f"the end of {name}'s processes", 60)
     for group in _groups(name):
-        wait_until(partial(_removed, group), f"the removal of {group}", 10)
-        if not any(child.is_dir() for child in group.parent.iterdir()):
-            group.parent.rmdir()
+        wait_until(partial(_removed, group), f"the removal of {group}", 60)
+
+
+def end_all() -> None:
+    """Remove what holds the hosts' groups; there are none any more."""
+    for hierarchy in _hierarchies():
+        if (hierarchy / _PARENT).is_dir():
+            wait_until(partial(_removed, hierarchy / _PARENT), f"the removal of {_PARENT}", 60)
 
 
 def _removed(group: Path) -> bool:

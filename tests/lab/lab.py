@@ -1,19 +1,24 @@
-"""The whole lab: brings hosts up, finds those that run, takes all down."""
+"""The whole lab: brings hosts up, finds those that run, takes all down.
+
+Several runs may do so at once, each with hosts of its own: what they share is made and removed
+under one lock, a host under its own, so that hosts boot side by side.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.lab import (
     access,
-    bootstrap,
+    boot,
     cache,
+    cgroups,
     machine,
     network,
-    payload,
     places,
     prerequisites,
     rootfs,
@@ -28,29 +33,31 @@ def up(names: Sequence[str] = STANDARD) -> list[LabHost]:
     if reason := prerequisites.missing_reason():
         raise LabError(reason)
     specs = [_spec(name) for name in names]
-    with cache.locked(places.run_dir().with_suffix(".lock")):
-        missing = [spec for spec in specs if not machine.is_running(spec.name)]
-        if missing:
+    missing = [spec for spec in specs if not machine.is_running(spec.name)]
+    if missing:
+        with _shared():
             prerequisites.install()
-            base, binds = _parts()
             access.public_key()
             network.up()
-            with ThreadPoolExecutor(len(missing)) as pool:
-                list(pool.map(lambda spec: _boot(spec, base, binds), missing))
-        _write_access()
+            parts = boot.parts()
+            docker = boot.docker_data(parts)
+        with ThreadPoolExecutor(len(missing)) as pool:
+            list(pool.map(lambda spec: _ensure(spec, parts, docker), missing))
     return [LabHost(spec) for spec in specs]
 
 
 def down(names: Sequence[str] | None = None) -> None:
     """Take these hosts down, and with the last one everything but the cache."""
-    with cache.locked(places.run_dir().with_suffix(".lock")):
-        for name in names if names is not None else existing():
-            machine.stop(_spec(name))
-            rootfs.remove(name)
+    specs = [_spec(name) for name in (names if names is not None else existing())]
+    if specs:
+        with ThreadPoolExecutor(len(specs)) as pool:
+            list(pool.map(_end, specs))
+    with _shared():
         if existing():
             _write_access()
             return
         network.down()
+        cgroups.end_all()
         shutil.rmtree(places.run_dir(), ignore_errors=True)
 
 
@@ -69,36 +76,34 @@ def _spec(name: str) -> HostSpec:
     return CATALOGUE[name]
 
 
-def _parts() -> tuple[Path, list[str]]:
-    """The base and what every host sees read-only, fetched and built side by side."""
-    with ThreadPoolExecutor(3) as pool:
-        base = pool.submit(bootstrap.host_base)
-        models = pool.submit(payload.model_dir)
-        engine = payload.engine_dir()
-        images = bootstrap.image_dir(engine)
-        binds = [
-            f"--bind-ro={engine}:{places.ENGINE_DIR}",
-            f"--bind-ro={models.result()}:{places.MODEL_DIR}",
-            f"--bind-ro={images}:{places.IMAGE_DIR}",
-        ]
-        return base.result(), binds
+def _shared() -> AbstractContextManager[None]:
+    """Held while what all hosts share is made or removed."""
+    return cache.locked(places.run_dir().with_suffix(".lock"))
 
 
-def _boot(spec: HostSpec, base: Path, binds: list[str]) -> None:
-    if places.host_dir(spec.name).exists():
+def _own(spec: HostSpec) -> AbstractContextManager[None]:
+    return cache.locked(places.cache_dir() / f"boot-{spec.name}.lock")
+
+
+def _ensure(spec: HostSpec, parts: boot.Parts, docker: Path) -> None:
+    with _own(spec):
+        if machine.is_running(spec.name):
+            return
         # Left by a machine that lost power, or by a host that ended by itself.
-        machine.stop(spec)
-        rootfs.remove(spec.name)
-    rootfs.create(spec, base)
-    own = list(binds)
-    if spec.docker:
-        # Docker's layers are overlays, and an overlay cannot lie on an overlay.
-        own.append(f"--bind={places.host_dir(spec.name)}/docker:/var/lib/docker")
-    machine.start(spec, own)
-    machine.wait_ready(spec)
-    if spec.docker:
-        archive = f"{places.IMAGE_DIR}/{bootstrap.IMAGE_ARCHIVE}"
-        LabHost(spec).run(["docker", "load", "--quiet", "--input", archive], timeout=300)
+        boot.clear(spec)
+        with _shared():
+            # Another run may have ended the lab meanwhile; it leaves one alone that has a host.
+            places.host_dir(spec.name).mkdir(parents=True)
+            access.public_key()
+            network.up()
+        boot.boot(spec, parts, docker)
+        with _shared():
+            _write_access()
+
+
+def _end(spec: HostSpec) -> None:
+    with _own(spec):
+        boot.clear(spec)
 
 
 def _write_access() -> None:

@@ -33,10 +33,11 @@ def root_of(name: str) -> Path:
 def create(spec: HostSpec, base: Path) -> Path:
     """Mount the host's layer over the base and make it this host."""
     place = places.host_dir(spec.name)
-    for part in ("upper", "work", "root", "docker"):
+    for part in ("upper", "work", "root"):
         (place / part).mkdir(parents=True)
     root = root_of(spec.name)
-    layers = f"lowerdir={base},upperdir={place}/upper,workdir={place}/work"
+    # Volatile: nothing of a lab must outlive a crash, so nothing waits for the disk.
+    layers = f"volatile,lowerdir={base},upperdir={place}/upper,workdir={place}/work"
     run(["mount", "-t", "overlay", f"xgen-lab-{spec.name}", "-o", layers, str(root)])
     shutil.copytree(_FILES, root, dirs_exist_ok=True)
     # sudo ignores rules that others could have written.
@@ -53,7 +54,7 @@ def remove(name: str) -> None:
     if os.path.ismount(root) and run(["umount", str(root)], check=False).returncode:
         # A file still open somewhere must not keep the lab from going.
         run(["umount", "--lazy", str(root)])
-    shutil.rmtree(places.host_dir(name))
+    run(["rm", "-rf", str(places.host_dir(name))])
 
 
 def _identity(root: Path, spec: HostSpec) -> None:
