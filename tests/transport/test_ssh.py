@@ -5,13 +5,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from tests.transport import sshd
 from tests.transport.sshd import Sshd, fingerprint, keygen
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.host import Host
-from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options
 
@@ -252,15 +253,32 @@ def test_a_session_and_a_follow(side, server, capfd):
     assert capfd.readouterr().out == "here\n"
 
 
+def kill_sshd_of(session: Session) -> None:
+    parents = session.run(["sh", "-c", "cat /proc/$PPID/status"], timeout=30).stdout
+    os.kill(int(re.search(r"PPid:\s+(\d+)", parents)[1]), 9)
+
+
 def test_a_lost_connection_is_told(side, server):
     side.knows(server, server.host_keys[0])
     connection = side.reach(server)
     session = connection.session()
-    parents = session.run(["sh", "-c", "cat /proc/$PPID/status"], timeout=30).stdout
-    os.kill(int(re.search(r"PPid:\s+(\d+)", parents)[1]), 9)
+    kill_sshd_of(session)
     with pytest.raises(UnreachableError, match="gpu: the connection was lost while running sleep"):
         session.run(["sleep", "600"], timeout=600)
     assert look(connection) == b"got it"
+
+
+def test_a_connection_that_ends_while_something_is_sent_is_lost(side, server, monkeypatch):
+    side.knows(server, server.host_keys[0])
+    session = side.reach(server).session()
+    kill_sshd_of(session)
+
+    def ended(*_):
+        raise EOFError  # as paramiko does where its thread has not noticed the end yet
+
+    monkeypatch.setattr(paramiko.Channel, "sendall", ended)
+    with pytest.raises(UnreachableError, match="gpu: the connection was lost while running sleep"):
+        session.run(["sleep", "600"], timeout=600)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class SSHProcess:
             self._channel.sendall(data)
         except TimeoutError:
             raise ConnectionError("it no longer takes anything") from None
-        except OSError:
+        except (OSError, EOFError):
             self._check()
 
     def end_input(self) -> None:
