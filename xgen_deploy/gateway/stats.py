@@ -75,7 +75,9 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 def _server(row: dict[str, str]) -> ServerState:
     status = row["status"]
-    check = " ".join(filter(None, (row.get("check_desc"), row.get("check_code"))))
+    # 0 while the next check is under way.
+    code = row.get("check_code", "").removeprefix("0")
+    check = " ".join(filter(None, (row.get("check_desc"), code)))
     return ServerState(
         pool=row["pxname"],
         name=row["svname"],
