@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.stub import Engine
+from tests.ports import free_port
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits, Places, config_text, keys_text
 from xgen_deploy.gateway.keys import GatewayKeys, client_digest
@@ -87,7 +88,7 @@ class RunningGateway:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.spec = GatewaySpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
         self.runtime = Runtime("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
         self._process: subprocess.Popen[bytes] | None = None
@@ -208,9 +209,3 @@ def tls_settings(folder: Path) -> GatewayTLS:
     argv += ["-keyout", str(folder / "tls.pem.key"), "-out", str(folder / "tls.pem")]
     subprocess.run(argv, capture_output=True, check=True)
     return GatewayTLS(cert="/etc/tls/cert.pem", key="/etc/tls/key.pem")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

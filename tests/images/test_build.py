@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import tiny_model
+from tests.ports import free_port
 from tests.transport.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +70,7 @@ def port(image: str, tmp_path: Path) -> Iterator[int]:
     model = tmp_path / "tiny.gguf"
     tiny_model.write(model)
     model.chmod(0o644)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        found = int(free.getsockname()[1])
+    found = free_port()
     limits = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
     limits += ["--security-opt", "no-new-privileges", "--network", "host"]
     engine = ["--model", "/m.gguf", "--port", str(found), "--ctx-size", "256"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +13,12 @@ from demo import engine, payload
 from tests.lab import payload as lab_payload
 from tests.lab import tiny_model
 from tests.lab.site import Site
+from tests.ports import free_port
 
 HERE = "here"
 
 
-def _free_port() -> int:
-    """One that nobody listens on, nor on the next, below the range that the kernel hands out."""
-    return next(
-        p for p in range(20000 + os.getpid() % 2000 * 4, 30000, 2) if all(map(_is_free, (p, p + 1)))
-    )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-PORT = _free_port()
+PORT = free_port(in_a_row=2)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """A webhook never fails an apply, and no sentence about it shows any part of its address."""
 
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.secrets.test_resolver import site
 from xgen_deploy.apply.notify import Webhook, find_webhook, notify
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -86,15 +86,12 @@ class Hook(BaseHTTPRequestHandler):
 def test_whatever_befalls_the_request_is_a_sentence(
     url: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        closed = free.getsockname()[1]
     server = HTTPServer(("127.0.0.1", 0), Hook)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
         port = server.server_address[1]
-        hook = found(url.format(port=port, closed=closed), tmp_path, monkeypatch)
+        hook = found(url.format(port=port, closed=free_port()), tmp_path, monkeypatch)
         assert isinstance(hook, Webhook)
         assert "T0KEN" not in repr(hook)
         told = notify(hook, {"exit_code": 0}, ())

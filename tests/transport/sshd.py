@@ -2,11 +2,11 @@
 
 import getpass
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.transport.eventually import eventually
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
@@ -74,9 +74,3 @@ class Sshd:
 
     def _listens(self) -> bool:
         return (self.folder / "log").exists() and f"port {self.port}" in self.log
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
