@@ -20,9 +20,9 @@ def main() -> int:
     add = commands.add_parser("up", help="bring hosts up")
     add.add_argument("hosts", nargs="*", default=list(STANDARD), help=names)
     add.set_defaults(act=lambda given: _up(given.hosts))
-    add = commands.add_parser("down", help="take hosts down, all unless named")
+    add = commands.add_parser("down", help="take hosts down, all of every lab unless named")
     add.add_argument("hosts", nargs="*", help=names)
-    add.set_defaults(act=lambda given: lab.down(given.hosts or None))
+    add.set_defaults(act=lambda given: _down(given.hosts))
     add = commands.add_parser("status", help="which hosts there are")
     add.set_defaults(act=lambda _: _status())
     add = commands.add_parser("shell", help="a root shell inside a host")
@@ -58,8 +58,17 @@ def _shell(name: str) -> None:
     os.execvp(argv[0], argv)  # noqa: S606  # the shell replaces this process on purpose
 
 
+def _down(names: list[str]) -> None:
+    if names:
+        lab.down(names)
+        return
+    for number in places.numbers():
+        os.environ[places.NUMBER_VARIABLE] = str(number)
+        lab.down()
+
+
 def _clean() -> None:
-    lab.down()
+    _down([])
     shutil.rmtree(places.cache_dir(), ignore_errors=True)
 
 

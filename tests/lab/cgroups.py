@@ -11,10 +11,10 @@ import signal
 from functools import partial
 from pathlib import Path
 
+from tests.lab import places
 from tests.lab.process import wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
-_PARENT = "xgen-lab"
 
 
 def create(name: str) -> list[Path]:
@@ -22,7 +22,7 @@ def create(name: str) -> list[Path]:
     groups = []
     for hierarchy in _hierarchies():
         group = hierarchy
-        for part in (_PARENT, name):
+        for part in (_parent(), name):
             group = group / part
             group.mkdir(exist_ok=True)
             # Version 1 refuses processes in a cpuset that names no processors.
@@ -67,8 +67,12 @@ def end(name: str) -> None:
 def end_all() -> None:
     """Remove what holds the hosts' groups; there are none any more."""
     for hierarchy in _hierarchies():
-        if (hierarchy / _PARENT).is_dir():
-            wait_until(partial(_removed, hierarchy / _PARENT), f"the removal of {_PARENT}", 60)
+        if (group := hierarchy / _parent()).is_dir():
+            wait_until(partial(_removed, group), f"the removal of {group}", 60)
+
+
+def _parent() -> Path:
+    return Path(f"xgen-lab-{places.number()}")
 
 
 def _removed(group: Path) -> bool:
@@ -87,5 +91,5 @@ def _hierarchies() -> list[Path]:
 
 
 def _groups(name: str) -> list[Path]:
-    places = (hierarchy / _PARENT / name for hierarchy in _hierarchies())
-    return [place for place in places if place.is_dir()]
+    groups = (hierarchy / _parent() / name for hierarchy in _hierarchies())
+    return [group for group in groups if group.is_dir()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +12,9 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-from tests.lab import access, prerequisites
+from tests.lab import access, claim, prerequisites
 from tests.lab import lab as hosts
 from tests.lab.host import LabHost
-from tests.lab.spec import STANDARD
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,23 @@ long = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A running lab. XGEN_LAB_KEEP=1 leaves it up; one that ran before is left up anyway."""
+    """A lab whose hosts boot when a test asks for them. Run by itself, pytest leaves hosts up that
+    ran before, and all with XGEN_LAB_KEEP=1. Each of several workers has a lab of its own.
+    """
     if reason := prerequisites.missing_reason():
         if os.environ.get("XGEN_REQUIRE_LAB") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    shared = Lab()
-    try:
-        shared.hosts(*STANDARD)
-        yield shared
-    finally:
-        if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
-            hosts.down(shared.started)
+    with ExitStack() as stack:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            stack.enter_context(claim.own_lab())
+            hosts.down()  # what a run left that was killed
+        shared = Lab()
+        try:
+            yield shared
+        finally:
+            if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
+                hosts.down(shared.started)
 
 
 @pytest.fixture(scope="module")

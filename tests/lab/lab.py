@@ -35,8 +35,8 @@ def up(names: Sequence[str] = STANDARD) -> list[LabHost]:
     specs = [_spec(name) for name in names]
     missing = [spec for spec in specs if not machine.is_running(spec.name)]
     if missing:
+        prerequisites.install()
         with _shared():
-            prerequisites.install()
             access.public_key()
             network.up()
             parts = boot.parts()
@@ -78,11 +78,11 @@ def _spec(name: str) -> HostSpec:
 
 def _shared() -> AbstractContextManager[None]:
     """Held while what all hosts share is made or removed."""
-    return cache.locked(places.run_dir().with_suffix(".lock"))
+    return cache.locked(places.lock("lab"))
 
 
 def _own(spec: HostSpec) -> AbstractContextManager[None]:
-    return cache.locked(places.cache_dir() / f"boot-{spec.name}.lock")
+    return cache.locked(places.lock(f"boot-{spec.name}"))
 
 
 def _ensure(spec: HostSpec, parts: boot.Parts, docker: Path) -> None:

@@ -8,25 +8,30 @@ from pathlib import Path
 from tests.lab import places
 from tests.lab.process import run
 
-_RULE = ("FORWARD", "-i", places.BRIDGE, "-o", places.BRIDGE, "-j", "ACCEPT")
+_OUTSIDE = 1  # the number of this machine's end
 
 
 def up() -> None:
-    if not _exists(places.BRIDGE):
-        run(["ip", "link", "add", places.BRIDGE, "type", "bridge"])
-        run(["ip", "address", "add", f"{places.GATEWAY}/24", "dev", places.BRIDGE])
-        run(["ip", "link", "set", places.BRIDGE, "up"])
+    bridge = places.bridge()
+    if not _exists(bridge):
+        run(["ip", "link", "add", bridge, "type", "bridge"])
+        run(["ip", "address", "add", f"{places.network()}.{_OUTSIDE}/24", "dev", bridge])
+        run(["ip", "link", "set", bridge, "up"])
     # A Docker daemon on this machine drops what is forwarded, bridged packets included.
-    if shutil.which("iptables") and run(["iptables", "-C", *_RULE], check=False).returncode:
-        run(["iptables", "-I", *_RULE], check=False)
+    if shutil.which("iptables") and run(["iptables", "-C", *_rule()], check=False).returncode:
+        run(["iptables", "-I", *_rule()], check=False)
 
 
 def down() -> None:
     if shutil.which("iptables"):
-        while run(["iptables", "-D", *_RULE], check=False).returncode == 0:
+        while run(["iptables", "-D", *_rule()], check=False).returncode == 0:
             pass
-    if _exists(places.BRIDGE):
-        run(["ip", "link", "delete", places.BRIDGE])
+    if _exists(places.bridge()):
+        run(["ip", "link", "delete", places.bridge()])
+
+
+def _rule() -> list[str]:
+    return ["FORWARD", "-i", places.bridge(), "-o", places.bridge(), "-j", "ACCEPT"]
 
 
 def set_cable(interface: str, *, plugged: bool) -> None:

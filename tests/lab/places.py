@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-BRIDGE = "xgenlab0"
-NETWORK = "10.213.77"
-GATEWAY = f"{NETWORK}.1"
+NUMBER_VARIABLE = "XGEN_LAB"
 
 USERS = ("deploy", "askpass", "banner")
 ASKPASS_PASSWORD = "lab-password"  # noqa: S105  # of a login that lives for a test run
@@ -25,9 +23,38 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "/var/cache")) / "xgen-deploy-lab"
 
 
+def number() -> int:
+    """Which of this machine's labs is meant: 0 is the one to play with."""
+    return int(os.environ.get(NUMBER_VARIABLE, "0"))
+
+
+def bridge() -> str:
+    return f"xgenlab{number()}"
+
+
+def network() -> str:
+    return f"10.213.{77 + number()}"
+
+
 def run_dir() -> Path:
     """What belongs to the running lab: gone after `down`."""
+    first = _first_run_dir()
+    return first.with_name(f"{first.name}-{number()}") if number() else first
+
+
+def numbers() -> list[int]:
+    """The labs that have something on disk."""
+    first = _first_run_dir()
+    others = [path.name.rpartition("-")[2] for path in first.parent.glob(f"{first.name}-*")]
+    return [0] * first.exists() + sorted(int(n) for n in others if n.isdigit())
+
+
+def _first_run_dir() -> Path:
     return Path(os.environ.get("XGEN_LAB_DIR", "/var/lib/xgen-deploy-lab"))
+
+
+def lock(name: str) -> Path:
+    return cache_dir() / "locks" / f"{number()}-{name}"
 
 
 def host_dir(name: str) -> Path:

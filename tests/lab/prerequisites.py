@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from contextlib import suppress
+from pathlib import Path
 
+from tests.lab import cache, places
 from tests.lab.process import run
+
+_WATCHES = 4096
 
 # command -> the Debian package that brings it
 _PACKAGES = {
@@ -35,9 +40,22 @@ def missing_reason() -> str | None:
 
 def install() -> None:
     """Install the tools that are not there; asks the archive only when something is missing."""
+    _allow_many_hosts()
     packages = sorted({p for command, p in _PACKAGES.items() if shutil.which(command) is None})
     if not packages:
         return
+    with cache.locked(places.cache_dir() / "locks" / "packages"):
+        _install(packages)
+
+
+def _allow_many_hosts() -> None:
+    """Each host watches files in some ten places, and the usual limit is 128 for all together."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    with suppress(OSError):  # not ours to set in a container; then it holds for fewer hosts
+        limit.write_text(str(max(_WATCHES, int(limit.read_text()))))
+
+
+def _install(packages: list[str]) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     if run(command, check=False, env=environment).returncode != 0:

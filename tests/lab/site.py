@@ -163,7 +163,7 @@ def kill_at_start(applying: subprocess.Popen[str]) -> None:
 @contextmanager
 def alone(lab: Lab, name: str) -> Iterator[LabHost]:
     """A host that no other run of the tests uses meanwhile: what lies on it can be compared."""
-    with cache.locked(places.cache_dir() / f"{name}.lock"):
+    with cache.locked(places.lock(f"alone-{name}")):
         yield lab.host(name)
 
 

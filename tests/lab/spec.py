@@ -20,16 +20,21 @@ class HostSpec:
     @property
     def all_addresses(self) -> tuple[str, ...]:
         last = self.number + self.addresses
-        return tuple(f"{places.NETWORK}.{n}" for n in range(self.number, last))
+        return tuple(f"{places.network()}.{n}" for n in range(self.number, last))
 
     @property
     def address(self) -> str:
         return self.all_addresses[0]
 
     @property
+    def machine(self) -> str:
+        """What this machine knows the host by: short, and no other lab's."""
+        return f"lab{places.number()}-{self.number}"
+
+    @property
     def interface(self) -> str:
         """The outer end of the host's network cable, as systemd-nspawn names it."""
-        return f"vb-{self.name}"
+        return f"vb-{self.machine}"
 
 
 _DOCKER = ("docker.io", "containerd", "runc")

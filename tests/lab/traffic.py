@@ -1,4 +1,4 @@
-"""Clients that ask a gateway without a pause, half of them for streamed answers."""
+"""Clients that ask a gateway again and again, half of them for streamed answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from tests.transport.eventually import eventually
 
 _PATH = "/v1/completions"
+# Without it the clients take the processors from what is changed meanwhile.
+_PAUSE_S = 0.1
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Traffic:
                 self.done += 1
                 if said:
                     self.failed.append(said)
+            self._end.wait(_PAUSE_S)
 
     def end(self) -> None:
         self._end.set()

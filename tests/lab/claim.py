@@ -1,0 +1,38 @@
+"""A lab of its own for each of several test runs on one machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from tests.lab import places
+
+_MOST = 100
+
+
+@contextmanager
+def own_lab() -> Iterator[None]:
+    """Within the block `places` means a lab that no other run has. It is free again when this
+    process ends, however it ends.
+    """
+    number, handle = next(_free())
+    os.environ[places.NUMBER_VARIABLE] = str(number)
+    with handle:
+        yield
+    del os.environ[places.NUMBER_VARIABLE]
+
+
+def _free() -> Iterator[tuple[int, IO[str]]]:
+    folder = places.cache_dir() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, _MOST):
+        handle = (folder / f"{number}-claim").open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.close()
+        else:
+            yield number, handle
