@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -77,13 +79,16 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    tiny_model.write(tmp_path / "tiny.gguf")
-    (tmp_path / "old").write_text(OLD_ENGINE)
-    (tmp_path / "old").chmod(0o755)
-    found = Site(tmp_path)
-    found.record.parent.mkdir(parents=True)
-    return found
+def site() -> Iterator[Site]:
+    """In a short path: a socket would lie below it."""
+    with TemporaryDirectory(prefix="xgen-") as path:
+        folder = Path(path)
+        tiny_model.write(folder / "tiny.gguf")
+        (folder / "old").write_text(OLD_ENGINE)
+        (folder / "old").chmod(0o755)
+        found = Site(folder)
+        found.record.parent.mkdir(parents=True)
+        yield found
 
 
 @pytest.mark.parametrize("command", ["render", "plan", "verify", "apply -y"])

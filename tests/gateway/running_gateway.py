@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.stub import Engine
+from tests.gateway.stub import PATIENCE, Engine
 from tests.ports import free_port
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits, Places, config_text, keys_text
@@ -139,13 +139,15 @@ class RunningGateway:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
 
     def connect(self, **more: Any) -> http.client.HTTPConnection:
         if self.spec.tls:
             context = ssl.create_default_context(cafile=str(self.folder / "tls.pem"))
-            return http.client.HTTPSConnection("localhost", self.port, timeout=20, context=context)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20, **more)
+            return http.client.HTTPSConnection(
+                "localhost", self.port, timeout=PATIENCE, context=context
+            )
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, **more)
 
     def ask(
         self,
@@ -167,7 +169,7 @@ class RunningGateway:
 
     def raw(self, *parts: bytes) -> bytes:
         """All that comes back for these bytes, until the gateway closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as sock:
             return sent_raw(sock, *parts)
 
     def state(self, server: str) -> Any:

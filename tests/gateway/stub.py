@@ -5,7 +5,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE = 20.0
+# Long, so that on a busy machine no answer comes before its test wants it.
+PATIENCE = 120.0
 
 
 class Engine:
@@ -33,6 +34,7 @@ class Engine:
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a connection that does not fit is refused, and its server is down
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that left is nobody's fault."""

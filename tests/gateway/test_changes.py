@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.conftest import MakeEngine, MakeGateway
 from tests.gateway.running_gateway import Answer, RunningGateway, endpoint
-from tests.gateway.stub import Engine
+from tests.gateway.stub import PATIENCE, Engine
 from tests.transport.eventually import eventually
 
 CHAT = "/v1/chat/completions"
@@ -122,7 +122,7 @@ def test_waiting_ends_with_the_queue_timeout(make_gateway: MakeGateway, first: E
     gateway.start()
     with ThreadPoolExecutor() as pool:
         busy = held(gateway, pool)
-        assert first.arrived.acquire(timeout=20)
+        assert first.arrived.acquire(timeout=PATIENCE)
         answer = gateway.ask(CHAT, {"model": "qwen"})
         assert (answer.status, answer.code) == (503, "service_unavailable")
         first.release.set()
@@ -141,15 +141,15 @@ def test_a_drained_instance_finishes_what_it_has(
     with ThreadPoolExecutor() as pool:
         pair.runtime.drain("here.second")
         busy = held(pair, pool)
-        assert first.arrived.acquire(timeout=20)
+        assert first.arrived.acquire(timeout=PATIENCE)
         pair.runtime.enable("here.second")
-        assert pair.runtime.wait_up("here.second", 20)
+        assert pair.runtime.wait_up("here.second", PATIENCE)
         pair.runtime.drain("here.first")
         assert pair.state("first").draining
         assert {served_by(pair) for _ in range(5)} == {"second"}
         assert not pair.runtime.wait_idle("here.first", 0)
         first.release.set()
-        assert pair.runtime.wait_idle("here.first", 20)
+        assert pair.runtime.wait_idle("here.first", PATIENCE)
         assert busy.result().json["served_by"] == "first"
     pair.runtime.enable("here.first")
     assert eventually(lambda: served_by(pair) == "first")

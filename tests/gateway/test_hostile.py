@@ -17,7 +17,7 @@ from tests.gateway.running_gateway import (
     sent_raw,
     tls_settings,
 )
-from tests.gateway.stub import Engine
+from tests.gateway.stub import PATIENCE, Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.config import Limits
 
@@ -148,7 +148,7 @@ def test_http2_is_not_spoken_over_tls_either(
     for offered in (["h2"], ["h2", "http/1.1"], []):
         if offered:
             context.set_alpn_protocols(offered)
-        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE)
         with raw, context.wrap_socket(raw, server_hostname="localhost") as sock:
             assert sock.selected_alpn_protocol() in (None, "http/1.1")
             assert sent_raw(sock, H2) == b""

@@ -17,7 +17,7 @@ from tests.gateway.running_gateway import (
     endpoint,
     tls_settings,
 )
-from tests.gateway.stub import Engine
+from tests.gateway.stub import PATIENCE, Engine
 from tests.transport.eventually import eventually
 from xgen_deploy.gateway.away import away
 from xgen_deploy.secret_text import SecretText
@@ -129,7 +129,7 @@ def test_a_full_queue_is_busy_and_no_failure(make_gateway: MakeGateway, engine: 
     gateway.start()
     with ThreadPoolExecutor() as pool:
         held = pool.submit(gateway.ask, "/v1/completions", {"model": "q", "hold": True})
-        assert engine.arrived.acquire(timeout=20)
+        assert engine.arrived.acquire(timeout=PATIENCE)
         assert proved(gateway)[""] == "q is busy, its queue is full"
         engine.release.set()
         assert held.result().status == 200

@@ -14,7 +14,7 @@ from tests.gateway.running_gateway import (
     endpoint,
     tls_settings,
 )
-from tests.gateway.stub import Engine
+from tests.gateway.stub import PATIENCE, Engine
 from tests.transport.eventually import eventually
 
 CHAT = "/v1/chat/completions"
@@ -167,7 +167,7 @@ def test_a_streamed_answer_arrives_part_by_part(gateway: RunningGateway, chat: E
 def test_a_client_that_leaves_frees_the_instance(gateway: RunningGateway, chat: Engine) -> None:
     connection = gateway.connect()
     connection.request("POST", CHAT, json.dumps({"model": "org/qwen3", "hold": True}))
-    assert chat.arrived.acquire(timeout=20)
+    assert chat.arrived.acquire(timeout=PATIENCE)
     assert gateway.state("chat").sessions == 1
     connection.close()
     assert eventually(lambda: gateway.state("chat").sessions == 0)
