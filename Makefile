@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
+# Twice the processors of a small machine: tests with hosts mostly wait.
+WORKERS := 4
 
 .PHONY: help venv demo demo-down test lint types format lock lab-up lab-down bench clean
 
@@ -17,8 +19,8 @@ demo: venv ## serve one small model on this machine and let it answer; no root, 
 demo-down: venv ## take the demo's model down again
 	@$(BIN)/python -m demo down
 
-test: venv ## all tests; with root also those in a lab of small hosts
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: venv ## all tests, side by side; with root also those in a lab of small hosts
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
 lint: venv ## style and the rule that what decides does no I/O
 	@$(BIN)/ruff check .

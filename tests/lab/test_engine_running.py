@@ -147,7 +147,7 @@ def test_a_killed_engine_is_back_and_said_so(deployed: Deployed) -> None:
     site, host = deployed
     slow = f"/run/systemd/system/{_unit(site)}.d"
     # Time to look between its end and its next start.
-    host.sh(f"mkdir -p {slow}; printf '[Service]\\nRestartSec=12\\n' > {slow}/slow.conf")
+    host.sh(f"mkdir -p {slow}; printf '[Service]\\nRestartSec=30\\n' > {slow}/slow.conf")
     host.run(["systemctl", "daemon-reload"])
     before = status(site)["restarts"]
     host.run(["pkill", "-KILL", "-u", _user(site, host)])
