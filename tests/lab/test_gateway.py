@@ -108,7 +108,7 @@ def test_the_whole_job(lab: Lab, gateway: LabHost, tmp_path: Path, runtime: str)
 
 def _more_and_fewer_under_load(site: Site, gateway: LabHost, back: LabHost) -> None:
     """Instances come and go behind the door, and no request fails."""
-    with traffic(gateway.address, GATEWAY_PORT, "gemma", "sk-door") as clients:
+    with traffic(gateway.address, GATEWAY_PORT, "gemma", "sk-door", clients=4) as clients:
         clients.more(20)
         site.serve(back.name)
         site.placements[back.name][-1]["name"] = "gemma-more"
