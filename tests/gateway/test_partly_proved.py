@@ -49,7 +49,7 @@ class Changing:
         last = GatewaySpec(port=9000, routes=BEFORE)
         record = SimpleNamespace(gateway=GatewayRecord(spec=last, digest=last.digest))
         self.work: Any = SimpleNamespace(record=record)
-        monkeypatch.setattr(gateways, "open_door", self.open_gateway)
+        monkeypatch.setattr(gateways, "open_gateway", self.open_gateway)
 
     def open_gateway(self, _work: object, spec: GatewaySpec, *_: object, **__: object) -> str:
         self.opened.append([s.port for s in spec.servers])

@@ -30,7 +30,7 @@ def test_what_was_started_ends_with_the_session(here):
 
 def test_what_was_started_ends_when_the_tool_is_killed():
     script = f"""
-from xgen_deploy.manifest.host import Host
+from xgen_deploy.state.host import Host
 from xgen_deploy.transport.connect import connect
 from xgen_deploy.transport.options import Options
 session = connect(Host(name="here", connection="local", become=False), Options()).session()
