@@ -48,7 +48,7 @@ def test_an_installed_wheel_finds_its_templates(wheel: Path, tmp_path: Path) -> 
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from xgen_deploy import template_files as t\n"
+        "from xgen_deploy.run import template_files as t\n"
         f"assert t.__file__.startswith({str(tmp_path)!r}), t.__file__\n"
         "print(*sorted(t.read_templates()))"
     )
