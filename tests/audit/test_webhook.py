@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.secrets.test_resolver import site
-from xgen_deploy.cli.auditing import Auditing
-from xgen_deploy.run.control_node import ControlNode
+from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.run.run import Run
+from xgen_deploy.run.this_machine import this_machine
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -42,8 +42,8 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def refused(folder: Path) -> None:
     """An event of a host that keeps no log of its own."""
-    work = Run(site(folder, audit={"webhook": {"env": "HOOK"}}), ControlNode(), {})
-    trail = Auditing(work, "apply", ("repin",)).trail(plan="f1")
+    run = Run(site(folder, audit={"webhook": {"env": "HOOK"}}), this_machine(), {})
+    trail = Auditing(run, "apply", ("repin",)).trail(plan="f1")
     trail.tell("h", "refused", instance="q", reason="no such file")
     trail.close()
 

@@ -11,9 +11,10 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.manifest.load import load_site
-from xgen_deploy.run.control_node import Seen
 from xgen_deploy.state.facts import ContainerFacts, DockerFacts, EngineFacts, HostFacts
 from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUProcess
+from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.observation import Observation, observation_of
 from xgen_deploy.state.site import Site
 
 FLEETS = fleets()
@@ -35,6 +36,10 @@ def site(tmp_path: Path) -> Site:
     return load_site(str(tmp_path / "site.yaml"))
 
 
+def observed(facts: HostFacts) -> Observation:
+    return observation_of("h", facts, system_layout("demo"))
+
+
 def host(fleet: str, *attempts: Attempt, **more: object) -> HostFacts:
     """What a host with a described fleet says of itself."""
     expect = FLEETS[fleet].expect
@@ -50,7 +55,7 @@ def host(fleet: str, *attempts: Attempt, **more: object) -> HostFacts:
 
 
 def shown(site: Site, facts: HostFacts, *, verbose: bool = False) -> list[str]:
-    lines = gpu_table(site, {"h": Seen(facts)}, verbose=verbose)
+    lines = gpu_table(site, {"h": observed(facts)}, verbose=verbose)
     return [Text.from_markup(line).plain for line in lines]
 
 
@@ -142,7 +147,7 @@ def test_a_process_cannot_write_to_our_terminal(
     facts = host("rtx3090")
     card = facts.gpu.gpus[0].model_copy(update={"processes": (user,)})
     facts = facts.model_copy(update={"gpu": facts.gpu.model_copy(update={"gpus": (card,)})})
-    lines = gpu_table(site, {"h": Seen(facts)}, verbose=False)
+    lines = gpu_table(site, {"h": observed(facts)}, verbose=False)
     Screen(PLAIN).lines(lines)
     said = capsys.readouterr().out
     assert "\\x1b]0;[red]owned\\x07\\x0d\\x9b2J (eve, 0.0)" in said
@@ -151,7 +156,7 @@ def test_a_process_cannot_write_to_our_terminal(
 
 def test_a_host_that_is_not_reached_does_not_widen_the_table(site: Site) -> None:
     error = UnreachableError("gone", "port 22 timed out after 10 s, and it is a long story")
-    lines = gpu_table(site, {"h": Seen(host("rtx3090")), "gone": Seen(None, error)}, verbose=False)
+    lines = gpu_table(site, {"h": observed(host("rtx3090")), "gone": error}, verbose=False)
     text = [Text.from_markup(line).plain for line in lines]
     (line,) = [line for line in text if line.startswith("gone")]
     assert line.split() == f"gone UNREACHABLE {error.reason}".split()

@@ -29,7 +29,7 @@ from xgen_deploy.state.routes import build_routes
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
 from xgen_deploy.transport.base import Completed, Reply
 from xgen_deploy.transport.remote import web
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 PROOF_KEY = "own-key-of-the-gateway"
 HOST = Host(name="here")
@@ -90,7 +90,7 @@ class RunningGateway:
         self.folder = folder
         self.port = free_port()
         self.spec = GatewaySpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
-        self.runtime = Runtime("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
+        self.runtime = HaproxySocket("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
         self._process: subprocess.Popen[bytes] | None = None
         self.limits = Limits(threads=2)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.gateway.running_gateway import CLIENT_KEY, ENGINE_KEY, TEMPLATES
 from xgen_deploy.gateway.render import render_gateway
-from xgen_deploy.plan.gateway import Looked, routes_for, with_gateways
+from xgen_deploy.plan.gateway import routes_for, with_gateways
 from xgen_deploy.resolve.gateway_needs import needed_listen
 from xgen_deploy.state.facts import DockerFacts, FileFacts, HostFacts, PortFacts, ServiceFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
@@ -17,6 +17,7 @@ from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.settings import Gateway
@@ -95,12 +96,16 @@ class World:
         (service,) = self.facts["edge"]["services"]
         self.facts["edge"]["services"] = (service.model_copy(update=changes),)
 
-    def looked(self) -> dict[str, Looked]:
-        return {n: Looked(self._facts(n), LAYOUT) for n in self.records if n not in self.unseen}
+    def observed(self) -> dict[str, Observation]:
+        return {
+            n: Observation(n, self._facts(n), LAYOUT, record)
+            for n, record in self.records.items()
+            if n not in self.unseen
+        }
 
     def plan(self) -> HostPlan:
         plans = {n: self._own(n) for n in self.records}
-        return with_gateways(self.site, plans, self.looked(), self.new_secrets)["edge"]
+        return with_gateways(self.site, plans, self.observed(), self.new_secrets)["edge"]
 
     def _own(self, host: str) -> HostPlan:
         """What the manifest does not name any more is removed."""
@@ -358,7 +363,7 @@ def test_status_says_who_answers(world: World) -> None:
     world.facts["edge"]["gateway_stats"] = HEAD + "".join(
         ROW.format(pool=p, name=n, status=s) for p, n, s in rows
     )
-    (gateway,) = gateway_statuses(world.site, world.looked(), world.records)
+    (gateway,) = gateway_statuses(world.site, world.observed())
     assert gateway.line == "http://127.0.0.1:8080  up  1 of 4 servers; nothing answers for lone"
     assert (gateway.by_fallback, gateway.good) == (("big",), False)
 
@@ -366,13 +371,13 @@ def test_status_says_who_answers(world: World) -> None:
 def test_status_of_a_gateway_that_is_down(world: World) -> None:
     world.applied()
     world.befalls(state="failed")
-    (gateway,) = gateway_statuses(world.site, world.looked(), world.records)
+    (gateway,) = gateway_statuses(world.site, world.observed())
     assert (gateway.status, gateway.reason) == ("down", "its unit is failed")
 
 
-def test_the_door_is_the_last_of_its_hosts_operations(world: World) -> None:
+def test_the_gateway_is_the_last_of_its_hosts_operations(world: World) -> None:
     own = removal("edge", "x")
     plans = {n: HostPlan(host=n) for n in world.records}
     plans["edge"] = HostPlan(host="edge", operations=(own,))
-    found = with_gateways(world.site, plans, world.looked(), {})["edge"].operations
+    found = with_gateways(world.site, plans, world.observed(), {})["edge"].operations
     assert [o.name for o in found] == ["x", GATEWAY]

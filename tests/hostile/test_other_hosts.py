@@ -15,7 +15,7 @@ from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.plan import HostPlan
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 BROKEN = {
     "damaged": "{",
@@ -128,7 +128,7 @@ def test_how_a_rollback_goes_is_the_manifests(pair: Site, monkeypatch: pytest.Mo
         planned.update({o.id: o for o in plan.operations})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xgen_deploy.cli.applying.carry_out_all", planned_only)
+    monkeypatch.setattr("xgen_deploy.apply.change.carry_out_all", planned_only)
     pair.run("rollback", "-y")
     assert planned["other/q"].needs == ("h/q",)
     assert planned["h/q"].instance.declared.update.drain is None
@@ -158,7 +158,7 @@ def test_a_host_that_cannot_pull_costs_the_others_nothing(
             raise error
         return False
 
-    monkeypatch.setattr("xgen_deploy.cli.applying.pull_images", pulled)
+    monkeypatch.setattr("xgen_deploy.apply.change.pull_images", pulled)
     pair.change(lambda m: m["models"]["q"].update(update={"canary": 0, "max_unavailable": 2}))
     said = apply(pair, 512, code=code)
     assert said.count("no image came") == 1
@@ -215,13 +215,13 @@ def test_a_stopped_instance_changes_nothing_for_its_models_others(pair: Site, wh
 
 def test_no_record_makes_a_drain_take_longer(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    real = Runtime.wait_idle
+    real = HaproxySocket.wait_idle
 
-    def wait_idle(self: Runtime, server: str, timeout: float) -> Any:
+    def wait_idle(self: HaproxySocket, server: str, timeout: float) -> Any:
         waited.append(timeout)
         return real(self, server, timeout)
 
-    monkeypatch.setattr(Runtime, "wait_idle", wait_idle)
+    monkeypatch.setattr(HaproxySocket, "wait_idle", wait_idle)
     edit(
         pair,
         LAYOUT.record,

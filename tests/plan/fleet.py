@@ -7,20 +7,18 @@ from typing import Any
 
 import yaml
 
+from tests.plan.deciding import RENDERER, desired_state
 from tests.render.scene import FLAGS, HOSTS, model_facts
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.plan.build import maintenance_plan, make_plan
 from xgen_deploy.plan.maintenance import Maintaining, Request
-from xgen_deploy.render.instance import Rendering
-from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.run.control_node import ControlNode, Seen
-from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.facts import EngineFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.observation import Observation, observation_of
 from xgen_deploy.state.plan import Operation, Plan
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 from xgen_deploy.state.site import Site
@@ -68,8 +66,9 @@ class Fleet:
         skip_refused: bool = False,
     ) -> Plan:
         site = self.site(place, *limits, models=models)
-        seen = {name: self._seen(site, name) for name in site.hosts}
-        return make_plan(site, seen, ControlNode(), {}, skip_refused=skip_refused)
+        observed = {name: self._observed(site, name) for name in site.hosts}
+        desired = desired_state(site)
+        return make_plan(site, observed, desired, {}, now=0.0, skip_refused=skip_refused)
 
     def maintained(
         self,
@@ -80,11 +79,11 @@ class Fleet:
     ) -> Plan:
         """What `stop`, `start` or `restart` would do to these instances, or to all."""
         site = self.site(place)
-        seen = {name: self._seen(site, name) for name in site.hosts}
+        observed = {name: self._observed(site, name) for name in site.hosts}
         wanted = {
             h: tuple(d.name for d in site.on(h) if not names or d.name in names) for h in site.hosts
         }
-        return maintenance_plan(site, seen, ControlNode(), Request(action, on or wanted))
+        return maintenance_plan(site, observed, Request(action, on or wanted), now=0.0)
 
     def applied(self, operations: Iterable[Operation]) -> None:
         """As if these had gone well."""
@@ -104,14 +103,14 @@ class Fleet:
         instances = {**record.instances, name: entry}
         self.records[host] = record.model_copy(update={"instances": instances})
 
-    def _seen(self, site: Site, name: str) -> Seen:
+    def _observed(self, site: Site, name: str) -> Observation | UnreachableError:
         if name in self.unseen:
-            return Seen(None, UnreachableError(name, "no route to it"))
+            return UnreachableError(name, "no route to it")
         facts = self._facts(site, name)
         if name in self.bare:
             machine = {"hostname", "arch", "kernel", "user", "uid", "now", "cores", "gpu"}
             facts = HostFacts(probe="sh", **{m: getattr(facts, m) for m in machine})
-        return Seen(facts)
+        return observation_of(name, facts, LAYOUT)
 
     def _facts(self, site: Site, name: str) -> HostFacts:
         kind, record = HOSTS[self._kinds[name]], self.records[name]
@@ -154,7 +153,7 @@ def _engine(backend: str, binary: str | None) -> EngineFacts:
 def _entry(one: Operation) -> InstanceRecord:
     instance = one.instance
     assert instance is not None
-    definition = Rendering(LAYOUT, Templates(read_templates())).render(instance).definition
+    definition = RENDERER.on(LAYOUT).render(instance).definition
     digest = hashlib.sha256(definition.content.encode()).hexdigest()
     return InstanceRecord(
         spec=instance.spec,

@@ -5,12 +5,12 @@ from typing import NoReturn
 
 import pytest
 
+from tests.plan.deciding import desired_state
 from tests.plan.test_plan import BASE
 from tests.plan.world import World
 from xgen_deploy.cli import status
-from xgen_deploy.plan import build as survey
-from xgen_deploy.run.control_node import ControlNode, Seen
-from xgen_deploy.run.run import Run
+from xgen_deploy.plan import build
+from xgen_deploy.state.observation import observation_of
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -21,8 +21,10 @@ def test_a_plan_that_cannot_be_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(BASE, tmp_path)
-    monkeypatch.setattr(survey, "plan_host", fail)
-    plan = survey.make_plan(world.scene.site, {"h": Seen(world.facts)}, ControlNode(), {})
+    monkeypatch.setattr(build, "plan_host", fail)
+    site = world.scene.site
+    observed = {"h": observation_of("h", world.facts, world.scene.layout)}
+    plan = build.make_plan(site, observed, desired_state(site), {}, now=0.0)
     (refusal,) = plan.refusals
     assert refusal.host == "h"
     assert "failed there (KeyError in plan/build.py:" in refusal.reason
@@ -34,7 +36,7 @@ def test_a_status_that_cannot_be_read_is_unknown(
 ) -> None:
     world = World(BASE, tmp_path)
     monkeypatch.setattr(status, "host_statuses", fail)
-    work = Run(world.scene.site, ControlNode(), {})
-    (row,) = status._guarded_rows(work, "h", Seen(world.facts))
+    observation = observation_of("h", world.facts, world.scene.layout)
+    (row,) = status._guarded_rows(world.scene.site, "h", observation)
     assert row.status == "unknown"
     assert "KeyError" in (row.reason or "")

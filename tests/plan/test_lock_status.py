@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from xgen_deploy.apply.host_sessions import owner_of_lock
+from xgen_deploy.apply.host_sessions import lock_owner
 from xgen_deploy.state.facts import LockFacts
 from xgen_deploy.verify.locks import lock_status
 
@@ -20,7 +20,7 @@ def line(**lock: object) -> str | None:
 
 def test_who_has_it_since_when_and_how_many_wait() -> None:
     clock = NOW.split()[1]
-    mine = json.dumps(dict(owner_of_lock("kim@ops", 5, "apply"), since=NOW, pid="77"))
+    mine = json.dumps(lock_owner("apply") | KIM)
     assert line(holder=mine, pid=77) == f"locked by kim@ops since {clock} (apply)"
     waiting = [json.dumps(KIM)] * 2
     assert line(holder=mine, pid=77, queue=waiting) == f"{line(holder=mine, pid=77)}; 2 wait"

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.plan.deciding import RENDERER, desired_state
 from tests.render.scene import Scene
-from xgen_deploy.plan.make import Scope, plan_host
-from xgen_deploy.render.instance import Rendering
-from xgen_deploy.render.templates import Templates
+from xgen_deploy.plan.host_plan import Scope, plan_host
 from xgen_deploy.resolve.host import resolve_host
-from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.observation import observation_of
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
@@ -27,7 +26,7 @@ class World:
 
     def apply(self, *, repin: bool = False) -> None:
         """As if everything had gone well."""
-        rendering = Rendering(self.scene.layout, Templates(read_templates()))
+        rendering = RENDERER.on(self.scene.layout)
         site, layout = self.scene.site, self.scene.layout
         resolved = resolve_host(site, site.hosts["h"], self.facts, self.record, layout, repin=repin)
         assert not resolved.refusals, resolved.refusals
@@ -120,6 +119,6 @@ class World:
                 "engines": scene.facts.engines,
             }
         )
-        rendering = Rendering(scene.layout, Templates(read_templates()))
-        host = scene.site.hosts["h"]
-        return plan_host(scene.site, host, facts, scene.layout, rendering, Scope(repin=repin))
+        observation = observation_of("h", facts, scene.layout)
+        desired = desired_state(scene.site, repin=repin).of(observation)
+        return plan_host(scene.site, observation, desired, Scope())

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.plan.deciding import desired_state
 from tests.upgrade.released import SITES
 from xgen_deploy.manifest.limit import limit
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.plan.build import default_scope, make_plan
-from xgen_deploy.run.control_node import ControlNode, Seen
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.layout import system_layout
+from xgen_deploy.state.observation import Observation, observation_of
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.site import Site
 
@@ -31,9 +33,10 @@ class OldSite:
     def site(self) -> Site:
         return load_site(str(self.manifest))
 
-    def seen(self) -> dict[str, Seen]:
+    def observed(self) -> dict[str, Observation]:
         facts = self.facts.model_copy(update={"record": json.dumps(self.record)})
-        return {HOST: Seen(facts)}
+        layout = system_layout(self.record["project"])
+        return {HOST: observation_of(HOST, facts, layout)}
 
     def wrote(self, digest: str) -> None:
         """Its (only) unit is another one, on the disk and in the record alike."""
@@ -56,6 +59,5 @@ class OldSite:
         """`only` is a model, as `--limit` takes it."""
         site = load_site(str(manifest or self.manifest))
         site = limit(site, (only,)) if only else site
-        return make_plan(
-            site, self.seen(), ControlNode(), {HOST: default_scope(site, HOST, refresh=refresh)}
-        )
+        scopes = {HOST: default_scope(site, HOST, refresh=refresh)}
+        return make_plan(site, self.observed(), desired_state(site), scopes, now=0.0)

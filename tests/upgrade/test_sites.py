@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.upgrade.site import CASES, HOST, OldSite
-from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Plan

@@ -10,9 +10,8 @@ from xgen_deploy.apply.outcomes import OperationOutcomes
 from xgen_deploy.apply.teardown import clear
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import XgenError
-from xgen_deploy.plan.make import readable_records
-from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.record import Record
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
@@ -24,7 +23,7 @@ Results = dict[str, HostResult | XgenError]
 def carry_out_all(
     site: Site,
     plan: Plan,
-    facts: Mapping[str, HostFacts],
+    records: Mapping[str, Record],
     contexts: Mapping[str, HostContext],
     connections: Sequence[Connection],
     who: Who,
@@ -33,11 +32,10 @@ def carry_out_all(
     destroy: bool,
     new_secrets: Mapping[str, frozenset[str]],
 ) -> Results:
-    """By host. `works` are the hosts at work, `connections` theirs; `facts` of all that were
-    seen. `destroy`: what is left of the project there goes too. `new_secrets`: by host, instances
-    whose secrets have other values now.
+    """By host. `contexts` are the hosts at work, `connections` theirs; `records` are of all hosts
+    that were observed. `destroy`: what is left of the project there goes too. `new_secrets`: by
+    host, instances whose secrets have other values now.
     """
-    records = readable_records(site.project, facts)
     new_keys = dict(_new_keys(plan, contexts, new_secrets))
     traffic = Traffic(site, contexts, records, who.number, new_keys)
     if new_keys:

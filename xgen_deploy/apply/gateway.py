@@ -14,15 +14,13 @@ from xgen_deploy.gateway.keys import old_keys
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.gateway_refresh import keeping_unit
 from xgen_deploy.render.rendered import File, Rendered
-from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_version import UNIT_VERSION
-from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import gateway_socket, keys_file
 from xgen_deploy.transport.base import HostError
 from xgen_deploy.verify.gateway_requests import GatewayRequests, changed_models, proved_text
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _ASK = 60.0
 _CHANGED = 30.0
@@ -51,10 +49,10 @@ class GatewayFailed(XgenError):
         self.unproved = unproved
 
 
-def haproxy_socket(context: HostContext) -> Runtime:
+def haproxy_socket(context: HostContext) -> HaproxySocket:
     """The running gateway on a host that is being changed."""
     python = context.python or "python3"
-    return Runtime(context.name, context.session, gateway_socket(context.layout), python)
+    return HaproxySocket(context.name, context.session, gateway_socket(context.layout), python)
 
 
 def gateway_secrets(context: HostContext) -> GatewaySecrets:
@@ -81,7 +79,7 @@ def open_gateway(
     keys = gateway_secrets(context).keys(spec)
     last = context.record.gateway.spec if context.record.gateway else None
     old = old_keys(spec, last, context.session.read_file(keys_file(context.layout)), keys)
-    rendered = render_gateway(spec, context.layout, Templates(read_templates()), keys, old)
+    rendered = render_gateway(spec, context.layout, context.rendering.templates, keys, old)
     before = {
         f.path: context.session.read_file(f.path) for f in (*rendered.files, rendered.definition)
     }
@@ -126,7 +124,10 @@ def close_gateway(context: HostContext) -> None:
 
 
 def _put(
-    context: HostContext, rendered: Rendered, before: dict[str, bytes | None], runtime: Runtime
+    context: HostContext,
+    rendered: Rendered,
+    before: dict[str, bytes | None],
+    runtime: HaproxySocket,
 ) -> None:
     unit = rendered.definition
     same_unit = before[unit.path] == unit.content.encode()
@@ -147,7 +148,7 @@ def _prove(
     context: HostContext,
     spec: GatewaySpec,
     last: GatewaySpec | None,
-    runtime: Runtime,
+    runtime: HaproxySocket,
     away: Mapping[str, str],
     *,
     moving: bool,
@@ -160,7 +161,7 @@ def _prove(
     return proved_text(proved)
 
 
-def _running(runtime: Runtime) -> int | None:
+def _running(runtime: HaproxySocket) -> int | None:
     """The serving process, None where nothing can be reloaded."""
     try:
         return runtime.info().pid
@@ -177,7 +178,7 @@ def _reload(context: HostContext, service: str) -> None:
     context.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
 
 
-def _await(context: HostContext, runtime: Runtime, digest: str, old: int | None) -> None:
+def _await(context: HostContext, runtime: HaproxySocket, digest: str, old: int | None) -> None:
     """Until the process that serves is a new one with this configuration."""
     service = context.layout.service(GATEWAY)
     end = time.monotonic() + _CHANGED
@@ -217,7 +218,7 @@ def _put_back(context: HostContext, rendered: Rendered, before: dict[str, bytes 
     return "The previous one serves"
 
 
-def _standing(spec: GatewaySpec, runtime: Runtime) -> str:
+def _standing(spec: GatewaySpec, runtime: HaproxySocket) -> str:
     """How many servers the gateway itself found healthy, once each was asked."""
     servers = runtime.settled(_FIRST_CHECKS)
     down = [f"{s.name} {s.reason}" for s in servers if not s.up]

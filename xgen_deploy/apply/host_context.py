@@ -5,14 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.service_manager import ServiceManager
+from xgen_deploy.apply.supervisord import Supervisord
+from xgen_deploy.apply.systemd import Systemd
 from xgen_deploy.audit.trail import HostTrail
+from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.limits import RECORD
 from xgen_deploy.render.instance import Rendering
+from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.record import FORMAT, Record
 from xgen_deploy.transport.base import HostError, Session
 
@@ -64,3 +69,29 @@ class HostContext:
     @property
     def files(self) -> HostFiles:
         return HostFiles(self.name, self.session)
+
+
+def host_context(
+    run: Run, observation: Observation, session: Session, secrets: SecretResolver
+) -> HostContext:
+    """Of a locked host. `secrets` are those of the whole apply. Raises XgenError for a record
+    that cannot be used.
+    """
+    name, layout = observation.host, observation.layout
+    if observation.record is None:
+        raise XgenError(f"{name}: {observation.record_error}")
+    rendering = run.renderer.on(layout)
+    python = run.control_node.python
+    service_manager: ServiceManager = Systemd(name, session)
+    if layout.process_dir is not None:
+        service_manager = Supervisord(name, session, layout, rendering.supervisor(), python)
+    return HostContext(
+        name=name,
+        session=session,
+        layout=layout,
+        rendering=rendering,
+        service_manager=service_manager,
+        record=observation.record,
+        python=observation.facts.python_path,
+        secrets=secrets,
+    )

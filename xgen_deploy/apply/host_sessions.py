@@ -1,6 +1,9 @@
 """The sessions of one apply: opened and locked in sorted order, closed together."""
 
+import getpass
 import json
+import os
+import socket
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -10,9 +13,8 @@ from typing import Self
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.probe_cache import learned
 from xgen_deploy.errors import LockedError, XgenError
-from xgen_deploy.run.control_node import ControlNode
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.site import Site
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
@@ -22,9 +24,9 @@ _ASK = 30.0
 class LockedHosts:
     """Over the hosts that are to be changed."""
 
-    def __init__(self, site: Site, control_node: ControlNode) -> None:
-        self._site = site
-        self._workplace = control_node
+    def __init__(self, layouts: Mapping[str, Layout]) -> None:
+        """`layouts` of all hosts of the site."""
+        self._layouts = layouts
         self._sessions: dict[str, Session] = {}
         self._stack = ExitStack()
 
@@ -57,7 +59,7 @@ class LockedHosts:
     def _lock(
         self, host: str, owner: Mapping[str, str], wait: float, tell: Listener | None
     ) -> None:
-        layout = self._workplace.layout(self._site, self._site.hosts[host])
+        layout = self._layouts[host]
         try:
             self._sessions[host].lock(layout.lock, owner)
         except LockedError as error:
@@ -72,12 +74,13 @@ class LockedHosts:
     def _open(self, connection: Connection) -> Session:
         session = self._stack.enter_context(connection.session())
         self._sessions[connection.name] = session
-        layout = self._workplace.layout(self._site, self._site.hosts[connection.name])
+        layout = self._layouts[connection.name]
         session.make_dir(layout.state_dir, mode=0o700)
         return session
 
-    def locked(self) -> frozenset[str]:
-        """The hosts that it has."""
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Those that are locked."""
         return frozenset(self._sessions)
 
     def session(self, host: str) -> Session:
@@ -87,19 +90,19 @@ class LockedHosts:
         """What builds said of themselves and models of what they are, so that the next look does
         not ask again. A host that cannot keep them is asked again.
         """
-        layout = self._workplace.layout(self._site, self._site.hosts[host])
+        layout = self._layouts[host]
         with suppress(XgenError):
             for path, value in learned(facts, layout).items():
                 self._sessions[host].write_file(path, json.dumps(value).encode(), mode=0o600)
 
-    def release(self, hosts: Iterable[str], *, traceless: Container[str] = ()) -> None:
-        """Frees hosts that nothing is done on; from `traceless` ones, which never had an apply,
+    def release(self, hosts: Iterable[str], *, untouched: Container[str] = ()) -> None:
+        """Frees hosts that nothing is done on; from `untouched` ones, which never had an apply,
         the lock's own folder goes too."""
         for host in hosts:
             session = self._sessions.pop(host)
             with suppress(XgenError):
-                if host in traceless:
-                    layout = self._workplace.layout(self._site, self._site.hosts[host])
+                if host in untouched:
+                    layout = self._layouts[host]
                     session.remove(layout.lock_queue, within=layout.state_dir)
                     session.remove(layout.lock, within=layout.state_dir)
                     for folder in (layout.state_dir, layout.state_dir.rsplit("/", 1)[0]):
@@ -122,7 +125,12 @@ class LockedHosts:
         self.close()
 
 
-def owner_of_lock(by: str, pid: int, doing: str) -> dict[str, str]:
+def lock_owner(doing: str) -> dict[str, str]:
     """What a second operator is told."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    return {"by": by, "pid": str(pid), "since": since, "doing": doing}
+    return {"by": login(), "pid": str(os.getpid()), "since": since, "doing": doing}
+
+
+def login() -> str:
+    """Who runs this command, for locks and records."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

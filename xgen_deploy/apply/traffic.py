@@ -19,7 +19,7 @@ from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Route, Server, server_name, with_old_keys
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _UP = 30.0
 
@@ -261,7 +261,7 @@ class Traffic:
         models = {(d.host, d.name): d.model for d in everywhere(self._site)}
         return {models[one]: key for one, key in self._new_keys.items() if one in models}
 
-    def _runtime(self, gateway_host: str) -> Runtime:
+    def _runtime(self, gateway_host: str) -> HaproxySocket:
         return haproxy_socket(self._contexts[gateway_host])
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.carry_out import carry_out
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.opening import open_run, read_site, run_for
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
-from xgen_deploy.run.run import open_run, read_site, run_for
 
 
 @click.command("apply")
@@ -54,7 +54,7 @@ def command(
     saved = _saved(settings.manifest)
     if saved is not None:
         _refuse_if_changed(saved, settings)
-    how = How(
+    options = ApplyOptions(
         yes=yes or saved is not None,
         repin=repin,
         refresh=refresh or (saved is not None and saved.refresh),
@@ -63,7 +63,7 @@ def command(
         skip_refused=skip_refused,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
-        return carry_out(run, settings, how)
+        return carry_out(run, settings, options)
 
 
 def _saved(path: str) -> SavedPlan | None:

@@ -10,10 +10,10 @@ from rich.markup import escape
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.run.run import open_run
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.visible import printable
@@ -34,7 +34,7 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     with open_run(settings) as run:
 
         def one(connection: Connection) -> HostEvents:
-            layout = run.control_node.layout(run.site, run.site.hosts[connection.name])
+            layout = run.layout(connection.name)
             with connection.session() as session:
                 return read_events(session, layout, connection.name)
 

@@ -2,12 +2,13 @@
 
 import click
 
-from xgen_deploy.cli.carry_out import carry_out
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.take import How
 from xgen_deploy.errors import UsageError
-from xgen_deploy.plan.make import empty_site
-from xgen_deploy.run.run import open_run
+from xgen_deploy.plan.host_plan import empty_site
+from xgen_deploy.run.run import Run
 
 
 @click.command("destroy")
@@ -23,5 +24,5 @@ def command(settings: Settings, yes: bool) -> int:
                 "destroy takes whole hosts; --limit HOST is understood, a model's "
                 "name is not: remove the model from the manifest and apply"
             )
-        gone = type(run)(empty_site(run.site), run.control_node, run.connections)
-        return carry_out(gone, settings, How(yes=yes, destroy=True, what="destroy"))
+        gone = Run(empty_site(run.site), run.control_node, run.connections)
+        return carry_out(gone, settings, ApplyOptions(yes=yes, destroy=True, what="destroy"))

@@ -1,6 +1,6 @@
 """The table of `xgen-deploy gpus`: one line a GPU, and what else matters below each host."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.markup import escape
 
@@ -8,10 +8,10 @@ from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.gpu_details import details, failures
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.hardware.overview import used_by
-from xgen_deploy.run.control_node import Seen
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.layout import SECOND
+from xgen_deploy.state.observation import Observed, facts_of
 from xgen_deploy.state.site import Site
 
 _BAR = 10
@@ -20,26 +20,26 @@ _MEMORY = 3
 _AGREED = "all detectors agree; nothing failed"
 
 
-def gpu_table(site: Site, seen: Mapping[str, Seen], *, verbose: bool) -> list[str]:
+def gpu_table(site: Site, observed: Observed, *, verbose: bool) -> list[str]:
     """Lines with `rich` markup."""
     rows: list[tuple[str, ...]] = [_HEAD]
     below: dict[int, list[str]] = {}
-    for name, one in seen.items():
-        if one.facts is None:
-            rows.append((name, "", "UNREACHABLE", reason(one.error), "", ""))
+    for name, observation in observed.items():
+        if isinstance(observation, XgenError):
+            rows.append((name, "", "UNREACHABLE", reason(observation), "", ""))
         else:
-            rows += _gpu_rows(site, name, one.facts)
-            below[len(rows) - 1] = list(details(site, name, one.facts, verbose=verbose))
+            rows += _gpu_rows(site, name, observation.facts)
+            below[len(rows) - 1] = list(details(site, name, observation.facts, verbose=verbose))
     lines = [escape(line) for line in _aligned(rows)]
     indent = " " * (max(len(r[0]) for r in rows) + 2)
     shown = [f"[dim]{lines[0]}[/dim]"]
     for number, line in enumerate(lines[1:], 1):
         shown.append(line.replace("UNREACHABLE", "[red]UNREACHABLE[/red]"))
         shown += [indent + detail for detail in below.get(number, [])]
-    return [*shown, "", _count(seen)]
+    return [*shown, "", _count(observed)]
 
 
-def reason(error: XgenError | None) -> str:
+def reason(error: XgenError) -> str:
     return error.reason if isinstance(error, UnreachableError) else str(error)
 
 
@@ -105,13 +105,13 @@ def _foreign(name: str | None, user: str | None, memory: int | None) -> str:
     return f"{name or '?'} ({', '.join(inside)})"
 
 
-def _count(seen: Mapping[str, Seen]) -> str:
-    facts = [s.facts for s in seen.values() if s.facts is not None]
+def _count(observed: Observed) -> str:
+    facts = list(facts_of(observed).values())
     with_gpu = [f for f in facts if f.gpu.gpus]
     total = sum(len(f.gpu.gpus) for f in with_gpu)
     parts = [f"{total} GPU{'s'[: total != 1]} on {len(with_gpu)} host{'s'[: len(with_gpu) != 1]}"]
     if len(facts) > len(with_gpu):
         parts.append(f"{len(facts) - len(with_gpu)} without")
-    if len(seen) > len(facts):
-        parts.append(f"{len(seen) - len(facts)} unknown")
+    if len(observed) > len(facts):
+        parts.append(f"{len(observed) - len(facts)} unknown")
     return f"{'; '.join(parts)}.  n/m = not measurable"

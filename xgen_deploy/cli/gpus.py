@@ -5,13 +5,15 @@ import time
 import click
 
 from xgen_deploy.cli.gpu_table import gpu_table, owners, reason
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import XgenError
 from xgen_deploy.hardware.availability import available_backends, recommended_family
 from xgen_deploy.hardware.overview import gpu_json, overall_type
 from xgen_deploy.resolve.readiness import not_ready
-from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.run.run import Run
+from xgen_deploy.state.observation import Observation
 
 _EVERY = 5.0  # seconds; more often made amdsmi complain in the field
 
@@ -24,22 +26,22 @@ def command(settings: Settings, watch: bool) -> int:
     screen = Screen(settings)
     with open_run(settings) as run:
         while True:
-            seen = run.observe()
+            observed = run.observe()
             if watch and not settings.json:
                 click.clear()
-            screen.lines(gpu_table(run.site, seen, verbose=settings.verbose))
-            screen.value({"hosts": {n: _value(run, n, s) for n, s in seen.items()}})
+            screen.lines(gpu_table(run.site, observed, verbose=settings.verbose))
+            screen.value({"hosts": {n: _value(run, n, o) for n, o in observed.items()}})
             if not watch:
                 break
             time.sleep(_EVERY)
-    missing = sum(s.facts is None for s in seen.values())
-    return 0 if not missing else (4 if missing < len(seen) else 1)
+    missing = sum(isinstance(o, XgenError) for o in observed.values())
+    return 0 if not missing else (4 if missing < len(observed) else 1)
 
 
-def _value(run: Run, name: str, one: Seen) -> dict[str, object]:
-    facts = one.facts
-    if facts is None:
-        return {"reachable": False, "error": reason(one.error)}
+def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[str, object]:
+    if isinstance(observation, XgenError):
+        return {"reachable": False, "error": reason(observation)}
+    facts = observation.facts
     ours = owners(run.site, name, facts)
     gpus = [gpu_json(gpu, ours) for gpu in facts.gpu.gpus]
     primary = facts.gpu.primary_gpu

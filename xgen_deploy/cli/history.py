@@ -7,10 +7,11 @@ from rich.markup import escape
 
 from xgen_deploy.apply.history import read_entries
 from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.run.run import Run
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -64,9 +65,8 @@ def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]
     """What each host remembers, oldest first; an error where it was not reached."""
 
     def one(connection: Connection) -> tuple[HistoryEntry, ...]:
-        host = run.site.hosts[connection.name]
         with connection.session() as session:
-            return read_entries(session, run.control_node.layout(run.site, host))
+            return read_entries(session, run.layout(connection.name))
 
     return each(list(run.connections.values()), one)
 

@@ -4,10 +4,11 @@ import sys
 
 import click
 
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.run.run import Run
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.transport.base import Session
 from xgen_deploy.visible import visible
@@ -36,7 +37,7 @@ def command(
         raise UsageError("--json shows a log that is whole; leave out -f")
     with open_run(settings) as run:
         host = _host_of(run, instance)
-        layout = run.control_node.layout(run.site, run.site.hosts[host])
+        layout = run.layout(host)
         if not previous and not settings.json:
             argv = _argv(layout, instance, lines, follow=follow)
             return run.connections[host].follow(argv, raw=raw)

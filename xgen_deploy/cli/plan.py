@@ -4,8 +4,9 @@ import time
 
 import click
 
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import open_run
+from xgen_deploy.cli.preload import PLANNING
 
 
 @click.command("plan")
@@ -45,9 +46,10 @@ def command(
             from xgen_deploy.cli.planning import as_applied
 
             run = as_applied(run)
-        seen = run.observe(then=("xgen_deploy.cli.planning", "rich.console"))
-    from xgen_deploy.cli.planning import Accepting, exit_code, planned
+        observed = run.observe(preload=PLANNING)
+    from xgen_deploy.cli.planning import Accepting, planned
+    from xgen_deploy.plan.exit_code import exit_code
 
     accepting = Accepting(repin=repin, refresh=refresh)
-    plan = planned(run, seen, settings, began=began, accepting=accepting, output=output)
+    plan = planned(run, observed, settings, began=began, accepting=accepting, output=output)
     return exit_code(plan, detailed=detailed_exitcode)

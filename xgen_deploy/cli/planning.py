@@ -1,23 +1,22 @@
-"""From what was seen to the plan on the screen and in a file, and its exit code."""
+"""From what was observed to the plan on the screen and in a file."""
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
+from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.json_form import plan_json
-from xgen_deploy.plan.make import record_in
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.run.control_node import Seen
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.plan import Plan
 
 
@@ -31,7 +30,7 @@ class Accepting:
 
 def planned(
     run: Run,
-    seen: Mapping[str, Seen],
+    observed: Observed,
     settings: Settings,
     *,
     began: float,
@@ -39,9 +38,10 @@ def planned(
     output: str | None,
 ) -> Plan:
     """Made, shown, and written to `output`. `began` is in monotonic seconds."""
-    repin, refresh = accepting.repin, accepting.refresh
-    scopes = {h: default_scope(run.site, h, repin=repin, refresh=refresh) for h in seen}
-    plan = make_plan(run.site, seen, run.control_node, scopes)
+    refresh = accepting.refresh
+    desired = DesiredState(run.site, run.renderer, repin=accepting.repin)
+    scopes = {h: default_scope(run.site, h, refresh=refresh) for h in observed}
+    plan = make_plan(run.site, observed, desired, scopes, now=time.time())
     screen = Screen(settings)
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
@@ -57,18 +57,13 @@ def as_applied(run: Run) -> Run:
     the manifest says: they are reported as such later.
     """
     declared: list[InstanceConfig] = []
-    for name, one in run.observe().items():
-        if one.facts is None:
-            declared += run.site.on(name)
-            continue
-        try:
-            record = record_in(one.facts, run.site.project, name)
-        except XgenError:  # which its own plan will refuse
-            declared += run.site.on(name)
+    for name, observation in run.observe().items():
+        if not isinstance(observation, Observation) or observation.record is None:
+            declared += run.site.on(name)  # its own plan refuses a record that cannot be used
             continue
         declared += [  # a record speaks for its own host and instance alone
             replace(r.declared, host=name, name=instance)
-            for instance, r in record.instances.items()
+            for instance, r in observation.record.instances.items()
             if r.declared
         ]
     site = replace(run.site, declared=tuple(declared))
@@ -100,14 +95,3 @@ def _write(path: Path, text: str) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def exit_code(plan: Plan, *, detailed: bool = False) -> int:
-    """The first that holds: 1 refused or nobody reached, 4 some host not reached, 2 or 3, 0."""
-    if plan.refusals:
-        return 1
-    if plan.unreachable:
-        return 4 if len(plan.unreachable) < len(plan.hosts) else 1
-    if detailed and plan.operations:
-        return 3 if all(o.action == "repair" for o in plan.operations) else 2
-    return 0

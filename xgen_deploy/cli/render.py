@@ -1,26 +1,25 @@
 """`xgen-deploy render`: the exact commands, units and containers, before anything is done."""
 
 import shlex
+import time
 from dataclasses import dataclass
 
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.planning import exit_code
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.render import render_gateway
-from xgen_deploy.plan.build import default_scope, make_plan
+from xgen_deploy.plan.build import make_plan
+from xgen_deploy.plan.desired import Desired, DesiredState
+from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.gateway import gateway_of
-from xgen_deploy.plan.make import decide
-from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.instance import Renderer
 from xgen_deploy.render.rendered import File, Rendered
-from xgen_deploy.render.templates import Templates
-from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Run, open_run
-from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.plan import HostPlan, Plan
 
 
@@ -35,11 +34,13 @@ def command(settings: Settings, host: str | None) -> int:
             raise UsageError(
                 f"there is no host {host} in the manifest; there are {', '.join(run.site.hosts)}"
             )
-        seen = run.observe(among=frozenset({host}) if host else None)
-        plan = make_plan(
-            run.site, seen, run.control_node, {h: default_scope(run.site, h) for h in seen}
-        )
-        found = {n: _rendered(run, n, s, plan.hosts[n]) for n, s in seen.items()}
+        observed = run.observe(among=frozenset({host}) if host else None)
+        desired = DesiredState(run.site, run.renderer)
+        plan = make_plan(run.site, observed, desired, {}, now=time.time())
+        found = {
+            n: _rendered(run.renderer, o, desired.of(o), plan.hosts[n])
+            for n, o in reached(observed).items()
+        }
     for name, parts in found.items():
         for one in parts:
             screen.lines(_text(name, one))
@@ -49,7 +50,7 @@ def command(settings: Settings, host: str | None) -> int:
     screen.lines(problems, always=True)
     screen.value(
         {
-            "hosts": {n: [_value(one) for one in parts] for n, parts in found.items()},
+            "hosts": {n: [_value(one) for one in found.get(n, [])] for n in observed},
             "refusals": [str(r) for r in plan.refusals],
             "errors": {n: plan.hosts[n].error for n in plan.unreachable},
         }
@@ -67,21 +68,17 @@ class _Shown:
     rendered: Rendered
 
 
-def _rendered(run: Run, name: str, seen: Seen, plan: HostPlan) -> list[_Shown]:
-    if seen.facts is None:
-        return []
-    host = run.site.hosts[name]
-    layout = run.control_node.layout(run.site, host)
-    templates = Templates(read_templates())
-    rendering: Rendering = run.control_node.rendering(run.site, host, templates)
-    decided = decide(run.site, host, seen.facts, layout, rendering)
-    instances = decided.resolved.instances
-    found = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
-    gateway_host = gateway_of(plan, decided.record) if decided.record else None
-    if gateway_host is not None:
-        rendered = render_gateway(gateway_host, layout, templates)
-        found.append(_Shown(GATEWAY, "haproxy", gateway_host.port, rendered))
-    return found
+def _rendered(
+    renderer: Renderer, observation: Observation, desired: Desired, plan: HostPlan
+) -> list[_Shown]:
+    rendering = renderer.on(observation.layout)
+    instances = desired.resolved.instances
+    shown = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
+    gateway = gateway_of(plan, desired.record) if desired.record else None
+    if gateway is not None:
+        rendered = render_gateway(gateway, observation.layout, renderer.templates)
+        shown.append(_Shown(GATEWAY, "haproxy", gateway.port, rendered))
+    return shown
 
 
 def _text(host: str, one: _Shown) -> list[str]:

@@ -4,18 +4,19 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from xgen_deploy.cli.auditing import Auditing
-from xgen_deploy.cli.carry_out import carry_out
+from xgen_deploy.apply.auditing import Auditing
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.history import entries_by_host
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.cli.take import How, overrides
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
 from xgen_deploy.resolve.gateway_needs import everywhere
-from xgen_deploy.run.run import Run, open_run
+from xgen_deploy.run.run import Run
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import HistoryEntry
 from xgen_deploy.state.settings import Update
@@ -59,16 +60,20 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
                 f"no host remembers apply #{number} or one before it; "
                 "`xgen-deploy history` lists what is there"
             )
-        how = How(
-            yes=yes, what=f"rollback to #{number}", ask_first=True, trust_history=trust_history
+        options = ApplyOptions(
+            yes=yes,
+            what=f"rollback to #{number}",
+            ask_first=True,
+            trust_history=trust_history,
+            accept_new_host_keys=settings.accept_new_host_keys,
         )
         try:
             _check(chosen, run.site, trusted=trust_history)
         except XgenError as error:
-            Auditing(run, how.what, overrides(how, settings)).refused_on(reached, str(error))
+            Auditing(run, options.what, options.overrides).refused_on(reached, str(error))
             raise
         Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
-        return carry_out(_as_then(run, chosen), settings, how)
+        return carry_out(_as_then(run, chosen), settings, options)
 
 
 def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:

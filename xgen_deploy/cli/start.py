@@ -3,8 +3,8 @@
 import click
 
 from xgen_deploy.cli.maintaining import maintain
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.run.run import open_run
 
 
 @click.command("start")

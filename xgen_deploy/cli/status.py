@@ -7,17 +7,16 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.cli.columns import aligned
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.plan.build import looked_at
 from xgen_deploy.plan.last_apply import ago, last_apply_line
-from xgen_deploy.plan.make import readable_records, record_in
-from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Run, open_run
 from xgen_deploy.state.facts import INSTALL_PYTHON
+from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
 from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
 from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
@@ -53,76 +52,75 @@ def command(settings: Settings) -> int:
     Exit code 0 when every instance runs, 1 when one does not, 4 when a host was not reached.
     """
     with open_run(settings) as run:
-        seen = run.observe(health=True)
-        rows = [row for name, one in seen.items() for row in _guarded_rows(run, name, one)]
-        looked = looked_at(run.site, seen, run.control_node)
-    records = readable_records(run.site.project, {n: o.facts for n, o in looked.items()})
+        observed = run.observe(health=True)
+    rows = [row for name in observed for row in _guarded_rows(run.site, name, observed[name])]
+    records = records_of(observed)
     watchdogs = {
-        n: watchdog_status(one.facts, records[n], one.layout)
-        for n, one in looked.items()
-        if n in records
+        n: watchdog_status(o.facts, o.record, o.layout)
+        for n, o in reached(observed).items()
+        if o.record is not None
     }
-    gateways = gateway_statuses(run.site, looked, records)
-    locks = _locks(seen)
+    gateways = gateway_statuses(run.site, observed)
+    locks = _locks(observed)
     screen = Screen(settings)
     warnings = _watchdog_lines(watchdogs)
     good = all(r.status == "running" for r in rows) and all(d.good for d in gateways)
-    lines = _lines(run, records, rows, gateways, locks, warnings)
+    lines = _lines(run.site.project, records, rows, gateways, locks, warnings)
     screen.lines(lines, always=not good or bool(warnings))
     screen.value(
         {
             "hosts": {
                 n: {
-                    "reachable": s.facts is not None,
-                    "error": _no_python(s) if s.facts else _reason(s.error),
+                    "reachable": isinstance(o, Observation),
+                    "error": _reason(o) if isinstance(o, XgenError) else _no_python(o),
                     "lock": locks[n].model_dump(mode="json") if n in locks else None,
                     "watchdog": w.model_dump() if (w := watchdogs.get(n)) else None,
                 }
-                for n, s in seen.items()
+                for n, o in observed.items()
             },
             "models": [r.model_dump(mode="json") for r in rows],
             "gateways": [d.model_dump(mode="json") for d in gateways],
         }
     )
-    unseen = {n for n, s in seen.items() if s.facts is None}
-    if not _good(rows, gateways, unseen) or any(map(_no_python, seen.values())):
+    unreached = {n for n, o in observed.items() if isinstance(o, XgenError)}
+    bare = any(map(_no_python, reached(observed).values()))
+    if bare or not _good(rows, gateways, unreached):
         return 1
-    return 4 if unseen else 0
+    return 4 if unreached else 0
 
 
-def _good(rows: list[Status], gateways: tuple[GatewayStatus, ...], unseen: set[str]) -> bool:
+def _good(rows: list[Status], gateways: tuple[GatewayStatus, ...], unreached: set[str]) -> bool:
     """A host that could not be looked at is another matter (exit code 4)."""
-    instances = all(r.status == "running" or r.host in unseen for r in rows)
+    instances = all(r.status == "running" or r.host in unreached for r in rows)
     return instances and all(d.good or d.status == "unknown" for d in gateways)
 
 
-def _locks(seen: dict[str, Seen]) -> dict[str, LockStatus]:
+def _locks(observed: Observed) -> dict[str, LockStatus]:
     """Of the hosts whose lock somebody has or waits for."""
-    found = {n: lock_status(s.facts.lock) for n, s in seen.items() if s.facts}
-    return {n: lock for n, lock in found.items() if lock is not None}
+    locks = {n: lock_status(f.lock) for n, f in facts_of(observed).items()}
+    return {n: lock for n, lock in locks.items() if lock is not None}
 
 
-def _guarded_rows(run: Run, name: str, one: Seen) -> tuple[Status, ...]:
-    rows = guarded(name, lambda: _rows(run, name, one))
+def _guarded_rows(
+    site: Site, name: str, observation: Observation | XgenError
+) -> tuple[Status, ...]:
+    rows = guarded(name, lambda: _rows(site, name, observation))
     if isinstance(rows, XgenError):
-        return unknown_statuses(run.site, name, str(rows).removeprefix(f"{name}: "))
+        return unknown_statuses(site, name, str(rows).removeprefix(f"{name}: "))
     return rows
 
 
-def _rows(run: Run, name: str, one: Seen) -> tuple[Status, ...]:
-    if one.facts is None:
-        return unknown_statuses(run.site, name, _reason(one.error))
-    host = run.site.hosts[name]
-    try:
-        record = record_in(one.facts, run.site.project, name)
-    except XgenError as error:
-        return unknown_statuses(run.site, name, str(error).removeprefix(f"{name}: "))
-    layout = run.control_node.layout(run.site, host)
-    return host_statuses(run.site, host, one.facts, record, layout)
+def _rows(site: Site, name: str, observation: Observation | XgenError) -> tuple[Status, ...]:
+    if isinstance(observation, XgenError):
+        return unknown_statuses(site, name, _reason(observation))
+    if observation.record is None:
+        return unknown_statuses(site, name, observation.record_error)
+    layout, record = observation.layout, observation.record
+    return host_statuses(site, site.hosts[name], observation.facts, record, layout)
 
 
 def _lines(
-    run: Run,
+    project: str,
     records: Mapping[str, Record],
     rows: list[Status],
     gateways: tuple[GatewayStatus, ...],
@@ -132,7 +130,7 @@ def _lines(
     now = time.time()
     last = last_apply_line(records.values(), now)
     lines = [
-        f"[bold]{escape(run.site.project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
+        f"[bold]{escape(project)}[/bold]  {time.strftime('%H:%M:%S')}  {escape(last)}",
         *(_gateway_line(d) for d in gateways),
         *(f"{escape(name)}  [yellow]{escape(lock.line)}[/yellow]" for name, lock in locks.items()),
         *warnings,
@@ -197,11 +195,11 @@ def _coloured(text: str, row: Status) -> str:
     return f"{escape(before)}[{_COLOUR[row.status]}]{shown}[/]{escape(after)}"
 
 
-def _no_python(one: Seen) -> str | None:
+def _no_python(observation: Observation) -> str | None:
     """Of a host whose GPUs alone could be looked at: why, and what to do."""
-    why = one.facts.no_python if one.facts else None
+    why = observation.facts.no_python
     return why and f"{why}. {INSTALL_PYTHON}"
 
 
-def _reason(error: XgenError | None) -> str:
+def _reason(error: XgenError) -> str:
     return error.reason if isinstance(error, UnreachableError) else str(error)

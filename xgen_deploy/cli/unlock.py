@@ -3,11 +3,11 @@
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.auditing import Auditing
+from xgen_deploy.apply.auditing import Auditing
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.run.run import open_run
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
         trail = auditing.trail()
 
         def one(connection: Connection) -> str:
-            layout = run.control_node.layout(run.site, run.site.hosts[connection.name])
+            layout = run.layout(connection.name)
             with connection.session() as session:
                 said = free(session, layout.lock)
                 session.run([*_CLEAR, layout.lock_queue], timeout=_ASK)

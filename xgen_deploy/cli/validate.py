@@ -3,9 +3,9 @@
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.run.run import read_site
 
 
 @click.command("validate")

@@ -4,21 +4,18 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.plan.build import looked_at
+from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.drift import drift_of
-from xgen_deploy.plan.make import decide, readable_records
-from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
-from xgen_deploy.run.control_node import Seen
-from xgen_deploy.run.run import Run, open_run
-from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.record import Stopped
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.transport.base import Connection
@@ -41,25 +38,25 @@ def command(settings: Settings, deep: bool) -> int:
     model. Nothing is changed. Exit code 1 on any difference.
     """
     with open_run(settings) as run:
-        seen = run.observe(health=True)
+        observed = run.observe(health=True)
+        observations = reached(observed)
         secrets = SecretResolver(run.site)
-        chosen = [run.connections[n] for n, s in seen.items() if s.facts is not None]
-        looked = looked_at(run.site, seen, run.control_node)
-        records = readable_records(run.site.project, {n: o.facts for n, o in looked.items()})
+        desired = DesiredState(run.site, run.renderer)
 
-        def one(connection: Connection) -> list[Check]:
-            checks = _host(run, connection, seen[connection.name], secrets, deep=deep)
-            if not is_gateway_host(run.site, connection.name) or connection.name not in looked:
+        def check_host(connection: Connection) -> list[Check]:
+            observation = observations[connection.name]
+            checks = _host(connection, observation, desired.of(observation), secrets, deep=deep)
+            if not is_gateway_host(run.site, connection.name) or observation.record is None:
                 return checks
             with connection.session() as session:
                 name = connection.name
-                gateway = check_gateway(run.site, name, looked, records, session, secrets)
+                gateway = check_gateway(run.site, name, observations, session, secrets)
                 return [*checks, *gateway]
 
-        found = each(chosen, one)
+        found = each([run.connections[n] for n in observations], check_host)
     checks = [c for f in found.values() if not isinstance(f, XgenError) for c in f]
     errors = {n: str(f) for n, f in found.items() if isinstance(f, XgenError)}
-    errors |= {n: str(s.error) for n, s in seen.items() if s.facts is None}
+    errors |= {n: str(e) for n, e in observed.items() if isinstance(e, XgenError)}
     screen = Screen(settings)
     bad = [c for c in checks if not c.ok]
     screen.lines(_lines(checks, errors, verbose=settings.verbose), always=bool(bad or errors))
@@ -67,30 +64,29 @@ def command(settings: Settings, deep: bool) -> int:
     if bad or any(isinstance(f, XgenError) for f in found.values()):
         return 1
     if errors:
-        return 4 if len(errors) < len(seen) else 1
+        return 4 if len(errors) < len(observed) else 1
     return 0
 
 
 def _host(
-    run: Run, connection: Connection, seen: Seen, secrets: SecretResolver, *, deep: bool
+    connection: Connection,
+    observation: Observation,
+    desired: Desired,
+    secrets: SecretResolver,
+    *,
+    deep: bool,
 ) -> list[Check]:
-    facts, name = seen.facts, connection.name
-    if facts is None:
-        return []
-    host = run.site.hosts[name]
-    layout = run.control_node.layout(run.site, host)
-    rendering = run.control_node.rendering(run.site, host, Templates(read_templates()))
-    decided = decide(run.site, host, facts, layout, rendering)
-    recorded = decided.record.instances if decided.record else {}
+    name, facts, layout = observation.host, observation.facts, observation.layout
+    recorded = desired.record.instances if desired.record else {}
     health = {h.instance: h for h in facts.health}
     checks = [
         Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=_refused(r))
-        for r in decided.resolved.refusals
+        for r in desired.resolved.refusals
     ]
-    if not decided.resolved.instances:
+    if not desired.resolved.instances:
         return checks
     with connection.session() as session:
-        for instance in decided.resolved.instances:
+        for instance in desired.resolved.instances:
             last = recorded.get(instance.name)
             checks.append(check_recorded(instance, last))
             if last is None:

@@ -1,7 +1,6 @@
 """The gateways' part of a plan, once every host's own part is made: pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from xgen_deploy.errors import XgenError
@@ -11,48 +10,40 @@ from xgen_deploy.gateway.resolve import NoGateway, gateway_warnings, resolve_gat
 from xgen_deploy.plan.diff import flat
 from xgen_deploy.plan.drift import service_drift
 from xgen_deploy.plan.gateway_routes import gather, kept_routes, served_models
-from xgen_deploy.plan.make import readable_records, refused_plan
+from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import config_file
-from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.plan import Action, FieldDiff, HostPlan, Operation
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Routes, build_routes
 from xgen_deploy.state.site import Site
 
 
-@dataclass(frozen=True)
-class Looked:
-    """A host that was seen."""
-
-    facts: HostFacts
-    layout: Layout
-
-
 def with_gateways(
     site: Site,
     plans: Mapping[str, HostPlan],
-    looked: Mapping[str, Looked],
+    observations: Mapping[str, Observation],
     new_secrets: Mapping[str, bool | None],
 ) -> dict[str, HostPlan]:
     """The plans with an operation for each gateway that changes, after the host's own.
     `new_secrets`: by host, whether the value of one of its gateway's is another one now; None
     where nobody has compared them.
     """
-    records = readable_records(site.project, {n: one.facts for n, one in looked.items()})
-    found = dict(plans)
-    for name, one in looked.items():
+    records = records_of(observations)
+    changed = dict(plans)
+    for name, observation in observations.items():
         if name in records and name in plans:
             new = new_secrets.get(name)
-            made = guarded(name, partial(_host, site, plans, records, name, one, new))
+            made = guarded(name, partial(_host, site, plans, records, observation, new))
             if isinstance(made, XgenError):
                 refusals = plans[name].refusals + refused_plan(name, made).refusals
                 made = replace(plans[name], refusals=refusals)
-            found[name] = made
-    return found
+            changed[name] = made
+    return changed
 
 
 def gateway_of(plan: HostPlan, record: Record) -> GatewaySpec | None:
@@ -85,20 +76,22 @@ def _host(
     site: Site,
     plans: Mapping[str, HostPlan],
     records: Mapping[str, Record],
-    name: str,
-    one: Looked,
+    observation: Observation,
     new_secret: bool | None,
 ) -> HostPlan:
+    name = observation.host
     plan, last = plans[name], records[name].gateway
     if site.gateway is None or not is_gateway_host(site, name):
-        if last is None and not _stray(one):
+        if last is None and not _stray(observation):
             return plan
         return _adding(plan, _removal(site, name), first=True)
     routes = routes_for(site, name, plans, records)
     warnings = plan.warnings + tuple(gateway_warnings(site.gateway, routes))
     try:
         host = site.hosts[name]
-        spec = resolve_gateway(site, site.gateway, host, one.facts, one.layout, routes)
+        spec = resolve_gateway(
+            site, site.gateway, host, observation.facts, observation.layout, routes
+        )
     except NoGateway as error:
         refusals = (*plan.refusals, error.refusal)
         return replace(plan, warnings=warnings, refusals=refusals)
@@ -106,12 +99,17 @@ def _host(
     if new_secret is None and last is not None and spec.secrets:
         kept = (*plan.secrets_kept, GATEWAY)
         plan = replace(plan, secrets_kept=kept)
-    operation = _change(name, spec, last, one, new_secret=bool(new_secret))
+    operation = _change(name, spec, last, observation, new_secret=bool(new_secret))
     return _adding(plan, operation) if operation else plan
 
 
 def _change(
-    host: str, spec: GatewaySpec, last: GatewayRecord | None, one: Looked, *, new_secret: bool
+    host: str,
+    spec: GatewaySpec,
+    last: GatewayRecord | None,
+    observation: Observation,
+    *,
+    new_secret: bool,
 ) -> Operation | None:
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
@@ -128,7 +126,7 @@ def _change(
         return _operation(
             host, "update", "the value of a secret changed; reload, no interruption", spec
         )
-    drift = gateway_drift(last, one)
+    drift = gateway_drift(last, observation)
     return _operation(host, "repair", drift, spec) if drift else None
 
 
@@ -161,21 +159,21 @@ def _settings(spec: GatewaySpec) -> dict[str, object]:
     return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
 
 
-def gateway_drift(last: GatewayRecord, one: Looked) -> str | None:
+def gateway_drift(last: GatewayRecord, observation: Observation) -> str | None:
     """How its unit, configuration and container differ from what was applied; None as applied."""
-    layout = one.layout
+    layout, facts = observation.layout, observation.facts
     service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
-    unit = one.facts.service(service)
+    unit = facts.service(service)
     if unit is None or unit.sha256 is None:
         return f"{path} is gone"
     if unit.sha256 != last.files.get(path):
         return f"{path} was edited by hand"
-    config = next((f for f in one.facts.files if f.path == config_file(layout)), None)
+    config = next((f for f in facts.files if f.path == config_file(layout)), None)
     if config is not None and config.kind == "absent":
         return f"{config.path} is gone"
     if config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
         return f"{config.path} was edited by hand"
-    return service_drift(unit) or _box_drift(service, last, one.facts)
+    return service_drift(unit) or _box_drift(service, last, facts)
 
 
 def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | None:
@@ -189,9 +187,9 @@ def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | Non
     return None
 
 
-def _stray(one: Looked) -> bool:
+def _stray(observation: Observation) -> bool:
     """A unit of ours that an apply began and did not get to record."""
-    unit = one.facts.service(one.layout.service(GATEWAY))
+    unit = observation.facts.service(observation.layout.service(GATEWAY))
     return unit is not None and unit.sha256 is not None
 
 

@@ -9,14 +9,14 @@ from hashlib import sha256
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.render import render_gateway
-from xgen_deploy.plan.gateway import Looked
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import HostPlan, Operation
-from xgen_deploy.state.record import Record
 
 _RELOAD = "its configuration was written by an older xgen-deploy; reload, no interruption"
 _RESTART = f"{OLDER_UNIT}; it is started anew"
@@ -24,30 +24,31 @@ _RESTART = f"{OLDER_UNIT}; it is started anew"
 
 def with_refreshed_gateways(
     plans: Mapping[str, HostPlan],
-    records: Mapping[str, Record],
-    looked: Mapping[str, Looked],
+    observations: Mapping[str, Observation],
     templates: Templates,
     refresh: frozenset[str],
 ) -> dict[str, HostPlan]:
     """The plans with what an older version's gateways need; `refresh` are the hosts where their
     units are written anew too.
     """
-    found = dict(plans)
-    for name, record in records.items():
-        last, plan = record.gateway, plans.get(name)
+    changed = dict(plans)
+    for name, observation in observations.items():
+        last = observation.record.gateway if observation.record else None
+        plan = plans.get(name)
         if last is not None and plan is not None and not plan.refusals:
-            found[name] = _host(plan, last, looked[name], templates, refresh=name in refresh)
-    return found
+            layout = observation.layout
+            changed[name] = _host(plan, last, layout, templates, refresh=name in refresh)
+    return changed
 
 
 def _host(
-    plan: HostPlan, last: GatewayRecord, one: Looked, templates: Templates, *, refresh: bool
+    plan: HostPlan, last: GatewayRecord, layout: Layout, templates: Templates, *, refresh: bool
 ) -> HostPlan:
     planned = next((o for o in plan.operations if o.name == GATEWAY), None)
     if planned is not None and planned.gateway is None:
         return plan  # it is taken away
     spec = planned.gateway if planned is not None and planned.gateway is not None else last.spec
-    anew = refresh and _other_unit(spec, last, one, templates)
+    anew = refresh and _other_unit(spec, last, layout, templates)
     if planned is not None:
         if anew and not planned.interrupts:
             planned = replace(planned, cause=f"{planned.cause}; {_RESTART}")
@@ -67,8 +68,10 @@ def _needs_reload(plan: HostPlan, last: GatewayRecord, *, refresh: bool) -> bool
     return older < UNIT_VERSION and (refresh or bool(plan.operations))
 
 
-def _other_unit(spec: GatewaySpec, last: GatewayRecord, one: Looked, templates: Templates) -> bool:
-    unit = render_gateway(spec, one.layout, templates).definition
+def _other_unit(
+    spec: GatewaySpec, last: GatewayRecord, layout: Layout, templates: Templates
+) -> bool:
+    unit = render_gateway(spec, layout, templates).definition
     return sha256(unit.content.encode()).hexdigest() != last.files.get(unit.path)
 
 

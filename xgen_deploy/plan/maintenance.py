@@ -10,7 +10,7 @@ from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headline import headline
-from xgen_deploy.plan.make import refused_plan
+from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts

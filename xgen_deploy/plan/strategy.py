@@ -11,7 +11,7 @@ from functools import partial
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.make import refused_plan
+from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.resolve.vllm_memory import share_of
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance, Refusal

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
@@ -25,6 +26,19 @@ _PRIVATE_TMP = "/var/tmp"  # noqa: S108
 _UID_BASE = 0x70000000
 
 
+@dataclass(frozen=True)
+class Renderer:
+    """What rendering takes on every host: the templates, and the interpreter that the process
+    runtime's supervisor starts programs with.
+    """
+
+    templates: Templates
+    python: str
+
+    def on(self, layout: Layout) -> "Rendering":
+        return Rendering(layout, self.templates, self.python)
+
+
 class Rendering:
     """Renders instances of one host. Pure: texts of templates and secrets come in as values.
 
@@ -35,6 +49,10 @@ class Rendering:
         self._layout = layout
         self._templates = templates
         self._python = python
+
+    @property
+    def templates(self) -> Templates:
+        return self._templates
 
     def render(self, instance: Instance, secrets: Secrets | None = None) -> Rendered:
         """Raises Unsupported when the engine's build cannot do what was asked, and ValueError

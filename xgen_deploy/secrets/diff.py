@@ -6,17 +6,14 @@ is shown, kept or logged.
 
 from dataclasses import dataclass
 
-from xgen_deploy.plan.make import decide
-from xgen_deploy.render.instance import Rendering
+from xgen_deploy.plan.desired import Desired
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
-from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.host import Host
-from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
 
@@ -33,27 +30,24 @@ class ComparedSecrets:
 
 def compare_secrets(
     site: Site,
-    host: Host,
-    facts: HostFacts,
-    layout: Layout,
-    rendering: Rendering,
+    observation: Observation,
+    desired: Desired,
     connection: Connection,
     resolver: SecretResolver,
 ) -> ComparedSecrets:
     """What the plan refuses is left out. Raises XgenError for a value that cannot be used."""
-    decided = decide(site, host, facts, layout, rendering)
-    record = decided.record
+    host, layout, record = observation.host, observation.layout, desired.record
     if record is None:
         return ComparedSecrets()
     known = record.instances
-    applied = [i for i in decided.resolved.instances if i.declared.has_secrets and i.name in known]
+    applied = [i for i in desired.resolved.instances if i.declared.has_secrets and i.name in known]
     gateway = record.gateway is not None and bool(record.gateway.spec.secrets)
-    gateway = gateway and is_gateway_host(site, host.name)
+    gateway = gateway and is_gateway_host(site, host)
     if not applied and not gateway:
         return ComparedSecrets()
     found: dict[str, bool | None] = {}
     with connection.session() as session:
-        on = HostFiles(host.name, session)
+        on = HostFiles(host, session)
         for one in applied:
             own = InstanceSecrets(resolver, on, layout, one.name, known[one.name])
             found[one.name] = own.differ(one)

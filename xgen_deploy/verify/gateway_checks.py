@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.away import away
 from xgen_deploy.gateway.resolve import NoGateway, resolve_gateway
-from xgen_deploy.plan.gateway import Looked, gateway_drift, routes_for
+from xgen_deploy.plan.gateway import gateway_drift, routes_for
 from xgen_deploy.resolve.gateway_needs import is_gateway_host, python_on
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.gateway_paths import gateway_socket
+from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import Check
 from xgen_deploy.verify.gateway_requests import GatewayRequests, RequestOutcome
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _NO_KEY = (
     "the clients' key is not at hand here, and the gateway has none of its own yet (an older "
@@ -28,28 +29,28 @@ _NO_KEY = (
 def check_gateway(
     site: Site,
     host: str,
-    looked: Mapping[str, Looked],
-    records: Mapping[str, Record],
+    observations: Mapping[str, Observation],
     session: Session,
     resolver: SecretResolver,
 ) -> Iterator[Check]:
-    """Nothing where the manifest has no gateway on the host. `looked` and `records` are of the
-    hosts that were seen.
+    """Nothing where the manifest has no gateway on the host. `observations` are of the
+    hosts that were reached.
     """
+    records = records_of(observations)
     if not is_gateway_host(site, host) or host not in records:
         return
     last = records[host].gateway
     if last is None:
         yield _check(host, "applied", "it was never applied")
         return
-    yield _check(host, "applied", _other(site, host, looked[host], records, last))
-    yield _check(host, "unit and configuration", gateway_drift(last, looked[host]) or "")
-    files, layout = HostFiles(host, session), looked[host].layout
+    yield _check(host, "applied", _other(site, observations[host], records, last))
+    yield _check(host, "unit and configuration", gateway_drift(last, observations[host]) or "")
+    files, layout = HostFiles(host, session), observations[host].layout
     key = GatewaySecrets(resolver, files, layout, records[host]).asking(last.spec)
     if last.spec.api_key is not None and key is None:
         yield _check(host, "real requests were not made", _NO_KEY, ok=True)
         return
-    runtime = Runtime(host, session, gateway_socket(layout), python_on(site, host))
+    runtime = HaproxySocket(host, session, gateway_socket(layout), python_on(site, host))
     models = frozenset(r.model for r in last.spec.routes)
     try:
         aside = away(last.spec.routes, records)
@@ -60,14 +61,17 @@ def check_gateway(
 
 
 def _other(
-    site: Site, host: str, one: Looked, records: Mapping[str, Record], last: GatewayRecord
+    site: Site, observation: Observation, records: Mapping[str, Record], last: GatewayRecord
 ) -> str:
     """Whether the gateway is another one than the manifest and the instances ask for."""
+    host = observation.host
     gateway, routes = site.gateway, routes_for(site, host, {}, records)
     if gateway is None:
         return ""
     try:
-        spec = resolve_gateway(site, gateway, site.hosts[host], one.facts, one.layout, routes)
+        spec = resolve_gateway(
+            site, gateway, site.hosts[host], observation.facts, observation.layout, routes
+        )
     except NoGateway as error:
         return error.refusal.reason
     same = spec.digest == last.digest

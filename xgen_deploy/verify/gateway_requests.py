@@ -13,7 +13,7 @@ from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.routes import Route
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import TRIAL, ask, wrong_with
-from xgen_deploy.verify.haproxy_socket import Runtime
+from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _FIRST_CHECKS = 10.0
 _AT_ONCE = 8
@@ -35,7 +35,7 @@ class GatewayRequests:
 
     session: Session
     spec: GatewaySpec
-    runtime: Runtime
+    runtime: HaproxySocket
     key: SecretText | None
 
     def of(

@@ -1,16 +1,14 @@
 """How the gateways stand, from one look at their hosts: pure."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.gateway.stats import ServerState, parse_servers
-from xgen_deploy.plan.gateway import Looked
 from xgen_deploy.resolve.gateway_needs import LOOPBACK
 from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
-from xgen_deploy.state.record import Record
+from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.site import Site
 
 State = Literal["up", "down", "absent", "unknown"]
@@ -48,35 +46,33 @@ class GatewayStatus(Frozen):
         return f"{text}: {self.reason}" if self.reason else text
 
 
-def gateway_statuses(
-    site: Site, looked: Mapping[str, Looked], records: Mapping[str, Record]
-) -> tuple[GatewayStatus, ...]:
+def gateway_statuses(site: Site, observed: Observed) -> tuple[GatewayStatus, ...]:
     """Of every gateway that the manifest names."""
     hosts = (site.gateway.hosts or ()) if site.gateway else ()
-    named = (h for h in hosts if h in site.hosts)
-    return tuple(_guarded(site, h, looked.get(h), records.get(h)) for h in named)
+    return tuple(_guarded(site, observed[h], h) for h in hosts if h in site.hosts)
 
 
-def _guarded(site: Site, name: str, one: Looked | None, record: Record | None) -> GatewayStatus:
-    found = guarded(name, lambda: _one(site, name, one, record))
-    if isinstance(found, XgenError):
-        return GatewayStatus(host=name, status="unknown", reason=str(found))
-    return found
+def _guarded(site: Site, observation: Observation | XgenError, host: str) -> GatewayStatus:
+    status = guarded(host, lambda: _status(site, observation, host))
+    if isinstance(status, XgenError):
+        return GatewayStatus(host=host, status="unknown", reason=str(status))
+    return status
 
 
-def _one(site: Site, name: str, one: Looked | None, record: Record | None) -> GatewayStatus:
-    if one is None or record is None:
+def _status(site: Site, observation: Observation | XgenError, name: str) -> GatewayStatus:
+    if isinstance(observation, XgenError) or observation.record is None:
         return GatewayStatus(host=name, status="unknown", reason=f"{name} could not be looked at")
+    facts, record = observation.facts, observation.record
     if record.gateway is None:
         return GatewayStatus(host=name, status="absent", reason="not applied yet")
     spec = record.gateway.spec
     endpoint = _endpoint(site, name, spec)
-    service = one.facts.service(one.layout.service(GATEWAY))
+    service = facts.service(observation.layout.service(GATEWAY))
     if service is None or service.state not in ("active", "reloading"):
         reason = f"its unit is {service.state}" if service else "its unit is gone"
         return GatewayStatus(host=name, status="down", endpoint=endpoint, reason=reason)
     try:
-        servers = parse_servers(one.facts.gateway_stats or "")
+        servers = parse_servers(facts.gateway_stats or "")
     except ValueError:
         return GatewayStatus(host=name, status="up", endpoint=endpoint)
     silent, by_fallback = _models(spec, servers)

@@ -40,7 +40,7 @@ _READY = (
 )
 
 
-class Runtime:
+class HaproxySocket:
     """`socket` is the gateway's on that host, `python` an interpreter there.
 
     Every call raises XgenError where the gateway does not answer or refuses.

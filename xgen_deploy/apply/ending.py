@@ -1,10 +1,10 @@
-"""How an apply ended: for the reader, for the exit code, for the webhook."""
+"""How an apply ends: the reporter's last line, the exit code, the webhook."""
 
 from collections.abc import Mapping
 
 from xgen_deploy.apply.host import HostResult, Who
 from xgen_deploy.apply.notify import Webhook, notify
-from xgen_deploy.cli.progress import Progress
+from xgen_deploy.apply.operator import Reporter
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.site import Site
@@ -15,7 +15,7 @@ def end(
     plan: Plan,
     results: Mapping[str, HostResult | XgenError],
     who: Who,
-    tell: Progress,
+    report: Reporter,
     webhook: Webhook | str | None,
 ) -> int:
     """The exit code. What was wrong with the `webhook` has been said where it is a sentence."""
@@ -23,18 +23,18 @@ def end(
     errors = {n: r if isinstance(r, XgenError) else r.error for n, r in results.items()}
     lost = {n: e for n, e in errors.items() if e is not None}
     for name, error in lost.items():
-        tell.problem(name, str(error))
+        report.problem(name, str(error))
     for name in plan.unreachable:
-        tell.problem(name, plan.hosts[name].error or "unreachable")
-    tell.summary(who, whole, len(lost))
+        report.problem(name, plan.hosts[name].error or "unreachable")
+    report.summary(who, whole, len(lost))
     failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
     code = 1 if failed else (4 if plan.unreachable else 0)
     if isinstance(webhook, Webhook):
-        _notify(site, who, code, tell, webhook)
+        _notify(site, who, code, report, webhook)
     return code
 
 
-def _notify(site: Site, who: Who, code: int, tell: Progress, webhook: Webhook) -> None:
+def _notify(site: Site, who: Who, code: int, report: Reporter, webhook: Webhook) -> None:
     summary: dict[str, object] = {
         "project": site.project,
         "what": who.what,
@@ -42,6 +42,6 @@ def _notify(site: Site, who: Who, code: int, tell: Progress, webhook: Webhook) -
         "by": who.by,
         "exit_code": code,
     }
-    said = notify(webhook, summary, tell.events)
+    said = notify(webhook, summary, report.events)
     if said:
-        tell.warning(said)
+        report.warning(said)

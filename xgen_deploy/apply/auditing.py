@@ -8,16 +8,16 @@ from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.notify import post, webhook_for
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.audit.event import AuditEvent, Subject
+from xgen_deploy.audit.git import git_commit
 from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.audit.trail import HostTrail, Trail
-from xgen_deploy.cli.git import git_commit
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.gateway_needs import python_on
-from xgen_deploy.run.control_node import Seen
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.secret_uses import AUDIT_WEBHOOK
 from xgen_deploy.transport.base import Connection, Session
@@ -40,7 +40,7 @@ class Auditing:
         """
         site = run.site
         self._run = run
-        self._secrets = secrets or SecretResolver(site)
+        self.secrets = secrets or SecretResolver(site)
         self._sinks = Sinks(site.audit, self._post)
         self._subject = Subject(
             project=site.project,
@@ -56,7 +56,7 @@ class Auditing:
         stated = self._run.site.audit
         if stated is None or stated.webhook is None:
             return None
-        webhook = webhook_for(AUDIT_WEBHOOK, stated.webhook, self._secrets)
+        webhook = webhook_for(AUDIT_WEBHOOK, stated.webhook, self.secrets)
         if isinstance(webhook, str):
             return webhook
         told = [e.model_dump(mode="json", exclude_none=True) for e in events]
@@ -74,14 +74,13 @@ class Auditing:
 
     def at(self, trail: Trail, host: str, session: Session, python: str | None = None) -> HostTrail:
         """`python` is an interpreter there, where that is known."""
-        site, control_node = self._run.site, self._run.control_node
-        layout = control_node.layout(site, site.hosts[host])
-        return trail.at(host, session, layout, python or python_on(site, host))
+        layout = self._run.layout(host)
+        return trail.at(host, session, layout, python or python_on(self._run.site, host))
 
     def follow(self, trail: Trail, contexts: Mapping[str, HostContext]) -> None:
         """From now on every operation on these hosts is told."""
-        for name, run in contexts.items():
-            run.audit = self.at(trail, name, run.session, run.python)
+        for name, context in contexts.items():
+            context.audit = self.at(trail, name, context.session, context.python)
 
     def refused_on(self, hosts: Container[str], reason: str) -> None:
         """What was refused before there was a plan, to these hosts: they know the project."""
@@ -93,7 +92,7 @@ class Auditing:
 
         self._on_hosts([c for n, c in self._run.connections.items() if n in hosts], one, trail)
 
-    def refused(self, plan: Plan, seen: Mapping[str, Seen], reason: str = "") -> None:
+    def refused(self, plan: Plan, observed: Observed, reason: str = "") -> None:
         """What was refused, to each host that it was refused for and that knows the project; to
         all of these where `reason` is why the whole plan was.
         """
@@ -106,13 +105,13 @@ class Auditing:
 
         def one(connection: Connection) -> None:
             name = connection.name
-            facts = seen[name].facts
-            if facts is None or not _keeps_a_log(facts):
+            observation = observed[name]
+            if not isinstance(observation, Observation) or not _keeps_a_log(observation.facts):
                 for event in told[name]:
                     trail.tell(name, "refused", **event)
                 return
             with connection.session() as session:
-                host = self.at(trail, name, session, facts.python_path)
+                host = self.at(trail, name, session, observation.facts.python_path)
                 for event in told[name]:
                     host.tell("refused", **event)
 

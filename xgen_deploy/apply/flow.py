@@ -1,0 +1,190 @@
+"""One apply, from the first look to the exit code: plan, show, ask, lock, look again, change."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xgen_deploy.apply.auditing import Auditing
+from xgen_deploy.apply.change import Change, keep_answers
+from xgen_deploy.apply.host_sessions import LockedHosts, lock_owner
+from xgen_deploy.apply.operator import Operator
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.apply.secret_comparison import SecretComparison
+from xgen_deploy.errors import XgenError
+from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
+from xgen_deploy.plan.desired import DesiredState
+from xgen_deploy.plan.exit_code import exit_code
+from xgen_deploy.plan.maintenance import MAINTENANCE
+from xgen_deploy.run.run import Run
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.observation import Observation, Observed, reached, records_of
+from xgen_deploy.state.plan import Plan
+
+
+class Apply:
+    """What `apply`, `rollback`, `destroy`, `stop`, `start` and `restart` have in common."""
+
+    def __init__(self, run: Run, options: ApplyOptions, operator: Operator) -> None:
+        self._run = run
+        self._options = options
+        self._operator = operator
+        self._secrets = SecretResolver(run.site)
+        self._desired = DesiredState(run.site, run.renderer, repin=options.repin)
+        self._comparison = SecretComparison(run, self._secrets, self._desired)
+        self._auditing = Auditing(run, options.what, options.overrides, self._secrets)
+
+    def go(self, observed: Observed, began: float) -> int:
+        """The exit code. The hosts to be changed are locked and looked at again; where that makes
+        another plan, it is shown, and the question asked again. `began` is in monotonic seconds.
+        """
+        if self._options.compares_secrets and (self._options.yes or not self._options.ask_first):
+            observed = {**observed, **self._comparison.compare(reached(observed))}
+        plan = self._plan(observed)
+        self._operator.show(plan, time.monotonic() - began)
+        self._hold_to_saved(plan, observed)
+        if plan.refusals:
+            self._auditing.refused(plan, observed)
+        changing = self._changing(plan, observed)
+        if not changing:
+            return exit_code(plan)
+        self._operator.ask(plan)
+        while True:
+            with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
+                lost = self._lock(locked, changing)
+                now, observed = self._planned_again(locked, plan, observed)
+                more = self._changing(now, observed) - changing
+                if not more:
+                    return self._change(locked, now, observed, lost)
+            changing, plan = changing | more, now
+
+    def _lock(self, locked: LockedHosts, hosts: frozenset[str]) -> dict[str, XgenError]:
+        """Those that were lost on the way, with the reason. Raises LockedError."""
+        chosen = [c for n, c in self._run.connections.items() if n in hosts]
+        owner = lock_owner(self._options.what)
+        if not self._options.lock_wait:
+            return locked.lock(chosen, owner)
+        with self._operator.reporting() as report:
+            return locked.lock(chosen, owner, wait=self._options.lock_wait, tell=report)
+
+    def _planned_again(
+        self, locked: LockedHosts, plan: Plan, before: Observed
+    ) -> tuple[Plan, Observed]:
+        """What is to be done, now that nobody else changes these hosts; shown and asked again
+        where it is something else."""
+        keep_answers(self._run, locked, before)
+        observed = {**before, **self._run.observe(among=locked.hosts)}
+        if self._options.compares_secrets:
+            changed = {
+                name: observation
+                for name, observation in reached(observed).items()
+                if not self._comparison.knows(name) or _record_changed(observation, before[name])
+            }
+            observed |= self._comparison.compare(changed)
+        now = self._plan(observed)
+        self._hold_to_saved(now, observed)
+        if now.forbidden:
+            self._auditing.refused(now, observed)
+        if now.forbidden or _operations(now) != _operations(plan):
+            self._operator.show(now, 0.0, changed=True)
+            if self._changing(now, observed):
+                self._operator.ask(now)
+        return now, observed
+
+    def _change(
+        self, locked: LockedHosts, plan: Plan, observed: Observed, lost: dict[str, XgenError]
+    ) -> int:
+        changing = self._changing(plan, observed)
+        idle = locked.hosts - changing
+        observations = reached(observed)
+        untouched = {n for n in idle if n in observations and not _traces(observations[n])}
+        locked.release(idle, untouched=untouched)
+        if not changing:
+            return exit_code(plan)
+        with self._operator.reporting() as report:
+            for name, error in lost.items():
+                report.problem(name, str(error))
+            if not changing - lost.keys():
+                return 1
+            change = Change(
+                self._run, self._options, locked, self._comparison, self._auditing, report
+            )
+            return change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
+
+    def _replan(self, observed: Observed) -> Plan:
+        """Once builds are there that could not be asked before."""
+        plan = self._plan(observed)
+        if plan.forbidden:
+            self._operator.show(plan, 0.0)
+            self._auditing.refused(plan, observed)
+        return plan
+
+    def _plan(self, observed: Observed) -> Plan:
+        site, options = self._run.site, self._options
+        if options.maintain is not None:
+            return maintenance_plan(site, observed, options.maintain, now=time.time())
+        scopes = {
+            name: self._comparison.scope(
+                name,
+                replace(
+                    default_scope(site, name, refresh=options.refresh), clearing=options.destroy
+                ),
+            )
+            for name in observed
+        }
+        return make_plan(
+            site,
+            observed,
+            self._desired,
+            scopes,
+            now=time.time(),
+            skip_refused=options.skip_refused,
+        )
+
+    def _changing(self, plan: Plan, observed: Observed) -> frozenset[str]:
+        """The hosts to be changed, none where anything is refused."""
+        if plan.forbidden:
+            return frozenset()
+        observations = reached(observed)
+        own = frozenset(
+            h.host
+            for h in plan.hosts.values()
+            if h.operations
+            or (self._options.destroy and h.reachable and _traces(observations[h.host]))
+        )
+        return own | _gateway_hosts(plan, observed)
+
+    def _hold_to_saved(self, plan: Plan, observed: Observed) -> None:
+        if self._options.expected is None:
+            return
+        changed = self._options.expected.changed(plan)
+        if changed:
+            reason = f"the saved plan no longer holds: {'; '.join(changed)}"
+            self._auditing.refused(plan, observed, reason)
+            raise XgenError(
+                "refused: the saved plan no longer holds:\n  "
+                + "\n  ".join(changed)
+                + "\nMake a new one with `xgen-deploy plan -o FILE`."
+            )
+
+
+def _gateway_hosts(plan: Plan, observed: Observed) -> frozenset[str]:
+    """Hosts whose gateway is told before an instance stops."""
+    told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
+    if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
+        return frozenset()
+    return frozenset(n for n, r in records_of(observed).items() if r.gateway is not None)
+
+
+def _record_changed(observation: Observation, before: Observation | XgenError) -> bool:
+    if not isinstance(before, Observation):
+        return True
+    return observation.facts.record != before.facts.record
+
+
+def _traces(observation: Observation) -> bool:
+    """Whether a host remembers the project at all."""
+    return bool(observation.facts.record or observation.facts.etc_files)
+
+
+def _operations(plan: Plan) -> Mapping[str, tuple[str, str]]:
+    return {o.id: (o.action, o.instance.digest if o.instance else "") for o in plan.operations}

@@ -1,0 +1,42 @@
+"""Who an apply talks with: what it needs of a terminal, a log or a program that called it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from xgen_deploy.apply.events import Event
+from xgen_deploy.apply.host import HostResult, Who
+from xgen_deploy.state.plan import Plan
+
+
+class Reporter(Protocol):
+    """Hears what happens while hosts are changed; called from every host's thread."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All that it heard."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def problem(self, host: str, text: str) -> None:
+        """What befell a whole host."""
+
+    def warning(self, text: str) -> None:
+        """Something that does not change how the apply ends."""
+
+    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
+        """How it ended; `lost` hosts failed as a whole."""
+
+
+class Operator(Protocol):
+    """Is shown the plan and asked before anything is changed."""
+
+    def show(self, plan: Plan, seconds: float, *, changed: bool = False) -> None:
+        """The plan, which took so long to make. `changed`: the hosts are no longer as they were
+        when the plan was shown before."""
+
+    def ask(self, plan: Plan) -> None:
+        """Returns where the plan is to be carried out. Raises to leave everything as it is."""
+
+    def reporting(self) -> AbstractContextManager[Reporter]:
+        """For as long as hosts are being changed, or waited for."""

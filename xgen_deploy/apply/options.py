@@ -1,0 +1,49 @@
+"""How an apply was asked for."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.plan.maintenance import Request
+from xgen_deploy.plan.saved import SavedPlan
+
+
+@dataclass(frozen=True)
+class ApplyOptions:
+    """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
+    a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
+    in seconds. `what` goes into the history. `refresh` as in plan/host_plan.py, Scope; `repin` as
+    in plan/desired.py. `skip_refused`: hosts with refusals are left out. `ask_first`: no secret is
+    looked up before the answer. `trust_history` as `rollback` was given it. `maintain`: instead
+    of what the manifest says.
+    """
+
+    yes: bool
+    repin: bool = False
+    refresh: bool = False
+    destroy: bool = False
+    expected: SavedPlan | None = None
+    lock_wait: float = 0.0
+    what: str = "apply"
+    skip_refused: bool = False
+    ask_first: bool = False
+    trust_history: bool = False
+    maintain: Request | None = None
+    accept_new_host_keys: bool = False
+
+    @property
+    def compares_secrets(self) -> bool:
+        """Maintenance leaves them as they were delivered, and a saved plan knew of none."""
+        return self.maintain is None and self.expected is None
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What goes past a safeguard, or past what a plan does by itself, as it is called on the
+        command line without its dashes: for the audit log.
+        """
+        stated = {
+            "repin": self.repin,
+            "refresh": self.refresh,
+            "skip-refused": self.skip_refused,
+            "trust-history": self.trust_history,
+            "accept-new-host-keys": self.accept_new_host_keys,
+        }
+        return tuple(name for name, given in stated.items() if given)

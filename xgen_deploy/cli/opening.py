@@ -1,0 +1,59 @@
+"""What most commands begin with: the site is read and its hosts are connected to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.errors import UsageError
+from xgen_deploy.manifest.limit import limit
+from xgen_deploy.manifest.load import load_site
+from xgen_deploy.run.run import Run, run_on
+from xgen_deploy.state.site import Site
+from xgen_deploy.transport.options import Options
+
+
+def read_site(settings: Settings) -> Site:
+    """Raises ManifestError with every problem, before any host is contacted."""
+    _refuse_saved_plan(settings.manifest)
+    site = load_site(settings.manifest, inventory=settings.inventory)
+    return limit(site, settings.limit) if settings.limit else site
+
+
+def _refuse_saved_plan(path: str) -> None:
+    start = b'{"xgen_plan"'
+    try:
+        with Path(path).open("rb") as file:
+            saved = file.read(len(start)) == start
+    except OSError:
+        return
+    if saved:
+        raise UsageError(f"{path} is a saved plan; only `apply` and `show` take one")
+
+
+@contextmanager
+def open_run(settings: Settings) -> Iterator[Run]:
+    """Over the manifest that the command line names."""
+    with run_for(read_site(settings), settings) as run:
+        yield run
+
+
+@contextmanager
+def run_for(site: Site, settings: Settings) -> Iterator[Run]:
+    """Over a site from elsewhere: a saved plan, a record."""
+    options = Options(
+        ssh_config=settings.ssh_config,
+        accept_new_host_keys=settings.accept_new_host_keys,
+        become_password=_password(settings),
+        runtime=site.runtime,
+    )
+    with run_on(site, options) as run:
+        yield run
+
+
+def _password(settings: Settings) -> str | None:
+    if not settings.ask_become_pass:
+        return None
+    return str(click.prompt("sudo password", hide_input=True, err=True))

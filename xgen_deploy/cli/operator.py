@@ -1,0 +1,47 @@
+"""The operator at a terminal: is shown the plan, answers the question, watches the progress."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+
+from xgen_deploy.apply.operator import Reporter
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.progress import progress
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import UsageError
+from xgen_deploy.plan.text import plan_text
+from xgen_deploy.state.plan import Plan
+
+
+class TerminalOperator:
+    def __init__(
+        self, settings: Settings, options: ApplyOptions, reporter: Reporter | None = None
+    ) -> None:
+        """`reporter` hears what happens, in place of the screen."""
+        self._settings = settings
+        self._options = options
+        self._screen = Screen(settings)
+        self._reporter = reporter
+
+    def show(self, plan: Plan, seconds: float, *, changed: bool = False) -> None:
+        if changed:
+            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+        always = bool(plan.refusals or plan.unreachable)
+        lines = plan_text(plan, seconds, verbose=self._settings.verbose, applying=True)
+        self._screen.lines(lines, always=always)
+
+    def ask(self, plan: Plan) -> None:
+        """Raises click.Abort where the answer is no, and UsageError where nobody can be asked."""
+        if self._options.yes:
+            return
+        if not sys.stdin.isatty() or self._settings.json:
+            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
+        count = len(plan.operations)
+        question = f"Carry out {count} operation{'s'[: count != 1]}?"
+        if not click.confirm("Take all of this away?" if self._options.destroy else question):
+            raise click.Abort
+
+    def reporting(self) -> AbstractContextManager[Reporter]:
+        return nullcontext(self._reporter) if self._reporter else progress(self._settings)

@@ -1,0 +1,100 @@
+"""What a host is to run, from the manifest and what was observed there: pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from xgen_deploy.backends.base import Unsupported
+from xgen_deploy.render.instance import Renderer, Rendering
+from xgen_deploy.resolve.host import Resolved, resolve_host
+from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
+from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.observation import Observation
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
+
+_NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a host is to run. `record` is None where too much of it is unknown: all is refused.
+    `definitions` maps an instance to the SHA-256 of its unit as this version renders it.
+    """
+
+    record: Record | None
+    resolved: Resolved
+    definitions: Mapping[str, str] = field(default_factory=dict)
+
+
+class DesiredState:
+    """Of a site: decided once for each observation, whoever asks."""
+
+    def __init__(self, site: Site, renderer: Renderer, *, repin: bool = False) -> None:
+        """`repin`: an index of a GPU may mean another card than it did when it was applied."""
+        self._site = site
+        self.renderer = renderer
+        self._repin = repin
+        self._decided: dict[str, tuple[Observation, Desired]] = {}
+
+    def of(self, observation: Observation) -> Desired:
+        """Never raises: what cannot be told or not be rendered is refused."""
+        before = self._decided.get(observation.host)
+        if before is not None and before[0] is observation:
+            return before[1]
+        rendering = self.renderer.on(observation.layout)
+        desired = _decide(self._site, observation, rendering, repin=self._repin)
+        self._decided[observation.host] = (observation, desired)
+        return desired
+
+
+def _decide(site: Site, observation: Observation, rendering: Rendering, *, repin: bool) -> Desired:
+    name, facts, record = observation.host, observation.facts, observation.record
+    if facts.no_python is not None:
+        refusal = Refusal(host=name, reason=facts.no_python, way_out=INSTALL_PYTHON)
+        return Desired(None, Resolved((), (refusal,), ()))
+    docker = any(d.runtime == "docker" for d in site.on(name))
+    unknown = _unknown_parts(name, facts, docker=docker)
+    if record is None:
+        unknown = (*unknown, Refusal(host=name, reason=observation.record_error))
+    if record is None or unknown:
+        return Desired(None, Resolved((), unknown, ()))
+    resolved = resolve_host(site, site.hosts[name], facts, record, observation.layout, repin=repin)
+    return _only_renderable(record, resolved, rendering)
+
+
+def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusal, ...]:
+    """A part that could not be looked at is unknown, which is not the same as empty."""
+    return tuple(
+        Refusal(
+            host=host,
+            reason=f"the probe could not look at its {part}: {reason}",
+            way_out="look at the host; a loaded one may only need another try",
+        )
+        for part, reason in facts.errors.items()
+        if part in _NEEDED or (docker and part == "docker")
+    )
+
+
+def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -> Desired:
+    """What the engine's build cannot do is found out here, before anything is touched."""
+    kept: list[Instance] = []
+    definitions = {}
+    refusals = list(resolved.refusals)
+    for instance in resolved.instances:
+        try:
+            unit = rendering.render(instance).definition.content
+        except (Unsupported, ValueError) as error:
+            refusals.append(
+                Refusal(
+                    host=instance.host,
+                    instance=instance.name,
+                    reason=f"{instance.spec.backend}: {error}",
+                    mark=instance.declared.marks.get(""),
+                )
+            )
+        else:
+            kept.append(instance)
+            definitions[instance.name] = sha256(unit.encode()).hexdigest()
+    decided = Resolved(tuple(kept), tuple(refusals), resolved.warnings)
+    return Desired(record, decided, definitions)

@@ -1,0 +1,121 @@
+"""The plan of one host from the manifest and what was seen there: pure."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
+from xgen_deploy.plan.desired import Desired
+from xgen_deploy.plan.fingerprint import host_parts
+from xgen_deploy.plan.headline import headline
+from xgen_deploy.plan.outdated import outdated
+from xgen_deploy.plan.reconcile import reconcile
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.instance import Refusal
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.observation import Observation
+from xgen_deploy.state.ownership import ours
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
+
+_MOST_GONE = 10
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a plan is to look at, and with what eyes.
+
+    `instances` None: all of the host's, else only these (`--limit MODEL`). `changed_secrets`
+    are instances whose secret has another value now; only apply can know, which
+    sets `secrets_compared`. Of `kept_secrets` it could not have the value, and what was delivered
+    stays. `clearing`: the whole project is being taken away. `refresh`: units that an older
+    version of this tool wrote are written anew.
+    """
+
+    instances: frozenset[str] | None = None
+    changed_secrets: frozenset[str] = frozenset()
+    secrets_compared: bool = False
+    kept_secrets: frozenset[str] = frozenset()
+    clearing: bool = False
+    refresh: bool = False
+
+
+def plan_host(site: Site, observation: Observation, desired: Desired, scope: Scope) -> HostPlan:
+    """Never raises for what it finds: whatever cannot work is a refusal with its reason."""
+    host, facts, layout = observation.host, observation.facts, observation.layout
+    record, resolved = desired.record, desired.resolved
+    if record is None:
+        return HostPlan(host=host, headline=headline(facts), refusals=resolved.refusals)
+    plan = reconcile(
+        host,
+        resolved,
+        record,
+        facts,
+        layout,
+        wanted=frozenset(d.name for d in site.on(host)),
+        in_scope=scope.instances,
+        changed_secrets=scope.changed_secrets,
+        clearing=scope.clearing,
+        definitions=desired.definitions if scope.refresh else None,
+    )
+    return replace(
+        plan,
+        headline=headline(facts),
+        secrets_kept=_secrets_kept(plan, site, scope),
+        warnings=plan.warnings + _left_behind(record, site),
+        refusals=plan.refusals + _names_taken(plan, facts, record, layout),
+        parts=host_parts(facts, record),
+        outdated=outdated(record, plan.unchanged),
+    )
+
+
+def refused_plan(host: str, error: XgenError) -> HostPlan:
+    """Of a host whose plan could not be made: that is its refusal."""
+    reason = str(error).removeprefix(f"{host}: ")
+    return HostPlan(host=host, refusals=(Refusal(host=host, reason=reason),))
+
+
+def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
+    """Instances whose secrets nobody has compared with what was delivered."""
+    if scope.secrets_compared:
+        return tuple(d.name for d in site.on(plan.host) if d.name in scope.kept_secrets)
+    new = {o.name for o in plan.operations if o.action == "create"}
+    mine = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
+    return tuple(d.name for d in mine)
+
+
+def _names_taken(
+    plan: HostPlan, facts: HostFacts, record: Record, layout: Layout
+) -> tuple[Refusal, ...]:
+    """A container that is not ours has the name that a new instance's would get."""
+    new = {
+        layout.service(o.instance.name_on_host): o.name
+        for o in plan.operations
+        if o.instance is not None and o.name not in record.instances
+    }
+    return tuple(
+        Refusal(
+            host=plan.host,
+            instance=new[box.name],
+            reason=f"there is a container {box.name} already, and it is not this tool's",
+            way_out=f"rename it, or take it away: docker rm -f {box.name}",
+        )
+        for box in facts.docker.containers
+        if box.name in new and not ours(box, facts, record, layout)
+    )
+
+
+def empty_site(site: Site) -> Site:
+    """The same project with nothing wanted anywhere: what `destroy` plans for."""
+    return replace(site, declared=(), elsewhere=(), gateway=None)
+
+
+def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
+    """A host that left the manifest is not forgotten."""
+    gone = [h for h in record.hosts if h not in site.hosts and h not in site.other_hosts]
+    more = len(gone) - _MOST_GONE
+    return tuple(
+        f"{name} left the manifest and may still run this project: write `{name}: []` under "
+        "hosts and apply, to clear it"
+        for name in gone[:_MOST_GONE]
+    ) + ((f"... and {more} more hosts that left the manifest",) if more > 0 else ())

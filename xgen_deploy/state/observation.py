@@ -1,0 +1,61 @@
+"""A host as it was observed: what everything that is decided about it starts from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xgen_deploy.errors import XgenError
+from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
+from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.record import Record, read_record
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at one host: its facts, its record read and checked, where things lie on it.
+
+    `record` is None where there is one that cannot be used; `record_error` says why, as a clause
+    without the host's name.
+    """
+
+    host: str
+    facts: HostFacts
+    layout: Layout
+    record: Record | None
+    record_error: str = ""
+
+
+# By host; the error says why a host could not be observed.
+Observed = Mapping[str, Observation | XgenError]
+
+
+def observation_of(host: str, facts: HostFacts, layout: Layout) -> Observation:
+    """Never raises: a record that cannot be used is part of what was observed."""
+    try:
+        return Observation(host, facts, layout, _record(host, facts, layout.project))
+    except XgenError as error:
+        reason = str(error).removeprefix(f"{host}: ")
+        return Observation(host, facts, layout, None, reason)
+
+
+def reached(observed: Observed) -> dict[str, Observation]:
+    """The hosts that could be observed."""
+    return {n: o for n, o in observed.items() if isinstance(o, Observation)}
+
+
+def facts_of(observed: Observed) -> dict[str, HostFacts]:
+    return {n: o.facts for n, o in reached(observed).items()}
+
+
+def records_of(observed: Observed) -> dict[str, Record]:
+    """By host, those that can be used; the others are refused by their hosts' own plans."""
+    return {n: o.record for n, o in reached(observed).items() if o.record is not None}
+
+
+def _record(host: str, facts: HostFacts, project: str) -> Record:
+    if facts.no_python is not None:
+        raise XgenError(f"{host}: {facts.no_python}. {INSTALL_PYTHON}")
+    if facts.record_error is not None:
+        raise XgenError(
+            f"{host}: the record of project {project} cannot be read: {facts.record_error}"
+        )
+    return read_record(facts.record, project, host)
