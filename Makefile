@@ -20,7 +20,7 @@ demo-down: venv ## take the demo's model down again
 	@$(BIN)/python -m demo down
 
 test: venv ## all tests, side by side; with root also those in a lab of small hosts
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --durations 30 --durations-min 1 $(PYTEST_ARGS)
 
 lint: venv ## style and the rule that what decides does no I/O
 	@$(BIN)/ruff check .
@@ -45,10 +45,12 @@ lab-up: venv ## boot the lab of small hosts and keep it (root)
 lab-down: venv ## take the lab down
 	@$(BIN)/python -m tests.lab down
 
-bench: venv ## measure against the alternatives
+bench: venv ## measure against the alternatives, in the lab (root)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
 		--editable '.[bench]'
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m tests.lab up lab-fleet
+	@for what in plan apply probe; do $(BIN)/python -m bench.$$what || exit; done
+	@$(BIN)/python -m tests.lab down lab-fleet
 
 clean: ## delete .venv, caches and builds; the demo's model and the lab's cache stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build
