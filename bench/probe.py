@@ -73,7 +73,7 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
     for _ in range(rounds):
         runs["python"].append(_run(["-I", "-c", "pass"], b"", {}))
         for name, env in hosts.items():
-            runs[name].append(_run(["-I", "-c", STUB], sent, env))
+            runs[name].append(_run(["-I", "-S", "-c", STUB], sent, env))
     start = median(run.wall for run in runs["python"])
     return [_row(name, found, start) for name, found in runs.items()]
 

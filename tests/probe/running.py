@@ -20,7 +20,7 @@ def probe(
     asked: ProbeRequest, env: Mapping[str, str] | None = None, python: str = sys.executable
 ) -> HostFacts:
     done = subprocess.run(
-        [python, "-I", "-c", STUB],
+        [python, "-I", "-S", "-c", STUB],
         input=encode(probe_program(), asked.model_dump_json().encode()),
         capture_output=True,
         env=env,

@@ -10,7 +10,7 @@ def frame(document: bytes) -> bytes:
     """What a host's Python really prints for a document."""
     program = b"emit(REQUEST)"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", STUB],
+        [sys.executable, "-I", "-S", "-c", STUB],
         input=encode(program, document),
         capture_output=True,
         check=True,
@@ -47,7 +47,9 @@ def test_no_document_has_a_reason(stdout: bytes, reason: str) -> None:
 
 
 def run(stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-I", "-c", STUB], input=stdin, capture_output=True)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", STUB], input=stdin, capture_output=True
+    )
 
 
 def test_lines_before_the_marker_are_skipped() -> None:
@@ -76,8 +78,8 @@ def test_an_input_that_ends_early_is_told() -> None:
             b'"python-incomplete", "missing": "no_such"',
         ),
         (
-            (b"'xmlrpc.client'", b"'no_pk.client'"),
-            b'"python-incomplete", "missing": "no_pk.client"',
+            (b"'xmlrpc'", b"'no_pkg'"),
+            b'"python-incomplete", "missing": "no_pkg"',
         ),
         ((b"< (3, 8)", b"< (9, 8)"), b'"error": "python-old", "missing": "3.8"'),
     ],

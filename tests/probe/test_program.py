@@ -21,16 +21,17 @@ def test_this_machine_is_told(tmp_path: Path) -> None:
     write(tmp_path / "state/record.json", b'{"format": 1, "instances": {}}')
     places = {"model_dir": "/srv/models", "hf_home": "/srv/models/hf"}
     with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         facts = probe(
             request(
                 tmp_path,
                 models=[{"key": "m", "source": str(model), **places}],
                 engines=[{"backend": "llama-server-cpu", "binary": "/nowhere/llama-server"}],
                 files=[str(asked), "/nowhere"],
+                ports=[(port, port)],
                 health=True,
             )
         )
-        port = server.getsockname()[1]
     assert facts.errors == {}
     assert (facts.hostname, facts.arch) == (os.uname().nodename, os.uname().machine)
     assert (facts.uid, facts.format, facts.probe) == (os.geteuid(), 1, "python")
@@ -82,3 +83,14 @@ def test_a_part_that_fails_or_hangs_spoils_no_other() -> None:
     never[1].send(b"x")
     assert outcome.fields == {"a": 1, "b": 0, "c": 0}
     assert outcome.errors == {"fails": "OSError: gone", "hangs": "no answer within 0 s"}
+
+
+def test_who_holds_a_port_is_told_where_it_was_asked(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("127.0.0.1", 0)) as second,
+    ):
+        asked, other = first.getsockname()[1], second.getsockname()[1]
+        found = probe(request(tmp_path, ports=[(asked, asked)])).ports
+    assert [p.pid for p in found if p.port == asked] == [os.getpid()]
+    assert [p.pid for p in found if p.port == other] == [None]

@@ -23,5 +23,5 @@ def documented_rule() -> str:
 def test_the_documented_rule_is_for_the_command_that_is_run() -> None:
     code = arguments(STUB, python=None, become="auto")[-1]
     escaped = _ESCAPED.sub(r"\\\1", code)
-    rule = f"deploy ALL=(root) NOPASSWD: /usr/bin/python3 -I -c {escaped}"
+    rule = f"deploy ALL=(root) NOPASSWD: /usr/bin/python3 -I -S -c {escaped}"
     assert documented_rule() == rule

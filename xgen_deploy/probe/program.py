@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xgen_deploy import bounded_json
 from xgen_deploy.probe.bindings import nvml_bindings
+from xgen_deploy.transport.bare_source import bare
 
 PACKAGE = "xgen_deploy.probe.remote"
 
@@ -38,9 +39,13 @@ main(REQUEST, emit)
 def probe_program() -> bytes:
     """Python source for `framing.encode`. Raises RuntimeError where nvidia-ml-py is missing."""
     sources = {"xgen_deploy": "", "xgen_deploy.probe": "", PACKAGE: ""}
-    sources["xgen_deploy.bounded_json"] = Path(bounded_json.__file__).read_text(encoding="utf-8")
+    sources["xgen_deploy.bounded_json"] = _source(Path(bounded_json.__file__))
     for path in sorted(Path(__file__).with_name("remote").glob("*.py")):
         if path.stem != "__init__":
-            sources[f"{PACKAGE}.{path.stem}"] = path.read_text(encoding="utf-8")
+            sources[f"{PACKAGE}.{path.stem}"] = _source(path)
     sources["pynvml"] = nvml_bindings(sources[f"{PACKAGE}.gpu_nvml"])
     return f"SOURCES = {sources!r}\n{_BOOT}".encode()
+
+
+def _source(path: Path) -> str:
+    return bare(path.read_text(encoding="utf-8"))

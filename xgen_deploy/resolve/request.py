@@ -23,6 +23,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         models=_models(host, declared),
         engines=_engines(declared) + ((gateway_stats,) if gateway_stats else ()),
         files=gateway_files(site, host, layout.etc_dir),
+        ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
         health=health,
         units={d.name: _units(d.name, layout) for d in declared} if health else {},
@@ -31,6 +32,17 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         else None,
         watchdog=layout.heal if health and layout.process_dir is None else None,
     )
+
+
+def _ports(
+    site: Site, host: Host, declared: tuple[InstanceConfig, ...]
+) -> tuple[tuple[int, int], ...]:
+    """What an instance or the gateway there may get."""
+    ranges = [one.ports for one in declared]
+    fixed = [one.port for one in declared if one.port is not None]
+    if site.gateway is not None and is_gateway_host(site, host.name):
+        fixed.append(site.gateway.port)
+    return tuple(dict.fromkeys([*ranges, *((port, port) for port in fixed)]))
 
 
 def _units(name: str, layout: Layout) -> tuple[str, str]:

@@ -49,7 +49,8 @@ class ProbeRequest(Frozen):
     """What the control side wants to know of one host, beyond what is always told.
 
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
-    process runtime's supervisor (None elsewhere). `files` are further paths to be stated.
+    process runtime's supervisor (None elsewhere). `files` are further paths to be stated, `ports`
+    ranges (both ends included) of ports whose holders are to be told.
     `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
     names, in the first slot and in the second (see layout.py). `gateway_stats` is the gateway's
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
@@ -63,6 +64,7 @@ class ProbeRequest(Frozen):
     models: tuple[ModelRequest, ...] = ()
     engines: tuple[EngineRequest, ...] = ()
     files: tuple[str, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ()
     software_gpu: int = 0
     health: bool = False
     units: dict[str, tuple[str, str]] = Field(default_factory=dict)
@@ -194,7 +196,7 @@ class ServiceFacts(Frozen):
 
 
 class PortFacts(Frozen):
-    """A listening TCP port and who holds it, as far as the login may know."""
+    """A listening TCP port and, where asked, who holds it, as far as the login may know."""
 
     port: int
     address: str

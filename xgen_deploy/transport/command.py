@@ -31,7 +31,7 @@ _SCRIPT = (
     'if [ -z "$p" ]; then p=$(command -v python3 || command -v /usr/libexec/platform-python); fi; '
     'if [ -z "$p" ] || [ -z "$(command -v "$p")" ]; '
     'then y="no python3 was found on it"; if [ -n "$p" ]; then y="there is no $p on it"; fi; '
-    'set -- sh -c "$w" xgen-deploy "$p" "$y" "$m"; else set -- "$p" -I -c "$@"; fi; '
+    'set -- sh -c "$w" xgen-deploy "$p" "$y" "$m"; else set -- "$p" -I -S -c "$@"; fi; '
     'if [ "$m" = never ] || [ "$(id -u)" = 0 ]; then exec "$@"; fi; '
     f'if [ -z "$(command -v sudo)" ]; then echo {NO_SUDO} >&2; exit 127; fi; '
     f'if [ "$m" = ask ]; then exec sudo -S -p {PROMPT} -- "$@"; fi; '

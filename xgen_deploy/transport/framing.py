@@ -1,6 +1,6 @@
 """How a program and its request travel to a host's Python, and how its document comes back.
 
-Pure. The host runs `python3 -I -c STUB`; everything else goes through stdin, so that nothing is
+Pure. The host runs `python3 -I -S -c STUB`; everything else goes through stdin, so that nothing is
 written on the host and nothing is seen in its process list. Lines before the marker are skipped
 (`sudo -S` may leave a password line there), and the document is found amid whatever login
 banners and profiles print. Behind the Python program lies a shell program, for a host whose
@@ -76,15 +76,11 @@ def _start():
         return _cannot("old", "3.8")
     if len(REQUEST) != n[2]:
         return _refuse("input", "%d bytes" % (n[1] + n[2] - len(PROGRAM) - len(REQUEST)))
-    from importlib.util import find_spec
     for name in NEEDED:
-        try:
-            found = find_spec(name)
-        except ImportError:
-            found = None
-        if found is None:
+        if not any(finder.find_spec(name) for finder in sys.meta_path):
             return _cannot("incomplete", name)
-    import zlib
+    import gc, zlib
+    gc.disable()  # it runs for a moment
     source = compile(zlib.decompress(PROGRAM), "<sent>", "exec")
     emit = lambda document: _send(document, "%08x" % zlib.crc32(document))
     exec(source, {"__name__": "__sent__", "REQUEST": REQUEST, "emit": emit})
@@ -102,7 +98,7 @@ NEEDED = (
     "struct",
     "subprocess",
     "hashlib",
-    "xmlrpc.client",
+    "xmlrpc",
 )
 
 

@@ -5,6 +5,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
 
+from xgen_deploy.transport.bare_source import bare
+
 _PACKAGE = "xgen_deploy.transport.remote"
 # Each after what it imports.
 _AGENT = ("groups", "commands", "files", "removal", "web", "lock_queue", "locks", "agent")
@@ -33,5 +35,5 @@ def packed(package: str, names: Sequence[str]) -> bytes:
     one's `main` runs.
     """
     folder = files(package)
-    sources = [(n, folder.joinpath(f"{n}.py").read_text(encoding="utf-8")) for n in names]
+    sources = [(n, bare(folder.joinpath(f"{n}.py").read_text(encoding="utf-8"))) for n in names]
     return f"NAME = {package!r}\nSOURCES = {sources!r}\n{_BOOT}".encode()

@@ -6,7 +6,6 @@ import glob
 import os
 from typing import Any
 
-from xgen_deploy.probe.remote import docker_image
 from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.docker_facts import SOCKET
 from xgen_deploy.probe.remote.files import file_state, learned
@@ -71,6 +70,8 @@ def _ask_binary(facts: dict[str, Any], known: dict[str, Any], unprivileged: bool
 def _ask_image(
     facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, Any], socket: str
 ) -> None:
+    from xgen_deploy.probe.remote import docker_image  # only where an image is named
+
     image = facts["image"]
     try:
         seen = docker_image.inspect(socket, image)
@@ -98,6 +99,8 @@ def _ask_image(
 def _ask_registry(facts: dict[str, Any], wanted: dict[str, Any], socket: str) -> None:
     problem = "image {} is not on this host".format(facts["image"])
     if wanted.get("may_pull"):
+        from xgen_deploy.probe.remote import docker_image
+
         refusal = docker_image.pullable(socket, facts["image"])
         facts["pullable"] = refusal is None
         problem += ", but a registry has it" if refusal is None else "; " + refusal

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from typing import Any
 
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.reading import read_text
+from xgen_deploy.probe.remote.sha256 import sha256 as new_digest
 
 HASHED = 1 << 20
 RECORD = 16 << 20
@@ -96,7 +96,7 @@ def sha256(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
             content = file.read(HASHED + 1)
-            return hashlib.sha256(content).hexdigest() if len(content) <= HASHED else None
+            return new_digest(content).hexdigest() if len(content) <= HASHED else None
     except OSError:
         return None
 
@@ -111,9 +111,9 @@ def owner(path: str) -> int | None:
 
 def file_state(paths: list[str]) -> str:
     """A short digest that changes with any file's place, size, time or inode."""
-    digest = hashlib.sha256()
+    digest = new_digest()
     for path in paths:
         status = os.stat(path)
         line = (os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
         digest.update(repr(line).encode())
-    return digest.hexdigest()[:16]
+    return str(digest.hexdigest())[:16]

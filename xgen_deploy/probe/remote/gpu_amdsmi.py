@@ -8,7 +8,7 @@ import sys
 from typing import Any, Callable
 
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
-from xgen_deploy.probe.remote.gpu_tools import SHARE, rocm_tree
+from xgen_deploy.probe.remote.gpu_tools import SHARE, rocm_tree, with_installed_packages
 from xgen_deploy.probe.remote.processes import gpu_process
 
 
@@ -31,6 +31,7 @@ def amd_by_amdsmi() -> Found:
 
 def _module() -> Any:
     """The ROCm tree's copy before whatever else Python would find."""
+    with_installed_packages()
     tree = rocm_tree()
     if tree:
         os.environ.setdefault("ROCM_PATH", tree)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from importlib.util import find_spec
+import sys
 from typing import Container
 
 from xgen_deploy.probe.remote.commands import which
@@ -41,7 +41,22 @@ def rocm_tree() -> str | None:
 
 
 def no_amdsmi() -> str | None:
-    return None if rocm_tree() or find_spec("amdsmi") else "amdsmi is not installed"
+    if rocm_tree():
+        return None
+    if not expected("amd"):
+        return no_card("amd")
+    from importlib.util import find_spec  # costly, and seldom needed
+
+    with_installed_packages()
+    return None if find_spec("amdsmi") else "amdsmi is not installed"
+
+
+def with_installed_packages() -> None:
+    """The interpreter is started without them (`-S`): it takes long where there are many."""
+    if "site" not in sys.modules:
+        import site
+
+        site.main()
 
 
 def no_card(vendor: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from xgen_deploy.probe.remote.commands import run, which
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
+from xgen_deploy.probe.remote.gpu_tools import with_installed_packages
 from xgen_deploy.probe.remote.machine import login_home
 from xgen_deploy.probe.remote.reading import read_text
 
@@ -48,6 +49,7 @@ def nvidia_by_torch() -> Found:
 def _ask(build: str) -> Found:
     """Raises NotHere without such a PyTorch, RuntimeError with its complaint."""
     vendor = VENDORS[build]
+    with_installed_packages()
     built = torch_builds([*sys.path, *_user_sites()])
     if not built:
         raise NotHere("PyTorch is not installed for the host's Python")

@@ -13,7 +13,6 @@ from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, heal_state, record
-from xgen_deploy.probe.remote.gateway_stats import gateway_stats
 from xgen_deploy.probe.remote.gpu_chain import detect
 from xgen_deploy.probe.remote.lock import lock
 from xgen_deploy.probe.remote.machine import machine
@@ -21,7 +20,6 @@ from xgen_deploy.probe.remote.models import models
 from xgen_deploy.probe.remote.parts import Part, run_parts
 from xgen_deploy.probe.remote.ports import ports
 from xgen_deploy.probe.remote.services import services
-from xgen_deploy.probe.remote.watchdog import watchdog
 
 FORMAT = 1
 
@@ -62,7 +60,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("engines", lambda: engines(asked["engines"], state_dir), {}),
         Part("services", lambda: services(project, asked["process_dir"]), {}),
         Part("models", lambda: models(asked["models"], state_dir), {}),
-        Part("ports", ports, {}),
+        Part("ports", lambda: ports(asked["ports"]), {}),
         Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
         Part("devices", devices, {}),
@@ -71,9 +69,9 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
     if asked.get("health"):
         parts.append(Part("health", lambda: _health(asked), {}))
     if asked.get("gateway_stats"):
-        parts.append(Part("gateway_stats", lambda: gateway_stats(asked["gateway_stats"]), {}))
+        parts.append(Part("gateway_stats", lambda: _gateway_stats(asked), {}))
     if asked.get("watchdog"):
-        parts.append(Part("watchdog", lambda: watchdog(asked["watchdog"]), {}))
+        parts.append(Part("watchdog", lambda: _watchdog(asked), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
     ways = document.pop("docker_gpus", {})
@@ -94,6 +92,18 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus  # NVIDIA's alone go that way
 
     return {"gpu": seen, "docker_gpus": ways_to_gpus()}
+
+
+def _gateway_stats(asked: dict[str, Any]) -> dict[str, Any]:
+    from xgen_deploy.probe.remote.gateway_stats import gateway_stats  # asked by `status` alone
+
+    return gateway_stats(asked["gateway_stats"])
+
+
+def _watchdog(asked: dict[str, Any]) -> dict[str, Any]:
+    from xgen_deploy.probe.remote.watchdog import watchdog  # asked by `status` alone
+
+    return watchdog(asked["watchdog"])
 
 
 def _health(asked: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from xgen_deploy.probe.remote.hf_cache import Missing, snapshot
 from xgen_deploy.probe.remote.machine import login_home, login_name
 from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
 from xgen_deploy.probe.remote.reading import read_text
+from xgen_deploy.probe.remote.sha256 import sha256
 
 
 class Source(NamedTuple):
@@ -66,7 +66,7 @@ def locate(source: Source) -> str:
 def downloaded(url: str, model_dir: str) -> str:
     """Where apply puts what it downloads from `url`."""
     name = os.path.basename(url.split("?")[0].split("#")[0]) or "model"
-    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    digest = sha256(url.encode()).hexdigest()[:16]
     return os.path.join(model_dir, "xgen", digest, name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Any
+from typing import Any, Sequence
 
 from xgen_deploy.probe.remote.processes import process_name, process_unit
 from xgen_deploy.probe.remote.reading import read_text
@@ -14,9 +14,12 @@ from xgen_deploy.probe.remote.sock_diag import Listener, listeners
 LISTEN = "0A"
 
 
-def ports(proc: str = "/proc") -> dict[str, Any]:
+def ports(asked: Sequence[Sequence[int]], proc: str = "/proc") -> dict[str, Any]:
+    """All that listen; who, of the ports in one of the `asked` ranges alone: that takes a look at
+    every process's open files."""
     found = _listeners(proc)
-    owners = _owners(proc, {listener.inode for listener in found})
+    wanted = {one.inode for one in found if any(a <= one.port <= b for a, b in asked)}
+    owners = _owners(proc, wanted)
     single = {(one.port, one.address): one for one in sorted(found)}
     return {
         "ports": [_port(one, owners.get(one.inode)) for one in single.values()],
@@ -60,10 +63,11 @@ def _address(text: str) -> str:
 
 
 def _owners(proc: str, inodes: set[str]) -> dict[str, int]:
-    """The first process found for each socket; others' sockets are visible to root only."""
+    """The youngest process of each socket's, as engines are younger than most; others' sockets
+    are visible to root only."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     owners: dict[str, int] = {}
-    for pid in filter(str.isdigit, os.listdir(proc)):
+    for pid in sorted(map(int, filter(str.isdigit, os.listdir(proc))), reverse=True):
         if len(owners) == len(inodes):
             break
         folder = f"{proc}/{pid}/fd"
@@ -74,7 +78,7 @@ def _owners(proc: str, inodes: set[str]) -> dict[str, int]:
         for name in names:
             inode = wanted.get(_link(f"{folder}/{name}"))
             if inode is not None:
-                owners.setdefault(inode, int(pid))
+                owners.setdefault(inode, pid)
     return owners
 
 
