@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
+from unittest.mock import patch
 
 from tests.lab import places
 
@@ -19,10 +20,8 @@ def own_lab() -> Iterator[None]:
     process ends, however it ends.
     """
     number, handle = next(_free())
-    os.environ[places.NUMBER_VARIABLE] = str(number)
-    with handle:
+    with handle, patch.dict(os.environ, {places.NUMBER_VARIABLE: str(number)}):
         yield
-    del os.environ[places.NUMBER_VARIABLE]
 
 
 def _free() -> Iterator[tuple[int, IO[str]]]:

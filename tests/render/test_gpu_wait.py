@@ -16,7 +16,7 @@ def test_a_gpu_that_comes_late_is_awaited(tmp_path: Path) -> None:
     with subprocess.Popen(wait_argv([amd(node)])) as waiting:
         assert waiting.poll() is None
         node.touch()
-        assert waiting.wait(20) == 0
+        assert waiting.wait(120) == 0
 
 
 def test_one_that_does_not_come_is_named(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_each_host_at_the_same_time():
     together = threading.Barrier(8)
 
     def meet(connection):
-        together.wait(30)
+        together.wait(120)
         return connection.name.upper()
 
     assert each(hosts(8), meet) == {f"h{n}": f"H{n}" for n in range(8)}

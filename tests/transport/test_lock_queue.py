@@ -45,7 +45,7 @@ def test_waiters_get_the_lock_in_the_order_of_coming(
         assert _waiting(path) == names
         session.close()
         for name in names:
-            waiting[name].result(30)
+            waiting[name].result(120)
             sessions[name].close()
     assert took == names
     assert _waiting(path) == []
@@ -67,9 +67,9 @@ def test_a_newcomer_does_not_go_past_those_who_wait(
 
         hurrying = pool.submit(hurry)
         session.close()
-        waiting.result(30)
+        waiting.result(120)
         passed.set()
-        hurrying.result(30)
+        hurrying.result(120)
 
 
 def test_a_dead_waiter_drops_out_by_itself(
@@ -83,7 +83,7 @@ def test_a_dead_waiter_drops_out_by_itself(
         dying.close()
         assert lost.exception(30) is not None
         session.close()
-        waiting.result(30)
+        waiting.result(120)
     with here.session() as after:
         after.lock(str(path), {"by": "eve"}, wait=20)
     assert _waiting(path) == []
@@ -113,10 +113,10 @@ def test_the_line_outlives_the_folder_that_an_owner_took_away(
         ]
         session.remove(str(folder / "lock.queue"), within=str(folder))
         session.remove(str(folder), within=str(tmp_path))
-        assert eventually(lambda: took == ["kim"], 30)
+        assert eventually(lambda: took == ["kim"], 120)
         assert eventually(lambda: _waiting(path) == ["bob"])
         session.close()
         first.close()
         for one in waiting:
-            one.result(30)
+            one.result(120)
     assert took == ["kim", "bob"]
