@@ -10,10 +10,11 @@ import pytest
 
 from tests.apply.folder_host import FolderSession, SaidToRun
 from tests.render.scene import Scene
-from xgen_deploy.apply import stop_first as operation
+from xgen_deploy.apply import stop_first
+from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import GatePassed
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.apply.stop_first import Failed, bring_up
+from xgen_deploy.apply.stop_first import bring_up
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import XgenError
 from xgen_deploy.render.instance import Rendering
@@ -23,7 +24,7 @@ from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout, process_layout
 from xgen_deploy.state.load_report import LoadReport
-from xgen_deploy.state.plan import Operation
+from xgen_deploy.state.plan import Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 
 OLD = "the one that works"
@@ -77,19 +78,19 @@ class World:
             SecretResolver(self._scene.site),
         )
         update = Operation(
-            id="h/q", host="h", name="q", action="update", cause="a test", instance=instance
+            id="h/q", host="h", name="q", kind=Kind.UPDATE, cause="a test", instance=instance
         )
         traffic = Traffic(self._scene.site, {"h": work}, {}, 1, {})
         try:
-            bring_up(work, update, traffic, 1, lambda _: None)
-        except (Failed, XgenError) as error:
+            bring_up(Execution(work, traffic, 1, "ops", lambda _: None), update)
+        except (OperationFailed, XgenError) as error:
             return str(error)
         return None
 
 
 @pytest.fixture(autouse=True)
 def _proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operation, "prove", lambda *_: GatePassed(LoadReport(), "run"))
+    monkeypatch.setattr(stop_first, "prove", lambda *_: GatePassed(LoadReport(), "run"))
 
 
 def test_a_write_that_fails_before_anything_was_stopped_leaves_the_old_one_alone(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.apply import gateway_rollout as gateways
+from xgen_deploy.apply import gateway_change as gateways
 from xgen_deploy.apply.gateway import GatewayFailed
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec

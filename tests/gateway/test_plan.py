@@ -18,7 +18,7 @@ from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.observation import Observation
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.settings import Gateway
 from xgen_deploy.state.site import Site
@@ -34,7 +34,7 @@ def declared(host: str, name: str, model: str = "q", **more: Any) -> InstanceCon
 
 
 def removal(host: str, name: str) -> Operation:
-    return Operation(id=f"{host}/{name}", host=host, name=name, action="remove", cause="")
+    return Operation(id=f"{host}/{name}", host=host, name=name, kind=Kind.REMOVE, cause="")
 
 
 class World:

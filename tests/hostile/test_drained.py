@@ -11,7 +11,7 @@ import yaml
 
 from tests.hostile.conftest import LAYOUT, OTHER, Site
 from tests.hostile.host import FakeHost
-from xgen_deploy.apply import stop_first as operation
+from xgen_deploy.apply import stop_first
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.gateway_paths import config_file
 
@@ -71,7 +71,7 @@ def test_a_disk_that_is_full_once_it_was_restarted_leaves_no_model_drained(
     applied(site, gateway=gateway, hosts={"h": [placed], OTHER: []})
     fills_at(site.host, site.host, "systemctl", "restart")
     if not good:
-        monkeypatch.setattr(operation, "prove", _refused)
+        monkeypatch.setattr(stop_first, "prove", _refused)
     site.change(lambda manifest: manifest["hosts"]["h"][0].update(n_ctx=4096))
     ran = site.run("apply", "-y")
     assert ran.code != 0

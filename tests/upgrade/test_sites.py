@@ -11,7 +11,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.plan import Kind, Plan
 from xgen_deploy.state.record import HistoryEntry, read_record
 
 OLDER = "its unit was written by an older xgen-deploy"
@@ -51,7 +51,7 @@ def test_refresh_of_one_model_does_not_start_the_gateway_anew() -> None:
     assert said(plan)["a"] == f"update: {OLDER}"
     assert "b" not in said(plan)
     gateway = plan.operations[-1]
-    assert (gateway.name, gateway.interrupts, gateway.refresh) == ("gateway", False, False)
+    assert (gateway.kind, gateway.interrupts) == (Kind.UPDATE_GATEWAY, False)
 
 
 def test_units_of_this_version_are_not_spoken_of() -> None:
@@ -82,9 +82,9 @@ def test_a_configuration_is_reloaded_by_the_next_apply_on_its_host() -> None:
         "reload, no interruption",
     }
     gateway = plan.operations[-1]
-    assert not gateway.interrupts
-    assert not gateway.refresh
-    assert OldSite("systemd").plan(refresh=True).operations[-1].refresh
+    assert (gateway.kind, gateway.interrupts) == (Kind.UPDATE_GATEWAY, False)
+    refreshed = OldSite("systemd").plan(refresh=True).operations[-1]
+    assert refreshed.kind is Kind.REFRESH_GATEWAY
 
 
 def test_what_an_apply_of_it_began_is_finished() -> None:

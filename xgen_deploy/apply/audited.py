@@ -1,8 +1,8 @@
 """What an apply tells its audit trail of the operations that it carries out."""
 
 from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.outcomes import Result
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.plan import Operation
 
 
 def digest_there(context: HostContext, name: str) -> str | None:
@@ -13,20 +13,19 @@ def digest_there(context: HostContext, name: str) -> str | None:
     return last.digest if last else None
 
 
-def tell_ended(
-    context: HostContext, operation: Operation, before: str | None, *, ok: bool, reason: str = ""
-) -> None:
+def tell_ended(context: HostContext, before: str | None, result: Result) -> None:
     """`before` is `digest_there` from before it began."""
     if context.audit is None:
         return
+    operation = result.operation
     context.audit.tell(
-        "ok" if ok else "failed",
+        "ok" if result.ok else "failed",
         instance=operation.name,
         action=operation.action,
         cause=operation.cause,
         before=before,
         after=digest_there(context, operation.name),
-        reason=reason,
+        reason=result.reason,
     )
 
 

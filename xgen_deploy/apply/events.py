@@ -5,13 +5,15 @@ from typing import Literal
 
 from xgen_deploy.frozen import Frozen
 
-Kind = Literal["plan", "start", "progress", "gate", "switched", "rolled_back", "failed", "done"]
+EventKind = Literal[
+    "plan", "start", "progress", "gate", "switched", "rolled_back", "failed", "done"
+]
 
 
 class Event(Frozen):
     """`text` is a clause for people; `log` are the engine's last lines where it failed."""
 
-    kind: Kind
+    kind: EventKind
     host: str
     instance: str | None = None
     text: str = ""

@@ -1,16 +1,19 @@
-"""Carries out a plan on all of its hosts at once, then changes the gateways."""
+"""Carries out a plan: all hosts at once, then the gateways one after the other. Decides nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from xgen_deploy.apply.audited import digest_there, tell_ended
 from xgen_deploy.apply.events import Listener
-from xgen_deploy.apply.gateway_rollout import joined, roll_out_gateways
-from xgen_deploy.apply.host import HostResult, Who, carry_out
+from xgen_deploy.apply.execution import Execution
+from xgen_deploy.apply.host import Who, carry_out, record_failed_gateway
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.apply.outcomes import OperationOutcomes
-from xgen_deploy.apply.teardown import clear
+from xgen_deploy.apply.operation import execute
+from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes
+from xgen_deploy.apply.teardown import clear_host
 from xgen_deploy.apply.traffic import Traffic
-from xgen_deploy.errors import XgenError
-from xgen_deploy.state.plan import Plan
+from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.state.plan import GATEWAY_CHANGES, Plan
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
@@ -32,7 +35,7 @@ def carry_out_all(
     destroy: bool,
     new_secrets: Mapping[str, frozenset[str]],
 ) -> Results:
-    """By host. `contexts` are the hosts at work, `connections` theirs; `records` are of all hosts
+    """By host. `contexts` are of the hosts that are changed, `connections` theirs; `records` of all
     that were observed. `destroy`: what is left of the project there goes too. `new_secrets`: by
     host, instances whose secrets have other values now.
     """
@@ -40,34 +43,80 @@ def carry_out_all(
     traffic = Traffic(site, contexts, records, who.number, new_keys)
     if new_keys:
         traffic.part_keys()
+    executions = {
+        name: Execution(context, traffic, who.number, who.by, tell)
+        for name, context in contexts.items()
+    }
+    results = _change_hosts(plan, executions, connections, who, destroy=destroy)
+    return _with_gateways(results, _change_gateways(plan, executions))
+
+
+def _change_hosts(
+    plan: Plan,
+    executions: Mapping[str, Execution],
+    connections: Sequence[Connection],
+    who: Who,
+    *,
+    destroy: bool,
+) -> Results:
     outcomes = OperationOutcomes(
-        o for name in contexts for o in plan.hosts[name].operations if o.gateway is None
+        operation
+        for name in executions
+        for operation in plan.hosts[name].operations
+        if operation.kind not in GATEWAY_CHANGES
     )
 
-    def one(connection: Connection) -> HostResult:
-        name = connection.name
-        context, own = contexts[name], plan.hosts[name]
+    def change(connection: Connection) -> HostResult:
+        execution, own = executions[connection.name], plan.hosts[connection.name]
         if not own.operations and not destroy:
-            return HostResult(name)  # only its gateway is needed
-        result = carry_out(context, own, who, outcomes, traffic, tell)
+            return HostResult(connection.name)  # only its gateway is needed
+        result = carry_out(execution, own, who, outcomes)
         if destroy and result.ok:
-            clear(context)
+            clear_host(execution.context)
         return result
 
     # A thread a host: what one waits for may be another's, however many there are.
-    results = each(connections, one, max_workers=len(connections))
-    return joined(results, roll_out_gateways(plan, contexts, traffic, who.number, tell))
+    return each(connections, change, max_workers=len(connections))
+
+
+def _change_gateways(plan: Plan, executions: Mapping[str, Execution]) -> dict[str, HostResult]:
+    results: dict[str, HostResult] = {}
+    for operation in plan.operations:
+        execution = executions.get(operation.host)
+        if operation.kind not in GATEWAY_CHANGES or execution is None:
+            continue
+        before = digest_there(execution.context, operation.name)
+        result = execute(execution, operation)
+        if not result.ok:
+            with suppress(UnreachableError):  # then the record says that it never ended
+                record_failed_gateway(execution.context)
+        tell_ended(execution.context, before, result)
+        results[operation.host] = HostResult(operation.host, (result,))
+    return results
+
+
+def _with_gateways(results: Results, gateways: Mapping[str, HostResult]) -> Results:
+    """Both parts of each host's apply as one."""
+    whole = dict(results)
+    for name, gateway in gateways.items():
+        own = whole.get(name)
+        if isinstance(own, HostResult):
+            whole[name] = HostResult(name, own.results + gateway.results, own.error)
+        else:
+            whole.setdefault(name, gateway)
+    return whole
 
 
 def _new_keys(
     plan: Plan, contexts: Mapping[str, HostContext], new_secrets: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[tuple[str, str], SecretRef | None]]:
     """Instances that run with an API key and are to get another one."""
-    for one in plan.operations:
-        context, instance = contexts.get(one.host), one.instance
-        last = context.record.instances.get(one.name) if context else None
+    for operation in plan.operations:
+        host, name, instance = operation.host, operation.name, operation.instance
+        context = contexts.get(host)
+        last = context.record.instances.get(name) if context else None
         if last is None or instance is None:
             continue
         new = instance.spec.api_key
-        if last.spec.api_key != new or (new and one.name in new_secrets.get(one.host, ())):
-            yield (one.host, one.name), new
+        if last.spec.api_key != new or (new and name in new_secrets.get(host, ())):
+            yield (host, name), new

@@ -4,45 +4,16 @@ import time
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.audited import digest_there, tell_ended, tell_whole
-from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.apply.gateway import close_gateway
+from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.apply.maintenance import maintain
-from xgen_deploy.apply.outcomes import OperationOutcomes
-from xgen_deploy.apply.start_first import start_first_update
-from xgen_deploy.apply.stop_first import Failed, bring_up, remove, tidy
-from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.apply.operation import execute
+from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result
 from xgen_deploy.apply.watchdog import watch
-from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.maintenance import MAINTENANCE
-from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation
 from xgen_deploy.state.record import ApplyRecord
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one operation ended; `reason` and `log` where it failed."""
-
-    operation: Operation
-    ok: bool
-    reason: str = ""
-    log: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class HostResult:
-    """`error` is set where the host was lost on the way; what `results` lacks is untouched."""
-
-    host: str
-    results: tuple[Result, ...] = ()
-    error: XgenError | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.error is None and all(r.ok for r in self.results)
 
 
 @dataclass(frozen=True)
@@ -59,51 +30,45 @@ class Who:
 
 
 def carry_out(
-    context: HostContext,
-    plan: HostPlan,
-    who: Who,
-    outcomes: OperationOutcomes,
-    traffic: Traffic,
-    tell: Listener,
+    execution: Execution, plan: HostPlan, who: Who, outcomes: OperationOutcomes
 ) -> HostResult:
-    """Never raises for a failed operation; the host's record says how it ended."""
-    began = time.time()
-    apply = ApplyRecord(
-        number=who.number,
-        by=who.by,
-        manifest=who.manifest,
-        manifest_digest=who.manifest_digest,
-        began=began,
-        what=who.what,
-        git=who.git,
-        changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
-    )
+    """Everything but what the gateways change, which comes after every host's own part. Never
+    raises for a failed operation; the host's record says how it ended.
+    """
+    context, count = execution.context, len(plan.operations)
+    apply = _apply_record(who, plan)
     results: list[Result] = []
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
         context.keep(lambda record: replace(record, last_apply=apply, hosts=who.hosts))
-        tell_whole(context, "began", len(plan.operations))
+        tell_whole(context, "began", count)
         for operation in plan.operations:
-            if operation.gateway is not None:
-                continue  # after every host's own part: see gateway_rollout.py
-            before = digest_there(context, operation.name)
-            result = _one(context, operation, outcomes, traffic, who, tell)
-            outcomes.ended(operation, ok=result.ok)
-            tell_ended(context, operation, before, ok=result.ok, reason=result.reason)
-            results.append(result)
+            if operation.kind not in GATEWAY_CHANGES:
+                results.append(_after_its_needs(execution, operation, outcomes))
         outcome = "ok" if all(r.ok for r in results) else "failed"
-        ended = replace(apply, ended=time.time(), outcome=outcome)
-        context.keep(lambda record: replace(record, last_apply=ended))
-        write_entry(context, ended)
+        _record_end(context, replace(apply, ended=time.time(), outcome=outcome))
         watch(context)
-        tell_whole(context, outcome, len(plan.operations))
+        tell_whole(context, outcome, count)
     except XgenError as error:
-        tell_whole(context, "failed", len(plan.operations), str(error))
+        tell_whole(context, "failed", count, str(error))
         return HostResult(context.name, tuple(results), error)
     finally:
         outcomes.give_up(plan.operations)
     return HostResult(context.name, tuple(results))
+
+
+def _apply_record(who: Who, plan: HostPlan) -> ApplyRecord:
+    return ApplyRecord(
+        number=who.number,
+        by=who.by,
+        manifest=who.manifest,
+        manifest_digest=who.manifest_digest,
+        began=time.time(),
+        what=who.what,
+        git=who.git,
+        changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
+    )
 
 
 def _note_interrupted(context: HostContext) -> None:
@@ -113,72 +78,28 @@ def _note_interrupted(context: HostContext) -> None:
         write_entry(context, replace(last, outcome="interrupted"))
 
 
-def _one(
-    context: HostContext,
-    operation: Operation,
-    outcomes: OperationOutcomes,
-    traffic: Traffic,
-    who: Who,
-    tell: Listener,
+def _record_end(context: HostContext, ended: ApplyRecord) -> None:
+    context.keep(lambda record: replace(record, last_apply=ended))
+    write_entry(context, ended)
+
+
+def record_failed_gateway(context: HostContext) -> None:
+    """The host's own part may have been recorded as good before its gateway failed."""
+    if context.record.last_apply is not None:
+        _record_end(context, replace(context.record.last_apply, outcome="failed"))
+
+
+def _after_its_needs(
+    execution: Execution, operation: Operation, outcomes: OperationOutcomes
 ) -> Result:
+    before = digest_there(execution.context, operation.name)
     failed = outcomes.failed_of(operation.needs)
     if failed:
         reason = f"left alone, because {', '.join(sorted(failed))} failed"
-        tell(Event(kind="failed", host=context.name, instance=operation.name, text=reason))
-        return Result(operation, ok=False, reason=reason)
-    began = time.monotonic()
-    tell(Event(kind="plan", host=context.name, instance=operation.name, text=operation.action))
-    try:
-        if operation.name == GATEWAY:
-            close_gateway(context)
-            text = "removed"
-        elif operation.action == "remove":
-            remove(context, operation, traffic)
-            text = "removed"
-        elif operation.action in MAINTENANCE:
-            text = maintain(context, operation, traffic, who.by, tell)
-        elif operation.tidies:
-            tidy(context, operation)
-            text = "tidied up"
-        else:
-            up = start_first_update if operation.strategy == "start-first" else bring_up
-            text = _good(
-                up(context, operation, traffic, who.number, tell).report.offloaded, operation
-            )
-    except UnreachableError:
-        raise
-    except (Failed, XgenError) as error:
-        log = error.log if isinstance(error, Failed) else ()
-        tell(
-            Event(
-                kind="failed",
-                host=context.name,
-                instance=operation.name,
-                text=str(error),
-                seconds=time.monotonic() - began,
-                log=log,
-            )
-        )
-        return Result(operation, ok=False, reason=str(error), log=log)
-    tell(
-        Event(
-            kind="done",
-            host=context.name,
-            instance=operation.name,
-            text=text,
-            seconds=time.monotonic() - began,
-        )
-    )
-    return Result(operation, ok=True)
-
-
-def _good(offloaded: int | None, operation: Operation) -> str:
-    instance = operation.instance
-    if instance is None:
-        return "done"
-    where = "on the CPU"
-    if instance.spec.gpus:
-        where = f"{offloaded}/{instance.total_layers or '?'} layers on the GPU"
-        if offloaded is None:
-            where = f"on {len(instance.spec.gpus)} GPU{'s'[: len(instance.spec.gpus) != 1]}"
-    return f"answers on port {instance.spec.port}, {where}"
+        execution.tell("failed", operation.name, reason)
+        result = Result(operation, ok=False, reason=reason)
+    else:
+        result = execute(execution, operation)
+    outcomes.ended(operation, ok=result.ok)
+    tell_ended(execution.context, before, result)
+    return result

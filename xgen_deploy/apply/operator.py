@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.host import HostResult, Who
+from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.state.plan import Plan
 
 

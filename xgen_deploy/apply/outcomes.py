@@ -1,34 +1,59 @@
-"""How the operations of all hosts ended, so that one host's may wait for another's."""
+"""How operations ended: for the reader, and so that one host's may wait for another's."""
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from xgen_deploy.errors import XgenError
 from xgen_deploy.state.plan import Operation
 
 
+@dataclass(frozen=True)
+class Result:
+    """How one operation ended; `reason` and `log` where it failed."""
+
+    operation: Operation
+    ok: bool
+    reason: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """`error` is set where the host was lost on the way; what `results` lacks is untouched."""
+
+    host: str
+    results: tuple[Result, ...] = ()
+    error: XgenError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None and all(r.ok for r in self.results)
+
+
 class OperationOutcomes:
-    """Over all operations that are being carried out; what is not among them never ends well."""
+    """Over all operations that are being carried out; what is not among them never succeeds."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._open = {o.id for o in operations}
-        self._good: set[str] = set()
+        self._pending = {o.id for o in operations}
+        self._succeeded: set[str] = set()
         self._changed = threading.Condition()
 
     def ended(self, operation: Operation, *, ok: bool) -> None:
         with self._changed:
-            self._open.discard(operation.id)
+            self._pending.discard(operation.id)
             if ok:
-                self._good.add(operation.id)
+                self._succeeded.add(operation.id)
             self._changed.notify_all()
 
     def give_up(self, operations: Iterable[Operation]) -> None:
         """Their host was lost: whoever waits for them goes no further."""
         with self._changed:
-            self._open -= {o.id for o in operations}
+            self._pending -= {o.id for o in operations}
             self._changed.notify_all()
 
     def failed_of(self, needs: tuple[str, ...]) -> tuple[str, ...]:
-        """Waits until all of these have ended; those that did not end well."""
+        """Waits until all of these have ended; those that did not succeed."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._open & set(needs))
-            return tuple(n for n in needs if n not in self._good)
+            self._changed.wait_for(lambda: not self._pending & set(needs))
+            return tuple(n for n in needs if n not in self._succeeded)

@@ -14,7 +14,7 @@ from xgen_deploy.secrets.diff import ComparedSecrets, compare_secrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation
-from xgen_deploy.state.plan import HostPlan, Plan
+from xgen_deploy.state.plan import HostPlan, Kind, Plan
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each, lost_among
 
@@ -78,7 +78,7 @@ class SecretComparison:
 
 def _need(context: HostContext, plan: HostPlan) -> None:
     for operation in plan.operations:
-        if operation.instance is not None and not operation.tidies:
+        if operation.instance is not None and operation.kind is not Kind.CLEAR_SLOT:
             context.secrets_of(operation.name).values(operation.instance)
     planned = [o for o in plan.operations if o.name == GATEWAY]
     running = context.record.gateway.spec if context.record.gateway else None

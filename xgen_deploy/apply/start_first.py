@@ -7,81 +7,70 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xgen_deploy.apply.drain import drain, drain_time
-from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.gate import GatePassed
-from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.rollback import forget_previous
-from xgen_deploy.apply.stop_first import (
-    Prepared,
-    clear_slot,
-    failed,
-    launch,
-    prepare,
-    prove,
-    remember,
-)
-from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.apply.steps import Prepared, failed, prepare, prove, remember, write_and_start
+from xgen_deploy.apply.teardown import clear_slot
 from xgen_deploy.backends.registry import health_path_of
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.plan import Operation
 
 
-def start_first_update(
-    context: HostContext, operation: Operation, traffic: Traffic, number: int, tell: Listener
-) -> GatePassed:
-    """Raises apply.operation.Failed."""
-    name = operation.name
+def start_first_update(execution: Execution, operation: Operation) -> GatePassed:
+    """Raises OperationFailed."""
+    context, traffic, name = execution.context, execution.traffic, operation.name
     old = context.record.instances[name]
-    new = prepare(context, operation)
+    new = prepare(execution, operation)
     began = time.monotonic()
     try:
-        launch(context, new, tell)
-        good = prove(context, new, tell)
+        write_and_start(execution, new)
+        passed = prove(execution, new)
         took = time.monotonic() - began
         with traffic.moving(context.name, name):
-            with _taken_back(context, name, traffic):
-                traffic.add(_serving(context, new))
+            with _taken_back(execution, name):
+                traffic.add(_endpoint(execution, new))
                 drain(context, traffic, name, drain_time(new.instance.declared))
-                remember(context, new, good, number, took, other_port=old.spec.port)
+                remember(execution, new, passed, took, other_port=old.spec.port)
             traffic.rekeyed(context.name, name)
             traffic.gone(context.name, name)
     except UnreachableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the new one goes
-        ending = _give_up(context, new)
-        tell(Event(kind="rolled_back", host=context.name, instance=name, text=ending))
-        raise failed(context, error, ending) from None
-    text = f"requests go to port {new.instance.spec.port} now"
-    tell(Event(kind="switched", host=context.name, instance=name, text=text))
+        ending = _give_up(execution, new)
+        execution.tell("rolled_back", name, ending)
+        raise failed(execution, error, ending) from None
+    execution.tell("switched", name, f"requests go to port {new.instance.spec.port} now")
     clear_slot(context, name, old.slot)
     forget_previous(context, name)
-    return good
+    return passed
 
 
 @contextmanager
-def _taken_back(context: HostContext, name: str, traffic: Traffic) -> Iterator[None]:
+def _taken_back(execution: Execution, name: str) -> Iterator[None]:
     """Where it fails, the gateways have the old one alone again."""
     try:
         yield
     except UnreachableError:
         raise
     except Exception:
-        traffic.enable(context.name, name)
+        execution.traffic.enable(execution.context.name, name)
         raise
 
 
-def _serving(context: HostContext, new: Prepared) -> Endpoint:
+def _endpoint(execution: Execution, new: Prepared) -> Endpoint:
     spec = new.instance.spec
     path = health_path_of(spec.backend)
-    return endpoint_of(context.name, new.instance.name, spec, path, second=True)
+    return endpoint_of(execution.context.name, new.instance.name, spec, path, second=True)
 
 
-def _give_up(context: HostContext, new: Prepared) -> str:
+def _give_up(execution: Execution, new: Prepared) -> str:
     """The new one goes; a clause about how it stands."""
+    context, name = execution.context, new.instance.name
     try:
-        clear_slot(context, new.instance.name, new.instance.slot)
-        context.keep(lambda record: record.settled(new.instance.name))
+        clear_slot(context, name, new.instance.slot)
+        context.keep(lambda record: record.settled(name))
     except XgenError as error:
         return f"Taking the new one away failed too: {error}"
     return "The one that runs was left as it is, and serves on"

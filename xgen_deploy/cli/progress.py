@@ -14,7 +14,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.host import HostResult, Who
+from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.visible import json_text, printable
 

@@ -79,7 +79,9 @@ def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> 
     return None if box.state == "running" else f"its container is {box.state}"
 
 
-def leftover(name: str, slot: str, facts: HostFacts, record: Record, layout: Layout) -> str | None:
+def stale_slot(
+    name: str, slot: str, facts: HostFacts, record: Record, layout: Layout
+) -> str | None:
     """The name on the host of the instance's other slot, where something of it is still there:
     the version before, or one that was begun and never proved.
     """

@@ -17,7 +17,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.observation import Observation, records_of
-from xgen_deploy.state.plan import Action, FieldDiff, HostPlan, Operation
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Routes, build_routes
 from xgen_deploy.state.site import Site
@@ -113,21 +113,24 @@ def _change(
 ) -> Operation | None:
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
-        return _operation(host, "create", cause, spec)
+        return _operation(host, Kind.CREATE_GATEWAY, cause, spec)
     if last.digest != spec.digest:
         restarts = spec.needs_restart(last.spec)
         how = "it is started anew" if restarts else "reload, no interruption"
         diff = _diff(last.spec, spec)
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
-        operation = _operation(host, "update", cause, spec, interrupts=restarts)
+        operation = _operation(host, Kind.UPDATE_GATEWAY, cause, spec, interrupts=restarts)
         return replace(operation, notes=(cause,) if diff else (), diff=diff)
     if new_secret:
         return _operation(
-            host, "update", "the value of a secret changed; reload, no interruption", spec
+            host,
+            Kind.UPDATE_GATEWAY,
+            "the value of a secret changed; reload, no interruption",
+            spec,
         )
     drift = gateway_drift(last, observation)
-    return _operation(host, "repair", drift, spec) if drift else None
+    return _operation(host, Kind.REPAIR_GATEWAY, drift, spec) if drift else None
 
 
 def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
@@ -199,20 +202,20 @@ def _removal(site: Site, host: str) -> Operation:
         id=f"{host}/{GATEWAY}",
         host=host,
         name=GATEWAY,
-        action="remove",
+        kind=Kind.REMOVE_GATEWAY,
         cause=cause,
         interrupts=True,
     )
 
 
 def _operation(
-    host: str, action: Action, cause: str, spec: GatewaySpec, *, interrupts: bool = False
+    host: str, kind: Kind, cause: str, spec: GatewaySpec, *, interrupts: bool = False
 ) -> Operation:
     return Operation(
         id=f"{host}/{GATEWAY}",
         host=host,
         name=GATEWAY,
-        action=action,
+        kind=kind,
         cause=cause,
         interrupts=interrupts,
         gateway=spec,

@@ -16,7 +16,7 @@ from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
 
 _RELOAD = "its configuration was written by an older xgen-deploy; reload, no interruption"
 _RESTART = f"{OLDER_UNIT}; it is started anew"
@@ -52,7 +52,10 @@ def _host(
     if planned is not None:
         if anew and not planned.interrupts:
             planned = replace(planned, cause=f"{planned.cause}; {_RESTART}")
-        planned = replace(planned, refresh=refresh, interrupts=planned.interrupts or anew)
+        if anew or (refresh and planned.kind is Kind.UPDATE_GATEWAY):
+            planned = replace(
+                planned, kind=Kind.REFRESH_GATEWAY, interrupts=planned.interrupts or anew
+            )
         operations = (planned if o.name == GATEWAY else o for o in plan.operations)
         return replace(plan, operations=tuple(operations))
     if anew or _needs_reload(plan, last, refresh=refresh):
@@ -80,11 +83,10 @@ def _operation(host: str, spec: GatewaySpec, *, anew: bool, refresh: bool) -> Op
         id=f"{host}/{GATEWAY}",
         host=host,
         name=GATEWAY,
-        action="update",
+        kind=Kind.REFRESH_GATEWAY if refresh else Kind.UPDATE_GATEWAY,
         cause=_RESTART if anew else _RELOAD,
         interrupts=anew,
         gateway=spec,
-        refresh=refresh,
     )
 
 

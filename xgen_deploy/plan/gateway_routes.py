@@ -8,7 +8,7 @@ from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
 from xgen_deploy.state.endpoint import Endpoint, endpoint_of
 from xgen_deploy.state.gateway import GatewayRecord
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.plan import HostPlan, Kind
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.routes import Route
 from xgen_deploy.state.site import Site
@@ -89,7 +89,7 @@ def _planned(plan: HostPlan | None, host: str, name: str) -> Endpoint | None:
 
 def _leaves(plan: HostPlan | None, name: str) -> bool:
     operations = plan.operations if plan else ()
-    return any(o.name == name and o.action == "remove" for o in operations)
+    return any(o.name == name and o.kind is Kind.REMOVE for o in operations)
 
 
 def _as_recorded(

@@ -14,7 +14,7 @@ from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.ownership import ours
-from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.state.plan import HostPlan, Kind
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 
@@ -79,7 +79,7 @@ def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
     """Instances whose secrets nobody has compared with what was delivered."""
     if scope.secrets_compared:
         return tuple(d.name for d in site.on(plan.host) if d.name in scope.kept_secrets)
-    new = {o.name for o in plan.operations if o.action == "create"}
+    new = {o.name for o in plan.operations if o.kind is Kind.CREATE}
     mine = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
     return tuple(d.name for d in mine)
 

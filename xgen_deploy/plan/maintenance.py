@@ -17,7 +17,7 @@ from xgen_deploy.state.facts import HostFacts, ServiceFacts
 from xgen_deploy.state.instance import Engine, Instance, Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
@@ -46,7 +46,7 @@ def maintenance(
         one = partial(_host, site, request, name, facts[name], record, layouts[name])
         found = guarded(name, one)
         plans[name] = refused_plan(name, found) if isinstance(found, XgenError) else found
-    plans = in_batches(plans, action="restart")
+    plans = in_batches(plans, kinds=frozenset({Kind.RESTART}))
     going = [o for p in plans.values() for o in p.operations]
     return {name: _judged(site, plan, going, records) for name, plan in plans.items()}
 
@@ -144,7 +144,7 @@ def _operation(action: Maintaining, instance: Instance, last: InstanceRecord) ->
         id=f"{instance.host}/{instance.name}",
         host=instance.host,
         name=instance.name,
-        action=action,
+        kind=Kind(action),
         cause=causes[action],
         seconds=last.ready_seconds if action == "restart" else None,
         instance=instance,
@@ -157,7 +157,7 @@ def _judged(
     """The plan with what each operation interrupts."""
     operations = []
     for one in plan.operations:
-        if one.action != "start":
+        if one.kind is not Kind.START:
             note, interrupts = _meanwhile(site, one, going, records)
             operations.append(replace(one, interrupts=interrupts, notes=(note,)))
         else:
@@ -187,7 +187,7 @@ def _meanwhile(
 
 def _away_with(one: Operation, alike: list[Operation]) -> list[Operation]:
     """Those of its model that are away at the same time."""
-    if one.action != "restart":
+    if one.kind is not Kind.RESTART:
         return alike
     return next((batch for batch in batches(alike) if one.id in {o.id for o in batch}), [one])
 

@@ -13,7 +13,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.plan.compete import compete, takes_over
 from xgen_deploy.resolve.gateway_needs import everywhere
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
@@ -76,8 +76,12 @@ def with_moves(
         for one in plan.operations:
             graph.operations[one.id] = one
             graph.needs[one.id] = dict.fromkeys(one.needs)
-    going = [o for o in graph.operations.values() if o.action == "remove"]
-    coming = [o for o in graph.operations.values() if o.instance is not None and not o.tidies]
+    going = [o for o in graph.operations.values() if o.kind is Kind.REMOVE]
+    coming = [
+        o
+        for o in graph.operations.values()
+        if o.kind is not Kind.CLEAR_SLOT and o.instance is not None
+    ]
     _make_room(graph, going, coming)
     for one in going:
         _move(graph, one, coming)
@@ -200,7 +204,7 @@ def _with(graph: _Graph, one: Operation) -> Operation:
         new = graph.moves[one.id]
         notes.append(f"a move: it serves until {_named(new)} is proved" if new else NO_ROOM)
         one = replace(one, moves=True, interrupts=not new)
-    elif one.action == "create":
+    elif one.kind is Kind.CREATE:
         old = [o for o, new in graph.moves.items() if one.id in new]
         notes += [f"a move: {_named(old)} serves until this one is proved"] if old else []
     return replace(one, notes=tuple(notes))

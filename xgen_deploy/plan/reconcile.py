@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.diff import cause_of, diff_specs
-from xgen_deploy.plan.drift import drift_of, leftover
+from xgen_deploy.plan.drift import drift_of, stale_slot
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
@@ -17,7 +17,7 @@ from xgen_deploy.state.facts import ContainerFacts, HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.ownership import foreign_containers, forgotten
-from xgen_deploy.state.plan import Action, HostPlan, Operation
+from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
 
@@ -63,7 +63,7 @@ def reconcile(
         found = _change(instance, record, facts, layout, instance.name in changed_secrets)
         if found is None and last is not None and definitions is not None:
             found = _refresh(instance, last, layout, definitions)
-        found = _with_remains(instance, found, facts, record, layout)
+        found = _with_stale_slot(instance, found, facts, record, layout)
         if found is None:
             unchanged.append(instance.name)
         else:
@@ -101,18 +101,18 @@ def _change(
     if instance.name in record.pending:
         begun = "an earlier apply began it and did not finish"
         if last is None:
-            return _operation(instance, "create", begun, None)
+            return _operation(instance, Kind.CREATE, begun, None)
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return replace(_operation(instance, "update", begun, last), diff=diff)
+        return replace(_operation(instance, Kind.UPDATE, begun, last), diff=diff)
     if last is None:
-        return _operation(instance, "create", "not on this host yet", None)
+        return _operation(instance, Kind.CREATE, "not on this host yet", None)
     if last.digest != instance.digest:
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return replace(_operation(instance, "update", cause_of(diff), last), diff=diff)
+        return replace(_operation(instance, Kind.UPDATE, cause_of(diff), last), diff=diff)
     if new_secret:
-        return _operation(instance, "update", "the value of its secret changed", last)
+        return _operation(instance, Kind.UPDATE, "the value of its secret changed", last)
     drift = drift_of(instance.name, last, facts, layout)
-    return _operation(instance, "repair", drift, last) if drift else None
+    return _operation(instance, Kind.REPAIR, drift, last) if drift else None
 
 
 def _refresh(
@@ -121,27 +121,27 @@ def _refresh(
     was = last.files.get(layout.definition(f"{instance.name}{last.slot}"))
     if last.unit_version >= UNIT_VERSION and was == definitions.get(instance.name):
         return None
-    return _operation(instance, "update", OLDER_UNIT, last)
+    return _operation(instance, Kind.REFRESH, OLDER_UNIT, last)
 
 
 def _operation(
-    instance: Instance, action: Action, cause: str, last: InstanceRecord | None
+    instance: Instance, kind: Kind, cause: str, last: InstanceRecord | None
 ) -> Operation:
     return Operation(
         id=f"{instance.host}/{instance.name}",
         host=instance.host,
         name=instance.name,
-        action=action,
+        kind=kind,
         cause=cause,
-        strategy="stop-first" if action == "update" else None,
-        interrupts=action == "update",
+        strategy="stop-first" if kind in UPDATES else None,
+        interrupts=kind in UPDATES,
         seconds=last.ready_seconds if last else None,
         instance=instance,
         notes=instance.notes,
     )
 
 
-def _with_remains(
+def _with_stale_slot(
     instance: Instance,
     operation: Operation | None,
     facts: HostFacts,
@@ -149,12 +149,11 @@ def _with_remains(
     layout: Layout,
 ) -> Operation | None:
     """What else of the instance is on the host goes too: it would hold its GPU and its ports."""
-    before = leftover(instance.name, instance.slot, facts, record, layout)
-    if operation is None and before:
-        cause = f"{before}, its other slot, is still there"
-        operation = _operation(instance, "repair", cause, None)
-        operation = replace(operation, tidies=True)
-    return operation and replace(operation, leftover=before)
+    stale = stale_slot(instance.name, instance.slot, facts, record, layout)
+    if operation is None and stale:
+        cause = f"{stale}, its other slot, is still there"
+        operation = _operation(instance, Kind.CLEAR_SLOT, cause, None)
+    return operation and replace(operation, stale_slot=stale)
 
 
 def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
@@ -168,7 +167,7 @@ def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: 
         id=f"{host}/{name}",
         host=host,
         name=name,
-        action="remove",
+        kind=Kind.REMOVE,
         cause=cause,
         interrupts=known,
     )

@@ -9,17 +9,19 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.plan import Action, HostPlan, Operation
+from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
 
 _ONE = 1
 
 
-def in_batches(plans: Mapping[str, HostPlan], *, action: Action = "update") -> dict[str, HostPlan]:
-    """The plans with what their updates (or restarts) have to wait for."""
+def in_batches(
+    plans: Mapping[str, HostPlan], *, kinds: frozenset[Kind] = UPDATES
+) -> dict[str, HostPlan]:
+    """The plans with what their updates, or the operations of other kinds, have to wait for."""
     by_model: dict[str, list[Operation]] = {}
     for plan in plans.values():
         for one in plan.operations:
-            if one.action == action and one.instance is not None:
+            if one.kind in kinds and one.instance is not None:
                 by_model.setdefault(one.instance.spec.model, []).append(one)
     needs: dict[str, tuple[str, ...]] = {}
     for operations in by_model.values():

@@ -17,7 +17,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.load_report import LoadReport
-from xgen_deploy.state.plan import HostPlan, Operation
+from xgen_deploy.state.plan import UPDATES, HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
@@ -48,7 +48,7 @@ def _host(
     record = records.get(plan.host)
     for one in plan.operations:
         last = record.instances.get(one.name) if record else None
-        if one.action != "update" or one.instance is None or last is None or facts is None:
+        if one.kind not in UPDATES or one.instance is None or last is None or facts is None:
             operations.append(one)
             continue
         obstacle = _no_switch(site, one.instance, records)

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan
+from xgen_deploy.state.plan import UPDATES, FieldDiff, HostPlan, Kind, Operation, Plan
 
 _LOOK = {
     "create": ("green", "+"),
@@ -101,7 +101,7 @@ def _how(one: Operation) -> Iterator[str]:
         yield f"{one.strategy.replace('-', ' ')}: {one.why}" if one.why else one.strategy
     if one.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    all_told = one.action in ("update", "restart") or one.moves
+    all_told = one.kind in (*UPDATES, Kind.RESTART) or one.moves
     before = [n for n in one.needs if n.split("/", 1)[1] == one.name or all_told]
     if before:
         yield f"after {', '.join(before)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from xgen_deploy.state.gateway import GatewaySpec
@@ -9,7 +10,52 @@ from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
 
 Action = Literal["create", "update", "repair", "restart", "remove", "stop", "start"]
+Strategy = Literal["stop-first", "start-first"]
 SUMMARY = ("create", "update", "repair", "remove", "unchanged", "unreachable")
+
+
+class Kind(StrEnum):
+    """What an operation does; the executor has one function for each."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REFRESH = "refresh"
+    REPAIR = "repair"
+    CLEAR_SLOT = "clear slot"
+    REMOVE = "remove"
+    STOP = "stop"
+    START = "start"
+    RESTART = "restart"
+    CREATE_GATEWAY = "create gateway"
+    UPDATE_GATEWAY = "update gateway"
+    REFRESH_GATEWAY = "refresh gateway"
+    REPAIR_GATEWAY = "repair gateway"
+    REMOVE_GATEWAY = "remove gateway"
+
+
+UPDATES = frozenset({Kind.UPDATE, Kind.REFRESH})
+# Carried out last, when every host has done its own part. A gateway is removed before that.
+GATEWAY_CHANGES = frozenset(
+    {Kind.CREATE_GATEWAY, Kind.UPDATE_GATEWAY, Kind.REFRESH_GATEWAY, Kind.REPAIR_GATEWAY}
+)
+
+# What people and programs read: a refresh is an update to them, a gateway one more instance.
+_ACTIONS: Mapping[Kind, Action] = {
+    Kind.CREATE: "create",
+    Kind.UPDATE: "update",
+    Kind.REFRESH: "update",
+    Kind.REPAIR: "repair",
+    Kind.CLEAR_SLOT: "repair",
+    Kind.REMOVE: "remove",
+    Kind.STOP: "stop",
+    Kind.START: "start",
+    Kind.RESTART: "restart",
+    Kind.CREATE_GATEWAY: "create",
+    Kind.UPDATE_GATEWAY: "update",
+    Kind.REFRESH_GATEWAY: "update",
+    Kind.REPAIR_GATEWAY: "repair",
+    Kind.REMOVE_GATEWAY: "remove",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,23 +70,22 @@ class FieldDiff:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing to do to one instance. `instance` None: it is only to be taken away.
+    """One thing to do to one instance, or to a host's gateway.
 
-    `leftover` is its other slot (see layout.py), where something is still there: that goes first,
-    and with `tidies` it is all.
-    `why` is the reason for the strategy.
+    `instance` is what it is to be, `gateway` the same of a gateway; None where it is taken away.
+    `stale_slot` is the instance's other slot (see layout.py), by its name on the host, where
+    something of it is left: that is cleared first. `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
-    start took, None where that is unknown. `needs` are ids of operations that come first. `gateway`
-    is set where the gateway is what changes, `refresh` where its unit is written anew although an
-    older version of it would do.
+    start took, None where that is unknown. `needs` are ids of operations that come first.
+    `moves`: its model goes on elsewhere.
     """
 
     id: str
     host: str
     name: str
-    action: Action
+    kind: Kind
     cause: str
-    strategy: Literal["stop-first", "start-first"] | None = None
+    strategy: Strategy | None = None
     interrupts: bool = False
     seconds: float | None = None
     needs: tuple[str, ...] = ()
@@ -48,11 +93,14 @@ class Operation:
     instance: Instance | None = None
     gateway: GatewaySpec | None = None
     notes: tuple[str, ...] = ()
-    leftover: str | None = None
-    tidies: bool = False
+    stale_slot: str | None = None
     moves: bool = False
     why: str | None = None
-    refresh: bool = False
+
+    @property
+    def action(self) -> Action:
+        """The contract's word for its kind."""
+        return _ACTIONS[self.kind]
 
     @property
     def engine_pull(self) -> bool:

@@ -1,0 +1,42 @@
+"""What carrying out operations on one host takes."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.apply.events import Event, EventKind, Listener
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.traffic import Traffic
+
+
+class OperationFailed(Exception):
+    """An operation that did not succeed; `log` are the engine's last lines."""
+
+    def __init__(self, reason: str, log: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Execution:
+    """`number` is the apply's, `by` who runs it."""
+
+    context: HostContext
+    traffic: Traffic
+    number: int
+    by: str
+    listener: Listener
+
+    def tell(
+        self,
+        kind: EventKind,
+        instance: str,
+        text: str,
+        *,
+        seconds: float | None = None,
+        log: tuple[str, ...] = (),
+    ) -> None:
+        """One event of an instance on this host."""
+        host = self.context.name
+        self.listener(
+            Event(kind=kind, host=host, instance=instance, text=text, seconds=seconds, log=log)
+        )
