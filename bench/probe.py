@@ -67,7 +67,8 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
     for name in SHOWN:
         hosts[name] = _environment(folder / name, known[name])
     state, etc = str(folder / "state"), str(folder / "etc")
-    request = ProbeRequest(project="bench", state_dir=state, etc_dir=etc)
+    ports = ((8001, 8020),)
+    request = ProbeRequest(project="bench", state_dir=state, etc_dir=etc, ports=ports)
     sent = encode(probe_program(), request.model_dump_json().encode())
     runs: dict[str, list[Run]] = {name: [] for name in ("python", *hosts)}
     for _ in range(rounds):

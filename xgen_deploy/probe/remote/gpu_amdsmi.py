@@ -31,18 +31,25 @@ def amd_by_amdsmi() -> Found:
 
 def _module() -> Any:
     """The ROCm tree's copy before whatever else Python would find."""
-    with_installed_packages()
     tree = rocm_tree()
     if tree:
         os.environ.setdefault("ROCM_PATH", tree)
         sys.path.insert(0, tree + SHARE)
     try:
-        return importlib.import_module("amdsmi")
+        return _imported()
     except KeyError as error:
         raise NotHere(f"amdsmi finds no {error.args[0]!s} (KeyError)") from None
     finally:
         if tree:
             sys.path.remove(tree + SHARE)
+
+
+def _imported() -> Any:
+    try:
+        return importlib.import_module("amdsmi")
+    except ModuleNotFoundError:
+        with_installed_packages()  # it, or what a ROCm's copy needs, is one of them
+        return importlib.import_module("amdsmi")
 
 
 def _gpu(smi: Any, handle: Any, index: int) -> dict[str, Any]:
