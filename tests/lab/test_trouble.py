@@ -137,7 +137,7 @@ def test_models_that_cannot_be_served_are_refused(host: LabHost, tmp_path: Path)
         site.serve(HOST, name)
     reasons = {
         "missing": "is not there",
-        "text": "it does not begin with «GGUF»",
+        "text": "it does not begin with `GGUF`",
         "empty": "is empty",
         "short": "cut short",
         "folder": "",

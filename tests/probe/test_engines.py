@@ -85,7 +85,7 @@ def test_a_recorded_answer_is_not_asked_again(tmp_path: Path, opt: Path) -> None
     ("script", "reason"),
     [
         ("echo 'error: no such library' >&2; exit 127", "error: no such library"),
-        ("echo usage", "its --help lists no options; it begins with «usage»"),
+        ("echo usage", "its --help lists no options; it begins with `usage`"),
     ],
 )
 def test_a_binary_that_does_not_work_says_why(

@@ -43,7 +43,7 @@ def test_a_pooling_type_tells_an_embedding_model(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "another kind of file": (b"PK\x03\x04" + bytes(100), "does not begin with «GGUF»"),
+    "another kind of file": (b"PK\x03\x04" + bytes(100), "does not begin with `GGUF`"),
     "an old version": (gguf(version=1), "version 1"),
     "bytes in the other order": (gguf(version=3 << 24), "version 50331648"),
     "a nonsense number of keys": (gguf(claimed_keys=1 << 40), "it claims 2 tensors"),

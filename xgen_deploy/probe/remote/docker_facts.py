@@ -12,7 +12,7 @@ from xgen_deploy.probe.remote.unix_http import quote, request
 
 SOCKET = "/var/run/docker.sock"
 PATIENCE = 8.0
-_VERSION = re.compile(r"\w+/(\S+)")  # as in «Docker/28.2.2 (linux)»
+_VERSION = re.compile(r"\w+/(\S+)")  # as in `Docker/28.2.2 (linux)`
 
 
 def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:

@@ -127,5 +127,5 @@ def _understand(facts: dict[str, Any], text: str) -> None:
 
     said = read_help(text)
     if not said.flags:
-        raise Cannot(f"its --help lists no options; it begins with «{text.strip()[:120]}»")
+        raise Cannot(f"its --help lists no options; it begins with `{text.strip()[:120]}`")
     facts.update(flags=said.flags, markers=said.markers)

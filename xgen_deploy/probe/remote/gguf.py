@@ -41,7 +41,7 @@ def read_header(path: str) -> Header:
 def _parse(file: BinaryIO, size: int) -> Header:
     cursor = Cursor(file, size)
     if cursor.take(4) != MAGIC:
-        raise NotGGUF("not a valid GGUF: it does not begin with «GGUF»")
+        raise NotGGUF("not a valid GGUF: it does not begin with `GGUF`")
     version = cursor.scalar("I")
     if version not in VERSIONS:
         raise NotGGUF(f"not a valid GGUF: version {version}; this tool reads 2 and 3")

@@ -22,7 +22,7 @@ def snapshot(hf_home: str, repository: str, revision: str) -> str:
     """The folder of one revision: below `hub/` or, in an older layout, right in `hf_home`.
     Raises Missing, and ValueError where the name can be no repository's."""
     if not _REPOSITORY.match(repository):
-        raise ValueError(f"«{repository}» is neither an absolute path, a URL nor org/name")
+        raise ValueError(f"`{repository}` is neither an absolute path, a URL nor org/name")
     name = "models--" + repository.replace("/", "--")
     for folder in (os.path.join(hf_home, "hub", name), os.path.join(hf_home, name)):
         commit = (read_text(os.path.join(folder, "refs", revision)) or revision).strip()

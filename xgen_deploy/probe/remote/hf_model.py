@@ -27,7 +27,7 @@ KEPT = (
 INDEX = "model.safetensors.index.json"
 LONGEST_CONFIG = 4 << 20
 LONGEST_INDEX = 64 << 20
-LONGEST_HEADER = 100_000_000  # safetensors, «Format»
+LONGEST_HEADER = 100_000_000  # safetensors, `Format`
 MOST_FILES = 10_000
 PIECE = 1 << 20
 # Within a string its last quote would be escaped.

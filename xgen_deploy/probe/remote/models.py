@@ -109,7 +109,7 @@ def _what_it_is(path: str) -> str:
     if os.path.getsize(path) == 0:
         return "is empty"
     if (read_text(path, 100) or "").startswith("version https://git-lfs"):
-        return "is a Git LFS pointer, not the model: run «git lfs pull» where it came from"
+        return "is a Git LFS pointer, not the model: run `git lfs pull` where it came from"
     if path.endswith(".gguf"):
-        return "not a valid GGUF: it does not begin with «GGUF»"
+        return "not a valid GGUF: it does not begin with `GGUF`"
     return "is neither a GGUF file nor a folder with config.json"

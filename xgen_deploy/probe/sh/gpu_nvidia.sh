@@ -1,5 +1,5 @@
 # NVIDIA GPUs by nvidia-smi, else by what the kernel's driver tells.
-# A detector prints lines «gpu PCI|INDEX|members» and «lost DETECTOR|reason».
+# A detector prints lines `gpu PCI|INDEX|members` and `lost DETECTOR|reason`.
 
 pci_address() {
     case $1 in
