@@ -37,6 +37,8 @@ _SECTIONS = (
     ("To look", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
     ("To change", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )
+# Commands that share a module; every other one is `command` in the module of its name.
+_MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
 _CHANGING = frozenset(dict(_SECTIONS)["To change"])
 
 
@@ -49,8 +51,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"xgen_deploy.cli.{cmd_name}")
-        command: click.Command = module.command
+        shared = _MODULES.get(cmd_name)
+        module = importlib.import_module(f"xgen_deploy.cli.{shared or cmd_name}")
+        command: click.Command = getattr(module, cmd_name if shared else "command")
         return command
 
     def resolve_command(
