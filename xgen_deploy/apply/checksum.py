@@ -16,15 +16,15 @@ def check_sha256(context: HostContext, instance: Instance) -> None:
     if last and (last.spec.sha256, last.spec.model_state) == (spec.sha256, spec.model_state):
         return
     done = context.session.run(["sha256sum", "--", spec.model_path], timeout=_HOUR)
-    found = done.stdout.split(" ", 1)[0].lstrip("\\")
+    digest = done.stdout.split(" ", 1)[0].lstrip("\\")
     if done.returncode != 0:
         raise HostError(
             context.name,
             f"the SHA-256 of {spec.model_path} could not be taken: {done.stderr.strip()}",
         )
-    if found != spec.sha256.lower():
+    if digest != spec.sha256.lower():
         raise HostError(
             context.name,
             f"{spec.model_path} is not the stated file: its SHA-256 is "
-            f"{found}, the manifest says {spec.sha256.lower()}",
+            f"{digest}, the manifest says {spec.sha256.lower()}",
         )

@@ -23,15 +23,15 @@ def remove_container(context: HostContext, instance: str, name: str) -> None:
         f"label=xgen.instance={instance}",
     )
     argv = [cli, "ps", "--all", "--no-trunc", "--format", _SHOWN]
-    argv += [word for one in filters for word in ("--filter", one)]
+    argv += [word for label_filter in filters for word in ("--filter", label_filter)]
     listed = context.session.run(argv, timeout=_ASK).stdout
-    found = [i for i in (_id(line, name) for line in listed.splitlines()) if i]
-    if found:
-        context.session.run([cli, "rm", "--force", *found], timeout=_ASK)
+    ids = [i for i in (_id(line, name) for line in listed.splitlines()) if i]
+    if ids:
+        context.session.run([cli, "rm", "--force", *ids], timeout=_ASK)
 
 
 def _id(line: str, name: str) -> str | None:
     """Of a container whose label names itself; 0.1.0 gave none."""
-    found, _, label = line.partition(" ")
+    container_id, _, label = line.partition(" ")
     named = label in (json.dumps(name), json.dumps(""))
-    return found if named and _ID.fullmatch(found) else None
+    return container_id if named and _ID.fullmatch(container_id) else None

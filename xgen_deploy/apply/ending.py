@@ -43,6 +43,6 @@ def _notify(site: Site, who: Who, code: int, report: Reporter, webhook: Webhook)
         "by": who.by,
         "exit_code": code,
     }
-    said = notify(webhook, summary, report.events)
-    if said:
-        report.warning(said)
+    error = notify(webhook, summary, report.events)
+    if error:
+        report.warning(error)

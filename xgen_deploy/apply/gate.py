@@ -77,9 +77,9 @@ class Gate:
         state = self._alive_at(answered + SOAK)
         if differences(self._instance, report):
             report = self._report(state)
-        found = differences(self._instance, report)
-        if found:
-            raise self._not_good("; ".join(found))
+        wrong = differences(self._instance, report)
+        if wrong:
+            raise self._not_good("; ".join(wrong))
         return GatePassed(report, state.run)
 
     def _report(self, state: State) -> LoadReport:
@@ -96,12 +96,12 @@ class Gate:
             if reply.status == 200:
                 return
             if time.monotonic() + pause > deadline:
-                said = (
+                answer = (
                     f"HTTP {reply.status}"
                     if reply.status
                     else reply.body.decode(errors="replace")[:100]
                 )
-                raise self._not_good(f"not ready in time; {path}: {said}")
+                raise self._not_good(f"not ready in time; {path}: {answer}")
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_MOST)
 
@@ -145,7 +145,7 @@ class Gate:
     def _not_good(self, reason: str, lines: tuple[str, ...] | None = None) -> GateFailed:
         run = self._first.run if self._first else None
         lines = self._lines(run) if lines is None else lines
-        said = complaint(lines)
+        last_words = complaint(lines)
         reason = cut(reason, _REASON)
-        whole = f"{reason}. The engine said: {said}" if said else reason
+        whole = f"{reason}. The engine said: {last_words}" if last_words else reason
         return GateFailed(whole, telling(lines, _LINES), run)

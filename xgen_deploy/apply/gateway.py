@@ -85,13 +85,13 @@ def open_gateway(
     }
     version = UNIT_VERSION
     if not refresh:
-        there = before[rendered.definition.path]
-        rendered, version = keeping_unit(rendered, spec, context.record.gateway, there)
+        current_unit = before[rendered.definition.path]
+        rendered, version = keeping_unit(rendered, spec, context.record.gateway, current_unit)
     files = (*rendered.files, rendered.definition)
     runtime = haproxy_socket(context)
     try:
         _put(context, rendered, before, runtime)
-        said = _prove(context, spec, last, runtime, away or {}, moving=moving)
+        proved = _prove(context, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
         log = context.service_manager.log(rendered.service, None, lines=_LINES)
         ending = _put_back(context, rendered, before)
@@ -109,7 +109,7 @@ def open_gateway(
         config_version=UNIT_VERSION,
     )
     context.keep(lambda record: replace(record, gateway=gateway))
-    return f"{_standing(spec, runtime)}; {said}".removesuffix("; ")
+    return f"{_standing(spec, runtime)}; {proved}".removesuffix("; ")
 
 
 def close_gateway(context: HostContext) -> None:
@@ -173,8 +173,8 @@ def _reload(context: HostContext, service: str) -> None:
     """The new configuration is checked first, and the old process ends its own requests."""
     done = context.session.run(["systemctl", "reload", f"{service}.service"], timeout=_ASK)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise HostError(context.name, f"its reload failed: {said}")
+        error = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise HostError(context.name, f"its reload failed: {error}")
     context.session.run(["systemctl", "enable", "--quiet", f"{service}.service"], timeout=_ASK)
 
 
@@ -187,13 +187,13 @@ def _await(context: HostContext, runtime: HaproxySocket, digest: str, old: int |
             info = runtime.info()
             if info.digest == digest and info.pid != old:
                 return
-            said = "it still runs the configuration from before"
+            problem = "it still runs the configuration from before"
         except XgenError as error:
-            said = str(error)
+            problem = str(error)
         if context.service_manager.state(service).restarts >= _RESTARTS:
             raise XgenError("it keeps ending and being started again")
         if time.monotonic() > end:
-            raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {said}")
+            raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {problem}")
         time.sleep(_PAUSE)
 
 

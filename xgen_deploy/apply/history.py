@@ -27,7 +27,7 @@ def write_entry(context: HostContext, apply: ApplyRecord) -> None:
 
 def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
     """Oldest first. What a newer tool wrote, or what is damaged, is left out."""
-    found = []
+    entries = []
     for number in sorted(_numbers(session, layout))[-HISTORY_ENTRIES:]:
         content = session.read_file(_path(layout, number))
         try:
@@ -37,8 +37,8 @@ def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
         except ValueError:
             continue
         if entry.format <= FORMAT and entry.apply.number == number:
-            found.append(entry)
-    return tuple(found)
+            entries.append(entry)
+    return tuple(entries)
 
 
 def _numbers(session: Session, layout: Layout) -> list[int]:

@@ -40,12 +40,12 @@ def lines_of_run(text: str, run: str, began: int | None) -> tuple[str, ...]:
     its lines name the unit alone, so those since `began` (where this is the last start;
     microseconds of the monotonic clock) belong to it.
     """
-    found: list[str] = []
+    lines: list[str] = []
     for entry, at in _entries(text):
         named = entry.get("_SYSTEMD_INVOCATION_ID")
         if named == run or (named is None and began is not None and at >= began):
-            found += _lines(entry)
-    return tuple(found)
+            lines += _lines(entry)
+    return tuple(lines)
 
 
 def lines_since(text: str, began: int) -> tuple[str, ...]:

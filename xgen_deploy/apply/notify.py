@@ -39,11 +39,11 @@ class Webhook:
         return kind(self.host.reveal(), port, timeout=_TIMEOUT)
 
     def headers(self) -> dict[str, str]:
-        found = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
         if self.login.reveal():
             token = base64.b64encode(unquote(self.login.reveal()).encode()).decode()
-            found["Authorization"] = f"Basic {token}"
-        return found
+            headers["Authorization"] = f"Basic {token}"
+        return headers
 
 
 def find_webhook(site: Site, secrets: SecretResolver) -> Webhook | str | None:
@@ -51,8 +51,8 @@ def find_webhook(site: Site, secrets: SecretResolver) -> Webhook | str | None:
     ref = site.notify.webhook if site.notify else None
     if ref is None:
         return None
-    found = webhook_for(WEBHOOK, ref, secrets)
-    return f"{found}; nobody will be told how this ends" if isinstance(found, str) else found
+    webhook = webhook_for(WEBHOOK, ref, secrets)
+    return f"{webhook}; nobody will be told how this ends" if isinstance(webhook, str) else webhook
 
 
 def webhook_for(use: SecretUse, ref: SecretRef, secrets: SecretResolver) -> Webhook | str:

@@ -16,20 +16,20 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
     """Whether anything was pulled: the plan must then be made again, for a build that was not
     there could not be asked what it can do. Raises NotPulled.
     """
-    wanted = {
+    images = {
         (o.instance.docker_cli, o.instance.spec.image)
         for o in plan.operations
         if o.instance is not None and o.instance.engine.pull and o.instance.spec.image
     }
-    wanted |= {
+    images |= {
         (o.gateway.docker_cli, o.gateway.image)
         for o in plan.operations
         if o.gateway is not None and o.gateway.image and o.gateway.image_state is None
     }
-    for cli, image in sorted(wanted):
+    for cli, image in sorted(images):
         tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
         done = session.run([cli, "pull", "--quiet", image], timeout=_PULL)
         if done.returncode != 0:
-            said = done.complaint or "no reason given"
-            raise NotPulled(f"{plan.host}: pulling {image} failed: {said}")
-    return bool(wanted)
+            error = done.complaint or "no reason given"
+            raise NotPulled(f"{plan.host}: pulling {image} failed: {error}")
+    return bool(images)

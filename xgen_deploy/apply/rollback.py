@@ -89,8 +89,8 @@ class Previous:
         done = self._context.session.run(argv, timeout=_START)
         disarm(self._context, self._slotted)
         if done.returncode != 0:
-            said = done.complaint or "no reason given"
-            return f"Putting the previous version back failed too: {said}"
+            error = done.complaint or "no reason given"
+            return f"Putting the previous version back failed too: {error}"
         self._context.session.remove(self._folder, within=self._context.layout.state_dir)
         last = self._context.record.instances[self._instance]
         if self._serves(last, time.monotonic() + timeout):

@@ -75,7 +75,7 @@ class Traffic:
         """Before anything moves: servers that are to get a new key are told from those that have
         it."""
         for gateway_host in self._contexts:
-            if any(self._known(gateway_host, *one) for one in self._new_keys):
+            if any(self._known(gateway_host, *instance) for instance in self._new_keys):
                 self._reopen(gateway_host, first=True)
 
     def rekeyed(self, host: str, instance: str, *, back: bool = False) -> None:
@@ -101,8 +101,8 @@ class Traffic:
         for gateway_host in self.gateway_hosts_of(host, instance):
             last = self._contexts[gateway_host].record.gateway
             known = {s.name for s in last.spec.servers} if last else set()
-            wanted = [s for r in self.routes(gateway_host) if r.model == model for s in r.servers]
-            fresh = [s.name for s in wanted if s.name not in known]
+            servers = [s for r in self.routes(gateway_host) if r.model == model for s in r.servers]
+            fresh = [s.name for s in servers if s.name not in known]
             if fresh:
                 self._reopen(gateway_host)
             for name in fresh:
@@ -218,14 +218,14 @@ class Traffic:
     def _known(self, gateway_host: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """An instance as the gateway on a host at work has it, by model."""
         last = self._contexts[gateway_host].record.gateway
-        there = last is not None and is_gateway_host(self._site, gateway_host)
-        return _servers(last.spec.routes if last and there else (), host, instance)
+        is_gateway = last is not None and is_gateway_host(self._site, gateway_host)
+        return _servers(last.spec.routes if last and is_gateway else (), host, instance)
 
     def _name(self, gateway_host: str, host: str, instance: str, *, second: bool = False) -> str:
         """What the gateway on a host at work calls an instance."""
         known = self._known(gateway_host, host, instance)
-        found = (s.name for _, s in known if s.second == second)
-        return next(found, server_name(host, instance, second=second))
+        names = (s.name for _, s in known if s.second == second)
+        return next(names, server_name(host, instance, second=second))
 
     def _due(self, gateway_host: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """The same as it should be right now."""
@@ -252,14 +252,16 @@ class Traffic:
                 return
             spec = replace(last.spec, routes=self.routes(gateway_host, extra, first=first))
             open_gateway(context, spec, self._number, away=self.away(gateway_host), moving=True)
-            for one in tuple(self._drained):  # which the new process does not know
-                if self._known(gateway_host, *one):
-                    self._runtime(gateway_host).drain(self._name(gateway_host, *one))
+            for drained in tuple(self._drained):  # which the new process does not know
+                if self._known(gateway_host, *drained):
+                    self._runtime(gateway_host).drain(self._name(gateway_host, *drained))
 
     def _model_keys(self) -> dict[str, SecretRef | None]:
         """The new key of each model that gets one."""
         models = {(d.host, d.name): d.model for d in everywhere(self._site)}
-        return {models[one]: key for one, key in self._new_keys.items() if one in models}
+        return {
+            models[instance]: key for instance, key in self._new_keys.items() if instance in models
+        }
 
     def _runtime(self, gateway_host: str) -> HaproxySocket:
         return haproxy_socket(self._contexts[gateway_host])

@@ -12,8 +12,8 @@ def watch(context: HostContext) -> None:
     if not files:
         unwatch(context)
         return
-    there = {f.path: context.session.read_file(f.path) for f in files}
-    changed = [f for f in files if there[f.path] != f.content.encode()]
+    current = {f.path: context.session.read_file(f.path) for f in files}
+    changed = [f for f in files if current[f.path] != f.content.encode()]
     for file in changed:
         context.session.write_file(file.path, file.content.encode(), mode=file.mode)
     units = [f for f in changed if f.path.endswith((".service", ".timer"))]
@@ -22,7 +22,7 @@ def watch(context: HostContext) -> None:
         enable = ["systemctl", "enable", "--quiet", "--no-reload", timer]
         context.session.run(enable, timeout=_ASK)
         start = ["systemctl", "start", timer]
-        known = any(there[f.path] is not None for f in units)
+        known = any(current[f.path] is not None for f in units)
         if known:
             context.service_manager.reload()
         done = context.session.run(start, timeout=_ASK)

@@ -25,7 +25,7 @@ def beyond(then: InstanceConfig, site: Site) -> tuple[str, ...]:
     host = site.hosts[then.host]
     images = now.images if now else {**site.images, **host.images}
     binaries = now.binaries if now else {**site.binaries, **host.binaries}
-    found = [
+    grants = [
         *_routes(then, now, site),
         *_container(then, now),
         *(_image(then, now, images) if then.runtime == "docker" else ()),
@@ -33,28 +33,30 @@ def beyond(then: InstanceConfig, site: Site) -> tuple[str, ...]:
         *_engine(then, now),
         *_secrets(then, now),
     ]
-    return tuple(f"{field}: {_shown(value)}" for field, value in found)
+    return tuple(f"{field}: {_shown(value)}" for field, value in grants)
 
 
-_Found = Iterator[tuple[str, object]]
+_Grants = Iterator[tuple[str, object]]
 
 
-def _routes(then: InstanceConfig, now: InstanceConfig | None, site: Site) -> _Found:
+def _routes(then: InstanceConfig, now: InstanceConfig | None, site: Site) -> _Grants:
     if then.model not in ({now.model} if now else {d.model for d in site.on(then.host)}):
         yield "model", then.model
     if then.fallback != (now.fallback if now else ()):
         yield "fallback", then.fallback or "none"
 
 
-def _container(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
+def _container(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:
     known = now.container if now else None
     if then.container.args and then.container.args != (known.args if known else None):
         yield "container.args", then.container.args
-    there = (known.mounts if known else None) or ()
-    yield from (("container.mounts", m) for m in then.container.mounts or () if m not in there)
+    known_mounts = (known.mounts if known else None) or ()
+    yield from (
+        ("container.mounts", m) for m in then.container.mounts or () if m not in known_mounts
+    )
 
 
-def _image(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, Image]) -> _Found:
+def _image(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, Image]) -> _Grants:
     entrypoint = _entrypoint(then.image)
     if entrypoint and entrypoint != _entrypoint(now.image if now else None):
         yield "image.entrypoint", entrypoint
@@ -68,7 +70,9 @@ def _entrypoint(image: Image | None) -> tuple[str, ...] | None:
     return image.entrypoint if isinstance(image, ImageWithEntrypoint) else None
 
 
-def _binaries(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, str]) -> _Found:
+def _binaries(
+    then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, str]
+) -> _Grants:
     if then.binary and then.binary != (now.binary if now else None):
         yield "binary", then.binary
     for key, path in then.binaries.items():
@@ -76,7 +80,7 @@ def _binaries(then: InstanceConfig, now: InstanceConfig | None, known: Mapping[s
             yield f"binaries.{key}", path
 
 
-def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
+def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:
     llama, vllm = then.llama, then.vllm
     if llama.extra_args and llama.extra_args != (now.llama.extra_args if now else None):
         yield "llama.extra_args", llama.extra_args
@@ -86,7 +90,7 @@ def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
         yield "vllm.trust_remote_code", True
 
 
-def _secrets(then: InstanceConfig, now: InstanceConfig | None) -> _Found:
+def _secrets(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:
     """Variables too: what an engine loads can be told by one (`LD_PRELOAD`)."""
     if then.api_key is not None and then.api_key != (now.api_key if now else None):
         yield "api_key", then.api_key

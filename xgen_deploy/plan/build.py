@@ -43,8 +43,10 @@ def make_plan(
             hosts[name] = _unreached(name, observation)
             continue
         scope = scopes.get(name, default_scope(site, name))
-        made = guarded(name, partial(_host_plan, site, observation, desired, scope))
-        hosts[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
+        host_plan = guarded(name, partial(_host_plan, site, observation, desired, scope))
+        hosts[name] = (
+            refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
+        )
     observations, facts, records = reached(observed), facts_of(observed), records_of(observed)
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:

@@ -16,28 +16,28 @@ _SAYS = {
 def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[FieldDiff, ...]:
     """Dotted paths in the manifest's words, sorted; states of files are said, not shown."""
     old, new = flat(before.stated()), flat(after.stated())
-    found = []
+    diff = []
     for path in sorted(old.keys() | new.keys()):
         if path in _HIDDEN or old.get(path) == new.get(path):
             continue
         if path in _SAYS:
-            found.append(FieldDiff(path=_SAYS[path], before="as applied", after="another one"))
+            diff.append(FieldDiff(path=_SAYS[path], before="as applied", after="another one"))
             continue
-        found.append(
+        diff.append(
             FieldDiff(path=path, before=old.get(path), after=new.get(path), mark=marks.get(path))
         )
-    return tuple(found)
+    return tuple(diff)
 
 
 def flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """A nested mapping with dotted keys; lists stay whole."""
-    found: dict[str, object] = {}
+    flattened: dict[str, object] = {}
     for key, item in value.items():
         if isinstance(item, Mapping):
-            found |= flat(item, f"{prefix}{key}.")
+            flattened |= flat(item, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = item
-    return found
+            flattened[f"{prefix}{key}"] = item
+    return flattened
 
 
 def cause_of(diff: tuple[FieldDiff, ...]) -> str:

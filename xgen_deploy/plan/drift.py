@@ -20,50 +20,50 @@ def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout
         return f"GPU {gone[0]}, which it was applied to, is gone"
     place = f"{name}{record.slot}"
     service = layout.service(place)
-    found = facts.service(service)
+    unit = facts.service(service)
     path = layout.definition(place)
-    if found is None or found.sha256 is None:
+    if unit is None or unit.sha256 is None:
         return f"{path} is gone"
-    if found.sha256 != record.files.get(path):
+    if unit.sha256 != record.files.get(path):
         return f"{path} was edited by hand"
-    return service_drift(found) or _container_drift(service, record, facts)
+    return service_drift(unit) or _container_drift(service, record, facts)
 
 
-def service_drift(found: ServiceFacts) -> str | None:
+def service_drift(service: ServiceFacts) -> str | None:
     """What is wrong with a unit or program whose file is as it was written."""
-    if found.overridden:
-        return f"drop-ins change the unit: {', '.join(found.overridden)}"
-    if found.kind == "unit" and found.enabled is False:
+    if service.overridden:
+        return f"drop-ins change the unit: {', '.join(service.overridden)}"
+    if service.kind == "unit" and service.enabled is False:
         return "the unit is disabled: it would not start at boot"
-    if found.state == "failed":
-        return f"it failed: {exit_words(found.result, found.exit_status)}"
-    if found.state == "inactive":
+    if service.state == "failed":
+        return f"it failed: {exit_words(service.result, service.exit_status)}"
+    if service.state == "inactive":
         return "it was stopped by hand, or has ended"
-    return ends_again(found) if is_crash_looping(found) else None
+    return ends_again(service) if is_crash_looping(service) else None
 
 
-def is_crash_looping(found: ServiceFacts) -> bool:
+def is_crash_looping(service: ServiceFacts) -> bool:
     """Between one end and the next start, and not for the first time: systemd sees to that one."""
-    if not pausing(found):
+    if not pausing(service):
         return False
-    return found.restarts is None or found.restarts >= _OFTEN
+    return service.restarts is None or service.restarts >= _OFTEN
 
 
-def pausing(found: ServiceFacts) -> bool:
+def pausing(service: ServiceFacts) -> bool:
     """Between an end and the next start; an older systemd waits in commands after the end, and a
     GPU that is not there keeps it before the start (see render/pause.py and gpu_wait.py)."""
-    if found.sub_state == "start-pre":
-        return bool(found.restarts)
-    return found.sub_state in ("auto-restart", "auto-restart-queued", "stop-post", "backoff")
+    if service.sub_state == "start-pre":
+        return bool(service.restarts)
+    return service.sub_state in ("auto-restart", "auto-restart-queued", "stop-post", "backoff")
 
 
-def ends_again(found: ServiceFacts, lines: Sequence[str] = ()) -> str:
+def ends_again(service: ServiceFacts, lines: Sequence[str] = ()) -> str:
     """A clause about one that keeps ending; `lines` are of its log."""
-    said = complaint(lines)
+    last_words = complaint(lines)
     words = "it keeps ending and being started again"
-    if found.result not in (None, "", "success") or found.exit_status:
-        words += f": {exit_words(found.result, found.exit_status, lines)}"
-    return f"{words} ({said})" if said else words
+    if service.result not in (None, "", "success") or service.exit_status:
+        words += f": {exit_words(service.result, service.exit_status, lines)}"
+    return f"{words} ({last_words})" if last_words else words
 
 
 def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:
@@ -88,6 +88,6 @@ def stale_slot(
     other = name + ("" if slot else SECOND)
     service = layout.service(other)
     units = (s for s in facts.services if s.sha256 is not None or s.state == "active")
-    found = {s.name.removesuffix(".service") for s in units}
-    found |= {box.name for box in facts.docker.containers if ours(box, facts, record, layout)}
-    return other if service in found else None
+    names = {s.name.removesuffix(".service") for s in units}
+    names |= {box.name for box in facts.docker.containers if ours(box, facts, record, layout)}
+    return other if service in names else None

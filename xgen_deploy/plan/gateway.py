@@ -38,11 +38,11 @@ def with_gateways(
     for name, observation in observations.items():
         if name in records and name in plans:
             new = new_secrets.get(name)
-            made = guarded(name, partial(_host, site, plans, records, observation, new))
-            if isinstance(made, XgenError):
-                refusals = plans[name].refusals + refused_plan(name, made).refusals
-                made = replace(plans[name], refusals=refusals)
-            changed[name] = made
+            plan = guarded(name, partial(_host, site, plans, records, observation, new))
+            if isinstance(plan, XgenError):
+                refusals = plans[name].refusals + refused_plan(name, plan).refusals
+                plan = replace(plans[name], refusals=refusals)
+            changed[name] = plan
     return changed
 
 
@@ -67,9 +67,9 @@ def routes_for(
     hosts = {**site.other_hosts, **site.hosts}
     last = records[gateway_host].gateway
     kept = kept_routes(site, frozenset(records), last)
-    endpoint = (*gather(site, plans, records, last), *extra)
-    models = served_models(site, endpoint, kept, last)
-    return build_routes(hosts[gateway_host], hosts, endpoint, models, kept)
+    endpoints = (*gather(site, plans, records, last), *extra)
+    models = served_models(site, endpoints, kept, last)
+    return build_routes(hosts[gateway_host], hosts, endpoints, models, kept)
 
 
 def _host(
@@ -82,7 +82,7 @@ def _host(
     name = observation.host
     plan, last = plans[name], records[name].gateway
     if site.gateway is None or not is_gateway_host(site, name):
-        if last is None and not _stray(observation):
+        if last is None and not _unrecorded_unit(observation):
             return plan
         return _adding(plan, _removal(site, name), first=True)
     routes = routes_for(site, name, plans, records)
@@ -190,7 +190,7 @@ def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | Non
     return None
 
 
-def _stray(observation: Observation) -> bool:
+def _unrecorded_unit(observation: Observation) -> bool:
     """A unit of ours that an apply began and did not get to record."""
     unit = observation.facts.service(observation.layout.service(GATEWAY))
     return unit is not None and unit.sha256 is not None

@@ -91,14 +91,14 @@ def _operation(host: str, spec: GatewaySpec, *, anew: bool, refresh: bool) -> Op
 
 
 def keeping_unit(
-    rendered: Rendered, spec: GatewaySpec, last: GatewayRecord | None, there: bytes | None
+    rendered: Rendered, spec: GatewaySpec, last: GatewayRecord | None, current: bytes | None
 ) -> tuple[Rendered, int]:
-    """The files to write and the version of the unit among them: the one that is `there` stays
+    """The files to write and the version of the unit among them: the `current` one stays
     where it is as it was applied, and this change needs no more than a reload.
     """
     unit = rendered.definition
-    if last is None or there is None or spec.needs_restart(last.spec):
+    if last is None or current is None or spec.needs_restart(last.spec):
         return rendered, UNIT_VERSION
-    if sha256(there).hexdigest() != last.files.get(unit.path) or there == unit.content.encode():
+    if sha256(current).hexdigest() != last.files.get(unit.path) or current == unit.content.encode():
         return rendered, UNIT_VERSION
-    return replace(rendered, definition=replace(unit, content=there.decode())), last.unit_version
+    return replace(rendered, definition=replace(unit, content=current.decode())), last.unit_version

@@ -30,45 +30,45 @@ def gather(
     models = {place: d.model for place, d in declared.items()}
     routed = {(r.model, s.host, s.instance) for r in _routes(last) for s in r.servers}
     places = dict.fromkeys((*models, *_recorded(records)))
-    found = []
+    endpoints = []
     for host, name in places:
-        one = _planned(plans.get(host), host, name)
+        endpoint = _planned(plans.get(host), host, name)
         entry = records[host].instances.get(name) if host in records else None
-        if one is None and entry is not None and not _leaves(plans.get(host), name):
+        if endpoint is None and entry is not None and not _leaves(plans.get(host), name):
             model = entry.spec.model
             if models.get((host, name)) == model or (model, host, name) in routed:
-                one = _as_recorded(host, name, entry, declared.get((host, name)))
-        if one is not None:
-            found.append(one)
-    return tuple(found)
+                endpoint = _as_recorded(host, name, entry, declared.get((host, name)))
+        if endpoint is not None:
+            endpoints.append(endpoint)
+    return tuple(endpoints)
 
 
 def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) -> dict[str, Route]:
     """By model: servers on hosts that could not be looked at, as the gateway knew them."""
     declared = {(d.host, d.name) for d in everywhere(site)}
-    found = {}
+    kept = {}
     for route in _routes(last):
         servers = tuple(
             s for s in route.servers if s.host not in seen and (s.host, s.instance) in declared
         )
         if servers:
-            found[route.model] = replace(route, servers=servers)
-    return found
+            kept[route.model] = replace(route, servers=servers)
+    return kept
 
 
 def served_models(
     site: Site,
-    endpoint: tuple[Endpoint, ...],
+    endpoints: tuple[Endpoint, ...],
     kept: Mapping[str, Route],
     last: GatewayRecord | None,
 ) -> dict[str, tuple[str, ...]]:
     """Every model with what takes over for it: the manifest's in its order, then those that it no
     longer has and that are still served."""
     before = {r.model: r.fallback for r in _routes(last)}
-    found = fallbacks(site)
-    for model in (*(s.model for s in endpoint), *kept):
-        found.setdefault(model, before.get(model, ()))
-    return found
+    models = fallbacks(site)
+    for model in (*(s.model for s in endpoints), *kept):
+        models.setdefault(model, before.get(model, ()))
+    return models
 
 
 def _routes(last: GatewayRecord | None) -> tuple[Route, ...]:

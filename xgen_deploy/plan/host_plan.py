@@ -52,7 +52,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         record,
         facts,
         layout,
-        wanted=frozenset(d.name for d in site.on(host)),
+        declared=frozenset(d.name for d in site.on(host)),
         in_scope=scope.instances,
         changed_secrets=scope.changed_secrets,
         clearing=scope.clearing,

@@ -38,15 +38,15 @@ def _host(host: HostPlan) -> dict[str, object]:
     }
 
 
-def _operation(one: Operation) -> dict[str, object]:
+def _operation(operation: Operation) -> dict[str, object]:
     return {
-        "id": one.id,
-        "instance": one.name,
-        "action": one.action,
-        "cause": one.cause,
-        "strategy": one.strategy,
-        "interrupts": one.interrupts,
-        "needs": list(one.needs),
-        "moves": one.moves,
-        "diff": [{"path": d.path, "before": d.before, "after": d.after} for d in one.diff],
+        "id": operation.id,
+        "instance": operation.name,
+        "action": operation.action,
+        "cause": operation.cause,
+        "strategy": operation.strategy,
+        "interrupts": operation.interrupts,
+        "needs": list(operation.needs),
+        "moves": operation.moves,
+        "diff": [{"path": d.path, "before": d.before, "after": d.after} for d in operation.diff],
     }

@@ -43,9 +43,11 @@ def maintenance(
     """By host, of those that were seen; replicas of a model are restarted batch by batch."""
     plans = {}
     for name, record in records.items():
-        one = partial(_host, site, request, name, facts[name], record, layouts[name])
-        found = guarded(name, one)
-        plans[name] = refused_plan(name, found) if isinstance(found, XgenError) else found
+        making = partial(_host, site, request, name, facts[name], record, layouts[name])
+        host_plan = guarded(name, making)
+        plans[name] = (
+            refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
+        )
     plans = in_batches(plans, kinds=frozenset({Kind.RESTART}))
     going = [o for p in plans.values() for o in p.operations]
     return {name: _judged(site, plan, going, records) for name, plan in plans.items()}
@@ -156,26 +158,28 @@ def _judged(
 ) -> HostPlan:
     """The plan with what each operation interrupts."""
     operations = []
-    for one in plan.operations:
-        if one.kind is not Kind.START:
-            note, interrupts = _meanwhile(site, one, going, records)
-            operations.append(replace(one, interrupts=interrupts, notes=(note,)))
+    for operation in plan.operations:
+        if operation.kind is not Kind.START:
+            note, interrupts = _meanwhile(site, operation, going, records)
+            operations.append(replace(operation, interrupts=interrupts, notes=(note,)))
         else:
-            operations.append(one)
+            operations.append(operation)
     return replace(plan, operations=tuple(operations))
 
 
 def _meanwhile(
-    site: Site, one: Operation, going: list[Operation], records: Mapping[str, Record]
+    site: Site, operation: Operation, going: list[Operation], records: Mapping[str, Record]
 ) -> tuple[str, bool]:
     """Who takes its requests while it is away, as a clause; and whether nobody does."""
     gateway_hosts = [r.gateway for r in records.values() if r.gateway is not None]
     if not any(
-        (s.host, s.instance) == (one.host, one.name) for d in gateway_hosts for s in d.spec.servers
+        (s.host, s.instance) == (operation.host, operation.name)
+        for d in gateway_hosts
+        for s in d.spec.servers
     ):
         return "no gateway that was looked at sends it requests: those to it fail meanwhile", True
-    model = _model(one)
-    away = {o.id for o in _away_with(one, [o for o in going if _model(o) == model])}
+    model = _model(operation)
+    away = {o.id for o in _away_with(operation, [o for o in going if _model(o) == model])}
     others = [o for o in _running(model, records) if o not in away]
     if others:
         return f"{', '.join(others[:3])} takes its requests meanwhile", False
@@ -185,11 +189,13 @@ def _meanwhile(
     return "nothing else takes its requests meanwhile", True
 
 
-def _away_with(one: Operation, alike: list[Operation]) -> list[Operation]:
+def _away_with(operation: Operation, alike: list[Operation]) -> list[Operation]:
     """Those of its model that are away at the same time."""
-    if one.kind is not Kind.RESTART:
+    if operation.kind is not Kind.RESTART:
         return alike
-    return next((batch for batch in batches(alike) if one.id in {o.id for o in batch}), [one])
+    return next(
+        (batch for batch in batches(alike) if operation.id in {o.id for o in batch}), [operation]
+    )
 
 
 def _running(model: str, records: Mapping[str, Record]) -> Iterator[str]:
@@ -199,5 +205,5 @@ def _running(model: str, records: Mapping[str, Record]) -> Iterator[str]:
                 yield f"{host}/{name}"
 
 
-def _model(one: Operation) -> str:
-    return one.instance.spec.model if one.instance else ""
+def _model(operation: Operation) -> str:
+    return operation.instance.spec.model if operation.instance else ""

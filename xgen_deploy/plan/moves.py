@@ -38,28 +38,28 @@ class _Graph:
     warnings: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
 
-    def last(self, one: Operation) -> InstanceRecord | None:
+    def last(self, operation: Operation) -> InstanceRecord | None:
         """What runs there now, as far as the host remembers."""
-        record = self.records.get(one.host)
-        return record.instances.get(one.name) if record else None
+        record = self.records.get(operation.host)
+        return record.instances.get(operation.name) if record else None
 
     def waiting(self) -> dict[str, list[str]]:
         """By id what waits for it."""
-        found: dict[str, list[str]] = {}
-        for one, needs in self.needs.items():
+        waiting: dict[str, list[str]] = {}
+        for operation_id, needs in self.needs.items():
             for need in needs:
-                found.setdefault(need, []).append(one)
-        return found
+                waiting.setdefault(need, []).append(operation_id)
+        return waiting
 
     def dependents(self, first: str) -> frozenset[str]:
         """It and all that wait for it, directly or not."""
         waiting = self.waiting()
-        found, todo = {first}, [first]
+        dependents, todo = {first}, [first]
         while todo:
-            fresh = [o for o in waiting.get(todo.pop(), ()) if o not in found]
-            found.update(fresh)
+            fresh = [o for o in waiting.get(todo.pop(), ()) if o not in dependents]
+            dependents.update(fresh)
             todo += fresh
-        return frozenset(found)
+        return frozenset(dependents)
 
 
 def with_moves(
@@ -73,9 +73,9 @@ def with_moves(
     """
     graph = _Graph(site, plans, facts, records)
     for plan in plans.values():
-        for one in plan.operations:
-            graph.operations[one.id] = one
-            graph.needs[one.id] = dict.fromkeys(one.needs)
+        for operation in plan.operations:
+            graph.operations[operation.id] = operation
+            graph.needs[operation.id] = dict.fromkeys(operation.needs)
     going = [o for o in graph.operations.values() if o.kind is Kind.REMOVE]
     coming = [
         o
@@ -83,8 +83,8 @@ def with_moves(
         if o.kind is not Kind.CLEAR_SLOT and o.instance is not None
     ]
     _make_room(graph, going, coming)
-    for one in going:
-        _move(graph, one, coming)
+    for operation in going:
+        _move(graph, operation, coming)
     _take_over(graph, coming)
     for held in tuple(graph.held):
         _hold_all(graph, held)
@@ -109,7 +109,7 @@ def _move(graph: _Graph, old: Operation, coming: list[Operation]) -> None:
         _look_elsewhere(graph, old, model)
         return
     waiting = graph.dependents(old.id)
-    free = tuple(one for one in new if one not in waiting)
+    free = tuple(operation_id for operation_id in new if operation_id not in waiting)
     graph.moves[old.id] = free
     graph.needs[old.id] |= dict.fromkeys(free)
 
@@ -119,20 +119,20 @@ def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
     rest = [d for d in everywhere(graph.site) if d.model == model]
     if not rest:
         return
-    for one in rest:
-        record = graph.records.get(one.host)
-        last = record.instances.get(one.name) if record else None
+    for instance in rest:
+        record = graph.records.get(instance.host)
+        last = record.instances.get(instance.name) if record else None
         if last is not None and last.stopped is None:
             return
-    for one in rest:
-        plan, where = graph.plans.get(one.host), f"{one.host}/{one.name}"
+    for instance in rest:
+        plan, where = graph.plans.get(instance.host), f"{instance.host}/{instance.name}"
         if plan is not None and not plan.reachable:
             graph.held[old.id] = f"{where}, where {model} is to go on, cannot be reached"
         elif plan is not None and plan.left_out:
             graph.held[old.id] = f"{where}, where {model} is to go on, is refused"
         elif plan is None:
-            said = f"{old.name} goes, and whether {where} serves {model} was not looked at"
-            graph.warnings.setdefault(old.host, []).append(said)
+            warning = f"{old.name} goes, and whether {where} serves {model} was not looked at"
+            graph.warnings.setdefault(old.host, []).append(warning)
             return
         if old.id in graph.held:
             return
@@ -144,8 +144,8 @@ def _take_over(graph: _Graph, coming: list[Operation]) -> None:
         if not takes_over(new, leaving, graph.last(leaving), graph.facts[new.host]):
             continue
         if leaving.id in graph.dependents(new.id):
-            said = f"they change places: it comes while {leaving.id} still holds its GPU"
-            graph.notes.setdefault(new.id, []).append(said)
+            note = f"they change places: it comes while {leaving.id} still holds its GPU"
+            graph.notes.setdefault(new.id, []).append(note)
         else:
             graph.needs[new.id][leaving.id] = None
 
@@ -154,15 +154,19 @@ def _on_one_host(
     first: list[Operation], second: list[Operation]
 ) -> Iterator[tuple[Operation, Operation]]:
     by_host: dict[str, list[Operation]] = {}
-    for one in first:
-        by_host.setdefault(one.host, []).append(one)
+    for operation in first:
+        by_host.setdefault(operation.host, []).append(operation)
     for other in second:
-        yield from ((one, other) for one in by_host.get(other.host, ()) if one.id != other.id)
+        yield from (
+            (operation, other)
+            for operation in by_host.get(other.host, ())
+            if operation.id != other.id
+        )
 
 
 def _hold_all(graph: _Graph, first: str) -> None:
-    for one in graph.dependents(first):
-        graph.held.setdefault(one, f"it waits for {first}, which is left as it is")
+    for operation_id in graph.dependents(first):
+        graph.held.setdefault(operation_id, f"it waits for {first}, which is left as it is")
 
 
 def _order(graph: _Graph) -> dict[str, int]:
@@ -178,10 +182,10 @@ def _order(graph: _Graph) -> dict[str, int]:
     while ready:
         done = heappop(ready)[-1]
         order[done] = len(order)
-        for one in waiting.get(done, ()):
-            left[one] -= 1
-            if not left[one]:
-                heappush(ready, rank[one])
+        for waiter in waiting.get(done, ()):
+            left[waiter] -= 1
+            if not left[waiter]:
+                heappush(ready, rank[waiter])
     return order
 
 
@@ -197,17 +201,17 @@ def _planned(graph: _Graph, plan: HostPlan, order: Mapping[str, int]) -> HostPla
     )
 
 
-def _with(graph: _Graph, one: Operation) -> Operation:
-    notes = [*one.notes, *graph.notes.get(one.id, ())]
-    one = replace(one, needs=tuple(graph.needs[one.id]))
-    if one.id in graph.moves:
-        new = graph.moves[one.id]
+def _with(graph: _Graph, operation: Operation) -> Operation:
+    notes = [*operation.notes, *graph.notes.get(operation.id, ())]
+    operation = replace(operation, needs=tuple(graph.needs[operation.id]))
+    if operation.id in graph.moves:
+        new = graph.moves[operation.id]
         notes.append(f"a move: it serves until {_named(new)} is proved" if new else NO_ROOM)
-        one = replace(one, moves=True, interrupts=not new)
-    elif one.kind is Kind.CREATE:
-        old = [o for o, new in graph.moves.items() if one.id in new]
+        operation = replace(operation, moves=True, interrupts=not new)
+    elif operation.kind is Kind.CREATE:
+        old = [o for o, new in graph.moves.items() if operation.id in new]
         notes += [f"a move: {_named(old)} serves until this one is proved"] if old else []
-    return replace(one, notes=tuple(notes))
+    return replace(operation, notes=tuple(notes))
 
 
 def _named(ids: Iterable[str]) -> str:

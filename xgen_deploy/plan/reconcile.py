@@ -16,7 +16,7 @@ from xgen_deploy.resolve.host import Resolved
 from xgen_deploy.state.facts import ContainerFacts, HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.ownership import foreign_containers, forgotten
+from xgen_deploy.state.ownership import mislabelled_containers, orphans
 from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record, Stopped
 
@@ -28,13 +28,13 @@ def reconcile(
     facts: HostFacts,
     layout: Layout,
     *,
-    wanted: frozenset[str],
+    declared: frozenset[str],
     in_scope: frozenset[str] | None = None,
     changed_secrets: frozenset[str] = frozenset(),
     clearing: bool = False,
     definitions: Mapping[str, str] | None = None,
 ) -> HostPlan:
-    """`wanted` are the instances that the manifest names here, those that were refused too:
+    """`declared` are the instances that the manifest names here, those that were refused too:
     these are not removed. `in_scope` None means all; else only these instances are looked at.
     `changed_secrets` are instances whose secret's value is another one now (known to apply).
     `clearing`: the whole project is being taken away. `definitions` are given where units of an
@@ -43,14 +43,14 @@ def reconcile(
     operations = [
         _removal(host, name, record, layout, clearing=clearing)
         for name in sorted(
-            (record.instances.keys() | record.pending.keys() | forgotten(facts, record, layout))
-            - wanted
+            (record.instances.keys() | record.pending.keys() | orphans(facts, record, layout))
+            - declared
         )
         if in_scope is None or name in in_scope
     ]
     unchanged = []
-    foreign = foreign_containers(facts, record, layout)
-    warnings = [*resolved.warnings, *map(_left_alone, foreign)]
+    mislabelled = mislabelled_containers(facts, record, layout)
+    warnings = [*resolved.warnings, *map(_left_alone, mislabelled)]
     for instance in resolved.instances:
         if in_scope is not None and instance.name not in in_scope:
             continue
@@ -60,14 +60,14 @@ def reconcile(
             unchanged.append(instance.name)
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
-        found = _change(instance, record, facts, layout, instance.name in changed_secrets)
-        if found is None and last is not None and definitions is not None:
-            found = _refresh(instance, last, layout, definitions)
-        found = _with_stale_slot(instance, found, facts, record, layout)
-        if found is None:
+        operation = _change(instance, record, facts, layout, instance.name in changed_secrets)
+        if operation is None and last is not None and definitions is not None:
+            operation = _refresh(instance, last, layout, definitions)
+        operation = _with_stale_slot(instance, operation, facts, record, layout)
+        if operation is None:
             unchanged.append(instance.name)
         else:
-            operations.append(found)
+            operations.append(operation)
     return HostPlan(
         host=host,
         operations=_ordered(operations),
@@ -177,8 +177,9 @@ def _ordered(operations: list[Operation]) -> tuple[Operation, ...]:
     """Instances that share a GPU start in manifest order; what waits for a removal, and what a
     removal waits for, is decided over all hosts (see moves.py)."""
     done: list[Operation] = []
-    for one in operations:
-        shared = {f"{one.host}/{n}" for n in one.instance.share} if one.instance else set()
+    for operation in operations:
+        share = operation.instance.share if operation.instance else ()
+        shared = {f"{operation.host}/{name}" for name in share}
         needs = tuple(o.id for o in done if o.id in shared)
-        done.append(replace(one, needs=needs))
+        done.append(replace(operation, needs=needs))
     return tuple(done)

@@ -20,13 +20,13 @@ def in_batches(
     """The plans with what their updates, or the operations of other kinds, have to wait for."""
     by_model: dict[str, list[Operation]] = {}
     for plan in plans.values():
-        for one in plan.operations:
-            if one.kind in kinds and one.instance is not None:
-                by_model.setdefault(one.instance.spec.model, []).append(one)
+        for operation in plan.operations:
+            if operation.kind in kinds and operation.instance is not None:
+                by_model.setdefault(operation.instance.spec.model, []).append(operation)
     needs: dict[str, tuple[str, ...]] = {}
     for operations in by_model.values():
         for before, batch in pairwise(batches(operations)):
-            needs |= {one.id: tuple(b.id for b in before) for one in batch}
+            needs |= {operation.id: tuple(b.id for b in before) for operation in batch}
     return {name: _with(plan, needs) for name, plan in plans.items()}
 
 

@@ -30,23 +30,23 @@ class SavedPlan(Frozen):
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What differs now, as sentences; () where the plan still holds."""
-        found = []
+        changes = []
         if plan.manifest_digest != self.site.manifest_digest:
-            found.append(f"{self.site.manifest_file} or its inventory was changed")
+            changes.append(f"{self.site.manifest_file} or its inventory was changed")
         for host, parts in self.parts.items():
             now = plan.hosts.get(host)
             if now is None or not now.reachable:
-                found.append(f"{host}: it cannot be reached now")
+                changes.append(f"{host}: it cannot be reached now")
                 continue
-            found += [f"{host}: {one}" for one in _differences(parts, now.parts)]
-        found += [
+            changes += [f"{host}: {difference}" for difference in _differences(parts, now.parts)]
+        changes += [
             f"{host}: it was unreachable when the plan was made"
             for host, now in plan.hosts.items()
             if now.reachable and host not in self.parts
         ]
-        if not found and operation_lines(plan) != self.operations:
-            found.append("the operations are others than those saved")
-        return tuple(found)
+        if not changes and operation_lines(plan) != self.operations:
+            changes.append("the operations are others than those saved")
+        return tuple(changes)
 
 
 def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:

@@ -34,11 +34,13 @@ def with_strategies(
     """The plans with every update's strategy decided; one that was stated and cannot be is a
     refusal. `facts` and `records` are of the hosts that were seen.
     """
-    found: dict[str, HostPlan] = {}
+    decided: dict[str, HostPlan] = {}
     for name, plan in plans.items():
-        made = guarded(name, partial(_host, site, plan, facts.get(name), records))
-        found[name] = refused_plan(name, made) if isinstance(made, XgenError) else made
-    return found
+        host_plan = guarded(name, partial(_host, site, plan, facts.get(name), records))
+        decided[name] = (
+            refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
+        )
+    return decided
 
 
 def _host(
@@ -46,15 +48,20 @@ def _host(
 ) -> HostPlan:
     operations, refusals = [], list(plan.refusals)
     record = records.get(plan.host)
-    for one in plan.operations:
-        last = record.instances.get(one.name) if record else None
-        if one.kind not in UPDATES or one.instance is None or last is None or facts is None:
-            operations.append(one)
+    for operation in plan.operations:
+        last = record.instances.get(operation.name) if record else None
+        if (
+            operation.kind not in UPDATES
+            or operation.instance is None
+            or last is None
+            or facts is None
+        ):
+            operations.append(operation)
             continue
-        obstacle = _no_switch(site, one.instance, records)
-        obstacle = obstacle or _no_room(one.instance, last, facts)
-        refusals += _impossible(one.instance, obstacle)
-        operations.append(_decided(one, one.instance, obstacle))
+        obstacle = _no_switch(site, operation.instance, records)
+        obstacle = obstacle or _no_room(operation.instance, last, facts)
+        refusals += _impossible(operation.instance, obstacle)
+        operations.append(_decided(operation, operation.instance, obstacle))
     return replace(plan, operations=tuple(operations), refusals=tuple(refusals))
 
 

@@ -76,53 +76,57 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
     yield ""
 
 
-def _operation(one: Operation) -> Iterator[str]:
-    colour, sign = _LOOK[one.action]
-    what = "  ".join(_what(one))
+def _operation(operation: Operation) -> Iterator[str]:
+    colour, sign = _LOOK[operation.action]
+    what = "  ".join(_what(operation))
     stop = ""
-    if one.interrupts:
+    if operation.interrupts:
         stop = "   [bold red]INTERRUPTS[/bold red]" + (
-            f" [red]~{_duration(one.seconds)}[/red]" if one.seconds else ""
+            f" [red]~{_duration(operation.seconds)}[/red]" if operation.seconds else ""
         )
-    yield f"  [{colour}]{sign} {one.action:<7}[/{colour}] {escape(what)}{stop}"
-    if not one.diff or not one.cause.startswith("changed:"):
-        yield f"      {escape(one.cause)}"
-    width = max((len(d.path) for d in one.diff), default=0)
-    yield from (_diff_line(d, width) for d in one.diff)
-    yield from (f"      [dim]{escape(line)}[/dim]" for line in _how(one))
-    if one.instance is not None and one.engine_pull:
-        yield f"      pulls {escape(one.instance.spec.image or '')} first"
-    yield from (f"      [dim]{escape(n)}[/dim]" for n in one.notes)
+    yield f"  [{colour}]{sign} {operation.action:<7}[/{colour}] {escape(what)}{stop}"
+    if not operation.diff or not operation.cause.startswith("changed:"):
+        yield f"      {escape(operation.cause)}"
+    width = max((len(d.path) for d in operation.diff), default=0)
+    yield from (_diff_line(d, width) for d in operation.diff)
+    yield from (f"      [dim]{escape(line)}[/dim]" for line in _how(operation))
+    if operation.instance is not None and operation.engine_pull:
+        yield f"      pulls {escape(operation.instance.spec.image or '')} first"
+    yield from (f"      [dim]{escape(n)}[/dim]" for n in operation.notes)
 
 
-def _how(one: Operation) -> Iterator[str]:
+def _how(operation: Operation) -> Iterator[str]:
     """How an update happens, why so, and what comes before it."""
-    if one.strategy is not None:
-        yield f"{one.strategy.replace('-', ' ')}: {one.why}" if one.why else one.strategy
-    if one.strategy == "stop-first":
+    if operation.strategy is not None:
+        yield (
+            f"{operation.strategy.replace('-', ' ')}: {operation.why}"
+            if operation.why
+            else operation.strategy
+        )
+    if operation.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    all_told = one.kind in (*UPDATES, Kind.RESTART) or one.moves
-    before = [n for n in one.needs if n.split("/", 1)[1] == one.name or all_told]
+    all_told = operation.kind in (*UPDATES, Kind.RESTART) or operation.moves
+    before = [n for n in operation.needs if n.split("/", 1)[1] == operation.name or all_told]
     if before:
         yield f"after {', '.join(before)}"
 
 
-def _what(one: Operation) -> list[str]:
-    found = [one.name]
-    if one.instance is not None:
-        spec = one.instance.spec
-        found += [spec.backend, f":{spec.port}"]
+def _what(operation: Operation) -> list[str]:
+    words = [operation.name]
+    if operation.instance is not None:
+        spec = operation.instance.spec
+        words += [spec.backend, f":{spec.port}"]
         if spec.gpus:
-            found.append("GPU " + ",".join(str(g.index) for g in one.instance.gpus))
-            total = one.instance.total_layers
+            words.append("GPU " + ",".join(str(g.index) for g in operation.instance.gpus))
+            total = operation.instance.total_layers
             layers = total if spec.n_gpu_layers == "all" else spec.n_gpu_layers
             if spec.n_gpu_layers is not None:
-                found.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
+                words.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
         else:
-            found.append("CPU")
+            words.append("CPU")
         slots = spec.llama.parallel
-        found.append(f"{slots} slots x {spec.n_ctx}" if slots else f"context {spec.n_ctx}")
-    return found
+        words.append(f"{slots} slots x {spec.n_ctx}" if slots else f"context {spec.n_ctx}")
+    return words
 
 
 def _diff_line(diff: FieldDiff, width: int) -> str:

@@ -20,7 +20,7 @@ from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Engine, Instance, Refusal, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
-from xgen_deploy.state.ownership import foreign_containers
+from xgen_deploy.state.ownership import mislabelled_containers
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 
@@ -65,7 +65,7 @@ def resolve_host(
     services = frozenset(
         layout.service(n + slot) for n in names | recorded.keys() for slot in ("", SECOND)
     )
-    boxes = {c.name: c for c in foreign_containers(facts, record, layout)}
+    boxes = {c.name: c for c in mislabelled_containers(facts, record, layout)}
     kept = names | (recorded.keys() if site.limited_models else gateway_host.keys())
     second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
     here = _Here(

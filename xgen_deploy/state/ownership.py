@@ -26,7 +26,7 @@ def ours(box: ContainerFacts, facts: HostFacts, record: Record, layout: Layout) 
     return _recorded(instance, record) or any(_starts(s, box.name) for s in facts.services)
 
 
-def foreign_containers(
+def mislabelled_containers(
     facts: HostFacts, record: Record, layout: Layout
 ) -> tuple[ContainerFacts, ...]:
     """Those that carry the project's label and cannot be proved to be this tool's."""
@@ -37,14 +37,14 @@ def foreign_containers(
     )
 
 
-def forgotten(facts: HostFacts, record: Record, layout: Layout) -> frozenset[str]:
+def orphans(facts: HostFacts, record: Record, layout: Layout) -> frozenset[str]:
     """Instances with a container of ours that the record does not know: it was lost."""
-    found = {
+    instances = {
         box.labels["xgen.instance"]
         for box in facts.docker.containers
         if ours(box, facts, record, layout)
     }
-    return frozenset(found - record.instances.keys() - {GATEWAY})
+    return frozenset(instances - record.instances.keys() - {GATEWAY})
 
 
 def _names(instance: str, layout: Layout) -> tuple[str, ...]:
