@@ -14,16 +14,16 @@ class UsageError(XgenError):
 class UnreachableError(XgenError):
     """A host could not be reached or cannot be worked on (exit code 4).
 
-    `reason` is what happened, one clause; `way_out` is what to do about it, or "".
+    `reason` is what happened, one clause; `hint` is what to do about it, or "".
     """
 
     exit_code = 4
 
-    def __init__(self, host: str, reason: str, way_out: str = "") -> None:
-        super().__init__(f"{host}: {reason}" + (f"\n  {way_out}" if way_out else ""))
+    def __init__(self, host: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"{host}: {reason}" + (f"\n  {hint}" if hint else ""))
         self.host = host
         self.reason = reason
-        self.way_out = way_out
+        self.hint = hint
 
 
 class LockedError(XgenError):

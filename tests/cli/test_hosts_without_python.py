@@ -98,7 +98,7 @@ def test_others_are_changed_without_it(tmp_path: Path) -> None:
     fleet.bare.add("b")
     place = {"a": [{"model": "m", "gpus": [0]}], "b": [{"model": "m", "gpus": [0]}]}
     refused = fleet.plan(place)
-    assert [(r.host, r.way_out) for r in refused.refusals] == [("b", INSTALL_PYTHON)]
+    assert [(r.host, r.hint) for r in refused.refusals] == [("b", INSTALL_PYTHON)]
     assert "H100" in (refused.hosts["b"].headline or "")
     plan = fleet.plan(place, skip_refused=True)
     assert [o.host for o in plan.operations] == ["a"]

@@ -324,7 +324,7 @@ def test_what_cannot_work_is_refused(world: World, befall: Any, reason: str) -> 
     plan = world.plan()
     assert plan.operations == ()
     assert reason in plan.refusals[0].reason
-    assert plan.refusals[0].way_out
+    assert plan.refusals[0].hint
 
 
 def test_a_door_for_everyone_is_warned_of(world: World) -> None:

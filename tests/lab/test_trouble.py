@@ -62,7 +62,7 @@ def test_a_host_that_cannot_be_reached_is_reported_and_the_others_go_on(broken_w
     assert reached == {"good", "banner"}
     assert said["banner"]["operations"][0]["action"] == "create"
     told = broken_ways.run("plan").stdout
-    for name, reason, way_out in (
+    for name, reason, hint in (
         ("nowhere", "nowhere.invalid", "ansible_host"),
         ("closed", "port 1 refused the connection", "sshd"),
         ("stranger", "no key was accepted (tried: ", "authorized_keys"),
@@ -71,7 +71,7 @@ def test_a_host_that_cannot_be_reached_is_reported_and_the_others_go_on(broken_w
     ):
         part = told[told.index(f"{name}  UNREACHABLE") :].split("\n\n")[0]
         assert reason in part, part
-        assert way_out in part, part
+        assert hint in part, part
 
 
 def test_where_no_host_can_be_reached_it_is_an_error(broken_ways: Site) -> None:

@@ -72,7 +72,7 @@ def test_a_renamed_container_is_left_alone_and_holds_its_port(world: World) -> N
     assert plan.operations == ()
     (refusal,) = plan.refusals
     assert f"port {port} is held by container ours-once" in refusal.reason
-    assert "docker rm -f ours-once" in refusal.way_out
+    assert "docker rm -f ours-once" in refusal.hint
 
 
 def test_a_copy_with_the_port_of_a_new_instance_is_avoided(world: World) -> None:

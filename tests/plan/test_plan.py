@@ -192,7 +192,7 @@ def test_docker_that_cannot_be_used_is_refused(
     world.fact(docker=world.facts.docker.model_copy(update=docker))
     (refusal,) = world.plan().refusals
     assert refusal.reason.startswith(reason)
-    assert refusal.way_out
+    assert refusal.hint
 
 
 def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
@@ -213,7 +213,7 @@ def test_a_card_that_is_gone_does_not_become_the_cpu(
     (refusal,) = plan.refusals
     assert "GPU-a" in refusal.reason
     assert "no GPU was found on this host" in refusal.reason
-    assert "xgen-deploy gpus" in refusal.way_out
+    assert "xgen-deploy gpus" in refusal.hint
 
 
 def test_cards_that_nothing_talks_to_are_warned_of(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_model_that_the_engine_may_not_read_is_refused(
     (model,) = world.scene.facts.models
     models = (model.model_copy(update=closed),)
     world.scene.facts = world.scene.facts.model_copy(update={"models": models})
-    found = [r.way_out for r in world.plan().refusals]
+    found = [r.hint for r in world.plan().refusals]
     assert found == ([f"on the host: {refused}"] if refused else [])
 
 

@@ -66,7 +66,7 @@ def test_another_card_under_an_index_is_refused(name: str, tmp_path: Path) -> No
     (refusal,) = plan.refusals
     for part in CASES[name].refused:
         assert part in refusal.reason
-    assert "--repin" in refusal.way_out
+    assert "--repin" in refusal.hint
     assert refusal.mark is not None, "where it was written"
 
 
@@ -92,7 +92,7 @@ def test_the_new_card_is_remembered(name: str, tmp_path: Path) -> None:
     plan = world.plan()
     assert (plan.operations, plan.refusals, plan.unchanged) == ((), (), ("q",))
     world.cards(before)
-    assert "--repin" in world.plan().refusals[0].way_out, "the old card is another one now"
+    assert "--repin" in world.plan().refusals[0].hint, "the old card is another one now"
 
 
 def test_a_card_that_got_a_uuid_is_the_same_card(tmp_path: Path) -> None:

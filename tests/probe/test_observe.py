@@ -17,7 +17,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("document", REFUSALS)
-def test_a_host_that_cannot_run_the_probe_gets_a_way_out(document: bytes) -> None:
+def test_a_host_that_cannot_run_the_probe_gets_a_hint(document: bytes) -> None:
     with pytest.raises(UnreachableError) as refused:
         read_document("gpu-a", document)
     for part in REFUSALS[document]:

@@ -46,7 +46,7 @@ def test_a_case(case: dict[str, Any], tmp_path: Path) -> None:
     resolved = scene.resolved()
     wanted: list[dict[str, Any]] = case.get("expect", [])
     if "refused" in case:
-        said = [f"{r.reason} {r.way_out}" for r in resolved.refusals]
+        said = [f"{r.reason} {r.hint}" for r in resolved.refusals]
         for instance in resolved.instances:
             try:
                 scene.rendered(instance)

@@ -64,7 +64,7 @@ def test_a_plan_that_it_saved_still_holds(tmp_path: Path) -> None:
     assert saved.changed(held) == ()
 
 
-def test_a_plan_file_that_is_none_is_refused_with_the_way_out() -> None:
+def test_a_plan_file_that_is_none_is_refused_with_a_hint() -> None:
     text = json.loads((OldSite("systemd").folder / "saved.json").read_text())
     del text["site"]
     with pytest.raises(UsageError, match="plan MANIFEST -o FILE"):

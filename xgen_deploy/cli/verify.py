@@ -114,7 +114,7 @@ def _host(
 
 
 def _refused(refusal: Refusal) -> str:
-    return f"{refusal.reason}. {refusal.way_out}" if refusal.way_out else refusal.reason
+    return f"{refusal.reason}. {refusal.hint}" if refusal.hint else refusal.reason
 
 
 def _stopped(instance: Instance, stopped: Stopped) -> Check:

@@ -126,5 +126,5 @@ def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
     return found
 
 
-def _no(host: Host, reason: str, way_out: str) -> NoGateway:
-    return NoGateway(Refusal(host=host.name, instance=GATEWAY, reason=reason, way_out=way_out))
+def _no(host: Host, reason: str, hint: str) -> NoGateway:
+    return NoGateway(Refusal(host=host.name, instance=GATEWAY, reason=reason, hint=hint))

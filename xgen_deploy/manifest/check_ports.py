@@ -42,8 +42,8 @@ def _fixed(one: InstanceConfig, taken: dict[int, Mark], problems: Problems) -> N
     if one.port in taken:
         first = taken[one.port]
         same = first == mark
-        way_out = "leave `port` out where there are replicas" if same else "choose another"
-        problems.add(mark, f"port {one.port} on {one.host} is already taken by {first}; {way_out}")
+        hint = "leave `port` out where there are replicas" if same else "choose another"
+        problems.add(mark, f"port {one.port} on {one.host} is already taken by {first}; {hint}")
     else:
         taken[one.port] = mark
 

@@ -64,8 +64,8 @@ def _names_are_safe(names: list[str], draft: Draft, problems: Problems) -> bool:
         instance_name(names[0])
     except ValueError as error:
         key = "name" if draft.placement.name else "model"
-        way_out = "" if draft.placement.name else "; give this placement a `name:`"
-        problems.add(draft.own.key_mark(key), f'instance "{names[0]}": {error}{way_out}')
+        hint = "" if draft.placement.name else "; give this placement a `name:`"
+        problems.add(draft.own.key_mark(key), f'instance "{names[0]}": {error}{hint}')
         return False
     return True
 

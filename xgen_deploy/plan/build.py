@@ -110,5 +110,5 @@ def default_scope(site: Site, host: str, *, refresh: bool = False) -> Scope:
 
 def _unreached(name: str, error: XgenError) -> HostPlan:
     if isinstance(error, UnreachableError):
-        return HostPlan(host=name, reachable=False, error=error.reason, way_out=error.way_out)
+        return HostPlan(host=name, reachable=False, error=error.reason, hint=error.hint)
     return HostPlan(host=name, reachable=False, error=str(error))

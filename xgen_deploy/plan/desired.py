@@ -51,7 +51,7 @@ class DesiredState:
 def _decide(site: Site, observation: Observation, rendering: Rendering, *, repin: bool) -> Desired:
     name, facts, record = observation.host, observation.facts, observation.record
     if facts.no_python is not None:
-        refusal = Refusal(host=name, reason=facts.no_python, way_out=INSTALL_PYTHON)
+        refusal = Refusal(host=name, reason=facts.no_python, hint=INSTALL_PYTHON)
         return Desired(None, Resolved((), (refusal,), ()))
     docker = any(d.runtime == "docker" for d in site.on(name))
     unknown = _unknown_parts(name, facts, docker=docker)
@@ -69,7 +69,7 @@ def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusa
         Refusal(
             host=host,
             reason=f"the probe could not look at its {part}: {reason}",
-            way_out="look at the host; a loaded one may only need another try",
+            hint="look at the host; a loaded one may only need another try",
         )
         for part, reason in facts.errors.items()
         if part in _NEEDED or (docker and part == "docker")

@@ -98,7 +98,7 @@ def _names_taken(
             host=plan.host,
             instance=new[box.name],
             reason=f"there is a container {box.name} already, and it is not this tool's",
-            way_out=f"rename it, or take it away: docker rm -f {box.name}",
+            hint=f"rename it, or take it away: docker rm -f {box.name}",
         )
         for box in facts.docker.containers
         if box.name in new and not ours(box, facts, record, layout)

@@ -27,7 +27,7 @@ def _host(host: HostPlan) -> dict[str, object]:
             {
                 "instance": r.instance,
                 "reason": r.reason,
-                "way_out": r.way_out or None,
+                "way_out": r.hint or None,
                 "at": str(r.mark) if r.mark else None,
             }
             for r in host.refusals

@@ -92,7 +92,7 @@ def _impossible(instance: Instance, obstacle: str | None) -> Iterator[Refusal]:
             host=instance.host,
             instance=instance.name,
             reason=f"update.strategy is start-first, and that cannot be: {obstacle}",
-            way_out="make room, or write strategy: auto",
+            hint="make room, or write strategy: auto",
             mark=instance.declared.marks.get("update.strategy"),
         )
 

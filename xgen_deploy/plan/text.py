@@ -62,8 +62,8 @@ def _nothing(plan: Plan, took: float) -> str:
 def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
     if not host.reachable:
         yield f"[bold]{escape(name)}[/bold]  [red]UNREACHABLE[/red]  {escape(host.error or '')}"
-        if host.way_out:
-            yield from (f"    {escape(line)}" for line in host.way_out.splitlines())
+        if host.hint:
+            yield from (f"    {escape(line)}" for line in host.hint.splitlines())
         yield ""
         return
     if not host.operations and not host.refusals and not verbose:

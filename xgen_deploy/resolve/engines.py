@@ -172,7 +172,7 @@ def no_backend(
         f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
         _other_hardware(model_format)
         if tried and tried <= unfit
-        else _way_out(declared, tuple(sorted(tried - unfit)), host),
+        else _hint(declared, tuple(sorted(tried - unfit)), host),
         "backend",
     )
 
@@ -184,7 +184,7 @@ def _other_hardware(model_format: str) -> str:
     return looked
 
 
-def _way_out(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> str:
+def _hint(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> str:
     """A build that is named has to be put on the host; else one has to be named."""
     docker = declared.runtime == "docker"
     table = "images" if docker else "binaries"

@@ -262,7 +262,7 @@ def _runtime_refusals(
             Refusal(
                 host=host.name,
                 reason="systemd does not run here, and the docker and systemd runtimes need it",
-                way_out="use a host with systemd; on your own machine runtime: process needs none",
+                hint="use a host with systemd; on your own machine runtime: process needs none",
             )
         )
     if "docker" in runtimes and facts.docker.state != "ok":
@@ -285,7 +285,7 @@ def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
         "denied": "the Docker socket may not be opened by this login",
     }[docker.state]
     detail = f" ({docker.reason})" if docker.reason else ""
-    return Refusal(host=host.name, reason=reason + detail, way_out=out)
+    return Refusal(host=host.name, reason=reason + detail, hint=out)
 
 
 def _untold(gpu: GPUDetectionResult) -> list[str]:

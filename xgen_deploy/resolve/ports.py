@@ -17,7 +17,7 @@ class Holder:
     """Who has a port, and what frees it."""
 
     who: str
-    way_out: str
+    hint: str
 
 
 class Ports:
@@ -78,7 +78,7 @@ class Ports:
                 raise refuse(
                     declared,
                     f"port {wanted} is held by {holder.who}",
-                    f"{holder.way_out}, or give the placement another port",
+                    f"{holder.hint}, or give the placement another port",
                     "port",
                 )
             return wanted

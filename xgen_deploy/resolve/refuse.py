@@ -12,7 +12,7 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-def refuse(declared: InstanceConfig, reason: str, way_out: str = "", field: str = "") -> Refused:
+def refuse(declared: InstanceConfig, reason: str, hint: str = "", field: str = "") -> Refused:
     """A refusal of one instance, marked with the line where `field` was written."""
     mark = declared.marks.get(field) or declared.marks.get("")
     return Refused(
@@ -20,7 +20,7 @@ def refuse(declared: InstanceConfig, reason: str, way_out: str = "", field: str 
             host=declared.host,
             instance=declared.name,
             reason=reason,
-            way_out=way_out,
+            hint=hint,
             mark=mark,
         )
     )

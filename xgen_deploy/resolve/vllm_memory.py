@@ -51,12 +51,12 @@ def check_memory(
             declared,
             f"vLLM would take {wanted:g} of GPU {gpu.index}'s memory"
             f"{'' if stated else ' (its default)'}, of which {' and '.join(holders)}",
-            _way_out(left, len(beside)),
+            _hint(left, len(beside)),
             "vllm.gpu_memory_utilization",
         )
 
 
-def _way_out(left: float, beside: int) -> str:
+def _hint(left: float, beside: int) -> str:
     each = int(95 / (beside + 1)) / 100
     even = f"; {each:g} for each would do" if beside else ""
     if left < _SMALLEST:

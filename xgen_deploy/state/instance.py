@@ -147,11 +147,11 @@ class Refusal:
     host: str
     instance: str | None = None
     reason: str
-    way_out: str = ""
+    hint: str = ""
     mark: Mark | None = None
 
     def __str__(self) -> str:
         where = f"{self.host}/{self.instance}" if self.instance else self.host
         at = f" ({self.mark})" if self.mark else ""
-        out = f"\n    {self.way_out}" if self.way_out else ""
+        out = f"\n    {self.hint}" if self.hint else ""
         return f"{where}: {self.reason}{at}{out}"

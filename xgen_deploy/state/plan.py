@@ -120,7 +120,7 @@ class HostPlan:
     host: str
     reachable: bool = True
     error: str | None = None
-    way_out: str = ""
+    hint: str = ""
     headline: str = ""
     operations: tuple[Operation, ...] = ()
     unchanged: tuple[str, ...] = ()

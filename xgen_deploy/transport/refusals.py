@@ -67,11 +67,11 @@ def explain(host: str, user: str, status: int, stdout: bytes, stderr: bytes) -> 
     """The error for a program that ended before it answered. `status` negative: not known."""
     printed = (stderr + b"\n" + stdout).decode(errors="replace").replace(PROMPT, "")
     printed = "\n".join(short_lines(printed))
-    for pattern, reason, way_out in _CASES:
+    for pattern, reason, hint in _CASES:
         if found := re.search(pattern, printed):
             groups = found.groups()
             return UnreachableError(
-                host, reason.format(*groups, user=user), way_out.format(*groups, user=user)
+                host, reason.format(*groups, user=user), hint.format(*groups, user=user)
             )
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     said = f"and said «{lines[-1][:200]}»" if lines else "and said nothing"

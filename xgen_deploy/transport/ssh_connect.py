@@ -89,7 +89,7 @@ class Dialer:
                 hop.connection = self._connect(host, hops[-1], before)
             except UnreachableError as error:
                 reason = f"the jump host {hops[-1].alias} failed: {error.reason}"
-                hop.failure, hop.failed_at = (reason, error.way_out), time.monotonic()
+                hop.failure, hop.failed_at = (reason, error.hint), time.monotonic()
                 raise UnreachableError(host, *hop.failure) from None
             return hop.connection
 
