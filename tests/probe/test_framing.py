@@ -36,7 +36,7 @@ def test_the_document_is_found_amid_noise(before: bytes, after: bytes) -> None:
     ("stdout", "reason"),
     [
         (b"", "printed nothing"),
-        (b"This account is disabled.\n", "begins with «This account is disabled.»"),
+        (b"This account is disabled.\n", "begins with `This account is disabled.`"),
         (frame(b"x" * 100)[:-10], "cut short: 91 of 100 bytes"),
         (frame(b"x" * 100).replace(b"xxx", b"xyx"), "damaged"),
     ],

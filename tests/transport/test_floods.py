@@ -10,9 +10,8 @@ from xgen_deploy.errors import UnreachableError
 from xgen_deploy.limits import PREAMBLE, STDERR
 from xgen_deploy.transport import launch
 from xgen_deploy.transport.base import Connection
-from xgen_deploy.transport.lines import Lines
 from xgen_deploy.transport.local import LocalConnection
-from xgen_deploy.transport.process import Output
+from xgen_deploy.transport.process import Lines, Output
 from xgen_deploy.transport.session import AgentSession
 
 ENDLESS = {
@@ -104,7 +103,7 @@ class Nonsense:
 )
 def test_an_answer_that_makes_no_sense_is_that_hosts_error(line: bytes) -> None:
     session = AgentSession("h", Nonsense(line))
-    with pytest.raises(UnreachableError, match="its answer makes no sense"):
+    with pytest.raises(UnreachableError, match="its answer is malformed"):
         session.remove("/x/y", within="/x")
     session.close()
 

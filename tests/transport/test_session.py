@@ -94,7 +94,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     host = Host(name="here", connection="local", python=str(python), become=False)
     with (
         connect(host, Options()).session() as limited,
-        pytest.raises(HostError, match=f"here: writing {path} failed there: File too large"),
+        pytest.raises(HostError, match=f"here: writing {path} failed: File too large"),
     ):
         limited.write_file(str(path), b"x" * 1_000_000, mode=0o600)
     assert path.read_text() == "old"

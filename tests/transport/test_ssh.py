@@ -218,7 +218,7 @@ def test_a_key_with_a_passphrase(side, server, tmp_path):
     side.knows(server, server.host_keys[0])
     locked = keygen(tmp_path / "locked", "-N", "secret")
     said = refusal(side.reach(server, private_key_file=str(locked)))
-    assert f"{locked} has a passphrase: add it with «ssh-add {locked}»" in said
+    assert f"{locked} has a passphrase: add it with `ssh-add {locked}`" in said
 
 
 def test_a_key_file_that_is_not_there(side, server, tmp_path):
@@ -284,14 +284,14 @@ def test_a_connection_that_ends_while_something_is_sent_is_lost(side, server, mo
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ("ForceCommand echo welcome", "«welcome».*ForceCommand"),
+        ("ForceCommand echo welcome", "`welcome`.*ForceCommand"),
         ("MaxSessions 0", "refused to run a command.*MaxSessions"),
         (
             "KbdInteractiveAuthentication yes\n"
             "AuthenticationMethods publickey,keyboard-interactive",
-            "key alone: it wants keyboard",
+            "key alone: it requires keyboard",
         ),
-        ("PubkeyAuthentication no\nPasswordAuthentication yes", "key alone: it wants password"),
+        ("PubkeyAuthentication no\nPasswordAuthentication yes", "key alone: it requires password"),
     ],
 )
 def test_what_an_sshd_may_forbid(side, server, settings, says):
@@ -326,4 +326,4 @@ def test_a_port_that_is_not_ssh(side, server):
 
         threading.Thread(target=answer, daemon=True).start()
         said = refusal(side.reach(server, port=other.getsockname()[1]))
-    assert "broke the connection off before SSH began" in said
+    assert "closed the connection before SSH began" in said

@@ -1,4 +1,4 @@
-"""Log in by key: key files and the ssh-agent, never by asking."""
+"""Log in with a key, from a file or the ssh-agent; never with a password."""
 
 import socket
 import threading
@@ -27,14 +27,14 @@ class KeyFiles:
         self._lock = threading.Lock()
 
     def load(self, file: str) -> paramiko.PKey:
-        """Raises OSError, _Locked for an encrypted key, ValueError for what is no key."""
+        """Raises OSError, _Locked for an encrypted key, ValueError for a file that is no key."""
         with self._lock:
             if file not in self._loaded:
                 self._loaded[file] = _load(file)
-            got = self._loaded[file]
-        if isinstance(got, Exception):
-            raise got
-        return got
+            loaded = self._loaded[file]
+        if isinstance(loaded, Exception):
+            raise loaded
+        return loaded
 
 
 def _load(file: str) -> paramiko.PKey | Exception:
@@ -49,7 +49,7 @@ def _load(file: str) -> paramiko.PKey | Exception:
 
 
 class Agent(AgentSSH):
-    """The ssh-agent behind a socket; one that does not answer has no keys."""
+    """The ssh-agent at a socket; one that does not answer has no keys."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class KeyLogin:
                 try:
                     more = transport.auth_publickey(self.target.user, key)
                 except paramiko.BadAuthenticationType as error:
-                    raise self._only(error.allowed_types) from None
+                    raise self._needs_more(error.allowed_types) from None
                 except paramiko.AuthenticationException as error:
                     if "shut down" in str(error):
                         raise self._closed() from None
@@ -98,7 +98,7 @@ class KeyLogin:
                     self.notes.append(f"{name}: {error}")
                     continue
                 if more:
-                    raise self._only(more)
+                    raise self._needs_more(more)
                 return
         finally:
             if agent:
@@ -106,29 +106,30 @@ class KeyLogin:
         raise self._failed()
 
     def _candidates(self, agent_keys: tuple[AgentKey, ...]) -> list[tuple[str, paramiko.PKey]]:
-        """Key files first, by the agent where it holds them; then the agent's other keys."""
+        """Key files first (through the agent where it holds them), then the agent's other keys."""
         held = {key.asbytes(): key for key in agent_keys}
-        found: list[tuple[str, paramiko.PKey]] = []
+        candidates: list[tuple[str, paramiko.PKey]] = []
         for file in self.target.identity_files:
             public = _public_part(file)
             if public in held:
-                found.append((f"{file} (ssh-agent)", held.pop(public)))
+                candidates.append((f"{file} (ssh-agent)", held.pop(public)))
                 continue
             try:
-                found.append((file, self.key_files.load(file)))
+                candidates.append((file, self.key_files.load(file)))
             except _Locked:
-                self.notes.append(f"{file} has a passphrase: add it with «ssh-add {file}»")
+                self.notes.append(f"{file} has a passphrase: add it with `ssh-add {file}`")
             except OSError as error:
                 if self.target.stated_keys:
                     self.notes.append(f"{file}: {error.strerror}")
             except ValueError:
-                self.notes.append(f"{file} is no private key that can be read")
+                self.notes.append(f"{file} is not a readable private key")
         if not self.target.identities_only:
             others: list[tuple[str, paramiko.PKey]] = [
                 (f"ssh-agent {key.comment or key.get_name()}", key) for key in held.values()
             ]
-            found = found + others if self.target.stated_keys else others + found
-        return found
+            first_files = self.target.stated_keys
+            candidates = candidates + others if first_files else others + candidates
+        return candidates
 
     def _failed(self) -> UnreachableError:
         tried = f"tried: {', '.join(self.tried)}" if self.tried else "there was no key to try"
@@ -136,23 +137,24 @@ class KeyLogin:
         return UnreachableError(
             self.host,
             f"{self.target.user} could not log in: no key was accepted ({tried}){notes}",
-            f"Put the public key into ~{self.target.user}/.ssh/authorized_keys there, or name the "
-            "right one: ansible_ssh_private_key_file, or IdentityFile in ~/.ssh/config.",
+            f"Add your public key to ~{self.target.user}/.ssh/authorized_keys there, or name the "
+            "right key: `ansible_ssh_private_key_file` in the inventory, or `IdentityFile` in "
+            "~/.ssh/config.",
         )
 
     def _closed(self) -> UnreachableError:
         return UnreachableError(
             self.host,
-            f"it closed the connection after {len(self.tried)} tries to log in as "
+            f"it closed the connection after {len(self.tried)} attempts to log in as "
             f"{self.target.user} (tried: {', '.join(self.tried)})",
-            "Name the one right key with IdentityFile and «IdentitiesOnly yes» in ~/.ssh/config.",
+            "Name the right key with `IdentityFile` and `IdentitiesOnly yes` in ~/.ssh/config.",
         )
 
-    def _only(self, allowed: list[str]) -> UnreachableError:
+    def _needs_more(self, allowed: list[str]) -> UnreachableError:
         return UnreachableError(
             self.host,
-            f"{self.target.user} cannot log in with a key alone: it wants {', '.join(allowed)}",
-            "Allow publickey for this user in its sshd_config; passwords are not asked for.",
+            f"{self.target.user} cannot log in with a key alone: it requires {', '.join(allowed)}",
+            "Allow `publickey` alone for this user in its sshd_config; passwords are never used.",
         )
 
 

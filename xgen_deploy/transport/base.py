@@ -1,4 +1,4 @@
-"""What the rest of the tool may ask of a host, whichever way it is reached."""
+"""A host as the rest of the tool sees it, however it is reached."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from xgen_deploy.errors import XgenError
 
 
 class HostError(XgenError):
-    """The host was reached, and what was asked of it failed there: a full disk, no permission."""
+    """The host was reached and an operation failed on it: a full disk, no permission."""
 
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(f"{host}: {reason}")
@@ -19,7 +19,7 @@ class HostError(XgenError):
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended. `returncode` is negative for a signal, 124 where its time ran out."""
+    """A command that ended. `returncode` is negative for a signal, 124 for a timeout."""
 
     returncode: int
     stdout: str
@@ -33,17 +33,17 @@ class Completed:
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer. `status` is 0 where no connection could be made; `body` then says why."""
+    """An HTTP reply. `status` is 0 where no connection could be made; `body` then says why."""
 
     status: int
     body: bytes
 
 
 class Session(Protocol):
-    """The writing side of a host, held open for a whole apply.
+    """A program on the host that carries out changes, kept for a whole apply.
 
-    Every call has a deadline in seconds. What was started through the session ends with it, and
-    the session ends on the host by itself when the tool has been silent for 30 s.
+    Every call has a deadline in seconds. Processes started through the session end with it, and
+    the session ends by itself when the host has not heard from the tool for 30 s.
     Raises UnreachableError when the connection is lost.
     """
 
@@ -59,17 +59,17 @@ class Session(Protocol):
     def write_file(
         self, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0
     ) -> None:
-        """Atomic: a new file beside it, fsync, rename. Parent folders must exist."""
+        """Atomic: a temporary file, fsync, rename. The parent folder must exist."""
 
     def make_dir(self, path: str, *, mode: int, uid: int = 0, gid: int = 0) -> None:
-        """With its parents (0755); an existing folder gets the mode and owner."""
+        """Parents are created with mode 0755; an existing folder gets this mode and owner."""
 
     def read_file(self, path: str, *, offset: int = 0, limit: int = 1 << 20) -> bytes | None:
         """None where there is no such file."""
 
     def remove(self, path: str, *, within: str) -> bool:
-        """A file or a whole folder; False where there was nothing. Raises HostError where it does
-        not lie strictly beneath the folder `within`, symbolic links resolved."""
+        """Remove a file or a whole folder; False where there was none. Raises HostError unless
+        the path, symbolic links resolved, lies strictly beneath the folder `within`."""
 
     def request(
         self,
@@ -83,10 +83,10 @@ class Session(Protocol):
         timeout: float,
         tls: bool = False,
     ) -> Reply:
-        """HTTP made on the host itself; with `tls` the certificate is not checked."""
+        """An HTTP request made on the host itself; with `tls`, no certificate is checked."""
 
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
-        """Take the lock file for the session's life. Raises LockedError naming the owner."""
+        """Hold the lock file until the session ends. Raises LockedError naming the owner."""
 
     def close(self) -> None: ...
 
@@ -107,20 +107,20 @@ class Connection(Protocol):
     def name(self) -> str: ...
 
     def connect(self) -> None:
-        """Now rather than at the first use. Raises UnreachableError."""
+        """Connect now rather than at the first use. Raises UnreachableError."""
 
     def observe(
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
     ) -> bytes:
-        """Run the probe `program` (Python source) from memory with `request` on its input; its
-        document. `shell` (sh source, packed by gzip) runs instead where the host's Python cannot.
-        Exactly one round trip. Raises UnreachableError."""
+        """Run the probe `program` (Python source) from memory with `request` as its input, and
+        return its document. `shell` (gzipped sh source) runs instead where the host has no usable
+        Python. Exactly one round trip. Raises UnreachableError."""
 
     def follow(
         self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
     ) -> int:
-        """Run a reading command with its output going straight to ours, made visible unless it
-        is to be `raw`; its exit status."""
+        """Run a command that only reads, copying its output to ours, control characters spelled
+        out unless `raw`; returns its exit status."""
 
     def session(self) -> Session: ...
 

@@ -13,8 +13,8 @@ OLD_PYTHON = "XGEN-OLD-PYTHON"
 PROMPT = "XGEN-SUDO-PASSWORD:"
 STARTED = "XGEN-STARTED"
 
-# Where there is no Python: finds the shell program behind the Python one on its input. Like what
-# is below, it holds no single quote, backslash, newline or exclamation mark.
+# Runs where there is no Python: skips to the shell program that follows the Python one on stdin.
+# Like `_SCRIPT`, it has no single quote, backslash, newline or exclamation mark.
 _WITHOUT_PYTHON = (
     "export LC_ALL=C; p=$1; python=; why=$2; "
     f'if [ "$3" = ask ]; then echo {STARTED}; fi; '
@@ -25,7 +25,7 @@ _WITHOUT_PYTHON = (
     f'echo "{NO_PYTHON} $p" >&2; exit 127'
 )
 
-# No quote, backslash, newline or exclamation mark: bash, dash, fish and csh then agree on it.
+# Without quotes, backslashes, newlines and exclamation marks bash, dash, fish and csh agree on it.
 _SCRIPT = (
     "p=$1; m=$2; w=$3; shift 3; export LC_ALL=C; "
     'if [ -z "$p" ]; then p=$(command -v python3 || command -v /usr/libexec/platform-python); fi; '
@@ -45,12 +45,12 @@ _UNSAFE = frozenset("'\\\n!")
 def arguments(code: str, *, python: str | None, become: Become) -> tuple[str, ...]:
     """The argv that runs Python source `code` on a host, as root unless `become` is "never".
 
-    `python` None means the first python3 there. With "ask", sudo's prompt is PROMPT on stderr,
-    and STARTED on stdout says that nobody will ask any more. Raises ValueError for code that not
-    every shell would leave alone.
+    `python` None means the first python3 on the host. With "ask", sudo's prompt is PROMPT on
+    stderr, and STARTED on stdout says that no further prompt will come. Raises ValueError for code
+    that some shell would alter.
 
-    Where there is no Python the shell program behind `framing.encode`'s runs instead, and without
-    one NO_PYTHON is told.
+    Without Python the shell program that `framing.encode` appends runs instead; without one,
+    NO_PYTHON is printed on stderr.
     """
     if _UNSAFE & set(code):
         raise ValueError("code for a command line holds a quote, backslash, newline or !")
@@ -60,5 +60,5 @@ def arguments(code: str, *, python: str | None, become: Become) -> tuple[str, ..
 
 
 def line(code: str, *, python: str | None, become: Become) -> str:
-    """The same as one line for a login shell, whichever shell that is."""
+    """The same as one line for any login shell."""
     return shlex.join(arguments(code, python=python, become=become))

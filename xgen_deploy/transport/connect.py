@@ -8,47 +8,49 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.command import Become
 from xgen_deploy.transport.local import LocalConnection
 from xgen_deploy.transport.options import Options
-from xgen_deploy.transport.target import Wish
+from xgen_deploy.transport.target import Destination
 
 if TYPE_CHECKING:
-    from xgen_deploy.transport.ssh_connect import Dialer
+    from xgen_deploy.transport.ssh_connect import SSHConnector
 
 
 class Connector:
-    """Makes the connections of one run, which share what was read and the jump hosts."""
+    """Makes the connections of one run; they share SSH's files, keys and the jump hosts."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._dialer: Dialer | None = None
-        self._made: list[Connection] = []
+        self._ssh_connector: SSHConnector | None = None
+        self._connections: list[Connection] = []
 
     def connect(self, host: Host) -> Connection:
         """Raises UsageError for an SSH configuration that cannot be used."""
         password = self._options.become_password
         become = _become(host, self._options)
-        made: Connection
+        connection: Connection
         if host.connection == "local":
-            made = LocalConnection(host.name, python=host.python, become=become, password=password)
+            connection = LocalConnection(
+                host.name, python=host.python, become=become, password=password
+            )
         else:
-            made = self._ssh(host, become, password)
-        self._made.append(made)
-        return made
+            connection = self._ssh(host, become, password)
+        self._connections.append(connection)
+        return connection
 
     def close(self) -> None:
         """Close every connection that was made, and the jump hosts."""
-        for connection in self._made:
+        for connection in self._connections:
             connection.close()
-        if self._dialer is not None:
-            self._dialer.close()
+        if self._ssh_connector is not None:
+            self._ssh_connector.close()
 
     def _ssh(self, host: Host, become: Become, password: str | None) -> Connection:
-        # Fabric takes 0.3 s to import: only those pay who have a remote host.
+        # Importing Fabric takes 0.3 s, which a purely local run is spared.
         from xgen_deploy.transport.ssh import SSHConnection
-        from xgen_deploy.transport.ssh_connect import Dialer
+        from xgen_deploy.transport.ssh_connect import SSHConnector
 
-        if self._dialer is None:
-            self._dialer = Dialer(self._options)
-        wish = Wish(
+        if self._ssh_connector is None:
+            self._ssh_connector = SSHConnector(self._options)
+        destination = Destination(
             host.address or host.name,
             host.user,
             host.port,
@@ -56,12 +58,17 @@ class Connector:
             host.proxy_jump,
         )
         return SSHConnection(
-            host.name, wish, self._dialer, python=host.python, become=become, password=password
+            host.name,
+            destination,
+            self._ssh_connector,
+            python=host.python,
+            become=become,
+            password=password,
         )
 
 
 def connect(host: Host, options: Options) -> Connection:
-    """A connection for one host alone; for several, a Connector shares the work."""
+    """A connection to a single host; several share a Connector."""
     return Connector(options).connect(host)
 
 

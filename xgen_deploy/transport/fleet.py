@@ -1,4 +1,4 @@
-"""Do one thing on many hosts at the same time."""
+"""Call a function for many hosts at the same time."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,18 +20,17 @@ def each(
     max_workers: int = 64,
     meanwhile: Callable[[], object] | None = None,
 ) -> dict[str, R | XgenError]:
-    """`function`'s result for each connection, by host name in the order given; an XgenError that
-    it raised stands in for the result, and for any other exception one that says so (faults.py).
-    A write through a reading connection is raised here when all are done.
-    Ctrl-C closes the connections at once and does not wait. `meanwhile` is called once they are
-    all under way.
+    """`function`'s result for each connection, by host name in the order given. An XgenError that
+    it raised takes the result's place, as does a Fault (see faults.py) for any other exception.
+    WriteRefused is raised here once all have ended. Ctrl-C closes the connections at once, without
+    waiting. `meanwhile` is called once all threads are running.
     """
     todo: SimpleQueue[Connection] = SimpleQueue()
     done: SimpleQueue[tuple[str, R | BaseException]] = SimpleQueue()
     for connection in connections:
         todo.put(connection)
 
-    def work() -> None:
+    def run_next() -> None:
         while not todo.empty():
             try:
                 connection = todo.get_nowait()
@@ -44,7 +43,7 @@ def each(
 
     try:
         for _ in range(min(max_workers, len(connections))):
-            threading.Thread(target=work, daemon=True).start()
+            threading.Thread(target=run_next, daemon=True).start()
         if meanwhile is not None:
             meanwhile()
         results = dict(done.get() for _ in connections)
@@ -58,8 +57,8 @@ def each(
 def lost_among(
     results: Mapping[str, R | XgenError], *also: type[XgenError]
 ) -> dict[str, XgenError]:
-    """The hosts of `each` whose connection or whose own part failed: they cost the others nothing.
-    So do errors of these other kinds. Raises any other XgenError: that is about the whole run.
+    """The hosts of `each` that are left out while the others go on: unreachable ones, faults, and
+    errors of the kinds in `also`. Raises any other XgenError, which concerns the whole run.
     """
     errors = {n: r for n, r in results.items() if isinstance(r, XgenError)}
     for error in errors.values():

@@ -1,10 +1,10 @@
 """How a program and its request travel to a host's Python, and how its document comes back.
 
 Pure. The host runs `python3 -I -S -c STUB`; everything else goes through stdin, so that nothing is
-written on the host and nothing is seen in its process list. Lines before the marker are skipped
-(`sudo -S` may leave a password line there), and the document is found amid whatever login
-banners and profiles print. Behind the Python program lies a shell program, for a host whose
-Python is missing or cannot run the first one; nobody waits for its bytes where it can.
+written to the host's disks or shown in its process list. Lines before the marker are skipped
+(`sudo -S` may leave a password line there), and the document is found among the output of login
+banners and profiles. A shell program follows the Python one, for a host whose Python is missing or
+cannot run it; otherwise it is never read.
 """
 
 import re
@@ -16,10 +16,10 @@ MARKER = b"XGEN-PROBE 1"
 DOCUMENT = b"XGEN-DOC"
 SHELL = b"XGEN-SH 1"
 
-# How many beginnings of a document are tried: a banner may hold one.
+# How many possible starts of a document are tried: a banner may contain one.
 _FRAMES = 16
 
-# No single quotes and one line: it is quoted once by whoever runs it.
+# One line without single quotes: `command.line` quotes it once.
 STUB = (
     "import sys;sys.dont_write_bytecode=True;i=sys.stdin.buffer;"
     'any(l.strip()==b"XGEN-PROBE 1" for l in iter(i.readline,b"")) or sys.exit(97);'
@@ -89,7 +89,7 @@ def _start():
 _start()
 """
 
-# What the probe imports of the standard library and a minimal Python may lack.
+# Modules of the standard library that the probe imports and a minimal Python may lack.
 NEEDED = (
     "zlib",
     "json",
@@ -102,51 +102,51 @@ NEEDED = (
 )
 
 
-# How the shell program starts, from a line of its own; `why` and `python` are its to tell.
+# Starts the shell program, with the variables `why` and `python` that it puts into its document.
 _READ_SHELL = 'why=$1 python=$2; read -r l; read -r l; eval "$(gzip -dc)"'
 
 
 def encode(program: bytes, request: bytes, shell: bytes = b"") -> bytes:
-    """The bytes for the stub's stdin: Python source `program`, which finds its `request` bytes as
-    `REQUEST` and answers with `emit(document)`. What follows on stdin is the program's to read.
+    """The stub's stdin: Python source `program`, which reads its request from the bytes `REQUEST`
+    and answers with `emit(document)`. Anything after that on stdin is for the program.
 
-    `shell` is POSIX sh source, packed by gzip, that prints the document itself where `program`
-    cannot run; it finds the reason in `why` and Python's version, if there is one, in `python`.
+    `shell` is gzipped POSIX sh source that prints the document where `program` cannot run; its
+    variable `why` has the reason and `python` Python's version, if any.
     """
     loader = f"NEEDED = {NEEDED!r}\nSHELL = {_READ_SHELL!r}{_LOADER}".encode()
     lengths = [len(loader), len(packed(program)), len(request)]
-    behind = b""
+    appended = b""
     if shell:
-        behind = b"\n%s\n%s" % (SHELL, shell)
-        lengths.append(len(behind))
+        appended = b"\n%s\n%s" % (SHELL, shell)
+        lengths.append(len(appended))
     numbers = " ".join(map(str, lengths)).encode()
-    return b"\n".join((MARKER, numbers, loader + packed(program) + request)) + behind
+    return b"\n".join((MARKER, numbers, loader + packed(program) + request)) + appended
 
 
 @lru_cache(maxsize=1)
 def packed(program: bytes) -> bytes:
-    """A program as it travels: the same for all hosts of a run."""
+    """A program as it is sent: the same for all hosts of a run."""
     return zlib.compress(program, 9)
 
 
 def decode(stdout: bytes) -> bytes:
-    """The document in what a host printed. Raises ValueError where there is none, or not whole."""
+    """The document in a host's output. Raises ValueError where there is no whole one."""
     cut = None
     frames = re.finditer(rb"(?:^|\n)" + DOCUMENT + rb" (\d{1,12}) ([0-9a-f]{8}|-)\n", stdout)
-    for found in islice(frames, _FRAMES):
-        length, check = int(found[1]), found[2]
-        body = stdout[found.end() : found.end() + length]
+    for frame in islice(frames, _FRAMES):
+        length, check = int(frame[1]), frame[2]
+        body = stdout[frame.end() : frame.end() + length]
         if len(body) < length:
             cut = f"the answer was cut short: {len(body)} of {length} bytes arrived"
         elif check != b"-" and check != b"%08x" % zlib.crc32(body):
-            cut = "the answer was damaged on its way: its checksum does not match"
+            cut = "the answer was damaged in transit: its checksum does not match"
         else:
             return body
-    raise ValueError(cut or _nothing(stdout))
+    raise ValueError(cut or _no_document(stdout))
 
 
-def _nothing(stdout: bytes) -> str:
+def _no_document(stdout: bytes) -> str:
     if not stdout.strip():
         return "the host's Python printed nothing"
     shown = stdout.strip().splitlines()[0][:120].decode(errors="replace")
-    return f"the host's Python sent no answer; its output begins with «{shown}»"
+    return f"the host's Python sent no answer; its output begins with `{shown}`"

@@ -1,4 +1,4 @@
-"""OpenSSH's known_hosts files: which keys a host is known by. Pure."""
+"""OpenSSH's known_hosts files: the known keys of a host. Pure."""
 
 import binascii
 import hashlib
@@ -41,51 +41,51 @@ class Verdict(Enum):
 
 
 def parse(text: str, file: str) -> tuple[Entry, ...]:
-    """The entries of a file; lines that make no sense are passed over, as OpenSSH does."""
-    found = (_entry(line, f"{file}:{n}") for n, line in enumerate(text.splitlines(), 1))
-    return tuple(entry for entry in found if entry is not None)
+    """The entries of a file; malformed lines are skipped, as OpenSSH does."""
+    parsed = (_entry(line, f"{file}:{n}") for n, line in enumerate(text.splitlines(), 1))
+    return tuple(entry for entry in parsed if entry is not None)
 
 
 def known_name(address: str, port: int) -> str:
-    """How known_hosts calls a host: `address`, or `[address]:port` where the port is not 22."""
+    """A host's name in known_hosts: `address`, or `[address]:port` where the port is not 22."""
     return address.lower() if port == 22 else f"[{address.lower()}]:{port}"
 
 
-def judge(entries: Iterable[Entry], name: str, shown: Key) -> tuple[Verdict, tuple[Entry, ...]]:
-    """What the `shown` key is worth for `name`, and the entries that say so.
+def judge(entries: Iterable[Entry], name: str, presented: Key) -> tuple[Verdict, tuple[Entry, ...]]:
+    """Whether the `presented` key is `name`'s, and the entries that decide it.
 
-    A host known by any other key and not by this one has changed. An entry without the port
-    vouches for a host on another port too, and never makes it a changed one.
+    A host with other known keys but not this one has CHANGED. An entry without a port also makes
+    a key KNOWN on other ports, but never CHANGED.
     """
     listed = tuple(entries)
-    revoked = tuple(e for e in listed if e.marker == "@revoked" and e.key == shown)
+    revoked = tuple(e for e in listed if e.marker == "@revoked" and e.key == presented)
     if any(_matches(e, name) or _matches(e, _without_port(name)) for e in revoked):
         return Verdict.REVOKED, revoked
     keys = known_keys(listed, name)
-    same = tuple(entry for entry in keys if entry.key == shown)
+    same = tuple(entry for entry in keys if entry.key == presented)
     if same:
         return Verdict.KNOWN, same
     if keys:
         return Verdict.CHANGED, keys
     portless = known_keys(listed, _without_port(name))
-    same = tuple(entry for entry in portless if entry.key == shown)
+    same = tuple(entry for entry in portless if entry.key == presented)
     return (Verdict.KNOWN, same) if same else (Verdict.UNKNOWN, ())
 
 
 def known_keys(entries: Iterable[Entry], name: str) -> tuple[Entry, ...]:
-    """The plain entries for `name`: neither revoked nor a certificate authority's."""
+    """The entries for `name` without a marker: neither revoked nor of a certificate authority."""
     return tuple(entry for entry in entries if not entry.marker and _matches(entry, name))
 
 
 def known_kinds(entries: Iterable[Entry], name: str) -> tuple[str, ...]:
-    """The key types that a host is known by, to be asked for first."""
+    """The types of a host's known keys; the handshake offers these first."""
     listed = tuple(entries)
     keys = known_keys(listed, name) or known_keys(listed, _without_port(name))
     return tuple(dict.fromkeys(entry.key.kind for entry in keys))
 
 
 def has_authority(entries: Iterable[Entry], name: str) -> bool:
-    """Whether a certificate authority vouches for `name`: certificates are not read here."""
+    """Whether an entry names a certificate authority for `name`; certificates are not supported."""
     return any(e.marker == "@cert-authority" and _matches(e, name) for e in entries)
 
 

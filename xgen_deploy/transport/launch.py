@@ -1,4 +1,4 @@
-"""Start a Python program in a process that runs the stub: sudo's question, then the program."""
+"""Start a Python program in a process that runs the stub: answer sudo, then send the program."""
 
 from xgen_deploy.limits import DOCUMENT, PREAMBLE, STDERR
 from xgen_deploy.transport.command import OLD_PYTHON, PROMPT, STARTED
@@ -13,11 +13,11 @@ _NEW_ENOUGH = (
 
 
 class WrongPassword(Exception):
-    """sudo asked a second time."""
+    """sudo asked for the password a second time."""
 
 
 class TooMuch(Exception):
-    """It printed more than `limit` bytes; `before` says before what, or is empty."""
+    """The process printed more than `limit` bytes; `before` says before what, or is ""."""
 
     def __init__(self, limit: int, before: str = "") -> None:
         super().__init__(limit)
@@ -33,22 +33,22 @@ class Ended(Exception):
 
 
 def payload(program: bytes) -> bytes:
-    """The stub's input for a program that goes on reading its input and writing its output."""
+    """The stub's input for a program that then talks over its own stdin and stdout."""
     checked = _NEW_ENOUGH + program
     return b"%s\n%d\n%s" % (MARKER, len(checked), checked)
 
 
 class Printed:
-    """What a process has printed: at most `limit` bytes of output, the end of its errors."""
+    """A process's output so far: at most `limit` bytes of stdout, and the end of stderr."""
 
     def __init__(self, limit: int, before: str = "") -> None:
         self.out, self.err = bytearray(), bytearray()
         self._limit, self._before = limit, before
 
-    def add(self, got: Output) -> None:
+    def add(self, output: Output) -> None:
         """Raises TooMuch."""
-        self.out += got.out
-        self.err += got.err
+        self.out += output.out
+        self.err += output.err
         del self.err[:-STDERR]
         if len(self.out) > self._limit:
             raise TooMuch(self._limit, self._before)
@@ -58,42 +58,43 @@ class Printed:
 
 
 def collect(process: Process, deadline: Deadline) -> Ended:
-    """Read a process to its end: its status and all that it printed. Raises TooMuch."""
-    printed, got = Printed(DOCUMENT + PREAMBLE), Output()
-    while not got.ended:
-        got = process.read(deadline.left())
-        printed.add(got)
+    """Read a process to its end: its exit status and its output. Raises TooMuch."""
+    printed, output = Printed(DOCUMENT + PREAMBLE), Output()
+    while not output.ended:
+        output = process.read(deadline.left())
+        printed.add(output)
     return printed.ended(process)
 
 
 def answer_sudo(process: Process, password: str, deadline: Deadline) -> None:
-    """Give the password if sudo asks, and only then; return when the interpreter runs.
+    """Send the password only if sudo asks for it; returns once the interpreter runs.
 
-    Raises WrongPassword after one wrong try, so that no account gets locked, Ended and TooMuch.
+    Raises Ended, TooMuch, and WrongPassword after the first wrong one, so that no account gets
+    locked.
     """
-    printed, given = Printed(PREAMBLE, "sudo answered"), False
+    printed, sent = Printed(PREAMBLE, "sudo answered"), False
     while STARTED.encode() not in printed.out:
-        got = process.read(deadline.left())
-        printed.add(got)
-        asked = printed.err.count(PROMPT.encode())
-        if asked > 1:
+        output = process.read(deadline.left())
+        printed.add(output)
+        prompts = printed.err.count(PROMPT.encode())
+        if prompts > 1:
             raise WrongPassword
-        if asked and not given:
+        if prompts and not sent:
             process.send(password.encode() + b"\n")
-            given = True
-        if got.ended:
+            sent = True
+        if output.ended:
             raise printed.ended(process)
 
 
 def skip_to(mark: bytes, process: Process, deadline: Deadline) -> bytes:
-    """Read past whatever a login shell prints, to the line `mark`; what came after it. Raises
-    Ended and TooMuch."""
+    """Read past the output of a login shell, up to the line `mark`; returns what follows it.
+    Raises Ended and TooMuch."""
     printed, line = Printed(PREAMBLE, "the program could start"), mark + b"\n"
     while True:
         _, found, after = printed.out.rpartition(line)
         if found:
             return bytes(after)
-        got = process.read(deadline.left())
-        printed.add(got)
-        if got.ended and line not in printed.out:
+        output = process.read(deadline.left())
+        printed.add(output)
+        if output.ended and line not in printed.out:
             raise printed.ended(process)

@@ -1,4 +1,4 @@
-"""The machine that the tool runs on, reached by a subprocess."""
+"""The machine that the tool runs on, through a subprocess."""
 
 import getpass
 import os
@@ -17,7 +17,7 @@ _CHUNK = 1 << 16
 
 
 class LocalProcess:
-    """A Process that is our child, in a session of its own: Ctrl-C is for the tool alone."""
+    """A child Process in a session of its own, so that Ctrl-C reaches only the tool."""
 
     def __init__(self, argv: tuple[str, ...]) -> None:
         self._child = subprocess.Popen(
@@ -47,8 +47,7 @@ class LocalProcess:
         self._stdin.close()
 
     def read(self, timeout: float) -> Output:
-        got = {self._out: b""}
-        err = b""
+        out, err = b"", b""
         ready = self._poll.poll(timeout * 1000)
         if not ready:
             raise TimeoutError
@@ -58,10 +57,10 @@ class LocalProcess:
                 self._open.discard(handle)
                 self._poll.unregister(handle)
             elif handle == self._out:
-                got[handle] = chunk
+                out = chunk
             else:
                 err = chunk
-        return Output(got[self._out], err, ended=not self._open)
+        return Output(out, err, ended=not self._open)
 
     def returncode(self) -> int:
         try:
@@ -74,7 +73,7 @@ class LocalProcess:
 
 
 class LocalConnection(PythonHost):
-    """`python` None is the interpreter that runs the tool."""
+    """`python` None means the interpreter that runs the tool."""
 
     def __init__(
         self, name: str, *, python: str | None, become: Become, password: str | None

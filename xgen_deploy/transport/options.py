@@ -1,4 +1,4 @@
-"""What the command line says about reaching hosts."""
+"""The command line's options for reaching hosts."""
 
 from dataclasses import dataclass, field
 
@@ -8,8 +8,8 @@ from xgen_deploy.state.settings import Runtime
 @dataclass(frozen=True)
 class Options:
     """`ssh_config` replaces both of SSH's own files, as `ssh -F` does. `connect_timeout` is in
-    seconds, where ssh_config states none. `runtime` is the manifest's, for hosts with none of
-    their own: the process runtime never becomes root.
+    seconds and yields to ssh_config's. `runtime` is the manifest's, for hosts without one of
+    their own: under the process runtime nothing runs as root.
     """
 
     ssh_config: str | None = None

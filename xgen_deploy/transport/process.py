@@ -1,4 +1,4 @@
-"""A command that runs somewhere, with its three streams, however it was started."""
+"""A command running on some host, with its three streams, however it was started."""
 
 import time
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Output:
-    """What arrived since the last read. `ended`: both streams are at their end."""
+    """Output since the last read. `ended`: both streams are at their end."""
 
     out: bytes = b""
     err: bytes = b""
@@ -15,7 +15,7 @@ class Output:
 
 
 class Process(Protocol):
-    """Raises ConnectionError from any call where the way to the process is gone."""
+    """Every call raises ConnectionError where the connection to the process is lost."""
 
     def send(self, data: bytes) -> None:
         """Write to its input. Silent where the process no longer reads."""
@@ -26,14 +26,14 @@ class Process(Protocol):
         """Wait for output. Raises TimeoutError when nothing came within `timeout` seconds."""
 
     def returncode(self) -> int:
-        """After the end of its output; negative where the status is not known."""
+        """Its exit status, once its output has ended; negative where it is not known."""
 
     def close(self) -> None:
-        """Let go of it: its input ends, and its output is no longer read."""
+        """Close its input and stop reading its output."""
 
 
 class Deadline:
-    """A moment that lies `seconds` ahead; None is never."""
+    """A moment `seconds` from now; None means never."""
 
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds
@@ -46,3 +46,24 @@ class Deadline:
         if left <= 0:
             raise TimeoutError
         return min(left, at_most)
+
+
+class Lines:
+    """The lines in output that arrives in pieces, of at most `limit` bytes each."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+
+    def add(self, piece: bytes) -> list[bytes]:
+        """The lines that `piece` completes. Raises ConnectionError for a line over the limit."""
+        head, newline, tail = piece.rpartition(b"\n")
+        if not newline:
+            self._rest += piece
+            lines = []
+        else:
+            lines = (bytes(self._rest) + head).split(b"\n")
+            self._rest = bytearray(tail)
+        if max(len(self._rest), *map(len, lines), 0) > self._limit:
+            raise ConnectionError(f"it sent a line of more than {self._limit >> 20} MiB")
+        return lines

@@ -1,4 +1,4 @@
-"""The Python source that is sent to a host for a session or for following a command."""
+"""The Python source that is sent to a host for a session or to follow a command."""
 
 from collections.abc import Sequence
 from functools import lru_cache

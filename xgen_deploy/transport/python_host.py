@@ -1,4 +1,4 @@
-"""What every connection does in the same way, however its processes are started."""
+"""What local and SSH connections share: processes that run the stub."""
 
 import sys
 from collections.abc import Sequence
@@ -20,9 +20,8 @@ _FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError
 
 
 class PythonHost:
-    """A host on which a stub can be started: `_open` is what differs.
-
-    `user` is who logs in there, for messages. `password` is sudo's.
+    """Subclasses start the stub in `_open`. `user` is the login's name, for messages; `password` is
+    sudo's.
     """
 
     def __init__(self, name: str, user: str, become: Become, password: str | None) -> None:
@@ -36,7 +35,7 @@ class PythonHost:
         return self._name
 
     def connect(self) -> None:
-        """Nothing, where there is no connection to be made."""
+        """Nothing to do without a network connection."""
 
     def observe(
         self, program: bytes, request: bytes, *, timeout: float, shell: bytes = b""
@@ -72,7 +71,9 @@ class PythonHost:
             rest = self._start(process, "agent", b"")
         except (*_FAILURES, TimeoutError) as error:
             process.close()
-            raise self._failure(error, f"no start within {_START_TIMEOUT:.0f} s") from None
+            raise self._failure(
+                error, f"the program there did not start within {_START_TIMEOUT:.0f} s"
+            ) from None
         return AgentSession(self._name, process, rest)
 
     def _open(self, deadline: Deadline) -> Process:
@@ -109,12 +110,16 @@ class PythonHost:
                     f"Look at what the login shell of {self._user} prints there when it starts.",
                 )
             case TimeoutError():
-                return UnreachableError(self._name, late, "Look whether it is overloaded or hangs.")
-        return UnreachableError(self._name, f"the connection was lost ({error})", "Run it again.")
+                return UnreachableError(
+                    self._name, late, "Check whether the host is overloaded."
+                )
+        return UnreachableError(
+            self._name, f"the connection was lost ({error})", "Run the same command again."
+        )
 
 
 def _relay(process: Process, rest: bytes, deadline: Deadline, *, raw: bool) -> int:
-    """Copy a process's output to ours until it ends; its status, 124 where time ran out."""
+    """Copy a process's output to ours until it ends; its exit status, 124 for a timeout."""
     got = Output(out=rest)
     out, err = VisibleStream(), VisibleStream()
     try:

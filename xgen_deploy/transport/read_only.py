@@ -1,4 +1,4 @@
-"""What `plan` sees of a host: it can look, and cannot touch."""
+"""A host for commands that only read: no session can be opened on it."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -7,7 +7,7 @@ from xgen_deploy.transport.base import Connection
 
 
 class WriteRefused(Exception):
-    """A fault in the program: something tried to change a host through a reading connection."""
+    """A bug: something tried to change a host through a read-only connection."""
 
 
 class ReadOnly:

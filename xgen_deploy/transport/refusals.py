@@ -1,4 +1,4 @@
-"""Why a program did not start on a host, told from what the host printed. Pure."""
+"""Why a program did not start on a host, from the host's output. Pure."""
 
 import re
 
@@ -7,7 +7,7 @@ from xgen_deploy.log_lines import short_lines
 from xgen_deploy.state.facts import INSTALL_PYTHON
 from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
 
-# What is printed, what it means, what to do; {user} logs in, {0} is the pattern's group.
+# A pattern in the output, the reason, the hint; {user} is the login, {0} the pattern's group.
 _CASES = (
     (
         NO_PYTHON + r" (\S.*)",
@@ -46,8 +46,8 @@ _CASES = (
     ),
     (
         r"must have a tty",
-        "sudo wants a terminal there",
-        "Put «Defaults:{user} !requiretty» into /etc/sudoers.d there.",
+        "sudo requires a terminal there",
+        "Add `Defaults:{user} !requiretty` to a file in /etc/sudoers.d there.",
     ),
     (
         r"(?:ModuleNotFoundError: No module named|ImportError: .{0,200}?) '?([\w.]{1,100})'?",
@@ -59,24 +59,24 @@ _CASES = (
         "{user} has no login shell there",
         "Log in as a user with a shell.",
     ),
-    (r"No space left on device", "a disk is full there", "Make room on it."),
+    (r"No space left on device", "a disk is full there", "Free some space there."),
 )
 
 
 def explain(host: str, user: str, status: int, stdout: bytes, stderr: bytes) -> UnreachableError:
-    """The error for a program that ended before it answered. `status` negative: not known."""
+    """The error for a program that ended before it answered. A negative `status` is unknown."""
     printed = (stderr + b"\n" + stdout).decode(errors="replace").replace(PROMPT, "")
     printed = "\n".join(short_lines(printed))
     for pattern, reason, hint in _CASES:
-        if found := re.search(pattern, printed):
-            groups = found.groups()
+        if match := re.search(pattern, printed):
+            groups = match.groups()
             return UnreachableError(
                 host, reason.format(*groups, user=user), hint.format(*groups, user=user)
             )
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    said = f"and said «{lines[-1][:200]}»" if lines else "and said nothing"
+    output = f"printed `{lines[-1][:200]}`" if lines else "printed nothing"
     return UnreachableError(
         host,
-        f"what was started there ended with status {status} {said}",
-        f"Does the login shell of {user} end early, or does a ForceCommand replace commands?",
+        f"the program started there exited with status {status} and {output}",
+        f"Check whether the login shell of {user} exits early or a ForceCommand replaces commands.",
     )

@@ -1,4 +1,4 @@
-"""The control side of agent.py: calls from several threads over one process."""
+"""The control side of remote/agent.py: calls from several threads over one process."""
 
 import itertools
 import json
@@ -17,8 +17,7 @@ from xgen_deploy.errors import LockedError, UnreachableError
 from xgen_deploy.faults import fault_of
 from xgen_deploy.limits import ANSWER
 from xgen_deploy.transport.base import Completed, HostError, Reply
-from xgen_deploy.transport.lines import Lines
-from xgen_deploy.transport.process import Output, Process
+from xgen_deploy.transport.process import Lines, Output, Process
 
 READY = b"XGEN-READY 1"
 
@@ -35,7 +34,7 @@ A = TypeVar("A", bound="Nothing")
 
 
 class Nothing(BaseModel):
-    """What agent.py answers, by request: this one is done, and there is nothing to tell."""
+    """The agent's answer to a request without a result; the others add theirs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +59,7 @@ class Replied(Nothing):
 
 
 class AgentSession:
-    """A Session over a process that runs agent.py. `rest` is what it said after READY."""
+    """A Session over a process that runs the agent. `rest` is its output after READY."""
 
     def __init__(self, host: str, process: Process, rest: bytes = b"") -> None:
         self._host = host
@@ -107,7 +106,7 @@ class AgentSession:
         )
 
     def make_dir(self, path: str, *, mode: int, uid: int = 0, gid: int = 0) -> None:
-        doing = f"making the folder {path}"
+        doing = f"creating the folder {path}"
         self._ask(Nothing, doing, op="make_dir", path=path, mode=mode, uid=uid, gid=gid)
 
     def read_file(self, path: str, *, offset: int = 0, limit: int = 1 << 20) -> bytes | None:
@@ -133,7 +132,7 @@ class AgentSession:
     ) -> Reply:
         got = self._ask(
             Replied,
-            f"a request to {address}:{port}{path}",
+            f"sending a request to {address}:{port}{path}",
             timeout + _MARGIN,
             op="request",
             method=method,
@@ -178,15 +177,15 @@ class AgentSession:
         number = next(self._numbers)
         with self._lock:
             if self._lost:
-                raise self._unreachable(doing, self._lost)
+                raise self._connection_lost(doing, self._lost)
             self._waiting[number] = answer
         try:
             self._send(dict(request, id=number))
             got = answer.result(within)
         except TimeoutError:
-            raise self._unreachable(doing, f"no answer within {within:.0f} s") from None
+            raise self._connection_lost(doing, f"no answer within {within:.0f} s") from None
         except ConnectionError as error:
-            raise self._unreachable(doing, str(error)) from None
+            raise self._connection_lost(doing, str(error)) from None
         finally:
             with self._lock:
                 self._waiting.pop(number, None)
@@ -199,16 +198,18 @@ class AgentSession:
                 try:
                     return kind.model_validate(got.get("ok"))
                 except ValidationError:
-                    raise self._unreachable(doing, "its answer makes no sense") from None
+                    raise self._connection_lost(
+                        doing, "its answer is malformed"
+                    ) from None
             case "locked":
                 raise LockedError(f"{self._host}: another apply has the lock: {_owner(said)}")
-        raise HostError(self._host, f"{doing} failed there: {said[:_SHOWN]}")
+        raise HostError(self._host, f"{doing} failed: {said[:_SHOWN]}")
 
-    def _unreachable(self, doing: str, why: str) -> UnreachableError:
+    def _connection_lost(self, doing: str, why: str) -> UnreachableError:
         return UnreachableError(
             self._host,
             f"the connection was lost while {doing} ({why})",
-            "What was under way there ends within 30 s. Run the same command again.",
+            "Whatever was running there ends within 30 s. Run the same command again.",
         )
 
     def _send(self, request: dict[str, Any]) -> None:
@@ -219,7 +220,7 @@ class AgentSession:
     def _listen(self, rest: bytes) -> None:
         try:
             self._receive(rest)
-        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear of it
+        except Exception as error:  # noqa: BLE001 - callers must not wait for ever
             known = isinstance(error, (ConnectionError, TimeoutError))
             why = str(error) if known else fault_of(self._host, error).reason
             self._lose(why or "it went silent")
@@ -268,7 +269,7 @@ class AgentSession:
 
 
 def _owner(said: str) -> str:
-    """What the owner wrote of itself: a host's text, cut short."""
+    """The owner's own description: text from a host, cut short."""
     try:
         listed = list(read_json(said, _OWNER).items())[:_OWNER_FIELDS]
     except (ValueError, AttributeError):

@@ -12,15 +12,15 @@ from xgen_deploy.transport.command import Become, line
 from xgen_deploy.transport.framing import STUB
 from xgen_deploy.transport.process import Deadline, Output
 from xgen_deploy.transport.python_host import PythonHost
-from xgen_deploy.transport.ssh_connect import Dialer
-from xgen_deploy.transport.target import Wish
+from xgen_deploy.transport.ssh_connect import SSHConnector
+from xgen_deploy.transport.target import Destination
 
 _CHUNK = 1 << 16
 _SEND_TIMEOUT = 30.0
 
 
 class SSHProcess:
-    """A Process behind a channel."""
+    """A Process on the far side of a channel."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
@@ -32,7 +32,7 @@ class SSHProcess:
         try:
             self._channel.sendall(data)
         except TimeoutError:
-            raise ConnectionError("it no longer takes anything") from None
+            raise ConnectionError("it no longer accepts input") from None
         except (OSError, EOFError):
             self._check()
 
@@ -61,28 +61,28 @@ class SSHProcess:
         self._channel.close()
 
     def _check(self) -> None:
-        """Raises ConnectionError where it is the connection that ended, not the command."""
+        """Raises ConnectionError where the connection ended rather than the command."""
         transport = self._channel.get_transport()
         if not transport.is_active() and not self._channel.status_event.is_set():
             raise ConnectionError(str(transport.get_exception() or "closed"))
 
 
 class SSHConnection(PythonHost):
-    """Connects when it is first used, and again when the connection was lost in between."""
+    """Connects at the first use, and again after the connection was lost."""
 
     def __init__(
         self,
         name: str,
-        wish: Wish,
-        dialer: Dialer,
+        destination: Destination,
+        connector: SSHConnector,
         *,
         python: str | None,
         become: Become,
         password: str | None,
     ) -> None:
-        self._target = dialer.target(wish)
+        self._target = connector.target(destination)
         super().__init__(name, self._target.user, become, password)
-        self._dialer = dialer
+        self._ssh_connector = connector
         self._line = line(STUB, python=python, become=become)
         self._connection: fabric.Connection | None = None
         self._lock = threading.Lock()
@@ -101,20 +101,20 @@ class SSHConnection(PythonHost):
             channel = self._channel(transport, deadline)
             channel.exec_command(self._line)
         except TimeoutError:
-            reason = "it opened no session in time"
-            raise UnreachableError(self._name, reason, "Is the host overloaded?") from None
+            reason, hint = "it opened no session in time", "Check whether the host is overloaded."
+            raise UnreachableError(self._name, reason, hint) from None
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise UnreachableError(
                 self._name,
                 f"it refused to run a command ({error})",
-                "Look at MaxSessions and ForceCommand in its sshd_config.",
+                "Check `MaxSessions` and `ForceCommand` in its sshd_config.",
             ) from None
         return SSHProcess(channel)
 
     def _transport(self) -> paramiko.Transport:
         with self._lock:
             if self._connection is None or not self._connection.is_connected:
-                self._connection = self._dialer.open(self._name, self._target)
+                self._connection = self._ssh_connector.open(self._name, self._target)
             transport: paramiko.Transport = self._connection.transport
             return transport
 
@@ -122,5 +122,5 @@ class SSHConnection(PythonHost):
         try:
             return transport.open_session(timeout=deadline.left())
         except paramiko.ChannelException:
-            time.sleep(0.5)  # MaxSessions: another of our channels may just be closing.
+            time.sleep(0.5)  # MaxSessions: another channel of this connection may just be closing.
             return transport.open_session(timeout=deadline.left())

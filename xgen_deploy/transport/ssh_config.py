@@ -1,7 +1,6 @@
 """OpenSSH's client configuration: `Host` and `Match` blocks with `Include`. Pure, given a reader.
 
-Paramiko's own reader knows no `Include`, and takes a `Match` criterion that it does not know for
-a match.
+Paramiko's own parser ignores `Include`, and treats an unknown `Match` criterion as a match.
 """
 
 import re
@@ -21,7 +20,7 @@ _NESTING = 16
 
 @dataclass(frozen=True)
 class Block:
-    """Settings that hold where every condition does: a `Host` or `Match` line each."""
+    """Settings that apply where every condition holds; a condition is a `Host` or `Match` line."""
 
     conditions: tuple[tuple[str, ...], ...]
     settings: tuple[tuple[str, str], ...]
@@ -30,7 +29,7 @@ class Block:
 
 @dataclass
 class Settings:
-    """What holds for one host: the first value found for a key, raw; several for some keys."""
+    """The settings of one host: for each key its first value, unparsed; several for some keys."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
 
@@ -61,17 +60,17 @@ def parse(
     outer: tuple[tuple[str, ...], ...] = (),
     depth: int = 0,
 ) -> tuple[Block, ...]:
-    """The blocks of a file in order. `include` gives the files (name, text) that an argument of
+    """The blocks of a file in order. `include` returns the files (name, text) that an argument of
     `Include` names. Raises UsageError for a file that includes itself."""
     if depth > _NESTING:
-        raise UsageError(f"{file}: Include goes too deep; does a file include itself?")
+        raise UsageError(f"{file}: Include is nested too deeply; does a file include itself?")
     blocks: list[Block] = []
     conditions, settings, where = outer, [], file
     for number, line in enumerate(text.splitlines(), 1):
-        found = _LINE.match(line)
-        if not found or line.lstrip().startswith("#"):
+        setting = _LINE.match(line)
+        if not setting or line.lstrip().startswith("#"):
             continue
-        key, value = found[1].lower(), found[2]
+        key, value = setting[1].lower(), setting[2]
         if key not in ("host", "match", "include"):
             settings.append((key, value))
             continue
@@ -87,8 +86,8 @@ def parse(
 
 
 def lookup(blocks: tuple[Block, ...], alias: str, local_user: str) -> Settings:
-    """What holds for the host that the user calls `alias`. Raises UsageError for a `Match` that
-    would have to be evaluated and cannot be here."""
+    """The settings for the host `alias`. Raises UsageError where an unsupported `Match` decides
+    about it."""
     settings = Settings()
     final = any("final" in condition for block in blocks for condition in block.conditions)
     for last in (False, True) if final else (False,):
@@ -130,8 +129,8 @@ def _holds(
             holds = _any_pattern(words.pop(0).split(","), subjects[criterion])
         else:
             raise UsageError(
-                f"{block.where}: «Match {criterion}» is not supported here, and it decides about "
-                f"{alias}. Use a file without it: --ssh-config FILE."
+                f"{block.where}: `Match {criterion}` is not supported, and it decides how {alias} "
+                "is reached. Use a file without it: --ssh-config FILE."
             )
         if holds == word.startswith("!"):
             return False

@@ -1,4 +1,4 @@
-"""Sentences for what goes wrong before a command can be sent. Pure."""
+"""Why an SSH connection could not be made, and what to do. Pure."""
 
 import socket
 
@@ -9,8 +9,8 @@ from xgen_deploy.errors import UnreachableError
 from xgen_deploy.transport.target import Target
 
 
-class Handshake(Exception):
-    """The connection was made, and broken off before SSH began."""
+class HandshakeFailed(Exception):
+    """The other end accepted the connection and closed it before SSH began."""
 
 
 def explain(host: str, target: Target, error: Exception) -> UnreachableError:
@@ -24,36 +24,44 @@ def _sentence(target: Target, error: Exception) -> tuple[str, str]:
         case socket.gaierror():
             return (
                 f"its address {target.address} does not resolve",
-                "Correct ansible_host in the inventory, or HostName in ~/.ssh/config.",
+                "Correct `ansible_host` in the inventory, or `HostName` in ~/.ssh/config.",
             )
         case ConnectionRefusedError():
-            return f"{place} refused the connection", "Is sshd running there, and on that port?"
+            return (
+                f"{place} refused the connection",
+                "Check that sshd listens there.",
+            )
         case TimeoutError():
             return (
                 f"{place} did not answer within {target.connect_timeout:.0f} s",
-                "Is the host up, and does a firewall let you through?",
+                "Check that the host is up and that no firewall blocks the port.",
             )
         case paramiko.ChannelException():
             return (
                 f"the jump host could not reach {place} ({error.text or error})",
-                "Is the host up, and does the jump host allow forwarding (AllowTcpForwarding)?",
+                "Check that the host is up and that the jump host allows forwarding "
+                "(`AllowTcpForwarding`).",
             )
         case IncompatiblePeer():
-            return f"{place} and this side share no algorithm ({error})", "Update its sshd."
-        case Handshake():
+            return f"{place} and this machine share no algorithm ({error})", "Update its sshd."
+        case HandshakeFailed():
             return (
-                f"{place} broke the connection off before SSH began ({error})",
-                "Too many connections at once (MaxStartups), a firewall, or no SSH server there.",
+                f"{place} closed the connection before SSH began ({error})",
+                "Check for a firewall, a service other than sshd, and too many connections at once "
+                "(`MaxStartups`).",
             )
         case paramiko.ProxyCommandFailure():
-            return f"ProxyCommand failed: {error}", "Try that command by hand."
+            return f"`ProxyCommand` failed: {error}", "Run that command by hand."
         case OSError():
-            return f"there is no way to {place} ({error.strerror or error})", "Check the network."
+            return f"{place} cannot be reached ({error.strerror or error})", "Check the network."
     if "Timeout opening channel" in str(error):
         return (
-            f"the jump host got no answer from {place} in {target.connect_timeout:.0f} s",
-            "Is the host up, and may the jump host reach it?",
+            f"the jump host got no answer from {place} within {target.connect_timeout:.0f} s",
+            "Check that the host is up and that the jump host can reach it.",
         )
     if "No existing session" in str(error):
-        return f"{place} did not finish the SSH handshake in time", "Is the host overloaded?"
-    return f"SSH to {place} failed ({error or type(error).__name__})", "Try ssh by hand."
+        return (
+            f"{place} did not finish the SSH handshake in time",
+            "Check whether the host is overloaded.",
+        )
+    return f"SSH to {place} failed ({error or type(error).__name__})", "Run ssh by hand."

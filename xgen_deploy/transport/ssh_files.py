@@ -20,8 +20,8 @@ def _read(
 ) -> tuple[ssh_config.Block, ...]:
     def included(pattern: str) -> list[tuple[str, str]]:
         full = home + pattern[1:] if pattern.startswith("~/") else pattern
-        found = sorted(Path(folder).glob(full)) if full[:1] != "/" else _absolute(full)
-        return [(str(path), path.read_text(errors="replace")) for path in found if path.is_file()]
+        paths = sorted(Path(folder).glob(full)) if full[:1] != "/" else _absolute(full)
+        return [(str(path), path.read_text(errors="replace")) for path in paths if path.is_file()]
 
     try:
         return ssh_config.parse(Path(file).read_text(errors="replace"), file, included)

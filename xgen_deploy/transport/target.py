@@ -1,4 +1,4 @@
-"""Where an SSH connection goes, as whom, and what vouches for the other end. Pure."""
+"""Where an SSH connection goes, as whom, and which known_hosts files are checked. Pure."""
 
 import os.path
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ _GLOBAL_KNOWN = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the inventory or a `[user@]host[:port]` states; None leaves it to ssh_config."""
+class Destination:
+    """What the inventory or a `[user@]host[:port]` says; None leaves it to ssh_config."""
 
     alias: str
     user: str | None = None
@@ -25,7 +25,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Target:
-    """One end of one hop, with nothing left to look up. `known_as` is its known_hosts name."""
+    """One hop with every setting resolved. `known_as` is its name in known_hosts."""
 
     alias: str
     address: str
@@ -44,16 +44,16 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Here:
-    """This side: who runs the tool and where their files and ssh-agent are."""
+class ControlUser:
+    """Who runs the tool on this machine, with their home folder and ssh-agent."""
 
     user: str
     home: str
     agent: str | None
 
 
-def parse_hop(hop: str) -> Wish:
-    """`[user@]host[:port]`, `[ipv6]:port` or `ssh://…` as ProxyJump has them."""
+def parse_hop(hop: str) -> Destination:
+    """Parses `[user@]host[:port]`, `[ipv6]:port` or `ssh://…`, as in ProxyJump."""
     rest = hop.removeprefix("ssh://").rstrip("/")
     user, _, place = rest.rpartition("@")
     host, port = place, ""
@@ -63,31 +63,35 @@ def parse_hop(hop: str) -> Wish:
     elif place.count(":") == 1:
         host, _, port = place.partition(":")
     if not host or (port and not port.isdigit()):
-        raise UsageError(f"«{hop}» is no jump host; write [user@]host[:port]")
-    return Wish(host, user or None, int(port) if port else None)
+        raise UsageError(f"`{hop}` is not a jump host; write [user@]host[:port]")
+    return Destination(host, user or None, int(port) if port else None)
 
 
-def resolve(wish: Wish, settings: Settings, here: Here, timeout: float) -> Target:
-    """The inventory's word, then ssh_config's, then the defaults. Raises UsageError."""
-    address = (settings.text("hostname") or "%h").replace("%h", wish.alias).replace("%%", "%")
-    port = wish.port or int(settings.text("port") or 22)
-    user = wish.user or settings.text("user") or here.user
-    tokens = {"%h": address, "%n": wish.alias, "%p": str(port), "%r": user}
-    tokens |= {"%u": here.user, "%d": here.home, "%%": "%"}
+def resolve(
+    destination: Destination, settings: Settings, local: ControlUser, timeout: float
+) -> Target:
+    """Settings of the inventory, else of ssh_config, else the defaults. Raises UsageError."""
+    address = (
+        (settings.text("hostname") or "%h").replace("%h", destination.alias).replace("%%", "%")
+    )
+    port = destination.port or int(settings.text("port") or 22)
+    user = destination.user or settings.text("user") or local.user
+    tokens = {"%h": address, "%n": destination.alias, "%p": str(port), "%r": user}
+    tokens |= {"%u": local.user, "%d": local.home, "%%": "%"}
 
     def files(names: list[str]) -> tuple[str, ...]:
-        return tuple(_path(name, tokens, here.home) for name in names if name.lower() != "none")
+        return tuple(_path(name, tokens, local.home) for name in names if name.lower() != "none")
 
-    stated = [wish.private_key_file] if wish.private_key_file else []
+    stated = [destination.private_key_file] if destination.private_key_file else []
     stated += settings.each("identityfile")
     alias = settings.text("hostkeyalias")
-    jumps = wish.proxy_jump or _jumps(settings.raw("proxyjump"), tokens)
-    if any(_is_itself(parse_hop(hop), wish, port) for hop in jumps):
+    jumps = destination.proxy_jump or _jumps(settings.raw("proxyjump"), tokens)
+    if any(_is_itself(parse_hop(hop), destination, port) for hop in jumps):
         jumps = ()
     command = settings.raw("proxycommand")
     direct = command is None or command.lower() == "none" or bool(jumps)
     return Target(
-        alias=wish.alias,
+        alias=destination.alias,
         address=address,
         port=port,
         user=user,
@@ -95,7 +99,7 @@ def resolve(wish: Wish, settings: Settings, here: Here, timeout: float) -> Targe
         identity_files=files(stated or list(_DEFAULT_KEYS)),
         stated_keys=bool(stated),
         identities_only=(settings.text("identitiesonly") or "no").lower() == "yes",
-        agent=_agent(settings.text("identityagent"), tokens, here),
+        agent=_agent(settings.text("identityagent"), tokens, local),
         user_known_hosts=files(settings.words("userknownhostsfile") or list(_USER_KNOWN)),
         global_known_hosts=files(settings.words("globalknownhostsfile") or list(_GLOBAL_KNOWN)),
         connect_timeout=_seconds(settings.text("connecttimeout")) or timeout,
@@ -110,17 +114,17 @@ def _jumps(value: str | None, tokens: dict[str, str]) -> tuple[str, ...]:
     return tuple(_expand(hop.strip(), tokens) for hop in value.strip('"').split(","))
 
 
-def _is_itself(hop: Wish, wish: Wish, port: int) -> bool:
-    """`Host *` with a ProxyJump holds for the jump host too, which is reached directly."""
-    return hop.alias == wish.alias and hop.port in (None, port)
+def _is_itself(hop: Destination, destination: Destination, port: int) -> bool:
+    """`Host *` with a ProxyJump matches the jump host too, which is reached directly."""
+    return hop.alias == destination.alias and hop.port in (None, port)
 
 
-def _agent(stated: str | None, tokens: dict[str, str], here: Here) -> str | None:
+def _agent(stated: str | None, tokens: dict[str, str], local: ControlUser) -> str | None:
     if stated is None or stated == "SSH_AUTH_SOCK":
-        return here.agent
+        return local.agent
     if stated.lower() == "none":
         return None
-    return _path(stated, tokens, here.home)
+    return _path(stated, tokens, local.home)
 
 
 def _path(name: str, tokens: dict[str, str], home: str) -> str:
