@@ -110,9 +110,7 @@ class PythonHost:
                     f"Look at what the login shell of {self._user} prints there when it starts.",
                 )
             case TimeoutError():
-                return UnreachableError(
-                    self._name, late, "Check whether the host is overloaded."
-                )
+                return UnreachableError(self._name, late, "Check whether the host is overloaded.")
         return UnreachableError(
             self._name, f"the connection was lost ({error})", "Run the same command again."
         )

@@ -198,9 +198,7 @@ class AgentSession:
                 try:
                     return kind.model_validate(got.get("ok"))
                 except ValidationError:
-                    raise self._connection_lost(
-                        doing, "its answer is malformed"
-                    ) from None
+                    raise self._connection_lost(doing, "its answer is malformed") from None
             case "locked":
                 raise LockedError(f"{self._host}: another apply has the lock: {_owner(said)}")
         raise HostError(self._host, f"{doing} failed: {said[:_SHOWN]}")
