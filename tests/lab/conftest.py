@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,24 +62,31 @@ long = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """A lab whose hosts boot when a test asks for them. Run by itself, pytest leaves hosts up that
-    ran before, and all with XGEN_LAB_KEEP=1. Each of several workers has a lab of its own.
-    """
+def lab_of_this_run() -> Iterator[None]:
+    """Each of several workers has a lab of its own; pytest by itself takes the one to play with."""
     if reason := prerequisites.missing_reason():
         if os.environ.get("XGEN_REQUIRE_LAB") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with ExitStack() as stack:
-        if "PYTEST_XDIST_WORKER" in os.environ:
-            stack.enter_context(claim.own_lab())
-            hosts.down()  # what a run left that was killed
-        shared = Lab()
-        try:
-            yield shared
-        finally:
-            if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
-                hosts.down(shared.started)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    with claim.own_lab():
+        hosts.down()  # what a run left that was killed
+        yield
+
+
+@pytest.fixture(scope="module")
+def lab(lab_of_this_run: None) -> Iterator[Lab]:
+    """Hosts boot when a test asks for one, and go with the file; idle ones cost the others time.
+    Those that ran before are left up, and all with XGEN_LAB_KEEP=1.
+    """
+    shared = Lab()
+    try:
+        yield shared
+    finally:
+        if shared.started and os.environ.get("XGEN_LAB_KEEP") != "1":
+            hosts.down(shared.started)
 
 
 @pytest.fixture(scope="module")
