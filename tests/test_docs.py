@@ -9,8 +9,8 @@ import click
 import pytest
 import yaml
 
+from tests.site_file import load_site
 from xgen_deploy.cli.main import main
-from xgen_deploy.manifest.load import load_site
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -2,7 +2,9 @@
 
 import pytest
 
-from xgen_deploy.watchdog.remote import active_requests
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.registry import ENGINES, backend_named
+from xgen_deploy.watchdog.remote import total
 
 LLAMA = """# HELP llamacpp:requests_processing Number of requests processing.
 # TYPE llamacpp:requests_processing gauge
@@ -19,12 +21,15 @@ vllm:generation_tokens_total{{engine="0",model_name="big"}} 1.2e+06
 """
 
 
-@pytest.mark.parametrize("page", [LLAMA, VLLM])
+@pytest.mark.parametrize(("name", "page"), [("llama-server-cpu", LLAMA), ("vllm-cuda", VLLM)])
 @pytest.mark.parametrize(("works", "waits"), [(0, 0), (1, 0), (2, 3)])
-def test_works_on_and_waiting_count(page: str, works: int, waits: int) -> None:
-    assert active_requests(page.format(works, waits)) == works + waits
+def test_works_on_and_waiting_count(name: str, page: str, works: int, waits: int) -> None:
+    engine = backend_named(name)
+    assert engine is not None
+    assert total(engine.in_flight, page.format(works, waits)) == works + waits
 
 
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 @pytest.mark.parametrize("page", ["", '{"error": "not enabled"}', "llamacpp:n_decode_total 3\n"])
-def test_an_engine_that_does_not_say(page: str) -> None:
-    assert active_requests(page) is None
+def test_an_engine_that_does_not_say(engine: Backend, page: str) -> None:
+    assert total(engine.in_flight, page) is None

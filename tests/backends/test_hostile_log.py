@@ -16,6 +16,7 @@ from xgen_deploy.audit import event
 from xgen_deploy.backends import llama_log, vllm_log
 from xgen_deploy.backends.llama_props import with_props
 from xgen_deploy.backends.log_errors import complaint, telling
+from xgen_deploy.backends.registry import ENGINES
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.state.exit_status import exit_words, out_of_memory
 from xgen_deploy.state.load_report import LoadReport
@@ -63,8 +64,9 @@ def _read(text: str) -> None:
     out_of_memory(lines)
     event.safe(text)
     refusals.explain("h", "root", 1, text.encode(), b"")
-    remote.counted(text)
-    remote.active_requests(text)
+    for engine in ENGINES:
+        remote.total(engine.counters, text)
+        remote.total(engine.in_flight, text)
 
 
 @pytest.mark.parametrize("length", ["one long line", "many long lines"])

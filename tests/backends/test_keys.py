@@ -3,10 +3,7 @@
 import pytest
 import yaml
 
-from xgen_deploy.backends.base import KeyFile, KeyVariable
-from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.resolve.engines import GGUF_ORDER, HF_ORDER
 from xgen_deploy.run.template_files import read_templates
 
 AWKWARD = ["plain", 'quo"te', "back\\slash", "<&>'", "{{ x }}", "a: [b]", "# no comment", "ü"]
@@ -21,11 +18,3 @@ def test_vllm_reads_the_key_that_was_meant(key: str) -> None:
 @pytest.mark.parametrize("key", AWKWARD)
 def test_llama_server_reads_the_key_as_one_line(key: str) -> None:
     assert Templates(read_templates()).text("api-key.j2", {"key": key}) == f"{key}\n"
-
-
-@pytest.mark.parametrize("name", [*GGUF_ORDER, *HF_ORDER, "vllm-cpu"])
-def test_every_backend_of_the_contract_is_there_and_has_a_way_for_its_key(name: str) -> None:
-    backend = backend_named(name)
-    assert backend is not None
-    assert backend.name == name
-    assert isinstance(backend.api_key, KeyFile | KeyVariable)

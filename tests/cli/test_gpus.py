@@ -6,11 +6,11 @@ import pytest
 from rich.text import Text
 
 from tests.fleets.described import fleets
+from tests.site_file import load_site
 from xgen_deploy.cli.gpu_table import gpu_table, owners
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.state.facts import ContainerFacts, DockerFacts, EngineFacts, HostFacts
 from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUProcess
 from xgen_deploy.state.layout import system_layout

@@ -6,8 +6,8 @@ from typing import Literal
 import yaml
 from pydantic import Field, TypeAdapter
 
+from xgen_deploy.backends.availability import available_backends, recommended_family
 from xgen_deploy.frozen import Frozen
-from xgen_deploy.hardware.availability import available_backends, recommended_family
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 
 CASES = Path(__file__).with_name("cases")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.running_gateway import CLIENT, CLIENT_KEY, ENGINE, ENGINE_KEY, RunningGateway
+from xgen_deploy.backends.endpoint import endpoint_of
 from xgen_deploy.gateway.answers import model_list
 from xgen_deploy.resolve.gateway_needs import names_of_others
-from xgen_deploy.state.endpoint import Endpoint, endpoint_of
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -122,7 +123,7 @@ def test_an_engine_gets_as_many_requests_as_it_works_on(backend: str, slots: int
         llama=LlamaSettings(parallel=2),
         vllm=VllmSettings(max_num_seqs=64),
     )
-    assert endpoint_of("h", "m", spec, "/health").slots == slots
+    assert endpoint_of("h", "m", spec).slots == slots
 
 
 def test_names_that_differ_have_pools_that_differ() -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.file_text import Files
 from xgen_deploy.manifest.group_vars import add_vars_beside
 from xgen_deploy.manifest.host_range import expanded
 from xgen_deploy.manifest.inventory import Inventory, read_inventory
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import plain
 from xgen_deploy.manifest.proxy_jump import proxy_jump

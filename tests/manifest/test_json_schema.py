@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.json_schema import json_schema
 from xgen_deploy.manifest.marked_yaml import parse
@@ -18,11 +19,11 @@ TOP = "project: a\nmodels: {m: {source: /m, %s}}\nhosts: {h: [{model: m}]}\n"
 def _errors(text: str) -> list[Any]:
     root = parse("site.yaml", text, core, Problems())
     assert root is not None
-    return list(Draft7Validator(json_schema()).iter_errors(plain(root)))
+    return list(Draft7Validator(json_schema(engine_words())).iter_errors(plain(root)))
 
 
 def test_it_is_a_schema() -> None:
-    Draft7Validator.check_schema(json_schema())
+    Draft7Validator.check_schema(json_schema(engine_words()))
 
 
 def errors_of_instance_name(name: str) -> list[Any]:
@@ -76,6 +77,6 @@ def test_a_file_that_extends_may_leave_the_rest_out() -> None:
 
 
 def test_every_field_of_a_model_explains_itself() -> None:
-    fields = json_schema()["definitions"]["ModelFields"]["properties"]
+    fields = json_schema(engine_words())["definitions"]["ModelFields"]["properties"]
     bare = {"sampling", "llama", "vllm", "container", "update"}
     assert {name for name, field in fields.items() if "description" not in field} <= bare

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.site_file import load_site
 from xgen_deploy.errors import UsageError
 from xgen_deploy.manifest.limit import limit
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.state.site import Site
 
 LOTTE = Path(__file__).parents[2] / "manifests" / "lotte.yaml"

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, plain
 from xgen_deploy.manifest.scalars import core

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.manifest.annotated import expected_problems
+from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import ManifestError
-from xgen_deploy.manifest.load import load_site
 
 CASES = Path(__file__).parent / "cases"
 SINGLE = sorted((CASES / "problems").glob("*.yaml"))

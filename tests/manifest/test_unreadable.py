@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import ManifestError
-from xgen_deploy.manifest.load import load_site
 
 BASE = "project: a\nmodels: {}\nhosts: {}\n"
 LEVELS = "".join(f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))

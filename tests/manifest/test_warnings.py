@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.manifest.load import load_site
+from tests.site_file import load_site
 
 
 @pytest.mark.parametrize(

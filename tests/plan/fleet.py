@@ -9,9 +9,9 @@ import yaml
 
 from tests.plan.deciding import RENDERER, desired_state
 from tests.render.scene import FLAGS, HOSTS, model_facts
+from tests.site_file import load_site
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.manifest.limit import limit
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.plan.build import maintenance_plan, make_plan
 from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.resolve.request import probe_request

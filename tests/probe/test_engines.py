@@ -60,16 +60,20 @@ def test_help_tells_options_and_choices() -> None:
     assert (tuple(said.flags), tuple(said.markers)) == (FLAGS, MARKERS)
 
 
+def wanted_binary(path: Path) -> dict[str, object]:
+    return {"backend": "llama-server-cpu", "binary": str(path), "has_help": True}
+
+
 def test_a_binary_is_asked(tmp_path: Path, opt: Path) -> None:
     path = binary(opt)
-    (facts,), _ = ask(tmp_path, {"backend": "llama-server-cpu", "binary": str(path)})
+    (facts,), _ = ask(tmp_path, wanted_binary(path))
     assert (facts.error, facts.flags, facts.markers) == (None, FLAGS, MARKERS)
     assert (facts.binary, facts.cached) == (str(path), False)
 
 
 def test_a_recorded_answer_is_not_asked_again(tmp_path: Path, opt: Path) -> None:
     path = binary(opt, "exit 1")
-    wanted = {"backend": "llama-server-cpu", "binary": str(path)}
+    wanted = wanted_binary(path)
     (before,), _ = ask(tmp_path, wanted)
     known = {before.state: {"flags": ["--fit"], "markers": [], "entrypoint": []}}
     write(tmp_path / "engines.json", json.dumps({"format": 1, "engines": known}).encode())
@@ -92,7 +96,7 @@ def test_a_binary_that_does_not_work_says_why(
     tmp_path: Path, opt: Path, script: str, reason: str
 ) -> None:
     path = binary(opt, script)
-    (facts,), _ = ask(tmp_path, {"backend": "llama-server-cpu", "binary": str(path)})
+    (facts,), _ = ask(tmp_path, wanted_binary(path))
     assert reason in (facts.error or "")
 
 
@@ -101,7 +105,7 @@ def test_the_environment_is_bare(
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", "/another/build")
     path = binary(opt, 'echo "--saw-$LD_LIBRARY_PATH"; cat')
-    (facts,), _ = ask(tmp_path, {"backend": "llama-server-cpu", "binary": str(path)})
+    (facts,), _ = ask(tmp_path, wanted_binary(path))
     assert facts.flags == ("--saw-",)
 
 
@@ -134,7 +138,7 @@ DAEMON = {
 
 
 def test_an_image_is_asked_in_a_container_that_can_do_nothing(tmp_path: Path) -> None:
-    wanted = {"backend": "llama-server-vulkan", "image": "llama:1"}
+    wanted = {"backend": "llama-server-vulkan", "image": "llama:1", "has_help": True}
     (facts,), asked = ask(tmp_path, wanted, daemon=dict(DAEMON))
     assert (facts.error, facts.flags) == (None, FLAGS)
     assert (facts.state, facts.entrypoint, facts.user) == ("sha256:aa", ("/llama-server",), "1000")
@@ -150,7 +154,7 @@ def test_an_image_is_asked_in_a_container_that_can_do_nothing(tmp_path: Path) ->
 
 def test_one_build_for_several_backends_is_asked_once(tmp_path: Path) -> None:
     names = ("llama-server-vulkan", "llama-server-cuda", "llama-server-cpu")
-    wanted = [{"backend": name, "image": "llama:1"} for name in names]
+    wanted = [{"backend": name, "image": "llama:1", "has_help": True} for name in names]
     facts, asked = ask(tmp_path, *wanted, daemon=dict(DAEMON))
     assert tuple(one.backend for one in facts) == names
     assert all(one.flags == FLAGS for one in facts)
@@ -159,7 +163,7 @@ def test_one_build_for_several_backends_is_asked_once(tmp_path: Path) -> None:
 
 def test_a_container_that_cannot_start_is_removed(tmp_path: Path) -> None:
     table = DAEMON | {"POST /containers/c9/start": (400, {"message": "exec: not found"})}
-    wanted = {"backend": "llama-server-vulkan", "image": "llama:1"}
+    wanted = {"backend": "llama-server-vulkan", "image": "llama:1", "has_help": True}
     (facts,), asked = ask(tmp_path, wanted, daemon=table)
     assert "exec: not found" in (facts.error or "")
     assert ("DELETE", "/containers/c9?force=1") in [(method, path) for method, path, _ in asked]
@@ -167,7 +171,7 @@ def test_a_container_that_cannot_start_is_removed(tmp_path: Path) -> None:
 
 def test_a_stated_entrypoint_is_taken_and_a_missing_one_told(tmp_path: Path) -> None:
     table = DAEMON | {"GET /images/llama:1/json": {"Id": "sha256:aa", "Config": {}}}
-    wanted = {"backend": "llama-server-vulkan", "image": "llama:1"}
+    wanted = {"backend": "llama-server-vulkan", "image": "llama:1", "has_help": True}
     (without, stated), asked = ask(tmp_path, wanted, wanted | {"entrypoint": ["/x"]}, daemon=table)
     assert "has no ENTRYPOINT" in (without.error or "")
     assert stated.entrypoint == ("/x",)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from xgen_deploy.manifest.load import load_site
+from tests.site_file import load_site
 from xgen_deploy.render.instance import Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.templates import Templates
@@ -90,7 +90,7 @@ class Scene:
 
     def _engine(self, request: dict[str, Any]) -> EngineFacts:
         generation = self._case.get("flags", "new")
-        asks = request["backend"].startswith("llama-server") and generation != "unknown"
+        asks = request["has_help"] and generation != "unknown"
         return EngineFacts(
             backend=request["backend"],
             binary=request["binary"],

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from xgen_deploy.resolve.gpus import Picked, pick_gpus
-from xgen_deploy.resolve.refuse import Refused
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import Refused
 
 
 def cards(*names: str) -> tuple[GPUInfo, ...]:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from xgen_deploy.backends.base import KeyFile
+from xgen_deploy.backends.registry import ENGINES
 from xgen_deploy.render import unquoting
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.watchdog import remote as watchdog
 
 TEMPLATES = Templates(read_templates())
+KEY_FILES = {e.api_key for e in ENGINES if isinstance(e.api_key, KeyFile)}
 KEYS = (
     "sk-plain",
     "'",
@@ -58,10 +61,10 @@ def test_a_variable_is_read_back_from_the_process_runtime_s_file(value: str) -> 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_read_back_from_each_engine_s_file_and_from_the_gateway_s(key: str) -> None:
-    assert unquoting.key_in_line(TEMPLATES.text("api-key.j2", {"key": key})) == key
-    assert unquoting.key_in_yaml(TEMPLATES.text("vllm-key.yaml.j2", {"key": key})) == key
-    for name in ("api-key.j2", "vllm-key.yaml.j2"):
-        assert watchdog.key_in(TEMPLATES.text(name, {"key": key})) == key
+    for file in KEY_FILES:
+        text = TEMPLATES.text(file.template, {"key": key})
+        assert unquoting.key_in(text, file.pattern) == key
+        assert watchdog.key_in(text, file.pattern) == key
     keys = TEMPLATES.text("haproxy-keys.cfg.j2", {"keys": [("XGEN_A", key), ("XGEN_B", "b")]})
     assert unquoting.haproxy_values(keys) == {"XGEN_A": key, "XGEN_B": "b"}
 
@@ -72,7 +75,8 @@ def test_what_is_no_file_of_ours_holds_no_value(text: str) -> None:
     assert unquoting.shell_values(text) == {}
     assert unquoting.haproxy_values(text) == {}
     assert unquoting.start_values(text) == {}
-    assert unquoting.key_in_yaml(text) is None
+    for file in KEY_FILES:
+        assert file.pattern is None or unquoting.key_in(text, file.pattern) is None
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tests.render.scene import Scene
 from tests.upgrade.released import SITES
+from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.history import _lines
 from xgen_deploy.cli.rollback import _check
 from xgen_deploy.errors import XgenError
@@ -120,7 +121,7 @@ def test_models_images_and_engine_settings_are_carried_out(
 ) -> None:
     now = site(tmp_path)
     one = then(now, **fields)
-    assert why_not_restated(one, "h") is None
+    assert why_not_restated(one, "h", engine_words()) is None
     assert beyond(one, now) == ()
 
 
@@ -130,7 +131,7 @@ def test_what_could_give_the_host_more_is_named(
 ) -> None:
     now = site(tmp_path)
     one = then(now, **fields)
-    assert why_not_restated(one, "h") is None
+    assert why_not_restated(one, "h", engine_words()) is None
     assert beyond(one, now) == (said,)
 
 
@@ -161,7 +162,7 @@ def test_what_no_manifest_could_say_is_refused(
         one = then(now, **fields)
     except ValueError:
         return  # it cannot even be read
-    why = why_not_restated(one, "h")
+    why = why_not_restated(one, "h", engine_words())
     assert why is not None
     assert said in why
     with pytest.raises(XgenError, match=r"refused: the history of a host was edited"):
@@ -199,7 +200,7 @@ def test_a_runtime_of_another_kind_and_a_name_twice_are_refused(
 def test_what_an_earlier_version_wrote_passes(file: Path) -> None:
     found = HistoryEntry.model_validate(json.loads(file.read_text()))
     for one in found.declared:
-        assert why_not_restated(one, one.host) is None
+        assert why_not_restated(one, one.host, engine_words()) is None
 
 
 HOSTILE: list[Any] = [

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.plan.deciding import desired_state
+from tests.site_file import load_site
 from tests.upgrade.released import SITES
 from xgen_deploy.manifest.limit import limit
-from xgen_deploy.manifest.load import load_site
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.layout import system_layout

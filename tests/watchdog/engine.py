@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from xgen_deploy.backends.registry import ENGINES
+
 LLAMA = """\
 # TYPE llamacpp:n_decode_total counter
 llamacpp:prompt_tokens_total {prompt}
@@ -126,4 +128,8 @@ def settings(port: int, **more: object) -> Mapping[str, Any]:
     """As the host's configuration has them."""
     one = {"unit": "u.service", "address": "127.0.0.1", "port": port, "path": "/v1/completions"}
     times = {"still": 1200.0, "loading": 1800.0}
-    return {**one, "body": {"max_tokens": 1}, "key_file": None, "counts": True, **times, **more}
+    metrics = {
+        "counters": [m for engine in ENGINES for m in engine.counters],
+        "in_flight": [m for engine in ENGINES for m in engine.in_flight],
+    }
+    return {**one, "body": {"max_tokens": 1}, "key_file": None, **metrics, **times, **more}

@@ -1,19 +1,19 @@
 """No new requests to an instance, then until those under way have ended, or the time is over.
 
 A gateway tells of its own process alone: one from before its last reload may still be giving long
-answers. So the engine itself is asked too, by its gauges (llama.cpp's tools/server/README.md and
-vLLM's production metrics).
+answers. So the engine itself is asked too, by its gauges.
 """
 
 import time
 
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.verify.checks import get
-from xgen_deploy.watchdog.remote import active_requests
+from xgen_deploy.watchdog.remote import total
 
 _METRICS = "/metrics"
 _USUAL = 60.0
@@ -45,12 +45,13 @@ def drain(context: HostContext, traffic: Traffic, name: str, seconds: float) -> 
 def _wait_idle(context: HostContext, name: str, last: InstanceRecord, end: float) -> None:
     # The one that it runs with, which may not be today's any more.
     key = context.secrets_of(name).delivered().get(engine_key(context.name, name))
+    backend = backend_named(last.spec.backend)
+    gauges = backend.in_flight if backend else ()
     quiet = 0
     while quiet < _QUIET and time.monotonic() < end:
         reply = get(context.session, last.spec, _METRICS, key)
-        count = (
-            active_requests(reply.body.decode(errors="replace")) if reply.status == 200 else None
-        )
+        page = reply.body.decode(errors="replace")
+        count = total(gauges, page) if reply.status == 200 else None
         if count is None:
             return
         quiet = 0 if count else quiet + 1

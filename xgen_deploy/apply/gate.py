@@ -106,7 +106,7 @@ class Gate:
             pause = min(pause * 1.5, _POLL_MOST)
 
     def _real_request(self) -> None:
-        smoke_request = self._backend.smoke_request(self._instance)
+        smoke_request = self._backend.smoke_request(self._instance.spec)
         wrong = real_request(self._instance, smoke_request, self._session, self._api_key)
         if wrong:
             self._alive()

@@ -12,9 +12,9 @@ from xgen_deploy.apply.gate import GatePassed
 from xgen_deploy.apply.rollback import forget_previous
 from xgen_deploy.apply.steps import Prepared, failed, prepare, prove, remember, write_and_start
 from xgen_deploy.apply.teardown import clear_slot
-from xgen_deploy.backends.registry import health_path_of
+from xgen_deploy.backends.endpoint import endpoint_of
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.state.endpoint import Endpoint, endpoint_of
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.plan import Operation
 
 
@@ -60,9 +60,8 @@ def _taken_back(execution: Execution, name: str) -> Iterator[None]:
 
 
 def _endpoint(execution: Execution, new: Prepared) -> Endpoint:
-    spec = new.instance.spec
-    path = health_path_of(spec.backend)
-    return endpoint_of(execution.context.name, new.instance.name, spec, path, second=True)
+    instance = new.instance
+    return endpoint_of(execution.context.name, instance.name, instance.spec, second=True)
 
 
 def _give_up(execution: Execution, new: Prepared) -> str:

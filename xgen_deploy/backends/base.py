@@ -1,10 +1,15 @@
 """What an engine has to tell the rest of the tool; one module an engine implements it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.backends.hardware import Hardware
+from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
 
@@ -13,8 +18,9 @@ class Command:
     """An engine's arguments (without the program) and environment, in values for Jinja.
 
     `extra` goes to the end as it is. `compiles`: the engine builds code while it runs and loads
-    it from its home, which must therefore be writable and may hold programs. `shm_size` is what
-    its container has of shared memory where the manifest says nothing.
+    it from its home, which must therefore be writable and may hold programs. `mlock`: it may
+    lock memory. `shm_size` is what its container has of shared memory where the manifest says
+    nothing.
     """
 
     template: str
@@ -22,17 +28,20 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     compiles: bool = False
+    mlock: bool = False
     shm_size: str | None = None
 
 
 @dataclass(frozen=True)
 class KeyFile:
     """An API key that the engine reads from a file: its name, and the template of its content
-    (over `key`).
+    (over `key`). `pattern` matches that content, its group the key as a JSON string; without one
+    the content is the key and a line break.
     """
 
     name: str
     template: str
+    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,15 +52,14 @@ class KeyVariable:
 
 
 @dataclass(frozen=True)
-class SmokeRequest:
-    """A real request of the instance's kind: POST `body` (JSON) to `path`.
-
-    `answered` names the list in the reply that must not be empty.
+class MemoryShare:
+    """The share of each GPU's memory that an instance takes at its start: `stated` in the
+    manifest's field `setting`, or the engine's default.
     """
 
-    path: str
-    body: Mapping[str, object]
-    answered: str
+    share: float
+    setting: str
+    stated: bool
 
 
 @dataclass(frozen=True)
@@ -74,42 +82,90 @@ class Unsupported(Exception):
     """This build of the engine cannot do what the manifest asks; the text says what."""
 
 
-class Backend(Protocol):
-    """One engine. `name` is the backend's, `formats` the model formats that it takes.
-
-    `health_path` answers 200 once the engine serves, with a key or without. `counts`: its
-    /metrics has counters that move while a request runs (see heal/remote.py).
+@dataclass(frozen=True, kw_only=True)
+class Backend(ABC):
+    """One build of an engine, and all that the tool knows of it. Fields with a default and methods
+    with a body are what most engines share.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    """As `backend:` of a manifest and the tables `images:` and `binaries:` have it."""
+    title: str
+    """As its makers write it, for messages."""
+    family: str
+    """The builds of one engine; a word of `backend:` and of the tables too."""
+    vendor: str
+    """The entry of the tables that stands for all engines on such hardware."""
+    hardware: Hardware
+    formats: tuple[str, ...]
+    """The model formats that it takes: gguf, hf."""
+    container_port: int
+    """What it binds to inside a container."""
+    api_key: KeyFile | KeyVariable
+    """How it is given its API key: never on its command line."""
 
-    @property
-    def formats(self) -> tuple[str, ...]: ...
+    automatic: bool = True
+    """Whether it may be chosen where the manifest does not name it."""
+    shares_tables: bool = True
+    """Whether a table's entry for its family or vendor is one for it."""
+    settings: str | None = None
+    """The section of a model's settings that is its own (see `ENGINE_SETTINGS`)."""
+    offloads_layers: bool = True
+    """Whether `n_gpu_layers` means anything to it."""
+    checks_model_name: bool = False
+    """Whether it answers only to the model names that it was started with."""
+    has_help: bool = False
+    """Whether its `--help` tells what this build can do, quickly enough for a probe."""
+    health_path: str = "/health"
+    """A page that answers 200 once it serves, with a key or without."""
+    report_endpoints: tuple[str, ...] = ()
+    """Endpoints that tell more than the log does, asked once it serves."""
+    counters: tuple[str, ...] = ()
+    """Metrics of its /metrics that move while a request runs."""
+    in_flight: tuple[str, ...] = ()
+    """Gauges of its /metrics: what it works on or has waiting."""
 
-    @property
-    def health_path(self) -> str: ...
-
-    @property
-    def counts(self) -> bool: ...
-
-    @property
-    def container_port(self) -> int: ...
-
-    @property
-    def api_key(self) -> KeyFile | KeyVariable:
-        """How the engine is given its API key: never on its command line."""
-
+    @abstractmethod
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported."""
 
-    def smoke_request(self, instance: Instance) -> SmokeRequest: ...
-
-    def read_report(self, log: str) -> LoadReport: ...
+    @abstractmethod
+    def read_report(self, log: str) -> LoadReport:
+        """What it said of its last start; unknown is None."""
 
     @property
-    def report_endpoints(self) -> tuple[str, ...]:
-        """Endpoints that tell more than the log does, asked once the engine serves."""
+    def short_name(self) -> str:
+        """For the narrow column of a table."""
+        return self.name
 
-    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
-        """The report with what one of `pages` adds; unchanged where it makes no sense."""
+    def smoke_request(self, spec: Spec) -> SmokeRequest:
+        return openai_smoke_request(spec.model, spec.type)
+
+    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:  # noqa: ARG002
+        """With what a page of `report_endpoints` adds; unchanged where it makes no sense."""
+        return report
+
+    def slots(self, spec: Spec) -> int:  # noqa: ARG002
+        """Requests that it works on at once; more would wait where nobody can move them."""
+        return 1
+
+    def stated_slots(self, spec: Spec) -> int | None:  # noqa: ARG002
+        """The slots that the manifest asks for, where each holds a whole context from the start."""
+        return None
+
+    def batch_tokens(self, spec: Spec) -> int:  # noqa: ARG002
+        """The longest prompt, in tokens, that it decodes in one go and counts only afterwards."""
+        return 2048
+
+    def memory_share(self, spec: Spec) -> MemoryShare | None:  # noqa: ARG002
+        """None where it takes what the model needs."""
+        return None
+
+    def context_limit(self, model: ModelFacts) -> int | None:
+        """The longest context that the model's files tell; None where they do not."""
+        return model.gguf.context_length if model.gguf else None
+
+    def check(  # noqa: B027
+        self, declared: InstanceConfig, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
+    ) -> None:
+        """Raises Refused for what it would not start with, or not serve as stated."""

@@ -6,13 +6,16 @@ It serves one request at a time and knows no sampling defaults.
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, KeyVariable, Place, SmokeRequest, Unsupported
+from xgen_deploy.backends.base import Backend, Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
+from xgen_deploy.backends.hardware import EVERYWHERE, Hardware
 from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.llama_settings import batch_tokens, check_context
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_smoke_request
-from xgen_deploy.state.gpu import GPUType
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.settings import Sampling
 
@@ -32,19 +35,24 @@ _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 _NO_GPU = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 
 
-@dataclass(frozen=True)
-class LlamaCppPython:
-    """The binary is the interpreter that has the package. It listens once the model is loaded,
-    and its description is open to all, which makes that its health.
+@dataclass(frozen=True, kw_only=True)
+class LlamaCppPython(Backend):
+    """The binary is the interpreter that has the package, which an entry for a family or a vendor
+    never is. It listens once the model is loaded, and its description is open to all, which makes
+    that its health.
     """
 
     name: str = "llama-cpp-python"
-    formats: tuple[str, ...] = field(default=("gguf",))
-    health_path: str = "/openapi.json"
-    counts: bool = False
+    title: str = "llama-cpp-python"
+    family: str = "llama"
+    vendor: str = "cpu"
+    hardware: Hardware = EVERYWHERE
+    formats: tuple[str, ...] = ("gguf",)
     container_port: int = 8000
-    report_endpoints: tuple[str, ...] = field(default=())
     api_key: KeyVariable = field(default=KeyVariable("API_KEY"))
+    shares_tables: bool = False
+    settings: str = "llama"
+    health_path: str = "/openapi.json"
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported for what this server has no setting for."""
@@ -63,17 +71,34 @@ class LlamaCppPython:
             "type_v": _CACHE_TYPES.get(llama.cache_type_v or ""),
         }
         environment = _environment(instance, place)
-        extra = llama.extra_args or ()
-        return Command("llama-cpp-python.args.j2", values, environment, extra=extra)
-
-    def smoke_request(self, instance: Instance) -> SmokeRequest:
-        return openai_smoke_request(instance.spec)
-
-    def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:  # noqa: ARG002
-        return report
+        return Command(
+            "llama-cpp-python.args.j2",
+            values,
+            environment,
+            extra=llama.extra_args or (),
+            mlock=bool(llama.mlock),
+        )
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
+
+    def stated_slots(self, spec: Spec) -> int | None:
+        return spec.llama.parallel
+
+    def batch_tokens(self, spec: Spec) -> int:
+        return batch_tokens(spec)
+
+    def check(
+        self,
+        declared: InstanceConfig,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        n_ctx: int,
+    ) -> None:
+        check_context(declared, self.context_limit(model), n_ctx)
+
+
+LLAMA_CPP_PYTHON = (LlamaCppPython(),)
 
 
 def _environment(instance: Instance, place: Place) -> dict[str, str]:

@@ -5,13 +5,17 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Command, KeyFile, Place, SmokeRequest, Unsupported
+from xgen_deploy.backends.base import Backend, Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
+from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.llama_props import PROPS, with_props
+from xgen_deploy.backends.llama_settings import batch_tokens, check_context
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_smoke_request
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
 _PREFIX = {
@@ -24,19 +28,39 @@ _VISIBLE = {
     "llama-server-rocm": "ROCR_VISIBLE_DEVICES",
     "llama-server-vulkan": "GGML_VK_VISIBLE_DEVICES",
 }
+_VULKAN = Hardware(
+    uses=ANY,
+    chosen_on=AMD | {GPUType.UNKNOWN},
+    vulkan=True,
+    passed_over="taken on AMD and other GPUs; here CUDA serves",
+)
+# Where the manifest says nothing: `--parallel` in its README.
+_SLOTS = 4
 
 
-@dataclass(frozen=True)
-class LlamaServer:
+@dataclass(frozen=True, kw_only=True)
+class LlamaServer(Backend):
     """One of the four builds; `name` is `llama-server-` and the build."""
 
-    name: str
-    formats: tuple[str, ...] = field(default=("gguf",))
-    health_path: str = "/health"
-    counts: bool = True
+    title: str = "llama-server"
+    family: str = "llama"
+    formats: tuple[str, ...] = ("gguf",)
     container_port: int = 8080
-    report_endpoints: tuple[str, ...] = field(default=(PROPS,))
     api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))
+    settings: str = "llama"
+    has_help: bool = True
+    report_endpoints: tuple[str, ...] = (PROPS,)
+    # `tokens_predicted_total` alone moves when a request ends.
+    counters: tuple[str, ...] = (
+        "llamacpp:n_decode_total",
+        "llamacpp:prompt_tokens_total",
+        "llamacpp:tokens_predicted_total",
+    )
+    in_flight: tuple[str, ...] = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
+
+    @property
+    def short_name(self) -> str:
+        return self.name.replace("llama-server-", "llama-")
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when this build lacks an option that the manifest needs."""
@@ -56,17 +80,37 @@ class LlamaServer:
             "mlock_flag": bool(spec.llama.mlock) and "--load-mode" not in flags,
             "fit_off": "--fit" in flags,
         }
-        extra = spec.llama.extra_args or ()
-        return Command("llama-server.args.j2", values, self._environment(instance), extra=extra)
-
-    def smoke_request(self, instance: Instance) -> SmokeRequest:
-        return openai_smoke_request(instance.spec)
+        return Command(
+            "llama-server.args.j2",
+            values,
+            self._environment(instance),
+            extra=spec.llama.extra_args or (),
+            mlock=bool(spec.llama.mlock),
+        )
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
 
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return with_props(report, page) if path == PROPS else report
+
+    def slots(self, spec: Spec) -> int:
+        return spec.llama.parallel or _SLOTS
+
+    def stated_slots(self, spec: Spec) -> int | None:
+        return spec.llama.parallel
+
+    def batch_tokens(self, spec: Spec) -> int:
+        return batch_tokens(spec)
+
+    def check(
+        self,
+        declared: InstanceConfig,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        n_ctx: int,
+    ) -> None:
+        check_context(declared, self.context_limit(model), n_ctx)
 
     def _device(self, instance: Instance) -> str:
         """Device names count the visible devices. A variable lists those in the wanted order;
@@ -100,6 +144,14 @@ class LlamaServer:
             pairs = zip(instance.gpus, pci_places(instance), strict=True)
             return {variable: ",".join(g.hip_uuid or str(n) for g, n in pairs)}
         return cuda_visible(instance)
+
+
+LLAMA_SERVER = (
+    LlamaServer(name="llama-server-vulkan", vendor="amd", hardware=_VULKAN),
+    LlamaServer(name="llama-server-cuda", vendor="nvidia", hardware=CUDA),
+    LlamaServer(name="llama-server-rocm", vendor="amd", hardware=ROCM),
+    LlamaServer(name="llama-server-cpu", vendor="cpu", hardware=CPU),
+)
 
 
 def _load_mode(instance: Instance) -> str | None:

@@ -1,28 +1,44 @@
-"""Every engine that this tool can render, by backend name: adding one is a line here."""
+"""Every engine that this tool can serve with, best first where several could: one is one line."""
 
 from xgen_deploy.backends.base import Backend
-from xgen_deploy.backends.llama_cpp_python import LlamaCppPython
-from xgen_deploy.backends.llama_server import LlamaServer
-from xgen_deploy.backends.vllm import Vllm
+from xgen_deploy.backends.llama_cpp_python import LLAMA_CPP_PYTHON
+from xgen_deploy.backends.llama_server import LLAMA_SERVER
+from xgen_deploy.backends.vllm import VLLM
+from xgen_deploy.state.engine_words import EngineWords
 
-_ALL: tuple[Backend, ...] = (
-    LlamaServer("llama-server-vulkan"),
-    LlamaServer("llama-server-cuda"),
-    LlamaServer("llama-server-rocm"),
-    LlamaServer("llama-server-cpu"),
-    LlamaCppPython(),
-    Vllm("vllm-cuda"),
-    Vllm("vllm-rocm"),
-    Vllm("vllm-cpu"),
+ENGINES: tuple[Backend, ...] = (
+    *VLLM,
+    *LLAMA_SERVER,
+    *LLAMA_CPP_PYTHON,
 )
 
 
 def backend_named(name: str) -> Backend | None:
-    """None for a backend of the contract that this version cannot serve with yet."""
-    return next((b for b in _ALL if b.name == name), None)
+    """None for a backend that a record names and this version does not know."""
+    return next((b for b in ENGINES if b.name == name), None)
 
 
 def health_path_of(name: str) -> str:
     """Where a backend of this name is asked whether it is ready."""
     backend = backend_named(name)
     return backend.health_path if backend else "/health"
+
+
+def short_name_of(name: str) -> str:
+    """For the narrow column of a table."""
+    backend = backend_named(name)
+    return backend.short_name if backend else name
+
+
+def model_formats() -> tuple[str, ...]:
+    """In the engines' order of preference."""
+    return tuple(dict.fromkeys(f for b in ENGINES for f in b.formats))
+
+
+def engine_words() -> EngineWords:
+    """What a manifest may call engines."""
+    return EngineWords(
+        backends=tuple(b.name for b in ENGINES),
+        families=tuple(sorted({b.family for b in ENGINES})),
+        vendors=tuple(dict.fromkeys(b.vendor for b in ENGINES)),
+    )

@@ -1,17 +1,25 @@
-"""The real request that proves an instance of each kind, in the OpenAI forms that engines share."""
+"""The real request that proves an instance of each kind."""
 
-from xgen_deploy.backends.base import SmokeRequest
-from xgen_deploy.state.instance import Spec
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from xgen_deploy.state.settings import ModelType
 
 
-def openai_smoke_request(spec: Spec) -> SmokeRequest:
-    """A token, a vector or a score."""
-    return smoke_request_of(spec.model, spec.type, tokens=4)
+@dataclass(frozen=True)
+class SmokeRequest:
+    """A real request of the instance's kind: POST `body` (JSON) to `path`.
+
+    `answered` names the list in the reply that must not be empty.
+    """
+
+    path: str
+    body: Mapping[str, object]
+    answered: str
 
 
-def smoke_request_of(model: str, kind: ModelType, *, tokens: int) -> SmokeRequest:
-    """The same, of a model's name and type alone."""
+def openai_smoke_request(model: str, kind: ModelType, *, tokens: int = 4) -> SmokeRequest:
+    """A token, a vector or a score, in the OpenAI forms that engines and the gateway share."""
     if kind == "embedding":
         return SmokeRequest("/v1/embeddings", {"model": model, "input": "Hello"}, "data")
     if kind == "reranker":

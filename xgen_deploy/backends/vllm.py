@@ -5,15 +5,26 @@ prefix for the flag that it begins.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from xgen_deploy.backends.base import Command, KeyFile, Place, SmokeRequest, Unsupported
+from xgen_deploy.backends.base import (
+    Backend,
+    Command,
+    KeyFile,
+    MemoryShare,
+    Place,
+    Unsupported,
+)
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
+from xgen_deploy.backends.hardware import CPU, CUDA, ROCM
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.backends.vllm_log import read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
+from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
 # No calls home, nothing fetched. USER: PyTorch asks for the name of a user that has none.
@@ -24,19 +35,47 @@ _OWN = {
     "USER": "xgen",
 }
 _SHM = "8g"
+_KEY = KeyFile("vllm.yaml", "vllm-key.yaml.j2", r'api-key: \[(".*")\]\n?')
+# Upstream's documented list (vLLM docs, gpu.rocm.inc.md) and gfx1102, which runs in the field.
+_GFX = frozenset(
+    [
+        "gfx90a",
+        "gfx942",
+        "gfx950",
+        "gfx1100",
+        "gfx1101",
+        "gfx1102",
+        "gfx1150",
+        "gfx1151",
+        "gfx1200",
+        "gfx1201",
+    ]
+)
+# Where the manifest says nothing: `--max-num-seqs`, and vllm/config/cache.py of 0.32.
+_SLOTS = 256
+_SHARE = 0.92
 
 
-@dataclass(frozen=True)
-class Vllm:
-    """`name` is vllm-cuda, vllm-rocm or vllm-cpu."""
+@dataclass(frozen=True, kw_only=True)
+class Vllm(Backend):
+    """`name` is vllm-cuda, vllm-rocm or vllm-cpu. Its `--help` takes twenty seconds."""
 
-    name: str
-    formats: tuple[str, ...] = field(default=("hf",))
-    health_path: str = "/health"
-    counts: bool = True
+    title: str = "vLLM"
+    family: str = "vllm"
+    formats: tuple[str, ...] = ("hf",)
     container_port: int = 8000
-    report_endpoints: tuple[str, ...] = field(default=(VERSION, MODELS))
-    api_key: KeyFile = field(default=KeyFile("vllm.yaml", "vllm-key.yaml.j2"))
+    api_key: KeyFile = field(default=_KEY)
+    settings: str = "vllm"
+    offloads_layers: bool = False
+    checks_model_name: bool = True
+    report_endpoints: tuple[str, ...] = (VERSION, MODELS)
+    counters: tuple[str, ...] = (
+        "vllm:iteration_tokens_total_count",
+        "vllm:iteration_tokens_total_sum",
+        "vllm:prompt_tokens_total",
+        "vllm:generation_tokens_total",
+    )
+    in_flight: tuple[str, ...] = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when a stated extra argument takes what the tool needs itself."""
@@ -58,14 +97,28 @@ class Vllm:
         env = self._environment(instance)
         return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
 
-    def smoke_request(self, instance: Instance) -> SmokeRequest:
-        return openai_smoke_request(instance.spec)
-
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return report_endpoint(report, path, page)
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)
+
+    def slots(self, spec: Spec) -> int:
+        return spec.vllm.max_num_seqs or _SLOTS
+
+    def memory_share(self, spec: Spec) -> MemoryShare | None:
+        stated = spec.vllm.gpu_memory_utilization
+        if not spec.gpus:
+            return None
+        return MemoryShare(stated or _SHARE, "vllm.gpu_memory_utilization", stated is not None)
+
+    def context_limit(self, model: ModelFacts) -> int | None:
+        return context_limit(model)
+
+    def check(
+        self, declared: InstanceConfig, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
+    ) -> None:
+        check_sizes(declared, model, gpus, n_ctx)
 
     def _environment(self, instance: Instance) -> dict[str, str]:
         if self.name == "vllm-cuda":
@@ -73,6 +126,13 @@ class Vllm:
         if self.name == "vllm-rocm":
             return _OWN | hip_visible(instance)
         return dict(_OWN)
+
+
+VLLM = (
+    Vllm(name="vllm-cuda", vendor="nvidia", hardware=replace(CUDA, needs_gpu=True)),
+    Vllm(name="vllm-rocm", vendor="amd", hardware=replace(ROCM, needs_gpu=True, gfx=_GFX)),
+    Vllm(name="vllm-cpu", vendor="cpu", hardware=CPU, automatic=False),
+)
 
 
 def tensor_parallel_size(spec: Spec) -> int | None:

@@ -5,10 +5,11 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from xgen_deploy.hardware.availability import available_backends
+from xgen_deploy.backends.availability import available_backends
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
-from xgen_deploy.state.gpu import Attempt, GPUType
+from xgen_deploy.state.gpu import Attempt
 from xgen_deploy.state.site import Site
 
 _CDI = {"nvidia.com/gpu", "amd.com/gpu"}
@@ -87,5 +88,5 @@ def _said(attempt: Attempt) -> str:
 
 def _surprises(backend: str, facts: HostFacts) -> bool:
     """Left out although the host has a GPU of the vendor that it is for."""
-    types = {gpu.gpu_type for gpu in facts.gpu.gpus}
-    return backend == "vllm-rocm" and bool(types & {GPUType.AMD_RDNA, GPUType.AMD_CDNA})
+    engine = backend_named(backend)
+    return engine is not None and engine.hardware.suits(facts.gpu.gpus)

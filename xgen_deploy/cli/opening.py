@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import UsageError
 from xgen_deploy.manifest.limit import limit
@@ -18,7 +19,7 @@ from xgen_deploy.transport.options import Options
 def read_site(settings: Settings) -> Site:
     """Raises ManifestError with every problem, before any host is contacted."""
     _refuse_saved_plan(settings.manifest)
-    site = load_site(settings.manifest, inventory=settings.inventory)
+    site = load_site(settings.manifest, engine_words(), inventory=settings.inventory)
     return limit(site, settings.limit) if settings.limit else site
 
 

@@ -6,6 +6,7 @@ import click
 
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.history import entries_by_host
 from xgen_deploy.cli.opening import open_run
@@ -138,7 +139,7 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
         names: set[str] = set()
         for one in entry.declared if entry else ():
             where = f"{host}, apply #{entry.apply.number if entry else 0}, {one.name[:60]!r}"
-            why = why_not_restated(one, host)
+            why = why_not_restated(one, host, engine_words())
             if why is not None:
                 yield f"{where}: {why}"
             elif one.name in names:

@@ -12,7 +12,8 @@ def command() -> int:
     In VS Code: `xgen-deploy schema > .vscode/xgen.json`, then begin a manifest with the line
     `# yaml-language-server: $schema=../.vscode/xgen.json`.
     """
+    from xgen_deploy.backends.registry import engine_words
     from xgen_deploy.manifest.json_schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json_schema(engine_words()), indent=2, ensure_ascii=False))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import click
 from rich.markup import escape
 
+from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -174,7 +175,7 @@ def _cells(row: Status, now: float) -> tuple[str, ...]:
         row.instance,
         _shown(row.status),
         ago(now - row.since) if row.since and row.status in ("running", "loading") else "-",
-        (row.backend or "-").replace("llama-server-", "llama-"),
+        short_name_of(row.backend) if row.backend else "-",
         str(row.port or "-"),
         ",".join(map(str, row.gpus)) if row.gpus else ("cpu" if row.backend else "-"),
         layers,

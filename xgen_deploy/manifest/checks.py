@@ -8,6 +8,7 @@ from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_nu
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.settings import ENGINE_SETTINGS, EngineSettings
 
 
 def check_models(sections: Sections, problems: Problems) -> None:
@@ -61,7 +62,7 @@ def check_instances(
                 "give one of them another `name:`",
             )
         _check_layers(one, problems)
-        _check_split(one, problems)
+        _check_engine_settings(one, problems)
         _check_local(one, hosts[one.host], problems)
 
 
@@ -73,14 +74,18 @@ def _check_layers(one: InstanceConfig, problems: Problems) -> None:
         )
 
 
-def _check_split(one: InstanceConfig, problems: Problems) -> None:
-    split, gpus = one.llama.tensor_split, one.gpus
-    if split and isinstance(gpus, tuple) and len(split) > max(1, len(gpus)):
-        problems.add(
-            one.marks["llama.tensor_split"],
-            f"tensor_split has {len(split)} parts, but {one.name} on {one.host} has "
-            f"{len(gpus)} in `gpus`; one part for each, in that order",
-        )
+def _check_engine_settings(one: InstanceConfig, problems: Problems) -> None:
+    if not isinstance(one.gpus, tuple):
+        return
+    for section in ENGINE_SETTINGS:
+        settings: EngineSettings = getattr(one, section)
+        wrong = settings.mismatch(len(one.gpus))
+        if wrong is not None:
+            problems.add(
+                one.marks[f"{section}.{wrong.field}"],
+                f"{wrong.field} {wrong.found}, but {one.name} on {one.host} has "
+                f"{len(one.gpus)} in `gpus`; {wrong.rule}",
+            )
 
 
 def _check_local(one: InstanceConfig, host: Host, problems: Problems) -> None:

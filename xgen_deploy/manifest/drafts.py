@@ -61,7 +61,8 @@ def _draft(host: str, own: MapNode, sections: Sections, problems: Problems) -> D
         return None
     node = without_nulls(merged_maps(model_tree(name.value, sections), own))
     try:
-        return Draft(host, own, node, Placement.model_validate(plain(node)))
+        placement = Placement.model_validate(plain(node), context=sections.words)
+        return Draft(host, own, node, placement)
     except ValidationError as error:
         report(error, node, Placement, problems)
         return None

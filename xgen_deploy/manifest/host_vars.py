@@ -21,12 +21,12 @@ from xgen_deploy.manifest.node import (
 )
 from xgen_deploy.manifest.proxy_jump import proxy_jump
 from xgen_deploy.manifest.refused_vars import refusal
-from xgen_deploy.manifest.schema import TableKey
 from xgen_deploy.manifest.text_rules import refuse_control_characters
+from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import Flag, HostPath, NotNegative, Port, Ports, Word, flag
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import GPURef, Image, Runtime
+from xgen_deploy.state.settings import GPURef, Image, Runtime, TableKey
 
 _ALIASES = {
     "ansible_ssh_host": "ansible_host",
@@ -70,24 +70,29 @@ class HostVariables(Frozen):
 
 
 def describe_host(
-    name: str, groups: tuple[str, ...], variables: Variables, mark: Mark, problems: Problems
+    name: str,
+    groups: tuple[str, ...],
+    variables: Variables,
+    mark: Mark,
+    words: EngineWords,
+    problems: Problems,
 ) -> tuple[Host, dict[str, Mark]]:
     """The host, and where each variable that we use was written (`xgen_images.nvidia`)."""
     used = _used(variables, problems)
     tree = MapNode(used, mark)
     refuse_control_characters(tree, problems)
-    stated, tree = _sound(tree, problems)
+    stated, tree = _sound(tree, words, problems)
     marks = dict(marks_of(tree))
     host = _host(name, groups, stated)
     _check_home(host, marks, problems)
     return host, marks
 
 
-def _sound(tree: MapNode, problems: Problems) -> tuple[HostVariables, MapNode]:
+def _sound(tree: MapNode, words: EngineWords, problems: Problems) -> tuple[HostVariables, MapNode]:
     """What is wrong is reported and left out, so that the rest can be used for further checks."""
     for _ in tree.entries:
         try:
-            return HostVariables.model_validate(plain(tree)), tree
+            return HostVariables.model_validate(plain(tree), context=words), tree
         except ValidationError as error:
             tree = without(tree, report(error, tree, HostVariables, problems))
     return HostVariables(), MapNode({}, tree.mark)

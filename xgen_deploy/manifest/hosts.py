@@ -11,6 +11,7 @@ from xgen_deploy.manifest.inventory import Inventory, read_inventory
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, Node, ScalarNode
 from xgen_deploy.manifest.scalars import yaml11
+from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import word
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import Mark
@@ -22,6 +23,7 @@ class Hosts:
 
     inventory: Inventory | None
     files: Files
+    words: EngineWords
     problems: Problems
     known: dict[str, Host] = field(default_factory=dict)
     marks: dict[str, dict[str, Mark]] = field(default_factory=dict)
@@ -65,10 +67,11 @@ class Hosts:
 
     def _described(self, name: str, mark: Mark) -> tuple[Host, dict[str, Mark]]:
         if self.inventory is None:
-            return describe_host(name, (), {}, mark, self.problems)
+            return describe_host(name, (), {}, mark, self.words, self.problems)
         groups = tuple(group.name for group in self.inventory.groups_of(name))
         variables = self.inventory.variables(name)
-        return describe_host(name, groups, variables, self.inventory.hosts[name], self.problems)
+        at = self.inventory.hosts[name]
+        return describe_host(name, groups, variables, at, self.words, self.problems)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Every group with those of its hosts that the manifest uses."""

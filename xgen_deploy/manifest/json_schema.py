@@ -3,18 +3,19 @@
 from typing import Any
 
 from xgen_deploy.manifest.schema import Manifest
+from xgen_deploy.state.engine_words import EngineWords
 
 Schema = dict[str, Any]
 _REQUIRED = ("project", "models", "hosts")
 
 
-def json_schema() -> Schema:
+def json_schema(words: EngineWords) -> Schema:
     """Draft 7, which YAML editors handle best.
 
     It describes one file as the user writes it: booleans as words, durations as text, null for
     «reset», keys that begin with `x-`. A file that extends another may leave out what that has.
     """
-    made = Manifest.model_json_schema(ref_template="#/definitions/{model}")
+    made = _named(Manifest.model_json_schema(ref_template="#/definitions/{model}"), words)
     definitions = {name: _section(part) for name, part in made.pop("$defs").items()}
     whole = _section(made)
     whole.pop("required", None)
@@ -26,6 +27,22 @@ def json_schema() -> Schema:
         "anyOf": [{"required": ["extends"]}, {"required": list(_REQUIRED)}],
         "definitions": definitions,
     }
+
+
+def _named(part: Any, words: EngineWords) -> Any:
+    """With the words that engines are called by in place of those that stand for them."""
+    match part:
+        case "{choices}":
+            return list(words.choices)
+        case "{table_keys}":
+            return list(words.table_keys)
+        case str():
+            return part.replace("{families}", ", ".join(words.families))
+        case dict():
+            return {key: _named(value, words) for key, value in part.items()}
+        case list():
+            return [_named(item, words) for item in part]
+    return part
 
 
 def _section(schema: Schema) -> Schema:

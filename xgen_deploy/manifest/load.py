@@ -15,20 +15,23 @@ from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
 from xgen_deploy.manifest.sections import Sections, read_sections
 from xgen_deploy.manifest.text_rules import refuse_control_characters, refuse_tags
+from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.settings import Audit, Notify
 from xgen_deploy.state.site import Site
 
 
-def load_site(path: str, *, inventory: str | None = None) -> Site:
-    """Reads and checks a manifest, what it extends, and its inventory or the one given.
+def load_site(path: str, words: EngineWords, *, inventory: str | None = None) -> Site:
+    """Reads and checks a manifest, what it extends, and its inventory or the one given. `words`
+    are the engines that it may name.
 
     Raises ManifestError with every problem that can be found without a host.
     """
     problems, files = Problems(), Files()
     written = read_manifest(path, files, problems)
     _refuse_odd_text(written, problems)
-    sections = read_sections(written, problems)
-    hosts = Hosts(find_inventory(written, inventory, files, problems), files, problems)
+    sections = read_sections(written, words, problems)
+    described = find_inventory(written, inventory, files, problems)
+    hosts = Hosts(described, files, words, problems)
     by_host = placed(sections, hosts)
     gateway_node = gateway_hosts(sections, hosts, problems)
     hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)

@@ -6,11 +6,12 @@ from unicodedata import category
 
 from pydantic import Field, ValidationError
 
-from xgen_deploy.manifest.schema import Placement, TableKey
+from xgen_deploy.manifest.schema import Placement
 from xgen_deploy.manifest.text_rules import REFUSED
+from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import HostPath, InstanceName, ModelName, Port
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.settings import Backend, Image, Pull, Runtime
+from xgen_deploy.state.settings import BackendChoice, Image, Pull, Runtime, TableKey
 
 LONGEST = 1 << 16
 _CLAUSE = 300
@@ -21,7 +22,7 @@ class _Restated(Placement):
 
     model: ModelName
     name: InstanceName
-    backend: Backend
+    backend: BackendChoice
     runtime: Runtime
     pull: Pull
     ports: Annotated[tuple[Port, ...], Field(min_length=2, max_length=2)]
@@ -30,7 +31,7 @@ class _Restated(Placement):
     binaries: dict[TableKey, HostPath]
 
 
-def why_not_restated(one: InstanceConfig, host: str) -> str | None:
+def why_not_restated(one: InstanceConfig, host: str, words: EngineWords) -> str | None:
     """What no manifest could have said of an instance on `host`, as a clause without the value;
     None where one could.
     """
@@ -43,7 +44,7 @@ def why_not_restated(one: InstanceConfig, host: str) -> str | None:
     if any(category(c) in REFUSED for text in texts for c in text):
         return "it holds a line break or a control character"
     try:
-        _Restated.model_validate(fields)
+        _Restated.model_validate(fields, context=words)
     except ValidationError as error:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:_CLAUSE]

@@ -2,7 +2,8 @@
 
 Every field of a model is optional here, `source` too, because `defaults:`, the model and the
 placement are merged before the result is checked (see `placement.py`). None means «not stated».
-The descriptions are what an editor shows (see `json_schema.py`).
+The descriptions are what an editor shows (see `json_schema.py`). Names of engines are checked
+against the `EngineWords` given as the context.
 """
 
 from typing import Annotated, Literal
@@ -27,7 +28,7 @@ from xgen_deploy.state.field_types import (
 )
 from xgen_deploy.state.settings import (
     Audit,
-    Backend,
+    BackendChoice,
     ContainerSettings,
     Gateway,
     GPURef,
@@ -41,26 +42,10 @@ from xgen_deploy.state.settings import (
     Sampling,
     SecretRef,
     SourceByFormat,
+    TableKey,
     Update,
     VllmSettings,
 )
-
-TableKey = Literal[
-    "vllm-cuda",
-    "vllm-rocm",
-    "vllm-cpu",
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
-    "llama",
-    "vllm",
-    "nvidia",
-    "amd",
-    "cpu",
-    "haproxy",
-]
 
 
 class ModelFields(Frozen):
@@ -76,8 +61,8 @@ class ModelFields(Frozen):
     )
     sha256: Sha256 | None = Field(default=None, description="Checked on the host.")
     type: ModelType | None = Field(default=None, description="llm unless stated.")
-    backend: Backend | None = Field(
-        default=None, description="auto, one engine build, or a family (llama, vllm)."
+    backend: BackendChoice | None = Field(
+        default=None, description="auto, one engine build, or a family ({families})."
     )
     n_ctx: Positive | None = Field(
         default=None, description="The context that one request can have, in tokens."
@@ -150,7 +135,7 @@ class Manifest(Frozen):
     ports: Ports = Field(default="8001-8020", description="Where instances listen.")
     pull: Pull = Field(default="missing", description="Whether missing images are pulled.")
     images: dict[TableKey, Image] = Field(
-        default_factory=dict, description="By backend, family (llama, vllm) or vendor."
+        default_factory=dict, description="By backend, family ({families}) or vendor."
     )
     binaries: dict[TableKey, HostPath] = Field(
         default_factory=dict, description="For the runtimes systemd and process."

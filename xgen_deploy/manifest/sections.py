@@ -19,16 +19,18 @@ from xgen_deploy.manifest.node import (
     without_nulls,
 )
 from xgen_deploy.manifest.schema import Manifest
+from xgen_deploy.state.engine_words import EngineWords
 
 
 @dataclass(frozen=True)
 class Sections:
     """`written` is the merged tree, `sound` the same without its wrong parts, both with nulls;
-    `manifest` is `sound` as values."""
+    `manifest` is `sound` as values; `words` are the engines that may be named."""
 
     written: MapNode
     sound: MapNode
     manifest: Manifest
+    words: EngineWords
 
     def names(self, section: str) -> dict[str, Entry]:
         """The entries of a section as written, those that were reset with null left out."""
@@ -41,18 +43,18 @@ class Sections:
         return node if isinstance(node, MapNode) else MapNode({}, self.sound.mark)
 
 
-def read_sections(written: MapNode, problems: Problems) -> Sections:
+def read_sections(written: MapNode, words: EngineWords, problems: Problems) -> Sections:
     """Raises ManifestError only where nothing sound is left."""
     sound = written
     for _ in range(8):
         stated = without_nulls(sound)
         try:
-            manifest = Manifest.model_validate(plain(stated))
+            manifest = Manifest.model_validate(plain(stated), context=words)
         except ValidationError as error:
             wrong = report(error, stated, Manifest, problems)
             sound = _filled(without(sound, {_cut(path) for path in wrong}))
         else:
-            return Sections(written, sound, manifest)
+            return Sections(written, sound, manifest, words)
     problems.raise_if_any()
     raise AssertionError("a manifest without problems is valid")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.settings import Image, ImageWithEntrypoint, SecretRef
+from xgen_deploy.state.settings import ENGINE_SETTINGS, Image, ImageWithEntrypoint, SecretRef
 from xgen_deploy.state.site import Site
 
 _LONGEST = 200
@@ -81,13 +81,11 @@ def _binaries(
 
 
 def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:
-    llama, vllm = then.llama, then.vllm
-    if llama.extra_args and llama.extra_args != (now.llama.extra_args if now else None):
-        yield "llama.extra_args", llama.extra_args
-    if vllm.extra_args and vllm.extra_args != (now.vllm.extra_args if now else None):
-        yield "vllm.extra_args", vllm.extra_args
-    if vllm.trust_remote_code and not (now and now.vllm.trust_remote_code):
-        yield "vllm.trust_remote_code", True
+    for section, kind in ENGINE_SETTINGS.items():
+        for field in kind.trusted:
+            value = getattr(getattr(then, section), field)
+            if value and value != (getattr(getattr(now, section), field) if now else None):
+                yield f"{section}.{field}", value
 
 
 def _secrets(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:

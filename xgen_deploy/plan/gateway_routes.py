@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from xgen_deploy.backends.registry import health_path_of
+from xgen_deploy.backends.endpoint import endpoint_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
-from xgen_deploy.state.endpoint import Endpoint, endpoint_of
+from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.gateway import GatewayRecord
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.plan import HostPlan, Kind
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.routes import Route
+from xgen_deploy.state.settings import ENGINE_SETTINGS
 from xgen_deploy.state.site import Site
 
 
@@ -83,7 +84,7 @@ def _planned(plan: HostPlan | None, host: str, name: str) -> Endpoint | None:
     for operation in plan.operations if plan else ():
         if operation.name == name and operation.instance is not None:
             spec = operation.instance.spec
-            return endpoint_of(host, name, spec, health_path_of(spec.backend))
+            return endpoint_of(host, name, spec)
     return None
 
 
@@ -100,5 +101,6 @@ def _as_recorded(
     """
     spec = entry.spec
     if entry.stopped is not None and now is not None and now.model == spec.model:
-        spec = replace(spec, type=now.type, api_key=now.api_key, llama=now.llama, vllm=now.vllm)
-    return endpoint_of(host, name, spec, health_path_of(spec.backend))
+        own = {name: getattr(now, name) for name in ENGINE_SETTINGS}
+        spec = replace(spec, type=now.type, api_key=now.api_key, **own)
+    return endpoint_of(host, name, spec)

@@ -8,13 +8,14 @@ once; how much the new one takes is judged by what the engine reported of the on
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.host_plan import refused_plan
-from xgen_deploy.resolve.vllm_memory import share_of
+from xgen_deploy.resolve.memory_shares import share_of
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.instance import Instance, Refusal, Spec
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.plan import UPDATES, HostPlan, Operation
@@ -135,8 +136,13 @@ def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str 
 
 def _growth(instance: Instance, last: InstanceRecord) -> float:
     """How much larger its KV cache becomes: it grows with context times slots."""
-    slots = (instance.spec.llama.parallel or 1) / (last.spec.llama.parallel or 1)
+    slots = _slots(instance.spec) / _slots(last.spec)
     return max(1.0, slots * instance.spec.n_ctx / last.spec.n_ctx)
+
+
+def _slots(spec: Spec) -> int:
+    backend = backend_named(spec.backend)
+    return (backend.stated_slots(spec) if backend else None) or 1
 
 
 def needed_mib(report: LoadReport | None, gpus: int | None, growth: float) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from rich.markup import escape
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.plan import UPDATES, FieldDiff, HostPlan, Kind, Operation, Plan
@@ -124,7 +125,8 @@ def _what(operation: Operation) -> list[str]:
                 words.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
         else:
             words.append("CPU")
-        slots = spec.llama.parallel
+        backend = backend_named(spec.backend)
+        slots = backend.stated_slots(spec) if backend else None
         words.append(f"{slots} slots x {spec.n_ctx}" if slots else f"context {spec.n_ctx}")
     return words
 

@@ -58,9 +58,7 @@ def delivered(spec: Spec, contents: Mapping[str, bytes | None]) -> Delivered:
 def _key(how: KeyFile | KeyVariable, text: str, values: Mapping[str, str]) -> str | None:
     if isinstance(how, KeyVariable):
         return values.get(how.variable)
-    return (
-        unquoting.key_in_yaml(text) if how.name.endswith(".yaml") else unquoting.key_in_line(text)
-    )
+    return unquoting.key_in(text, how.pattern)
 
 
 def _text(content: bytes | None) -> str:

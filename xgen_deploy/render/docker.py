@@ -80,7 +80,7 @@ def container(
         "uid": uid,
         "shm_size": spec.container.shm_size or command.shm_size,
         "may_compile": command.compiles,
-        "mlock": bool(spec.llama.mlock),
+        "mlock": command.mlock,
         "publish": f"{listen}:{spec.port}:{port}",
         "env_file": f"{settings}/env",
         "mounts": tuple(mounts) + tuple(_stated(m) for m in spec.container.mounts or ()),

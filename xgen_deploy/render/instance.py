@@ -118,7 +118,7 @@ class Rendering:
             "env_file": f"{settings}/env" if env else None,
             "api_key_file": f"{settings}/{key.name}" if key else None,
             "api_key_name": key.name if key else None,
-            "mlock": bool(spec.llama.mlock),
+            "mlock": command.mlock,
             "groups": tuple(g for g in ("video", "render") if g in instance.groups)
             if instance.gpus and not instance.software_gpu
             else (),

@@ -14,7 +14,6 @@ _SYSTEMD = re.compile(rf'^{_NAME}="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTAL
 _SHELL_TEXT = r"'((?:[^']|'\\'')*)'"
 _SHELL = re.compile(rf"^{_NAME}={_SHELL_TEXT}$", re.MULTILINE)
 _HAPROXY = re.compile(rf"^ *setenv {_NAME} {_SHELL_TEXT}$", re.MULTILINE)
-_VLLM = re.compile(r"api-key: \[(\".*\")\]\n?")
 
 
 def environment_values(text: str) -> dict[str, str]:
@@ -41,14 +40,11 @@ def start_values(text: str) -> dict[str, str]:
         return {}
 
 
-def key_in_line(text: str) -> str | None:
-    """Of the one-line file that llama-server reads."""
-    return text.removesuffix("\n") or None
-
-
-def key_in_yaml(text: str) -> str | None:
-    """Of vLLM's configuration."""
-    found = _VLLM.fullmatch(text)
+def key_in(text: str, pattern: str | None) -> str | None:
+    """Of the file that an engine reads its key from (see `backends.base.KeyFile`)."""
+    if pattern is None:
+        return text.removesuffix("\n") or None
+    found = re.fullmatch(pattern, text)
     try:
         value = json.loads(found[1]) if found else None
     except ValueError:

@@ -3,9 +3,8 @@
 import json
 from typing import TypeGuard
 
-from xgen_deploy.backends.base import KeyFile
+from xgen_deploy.backends.base import Backend, KeyFile
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.render.rendered import File
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.state.layout import Layout
@@ -16,8 +15,7 @@ WATCHDOG_PROGRAM = "heal.py"
 # a token of a batch: one batch of a prompt takes a slow integrated GPU minutes without a token.
 _STILL = 20 * 60.0
 _STILL_TOKEN = 0.6
-_BATCH = 2048  # llama-server's own, where nothing is stated
-# How long a start may take until its first answer: vLLM refuses connections for minutes.
+# How long a start may take until its first answer: some refuse connections for minutes.
 _LOADING = 30 * 60.0
 _LOADING_FACTOR = 5
 
@@ -29,9 +27,9 @@ def watchdog_files(
     host has no interpreter for it (`python`, as the host told its path).
     """
     watched = {
-        name: _settings(name, one, layout)
+        name: _settings(name, one, backend, layout)
         for name, one in record.instances.items()
-        if one.stopped is None and backend_named(one.spec.backend) is not None
+        if one.stopped is None and (backend := backend_named(one.spec.backend)) is not None
     }
     if not watched or layout.process_dir is not None or not usable(python):
         return ()
@@ -61,21 +59,24 @@ def usable(python: str | None) -> TypeGuard[str]:
     return python is not None and python.startswith("/") and python.isprintable()
 
 
-def _settings(name: str, one: InstanceRecord, layout: Layout) -> dict[str, object]:
-    spec, backend = one.spec, backend_named(one.spec.backend)
-    smoke_request = openai_smoke_request(spec)
+def _settings(
+    name: str, one: InstanceRecord, backend: Backend, layout: Layout
+) -> dict[str, object]:
+    spec = one.spec
+    smoke_request = backend.smoke_request(spec)
     place = f"{name}{one.slot}"
-    key = backend.api_key if backend else None
+    key = backend.api_key
+    file = key if spec.api_key is not None and isinstance(key, KeyFile) else None
     return {
         "unit": f"{layout.service(place)}.service",
         "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
         "port": spec.port,
-        "counts": backend.counts if backend else False,
-        "still": max(_STILL, _STILL_TOKEN * (spec.llama.n_batch or _BATCH)),
+        "counters": backend.counters,
+        "in_flight": backend.in_flight,
+        "still": max(_STILL, _STILL_TOKEN * backend.batch_tokens(spec)),
         "loading": max(_LOADING, _LOADING_FACTOR * (one.ready_seconds or 0)),
         "path": smoke_request.path,
         "body": {**smoke_request.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
-        "key_file": f"{layout.settings(place)}/{key.name}"
-        if spec.api_key is not None and isinstance(key, KeyFile)
-        else None,
+        "key_file": f"{layout.settings(place)}/{file.name}" if file else None,
+        "key_pattern": file.pattern if file else None,
     }

@@ -3,42 +3,20 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.backends import registry
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.registry import backend_named, engine_words
 from xgen_deploy.state.facts import EngineFacts, EngineRequest
-from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Engine
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 from xgen_deploy.state.settings import Image, ImageWithEntrypoint, Runtime
 from xgen_deploy.state.site import Site
 
 _Named = TypeVar("_Named", str, Image)
 BuildKey = tuple[str, str | None, str | None]
-GGUF_ORDER = (
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
-)
-HF_ORDER = ("vllm-cuda", "vllm-rocm")
-NVIDIA = (GPUType.NVIDIA,)
-AMD = (GPUType.AMD_RDNA, GPUType.AMD_CDNA)
-_VENDORS = {
-    "vllm-cuda": "nvidia",
-    "llama-server-cuda": "nvidia",
-    "vllm-rocm": "amd",
-    "llama-server-rocm": "amd",
-    "llama-server-vulkan": "amd",
-    "vllm-cpu": "cpu",
-    "llama-server-cpu": "cpu",
-    "llama-cpp-python": "cpu",
-}
-
-
-def family(backend: str) -> str:
-    """`vllm` or `llama`."""
-    return "vllm" if backend.startswith("vllm") else "llama"
 
 
 def build_named(declared: InstanceConfig, runtime: Runtime, backend: str) -> EngineRequest | None:
@@ -46,7 +24,10 @@ def build_named(declared: InstanceConfig, runtime: Runtime, backend: str) -> Eng
 
     The placement's own comes first, then the tables: by backend, by family, by vendor.
     """
-    keys = _keys(backend)
+    engine = backend_named(backend)
+    if engine is None:
+        return None
+    keys = _keys(engine)
     if runtime == "docker":
         image = declared.image or _lookup(declared.images, keys)
         if image is None:
@@ -57,65 +38,69 @@ def build_named(declared: InstanceConfig, runtime: Runtime, backend: str) -> Eng
             else (image, None)
         )
         may_pull = declared.pull == "missing"
-        return EngineRequest(backend=backend, image=ref, entrypoint=entrypoint, may_pull=may_pull)
+        return EngineRequest(
+            backend=backend,
+            image=ref,
+            entrypoint=entrypoint,
+            may_pull=may_pull,
+            has_help=engine.has_help,
+        )
     binary = declared.binary or _lookup(declared.binaries, keys)
     if binary is None:
         return None
-    return EngineRequest(backend=backend, binary=binary, as_login=runtime == "process")
+    return EngineRequest(
+        backend=backend, binary=binary, as_login=runtime == "process", has_help=engine.has_help
+    )
 
 
 def named_for_host(site: Site, host: Host, backend: str) -> bool:
     """Whether the tables name a build for this host, whatever is placed there."""
+    engine = backend_named(backend)
+    keys = _keys(engine) if engine else ()
     if (host.runtime or site.runtime) == "docker":
-        return _lookup(site.images | host.images, _keys(backend)) is not None
-    return _lookup(site.binaries | host.binaries, _keys(backend)) is not None
+        return _lookup(site.images | host.images, keys) is not None
+    return _lookup(site.binaries | host.binaries, keys) is not None
 
 
 def candidates(declared: InstanceConfig) -> tuple[str, ...]:
-    """The backends that `backend:` leaves open, in no order of preference."""
-    if declared.backend == "auto":
-        return GGUF_ORDER + HF_ORDER
-    if declared.backend in ("llama", "vllm"):
-        return tuple(b for b in GGUF_ORDER + HF_ORDER if family(b) == declared.backend)
-    return (declared.backend,)
+    """The backends that `backend:` leaves open, best first where several could serve."""
+    chosen = declared.backend
+    if chosen != "auto" and chosen not in engine_words().families:
+        return (chosen,)
+    return tuple(b.name for b in registry.ENGINES if b.automatic and chosen in ("auto", b.family))
+
+
+def of_format(model_format: str, backends: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that take such a model."""
+    engines = map(backend_named, backends)
+    return tuple(b.name for b in engines if b is not None and model_format in b.formats)
 
 
 def order_for(
     model_format: str, gpus: tuple[GPUInfo, ...], open_: tuple[str, ...], available: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Backends that could serve, best first. Without a GPU the CPU build leads, then any
-    other llama-server build, which then gets `--device none`.
+    """Backends that could serve on these GPUs, of which a host may have two vendors', best first.
+    Without a GPU the builds for the CPU lead, then any other that does not need one.
     """
-    order: tuple[str, ...] = GGUF_ORDER if model_format == "gguf" else HF_ORDER
     if len(open_) == 1:
         return open_
-    if not gpus and model_format == "hf":
-        return ()
-    if not gpus and model_format == "gguf":
-        order = ("llama-server-cpu", *(b for b in GGUF_ORDER if b != "llama-server-cpu"))
-        return tuple(b for b in order if b in open_)
-    kinds = available_for(gpus, available)
-    return tuple(b for b in order if b in open_ and b in kinds)
+    usable = of_format(model_format, open_)
+    engines = [b for b in registry.ENGINES if b.name in usable]
+    if gpus:
+        return tuple(b.name for b in engines if b.name in available and b.hardware.suits(gpus))
+    able = (b for b in engines if not b.hardware.needs_gpu)
+    return tuple(b.name for b in sorted(able, key=lambda b: bool(b.hardware.uses)))
 
 
-def available_for(gpus: tuple[GPUInfo, ...], available: tuple[str, ...]) -> tuple[str, ...]:
-    """Of the host's backends those that can use these GPUs (a host may have two vendors)."""
-    types = {g.gpu_type for g in gpus}
-    if types <= {GPUType.NVIDIA}:
-        return tuple(b for b in available if b.endswith("cuda") or b == "llama-cpp-python")
-    return tuple(b for b in available if not b.endswith("cuda"))
-
-
-def why_not(backend: str, gpus: tuple[GPUInfo, ...], reasons: Mapping[str, str]) -> str | None:
+def why_not(engine: Backend, gpus: tuple[GPUInfo, ...], reasons: Mapping[str, str]) -> str | None:
     """Why a backend cannot use these GPUs, though the manifest names it; None where it can."""
+    hardware = engine.hardware
     if not gpus:
-        needs = backend in HF_ORDER
-        return "it needs a GPU, and this placement has none" if needs else None
-    vendors = {"cuda": NVIDIA, "rocm": AMD}.get(backend.rpartition("-")[2])
-    other = next((g for g in gpus if vendors and g.gpu_type not in vendors), None)
+        return "it needs a GPU, and this placement has none" if hardware.needs_gpu else None
+    other = next((g for g in gpus if hardware.uses and g.gpu_type not in hardware.uses), None)
     if other is not None:
         return f"it cannot use GPU {other.index} ({other.device_name or other.gpu_type})"
-    return reasons.get(backend) if backend in HF_ORDER else None
+    return reasons.get(engine.name) if hardware.needs_gpu else None
 
 
 def build_key(build: EngineRequest | EngineFacts) -> BuildKey:
@@ -166,7 +151,7 @@ def no_backend(
         by_reason.setdefault(reason, []).append(backend)
     listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
     what = "GGUF" if model_format == "gguf" else "Hugging Face"
-    tried = reasons.keys() & _VENDORS.keys()
+    tried = reasons.keys() & set(engine_words().backends)
     return refuse(
         declared,
         f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
@@ -198,11 +183,10 @@ def _hint(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> st
     return f"put {listed} on the host ({how}), or name another in {tables}"
 
 
-def _keys(backend: str) -> tuple[str, ...]:
-    """A family's or vendor's entry is a server of its own; an interpreter must be named itself."""
-    if backend == "llama-cpp-python":
-        return (backend,)
-    return (backend, family(backend), _VENDORS[backend])
+def _keys(engine: Backend) -> tuple[str, ...]:
+    if not engine.shares_tables:
+        return (engine.name,)
+    return (engine.name, engine.family, engine.vendor)
 
 
 def _lookup(table: Mapping[str, _Named], keys: tuple[str, ...]) -> _Named | None:

@@ -6,10 +6,11 @@ render node, whose number moves, so the node is named by its PCI path.
 
 from dataclasses import dataclass
 
-from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.backends.base import Backend
 from xgen_deploy.state.facts import DockerFacts, HostFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 
 _KFD = "/dev/kfd"
 _TOOLKIT = (
@@ -30,7 +31,7 @@ class Access:
 
 
 def gpu_access(
-    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], backend: str, facts: HostFacts
+    declared: InstanceConfig, gpus: tuple[GPUInfo, ...], backend: Backend, facts: HostFacts
 ) -> Access:
     """Raises Refused where the host cannot give these GPUs to the engine: a GPU that stays out
     of reach would be a quiet fall to the CPU.
@@ -41,10 +42,10 @@ def gpu_access(
     nvidia = tuple(g for g in wanted if g.gpu_type is GPUType.NVIDIA)
     if nvidia and declared.runtime == "docker":
         return _nvidia_container(declared, nvidia, facts.docker)
-    if nvidia and not backend.endswith("vulkan"):
+    if nvidia and not backend.hardware.vulkan:
         return Access()
     nodes = tuple(_render_node(declared, g, facts) for g in wanted)
-    if backend.endswith("vulkan"):
+    if backend.hardware.vulkan:
         return Access(nodes=nodes)
     if _KFD not in facts.device_files:
         raise refuse(

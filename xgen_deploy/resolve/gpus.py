@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 from xgen_deploy.state.settings import GPURef
-
-CPU_BUILDS = ("llama-server-cpu", "vllm-cpu")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ def pick_gpus(
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
     when several are there and none was stated, and when none is left of those that it ran on.
     """
-    if declared.backend in CPU_BUILDS:
+    named = backend_named(declared.backend)
+    if named is not None and not named.hardware.uses:
         return _none(declared)
     free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
     if not free and (declared.gpus == "all" or (declared.gpus is None and ran_on)):

@@ -3,17 +3,17 @@
 import re
 from dataclasses import dataclass
 
+from xgen_deploy.backends.availability import Availability, available_backends
+from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import replace
-from xgen_deploy.hardware.availability import Availability, available_backends
 from xgen_deploy.resolve import engines, models
 from xgen_deploy.resolve.gateway_needs import gateway_port, names_of_others, needed_listen
 from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
+from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.ports import Ports
-from xgen_deploy.resolve.refuse import Refused, refuse
 from xgen_deploy.resolve.settings import engine_settings
-from xgen_deploy.resolve.vllm_memory import check_memory
 from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo, GPUType
 from xgen_deploy.state.host import Host
@@ -22,6 +22,7 @@ from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.ownership import mislabelled_containers
 from xgen_deploy.state.record import Record
+from xgen_deploy.state.refuse import Refused, refuse
 from xgen_deploy.state.site import Site
 
 _TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
@@ -103,14 +104,13 @@ def _resolve(one: InstanceConfig, here: _Here, before: list[Instance], project: 
         last.spec.gpus if last else (),
         repin=here.repin,
     )
-    engine, model, source = _engine_and_model(one, here, picked.gpus)
-    access = gpu_access(one, picked.gpus, engine.backend, here.facts)
-    n_ctx, note = models.decide_context(one, model)
-    settings = engine_settings(one, engine.backend, model, picked.gpus, n_ctx)
+    backend, engine, model, source = _engine_and_model(one, here, picked.gpus)
+    access = gpu_access(one, picked.gpus, backend, here.facts)
+    n_ctx, note = models.decide_context(one, backend.context_limit(model))
+    settings = engine_settings(one, backend, model, picked.gpus, n_ctx)
     spec = Spec(
         model=one.model,
-        # llama-server and llama-cpp-python take any name.
-        also_serves=here.also[one.model] if engines.family(engine.backend) == "vllm" else (),
+        also_serves=here.also[one.model] if backend.checks_model_name else (),
         type=one.type,
         backend=engine.backend,
         runtime=one.runtime,
@@ -127,8 +127,7 @@ def _resolve(one: InstanceConfig, here: _Here, before: list[Instance], project: 
         n_ctx=n_ctx,
         n_gpu_layers=settings.layers.wanted,
         sampling=one.sampling,
-        llama=settings.llama,
-        vllm=settings.vllm,
+        **settings.own,
         api_key=one.api_key,
         env=one.env,
         container=one.container,
@@ -136,7 +135,7 @@ def _resolve(one: InstanceConfig, here: _Here, before: list[Instance], project: 
         port=here.ports.take(one),
     )
     starts = last is None or last.digest != spec.digest
-    check_memory(one, spec, picked.gpus, before, here.own, starts=starts)
+    check_memory(one, backend, spec, picked.gpus, before, here.own, starts=starts)
     return Instance(
         host=one.host,
         project=project,
@@ -170,7 +169,7 @@ def _major(systemd: str | None) -> int | None:
 
 def _engine_and_model(
     one: InstanceConfig, here: _Here, gpus: tuple[GPUInfo, ...]
-) -> tuple[Engine, ModelFacts, str]:
+) -> tuple[Backend, Engine, ModelFacts, str]:
     """The first source and backend that fit together. Raises Refused. Of two sources one may be
     missing here: a host needs the one that its backend takes.
     """
@@ -185,18 +184,18 @@ def _engine_and_model(
             missing = missing or error
             continue
         open_ = engines.candidates(one)
-        order = engines.order_for(found.format or "gguf", gpus, open_, here.available.backends)
-        of_format = engines.GGUF_ORDER if found.format != "hf" else engines.HF_ORDER
+        model_format = found.format or "gguf"
+        order = engines.order_for(model_format, gpus, open_, here.available.backends)
         left_out = {
             b: here.available.reasons[b]
-            for b in open_
-            if b in of_format and b not in order and b in here.available.reasons
+            for b in engines.of_format(model_format, open_)
+            if b not in order and b in here.available.reasons
         }
         reasons |= left_out
         unfit |= left_out.keys()
         for backend in order:
             try:
-                return _ready(one, backend, found, gpus, here), found, source
+                return *_ready(one, backend, found, gpus, here), found, source
             except engines.Unfit as error:
                 reasons[backend] = str(error)
                 unfit.add(backend)
@@ -219,22 +218,22 @@ def _told_of(one: InstanceConfig, source: str, here: _Here) -> ModelFacts:
 
 
 def _ready(
-    one: InstanceConfig, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], here: _Here
-) -> Engine:
-    adapter = backend_named(backend)
-    if adapter is None:
+    one: InstanceConfig, name: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], here: _Here
+) -> tuple[Backend, Engine]:
+    backend = backend_named(name)
+    if backend is None:
         raise engines.NotReady("not yet served by this version of xgen-deploy")
-    if (model.format or "gguf") not in adapter.formats:
+    if (model.format or "gguf") not in backend.formats:
         raise engines.NotReady(f"it does not take this format ({model.format})")
     cannot = engines.why_not(backend, gpus, here.available.reasons)
     if cannot is not None:
         raise engines.Unfit(cannot)
-    request = engines.build_named(one, one.runtime, backend)
+    request = engines.build_named(one, one.runtime, name)
     if request is None:
         raise engines.NotReady(
             "no image is named" if one.runtime == "docker" else "no binary is named"
         )
-    return engines.ready_engine(request, here.engines)
+    return backend, engines.ready_engine(request, here.engines)
 
 
 def _own_cgroups(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from xgen_deploy.resolve.refuse import refuse
-from xgen_deploy.resolve.vllm import context_limit
+from xgen_deploy.backends.registry import model_formats
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 from xgen_deploy.state.settings import SourceByFormat
 
 DEFAULT_CONTEXT = 4096
@@ -29,11 +29,11 @@ _ENCODERS = frozenset(
 
 def sources(declared: InstanceConfig) -> dict[str, str]:
     """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it.
-    What vLLM loads comes first: where it can run, it is preferred.
+    They come in the engines' order of preference.
     """
     if isinstance(declared.source, SourceByFormat):
-        pairs = {"hf": declared.source.hf, "gguf": declared.source.gguf}
-        return {k: v for k, v in pairs.items() if v is not None}
+        stated = declared.source.model_dump(exclude_none=True)
+        return {f: stated[f] for f in model_formats() if f in stated}
     return {"any": declared.source}
 
 
@@ -109,21 +109,13 @@ def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) 
     return Layers(count, total)
 
 
-def decide_context(declared: InstanceConfig, facts: ModelFacts) -> tuple[int, str | None]:
-    """The context of one request, and a note for the plan where there is something to say."""
-    known = facts.gguf.context_length if facts.gguf else context_limit(facts)
+def decide_context(declared: InstanceConfig, limit: int | None) -> tuple[int, str | None]:
+    """The context of one request, and a note for the plan where there is something to say. `limit`
+    is what the model's files tell.
+    """
     if declared.n_ctx is None:
-        n_ctx = min(DEFAULT_CONTEXT, known or DEFAULT_CONTEXT)
+        n_ctx = min(DEFAULT_CONTEXT, limit or DEFAULT_CONTEXT)
         return n_ctx, f"n_ctx is not stated: {n_ctx}"
-    if known is not None and declared.n_ctx > known:
-        if facts.gguf and "--override-kv" not in (declared.llama.extra_args or ()):
-            raise refuse(
-                declared,
-                f"n_ctx: {declared.n_ctx} is beyond the {known} of the model's training, and "
-                "llama.cpp gives no request more",
-                f"state n_ctx: {known} or less, or change what the model says of itself: "
-                "llama: {extra_args: [--override-kv, …]}",
-                "n_ctx",
-            )
-        return declared.n_ctx, f"n_ctx: {declared.n_ctx} is beyond the {known} of its training"
+    if limit is not None and declared.n_ctx > limit:
+        return declared.n_ctx, f"n_ctx: {declared.n_ctx} is beyond the {limit} of its training"
     return declared.n_ctx, None

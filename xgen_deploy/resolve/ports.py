@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.facts import ContainerFacts, HostFacts, PortFacts
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND
+from xgen_deploy.state.refuse import refuse
 
 _UP = ("running", "restarting", "paused")
 

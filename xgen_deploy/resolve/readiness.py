@@ -1,6 +1,6 @@
 """Why a host is not ready for a backend that its hardware could run."""
 
-from xgen_deploy.hardware.availability import available_backends
+from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.resolve.engines import build_named, named_for_host
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.host import Host

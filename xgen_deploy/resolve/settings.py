@@ -1,41 +1,46 @@
-"""The settings of the engine that came to serve; those of the other kind are ignored, and said."""
+"""The settings of the engine that came to serve; other engines' are ignored, and said."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from xgen_deploy.resolve.engines import family
+from xgen_deploy.backends.base import Backend
 from xgen_deploy.resolve.models import Layers, decide_layers
-from xgen_deploy.resolve.vllm import check_vllm
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.settings import LlamaSettings, VllmSettings
+from xgen_deploy.state.settings import ENGINE_SETTINGS
 
 
 @dataclass(frozen=True)
-class EngineSettings:
-    """What goes into the spec, and notes for the reader of the plan."""
+class ChosenSettings:
+    """What goes into the spec, and notes for the reader of the plan. `own` are the fields of the
+    spec with the engine's own section; all other sections stay empty.
+    """
 
     layers: Layers
-    llama: LlamaSettings
-    vllm: VllmSettings
+    own: dict[str, Any]
     notes: tuple[str, ...]
 
 
 def engine_settings(
-    declared: InstanceConfig, backend: str, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
-) -> EngineSettings:
+    declared: InstanceConfig,
+    backend: Backend,
+    model: ModelFacts,
+    gpus: tuple[GPUInfo, ...],
+    n_ctx: int,
+) -> ChosenSettings:
     """Raises Refused for what the engine would not start with."""
-    ignored = f"ignored: {backend} serves here"
-    if family(backend) == "vllm":
-        check_vllm(declared, model, gpus, n_ctx)
-        stated = {
-            "llama": declared.llama != LlamaSettings(),
-            "n_gpu_layers": declared.n_gpu_layers is not None and bool(gpus),
-        }
-        notes = tuple(f"{name} is {ignored}" for name, is_set in stated.items() if is_set)
-        return EngineSettings(Layers(None, None), LlamaSettings(), declared.vllm, notes)
-    layers = decide_layers(declared, model, on_gpu=bool(gpus))
-    notes = (f"vllm is {ignored}",) if declared.vllm != VllmSettings() else ()
-    if layers.note:
-        notes += (layers.note,)
-    return EngineSettings(layers, declared.llama, VllmSettings(), notes)
+    backend.check(declared, model, gpus, n_ctx)
+    layers = Layers(None, None)
+    if backend.offloads_layers:
+        layers = decide_layers(declared, model, on_gpu=bool(gpus))
+    own = {name: getattr(declared, name) for name in ENGINE_SETTINGS if name == backend.settings}
+    ignored = [
+        name
+        for name, kind in ENGINE_SETTINGS.items()
+        if name not in own and getattr(declared, name) != kind()
+    ]
+    if not backend.offloads_layers and declared.n_gpu_layers is not None and gpus:
+        ignored.append("n_gpu_layers")
+    notes = [f"{name} is ignored: {backend.name} serves here" for name in ignored]
+    return ChosenSettings(layers, own, (*notes, *((layers.note,) if layers.note else ())))

@@ -34,7 +34,8 @@ class EngineRequest(Frozen):
 
     `entrypoint` is set where the image's own one is not the engine. `may_pull` asks the daemon
     whether a registry has an image that the host lacks (nothing is pulled). `as_login`: the
-    engine will run as the login itself, not as a user of its own, and is asked so.
+    engine will run as the login itself, not as a user of its own, and is asked so. `has_help`: its
+    `--help` is read.
     """
 
     backend: str
@@ -43,6 +44,7 @@ class EngineRequest(Frozen):
     entrypoint: tuple[str, ...] | None = None
     may_pull: bool = False
     as_login: bool = False
+    has_help: bool = False
 
 
 class ProbeRequest(Frozen):

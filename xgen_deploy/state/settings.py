@@ -3,11 +3,19 @@ everywhere. None means not stated. The descriptions are what an editor shows
 (see manifest/json_schema.py).
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.engine_words import known_choice, known_table_key
 from xgen_deploy.state.field_types import (
     AbsolutePath,
     Address,
@@ -33,33 +41,19 @@ Runtime = Literal["docker", "systemd", "process"]
 Pull = Literal["missing", "never"]
 ModelType = Literal["llm", "embedding", "reranker"]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
-Backend = Literal[
-    "auto",
-    "llama",
-    "vllm",
-    "vllm-cuda",
-    "vllm-rocm",
-    "vllm-cpu",
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
+# Words that the registry of engines has; manifest/json_schema.py puts them into the schema.
+BackendChoice = Annotated[
+    str,
+    PlainValidator(known_choice),
+    WithJsonSchema({"enum": "{choices}", "type": "string"}),
+]
+TableKey = Annotated[
+    str,
+    PlainValidator(known_table_key),
+    WithJsonSchema({"enum": "{table_keys}", "type": "string"}),
 ]
 GPURef = Annotated[Whole | str, AfterValidator(gpu)]
 Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
-BACKENDS = (
-    "vllm-cuda",
-    "vllm-rocm",
-    "vllm-cpu",
-    "llama-server-vulkan",
-    "llama-server-cuda",
-    "llama-server-rocm",
-    "llama-server-cpu",
-    "llama-cpp-python",
-)
-FAMILIES = ("llama", "vllm")
-VENDORS = ("nvidia", "amd", "cpu")
 
 
 class SecretRef(Frozen):
@@ -114,7 +108,27 @@ class Sampling(Frozen):
     max_tokens: Positive | None = Field(default=None, description="Most tokens in one answer.")
 
 
-class LlamaSettings(Frozen):
+class GPUMismatch(NamedTuple):
+    """A field that does not fit the number of GPUs that a placement names, and why."""
+
+    field: str
+    found: str
+    rule: str
+
+
+class EngineSettings(Frozen):
+    """The section of a model's settings that one engine takes alone. `trusted` are the fields that
+    could run other code or reach other files: an earlier manifest's need the operator's word.
+    """
+
+    trusted: ClassVar[tuple[str, ...]] = ("extra_args",)
+
+    def mismatch(self, gpus: int) -> GPUMismatch | None:  # noqa: ARG002
+        """What is wrong with it where a placement names so many GPUs."""
+        return None
+
+
+class LlamaSettings(EngineSettings):
     """Settings that only llama.cpp's servers take."""
 
     flash_attn: Flash | None = Field(default=None, description="Flash attention.")
@@ -146,9 +160,19 @@ class LlamaSettings(Frozen):
         default=None, description="Passed to the engine as they are, at the end."
     )
 
+    def mismatch(self, gpus: int) -> GPUMismatch | None:
+        split = self.tensor_split
+        if not split or len(split) <= max(1, gpus):
+            return None
+        return GPUMismatch(
+            "tensor_split", f"has {len(split)} parts", "one part for each, in that order"
+        )
 
-class VllmSettings(Frozen):
+
+class VllmSettings(EngineSettings):
     """Settings that only vLLM takes. Sizes like `8G` are the engine's own notation."""
+
+    trusted: ClassVar[tuple[str, ...]] = ("extra_args", "trust_remote_code")
 
     tensor_parallel_size: Positive | None = Field(
         default=None, description="Left out: number of GPUs ÷ pipeline_parallel_size."
@@ -173,6 +197,10 @@ class VllmSettings(Frozen):
     extra_args: tuple[str, ...] | None = Field(
         default=None, description="Passed to the engine as they are, at the end."
     )
+
+
+# By field of a model, an InstanceConfig and a Spec.
+ENGINE_SETTINGS: dict[str, type[EngineSettings]] = {"llama": LlamaSettings, "vllm": VllmSettings}
 
 
 class ContainerSettings(Frozen):

@@ -2,8 +2,9 @@
 
 import json
 
-from xgen_deploy.backends.base import Backend, SmokeRequest
+from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.smoke_request import SmokeRequest
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
@@ -46,7 +47,7 @@ def check_request(instance: Instance, session: Session, api_key: SecretText | No
     return _check(
         instance,
         "real request",
-        real_request(instance, backend.smoke_request(instance), session, api_key),
+        real_request(instance, backend.smoke_request(instance.spec), session, api_key),
     )
 
 

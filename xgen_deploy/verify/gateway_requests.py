@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from xgen_deploy.backends.smoke_request import smoke_request_of
+from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.secret_text import SecretText
@@ -59,7 +59,7 @@ class GatewayRequests:
             return tuple(pool.map(one, asked))
 
     def _ask(self, route: Route, up: frozenset[str]) -> RequestOutcome:
-        smoke_request = smoke_request_of(route.model, route.type, tokens=1)
+        smoke_request = openai_smoke_request(route.model, route.type, tokens=1)
         reply = ask(
             smoke_request,
             self.session,

@@ -143,7 +143,8 @@ def _given_up(heal: str | None, name: str) -> str | None:
 
 def _layers(spec: Spec) -> int | None:
     """-1 is every layer; None where the engine knows no such thing."""
-    if spec.backend.startswith("vllm"):
+    backend = backend_named(spec.backend)
+    if backend is not None and not backend.offloads_layers:
         return None
     return -1 if spec.n_gpu_layers == "all" else (spec.n_gpu_layers or 0)
 

@@ -23,25 +23,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 FORMAT = 2
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 AT_ONCE = 64
 
-# What moves while a request runs. `tokens_predicted_total` alone does so when a request ends.
-COUNTERS = re.compile(
-    r"^(?:llamacpp:(?:n_decode|prompt_tokens|tokens_predicted)_total"
-    r"|vllm:(?:iteration_tokens_total_(?:count|sum)|(?:prompt|generation)_tokens_total))"
-    r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$",
-    re.MULTILINE,
-)
-# What an engine works on or has waiting.
-UNDER_WAY = re.compile(
-    r"^(?:llamacpp:requests_(?:processing|deferred)|vllm:num_requests_(?:running|waiting))"
-    r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$",
-    re.MULTILINE,
-)
+# A metric's value, after its name and labels.
+VALUE = r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$"
 
 # How a request ended: with an answer, be it an error; with none in time; on a port that is closed
 # or closes at once (a container's port that nothing listens on inside); not made at all.
@@ -160,7 +149,7 @@ def observe(one: dict[str, Any], state: dict[str, Any], limits: Limits) -> Seen:
     behind others, and one at a time.
     """
     how, page = ask(one, "GET", "/metrics", None, limits.page)
-    counters, busy = counted(page), active_requests(page)
+    counters, busy = total(one["counters"], page), total(one["in_flight"], page)
     before = state.get("counters")
     moved = None not in (counters, before) and counters != before
     if counters is None or busy or moved:
@@ -190,7 +179,7 @@ def judge(
         state["moved_at"] = now  # it answers, and there is nothing yet that could stand still
     if seen.counters is not None:
         state["counters"] = seen.counters
-    if seen.page == ANSWERED and not one["counts"]:
+    if seen.page == ANSWERED and not one["counters"]:
         state["answered"] = True
     asked = seen.smoke_request not in (None, UNASKED)
     state["failures"] = state.get("failures", 0) + 1 if asked else 0
@@ -205,8 +194,8 @@ def judge(
 def stands_still(
     one: dict[str, Any], state: dict[str, Any], seen: Seen, limits: Limits, now: float
 ) -> str | None:
-    """Why, or None. llama-server answers /metrics between two batches only, so one that is silent
-    there works on a request.
+    """Why, or None. Some engines answer /metrics between two batches only, so one that is
+    silent there works on a request.
     """
     if state["closed"] >= limits.failures:
         return "nothing accepts a connection at its port any more"
@@ -214,7 +203,7 @@ def stands_still(
         return "real requests time out while nothing moves"
     busy = seen.active_requests or seen.page == SILENT
     still = now - state["moved_at"]
-    if one["counts"] and busy and still >= one["still"]:
+    if one["counters"] and busy and still >= one["still"]:
         return f"requests are under way and nothing has moved for {still / 60:.0f} min"
     return None
 
@@ -308,18 +297,14 @@ def boot_id() -> str:
         return ""
 
 
-def counted(page: str) -> float | None:
-    """The sum of what moves while a request runs. None where the page has no such counter."""
-    return total(COUNTERS, page)
-
-
-def active_requests(page: str) -> float | None:
-    """How many requests an engine works on or has waiting; None where it does not say."""
-    return total(UNDER_WAY, page)
-
-
-def total(pattern: re.Pattern[str], page: str) -> float | None:
-    values = [number(text) for text in pattern.findall(page)]
+def total(metrics: Sequence[str], page: str) -> float | None:
+    """The sum of these metrics (counters of what moves while a request runs, or gauges of what is
+    worked on or waits); None where the page has none of them.
+    """
+    if not metrics:
+        return None
+    names = "|".join(re.escape(name) for name in metrics)
+    values = [number(text) for text in re.findall("^(?:" + names + ")" + VALUE, page, re.MULTILINE)]
     known = [value for value in values if math.isfinite(value)]
     return sum(known) if known else None
 
@@ -358,7 +343,7 @@ def asked(
     try:
         if one.get("key_file"):
             with open(one["key_file"], encoding="utf-8") as file:
-                headers["Authorization"] = "Bearer " + key_in(file.read())
+                headers["Authorization"] = "Bearer " + key_in(file.read(), one.get("key_pattern"))
         connection.connect()
         with hung_up_after(timeout, connection.sock, late):
             connection.request(method, path, body, headers)
@@ -393,9 +378,9 @@ def hung_up_after(seconds: float, sock: socket.socket, late: threading.Event) ->
         timer.cancel()
 
 
-def key_in(text: str) -> str:
-    """A key alone on its line, or the quoted one of vLLM's configuration: JSON, for YAML."""
-    quoted = re.search(r'api-key: \[(".*")\]\s*$', text)
+def key_in(text: str, pattern: str | None) -> str:
+    """A key alone on its line, or a JSON string where a pattern finds it."""
+    quoted = re.fullmatch(pattern, text) if pattern else None
     return str(json.loads(quoted.group(1))) if quoted else text.strip()
 
 

@@ -12,7 +12,6 @@ from xgen_deploy.probe.remote.files import file_state, learned
 from xgen_deploy.probe.remote.parts import side_by_side
 
 HELP_PATIENCE = 12.0
-ASKED = "llama-server"
 
 
 class Cannot(Exception):
@@ -30,7 +29,7 @@ def engines(wanted: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) 
 
 def _build(wanted: dict[str, Any]) -> tuple[Any, ...]:
     place = (wanted.get("binary"), wanted.get("image"), tuple(wanted.get("entrypoint") or ()))
-    return (*place, wanted.get("may_pull"), _has_help(wanted))
+    return (*place, wanted.get("may_pull"), wanted.get("has_help"))
 
 
 def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[s
         if wanted.get("image"):
             _ask_image(facts, wanted, known, socket)
         elif wanted.get("binary"):
-            _ask_binary(facts, known, unprivileged=not wanted.get("as_login"))
+            _ask_binary(facts, wanted, known)
         else:
             raise Cannot("neither a binary nor an image is named for it")
     except Cannot as error:
@@ -51,7 +50,7 @@ def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[s
     return facts
 
 
-def _ask_binary(facts: dict[str, Any], known: dict[str, Any], unprivileged: bool) -> None:
+def _ask_binary(facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, Any]) -> None:
     path = facts["binary"]
     if not os.path.isfile(path):
         raise Cannot(f"{path} is not there")
@@ -59,9 +58,9 @@ def _ask_binary(facts: dict[str, Any], known: dict[str, Any], unprivileged: bool
         raise Cannot(f"{path} is not executable")
     libraries = sorted(glob.glob(os.path.join(os.path.dirname(os.path.realpath(path)), "lib*.so*")))
     facts["state"] = file_state([path, *filter(os.path.isfile, libraries)])
-    if _recall(facts, known) or not _has_help(facts):
+    if _recall(facts, known) or not wanted.get("has_help"):
         return
-    answer = run([path, "--help"], HELP_PATIENCE, unprivileged)
+    answer = run([path, "--help"], HELP_PATIENCE, not wanted.get("as_login"))
     if answer.code != 0:
         raise Cannot(f"{path} --help, run without privileges: {answer.complaint}")
     _understand(facts, answer.out or answer.err)
@@ -87,7 +86,7 @@ def _ask_image(
     facts["entrypoint"] = facts["entrypoint"] or config.get("Entrypoint") or []
     if not facts["entrypoint"]:
         raise Cannot(f"image {image} has no ENTRYPOINT; state {{image: …, entrypoint: […]}}")
-    if _recall(facts, known) or not _has_help(facts):
+    if _recall(facts, known) or not wanted.get("has_help"):
         return
     try:
         text = docker_image.help_text(socket, facts["state"], facts["entrypoint"], HELP_PATIENCE)
@@ -105,11 +104,6 @@ def _ask_registry(facts: dict[str, Any], wanted: dict[str, Any], socket: str) ->
         facts["pullable"] = refusal is None
         problem += ", but a registry has it" if refusal is None else "; " + refusal
     raise Cannot(problem)
-
-
-def _has_help(facts: dict[str, Any]) -> bool:
-    """vLLM's takes twenty seconds and llama-cpp-python's build is told by its package."""
-    return str(facts["backend"]).startswith(ASKED)
 
 
 def _recall(facts: dict[str, Any], known: dict[str, Any]) -> bool:

@@ -1,29 +1,30 @@
-"""Whether the shares of memory that vLLM instances take fit on their GPUs together.
+"""Whether the shares of memory that instances take at their start fit on their GPUs together.
 
-At its start each takes its share of a GPU's whole memory, and does not start where less than
-that is free (vllm/v1/worker/utils.py, request_memory).
+An engine that takes one does not start where less than that of a GPU's whole memory is free.
 """
 
 from collections.abc import Sequence
 
-from xgen_deploy.resolve.refuse import refuse
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess
 from xgen_deploy.state.instance import Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 
-DEFAULT_SHARE = 0.92  # vLLM 0.32, vllm/config/cache.py
 _SMALLEST = 0.05
 
 
 def share_of(spec: Spec) -> float:
-    """The share of each of its GPUs that an instance asks for; 0 where vLLM does not serve."""
-    if not spec.backend.startswith("vllm") or not spec.gpus:
-        return 0.0
-    return spec.vllm.gpu_memory_utilization or DEFAULT_SHARE
+    """The share of each of its GPUs that an instance asks for; 0 where it takes what it needs."""
+    backend = backend_named(spec.backend)
+    taken = backend.memory_share(spec) if backend else None
+    return taken.share if taken else 0.0
 
 
 def check_memory(
     declared: InstanceConfig,
+    backend: Backend,
     spec: Spec,
     gpus: tuple[GPUInfo, ...],
     before: Sequence[Instance],
@@ -35,34 +36,36 @@ def check_memory(
     `own` parts of the cgroups of this project. What others hold on a GPU counts where the
     instance `starts`: one that runs already has its share.
     """
-    wanted = share_of(spec)
-    for gpu in gpus if wanted else ():
+    wanted = backend.memory_share(spec)
+    if wanted is None:
+        return
+    for gpu in gpus:
         beside = [i for i in before if gpu.names & set(i.spec.gpus) and share_of(i.spec)]
         taken = sum(share_of(i.spec) for i in beside)
         foreign = _foreign_share(gpu, own) if starts else 0.0
         left = 1.0 - taken - foreign
-        if wanted <= left + 1e-9:
+        if wanted.share <= left + 1e-9:
             continue
         holders = [f"{share_of(i.spec):g} is {i.name}'s" for i in beside]
         if foreign:
             holders.append(f"{_up(foreign):g} is held by {_names(gpu, own)}")
-        stated = spec.vllm.gpu_memory_utilization is not None
         raise refuse(
             declared,
-            f"vLLM would take {wanted:g} of GPU {gpu.index}'s memory"
-            f"{'' if stated else ' (its default)'}, of which {' and '.join(holders)}",
-            _hint(left, len(beside)),
-            "vllm.gpu_memory_utilization",
+            f"{backend.title} would take {wanted.share:g} of GPU {gpu.index}'s memory"
+            f"{'' if wanted.stated else ' (its default)'}, of which {' and '.join(holders)}",
+            _hint(wanted.setting, left, len(beside)),
+            wanted.setting,
         )
 
 
-def _hint(left: float, beside: int) -> str:
+def _hint(setting: str, left: float, beside: int) -> str:
     each = int(95 / (beside + 1)) / 100
     even = f"; {each:g} for each would do" if beside else ""
     if left < _SMALLEST:
         return f"give it another GPU, or state smaller shares{even}"
     fits = int(left * 100) / 100
-    return f"state gpu_memory_utilization: {fits:g} or less here, or give it another GPU{even}"
+    name = setting.rpartition(".")[2]
+    return f"state {name}: {fits:g} or less here, or give it another GPU{even}"
 
 
 def _foreign_share(gpu: GPUInfo, own: frozenset[str]) -> float:

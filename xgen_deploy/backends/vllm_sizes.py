@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from xgen_deploy.resolve.refuse import refuse
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import refuse
 
 # Scalings whose factor is in max_position_embeddings already (vllm/config/model.py). YaRN's is
 # multiplied by older versions only, so it counts in favour of the manifest.
@@ -14,7 +14,7 @@ _SCALED = ("su", "longrope", "llama3", "default", "mrope")
 _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 
 
-def check_vllm(
+def check_sizes(
     declared: InstanceConfig, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
 ) -> None:
     """Raises Refused."""
