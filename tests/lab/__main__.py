@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from tests.lab import access, lab, machine, places
+from tests.lab import access, claim, lab, machine, places
 from tests.lab.process import LabError
 from tests.lab.spec import CATALOGUE, STANDARD
 
@@ -20,7 +20,7 @@ def main() -> int:
     add = commands.add_parser("up", help="bring hosts up")
     add.add_argument("hosts", nargs="*", default=list(STANDARD), help=names)
     add.set_defaults(act=lambda given: _up(given.hosts))
-    add = commands.add_parser("down", help="take hosts down, all of every lab unless named")
+    add = commands.add_parser("down", help="take hosts down, unless named all but test runs' own")
     add.add_argument("hosts", nargs="*", help=names)
     add.set_defaults(act=lambda given: _down(given.hosts))
     add = commands.add_parser("status", help="which hosts there are")
@@ -63,6 +63,9 @@ def _down(names: list[str]) -> None:
         lab.down(names)
         return
     for number in places.numbers():
+        if claim.is_taken(number):
+            print(f"lab {number} is left alone: a test run uses it")
+            continue
         os.environ[places.NUMBER_VARIABLE] = str(number)
         lab.down()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import places
-from tests.lab.claim import own_lab
+from tests.lab.claim import is_taken, own_lab
 from tests.lab.spec import CATALOGUE
 
 
@@ -22,5 +22,12 @@ def test_two_labs_share_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         number, first = places.number(), _of_the_machine()
         with own_lab():
             assert not first & _of_the_machine()
+    assert not is_taken(number)
+
+
+def test_a_lab_is_taken_while_its_run_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with own_lab():
-        assert places.number() == number  # free again
+        assert is_taken(places.number())
