@@ -5,7 +5,6 @@ way from a manifest to its gate, its checks, the gateway and the watchdog.
 import ast
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from xgen_deploy.backends import registry
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.backends.base import Backend, Command, KeyFile, Place
 from xgen_deploy.backends.endpoint import endpoint_of
-from xgen_deploy.backends.hardware import EVERYWHERE, Hardware
+from xgen_deploy.backends.hardware import EVERYWHERE
 from xgen_deploy.manifest.diagnostics import ManifestError
 from xgen_deploy.manifest.json_schema import json_schema
 from xgen_deploy.render.instance import Renderer
@@ -36,22 +35,18 @@ TEMPLATE = "echo-server.args.j2"
 ROOT = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True, kw_only=True)
 class EchoServer(Backend):
     """Says what it was asked. The next engine's module is such a class."""
 
-    name: str = NAME
-    title: str = "Echo"
-    family: str = "echo"
-    vendor: str = "cpu"
-    hardware: Hardware = EVERYWHERE
-    formats: tuple[str, ...] = ("gguf",)
-    container_port: int = 9000
-    api_key: KeyFile = field(default=KeyFile("key", "api-key.j2"))
-    health_path: str = "/ready"
-    offloads_layers: bool = False
-    counters: tuple[str, ...] = ("echo:answered_total",)
-    in_flight: tuple[str, ...] = ("echo:open",)
+    title = "Echo"
+    family = "echo"
+    formats = ("gguf",)
+    container_port = 9000
+    api_key = KeyFile("key", "api-key.j2")
+    health_path = "/ready"
+    offloads_layers = False
+    counters = ("echo:answered_total",)
+    in_flight = ("echo:open",)
 
     def command(self, instance: Instance, place: Place) -> Command:
         return Command(TEMPLATE, {"place": place, "spec": instance.spec})
@@ -61,6 +56,9 @@ class EchoServer(Backend):
 
     def slots(self, spec: Spec) -> int:  # noqa: ARG002
         return 7
+
+
+ECHO = EchoServer(NAME, "cpu", EVERYWHERE)
 
 
 class Session:
@@ -82,7 +80,7 @@ class Running:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one line, and the template beside the others."""
-    monkeypatch.setattr(registry, "ENGINES", (*registry.ENGINES, EchoServer()))
+    monkeypatch.setattr(registry, "ENGINES", (*registry.ENGINES, ECHO))
     texts = {
         **read_templates(),
         TEMPLATE: "--model {{ place.model_path }}\n--port {{ place.port }}\n",
@@ -144,7 +142,7 @@ def test_it_passes_its_gate_and_its_checks(applied: World) -> None:
     (instance,) = applied.scene.resolved().instances
     session: Any = Session()
     running: Any = Running()
-    passed = gate.Gate(instance, "xgen-p-m", EchoServer(), session, running, None)
+    passed = gate.Gate(instance, "xgen-p-m", ECHO, session, running, None)
     report = passed.wait(5.0, lambda: None).report
     assert report.version == "1"
     checks = (*check_report(instance, report), check_request(instance, session, None))

@@ -82,48 +82,52 @@ class Unsupported(Exception):
     """This build of the engine cannot do what the manifest asks; the text says what."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Backend(ABC):
-    """One build of an engine, and all that the tool knows of it. Fields with a default and methods
-    with a body are what most engines share.
+    """One build of an engine, and all that the tool knows of it. The class is the engine: what it
+    states once holds for all builds, and what most engines share is stated here.
     """
 
-    name: str
-    """As `backend:` of a manifest and the tables `images:` and `binaries:` have it."""
+    # The engine as its makers write it, for messages.
     title: str
-    """As its makers write it, for messages."""
+    # All its builds; a word of `backend:` and of the tables too.
     family: str
-    """The builds of one engine; a word of `backend:` and of the tables too."""
-    vendor: str
-    """The entry of the tables that stands for all engines on such hardware."""
-    hardware: Hardware
+    # The model formats that it takes: gguf, hf.
     formats: tuple[str, ...]
-    """The model formats that it takes: gguf, hf."""
+    # What it binds to inside a container.
     container_port: int
-    """What it binds to inside a container."""
+    # How it is given its API key: never on its command line.
     api_key: KeyFile | KeyVariable
-    """How it is given its API key: never on its command line."""
 
-    automatic: bool = True
-    """Whether it may be chosen where the manifest does not name it."""
+    # Whether a table's entry for its family or vendor is one for it.
     shares_tables: bool = True
-    """Whether a table's entry for its family or vendor is one for it."""
+    # The section of a model's settings that is its own (see `ENGINE_SETTINGS`).
     settings: str | None = None
-    """The section of a model's settings that is its own (see `ENGINE_SETTINGS`)."""
+    # Whether `n_gpu_layers` means anything to it.
     offloads_layers: bool = True
-    """Whether `n_gpu_layers` means anything to it."""
+    # Whether it answers only to the model names that it was started with.
     checks_model_name: bool = False
-    """Whether it answers only to the model names that it was started with."""
+    # Whether its `--help` tells what this build can do, quickly enough for a probe.
     has_help: bool = False
-    """Whether its `--help` tells what this build can do, quickly enough for a probe."""
+    # A page that answers 200 once it serves, with a key or without.
     health_path: str = "/health"
-    """A page that answers 200 once it serves, with a key or without."""
+    # Endpoints that tell more than the log does, asked once it serves.
     report_endpoints: tuple[str, ...] = ()
-    """Endpoints that tell more than the log does, asked once it serves."""
+    # Metrics of its /metrics that move while a request runs.
     counters: tuple[str, ...] = ()
-    """Metrics of its /metrics that move while a request runs."""
+    # Gauges of its /metrics: what it works on or has waiting.
     in_flight: tuple[str, ...] = ()
-    """Gauges of its /metrics: what it works on or has waiting."""
+
+    def __init__(
+        self, name: str, vendor: str, hardware: Hardware, *, automatic: bool = True
+    ) -> None:
+        """`name` is the build's in `backend:` of a manifest and in the tables `images:` and
+        `binaries:`, `vendor` their entry that stands for all engines on such hardware.
+        `automatic`: it may be chosen where the manifest does not name it.
+        """
+        self.name = name
+        self.vendor = vendor
+        self.hardware = hardware
+        self.automatic = automatic
 
     @abstractmethod
     def command(self, instance: Instance, place: Place) -> Command:

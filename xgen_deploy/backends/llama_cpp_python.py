@@ -4,11 +4,9 @@ Flags: llama_cpp/server/settings.py of 0.3.36: underscores only, and a value for
 It serves one request at a time and knows no sampling defaults.
 """
 
-from dataclasses import dataclass, field
-
 from xgen_deploy.backends.base import Backend, Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
-from xgen_deploy.backends.hardware import EVERYWHERE, Hardware
+from xgen_deploy.backends.hardware import EVERYWHERE
 from xgen_deploy.backends.llama_log import read_report
 from xgen_deploy.backends.llama_settings import batch_tokens, check_context
 from xgen_deploy.backends.sampling import chosen
@@ -35,24 +33,20 @@ _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 _NO_GPU = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 
 
-@dataclass(frozen=True, kw_only=True)
 class LlamaCppPython(Backend):
     """The binary is the interpreter that has the package, which an entry for a family or a vendor
     never is. It listens once the model is loaded, and its description is open to all, which makes
     that its health.
     """
 
-    name: str = "llama-cpp-python"
-    title: str = "llama-cpp-python"
-    family: str = "llama"
-    vendor: str = "cpu"
-    hardware: Hardware = EVERYWHERE
-    formats: tuple[str, ...] = ("gguf",)
-    container_port: int = 8000
-    api_key: KeyVariable = field(default=KeyVariable("API_KEY"))
-    shares_tables: bool = False
-    settings: str = "llama"
-    health_path: str = "/openapi.json"
+    title = "llama-cpp-python"
+    family = "llama"
+    formats = ("gguf",)
+    container_port = 8000
+    api_key = KeyVariable("API_KEY")
+    shares_tables = False
+    settings = "llama"
+    health_path = "/openapi.json"
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported for what this server has no setting for."""
@@ -98,7 +92,7 @@ class LlamaCppPython(Backend):
         check_context(declared, self.context_limit(model), n_ctx)
 
 
-LLAMA_CPP_PYTHON = (LlamaCppPython(),)
+LLAMA_CPP_PYTHON = (LlamaCppPython("llama-cpp-python", "cpu", EVERYWHERE),)
 
 
 def _environment(instance: Instance, place: Place) -> dict[str, str]:

@@ -3,8 +3,6 @@
 Flags: `llama-server --help` of the build itself, and tools/server/README.md of llama.cpp.
 """
 
-from dataclasses import dataclass, field
-
 from xgen_deploy.backends.base import Backend, Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
@@ -38,25 +36,24 @@ _VULKAN = Hardware(
 _SLOTS = 4
 
 
-@dataclass(frozen=True, kw_only=True)
 class LlamaServer(Backend):
     """One of the four builds; `name` is `llama-server-` and the build."""
 
-    title: str = "llama-server"
-    family: str = "llama"
-    formats: tuple[str, ...] = ("gguf",)
-    container_port: int = 8080
-    api_key: KeyFile = field(default=KeyFile("api-key", "api-key.j2"))
-    settings: str = "llama"
-    has_help: bool = True
-    report_endpoints: tuple[str, ...] = (PROPS,)
+    title = "llama-server"
+    family = "llama"
+    formats = ("gguf",)
+    container_port = 8080
+    api_key = KeyFile("api-key", "api-key.j2")
+    settings = "llama"
+    has_help = True
+    report_endpoints = (PROPS,)
     # `tokens_predicted_total` alone moves when a request ends.
-    counters: tuple[str, ...] = (
+    counters = (
         "llamacpp:n_decode_total",
         "llamacpp:prompt_tokens_total",
         "llamacpp:tokens_predicted_total",
     )
-    in_flight: tuple[str, ...] = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
+    in_flight = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
 
     @property
     def short_name(self) -> str:
@@ -147,10 +144,10 @@ class LlamaServer(Backend):
 
 
 LLAMA_SERVER = (
-    LlamaServer(name="llama-server-vulkan", vendor="amd", hardware=_VULKAN),
-    LlamaServer(name="llama-server-cuda", vendor="nvidia", hardware=CUDA),
-    LlamaServer(name="llama-server-rocm", vendor="amd", hardware=ROCM),
-    LlamaServer(name="llama-server-cpu", vendor="cpu", hardware=CPU),
+    LlamaServer("llama-server-vulkan", "amd", _VULKAN),
+    LlamaServer("llama-server-cuda", "nvidia", CUDA),
+    LlamaServer("llama-server-rocm", "amd", ROCM),
+    LlamaServer("llama-server-cpu", "cpu", CPU),
 )
 
 

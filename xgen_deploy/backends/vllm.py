@@ -5,7 +5,7 @@ prefix for the flag that it begins.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from xgen_deploy.backends.base import (
     Backend,
@@ -35,7 +35,6 @@ _OWN = {
     "USER": "xgen",
 }
 _SHM = "8g"
-_KEY = KeyFile("vllm.yaml", "vllm-key.yaml.j2", r'api-key: \[(".*")\]\n?')
 # Upstream's documented list (vLLM docs, gpu.rocm.inc.md) and gfx1102, which runs in the field.
 _GFX = frozenset(
     [
@@ -56,26 +55,25 @@ _SLOTS = 256
 _SHARE = 0.92
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vllm(Backend):
     """`name` is vllm-cuda, vllm-rocm or vllm-cpu. Its `--help` takes twenty seconds."""
 
-    title: str = "vLLM"
-    family: str = "vllm"
-    formats: tuple[str, ...] = ("hf",)
-    container_port: int = 8000
-    api_key: KeyFile = field(default=_KEY)
-    settings: str = "vllm"
-    offloads_layers: bool = False
-    checks_model_name: bool = True
-    report_endpoints: tuple[str, ...] = (VERSION, MODELS)
-    counters: tuple[str, ...] = (
+    title = "vLLM"
+    family = "vllm"
+    formats = ("hf",)
+    container_port = 8000
+    api_key = KeyFile("vllm.yaml", "vllm-key.yaml.j2", r'api-key: \[(".*")\]\n?')
+    settings = "vllm"
+    offloads_layers = False
+    checks_model_name = True
+    report_endpoints = (VERSION, MODELS)
+    counters = (
         "vllm:iteration_tokens_total_count",
         "vllm:iteration_tokens_total_sum",
         "vllm:prompt_tokens_total",
         "vllm:generation_tokens_total",
     )
-    in_flight: tuple[str, ...] = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+    in_flight = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when a stated extra argument takes what the tool needs itself."""
@@ -129,9 +127,9 @@ class Vllm(Backend):
 
 
 VLLM = (
-    Vllm(name="vllm-cuda", vendor="nvidia", hardware=replace(CUDA, needs_gpu=True)),
-    Vllm(name="vllm-rocm", vendor="amd", hardware=replace(ROCM, needs_gpu=True, gfx=_GFX)),
-    Vllm(name="vllm-cpu", vendor="cpu", hardware=CPU, automatic=False),
+    Vllm("vllm-cuda", "nvidia", replace(CUDA, needs_gpu=True)),
+    Vllm("vllm-rocm", "amd", replace(ROCM, needs_gpu=True, gfx=_GFX)),
+    Vllm("vllm-cpu", "cpu", CPU, automatic=False),
 )
 
 
