@@ -93,6 +93,9 @@ class FolderSession:
     ) -> Reply:
         return Reply(200, b"")
 
+    def ask_socket(self, path: str, sent: bytes, *, timeout: float) -> bytes:
+        raise HostError("h", "no gateway runs here")
+
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         pass
 

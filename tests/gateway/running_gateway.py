@@ -27,8 +27,8 @@ from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.routes import build_routes
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
-from xgen_deploy.transport.base import Completed, Reply
-from xgen_deploy.transport.remote import web
+from xgen_deploy.transport.base import HostError, Reply
+from xgen_deploy.transport.remote import unix_socket, web
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 PROOF_KEY = "own-key-of-the-gateway"
@@ -56,9 +56,12 @@ def endpoint(engine: Engine, model: str, **more: Any) -> Endpoint:
 class Local:
     """The part of a session that the runtime socket needs, on this machine."""
 
-    def run(self, argv: list[str], *, timeout: float, stdin: bytes = b"") -> Completed:
-        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
-        return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
+    def ask_socket(self, path: str, sent: bytes, *, timeout: float) -> bytes:
+        try:
+            answered = unix_socket.ask_socket(path, b64encode(sent).decode(), timeout)
+        except OSError as error:
+            raise HostError("here", error.strerror or str(error)) from None
+        return b64decode(answered["answer"])
 
     def request(self, method: str, address: str, port: int, path: str, **more: Any) -> Reply:
         body = b64encode(more.pop("body", b"")).decode()

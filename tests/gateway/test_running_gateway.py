@@ -1,6 +1,7 @@
 """What a client sees at the gateway: real HAProxy, small engines."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from tests.gateway.conftest import MakeEngine, MakeGateway
 from tests.gateway.running_gateway import (
     CLIENT_KEY,
     ENGINE_KEY,
-    Local,
     RunningGateway,
     endpoint,
     tls_settings,
@@ -238,6 +238,6 @@ def test_the_guard_of_a_drained_server_has_it_asked_again(gateway: RunningGatewa
     gateway.runtime.drain("here.chat")
     assert gateway.state("chat").draining
     argv = gateway.runtime.enable_argv("here.chat")
-    Local().run(list(argv), timeout=20)
+    subprocess.run(argv, timeout=20, check=True)
     assert not gateway.state("chat").draining
     assert gateway.ask(CHAT, {"model": "org/qwen3"}).json["served_by"] == "chat"

@@ -81,7 +81,7 @@ class FakeSession:
         said = self._host.before(tuple(argv), stdin.decode())
         if said is not None:
             return Completed(0, said, "")
-        return Completed(0, self._printed(argv, stdin.decode()), "")
+        return Completed(0, self._printed(argv), "")
 
     def write_file(self, path: str, content: bytes, **_: object) -> None:
         if self._host.full:
@@ -104,6 +104,17 @@ class FakeSession:
     def request(self, method: str, *_: object, **__: object) -> Reply:
         return Reply(200, _COMPLETION if method == "POST" else b"{}")
 
+    def ask_socket(self, path: str, sent: bytes, **_: object) -> bytes:
+        asked = sent.decode().strip()
+        said = self._host.before(("ask-socket", path), asked)
+        if said is not None:
+            return said.encode()
+        if asked.startswith("set server"):
+            for command in asked.split(";"):
+                self._host.server_states[command.split()[2]] = command.split()[4]
+            return b""
+        return self._host.gateway_says(asked).encode()
+
     def lock(self, *_: object, **__: object) -> None:
         """It is always free."""
 
@@ -116,7 +127,7 @@ class FakeSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _printed(self, argv: Sequence[str], stdin: str) -> str:
+    def _printed(self, argv: Sequence[str]) -> str:
         if argv[0] == "mv":
             self._move(*argv[-2:])
         if argv[0] == "ls":
@@ -131,11 +142,6 @@ class FakeSession:
         if argv[0].startswith("systemctl") and "gateway" in argv[-1]:
             self._host.gateway_starts += 1
             self._host.server_states.clear()
-        if stdin.startswith("set server"):
-            for command in stdin.split(";"):
-                self._host.server_states[command.split()[2]] = command.split()[4]
-        if stdin in ("show info", "show stat"):
-            return self._host.gateway_says(stdin)
         return ""
 
     def _move(self, source: str, target: str) -> None:

@@ -8,7 +8,7 @@ from xgen_deploy.resolve.gateway_needs import (
     LOOPBACK,
     gateway_binaries,
     gateway_image,
-    haproxy_socket,
+    gateway_runtime,
 )
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, GatewaySpec
@@ -68,7 +68,7 @@ def gateway_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
 def _check(
     site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
 ) -> None:
-    if haproxy_socket(site, host) == "process":
+    if gateway_runtime(site, host) == "process":
         raise _no(host, "a gateway is a systemd unit, and the runtime here is process",
                   "put it on a host with the runtime docker or systemd")  # fmt: skip
     if facts.systemd is None:

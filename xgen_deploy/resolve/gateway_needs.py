@@ -55,14 +55,14 @@ def names_of_others(site: Site, model: str) -> tuple[str, ...]:
     return tuple(sorted(m for m, others in found if m != model and model in others))
 
 
-def haproxy_socket(site: Site, host: Host) -> Runtime:
+def gateway_runtime(site: Site, host: Host) -> Runtime:
     return host.runtime or site.runtime
 
 
 def gateway_image(site: Site, host: Host) -> ImageWithEntrypoint | None:
     """The image that the manifest or the host names; None where the host's own binary serves."""
     found: Image | None = host.images.get(HAPROXY) or site.images.get(HAPROXY)
-    if found is None or haproxy_socket(site, host) != "docker":
+    if found is None or gateway_runtime(site, host) != "docker":
         return None
     return found if isinstance(found, ImageWithEntrypoint) else ImageWithEntrypoint(image=found)
 

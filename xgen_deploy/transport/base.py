@@ -85,6 +85,10 @@ class Session(Protocol):
     ) -> Reply:
         """An HTTP request made on the host itself; with `tls`, no certificate is checked."""
 
+    def ask_socket(self, path: str, sent: bytes, *, timeout: float) -> bytes:
+        """One exchange over a unix socket of the host: what answers until it closes. Raises
+        HostError where nothing listens there or the time ran out."""
+
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         """Hold the lock file until the session ends. Raises LockedError naming the owner."""
 

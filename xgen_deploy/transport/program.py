@@ -9,7 +9,17 @@ from xgen_deploy.transport.bare_source import bare
 
 _PACKAGE = "xgen_deploy.transport.remote"
 # Each after what it imports.
-_AGENT = ("groups", "commands", "files", "removal", "web", "lock_queue", "locks", "agent")
+_AGENT = (
+    "groups",
+    "commands",
+    "files",
+    "removal",
+    "web",
+    "unix_socket",
+    "lock_queue",
+    "locks",
+    "agent",
+)
 
 _BOOT = """
 import sys, types

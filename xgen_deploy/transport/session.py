@@ -53,6 +53,10 @@ class Removed(Nothing):
     removed: bool
 
 
+class Answered(Nothing):
+    answer: Base64Bytes
+
+
 class Replied(Nothing):
     status: int
     body: Base64Bytes
@@ -145,6 +149,18 @@ class AgentSession:
             tls=tls,
         )
         return Reply(got.status, got.body)
+
+    def ask_socket(self, path: str, sent: bytes, *, timeout: float) -> bytes:
+        got = self._ask(
+            Answered,
+            f"asking the socket {path}",
+            timeout + _MARGIN,
+            op="ask_socket",
+            path=path,
+            sent=b64encode(sent).decode(),
+            timeout=timeout,
+        )
+        return got.answer
 
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         self._ask(

@@ -18,22 +18,7 @@ _Value = TypeVar("_Value")
 _ASK = 20.0
 _PAUSE = 0.1
 
-# Runs on the host: the commands as one line each, the answer as it comes.
-_TALK = """
-import socket, sys
-with socket.socket(socket.AF_UNIX) as s:
-    s.settimeout(10)
-    s.connect(sys.argv[1])
-    s.sendall(sys.stdin.buffer.read() + b"\\n")
-    s.shutdown(socket.SHUT_WR)
-    while True:
-        part = s.recv(65536)
-        if not part:
-            break
-        sys.stdout.buffer.write(part)
-"""
-
-# The same for the guard of a drained server, in one line for systemd: its commands are an argument.
+# For the guard of a drained server, in one line for systemd: its commands are an argument.
 _READY = (
     "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(10); "
     "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + bytes([10])); s.recv(65536)"
@@ -41,7 +26,8 @@ _READY = (
 
 
 class HaproxySocket:
-    """`socket` is the gateway's on that host, `python` an interpreter there.
+    """`socket` is the gateway's on that host, `python` an interpreter there for what a guard runs
+    later.
 
     Every call raises XgenError where the gateway does not answer or refuses.
     """
@@ -54,15 +40,12 @@ class HaproxySocket:
 
     def ask(self, command: str) -> str:
         """The socket's answer to one command."""
-        done = self._session.run(
-            [self._python, "-I", "-c", _TALK, self._socket],
-            timeout=_ASK,
-            stdin=command.encode(),
-        )
-        if done.returncode != 0:
-            said = done.complaint or "no reason given"
-            raise HostError(self._host, f"the gateway's socket {self._socket}: {said}")
-        return done.stdout
+        try:
+            sent = f"{command}\n".encode()
+            answer = self._session.ask_socket(self._socket, sent, timeout=_ASK)
+        except HostError as error:
+            raise HostError(self._host, f"the gateway's socket: {error.reason}") from None
+        return answer.decode(errors="replace")
 
     def info(self) -> HaproxyInfo:
         return self._understood(parse_info, "show info")

@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from xgen_deploy.transport.remote import commands, files, removal, web
+from xgen_deploy.transport.remote import commands, files, removal, unix_socket, web
 from xgen_deploy.transport.remote.groups import GRACE, Groups
 from xgen_deploy.transport.remote.locks import Locked, Locks
 
@@ -37,6 +37,7 @@ class Agent:
             "read_file": files.read_file,
             "remove": removal.remove,
             "request": web.request,
+            "ask_socket": unix_socket.ask_socket,
             "lock": Locks().take,
         }
 
