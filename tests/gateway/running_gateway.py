@@ -125,6 +125,8 @@ class RunningGateway:
         )
         assert eventually(self._answers), (self.folder / "log").read_text()
         assert eventually(self._settled), self.runtime.ask("show stat")
+        # Before this the master would miss a signal; a unit is told by Type=notify.
+        assert eventually(lambda: "Loading success" in self.log()), self.log()
 
     def reload(self) -> None:
         """New worker, as a unit's reload does it."""

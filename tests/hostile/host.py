@@ -106,6 +106,7 @@ class FakeSession:
 
     def ask_socket(self, path: str, sent: bytes, **_: object) -> bytes:
         asked = sent.decode().strip()
+        self._host.ran.append(("ask-socket", path, asked))
         said = self._host.before(("ask-socket", path), asked)
         if said is not None:
             return said.encode()
