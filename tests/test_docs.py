@@ -115,3 +115,11 @@ def test_shown_yaml_can_be_read(text: str) -> None:
 def test_the_documentation_was_found() -> None:
     assert len(SHOWN) > 30
     assert len(MANIFESTS) >= 2
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {n for n in re.findall(r"[\w./]+/[\w*]+\.(?:py|md|toml)", text) if "*" not in n}
+    roots = (ROOT, ROOT / "xgen_deploy")
+    assert len(named) > 30
+    assert [n for n in sorted(named) if not any((r / n).exists() for r in roots)] == []
