@@ -86,7 +86,7 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
         ),
         (
             {"state": "activating", "sub_state": "start-pre", "restarts": 4},
-            "it keeps ending and being started again",
+            "crash loop (4 restarts)",
         ),
         (
             {
@@ -96,11 +96,11 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
                 "result": "exit-code",
                 "exit_status": 1,
             },
-            "it keeps ending and being started again: exit status 1",
+            "crash loop (2 restarts): exit status 1",
         ),
         (
             {"state": "activating", "sub_state": "auto-restart", "restarts": 2},
-            "it keeps ending and being started again",
+            "crash loop (2 restarts)",
         ),
     ],
 )

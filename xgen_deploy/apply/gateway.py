@@ -190,8 +190,9 @@ def _await(context: HostContext, runtime: HaproxySocket, digest: str, old: int |
             problem = "it still runs the configuration from before"
         except XgenError as error:
             problem = str(error)
-        if context.service_manager.state(service).restarts >= _RESTARTS:
-            raise XgenError("it keeps ending and being started again")
+        restarts = context.service_manager.state(service).restarts
+        if restarts >= _RESTARTS:
+            raise XgenError(f"crash loop ({restarts} restarts)")
         if time.monotonic() > end:
             raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {problem}")
         time.sleep(_PAUSE)

@@ -39,7 +39,7 @@ def service_drift(service: ServiceFacts) -> str | None:
         return f"it failed: {exit_words(service.result, service.exit_status)}"
     if service.state == "inactive":
         return "it was stopped by hand, or has ended"
-    return ends_again(service) if is_crash_looping(service) else None
+    return crash_loop_clause(service) if is_crash_looping(service) else None
 
 
 def is_crash_looping(service: ServiceFacts) -> bool:
@@ -57,10 +57,11 @@ def pausing(service: ServiceFacts) -> bool:
     return service.sub_state in ("auto-restart", "auto-restart-queued", "stop-post", "backoff")
 
 
-def ends_again(service: ServiceFacts, lines: Sequence[str] = ()) -> str:
-    """A clause about one that keeps ending; `lines` are of its log."""
+def crash_loop_clause(service: ServiceFacts, lines: Sequence[str] = ()) -> str:
+    """`crash loop (3 restarts): exit status 1 (its last words)`; `lines` are of its log."""
     last_words = complaint(lines)
-    words = "it keeps ending and being started again"
+    count = service.restarts
+    words = "crash loop" if count is None else f"crash loop ({count} restart{'s'[: count != 1]})"
     if service.result not in (None, "", "success") or service.exit_status:
         words += f": {exit_words(service.result, service.exit_status, lines)}"
     return f"{words} ({last_words})" if last_words else words

@@ -151,7 +151,7 @@ def _with_stale_slot(
     """What else of the instance is on the host goes too: it would hold its GPU and its ports."""
     stale = stale_slot(instance.name, instance.slot, facts, record, layout)
     if operation is None and stale:
-        cause = f"{stale}, its other slot, is still there"
+        cause = f"leftover {stale}, its other slot"
         operation = _operation(instance, Kind.CLEAR_SLOT, cause, None)
     return operation and replace(operation, stale_slot=stale)
 

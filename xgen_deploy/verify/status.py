@@ -7,7 +7,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
-from xgen_deploy.plan.drift import ends_again, is_crash_looping, pausing
+from xgen_deploy.plan.drift import crash_loop_clause, is_crash_looping, pausing
 from xgen_deploy.state.exit_status import exit_words
 from xgen_deploy.state.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.host import Host
@@ -160,7 +160,7 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
     if service.state == "inactive":
         return "stopped", "it does not run; apply starts it"
     if is_crash_looping(service):
-        return "failed", ends_again(service, lines)
+        return "failed", crash_loop_clause(service, lines)
     if pausing(service):
         words = exit_words(service.result, service.exit_status, lines)
         return "loading", f"it ended ({words}) and is started again"
