@@ -14,6 +14,7 @@ from xgen_deploy.apply import stop_first
 from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import GatePassed
 from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.key_rotation import KeyRotation
 from xgen_deploy.apply.stop_first import bring_up
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import XgenError
@@ -80,7 +81,7 @@ class World:
         update = Operation(
             id="h/q", host="h", name="q", kind=Kind.UPDATE, cause="a test", instance=instance
         )
-        traffic = Traffic(self._scene.site, {"h": work}, {}, 1, {})
+        traffic = Traffic(self._scene.site, {"h": work}, {}, 1, KeyRotation(self._scene.site, {}))
         try:
             bring_up(Execution(work, traffic, 1, "ops", lambda _: None), update)
         except (OperationFailed, XgenError) as error:

@@ -1,6 +1,6 @@
 """Carries out a plan: all hosts at once, then the gateways one after the other. Decides nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from xgen_deploy.apply.audited import digest_there, tell_ended
@@ -8,6 +8,7 @@ from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.host import Who, carry_out, record_failed_gateway
 from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.key_rotation import KeyRotation, new_keys
 from xgen_deploy.apply.operation import execute
 from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes
 from xgen_deploy.apply.teardown import clear_host
@@ -15,7 +16,6 @@ from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.plan import GATEWAY_CHANGES, Plan
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -39,9 +39,9 @@ def carry_out_all(
     that were observed. `destroy`: what is left of the project there goes too. `new_secrets`: by
     host, instances whose secrets have other values now.
     """
-    new_keys = dict(_new_keys(plan, contexts, new_secrets))
-    traffic = Traffic(site, contexts, records, who.number, new_keys)
-    if new_keys:
+    keys = KeyRotation(site, dict(new_keys(plan, contexts, new_secrets)))
+    traffic = Traffic(site, contexts, records, who.number, keys)
+    if keys.instances:
         traffic.part_keys()
     executions = {
         name: Execution(context, traffic, who.number, who.by, tell)
@@ -105,18 +105,3 @@ def _with_gateways(results: Results, gateways: Mapping[str, HostResult]) -> Resu
         else:
             whole.setdefault(name, gateway)
     return whole
-
-
-def _new_keys(
-    plan: Plan, contexts: Mapping[str, HostContext], new_secrets: Mapping[str, frozenset[str]]
-) -> Iterator[tuple[tuple[str, str], SecretRef | None]]:
-    """Instances that run with an API key and are to get another one."""
-    for operation in plan.operations:
-        host, name, instance = operation.host, operation.name, operation.instance
-        context = contexts.get(host)
-        last = context.record.instances.get(name) if context else None
-        if last is None or instance is None:
-            continue
-        new = instance.spec.api_key
-        if last.spec.api_key != new or (new and name in new_secrets.get(host, ())):
-            yield (host, name), new

@@ -33,7 +33,7 @@ def start_first_update(execution: Execution, operation: Operation) -> GatePassed
                 traffic.add(_endpoint(execution, new))
                 drain(context, traffic, name, drain_time(new.instance.declared))
                 remember(execution, new, passed, took, other_port=old.spec.port)
-            traffic.rekeyed(context.name, name)
+            traffic.keys.runs_with_new_key(context.name, name)
             traffic.gone(context.name, name)
     except UnreachableError:
         raise

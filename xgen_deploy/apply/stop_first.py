@@ -38,7 +38,7 @@ def bring_up(execution: Execution, operation: Operation) -> GatePassed:
         with traffic.moving(context.name, instance.name):
             drain(context, traffic, instance.name, drain_time(instance.declared))
             previous.stopping()
-            traffic.rekeyed(context.name, instance.name)
+            traffic.keys.runs_with_new_key(context.name, instance.name)
             start_staged(execution, new)
         passed = prove(execution, new)
         remember(execution, new, passed, time.monotonic() - began)
@@ -83,7 +83,7 @@ def _put_back(execution: Execution, new: Prepared, previous: Previous) -> str:
         else:
             clear_slot(context, instance.name, instance.slot)
             ending = "It was stopped and taken away; nothing was there before"
-        traffic.rekeyed(context.name, instance.name, back=True)
+        traffic.keys.runs_with_old_key(context.name, instance.name)
         traffic.enable(context.name, instance.name)  # before what a full disk may refuse
         context.keep(lambda record: record.settled(instance.name))
     except XgenError as error:

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from xgen_deploy.apply.gateway import haproxy_socket, open_gateway
 from xgen_deploy.apply.guard import arm_drained, disarm_drained
 from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.key_rotation import KeyRotation
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.away import away
@@ -16,8 +17,7 @@ from xgen_deploy.plan.gateway import routes_for
 from xgen_deploy.resolve.gateway_needs import everywhere, is_gateway_host
 from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.routes import Route, Server, server_name, with_old_keys
-from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.routes import Route, Server, server_name
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
@@ -46,10 +46,8 @@ class NotMoved(XgenError):
 
 
 class Traffic:
-    """Over the gateways among `works`, the hosts at work; `records` are of the other hosts that
-    were seen. One instance moves at a time.
-    `new_keys`: the key that each (host, instance) is about to be changed to; until then it is
-    asked with the one that it has. Every call raises NotMoved.
+    """Over the gateways among the hosts that are being changed; `records` are of all hosts that
+    were observed. One instance moves at a time. Every call raises NotMoved.
     """
 
     def __init__(
@@ -58,16 +56,15 @@ class Traffic:
         contexts: Mapping[str, HostContext],
         records: Mapping[str, Record],
         number: int,
-        new_keys: Mapping[tuple[str, str], SecretRef | None],
+        keys: KeyRotation,
     ) -> None:
         self._site = site
         self._contexts = contexts
         self._records = records
         self._number = number
-        self._new_keys = new_keys
-        self._old = set(new_keys)
+        self.keys = keys
         self._drained: set[tuple[str, str]] = set()
-        self._one = threading.Lock()
+        self._moving = threading.Lock()
         self._reopening = threading.Lock()
 
     @_moving_traffic
@@ -75,24 +72,16 @@ class Traffic:
         """Before anything moves: servers that are to get a new key are told from those that have
         it."""
         for gateway_host in self._contexts:
-            if any(self._known(gateway_host, *instance) for instance in self._new_keys):
+            if any(self._known(gateway_host, *instance) for instance in self.keys.instances):
                 self._reopen(gateway_host, first=True)
-
-    def rekeyed(self, host: str, instance: str, *, back: bool = False) -> None:
-        """It has its new key now, or the one from before again: the next reload knows."""
-        if (host, instance) in self._new_keys:
-            (self._old.add if back else self._old.discard)((host, instance))
 
     def routes(
         self, gateway_host: str, extra: tuple[Endpoint, ...] = (), *, first: bool = False
     ) -> tuple[Route, ...]:
         """As the records are right now."""
-        now = self._now()
-        routes = routes_for(self._site, gateway_host, {}, now, extra)
-        return tuple(
-            with_old_keys(route, self._old, self._model_keys(), seen=now, first=first)
-            for route in routes.models
-        )
+        records = self._records_now()
+        routes = routes_for(self._site, gateway_host, {}, records, extra)
+        return self.keys.routes(routes.models, records, first=first)
 
     @_moving_traffic
     def hand_over(self, host: str, instance: str, model: str) -> None:
@@ -115,11 +104,11 @@ class Traffic:
 
     def away(self, gateway_host: str) -> dict[str, str]:
         """Models of a gateway that need not answer now, each with why."""
-        return away(self.routes(gateway_host), self._now())
+        return away(self.routes(gateway_host), self._records_now())
 
-    def _now(self) -> dict[str, Record]:
+    def _records_now(self) -> dict[str, Record]:
         """The records of all hosts that were seen, as they are at this moment."""
-        return {**self._records, **{n: w.record for n, w in self._contexts.items()}}
+        return {**self._records, **{n: c.record for n, c in self._contexts.items()}}
 
     @contextmanager
     def moving(self, host: str, instance: str) -> Iterator[None]:
@@ -127,7 +116,7 @@ class Traffic:
         if not self.gateway_hosts_of(host, instance):
             yield
             return
-        with self._one:
+        with self._moving:
             yield
 
     def gateway_hosts_of(self, host: str, instance: str) -> tuple[str, ...]:
@@ -255,13 +244,6 @@ class Traffic:
             for drained in tuple(self._drained):  # which the new process does not know
                 if self._known(gateway_host, *drained):
                     self._runtime(gateway_host).drain(self._name(gateway_host, *drained))
-
-    def _model_keys(self) -> dict[str, SecretRef | None]:
-        """The new key of each model that gets one."""
-        models = {(d.host, d.name): d.model for d in everywhere(self._site)}
-        return {
-            models[instance]: key for instance, key in self._new_keys.items() if instance in models
-        }
 
     def _runtime(self, gateway_host: str) -> HaproxySocket:
         return haproxy_socket(self._contexts[gateway_host])
