@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.ending import end
 from xgen_deploy.apply.executor import carry_out_all
-from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.host_context import HostContext, host_context
 from xgen_deploy.apply.host_sessions import LockedHosts, login
 from xgen_deploy.apply.notify import find_webhook
@@ -73,8 +73,8 @@ class Change:
                 return 1
             contexts = self._contexts(observed, changing)
         contexts = {n: c for n, c in contexts.items() if n in changing}
-        who = self._who(observed)
-        trail = self._auditing.trail(apply=who.number, plan=plan.fingerprint)
+        identity = self._identity(observed)
+        trail = self._auditing.trail(apply=identity.number, plan=plan.fingerprint)
         self._auditing.follow(trail, contexts)
         results = carry_out_all(
             self._run.site,
@@ -82,16 +82,16 @@ class Change:
             records_of(observed),
             contexts,
             [c for n, c in self._run.connections.items() if n in contexts],
-            who,
+            identity,
             self._report,
             destroy=self._options.destroy,
             new_secrets=self._comparison.changed,
         )
         trail.close()
-        code = end(self._run.site, plan, results, who, self._report, webhook)
+        code = end(self._run.site, plan, results, identity, self._report, webhook)
         return code or _code(lost)
 
-    def _who(self, observed: Observed) -> Who:
+    def _identity(self, observed: Observed) -> ApplyIdentity:
         """Numbered one after the newest apply that a host remembers."""
         site = self._run.site
         applies = {n: r.last_apply for n, r in records_of(observed).items()}
@@ -100,7 +100,7 @@ class Change:
             self._report.warning(
                 f"{name}: the apply number in its record is far from all others; ignored"
             )
-        return Who(
+        return ApplyIdentity(
             number=min(1 + last, LAST_APPLY),
             by=login(),
             what=self._options.what,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.notify import Webhook, notify
 from xgen_deploy.apply.operator import Reporter
 from xgen_deploy.apply.outcomes import HostResult
@@ -15,7 +15,7 @@ def end(
     site: Site,
     plan: Plan,
     results: Mapping[str, HostResult | XgenError],
-    who: Who,
+    identity: ApplyIdentity,
     report: Reporter,
     webhook: Webhook | str | None,
 ) -> int:
@@ -27,20 +27,22 @@ def end(
         report.problem(name, str(error))
     for name in plan.unreachable:
         report.problem(name, plan.hosts[name].error or "unreachable")
-    report.summary(who, whole, len(lost))
+    report.summary(identity, whole, len(lost))
     failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
     code = 1 if failed else (4 if plan.unreachable else 0)
     if isinstance(webhook, Webhook):
-        _notify(site, who, code, report, webhook)
+        _notify(site, identity, code, report, webhook)
     return code
 
 
-def _notify(site: Site, who: Who, code: int, report: Reporter, webhook: Webhook) -> None:
+def _notify(
+    site: Site, identity: ApplyIdentity, code: int, report: Reporter, webhook: Webhook
+) -> None:
     summary: dict[str, object] = {
         "project": site.project,
-        "what": who.what,
-        "number": who.number,
-        "by": who.by,
+        "what": identity.what,
+        "number": identity.number,
+        "by": identity.by,
         "exit_code": code,
     }
     error = notify(webhook, summary, report.events)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from xgen_deploy.apply.audited import digest_there, tell_ended
 from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.execution import Execution
-from xgen_deploy.apply.host import Who, carry_out, record_failed_gateway
+from xgen_deploy.apply.host import ApplyIdentity, carry_out, record_failed_gateway
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.key_rotation import KeyRotation, new_keys
 from xgen_deploy.apply.operation import execute
@@ -29,7 +29,7 @@ def carry_out_all(
     records: Mapping[str, Record],
     contexts: Mapping[str, HostContext],
     connections: Sequence[Connection],
-    who: Who,
+    identity: ApplyIdentity,
     tell: Listener,
     *,
     destroy: bool,
@@ -40,14 +40,14 @@ def carry_out_all(
     host, instances whose secrets have other values now.
     """
     keys = KeyRotation(site, dict(new_keys(plan, contexts, new_secrets)))
-    traffic = Traffic(site, contexts, records, who.number, keys)
+    traffic = Traffic(site, contexts, records, identity.number, keys)
     if keys.instances:
         traffic.part_keys()
     executions = {
-        name: Execution(context, traffic, who.number, who.by, tell)
+        name: Execution(context, traffic, identity.number, identity.by, tell)
         for name, context in contexts.items()
     }
-    results = _change_hosts(plan, executions, connections, who, destroy=destroy)
+    results = _change_hosts(plan, executions, connections, identity, destroy=destroy)
     return _with_gateways(results, _change_gateways(plan, executions))
 
 
@@ -55,7 +55,7 @@ def _change_hosts(
     plan: Plan,
     executions: Mapping[str, Execution],
     connections: Sequence[Connection],
-    who: Who,
+    identity: ApplyIdentity,
     *,
     destroy: bool,
 ) -> Results:
@@ -70,7 +70,7 @@ def _change_hosts(
         execution, own = executions[connection.name], plan.hosts[connection.name]
         if not own.operations and not destroy:
             return HostResult(connection.name)  # only its gateway is needed
-        result = carry_out(execution, own, who, outcomes)
+        result = carry_out(execution, own, identity, outcomes)
         if destroy and result.ok:
             clear_host(execution.context)
         return result

@@ -60,13 +60,13 @@ class Gate:
         self._service = service
         self._backend = backend
         self._session = session
-        self._supervision = service_manager
+        self._service_manager = service_manager
         self._api_key = api_key
         self._first: State | None = None
 
     def wait(self, timeout: float, ready: Callable[[], None]) -> GatePassed:
-        """`ready` is called once the model is loaded. Raises NotGood at the first exit or restart,
-        and when the time is over.
+        """`ready` is called once the model is loaded. Raises GateFailed at the first exit or
+        restart, and when the time is over.
         """
         self._until_ready(time.monotonic() + timeout)
         ready()
@@ -79,11 +79,11 @@ class Gate:
             report = self._report(state)
         wrong = differences(self._instance, report)
         if wrong:
-            raise self._not_good("; ".join(wrong))
+            raise self._failure("; ".join(wrong))
         return GatePassed(report, state.run)
 
     def _report(self, state: State) -> LoadReport:
-        report = self._backend.read_report(self._supervision.log(self._service, state.run))
+        report = self._backend.read_report(self._service_manager.log(self._service, state.run))
         spec = self._instance.spec
         return with_pages(report, self._backend, spec, self._session, self._api_key)
 
@@ -101,7 +101,7 @@ class Gate:
                     if reply.status
                     else reply.body.decode(errors="replace")[:100]
                 )
-                raise self._not_good(f"not ready in time; {path}: {answer}")
+                raise self._failure(f"not ready in time; {path}: {answer}")
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_MOST)
 
@@ -110,7 +110,7 @@ class Gate:
         wrong = real_request(self._instance, smoke_request, self._session, self._api_key)
         if wrong:
             self._alive()
-            raise self._not_good(f"a real request failed: {wrong}")
+            raise self._failure(f"a real request failed: {wrong}")
 
     def _alive_at(self, moment: float) -> State:
         """An engine that dies right after its first answer is not good either."""
@@ -118,31 +118,31 @@ class Gate:
         return self._alive()
 
     def _alive(self) -> State:
-        state = self._supervision.state(self._service)
+        state = self._service_manager.state(self._service)
         if self._first is None or (self._first.run is None and state.run):
             self._first = state
         if not state.alive:
             raise self._ended(state)
         restarted = state.restarts > self._first.restarts
         if restarted or (self._first.run and state.run and state.run != self._first.run):
-            raise self._not_good("it ended and was started again")
+            raise self._failure("it ended and was started again")
         return state
 
     def _ended(self, state: State) -> GateFailed:
         lines = self._lines(state.run)
         if state.result is None:
-            return self._not_good(f"it ended: {state.detail}", lines)
+            return self._failure(f"it ended: {state.detail}", lines)
         words = exit_words(state.result, state.status, lines)
         if was_killed(state.result, state.status):
-            kernel = self._supervision.kernel_log(self._service)
+            kernel = self._service_manager.kernel_log(self._service)
             words = out_of_memory(kernel) or words
-        return self._not_good(f"it ended: {words}", lines)
+        return self._failure(f"it ended: {words}", lines)
 
     def _lines(self, run: str | None) -> tuple[str, ...]:
-        text = self._supervision.log(self._service, run, lines=_LOOK_BACK)
+        text = self._service_manager.log(self._service, run, lines=_LOOK_BACK)
         return tuple(line for line in text.splitlines() if line.strip())
 
-    def _not_good(self, reason: str, lines: tuple[str, ...] | None = None) -> GateFailed:
+    def _failure(self, reason: str, lines: tuple[str, ...] | None = None) -> GateFailed:
         run = self._first.run if self._first else None
         lines = self._lines(run) if lines is None else lines
         last_words = complaint(lines)

@@ -74,7 +74,7 @@ def open_gateway(
     starts the gateway anew where a reload would do. It counts once a real request to each model
     whose routes changed was answered through it; `away` and `moving`: see Proof.of.
 
-    Raises DoorFailed; what ran before runs on or was put back. XgenError without a secret.
+    Raises GatewayFailed; what ran before runs on or was put back. XgenError without a secret.
     """
     keys = gateway_secrets(context).keys(spec)
     last = context.record.gateway.spec if context.record.gateway else None

@@ -15,7 +15,7 @@ def arm(
     context: HostContext, name_on_host: str, script: Sequence[str], restart: Sequence[str]
 ) -> None:
     """`script` is put-back.sh with its arguments, `restart` what starts the service again.
-    `slotted` is the instance's name on the host. Raises HostError."""
+    Raises HostError."""
     layout = context.layout
     command = ["sh", *script, *restart]
     if layout.process_dir is not None:

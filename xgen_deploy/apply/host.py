@@ -17,8 +17,8 @@ from xgen_deploy.state.record import ApplyRecord
 
 
 @dataclass(frozen=True)
-class Who:
-    """One apply, as it goes into every host's record."""
+class ApplyIdentity:
+    """Which apply this is and whose, as it goes into every host's record."""
 
     number: int
     by: str
@@ -30,18 +30,18 @@ class Who:
 
 
 def carry_out(
-    execution: Execution, plan: HostPlan, who: Who, outcomes: OperationOutcomes
+    execution: Execution, plan: HostPlan, identity: ApplyIdentity, outcomes: OperationOutcomes
 ) -> HostResult:
     """Everything but what the gateways change, which comes after every host's own part. Never
     raises for a failed operation; the host's record says how it ended.
     """
     context, count = execution.context, len(plan.operations)
-    apply = _apply_record(who, plan)
+    apply = _apply_record(identity, plan)
     results: list[Result] = []
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
-        context.keep(lambda record: replace(record, last_apply=apply, hosts=who.hosts))
+        context.keep(lambda record: replace(record, last_apply=apply, hosts=identity.hosts))
         tell_whole(context, "began", count)
         for operation in plan.operations:
             if operation.kind not in GATEWAY_CHANGES:
@@ -58,15 +58,15 @@ def carry_out(
     return HostResult(context.name, tuple(results))
 
 
-def _apply_record(who: Who, plan: HostPlan) -> ApplyRecord:
+def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:
     return ApplyRecord(
-        number=who.number,
-        by=who.by,
-        manifest=who.manifest,
-        manifest_digest=who.manifest_digest,
+        number=identity.number,
+        by=identity.by,
+        manifest=identity.manifest,
+        manifest_digest=identity.manifest_digest,
         began=time.time(),
-        what=who.what,
-        git=who.git,
+        what=identity.what,
+        git=identity.git,
         changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
     )
 

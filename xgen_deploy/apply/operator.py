@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.state.plan import Plan
 
@@ -25,7 +25,7 @@ class Reporter(Protocol):
     def warning(self, text: str) -> None:
         """Something that does not change how the apply ends."""
 
-    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
+    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
         """How it ended; `lost` hosts failed as a whole."""
 
 

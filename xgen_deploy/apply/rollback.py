@@ -29,11 +29,11 @@ class Previous:
     """
 
     def __init__(self, context: HostContext, instance: str, name_on_host: str) -> None:
-        """`slotted` is its name on the host (see layout.py)."""
+        """`name_on_host`: see layout.py."""
         layout = context.layout
         self._context = context
         self._instance = instance
-        self._slotted = name_on_host
+        self._name_on_host = name_on_host
         self._service = layout.service(name_on_host)
         self._folder = layout.previous(instance)
         self._script = layout.put_back_script
@@ -43,7 +43,7 @@ class Previous:
     def keep(self) -> None:
         """Copies what runs, if there is such, and arms the guard."""
         context, layout = self._context, self._context.layout
-        definition = layout.definition(self._slotted)
+        definition = layout.definition(self._name_on_host)
         if (
             self._instance not in context.record.instances
             or context.session.read_file(definition) is None
@@ -57,14 +57,14 @@ class Previous:
             self._copy(definition)
         self.kept = True
         context.session.write_file(self._script, context.rendering.put_back().encode(), mode=0o700)
-        arm(context, self._slotted, self._put_back_argv(), self._restart_argv())
+        arm(context, self._name_on_host, self._put_back_argv(), self._restart_argv())
 
     def _copy(self, definition: str) -> None:
         context = self._context
         context.session.remove(self._folder, within=context.layout.state_dir)
         context.session.make_dir(self._folder, mode=0o700)
         context.must("cp", "-a", definition, f"{self._folder}/definition")
-        settings = context.layout.settings(self._slotted)
+        settings = context.layout.settings(self._name_on_host)
         if self._there(settings):
             context.must("cp", "-a", settings, f"{self._folder}/settings")
         self._say(NOTHING_STOPPED)
@@ -81,13 +81,13 @@ class Previous:
     def discard(self) -> None:
         """The new version is good."""
         self._context.session.remove(self._folder, within=self._context.layout.state_dir)
-        disarm(self._context, self._slotted)
+        disarm(self._context, self._name_on_host)
 
     def put_back(self, timeout: float) -> str:
         """A clause for people about how that ended."""
         argv = ["sh", *self._put_back_argv(), *self._restart_argv()]
         done = self._context.session.run(argv, timeout=_START)
-        disarm(self._context, self._slotted)
+        disarm(self._context, self._name_on_host)
         if done.returncode != 0:
             error = done.complaint or "no reason given"
             return f"Putting the previous version back failed too: {error}"
@@ -113,7 +113,7 @@ class Previous:
 
     def _put_back_argv(self) -> tuple[str, ...]:
         layout = self._context.layout
-        paths = (layout.definition(self._slotted), layout.settings(self._slotted))
+        paths = (layout.definition(self._name_on_host), layout.settings(self._name_on_host))
         return (self._script, self._folder, *paths)
 
     def _restart_argv(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ _ASK = 60.0
 
 
 def stage(context: HostContext, rendered: Rendered, name_on_host: str) -> None:
-    """Writes all of an instance's files beside their places. `slotted` is its name on the host."""
+    """Writes all of an instance's files beside their places. `name_on_host`: see layout.py."""
     unstage(context, name_on_host)
     layout = context.layout
     context.session.make_dir(layout.etc_dir, mode=0o700)

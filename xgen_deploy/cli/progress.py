@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.apply.host import Who
+from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.visible import json_text, printable
@@ -52,16 +52,16 @@ class Progress:
         """Something that does not change how the apply ended."""
         print(printable(text), file=sys.stderr)
 
-    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
+    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
         """The last line; `lost` hosts failed as a whole."""
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
         if self._settings.json:
-            value = {"kind": "end", "number": who.number, "done": done, "failed": failed}
+            value = {"kind": "end", "number": identity.number, "done": done, "failed": failed}
             sys.stdout.write(json.dumps(value) + "\n")
         elif not self._settings.quiet or failed:
             word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
-            self._console.print(f"{escape(printable(_name(who)))}: {done} done, {word}")
+            self._console.print(f"{escape(printable(_name(identity)))}: {done} done, {word}")
 
     def _keep(self, event: Event) -> None:
         name = f"{event.host}/{event.instance}" if event.instance else event.host
@@ -92,7 +92,7 @@ class Gathering(Progress):
         with self._lock:
             self.events.append(event)
 
-    def summary(self, who: Who, results: list[HostResult], lost: int) -> None:
+    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
         """What there is to tell is in `by_host`."""
 
     def by_host(self, hosts: Iterable[str]) -> dict[str, dict[str, object]]:
@@ -117,10 +117,11 @@ def progress(settings: Settings) -> Iterator[Progress]:
         yield Progress(settings, console, live)
 
 
-def _name(who: Who) -> str:
-    if who.what == "destroy":  # nothing is left to ask about it
-        return who.what
-    return f"apply #{who.number}" if who.what == "apply" else f"{who.what} (apply #{who.number})"
+def _name(identity: ApplyIdentity) -> str:
+    if identity.what == "destroy":  # nothing is left to ask about it
+        return identity.what
+    number = f"apply #{identity.number}"
+    return number if identity.what == "apply" else f"{identity.what} ({number})"
 
 
 def _lines(event: Event, *, every_step: bool) -> Iterator[str]:
