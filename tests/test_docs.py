@@ -123,3 +123,8 @@ def test_files_that_the_architecture_names_exist() -> None:
     roots = (ROOT, ROOT / "xgen_deploy")
     assert len(named) > 30
     assert [n for n in sorted(named) if not any((r / n).exists() for r in roots)] == []
+
+
+def test_the_first_example_is_a_file() -> None:
+    name, shown = next((n, b) for n, b in _blocks("yaml") if n == "README.md")
+    assert shown == (ROOT / "manifests" / "demo.yaml").read_text(encoding="utf-8"), name
