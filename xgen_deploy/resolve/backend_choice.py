@@ -1,0 +1,86 @@
+"""Which backend serves an instance: the first source and build that fit together on its host."""
+
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.resolve import engines, models
+from xgen_deploy.resolve.inputs import HostInputs
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Engine
+from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.refuse import Refused, refuse
+
+
+def choose_backend(
+    config: InstanceConfig, inputs: HostInputs, gpus: tuple[GPUInfo, ...]
+) -> tuple[Backend, Engine, ModelFacts, str]:
+    """The first source and backend that fit together. Raises Refused. Of two sources one may be
+    missing: a host needs the source that its backend takes.
+    """
+    reasons: dict[str, str] = {}
+    unfit: set[str] = set()
+    found: ModelFacts | None = None
+    missing: Refused | None = None
+    for source in models.sources(config).values():
+        try:
+            found = models.usable_model(config, _facts_of(config, source, inputs))
+        except Refused as error:
+            missing = missing or error
+            continue
+        open_ = engines.candidates(config)
+        model_format = found.format or "gguf"
+        order = engines.order_for(model_format, gpus, open_, inputs.available.backends)
+        left_out = {
+            b: inputs.available.reasons[b]
+            for b in engines.of_format(model_format, open_)
+            if b not in order and b in inputs.available.reasons
+        }
+        reasons |= left_out
+        unfit |= left_out.keys()
+        for backend in order:
+            try:
+                return *_ready(config, backend, found, gpus, inputs), found, source
+            except engines.Unfit as error:
+                reasons[backend] = str(error)
+                unfit.add(backend)
+            except engines.NotReady as error:
+                reasons[backend] = str(error)
+    if missing is not None and found is None:
+        raise missing
+    if missing is not None:
+        reasons["its other source"] = missing.refusal.reason
+    model_format = (found.format if found else None) or "gguf"
+    raise engines.no_backend(config, model_format, reasons, frozenset(unfit), inputs.host)
+
+
+def _facts_of(config: InstanceConfig, source: str, inputs: HostInputs) -> ModelFacts:
+    """Raises Refused where the host left out a model that it was asked about."""
+    facts = inputs.models.get(models.model_key(source, config.revision))
+    if facts is None:
+        raise refuse(
+            config, f"the host did not say whether the model {source} is there", "", "source"
+        )
+    return facts
+
+
+def _ready(
+    config: InstanceConfig,
+    name: str,
+    model: ModelFacts,
+    gpus: tuple[GPUInfo, ...],
+    inputs: HostInputs,
+) -> tuple[Backend, Engine]:
+    backend = backend_named(name)
+    if backend is None:
+        raise engines.NotReady("not yet served by this version of xgen-deploy")
+    if (model.format or "gguf") not in backend.formats:
+        raise engines.NotReady(f"it does not take this format ({model.format})")
+    cannot = engines.why_not(backend, gpus, inputs.available.reasons)
+    if cannot is not None:
+        raise engines.Unfit(cannot)
+    request = engines.build_named(config, config.runtime, name)
+    if request is None:
+        raise engines.NotReady(
+            "no image is named" if config.runtime == "docker" else "no binary is named"
+        )
+    return backend, engines.ready_engine(request, inputs.engines)

@@ -1,0 +1,31 @@
+"""What every step decides from that resolves the instances of one host."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.backends.availability import Availability
+from xgen_deploy.resolve.engines import BuildKey
+from xgen_deploy.resolve.ports import Ports
+from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.record import Record
+
+
+@dataclass(frozen=True)
+class HostInputs:
+    """`models` and `engines` are the host's answers by what was asked. `own_cgroups` are those of
+    this project's engines. `listen` is the address where instances must be reached; `also_serves`
+    lists, by model, the other names that its requests may come under. `repin` as in
+    plan/desired.py.
+    """
+
+    host: Host
+    facts: HostFacts
+    record: Record
+    available: Availability
+    models: dict[str, ModelFacts]
+    engines: dict[BuildKey, EngineFacts]
+    ports: Ports
+    own_cgroups: frozenset[str]
+    repin: bool
+    listen: str
+    also_serves: dict[str, tuple[str, ...]]

@@ -1,0 +1,94 @@
+"""One instance of one host: its backend, GPUs, context, layers and port decided."""
+
+import re
+
+from xgen_deploy.resolve.backend_choice import choose_backend
+from xgen_deploy.resolve.gpu_devices import gpu_access
+from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
+from xgen_deploy.resolve.inputs import HostInputs
+from xgen_deploy.resolve.memory_shares import check_memory
+from xgen_deploy.resolve.models import decide_context
+from xgen_deploy.resolve.settings import engine_settings
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
+
+
+def resolve_instance(
+    config: InstanceConfig, inputs: HostInputs, before: list[Instance], project: str
+) -> Instance:
+    """`before` are the instances of this host that were resolved already. Raises Refused."""
+    last = inputs.record.instances.get(config.name)
+    picked = pick_gpus(
+        config,
+        inputs.host,
+        inputs.facts.gpu.gpus,
+        last.pins if last else {},
+        last.spec.gpus if last else (),
+        repin=inputs.repin,
+    )
+    backend, engine, model, source = choose_backend(config, inputs, picked.gpus)
+    access = gpu_access(config, picked.gpus, backend, inputs.facts)
+    n_ctx, note = decide_context(config, backend.context_limit(model))
+    settings = engine_settings(config, backend, model, picked.gpus, n_ctx)
+    spec = Spec(
+        model=config.model,
+        also_serves=inputs.also_serves[config.model] if backend.checks_model_name else (),
+        type=config.type,
+        backend=engine.backend,
+        runtime=config.runtime,
+        source=source,
+        revision=config.revision if not source.startswith("/") else None,
+        sha256=config.sha256,
+        model_path=model.path or source,
+        model_state=model.state,
+        image=engine.image,
+        entrypoint=engine.entrypoint if engine.override_entrypoint else None,
+        binary=engine.binary,
+        engine_state=engine.state,
+        gpus=tuple(g.known_as(last.spec.gpus if last else ()) for g in picked.gpus),
+        n_ctx=n_ctx,
+        n_gpu_layers=settings.layers.wanted,
+        sampling=config.sampling,
+        **settings.own,
+        api_key=config.api_key,
+        env=config.env,
+        container=config.container,
+        listen=config.listen or inputs.listen,
+        port=inputs.ports.take(config),
+    )
+    starts = last is None or last.digest != spec.digest
+    check_memory(config, backend, spec, picked.gpus, before, inputs.own_cgroups, starts=starts)
+    return Instance(
+        host=config.host,
+        project=project,
+        name=config.name,
+        declared=config,
+        spec=spec,
+        engine=engine,
+        gpus=picked.gpus,
+        ordinals=ordinals(picked.gpus, inputs.facts.gpu.gpus),
+        total_layers=settings.layers.total,
+        pins=picked.pins,
+        share=_sharing(picked, before),
+        software_gpu=any(g.software for g in picked.gpus),
+        groups=inputs.facts.groups,
+        nodes=access.nodes,
+        cdi=access.cdi,
+        device_request=access.request,
+        model_folders=(inputs.host.model_dir, inputs.host.hf_home),
+        docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
+        systemd=_major(inputs.facts.systemd),
+        slot=last.slot if last else "",
+        notes=tuple(n for n in (*picked.notes, *settings.notes, note) if n),
+    )
+
+
+def _major(systemd: str | None) -> int | None:
+    """Of `252` or `254.1-2`."""
+    number = re.match(r"\d{1,6}", systemd or "")
+    return int(number[0]) if number else None
+
+
+def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:
+    mine = {g.identity for g in picked.gpus}
+    return tuple(i.name for i in before if mine & {g.identity for g in i.gpus})
