@@ -78,7 +78,7 @@ def test_a_look_ends_quietly_when_its_reader_is_gone(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     code, said = run(tool(tmp_path, "status"), os.open("/dev/full", os.O_WRONLY))
     assert code == 1
-    assert said == "xgen-deploy: what it has to say cannot be written: No space left on device\n"
+    assert said == "xgen-deploy: standard output cannot be written: No space left on device\n"
 
 
 def test_a_short_output_that_fails_at_the_end_is_told_too() -> None:

@@ -102,7 +102,7 @@ def test_no_host_alone_says_which_apply_was_the_newest(pair: Site) -> None:
         edit(pair, f"{LAYOUT.history}/1.json", _numbered(number), to=path)
     refused = pair.run("rollback", "-y")
     assert (refused.code, pair.other.touched) == (1, [])
-    assert "only h tells of apply #999" in refused.said
+    assert "only h has apply #999" in refused.said
     assert "the other hosts is #4" in refused.said
     done = pair.run("rollback", "-y", "--to", "3")
     check(pair, done)

@@ -132,7 +132,7 @@ def test_another_manifest_refuses_it(host: LabHost, site: Site) -> None:
     finally:
         site.placements[HOST][0]["n_ctx"] = 512
         site.write()
-    assert f"{site.manifest} or its inventory was changed since the plan was saved" in said
+    assert f"{site.manifest} or its inventory has changed since the plan was saved" in said
     assert _save(site)
 
 

@@ -91,13 +91,13 @@ def test_jump_hosts(arguments: str, hops: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("-o ProxyCommand='ssh -W %h:%p a'", "use ProxyJump"),
+        ("-o ProxyCommand='ssh -W %h:%p a'", "use `ProxyJump`"),
         ("-o UserKnownHostsFile=/dev/null", "host keys are always checked"),
-        ("-o ControlMaster=auto", "ControlMaster is not supported"),
-        ("-F other_config", "-F is not supported"),
-        ("-J", "lacks its value"),
-        ("-J -oProxyCommand=x", "no jump host"),
-        ("-J 'a", "quotes do not match"),
+        ("-o ControlMaster=auto", "`ControlMaster` is not supported"),
+        ("-F other_config", "`-F` is not supported"),
+        ("-J", "needs a value"),
+        ("-J -oProxyCommand=x", "not a jump host"),
+        ("-J 'a", "quotes are unbalanced"),
     ],
 )
 def test_other_ssh_arguments_are_refused(arguments: str, reason: str) -> None:
@@ -150,5 +150,5 @@ def test_a_vars_file_that_is_encrypted_as_a_whole_is_passed_over(tmp_path: Path)
     site = tmp_path / "site.yaml"
     site.write_text("project: a\ninventory: hosts.yml\nmodels: {}\nhosts: {h: []}\n")
     warnings = load_site(str(site)).warnings
-    assert any("encrypted as a whole" in one for one in warnings)
+    assert any("encrypted with ansible-vault" in one for one in warnings)
     assert any('"var" in group all is ignored' in one for one in warnings)

@@ -40,10 +40,10 @@ def test_what_a_limit_leaves(
 
 
 def test_a_name_that_is_nothing(site: Site) -> None:
-    with pytest.raises(UsageError, match=r'"gpu-1"\. Did you mean "gpu-01"'):
+    with pytest.raises(UsageError, match=r"`gpu-1`\. Did you mean `gpu-01`"):
         limit(site, ["gpu-1"])
 
 
 def test_a_model_that_is_not_on_the_host(site: Site) -> None:
-    with pytest.raises(UsageError, match="nothing of this manifest"):
+    with pytest.raises(UsageError, match="the manifest places nothing there"):
         limit(site, ["gpu-01", "qwen3-8b"])

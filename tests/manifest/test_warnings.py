@@ -10,19 +10,19 @@ from tests.site_file import load_site
     [
         (
             "ports: 40000-40010\nmodels: {q: {source: /q}}",
-            "1:1: ports 40000-40010 lies in the range",
+            "1:1: ports 40000-40010 overlaps 32768-60999",
         ),
         (
             "models: {q: {source: /q}}\ngateway: {host: h, port: 33000}",
-            "2:20: the gateway's port 33000 lies in the range 32768-60999",
+            "2:20: the gateway's port 33000 overlaps 32768-60999",
         ),
         (
             "models: {q: {source: /q, fallback: [r]}, r: {source: /r}}",
-            "1:36: fallback does nothing without a `gateway:`",
+            "1:36: `fallback` has no effect without a `gateway:`",
         ),
         (
             "models: {q: {source: /q, n_gpu_layers: 33}}",
-            "3:24: n_gpu_layers 33 of q is not used on h: `gpus: []` is the CPU",
+            "3:24: n_gpu_layers 33 of q is ignored on h: `gpus: []` is the CPU",
         ),
         ("models: {q: {source: /q, n_gpu_layers: all}}", None),
         ("models: {q: {source: /q}}\ngateway: {host: h}", None),

@@ -165,7 +165,7 @@ def test_stopped_started_and_restarted_as_planned(site: Site) -> None:
     """Each is shown and asked, proved where it starts, and written down."""
     site.apply()
     without = site.run("restart")
-    assert (without.code, "there is no terminal to ask at; give -y" in without.said) == (1, True)
+    assert (without.code, "cannot ask without a terminal; add -y" in without.said) == (1, True)
     before = set(_engines(site))
     done = site.run("restart", "-y")
     assert done.code == 0, done.said

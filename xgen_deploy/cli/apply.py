@@ -1,4 +1,4 @@
-"""`xgen-deploy apply`: shows what it will do, asks, does it, proves it."""
+"""`xgen-deploy apply`: shows the plan, asks, carries it out and verifies it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,24 +14,24 @@ from xgen_deploy.plan.saved import SavedPlan, read_saved
 
 
 @click.command("apply")
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
-@click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
+@click.option("--repin", is_flag=True, help="Accept that a GPU index now means another card.")
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Also write units anew that an older xgen-deploy wrote, as updates.",
+    help="Also rewrite units that an older xgen-deploy wrote, as updates.",
 )
 @click.option(
     "--lock-wait",
     type=float,
     default=0.0,
     metavar="SECONDS",
-    help="Stand in line for a host's lock instead of ending with code 5.",
+    help="Queue for a host's lock instead of exiting with code 5.",
 )
 @click.option(
     "--skip-refused",
     is_flag=True,
-    help="Leave hosts out that something is refused for, do the others, end with code 1.",
+    help="Leave out hosts with refusals, apply the others, exit with code 1.",
 )
 @host_options
 def command(
@@ -42,14 +42,14 @@ def command(
     lock_wait: float,
     skip_refused: bool,
 ) -> int:
-    """Bring every host to what MANIFEST says.
+    """Apply MANIFEST to its hosts.
 
     Each instance must answer a real request, and its engine must report the layers, devices and
-    context that were asked for. Where that fails, the previous version is put back. A second
-    apply finds nothing to do.
+    context that were asked for; otherwise the previous version is put back. A second apply has
+    nothing to do.
 
-    Instead of a manifest, MANIFEST may be a plan saved by `plan -o FILE`: exactly that is done,
-    without a question, or refused where the manifest or the hosts have changed since.
+    MANIFEST may also be a plan saved by `plan -o FILE`: exactly that plan is carried out, without
+    asking, or refused if the manifest or the hosts have changed since.
     """
     saved = _saved(settings.manifest)
     if saved is not None:
@@ -67,7 +67,7 @@ def command(
 
 
 def _saved(path: str) -> SavedPlan | None:
-    """A saved plan begins with a brace, which no manifest does."""
+    """A saved plan starts with a brace, which no manifest does."""
     try:
         with Path(path).open("rb") as file:
             if file.read(1) != b"{":
@@ -78,13 +78,13 @@ def _saved(path: str) -> SavedPlan | None:
 
 
 def _refuse_if_changed(saved: SavedPlan, settings: Settings) -> None:
-    """Raises UsageError where the manifest is another one by now."""
+    """Raises UsageError where the manifest has changed since the plan was saved."""
     if settings.limit or settings.inventory:
-        raise UsageError("a saved plan knows its own inventory and limit; give neither here")
+        raise UsageError("a saved plan has its own inventory and limit; leave out -i and --limit")
     if Path(saved.site.manifest_file).exists():
         now = read_site(replace(settings, manifest=saved.site.manifest_file))
         if now.manifest_digest != saved.site.manifest_digest:
             raise UsageError(
-                f"refused: {saved.site.manifest_file} or its inventory was changed "
-                "since the plan was saved; make a new one"
+                f"refused: {saved.site.manifest_file} or its inventory has changed "
+                "since the plan was saved; save a new one with `xgen-deploy plan -o FILE`"
             )

@@ -1,5 +1,5 @@
-"""How `apply`, `rollback`, `destroy`, `stop`, `start` and `restart` begin: every host is looked
-at, while what carries a plan out is imported.
+"""How `apply`, `rollback`, `destroy`, `stop`, `start` and `restart` begin: hosts are observed while
+the modules that carry out a plan are imported.
 """
 
 import time
@@ -12,7 +12,7 @@ from xgen_deploy.run.run import Run
 
 
 def carry_out(run: Run, settings: Settings, options: ApplyOptions) -> int:
-    """The exit code."""
+    """Returns the exit code."""
     began = time.monotonic()
     options = replace(options, accept_new_host_keys=settings.accept_new_host_keys)
     observed = run.observe(preload=APPLYING)

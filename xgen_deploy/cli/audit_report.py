@@ -9,10 +9,9 @@ from rich.markup import escape
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
-from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -21,26 +20,26 @@ from xgen_deploy.visible import printable
 _FIELDS = (*AuditEvent.model_fields, "chain")
 _HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "ENDED", "WHY")
 _LONGEST = 1000
-# What a spreadsheet would take for a formula (OWASP: CSV injection).
+# A spreadsheet would take these for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def report(settings: Settings, since: str | None, *, csv: bool) -> int:
-    """The exit code: 1 where a log was tampered with, 4 where some host was not reached."""
+    """Returns the exit code: 1 if a log was tampered with, 4 if a host could not be reached."""
     begin = begin_of(since, datetime.now(UTC))
     if csv and settings.json:
-        raise UsageError("--csv and --json are two forms of the same; give one")
+        raise UsageError("--csv and --json exclude each other; leave out one")
     with open_run(settings) as run:
 
-        def one(connection: Connection) -> HostEvents:
+        def read_host(connection: Connection) -> HostEvents:
             layout = run.layout(connection.name)
             with connection.session() as session:
                 return read_events(session, layout, connection.name)
 
-        found = each(list(run.connections.values()), one)
-    errors = [e for e in found.values() if isinstance(e, XgenError)]
-    logs = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
+        results = each(list(run.connections.values()), read_host)
+    errors = [e for e in results.values() if isinstance(e, XgenError)]
+    logs = {h: e for h, e in results.items() if not isinstance(e, XgenError)}
     entries = [e for log in logs.values() for e in log.entries if _after(e, begin)]
     entries.sort(key=lambda e: e.event.time)
     _show(settings, entries, logs, csv=csv)
@@ -55,14 +54,14 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
 
 
 def broken_line(numbers: tuple[int, ...]) -> str:
-    """A clause for people."""
+    """What is wrong with a host's log, as a clause."""
     shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
     which = f"lines {shown} do" if len(numbers) > 1 else f"line {shown} does"
     return f"its audit log was edited or has a gap: {which} not follow from the line before"
 
 
 def cells(entry: Entry) -> tuple[str, ...]:
-    """Of one line of CSV: no control characters, and nothing that is a formula."""
+    """The cells of one line of CSV, without control characters and formulas."""
     values = entry.event.model_dump(mode="json") | {"chain": "ok" if entry.follows else "broken"}
     return tuple(_cell(values[name]) for name in _FIELDS)
 
@@ -110,7 +109,7 @@ def _row(event: AuditEvent) -> tuple[str, ...]:
 
 
 def _after(entry: Entry, begin: datetime | None) -> bool:
-    """An event without a time that can be read is shown: a host must not hide it so."""
+    """An event with an unreadable time is shown, so that a host cannot hide it that way."""
     try:
         return begin is None or datetime.fromisoformat(entry.event.time) >= begin
     except (ValueError, TypeError):
@@ -127,5 +126,7 @@ def begin_of(since: str | None, now: datetime) -> datetime | None:
     try:
         stated = datetime.fromisoformat(since)
     except ValueError:
-        raise UsageError(f"--since {since}: a date such as 2026-11-01, or 7d, 12h, 4w") from None
+        raise UsageError(
+            f"--since {since}: expected a date such as 2026-11-01, or 7d, 12h, 4w"
+        ) from None
     return stated if stated.tzinfo else stated.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""`xgen-deploy destroy`: takes a project off its hosts, but never a model file."""
+"""`xgen-deploy destroy`: removes a project from its hosts, except model files."""
 
 import click
 
@@ -12,17 +12,18 @@ from xgen_deploy.run.run import Run
 
 
 @click.command("destroy")
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 @host_options
 def command(settings: Settings, yes: bool) -> int:
-    """Take every instance of the project off the hosts: units, containers, settings, secrets and
-    records. Model files and images stay.
+    """Remove the project from its hosts: units, containers, settings, secrets and records.
+
+    Model files and images stay.
     """
     with open_run(settings) as run:
         if run.site.limited_models:
             raise UsageError(
-                "destroy takes whole hosts; --limit HOST is understood, a model's "
-                "name is not: remove the model from the manifest and apply"
+                "destroy removes whole hosts, so --limit takes a host or a group; to remove a "
+                "model, delete it from the manifest and apply"
             )
-        gone = Run(empty_site(run.site), run.control_node, run.connections)
-        return carry_out(gone, settings, ApplyOptions(yes=yes, destroy=True, what="destroy"))
+        emptied = Run(empty_site(run.site), run.control_node, run.connections)
+        return carry_out(emptied, settings, ApplyOptions(yes=yes, destroy=True, what="destroy"))

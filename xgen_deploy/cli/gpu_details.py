@@ -1,4 +1,4 @@
-"""What `xgen-deploy gpus` tells of a host below its GPUs, as lines with `rich` markup."""
+"""The lines of `xgen-deploy gpus` below a host's GPUs, with `rich` markup."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -16,9 +16,9 @@ _CDI = {"nvidia.com/gpu", "amd.com/gpu"}
 
 
 def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterator[str]:
-    known = ", ".join(_known_by(facts))
-    if known:
-        yield f"[dim]{escape(known)}[/dim]"
+    detection = ", ".join(_detection(facts))
+    if detection:
+        yield f"[dim]{escape(detection)}[/dim]"
     yield from _peculiarities(facts)
     yield from _attempts(facts, verbose=verbose)
     available = available_backends(facts.gpu.gpus)
@@ -26,15 +26,18 @@ def details(site: Site, name: str, facts: HostFacts, *, verbose: bool) -> Iterat
     ready = [backend for backend in available.backends if backend not in missing]
     if ready:
         yield "can run  " + escape(", ".join([f"{ready[0]} (recommended)", *ready[1:]]))
-    left_out = {b: why for b, why in available.reasons.items() if verbose or _surprises(b, facts)}
+    left_out = {
+        b: reason for b, reason in available.reasons.items() if verbose or _is_unexpected(b, facts)
+    }
     if facts.no_python is not None:
         yield f"[yellow]{escape(INSTALL_PYTHON)}[/yellow]"
-    whys = sorted((missing | left_out).items(), key=lambda item: item[1])
-    for why, backends in groupby(whys, key=lambda item: item[1]):
-        yield f"not      {escape(', '.join(backend for backend, _ in backends))}: {escape(why)}"
+    reasons = sorted((missing | left_out).items(), key=lambda item: item[1])
+    for reason, backends in groupby(reasons, key=lambda item: item[1]):
+        names = ", ".join(backend for backend, _ in backends)
+        yield f"not      {escape(names)}: {escape(reason)}"
 
 
-def _known_by(facts: HostFacts) -> Iterator[str]:
+def _detection(facts: HostFacts) -> Iterator[str]:
     if facts.gpu.gpus:
         yield facts.gpu.detection_method
     for driver in sorted({g.driver_version for g in facts.gpu.gpus if g.driver_version}):
@@ -45,11 +48,11 @@ def _known_by(facts: HostFacts) -> Iterator[str]:
     elif "nvidia" in facts.docker.runtimes:
         yield "NVIDIA runtime ready"
     if facts.no_python is not None:
-        yield f"asked by the shell: {facts.no_python}"
+        yield f"detected by a shell script: {facts.no_python}"
 
 
 def _peculiarities(facts: HostFacts) -> Iterator[str]:
-    """What one line a GPU has no room for."""
+    """Details that do not fit into a GPU's line."""
     for gpu in facts.gpu.gpus:
         if gpu.apu and gpu.gtt_total_mb is not None:
             used = "n/m" if gpu.gtt_used_mb is None else f"{gpu.gtt_used_mb / 1024:.1f}"
@@ -68,25 +71,26 @@ def failures(facts: HostFacts) -> list[Attempt]:
 
 
 def _attempts(facts: HostFacts, *, verbose: bool) -> Iterator[str]:
-    """A GPU that is lost stands out; what failed before another way worked is one line."""
+    """A lost GPU stands out; detectors that failed before one worked share a line."""
     lost = [a for a in facts.gpu.attempts if not a.ok and ":GPU" in a.detector]
     for attempt in lost:
         which = attempt.detector.partition(":")[2]
         yield f"[red]LOST[/red]     {escape(which)}: {escape(attempt.reason or '?')}"
     tried = [a for a in facts.gpu.attempts if not a.ok and (verbose or not a.moot)]
-    words = [_said(attempt) for attempt in tried if attempt not in lost]
+    reasons = [_reason(attempt) for attempt in tried if attempt not in lost]
     if verbose or not facts.gpu.gpus:
-        yield from (f"[dim]tried    {escape(said)}[/dim]" for said in words)
-    elif words:
-        yield f"[dim]tried    {escape('; '.join(words))} -> {facts.gpu.detection_method}[/dim]"
+        yield from (f"[dim]tried    {escape(reason)}[/dim]" for reason in reasons)
+    elif reasons:
+        shown = escape("; ".join(reasons))
+        yield f"[dim]tried    {shown} -> {facts.gpu.detection_method}[/dim]"
 
 
-def _said(attempt: Attempt) -> str:
-    why = attempt.reason or "?"
-    return why if why.startswith(attempt.detector) else f"{attempt.detector}: {why}"
+def _reason(attempt: Attempt) -> str:
+    reason = attempt.reason or "?"
+    return reason if reason.startswith(attempt.detector) else f"{attempt.detector}: {reason}"
 
 
-def _surprises(backend: str, facts: HostFacts) -> bool:
-    """Left out although the host has a GPU of the vendor that it is for."""
+def _is_unexpected(backend: str, facts: HostFacts) -> bool:
+    """Whether a backend is left out although the host has GPUs of its vendor."""
     engine = backend_named(backend)
     return engine is not None and engine.hardware.suits(facts.gpu.gpus)

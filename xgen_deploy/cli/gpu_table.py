@@ -1,11 +1,11 @@
-"""The table of `xgen-deploy gpus`: one line a GPU, and what else matters below each host."""
+"""The table of `xgen-deploy gpus`: a line for each GPU, and details below each host."""
 
 from collections.abc import Iterator
 
 from rich.markup import escape
 
-from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.gpu_details import details, failures
+from xgen_deploy.cli.screen import aligned
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.hardware.overview import used_by
 from xgen_deploy.state.facts import HostFacts
@@ -44,8 +44,8 @@ def reason(error: XgenError) -> str:
 
 
 def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
-    """What the control groups of this project's engines have in them -> the instance."""
-    found = {
+    """Part of a control group's name (a unit or a container's ID) -> the instance in it."""
+    owners = {
         f"xgen-{site.project}-{d.name}{slot}.service": d.name
         for d in site.on(name)
         for slot in ("", SECOND)
@@ -53,12 +53,12 @@ def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
     for container in facts.docker.containers:
         instance = container.labels.get("xgen.instance")
         if instance:
-            found[container.id] = instance
-    return found
+            owners[container.id] = instance
+    return owners
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """A sentence in the place of memory and what follows must not widen its column."""
+    """A sentence in place of the memory and later columns must not widen the memory column."""
     short = [row if any(row[_MEMORY + 1 :]) else (*row[:_MEMORY], "", "", "") for row in rows]
     widths = [max(len(row[n]) for row in short) for n in range(_MEMORY)]
     return [
@@ -74,11 +74,11 @@ def _start(row: tuple[str, ...], widths: list[int]) -> str:
 def _gpu_rows(site: Site, name: str, facts: HostFacts) -> Iterator[tuple[str, ...]]:
     if not facts.gpu.gpus:
         yield (name, "-", "no GPU", "" if failures(facts) else _AGREED, "", "")
-    ours = owners(site, name, facts)
+    instances = owners(site, name, facts)
     for place, gpu in enumerate(facts.gpu.gpus):
         users = [
             used.instance or _foreign(used.process.name, used.process.user, used.process.memory_mb)
-            for used in used_by(gpu, ours)
+            for used in used_by(gpu, instances)
         ]
         yield (
             name if place == 0 else "",

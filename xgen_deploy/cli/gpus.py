@@ -1,4 +1,4 @@
-"""`xgen-deploy gpus`: what each host has and can run, and how that is known."""
+"""`xgen-deploy gpus`: each host's GPUs, what it can run and what is missing."""
 
 import time
 
@@ -15,14 +15,14 @@ from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observation
 
-_EVERY = 5.0  # seconds; more often made amdsmi complain in the field
+_EVERY = 5.0  # seconds; amdsmi was seen to fail when asked more often
 
 
 @click.command("gpus")
-@click.option("--watch", is_flag=True, help="Look again every 5 s; Ctrl-C ends.")
+@click.option("--watch", is_flag=True, help="Refresh every 5 s; Ctrl-C ends.")
 @host_options
 def command(settings: Settings, watch: bool) -> int:
-    """Show every host's GPUs, who uses them, what the host can run and what is missing for it."""
+    """Show every host's GPUs, who uses them, what the host can run and what is missing."""
     screen = Screen(settings)
     with open_run(settings) as run:
         while True:
@@ -42,8 +42,8 @@ def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[st
     if isinstance(observation, XgenError):
         return {"reachable": False, "error": reason(observation)}
     facts = observation.facts
-    ours = owners(run.site, name, facts)
-    gpus = [gpu_json(gpu, ours) for gpu in facts.gpu.gpus]
+    instances = owners(run.site, name, facts)
+    gpus = [gpu_json(gpu, instances) for gpu in facts.gpu.gpus]
     primary = facts.gpu.primary_gpu
     available = available_backends(facts.gpu.gpus)
     return {

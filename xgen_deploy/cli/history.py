@@ -6,10 +6,9 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.apply.history import read_entries
-from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import XgenError
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
@@ -17,7 +16,7 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
 _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
-# What is shown of one apply; --json has all.
+# Limits for one apply on the screen; --json has all of it.
 _MOST_CHANGES = 30
 _LONGEST = 200
 
@@ -26,29 +25,29 @@ _LONGEST = 200
 @click.option(
     "--since",
     metavar="DATE",
-    help="The audit events since then, of all hosts: 2026-11-01 (UTC), or 7d, 12h.",
+    help="Audit events of all hosts since DATE: 2026-11-01 (UTC), or 7d, 12h.",
 )
-@click.option("--csv", "csv", is_flag=True, help="The audit events as CSV.")
+@click.option("--csv", "csv", is_flag=True, help="Audit events as CSV.")
 @host_options
 def command(settings: Settings, since: str | None, csv: bool) -> int:
-    """Show every recorded apply of the project, the newest first, with what it changed.
+    """Show every recorded apply of the project and its changes, newest first.
 
-    With --since or --csv: the audit events instead, the oldest first: who did what on which
-    host, what was refused, and where a host's log was tampered with.
+    With --since or --csv, show audit events instead, oldest first: who did what on which host, what
+    was refused, and where a host's log was tampered with.
     """
     if since is not None or csv:
         from xgen_deploy.cli.audit_report import report
 
         return report(settings, since, csv=csv)
     with open_run(settings) as run:
-        found = entries_by_host(run)
+        histories = entries_by_host(run)
     applies: dict[int, dict[str, ApplyRecord]] = {}
-    for host, entries in found.items():
+    for host, entries in histories.items():
         for entry in () if isinstance(entries, XgenError) else entries:
             applies.setdefault(entry.apply.number, {})[host] = entry.apply
     screen = Screen(settings)
     screen.lines(_lines(applies))
-    errors = {h: e for h, e in found.items() if isinstance(e, XgenError)}
+    errors = {h: e for h, e in histories.items() if isinstance(e, XgenError)}
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
         {
@@ -58,17 +57,17 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
             ]
         }
     )
-    return 0 if not errors else (4 if len(errors) < len(found) else 1)
+    return 0 if not errors else (4 if len(errors) < len(histories) else 1)
 
 
 def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:
-    """What each host remembers, oldest first; an error where it was not reached."""
+    """Each host's recorded applies, oldest first; an error where it could not be reached."""
 
-    def one(connection: Connection) -> tuple[HistoryEntry, ...]:
+    def read_host(connection: Connection) -> tuple[HistoryEntry, ...]:
         with connection.session() as session:
             return read_entries(session, run.layout(connection.name))
 
-    return each(list(run.connections.values()), one)
+    return each(list(run.connections.values()), read_host)
 
 
 def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
@@ -87,16 +86,16 @@ def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
 
 
 def _row(number: int, per: dict[str, ApplyRecord]) -> tuple[str, ...]:
-    one = next(iter(per.values()))
+    first = next(iter(per.values()))
     took = max((a.ended - a.began for a in per.values() if a.ended), default=None)
-    outcomes = sorted({a.outcome or "never ended" for a in per.values()})
+    outcomes = sorted({a.outcome or "did not finish" for a in per.values()})
     return (
         f"#{number}",
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(one.began)),
-        one.by,
-        one.what,
-        f"{one.manifest} {one.manifest_digest[:7]}",
-        one.git or "-",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(first.began)),
+        first.by,
+        first.what,
+        f"{first.manifest} {first.manifest_digest[:7]}",
+        first.git or "-",
         f"{took:.0f} s" if took is not None else "-",
         ",".join(per),
         ", ".join(outcomes),

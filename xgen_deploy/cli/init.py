@@ -1,4 +1,4 @@
-"""`xgen-deploy init`: a first manifest and inventory to start from."""
+"""`xgen-deploy init`: writes a first manifest and inventory."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from xgen_deploy.errors import UsageError
 from xgen_deploy.state.field_types import project as project_name
 
 _INVENTORY = """\
-# An Ansible inventory: `all / children / hosts / vars`. Yours can be used as it is.
+# An Ansible inventory: `all / children / hosts / vars`. An existing one works as it is.
 all:
   hosts:
     {host}:
@@ -17,7 +17,7 @@ all:
       # xgen_model_dir: /srv/models
 """
 _MANIFEST = """\
-# What runs where. `xgen-deploy plan {manifest}` says what it would change.
+# What runs where. `xgen-deploy plan {manifest}` shows what it would change.
 project: {project}
 inventory: ../inventories/{project}.yaml
 runtime: docker                        # or systemd (a binary), process (this machine, no root)
@@ -44,7 +44,7 @@ hosts:
 def command(folder: str, project: str, host: str) -> int:
     """Write manifests/PROJECT.yaml and inventories/PROJECT.yaml in FOLDER (default: here).
 
-    Nothing that exists is overwritten.
+    Existing files are never overwritten.
     """
     try:
         project_name(project)
@@ -57,9 +57,9 @@ def command(folder: str, project: str, host: str) -> int:
         manifest: _MANIFEST.format(project=project, host=host, manifest=manifest),
         inventory: _INVENTORY.format(host=host),
     }
-    there = [str(p) for p in texts if p.exists()]
-    if there:
-        raise UsageError(f"{' and '.join(there)} exist already; nothing was written")
+    existing = [str(p) for p in texts if p.exists()]
+    if existing:
+        raise UsageError(f"not overwriting {' and '.join(existing)}; nothing was written")
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)

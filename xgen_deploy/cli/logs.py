@@ -1,4 +1,4 @@
-"""`xgen-deploy logs`: what an instance printed."""
+"""`xgen-deploy logs`: an instance's log."""
 
 import sys
 
@@ -18,10 +18,10 @@ _ASK = 60.0
 
 
 @click.command("logs")
-@click.option("-f", "--follow", is_flag=True, help="Go on as it is written; Ctrl-C ends.")
-@click.option("-n", "--lines", default=200, show_default=True, help="How far back.")
-@click.option("--previous", is_flag=True, help="Of the last attempt that failed.")
-@click.option("--raw", is_flag=True, help="The bytes as they are, for a file or a pipe.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log; Ctrl-C ends.")
+@click.option("-n", "--lines", default=200, show_default=True, help="Number of lines.")
+@click.option("--previous", is_flag=True, help="The log of the last failed attempt.")
+@click.option("--raw", is_flag=True, help="Unescaped bytes; to a file or a pipe only.")
 @host_options
 @click.argument("instance")
 def command(
@@ -29,12 +29,14 @@ def command(
 ) -> int:
     """Show the log of INSTANCE; where several hosts run it, add --limit HOST.
 
-    Control characters and others that cannot be seen are spelled out, unless --raw is given.
+    Control and other invisible characters are spelled out, unless --raw is given.
     """
     if raw and (sys.stdout.isatty() or settings.json):
-        raise UsageError("--raw is for a file or a pipe: a log can hold what takes a terminal over")
+        raise UsageError(
+            "--raw needs a file or a pipe: a log may contain terminal control sequences"
+        )
     if settings.json and follow:
-        raise UsageError("--json shows a log that is whole; leave out -f")
+        raise UsageError("--json cannot follow a log; leave out -f")
     with open_run(settings) as run:
         host = _host_of(run, instance)
         layout = run.layout(host)
@@ -43,13 +45,13 @@ def command(
             return run.connections[host].follow(argv, raw=raw)
         with run.connections[host].session() as session:
             if previous:
-                kept = _previous(session, layout, host, instance)[-lines:]
+                lines_shown = _previous(session, layout, host, instance)[-lines:]
             else:
                 argv = _argv(layout, instance, lines, follow=False)
-                kept = session.run(argv, timeout=_ASK).stdout.splitlines()
-    Screen(settings).value({"host": host, "instance": instance, "lines": kept})
+                lines_shown = session.run(argv, timeout=_ASK).stdout.splitlines()
+    Screen(settings).value({"host": host, "instance": instance, "lines": lines_shown})
     if not settings.json:
-        _print(kept, raw=raw)
+        _print(lines_shown, raw=raw)
     return 0
 
 
@@ -65,7 +67,7 @@ def _print(lines: list[str], *, raw: bool) -> None:
 def _previous(session: Session, layout: Layout, host: str, instance: str) -> list[str]:
     log = session.read_file(layout.failed_log(instance), limit=_MOST)
     if log is None:
-        raise XgenError(f"{host}/{instance}: no attempt of it has failed here")
+        raise XgenError(f"{host}/{instance}: no failed attempt is recorded")
     return log.decode(errors="surrogateescape").removesuffix("\n").split("\n")
 
 
@@ -88,4 +90,4 @@ def _host_of(run: Run, instance: str) -> str:
     if len(run.site.hosts) == 1:
         return next(iter(run.site.hosts))
     known = ", ".join(sorted({d.name for d in run.site.declared}))
-    raise UsageError(f"there is no instance {instance} in the manifest; there are {known}")
+    raise UsageError(f"there is no instance {instance} in the manifest; it has {known}")

@@ -1,4 +1,4 @@
-"""The command line: names, help page, exit codes. Commands are imported when they are called."""
+"""The command line: its commands, help page and exit codes. A command is imported when called."""
 
 import importlib
 import signal
@@ -13,37 +13,37 @@ from xgen_deploy.faults import what_failed
 from xgen_deploy.visible import printable
 
 _COMMANDS = {
-    "init": "Write a first manifest and inventory to start from.",
+    "init": "Write a first manifest and inventory.",
     "validate": "Check a manifest and its inventory; no host is contacted.",
     "schema": "Print the JSON Schema of manifests, for editors.",
-    "gpus": "Show what each host has and can run, and how that is known.",
+    "gpus": "Show each host's GPUs, what it can run and what is missing.",
     "render": "Show the exact commands, units and containers.",
     "plan": "Show what would change, field by field, and why. Changes nothing.",
     "show": "Show a saved plan.",
-    "apply": "Make it so, and prove it with a real request to every model.",
-    "status": "Show what runs, with what the engines reported.",
-    "verify": "Prove that every instance is what the manifest says.",
+    "apply": "Apply the manifest and verify every model with a real request.",
+    "status": "Show what runs, as the engines report it.",
+    "verify": "Verify that every instance is what the manifest says.",
     "logs": "Show an instance's log.",
-    "stop": "Stop instances, and remember that they are stopped.",
-    "start": "Start instances again that were stopped.",
+    "stop": "Stop instances until `start`.",
+    "start": "Start stopped instances.",
     "restart": "Restart instances.",
-    "history": "Show the applies of a project, and how they ended.",
-    "rollback": "Go back to an earlier apply, through the same proof.",
-    "unlock": "Free the lock of an apply that is gone for good.",
-    "destroy": "Take everything of a project off its hosts, but the models.",
+    "history": "Show a project's applies and how they ended.",
+    "rollback": "Go back to an earlier apply, verified in the same way.",
+    "unlock": "Release the lock of an apply that no longer runs.",
+    "destroy": "Remove a project from its hosts; model files stay.",
 }
 _SECTIONS = (
-    ("To begin", ("init", "validate", "schema")),
-    ("To look", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
-    ("To change", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
+    ("Getting started", ("init", "validate", "schema")),
+    ("Inspecting", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
+    ("Changing", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )
 # Commands that share a module; every other one is `command` in the module of its name.
 _MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
-_CHANGING = frozenset(dict(_SECTIONS)["To change"])
+_CHANGING = frozenset(dict(_SECTIONS)["Changing"])
 
 
 class Commands(click.Group):
-    """Loads a command's module only when it is asked for, so that `--help` is instant."""
+    """Imports a command's module only when it is called, so that `--help` is instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -77,36 +77,36 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="A first look: `xgen-deploy init`, then `xgen-deploy plan manifests/first.yaml`. "
-    "Every command has its own --help. "
+    epilog="Start with `xgen-deploy init`, then `xgen-deploy plan manifests/first.yaml`. "
+    "Every command has --help. "
     'Shell completion: eval "$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)" '
     "(or zsh_source, fish_source).",
 )
 @click.version_option(__version__, prog_name="xgen-deploy")
 def main() -> None:
-    """Puts language models on your own GPU servers, over SSH.
+    """Deploys language models to your own GPU servers, over SSH.
 
-    A YAML manifest states the models, the GPUs and the layers for each host. `plan` says what
-    would change, `apply` does it, proves it with the engine's own word, and puts back what
-    worked before if it does not.
+    A YAML manifest states the models, GPUs and layers of each host. `plan` shows what would change.
+    `apply` carries it out, verifies every model with a real request and the engine's own report,
+    and puts the previous version back where that fails.
     """
 
 
 def run(argv: list[str] | None = None) -> None:
-    """The entry point: every ending has the contract's exit code, and none is a traceback."""
+    """The entry point. Every error is a sentence and an exit code, never a traceback."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if argv is None else argv
     changing = bool(words) and words[0] in _CHANGING
     open_outlets(lasting=changing)
     if changing and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-        # A closed terminal stops no change. A handler, because commands would inherit SIG_IGN.
+        # A closed terminal stops no change. A handler, because children would inherit SIG_IGN.
         signal.signal(signal.SIGHUP, lambda *_: None)
     code = _run(words)
     failure = close_outlets()
     if failure is not None and not changing:
         code = 1
         if not went_away(failure):
-            _say(f"xgen-deploy: what it has to say cannot be written: {failure.strerror}")
+            _say(f"xgen-deploy: standard output cannot be written: {failure.strerror}")
             close_outlets()
     sys.exit(code)
 
@@ -123,9 +123,9 @@ def _run(words: list[str]) -> int:
         _say(f"xgen-deploy: {error.format_message()}")
         code = 1
     except (click.Abort, KeyboardInterrupt) as ending:
-        # A question answered with no is an Abort without a cause.
+        # Answering no is an Abort without a cause.
         by_signal = isinstance(ending, KeyboardInterrupt) or ending.__cause__ is not None
-        _say(_stopped(words, by_signal=by_signal))
+        _say(_interruption(words, by_signal=by_signal))
         code = 1
     except XgenError as error:
         _say(str(error))
@@ -138,18 +138,18 @@ def _run(words: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    """On standard error; it may be a host's text."""
+    """Print to standard error; the text may come from a host."""
     print(printable(text), file=sys.stderr)
 
 
-def _stopped(words: list[str], *, by_signal: bool) -> str:
+def _interruption(words: list[str], *, by_signal: bool) -> str:
     if not by_signal:
         return "xgen-deploy: nothing was done"
     changing = {"apply", "rollback", "destroy"}.intersection(words)
     finished = "; the next apply finishes what this one began" if changing else ""
-    return f"\nxgen-deploy: stopped{finished}"
+    return f"\nxgen-deploy: interrupted{finished}"
 
 
 def _say_usage(error: click.UsageError) -> None:
     command = error.ctx.command_path if error.ctx else "xgen-deploy"
-    _say(f"{command}: {error.format_message()}\n`{command} --help` shows how it is used.")
+    _say(f"{command}: {error.format_message()}\nRun `{command} --help` for its usage.")

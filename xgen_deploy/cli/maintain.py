@@ -1,4 +1,4 @@
-"""`xgen-deploy stop`, `start` and `restart`: chosen by name, planned, asked, carried out."""
+"""`xgen-deploy stop`, `start` and `restart`: planned, shown and carried out like an apply."""
 
 import time
 from dataclasses import replace
@@ -15,7 +15,7 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.run.run import Run
 
-_yes = click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 _instances = click.argument("instances", nargs=-1)
 
 
@@ -24,10 +24,10 @@ _instances = click.argument("instances", nargs=-1)
 @host_options
 @_instances
 def stop(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Stop INSTANCES (without names: all of the manifest's), and remember that.
+    """Stop INSTANCES (default: all of the manifest's) until `xgen-deploy start`.
 
-    The plan is shown and asked about first. Behind a gateway each instance is drained before it
-    stops. They stay stopped over boots and applies until `xgen-deploy start`.
+    The plan is shown and confirmed first. Behind a gateway each instance is drained before it
+    stops. Stopped instances stay stopped over boots and applies.
     """
     return _maintain(settings, "stop", instances, yes=yes)
 
@@ -37,9 +37,9 @@ def stop(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 @host_options
 @_instances
 def start(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Start INSTANCES that were stopped (without names: all of the manifest's).
+    """Start stopped INSTANCES (default: all of the manifest's).
 
-    The plan is shown and asked about first. Each instance must answer a real request before it
+    The plan is shown and confirmed first. Each instance must answer a real request before it
     counts as started.
     """
     return _maintain(settings, "start", instances, yes=yes)
@@ -50,9 +50,9 @@ def start(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 @host_options
 @_instances
 def restart(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Restart INSTANCES (without names: all of the manifest's).
+    """Restart INSTANCES (default: all of the manifest's).
 
-    The plan is shown and asked about first. Behind a gateway each instance is drained before it
+    The plan is shown and confirmed first. Behind a gateway each instance is drained before it
     stops; replicas of a model restart batch by batch, and each must answer a real request before
     the next. What was stopped stays stopped.
     """
@@ -62,19 +62,19 @@ def restart(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 def _maintain(
     settings: Settings, action: Maintaining, instances: tuple[str, ...], *, yes: bool
 ) -> int:
-    """The exit code."""
+    """Returns the exit code."""
     with open_run(settings) as run:
         request = Request(action, _requested(run, instances))
         options = ApplyOptions(yes=yes, what=action, maintain=request)
         if not settings.json:
             return carry_out(run, settings, options)
         if not yes:
-            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
+            raise UsageError("cannot ask without a terminal; add -y to carry out this plan")
         return _as_document(run, settings, options, request)
 
 
 def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: Request) -> int:
-    """Nothing is shown but one JSON document, at the end."""
+    """Prints nothing but one JSON document, at the end."""
     began = time.monotonic()
     observed = run.observe(preload=APPLYING)
     from xgen_deploy.apply.flow import Apply
@@ -94,8 +94,8 @@ def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: R
 
 
 def _requested(run: Run, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """By host: those of these names, or all where none is named. Raises UsageError for a name
-    that no host of the manifest has.
+    """Host -> its instances with these names, or all of them without names. Raises UsageError for a
+    name that the manifest does not have.
     """
     requested: dict[str, tuple[str, ...]] = {}
     for instance in run.site.declared:
@@ -104,8 +104,6 @@ def _requested(run: Run, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     known = {instance.name for instance in run.site.declared}
     unknown = set(names) - known
     if unknown:
-        raise UsageError(
-            f"there is no instance {', '.join(sorted(unknown))}; there are "
-            f"{', '.join(sorted(known))}"
-        )
+        missing, existing = ", ".join(sorted(unknown)), ", ".join(sorted(known))
+        raise UsageError(f"there is no instance {missing} in the manifest; it has {existing}")
     return requested

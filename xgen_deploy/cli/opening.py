@@ -1,4 +1,4 @@
-"""What most commands begin with: the site is read and its hosts are connected to."""
+"""How most commands begin: read the site, make connections to its hosts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,14 +36,14 @@ def _refuse_saved_plan(path: str) -> None:
 
 @contextmanager
 def open_run(settings: Settings) -> Iterator[Run]:
-    """Over the manifest that the command line names."""
+    """A run over the manifest on the command line."""
     with run_for(read_site(settings), settings) as run:
         yield run
 
 
 @contextmanager
 def run_for(site: Site, settings: Settings) -> Iterator[Run]:
-    """Over a site from elsewhere: a saved plan, a record."""
+    """A run over another site, such as a saved plan's."""
     options = Options(
         ssh_config=settings.ssh_config,
         accept_new_host_keys=settings.accept_new_host_keys,

@@ -1,4 +1,4 @@
-"""The operator at a terminal: is shown the plan, answers the question, watches the progress."""
+"""The operator at a terminal, who sees the plan, answers the question and follows the progress."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +19,7 @@ class TerminalOperator:
     def __init__(
         self, settings: Settings, options: ApplyOptions, reporter: Reporter | None = None
     ) -> None:
-        """`reporter` hears what happens, in place of the screen."""
+        """`reporter` gets the events instead of the screen."""
         self._settings = settings
         self._options = options
         self._screen = Screen(settings)
@@ -27,20 +27,22 @@ class TerminalOperator:
 
     def show(self, plan: Plan, seconds: float, *, changed: bool = False) -> None:
         if changed:
-            self._screen.lines(["[yellow]The hosts have changed since; now:[/yellow]"])
+            self._screen.lines(
+                ["[yellow]The hosts have changed meanwhile. The plan is now:[/yellow]"]
+            )
         always = bool(plan.refusals or plan.unreachable)
         lines = plan_text(plan, seconds, verbose=self._settings.verbose, applying=True)
         self._screen.lines(lines, always=always)
 
     def ask(self, plan: Plan) -> None:
-        """Raises click.Abort where the answer is no, and UsageError where nobody can be asked."""
+        """Raises click.Abort for the answer no, and UsageError without a terminal."""
         if self._options.yes:
             return
         if not sys.stdin.isatty() or self._settings.json:
-            raise UsageError("there is no terminal to ask at; give -y to carry this plan out")
+            raise UsageError("cannot ask without a terminal; add -y to carry out this plan")
         count = len(plan.operations)
         question = f"Carry out {count} operation{'s'[: count != 1]}?"
-        if not click.confirm("Take all of this away?" if self._options.destroy else question):
+        if not click.confirm("Remove all of this?" if self._options.destroy else question):
             raise click.Abort
 
     def reporting(self) -> AbstractContextManager[Reporter]:

@@ -1,4 +1,4 @@
-"""Options that every command takes, as one value."""
+"""Options common to most commands, and their values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import click
 
 @dataclass(frozen=True)
 class Settings:
-    """What was said on the command line about hosts and output."""
+    """The command line's options for hosts and output."""
 
     manifest: str
     inventory: str | None
@@ -26,39 +26,41 @@ class Settings:
 def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`, `-q`, `-v`."""
     for option in (
-        click.option("-v", "--verbose", is_flag=True, help="Also say what does not change."),
-        click.option("-q", "--quiet", is_flag=True, help="Only problems; the exit code tells."),
-        click.option("--json", "json", is_flag=True, help="For programs instead of people."),
+        click.option("-v", "--verbose", is_flag=True, help="Also show what does not change."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only problems."),
+        click.option("--json", "json", is_flag=True, help="Machine-readable output."),
     ):
         function = option(function)
     return function
 
 
 def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """MANIFEST and everything about reaching hosts; the command gets a `settings` value."""
+    """MANIFEST, and the options for hosts and output; the command gets them as `settings`."""
 
     @wraps(function)
-    def with_settings(**words: Any) -> Any:
+    def with_settings(**values: Any) -> Any:
         names = Settings.__dataclass_fields__
-        settings = Settings(**{k: words.pop(k) for k in names})
-        return function(settings=settings, **words)
+        settings = Settings(**{k: values.pop(k) for k in names})
+        return function(settings=settings, **values)
 
     wrapped: Callable[..., Any] = with_settings
     for option in (
-        click.option("--ask-become-pass", is_flag=True, help="Ask for sudo's password."),
+        click.option("--ask-become-pass", is_flag=True, help="Ask for the sudo password."),
         click.option(
             "--accept-new-host-keys",
             is_flag=True,
-            help="Trust the key of a host never seen before; a changed key is refused.",
+            help="Record the key of a new host; a changed key is still refused.",
         ),
-        click.option("--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config."),
+        click.option("--ssh-config", metavar="FILE", help="Use FILE instead of ~/.ssh/config."),
         click.option(
             "--limit",
             multiple=True,
             metavar="NAME",
-            help="Only this host, group or model; may be given several times.",
+            help="Only this host, group or model; repeatable.",
         ),
-        click.option("-i", "--inventory", metavar="FILE", help="Over the manifest's inventory."),
+        click.option(
+            "-i", "--inventory", metavar="FILE", help="Override the manifest's inventory."
+        ),
     ):
         wrapped = option(wrapped)
     wrapped = output_options(wrapped)

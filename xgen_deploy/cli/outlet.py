@@ -1,4 +1,4 @@
-"""Standard output and error when whoever reads them goes away, or the disk behind them is full."""
+"""Standard output and error that survive a reader that goes away and a full disk."""
 
 import contextlib
 import errno
@@ -12,8 +12,8 @@ _OUTPUT, _ERROR = 1, 2
 
 
 class Outlet(io.RawIOBase):
-    """A file descriptor that fails at most once. What is `lasting` never fails: a change is
-    finished, whether anybody still reads of it or not.
+    """A file descriptor whose writes fail at most once, and never if it is `lasting`: a change is
+    finished even if nobody reads its output any more.
     """
 
     def __init__(self, handle: int, *, lasting: bool) -> None:
@@ -31,7 +31,7 @@ class Outlet(io.RawIOBase):
         return os.isatty(self._handle)
 
     def write(self, data: object) -> int:
-        """Raises OSError the first time that it fails, where it is not lasting."""
+        """Raises OSError for the first failure, unless lasting."""
         piece = memoryview(data)  # type: ignore[arg-type]
         while self.failure is None:
             try:
@@ -46,7 +46,7 @@ class Outlet(io.RawIOBase):
 
 
 def open_outlets(*, lasting: bool) -> None:
-    """Puts an outlet behind the process's own standard output and error."""
+    """Puts an Outlet behind the process's standard output and error."""
     _open_closed()
     if sys.stdout is sys.__stdout__:  # not a test's own
         sys.stdout = _through(sys.stdout, _OUTPUT, lasting=lasting)
@@ -55,7 +55,7 @@ def open_outlets(*, lasting: bool) -> None:
 
 
 def close_outlets() -> OSError | None:
-    """Writes what is left; why standard output could not be written, None where it could."""
+    """Flushes both streams; returns why standard output could not be written, or None."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
@@ -65,12 +65,13 @@ def close_outlets() -> OSError | None:
 
 
 def went_away(failure: OSError) -> bool:
-    """Nobody reads any more: there is nobody to be told."""
+    """Whether the reader closed its end of a pipe."""
     return failure.errno == errno.EPIPE
 
 
 def _open_closed() -> None:
-    """A file or socket that got a closed standard descriptor's number would be written to."""
+    """Opens closed standard descriptors: a file or socket that got their number would be written
+    to."""
     for handle in (0, _OUTPUT, _ERROR):
         try:
             os.fstat(handle)

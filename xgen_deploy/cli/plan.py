@@ -1,4 +1,4 @@
-"""`xgen-deploy plan`: what would change, and why; changes nothing."""
+"""`xgen-deploy plan`: shows what would change, and why."""
 
 import time
 
@@ -13,18 +13,18 @@ from xgen_deploy.cli.preload import PLANNING
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="2 when changes are pending, 3 when only drift is to be repaired.",
+    help="Exit with 2 for pending changes, with 3 for drift alone.",
 )
-@click.option("--repin", is_flag=True, help="Accept that a GPU's index means another card now.")
+@click.option("--repin", is_flag=True, help="Accept that a GPU index now means another card.")
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Also write units anew that an older xgen-deploy wrote, as updates.",
+    help="Also rewrite units that an older xgen-deploy wrote, as updates.",
 )
 @click.option(
     "--drift",
     is_flag=True,
-    help="Hosts against their own last apply, whatever the manifest says by now.",
+    help="Compare hosts with their own last apply instead of the manifest.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Save the plan for `apply FILE`.")
 @host_options
@@ -38,7 +38,7 @@ def command(
 ) -> int:
     """Show what `apply` would change on every host, field by field, and why.
 
-    Nothing is changed anywhere. A host that cannot be reached is reported, the others go on.
+    Nothing is changed. Unreachable hosts are reported; the others are planned.
     """
     began = time.monotonic()
     with open_run(settings) as run:

@@ -1,4 +1,4 @@
-"""From what was observed to the plan on the screen and in a file."""
+"""Makes the plan from observations, shows it and saves it."""
 
 import os
 import time
@@ -22,7 +22,7 @@ from xgen_deploy.state.plan import Plan
 
 @dataclass(frozen=True)
 class Accepting:
-    """What a plan does only where it was asked for (see plan/make.py, Scope)."""
+    """What a plan does only on request (see Scope in plan/make.py)."""
 
     repin: bool
     refresh: bool
@@ -37,7 +37,7 @@ def planned(
     accepting: Accepting,
     output: str | None,
 ) -> Plan:
-    """Made, shown, and written to `output`. `began` is in monotonic seconds."""
+    """Makes a plan, shows it, and saves it to `output`. `began` is in monotonic seconds."""
     refresh = accepting.refresh
     desired = DesiredState(run.site, run.renderer, repin=accepting.repin)
     scopes = {h: default_scope(run.site, h, refresh=refresh) for h in observed}
@@ -53,8 +53,8 @@ def planned(
 
 
 def as_applied(run: Run) -> Run:
-    """The same hosts with what their records say was last applied. Unreachable ones keep what
-    the manifest says: they are reported as such later.
+    """The same hosts with the instances that their records say were last applied. Unreachable hosts
+    keep the manifest's, and are reported later.
     """
     declared: list[InstanceConfig] = []
     for name, observation in run.observe().items():
@@ -71,19 +71,19 @@ def as_applied(run: Run) -> Run:
 
 
 def write_file(path: str, text: str) -> None:
-    """Whole or not at all. Only the owner may read it: it names hosts and files. Raises
-    UsageError."""
+    """Writes the file atomically, readable by its owner alone, because it names hosts and files.
+    Raises UsageError."""
     target = Path(os.path.realpath(path))
     try:
         if target.exists() and not target.is_file():  # a pipe, a device
             _write(target, text)
             return
-        beside = target.with_name(f"{target.name}.new")
+        new = target.with_name(f"{target.name}.new")
         try:
-            _write(beside, text)
-            beside.replace(target)
+            _write(new, text)
+            new.replace(target)
         finally:
-            beside.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 

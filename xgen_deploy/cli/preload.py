@@ -1,5 +1,5 @@
-"""Modules that a command needs once its hosts have answered: imported while they do (see
-run/run.py), which takes 0.1 s off its time.
+"""Modules that a command needs once its hosts have answered. They are imported meanwhile (see
+run/run.py), which saves 0.1 s.
 """
 
 PLANNING = ("xgen_deploy.cli.planning", "rich.console")

@@ -1,4 +1,4 @@
-"""How an apply is shown while it works: lines on a terminal or in a log, JSON for programs."""
+"""The progress of an apply: lines on a terminal or in a log, or JSON events."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ from xgen_deploy.visible import json_text, printable
 
 
 class Progress:
-    """A listener for events; safe to call from every host's thread."""
+    """Shows events; thread-safe."""
 
     def __init__(self, settings: Settings, console: Console, live: Live | None) -> None:
         self._settings = settings
@@ -35,8 +35,8 @@ class Progress:
         with self._lock:
             self.events.append(event)
             if self._settings.json:
-                told = event.model_dump(mode="json", exclude_none=True)
-                sys.stdout.write(json_text(told, ascii_only=True) + "\n")
+                value = event.model_dump(mode="json", exclude_none=True)
+                sys.stdout.write(json_text(value, ascii_only=True) + "\n")
                 sys.stdout.flush()
                 return
             self._keep(event)
@@ -45,11 +45,11 @@ class Progress:
                     self._console.print(printable(line))
 
     def problem(self, host: str, text: str) -> None:
-        """What befell a whole host."""
+        """A failure of a whole host."""
         self(Event(kind="failed", host=host, text=text.removeprefix(f"{host}: ")))
 
     def warning(self, text: str) -> None:
-        """Something that does not change how the apply ended."""
+        """A problem that does not change how the apply ended."""
         print(printable(text), file=sys.stderr)
 
     def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
@@ -82,7 +82,7 @@ class Progress:
 
 
 class Gathering(Progress):
-    """Says nothing: for a command that tells all of it at its end, as one document."""
+    """Collects events for a command that prints one JSON document at its end."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -93,22 +93,22 @@ class Gathering(Progress):
             self.events.append(event)
 
     def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
-        """What there is to tell is in `by_host`."""
+        """Nothing: see `by_host`."""
 
     def by_host(self, hosts: Iterable[str]) -> dict[str, dict[str, object]]:
-        """`done` are lines for people, `error` is the first that failed."""
+        """`done` are sentences, `error` is the first failure."""
         return {name: self._host(name) for name in hosts}
 
     def _host(self, name: str) -> dict[str, object]:
-        mine = [e for e in self.events if e.host == name]
-        done = [f"{name}/{e.instance}: {e.text}" for e in mine if e.kind == "done"]
-        failed = [f"{name}/{e.instance or ''}: {e.text}" for e in mine if e.kind == "failed"]
+        events = [e for e in self.events if e.host == name]
+        done = [f"{name}/{e.instance}: {e.text}" for e in events if e.kind == "done"]
+        failed = [f"{name}/{e.instance or ''}: {e.text}" for e in events if e.kind == "failed"]
         return {"done": done, "error": failed[0] if failed else None}
 
 
 @contextmanager
 def progress(settings: Settings) -> Iterator[Progress]:
-    """With a moving display only where there is a terminal to move it on."""
+    """Live display on a terminal, plain lines elsewhere."""
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not console.is_terminal or settings.json or settings.quiet:
         yield Progress(settings, console, None)
@@ -118,7 +118,7 @@ def progress(settings: Settings) -> Iterator[Progress]:
 
 
 def _name(identity: ApplyIdentity) -> str:
-    if identity.what == "destroy":  # nothing is left to ask about it
+    if identity.what == "destroy":  # no host has its number any more
         return identity.what
     number = f"apply #{identity.number}"
     return number if identity.what == "apply" else f"{identity.what} ({number})"

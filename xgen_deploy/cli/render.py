@@ -1,4 +1,4 @@
-"""`xgen-deploy render`: the exact commands, units and containers, before anything is done."""
+"""`xgen-deploy render`: the exact commands, units and containers that `apply` would create."""
 
 import shlex
 import time
@@ -32,25 +32,25 @@ def command(settings: Settings, host: str | None) -> int:
     with open_run(settings) as run:
         if host is not None and host not in run.site.hosts:
             raise UsageError(
-                f"there is no host {host} in the manifest; there are {', '.join(run.site.hosts)}"
+                f"there is no host {host} in the manifest; it has {', '.join(run.site.hosts)}"
             )
         observed = run.observe(among=frozenset({host}) if host else None)
         desired = DesiredState(run.site, run.renderer)
         plan = make_plan(run.site, observed, desired, {}, now=time.time())
-        found = {
+        rendered = {
             n: _rendered(run.renderer, o, desired.of(o), plan.hosts[n])
             for n, o in reached(observed).items()
         }
-    for name, parts in found.items():
-        for one in parts:
-            screen.lines(_text(name, one))
+    for name, units in rendered.items():
+        for unit in units:
+            screen.lines(_text(name, unit))
     problems = _problems(plan)
-    if not problems and not any(found.values()):
-        screen.lines([f"{escape(run.site.project)}: nothing is placed here"])
+    if not problems and not any(rendered.values()):
+        screen.lines([f"{escape(run.site.project)}: the manifest places nothing on these hosts"])
     screen.lines(problems, always=True)
     screen.value(
         {
-            "hosts": {n: [_value(one) for one in found.get(n, [])] for n in observed},
+            "hosts": {n: [_value(unit) for unit in rendered.get(n, [])] for n in observed},
             "refusals": [str(r) for r in plan.refusals],
             "errors": {n: plan.hosts[n].error for n in plan.unreachable},
         }
@@ -59,7 +59,7 @@ def command(settings: Settings, host: str | None) -> int:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Unit:
     """An instance or the gateway."""
 
     name: str
@@ -70,22 +70,22 @@ class _Shown:
 
 def _rendered(
     renderer: Renderer, observation: Observation, desired: Desired, plan: HostPlan
-) -> list[_Shown]:
+) -> list[_Unit]:
     rendering = renderer.on(observation.layout)
     instances = desired.resolved.instances
-    shown = [_Shown(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
+    shown = [_Unit(i.name, i.spec.backend, i.spec.port, rendering.render(i)) for i in instances]
     gateway = gateway_of(plan, desired.record) if desired.record else None
     if gateway is not None:
         rendered = render_gateway(gateway, observation.layout, renderer.templates)
-        shown.append(_Shown(GATEWAY, "haproxy", gateway.port, rendered))
+        shown.append(_Unit(GATEWAY, "haproxy", gateway.port, rendered))
     return shown
 
 
-def _text(host: str, one: _Shown) -> list[str]:
-    rendered = one.rendered
+def _text(host: str, unit: _Unit) -> list[str]:
+    rendered = unit.rendered
     lines = [
-        f"[bold]# {escape(host)}/{escape(one.name)}[/bold]  "
-        f"{escape(one.backend)} on port {one.port}"
+        f"[bold]# {escape(host)}/{escape(unit.name)}[/bold]  "
+        f"{escape(unit.backend)} on port {unit.port}"
     ]
     lines += [f"{escape(k)}={escape(shlex.quote(v))}" for k, v in sorted(rendered.env.items())]
     lines += [escape(shlex.join(rendered.argv)), ""]
@@ -96,7 +96,7 @@ def _text(host: str, one: _Shown) -> list[str]:
 
 
 def _content(file: File) -> str:
-    return "(a secret; written by apply alone)" if file.secret else file.content
+    return "(a secret; only `apply` writes it)" if file.secret else file.content
 
 
 def _problems(plan: Plan) -> list[str]:
@@ -106,11 +106,11 @@ def _problems(plan: Plan) -> list[str]:
     return lines
 
 
-def _value(one: _Shown) -> dict[str, object]:
-    rendered = one.rendered
+def _value(unit: _Unit) -> dict[str, object]:
+    rendered = unit.rendered
     return {
-        "instance": one.name,
-        "backend": one.backend,
+        "instance": unit.name,
+        "backend": unit.backend,
         "argv": list(rendered.argv),
         "env": dict(rendered.env),
         "files": [

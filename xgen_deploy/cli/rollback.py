@@ -1,4 +1,4 @@
-"""`xgen-deploy rollback`: an earlier apply again, through the same proof."""
+"""`xgen-deploy rollback`: an earlier apply again, verified in the same way."""
 
 from collections.abc import Iterator, Mapping
 
@@ -27,39 +27,41 @@ Chosen = Mapping[str, HistoryEntry | None]
 
 
 @click.command("rollback")
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing. Needed without a terminal.")
-@click.option("--to", type=int, metavar="N", help="The apply's number; else the one before.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
+@click.option(
+    "--to", type=int, metavar="N", help="Number of the apply; the previous one by default."
+)
 @click.option(
     "--trust-history",
     is_flag=True,
-    help="Carry out what a host's history asks for beyond the present manifest: container "
-    "options, mounts, programs, variables, secrets.",
+    help="Accept what a host's history has beyond the current manifest: container options, "
+    "mounts, programs, variables, secrets.",
 )
 @host_options
 def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) -> int:
-    """Bring each host back to what ran there after apply N, with today's secrets.
+    """Bring each host back to what ran there after apply N, with the current secrets.
 
-    A host that took no part in N goes to its newest apply before it. The manifest is not
-    changed: the next `apply` of it goes forward again. The history is read from the hosts: what
-    it asks for beyond the present manifest is shown and refused without --trust-history.
+    A host that took no part in N goes to its newest apply before N. The manifest is not changed, so
+    the next `apply` goes forward again. The history is read from the hosts: whatever it has beyond
+    the current manifest is listed and refused without --trust-history.
     """
     with open_run(settings) as run:
         if run.site.limited_models:
-            raise UsageError("rollback takes whole hosts; --limit HOST is understood")
-        found = entries_by_host(run)
-        reached = {h: e for h, e in found.items() if not isinstance(e, XgenError)}
+            raise UsageError("rollback covers whole hosts, so --limit takes a host or a group")
+        histories = entries_by_host(run)
+        reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
         if to is None and yes:
             _agreed(reached)
         if to is not None and not any(e.apply.number == to for es in reached.values() for e in es):
             raise UsageError(
-                f"no host remembers apply #{to}; `xgen-deploy history` lists what is there"
+                f"no host has a record of apply #{to}; `xgen-deploy history` lists all"
             )
         number = to if to is not None else _before(reached)
         chosen = {h: _at(entries, number) for h, entries in reached.items()}
         if not any(chosen.values()):
             raise UsageError(
-                f"no host remembers apply #{number} or one before it; "
-                "`xgen-deploy history` lists what is there"
+                f"no host has a record of apply #{number} or an earlier one; "
+                "`xgen-deploy history` lists all"
             )
         options = ApplyOptions(
             yes=yes,
@@ -73,45 +75,47 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         except XgenError as error:
             Auditing(run, options.what, options.overrides).refused_on(reached, str(error))
             raise
-        Screen(settings).lines([f"back to apply #{number}, with today's secrets"])
+        Screen(settings).lines([f"back to apply #{number}, with the current secrets"])
         return carry_out(_as_then(run, chosen), settings, options)
 
 
-def _before(found: dict[str, tuple[HistoryEntry, ...]]) -> int:
-    """The newest apply that ended well before the newest of all."""
-    applies = [e.apply for entries in found.values() for e in entries if not e.apply.is_maintenance]
+def _before(histories: dict[str, tuple[HistoryEntry, ...]]) -> int:
+    """The newest successful apply before the last one."""
+    applies = [
+        e.apply for entries in histories.values() for e in entries if not e.apply.is_maintenance
+    ]
     numbers = sorted({a.number for a in applies})
     good = {a.number for a in applies if a.outcome == "ok"}
     earlier = [n for n in numbers[:-1] if n in good]
     if not earlier:
-        raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` tells")
+        raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` lists all")
     return earlier[-1]
 
 
-def _agreed(found: dict[str, tuple[HistoryEntry, ...]]) -> None:
-    """Raises UsageError where one host alone tells of the newest apply: then nobody but the
-    operator knows whether it happened, and what the other hosts are to go back to.
+def _agreed(histories: dict[str, tuple[HistoryEntry, ...]]) -> None:
+    """Raises UsageError where only one host has the newest apply: then the operator must say
+    whether it happened, and to which apply the other hosts should go back.
     """
-    newest = {h: entries[-1].apply.number for h, entries in found.items() if entries}
+    newest = {h: entries[-1].apply.number for h, entries in histories.items() if entries}
     last = max(newest.values(), default=0)
-    told = [h for h, number in newest.items() if number == last]
+    with_last = [h for h, number in newest.items() if number == last]
     others = [number for number in newest.values() if number != last]
-    if len(told) == 1 and others:
+    if len(with_last) == 1 and others:
         raise UsageError(
-            f"only {told[0]} tells of apply #{last}; the newest of the other hosts is "
-            f"#{max(others)}. State where to go with --to N, or leave out -y to look at the plan "
-            "first; `xgen-deploy history` lists what is there"
+            f"only {with_last[0]} has apply #{last}; the newest of the other hosts is "
+            f"#{max(others)}. Choose one with --to N, or leave out -y to see the plan first; "
+            "`xgen-deploy history` lists all"
         )
 
 
 def _at(entries: tuple[HistoryEntry, ...], number: int) -> HistoryEntry | None:
-    fitting = [e for e in entries if e.apply.number <= number]
-    return fitting[-1] if fitting else None
+    earlier = [e for e in entries if e.apply.number <= number]
+    return earlier[-1] if earlier else None
 
 
 def _check(chosen: Chosen, site: Site, *, trusted: bool) -> None:
-    """A host's history is data of that host. Raises XgenError for what it cannot say at all, and
-    for what it may say only with the operator's word.
+    """A host's history is untrusted data. Raises XgenError for entries that no apply could have
+    written, and, unless `trusted`, for those that go beyond the current manifest.
     """
     wrong = list(_wrong(chosen, site))
     if wrong:
@@ -119,17 +123,19 @@ def _check(chosen: Chosen, site: Site, *, trusted: bool) -> None:
             "refused: the history of a host was edited; restore its file there, or go to another "
             "apply with --to:\n  " + "\n  ".join(wrong)
         )
-    asked = [
-        f"{host}/{one.name}: {clause}"
+    clauses = [
+        f"{host}/{instance.name}: {clause}"
         for host, entry in chosen.items()
-        for one in (entry.declared if entry else ())
-        for clause in beyond(one, site)
+        for instance in (entry.declared if entry else ())
+        for clause in beyond(instance, site)
     ]
-    if asked and not trusted:
+    if clauses and not trusted:
         raise XgenError(
             "refused: the history asks for what the manifest does not have for these instances:"
-            "\n  " + "\n  ".join(asked) + "\nIt was read from the hosts. If it is as you remember "
-            "it, give --trust-history; nothing was looked up or changed."
+            "\n  "
+            + "\n  ".join(clauses)
+            + "\nThis was read from the hosts. If you recognize it, add "
+            "--trust-history. Nothing was looked up or changed."
         )
 
 
@@ -137,31 +143,33 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
     for host, entry in chosen.items():
         runtime = site.hosts[host].runtime or site.runtime
         names: set[str] = set()
-        for one in entry.declared if entry else ():
-            where = f"{host}, apply #{entry.apply.number if entry else 0}, {one.name[:60]!r}"
-            why = why_not_restated(one, host, engine_words())
-            if why is not None:
-                yield f"{where}: {why}"
-            elif one.name in names:
-                yield f"{where}: it is there twice"
-            elif (one.runtime == "process") != (runtime == "process"):
-                yield f"{where}: its runtime is {one.runtime}, and {runtime} is what is used there"
-            names.add(one.name)
+        for instance in entry.declared if entry else ():
+            number = entry.apply.number if entry else 0
+            where = f"{host}, apply #{number}, {instance.name[:60]!r}"
+            reason = why_not_restated(instance, host, engine_words())
+            if reason is not None:
+                yield f"{where}: {reason}"
+            elif instance.name in names:
+                yield f"{where}: it is listed twice"
+            elif (instance.runtime == "process") != (runtime == "process"):
+                yield f"{where}: its runtime is {instance.runtime}, but the host uses {runtime}"
+            names.add(instance.name)
 
 
 def _as_then(run: Run, chosen: Chosen) -> Run:
-    """The site with each host's declarations as they were; where nothing ran, nothing. How the
-    change itself goes (batches, strategy, drain) is the manifest's alone: it holds for all hosts.
+    """The site with each host's instances as they were. How the change itself is carried out
+    (batches, strategy, drain) is the manifest's, because it concerns all hosts.
     """
-    own = {(d.host, d.name): d.update for d in everywhere(run.site)}
-    updates = {d.model: d.update for d in everywhere(run.site)}
+    by_instance = {(d.host, d.name): d.update for d in everywhere(run.site)}
+    by_model = {d.model: d.update for d in everywhere(run.site)}
 
-    def carried_out_as_now(then: InstanceConfig) -> InstanceConfig:
-        update = own.get((then.host, then.name), updates.get(then.model, Update()))
-        return replace(then, update=update)
+    def with_current_update(instance: InstanceConfig) -> InstanceConfig:
+        of_model = by_model.get(instance.model, Update())
+        update = by_instance.get((instance.host, instance.name), of_model)
+        return replace(instance, update=update)
 
-    told = (d for entry in chosen.values() if entry for d in entry.declared)
-    declared = tuple(carried_out_as_now(d) for d in told)
-    lost = tuple(d for d in run.site.declared if d.host not in chosen)
-    site = replace(run.site, declared=declared + lost)
+    earlier = (d for entry in chosen.values() if entry for d in entry.declared)
+    declared = tuple(with_current_update(d) for d in earlier)
+    unreachable = tuple(d for d in run.site.declared if d.host not in chosen)
+    site = replace(run.site, declared=declared + unreachable)
     return Run(site, run.control_node, run.connections)

@@ -1,4 +1,4 @@
-"""`xgen-deploy schema`: for an editor's completion and checks."""
+"""`xgen-deploy schema`: the manifest's JSON Schema, for editors."""
 
 import json
 
@@ -9,7 +9,7 @@ import click
 def command() -> int:
     """Print the JSON Schema of manifests.
 
-    In VS Code: `xgen-deploy schema > .vscode/xgen.json`, then begin a manifest with the line
+    In VS Code: `xgen-deploy schema > .vscode/xgen.json`, then start the manifest with the line
     `# yaml-language-server: $schema=../.vscode/xgen.json`.
     """
     from xgen_deploy.backends.registry import engine_words

@@ -1,10 +1,12 @@
-"""Output: coloured lines for a terminal, plain ones otherwise, JSON for programs."""
+"""Output: tables and lines, coloured on a terminal, or JSON."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.visible import json_text, printable
+
+WIDEST = 120
 
 
 class Screen:
@@ -15,7 +17,7 @@ class Screen:
         self.quiet = settings.quiet
 
     def lines(self, lines: Iterable[str], *, always: bool = False) -> None:
-        """Lines with `rich` markup; nothing with --json, and with -q only what is `always`."""
+        """Prints lines with `rich` markup; none with --json, and with -q only those of `always`."""
         if self.json or (self.quiet and not always):
             return
         from rich.console import Console
@@ -25,8 +27,18 @@ class Screen:
             console.print(printable(line))
 
     def value(self, value: object) -> None:
-        """A JSON document, with --json only."""
+        """Prints a JSON document, with --json only."""
         if self.json:
             utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
             sys.stdout.write(json_text(value, indent=2, ascii_only=not utf8) + "\n")
             sys.stdout.flush()
+
+
+def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
+    """One line a row, in columns as wide as their widest cell; every row has the same number of
+    cells. All but the last are cut to WIDEST, so that one long cell does not shift every row.
+    """
+    cut = [tuple(cell[:WIDEST] for cell in row[:-1]) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*cut, strict=True)]
+    starts = [(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cut]
+    return [gap.join((*s, row[-1])).rstrip() for s, row in zip(starts, rows, strict=True)]

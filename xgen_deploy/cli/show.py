@@ -1,4 +1,4 @@
-"""`xgen-deploy show`: what a saved plan would do."""
+"""`xgen-deploy show`: shows a saved plan."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from xgen_deploy.visible import printable
 
 
 @click.command("show")
-@click.option("--json", "as_json", is_flag=True, help="The file's content, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.argument("file")
 def command(file: str, as_json: bool) -> int:
     """Show a plan that `plan -o FILE` saved. No host is contacted."""

@@ -1,4 +1,4 @@
-"""`xgen-deploy status`: what runs, with what the engines reported."""
+"""`xgen-deploy status`: what runs, as the engines report it."""
 
 import time
 from collections.abc import Mapping
@@ -7,10 +7,9 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
-from xgen_deploy.cli.columns import aligned
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.plan.last_apply import ago, last_apply_line
@@ -48,9 +47,9 @@ _HEAD = (
 @click.command("status")
 @host_options
 def command(settings: Settings) -> int:
-    """Read what runs on every host, with layers, devices and context as the engines said.
+    """Show what runs on every host, with the layers, devices and context that engines reported.
 
-    Exit code 0 when every instance runs, 1 when one does not, 4 when a host was not reached.
+    Exits with 0 if every instance runs, 1 if one does not, 4 if a host could not be reached.
     """
     with open_run(settings) as run:
         observed = run.observe(health=True)
@@ -84,20 +83,20 @@ def command(settings: Settings) -> int:
         }
     )
     unreached = {n for n, o in observed.items() if isinstance(o, XgenError)}
-    bare = any(map(_no_python, reached(observed).values()))
-    if bare or not _good(rows, gateways, unreached):
+    without_python = any(map(_no_python, reached(observed).values()))
+    if without_python or not _good(rows, gateways, unreached):
         return 1
     return 4 if unreached else 0
 
 
 def _good(rows: list[Status], gateways: tuple[GatewayStatus, ...], unreached: set[str]) -> bool:
-    """A host that could not be looked at is another matter (exit code 4)."""
+    """Instances of unreachable hosts do not count: those are exit code 4."""
     instances = all(r.status == "running" or r.host in unreached for r in rows)
     return instances and all(d.good or d.status == "unknown" for d in gateways)
 
 
 def _locks(observed: Observed) -> dict[str, LockStatus]:
-    """Of the hosts whose lock somebody has or waits for."""
+    """The locks that are held or waited for, by host."""
     locks = {n: lock_status(f.lock) for n, f in facts_of(observed).items()}
     return {n: lock for n, lock in locks.items() if lock is not None}
 
@@ -157,11 +156,11 @@ def _gateway_line(gateway: GatewayStatus) -> str:
 
 
 def _watchdog_lines(watchdogs: Mapping[str, WatchdogStatus | None]) -> list[str]:
-    """A line for every host on which an engine that hangs would not be restarted."""
+    """A line for every host where a hanging engine would not be restarted."""
     return [
-        f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(one.reason)}"
-        for host, one in watchdogs.items()
-        if one is not None and one.reason
+        f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(watchdog.reason)}"
+        for host, watchdog in watchdogs.items()
+        if watchdog is not None and watchdog.reason
     ]
 
 
@@ -197,9 +196,9 @@ def _coloured(text: str, row: Status) -> str:
 
 
 def _no_python(observation: Observation) -> str | None:
-    """Of a host whose GPUs alone could be looked at: why, and what to do."""
-    why = observation.facts.no_python
-    return why and f"{why}. {INSTALL_PYTHON}"
+    """Why only the GPUs of a host could be observed, and what to do; None for any other host."""
+    reason = observation.facts.no_python
+    return reason and f"{reason}. {INSTALL_PYTHON}"
 
 
 def _reason(error: XgenError) -> str:

@@ -1,4 +1,4 @@
-"""`xgen-deploy unlock`: for a lock whose holder does not end by itself."""
+"""`xgen-deploy unlock`: releases a lock whose holder does not end by itself."""
 
 import click
 from rich.markup import escape
@@ -13,11 +13,11 @@ from xgen_deploy.transport.fleet import each
 
 _ASK = 30.0
 _OWNER = 500
-# Places in the line for the lock whose process is gone: those that live have theirs locked.
+# Removes the queue files of dead waiters: a living one holds a lock on its file.
 _CLEAR = (
     "sh",
     "-c",
-    'for one in "$1"/[0-9]*; do [ ! -f "$one" ] || flock --nonblock "$one" rm -f "$one"; done',
+    'for file in "$1"/[0-9]*; do [ ! -f "$file" ] || flock --nonblock "$file" rm -f "$file"; done',
     "sh",
 )
 
@@ -25,41 +25,42 @@ _CLEAR = (
 @click.command("unlock")
 @host_options
 def command(settings: Settings) -> int:
-    """End whatever holds the project's lock on each host, and clear the line of those who waited
-    for it and are gone.
+    """Release the project's lock on each host by ending the process that holds it, and remove dead
+    waiters from its queue.
 
-    A lock frees itself within 30 s when its apply is gone; this is for the rest. Only processes
-    that hold this project's own lock file are ended.
+    A lock is released by itself within 30 s of its apply ending; use this if it is not. Only
+    processes that hold this project's own lock file are ended.
     """
     with open_run(settings) as run:
         auditing = Auditing(run, "unlock")
         trail = auditing.trail()
 
-        def one(connection: Connection) -> str:
+        def unlock_host(connection: Connection) -> str:
             layout = run.layout(connection.name)
             with connection.session() as session:
-                said = free(session, layout.lock)
+                result = free(session, layout.lock)
                 session.run([*_CLEAR, layout.lock_queue], timeout=_ASK)
-                if said != "not locked":
-                    auditing.at(trail, connection.name, session).tell(_outcome(said), reason=said)
-                return said
+                if result != "not locked":
+                    host_trail = auditing.at(trail, connection.name, session)
+                    host_trail.tell(_outcome(result), reason=result)
+                return result
 
-        found = each(list(run.connections.values()), one)
+        results = each(list(run.connections.values()), unlock_host)
         trail.close()
     screen = Screen(settings)
-    told = {h: str(s).removeprefix(f"{h}: ") for h, s in found.items()}
-    screen.lines(escape(f"{host}: {said}") for host, said in told.items())
-    screen.value({"hosts": {host: {"lock": said} for host, said in told.items()}})
-    failed = any(isinstance(s, XgenError) or s.startswith("still") for s in found.values())
+    shown = {h: str(r).removeprefix(f"{h}: ") for h, r in results.items()}
+    screen.lines(escape(f"{host}: {text}") for host, text in shown.items())
+    screen.value({"hosts": {host: {"lock": text} for host, text in shown.items()}})
+    failed = any(isinstance(r, XgenError) or r.startswith("still") for r in results.values())
     return int(failed)
 
 
-def _outcome(said: str) -> str:
-    return "failed" if said.startswith("still") else "ok"
+def _outcome(result: str) -> str:
+    return "failed" if result.startswith("still") else "ok"
 
 
 def free(session: Session, lock: str) -> str:
-    """A word for people about one host's lock."""
+    """Releases one host's lock; returns what was done, as a clause."""
     owner = session.read_file(lock)
     if owner is None or _take(session, lock, 0):
         return "not locked"
@@ -67,14 +68,16 @@ def free(session: Session, lock: str) -> str:
     for line in listed.stdout.splitlines():
         pid, _, path = line.strip().partition(" ")
         if path.strip() == lock and pid.isdigit():
-            # A guard's lock is held by what it started too.
+            # Processes that a guard started hold its lock too.
             session.run(["pkill", "-TERM", "-P", pid], timeout=_ASK)
             session.run(["kill", "-TERM", pid], timeout=_ASK)
     if _take(session, lock, 10):
         return "freed"
-    now = session.read_file(lock) or b""
-    who = now.decode(errors="replace").strip()[:_OWNER]
-    return f"still held: {who}" if now == owner else f"freed; the next in line has it: {who}"
+    new_owner = session.read_file(lock) or b""
+    who = new_owner.decode(errors="replace").strip()[:_OWNER]
+    if new_owner == owner:
+        return f"still held: {who}"
+    return f"freed; the next in the queue has it: {who}"
 
 
 def _take(session: Session, lock: str, wait: int) -> bool:

@@ -1,4 +1,4 @@
-"""`xgen-deploy validate`: everything that can be said without a host."""
+"""`xgen-deploy validate`: every check that needs no host."""
 
 import click
 from rich.markup import escape

@@ -1,4 +1,4 @@
-"""`xgen-deploy verify`: proof that every instance is what the manifest says."""
+"""`xgen-deploy verify`: checks that every instance is what the manifest says."""
 
 import click
 from rich.markup import escape
@@ -29,13 +29,14 @@ from xgen_deploy.verify.status import current_report
 @click.option(
     "--deep",
     is_flag=True,
-    help="Also look at units, files and ports with testinfra (the `verify` extra).",
+    help="Also check units, files and ports with testinfra (needs the extra `verify`).",
 )
 @host_options
 def command(settings: Settings, deep: bool) -> int:
-    """Prove each instance: a real request, the engine's own report of layers, devices and
-    context, its unit and container; and the gateway, by a real request through it to every
-    model. Nothing is changed. Exit code 1 on any difference.
+    """Verify each instance: a real request, the engine's own report of layers, devices and context,
+    its unit and container; and the gateway, with a real request through it to every model.
+
+    Nothing is changed. Exits with 1 on any difference.
     """
     with open_run(settings) as run:
         observed = run.observe(health=True)
@@ -53,15 +54,15 @@ def command(settings: Settings, deep: bool) -> int:
                 gateway = check_gateway(run.site, name, observations, session, secrets)
                 return [*checks, *gateway]
 
-        found = each([run.connections[n] for n in observations], check_host)
-    checks = [c for f in found.values() if not isinstance(f, XgenError) for c in f]
-    errors = {n: str(f) for n, f in found.items() if isinstance(f, XgenError)}
+        results = each([run.connections[n] for n in observations], check_host)
+    checks = [c for r in results.values() if not isinstance(r, XgenError) for c in r]
+    errors = {n: str(r) for n, r in results.items() if isinstance(r, XgenError)}
     errors |= {n: str(e) for n, e in observed.items() if isinstance(e, XgenError)}
     screen = Screen(settings)
     bad = [c for c in checks if not c.ok]
     screen.lines(_lines(checks, errors, verbose=settings.verbose), always=bool(bad or errors))
     screen.value({"checks": [c.model_dump() for c in checks], "errors": errors})
-    if bad or any(isinstance(f, XgenError) for f in found.values()):
+    if bad or any(isinstance(r, XgenError) for r in results.values()):
         return 1
     if errors:
         return 4 if len(errors) < len(observed) else 1
@@ -77,7 +78,7 @@ def _host(
     deep: bool,
 ) -> list[Check]:
     name, facts, layout = observation.host, observation.facts, observation.layout
-    recorded = desired.record.instances if desired.record else {}
+    records = desired.record.instances if desired.record else {}
     health = {h.instance: h for h in facts.health}
     checks = [
         Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=_refused(r))
@@ -87,7 +88,7 @@ def _host(
         return checks
     with connection.session() as session:
         for instance in desired.resolved.instances:
-            last = recorded.get(instance.name)
+            last = records.get(instance.name)
             checks.append(check_recorded(instance, last))
             if last is None:
                 continue
@@ -99,8 +100,10 @@ def _host(
             service = facts.service(layout.service(instance.name_on_host))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
-            own = InstanceSecrets(secrets, HostFiles(name, session), layout, instance.name, last)
-            value = own.value(engine_key(name, instance.name), key) if key else None
+            files = HostFiles(name, session)
+            instance_secrets = InstanceSecrets(secrets, files, layout, instance.name, last)
+            use = engine_key(name, instance.name)
+            value = instance_secrets.value(use, key) if key else None
             backend = backend_named(instance.spec.backend)
             if report is not None and backend is not None:
                 report = with_pages(report, backend, instance.spec, session, value)
@@ -118,7 +121,7 @@ def _refused(refusal: Refusal) -> str:
 
 
 def _stopped(instance: Instance, stopped: Stopped) -> Check:
-    """Maintenance is no difference, and there is nothing to ask."""
+    """Maintenance is not a difference, and a stopped engine cannot be asked."""
     return Check(
         host=instance.host,
         instance=instance.name,
@@ -140,21 +143,21 @@ def _drift(instance: Instance, drift: str | None) -> Check:
 
 def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> list[str]:
     lines = []
-    for one in checks:
-        where = escape(f"{one.host}/{one.instance}")
-        if not one.ok:
-            lines.append(f"[red]DIFFERS[/red]  {where}  {escape(one.what)}: {escape(one.found)}")
-        elif one.found:
-            text = f"{escape(one.what)}: {escape(one.found)}"
+    for check in checks:
+        where = escape(f"{check.host}/{check.instance}")
+        text = f"{escape(check.what)}: {escape(check.found)}"
+        if not check.ok:
+            lines.append(f"[red]DIFFERS[/red]  {where}  {text}")
+        elif check.found:
             lines.append(f"[yellow]note[/yellow]     {where}  {text}")
         elif verbose:
-            lines.append(f"[green]ok[/green]       {where}  {escape(one.what)}")
+            lines.append(f"[green]ok[/green]       {where}  {escape(check.what)}")
     lines += [f"[red]{escape(text)}[/red]" for text in errors.values()]
     bad = sum(not c.ok for c in checks)
     instances = len({(c.host, c.instance) for c in checks})
-    verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all as stated[/green]"
+    verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all checks passed[/green]"
     if errors and not bad:
-        verdict = "[red]the rest is not known[/red]"
+        verdict = "[red]the rest is unknown[/red]"
     plural = "s"[: instances != 1]
     lines.append(f"{len(checks)} checks of {instances} instance{plural}: {verdict}")
     return lines

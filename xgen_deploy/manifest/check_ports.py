@@ -1,4 +1,4 @@
-"""Ports: none twice on a host, enough of them, and outside the kernel's own range."""
+"""Ports: unique on a host, enough of them, and outside the kernel's ephemeral range."""
 
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.node import MapNode
@@ -14,46 +14,46 @@ def check_ports(
     gateway_node: MapNode,
     problems: Problems,
 ) -> None:
-    """`gateway_node` is the gateway's section, for its place. What only a host can tell (the
-    range its
-    kernel really uses, ports that others hold) is seen later."""
+    """`gateway_node` is the gateway's section, for its mark. The plan checks what only a host can
+    tell: its kernel's real ephemeral range, ports in use."""
     by_host: dict[str, list[InstanceConfig]] = {}
-    for one in instances:
-        by_host.setdefault(one.host, []).append(one)
-    for host, here in by_host.items():
+    for instance in instances:
+        by_host.setdefault(instance.host, []).append(instance)
+    for host, on_host in by_host.items():
         taken: dict[int, Mark] = {}
         if gateway is not None and host in (gateway.hosts or ()):
             taken[gateway.port] = gateway_node.key_mark("port")
-        for one in here:
-            _fixed(one, taken, problems)
-        _enough(host, here, taken, problems)
+        for instance in on_host:
+            _fixed(instance, taken, problems)
+        _enough(host, on_host, taken, problems)
     if gateway is not None:
         port, mark = gateway.port, gateway_node.key_mark("port")
         _ephemeral("the gateway's port", port, port, mark, problems)
 
 
-def _fixed(one: InstanceConfig, taken: dict[int, Mark], problems: Problems) -> None:
-    low, high = one.ports
-    _ephemeral("ports", low, high, one.marks.get("ports", one.marks[""]), problems)
-    if one.port is None:
+def _fixed(instance: InstanceConfig, taken: dict[int, Mark], problems: Problems) -> None:
+    low, high = instance.ports
+    _ephemeral("ports", low, high, instance.marks.get("ports", instance.marks[""]), problems)
+    if instance.port is None:
         return
-    mark = one.marks["port"]
-    _ephemeral("port", one.port, one.port, mark, problems)
-    if one.port in taken:
-        first = taken[one.port]
+    mark = instance.marks["port"]
+    _ephemeral("port", instance.port, instance.port, mark, problems)
+    if instance.port in taken:
+        first = taken[instance.port]
         same = first == mark
-        hint = "leave `port` out where there are replicas" if same else "choose another"
-        problems.add(mark, f"port {one.port} on {one.host} is already taken by {first}; {hint}")
+        hint = "leave out `port` where there are replicas" if same else "choose another"
+        message = f"port {instance.port} on {instance.host} is already taken by {first}; {hint}"
+        problems.add(mark, message)
     else:
-        taken[one.port] = mark
+        taken[instance.port] = mark
 
 
 def _enough(
-    host: str, here: list[InstanceConfig], taken: dict[int, Mark], problems: Problems
+    host: str, on_host: list[InstanceConfig], taken: dict[int, Mark], problems: Problems
 ) -> None:
-    low, high = here[0].ports
+    low, high = on_host[0].ports
     free = sum(1 for port in range(low, high + 1) if port not in taken)
-    floating = [one for one in here if one.port is None]
+    floating = [i for i in on_host if i.port is None]
     if len(floating) > free:
         problems.add(
             floating[free].marks[""],
@@ -67,6 +67,6 @@ def _ephemeral(what: str, low: int, high: int, mark: Mark, problems: Problems) -
         shown = str(low) if low == high else f"{low}-{high}"
         problems.warn(
             mark,
-            f"{what} {shown} lies in the range {_EPHEMERAL[0]}-{_EPHEMERAL[1]}, from which kernels "
-            "give ports to outgoing connections; an instance may find its port taken",
+            f"{what} {shown} overlaps {_EPHEMERAL[0]}-{_EPHEMERAL[1]}, from which kernels assign "
+            "ports to outgoing connections; an instance may find its port in use",
         )

@@ -1,9 +1,9 @@
-"""What must hold between the parts of a site and needs no host to be seen."""
+"""Checks across the parts of a site that need no host."""
 
 from collections.abc import Iterable
 
 from xgen_deploy.manifest.diagnostics import Problems, nearest
-from xgen_deploy.manifest.drafts import model_tree
+from xgen_deploy.manifest.expand import model_tree
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.host import Host
@@ -18,29 +18,29 @@ def check_models(sections: Sections, problems: Problems) -> None:
         written = entry.node if isinstance(entry.node, MapNode) else None
         tree = model_tree(name, sections)
         if is_null(tree.get("source")) and (written is None or is_null(written.get("source"))):
-            problems.add(entry.mark, f'model "{name}" has no source; it is required')
+            problems.add(entry.mark, f"model `{name}` has no `source`; it is required")
         _check_fallback(name, tree, sections, problems)
-    for where in sections.part("hosts").entries.values():
-        for own in where.node.items if isinstance(where.node, ListNode) else ():
-            model = own.get("model") if isinstance(own, MapNode) else None
-            if isinstance(own, MapNode) and isinstance(model, ScalarNode):
-                _check_fallback(model.text, own, sections, problems)
+    for entry in sections.part("hosts").entries.values():
+        for placement in entry.node.items if isinstance(entry.node, ListNode) else ():
+            model = placement.get("model") if isinstance(placement, MapNode) else None
+            if isinstance(placement, MapNode) and isinstance(model, ScalarNode):
+                _check_fallback(model.text, placement, sections, problems)
 
 
 def _check_fallback(name: str, tree: MapNode, sections: Sections, problems: Problems) -> None:
     names = sections.names("models")
     fallback = tree.get("fallback")
     if isinstance(fallback, ListNode) and fallback.items and sections.manifest.gateway is None:
-        problems.warn(fallback.mark, "fallback does nothing without a `gateway:`")
+        problems.warn(fallback.mark, "`fallback` has no effect without a `gateway:`")
     for node in fallback.items if isinstance(fallback, ListNode) else ():
         other = node.text if isinstance(node, ScalarNode) else ""
         if other == name:
-            problems.add(node.mark, f'"{name}" cannot be its own fallback')
+            problems.add(node.mark, f"`{name}` cannot be its own fallback")
         elif other not in names:
-            problems.add(node.mark, f'fallback: no model "{other}".{nearest(other, names)}')
+            problems.add(node.mark, f"fallback: no model `{other}`.{nearest(other, names)}")
         elif name in names and _type(other, sections) != _type(name, sections):
-            kinds = f'"{other}" is {_type(other, sections)}, "{name}" is {_type(name, sections)}'
-            problems.add(node.mark, f"fallback: the two are not of one type: {kinds}")
+            types = f"`{other}` is {_type(other, sections)}, `{name}` is {_type(name, sections)}"
+            problems.add(node.mark, f"fallback: the two models differ in type: {types}")
 
 
 def _type(name: str, sections: Sections) -> str:
@@ -51,66 +51,66 @@ def _type(name: str, sections: Sections) -> str:
 def check_instances(
     instances: Iterable[InstanceConfig], hosts: dict[str, Host], problems: Problems
 ) -> None:
-    """Each instance by itself, and its name among those of its host."""
+    """Each instance by itself, and that its name is unique on its host."""
     seen: dict[tuple[str, str], InstanceConfig] = {}
-    for one in instances:
-        first = seen.setdefault((one.host, one.name), one)
-        if first is not one:
+    for instance in instances:
+        first = seen.setdefault((instance.host, instance.name), instance)
+        if first is not instance:
             problems.add(
-                one.marks[""],
-                f'{one.host} has an instance "{one.name}" already, from {first.marks[""]}; '
-                "give one of them another `name:`",
+                instance.marks[""],
+                f"{instance.host} already has an instance `{instance.name}`, "
+                f"from {first.marks['']}; give one of them another `name:`",
             )
-        _check_layers(one, problems)
-        _check_engine_settings(one, problems)
-        _check_local(one, hosts[one.host], problems)
+        _check_layers(instance, problems)
+        _check_engine_settings(instance, problems)
+        _check_local(instance, hosts[instance.host], problems)
 
 
-def _check_layers(one: InstanceConfig, problems: Problems) -> None:
-    if one.gpus == () and one.layers_here and one.n_gpu_layers != 0:
+def _check_layers(instance: InstanceConfig, problems: Problems) -> None:
+    if instance.gpus == () and instance.layers_here and instance.n_gpu_layers != 0:
         problems.add(
-            one.marks["n_gpu_layers"],
-            f"n_gpu_layers is {one.n_gpu_layers}, but `gpus: []` is the CPU; remove one of the two",
+            instance.marks["n_gpu_layers"],
+            f"n_gpu_layers is {instance.n_gpu_layers}, but `gpus: []` is the CPU; remove either",
         )
 
 
-def _check_engine_settings(one: InstanceConfig, problems: Problems) -> None:
-    if not isinstance(one.gpus, tuple):
+def _check_engine_settings(instance: InstanceConfig, problems: Problems) -> None:
+    if not isinstance(instance.gpus, tuple):
         return
     for section in ENGINE_SETTINGS:
-        settings: EngineSettings = getattr(one, section)
-        wrong = settings.mismatch(len(one.gpus))
+        settings: EngineSettings = getattr(instance, section)
+        wrong = settings.mismatch(len(instance.gpus))
         if wrong is not None:
             problems.add(
-                one.marks[f"{section}.{wrong.field}"],
-                f"{wrong.field} {wrong.found}, but {one.name} on {one.host} has "
-                f"{len(one.gpus)} in `gpus`; {wrong.rule}",
+                instance.marks[f"{section}.{wrong.field}"],
+                f"{wrong.field} {wrong.found}, but {instance.name} on {instance.host} has "
+                f"{len(instance.gpus)} in `gpus`; {wrong.rule}",
             )
 
 
-def _check_local(one: InstanceConfig, host: Host, problems: Problems) -> None:
+def _check_local(instance: InstanceConfig, host: Host, problems: Problems) -> None:
     if host.connection == "local":
         return
-    if one.runtime == "process":
+    if instance.runtime == "process":
         problems.add(
-            one.marks.get("runtime", one.marks[""]),
-            f"{host.name}: the runtime process is for local connections only; "
+            instance.marks.get("runtime", instance.marks[""]),
+            f"{host.name}: the runtime `process` is for local connections only; "
             "use docker or systemd there",
         )
-    if isinstance(one.source, str):
-        _check_home(one, "source", one.source, problems)
+    if isinstance(instance.source, str):
+        _check_home(instance, "source", instance.source, problems)
     else:
-        for key, text in (("gguf", one.source.gguf), ("hf", one.source.hf)):
-            _check_home(one, f"source.{key}", text, problems)
-    _check_home(one, "binary", one.binary, problems)
-    for key, text in one.binaries.items():
-        _check_home(one, f"binaries.{key}", text, problems)
+        for key, text in (("gguf", instance.source.gguf), ("hf", instance.source.hf)):
+            _check_home(instance, f"source.{key}", text, problems)
+    _check_home(instance, "binary", instance.binary, problems)
+    for key, text in instance.binaries.items():
+        _check_home(instance, f"binaries.{key}", text, problems)
 
 
-def _check_home(one: InstanceConfig, key: str, text: str | None, problems: Problems) -> None:
+def _check_home(instance: InstanceConfig, key: str, text: str | None, problems: Problems) -> None:
     if text is not None and text.startswith("~"):
         problems.add(
-            one.marks.get(key, one.marks[""]),
-            f"{text}: `~/` is for local connections only, and {one.host} is reached over SSH; "
+            instance.marks.get(key, instance.marks[""]),
+            f"{text}: `~/` is for local connections only, and {instance.host} is reached over SSH; "
             "write a path that begins with `/`",
         )

@@ -1,4 +1,4 @@
-"""What is wrong with a manifest or an inventory, all of it at once."""
+"""Problems and warnings in a manifest or an inventory, collected and reported all at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from xgen_deploy.state.instance_config import Mark
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One sentence about one place; line and column count from 1, 0 means the whole file."""
+    """A sentence about one place; line and column count from 1, line 0 means the whole file."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class Problem:
 
 
 class ManifestError(XgenError):
-    """Every problem that was found, sorted by place, each once."""
+    """All problems, sorted by place, without duplicates."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -47,7 +47,7 @@ class Problems:
             self.warnings.append(warning)
 
     def raise_if_any(self) -> None:
-        """Raises ManifestError where anything was found."""
+        """Raises ManifestError where there is any problem."""
         if self.found:
             raise ManifestError(self.found)
 
@@ -58,19 +58,19 @@ def failure(file: str, message: str, line: int = 0, column: int = 0) -> Manifest
 
 
 def one_line(text: str) -> str:
-    """Text that may hold a user's words, with everything a terminal would act on escaped."""
+    """Text with everything escaped that a terminal would act on; it may quote a file."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` Did you mean "x"?` or ""."""
+    """` Did you mean `x`?`, with the space before it, or ""."""
     by_lower = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
-    return f' Did you mean "{by_lower[close[0]]}"?' if close else ""
+    return f" Did you mean `{by_lower[close[0]]}`?" if close else ""
 
 
 def listing(names: Iterable[str], most: int = 40) -> str:
-    """`a, b, c`, cut where it would fill the screen."""
+    """`a, b, c`, cut after `most` names."""
     names = list(names)
     shown = ", ".join(names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")

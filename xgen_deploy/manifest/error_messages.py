@@ -1,4 +1,4 @@
-"""pydantic's errors as sentences about places in a file."""
+"""Turns pydantic's errors into sentences about places in a file."""
 
 from collections import defaultdict
 from types import UnionType
@@ -28,18 +28,18 @@ _EXPECTED = {
     "literal_error": "{expected}",
 }
 _MAPS: dict[type[BaseModel], str] = {
-    SecretRef: "a map such as {env: NAME}",
-    SourceByFormat: "a map such as {gguf: …, hf: …}",
-    ImageWithEntrypoint: "a map such as {image: …, entrypoint: […]}",
+    SecretRef: "a map such as `{env: NAME}`",
+    SourceByFormat: "a map such as `{gguf: …, hf: …}`",
+    ImageWithEntrypoint: "a map such as `{image: …, entrypoint: […]}`",
 }
 _NEVER_PLAIN = (
-    "a secret is {env: NAME}, {file: PATH}, {command: COMMAND} or {host_file: PATH}; "
-    "its value never stands in a manifest"
+    "a secret is `{env: NAME}`, `{file: PATH}`, `{command: COMMAND}` or `{host_file: PATH}`; "
+    "its value is never written in a manifest"
 )
 
 
 def report(error: ValidationError, root: Node, kind: object, problems: Problems) -> set[Path]:
-    """Adds a problem for each thing that is wrong; returns the paths that hold it.
+    """Adds a problem for each wrong value; returns their paths.
 
     `root` is the tree that was validated, `kind` the type that it was validated as.
     """
@@ -61,7 +61,8 @@ def _is_shape(detail: ErrorDetails) -> bool:
 
 
 def _place(root: Node, loc: tuple[int | str, ...]) -> tuple[Path, Node]:
-    """The part of `loc` that is in the file: pydantic mixes names of union branches in."""
+    """The steps of `loc` that exist in the file, and the node there: pydantic adds names of union
+    branches."""
     path: list[str | int] = []
     node = root
     for step in loc:
@@ -105,35 +106,35 @@ def _owner(path: Path) -> str:
 
 def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
     allowed = list(model.model_fields) if model else []
-    return f'unknown key "{key}".{nearest(key, allowed)} Allowed here: {listing(allowed)}'
+    return f"unknown key `{key}`.{nearest(key, allowed)} Allowed here: {listing(allowed)}"
 
 
 def _bad_key(key: str, detail: ErrorDetails) -> str:
     if detail["type"] != "literal_error":
-        return f'"{key}": {_said(detail)}'
+        return f"`{key}`: {_reason(detail)}"
     allowed = _choices(detail)
-    return f'unknown name "{key}".{nearest(key, allowed)} Allowed here: {listing(allowed)}'
+    return f"unknown name `{key}`.{nearest(key, allowed)} Allowed here: {listing(allowed)}"
 
 
-def _said(detail: ErrorDetails) -> str:
+def _reason(detail: ErrorDetails) -> str:
     reason = detail.get("ctx", {}).get("error")
     return str(reason) if reason else detail["msg"]
 
 
 def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) -> str:
-    said = [_said(detail) for detail in details if detail["type"] == "value_error"]
+    reasons = [_reason(detail) for detail in details if detail["type"] == "value_error"]
     model = _model_at(kind, path)
     if model is SecretRef and _label(path[-1:]) in ("api_key", "webhook"):
-        return said[0] if said and isinstance(node, MapNode) else _NEVER_PLAIN
-    if said:
+        return reasons[0] if reasons and isinstance(node, MapNode) else _NEVER_PLAIN
+    if reasons:
         shown = f"found {describe(node)}; " if isinstance(node, ScalarNode) else ""
-        return shown + said[0]
+        return shown + reasons[0]
     choices = [name for detail in details for name in _choices(detail)]
     close = nearest(node.text, choices) if isinstance(node, ScalarNode) else ""
     words = [_expected(detail) for detail in details]
-    words = [_MAPS.get(model, one) if model and one == "a map" else one for one in words]
+    words = [_MAPS.get(model, word) if model and word == "a map" else word for word in words]
     allowed = ", or ".join(dict.fromkeys(words)) + _quotes(node, details)
-    return f"found {describe(node)}; allowed is {allowed}" + (f".{close}" if close else "")
+    return f"found {describe(node)}; expected {allowed}" + (f".{close}" if close else "")
 
 
 def _quotes(node: Node, details: list[ErrorDetails]) -> str:
@@ -141,7 +142,7 @@ def _quotes(node: Node, details: list[ErrorDetails]) -> str:
     if not isinstance(node, ScalarNode):
         return ""
     if "string_type" in kinds:
-        return f' (in quotes: "{node.text}")'
+        return f' (quote it: `"{node.text}"`)'
     if kinds & {"int_type", "float_type"} and isinstance(node.value, str):
         return " without quotes" if node.text.lstrip("+-").isdigit() else ""
     return ""
@@ -162,14 +163,14 @@ def _choices(detail: ErrorDetails) -> list[str]:
 
 
 def describe(node: Node) -> str:
-    """What was found, in words."""
+    """What a file has at a place, in words."""
     if isinstance(node, MapNode):
         return "a map"
     if isinstance(node, ListNode):
         return "a list"
     shown = node.text if len(node.text) <= _SHOWN else node.text[: _SHOWN - 1] + "…"
     if isinstance(node.value, str):
-        return f'the text "{shown}"'
+        return f"the text `{shown}`"
     if node.value is None:
         return "nothing"
     return shown if isinstance(node.value, bool) else f"the number {shown}"
@@ -179,8 +180,8 @@ def _model_at(kind: object, path: Path) -> type[BaseModel] | None:
     """The pydantic model that describes a place; None where none does."""
     candidates: list[Any] = [kind]
     for step in path:
-        candidates = [under for one in _branches(candidates) for under in _under(one, step)]
-    models = [one for one in _branches(candidates) if _is_model(one)]
+        candidates = [under for branch in _branches(candidates) for under in _under(branch, step)]
+    models = [branch for branch in _branches(candidates) if _is_model(branch)]
     return models[0] if models else None
 
 

@@ -1,4 +1,4 @@
-"""`~/` in paths of hosts that are this very machine."""
+"""`~/` in paths of hosts with a local connection."""
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.host import Host
@@ -10,7 +10,7 @@ def expand_home(site: Site, home: str) -> Site:
     """The site with the home folder in place of `~` wherever the connection is local."""
     hosts = {n: _host(h, home) for n, h in site.hosts.items()}
     declared = tuple(
-        _declared(d, home) if site.hosts[d.host].connection == "local" else d for d in site.declared
+        _instance(d, home) if site.hosts[d.host].connection == "local" else d for d in site.declared
     )
     return replace(site, hosts=hosts, declared=declared)
 
@@ -26,18 +26,18 @@ def _host(host: Host, home: str) -> Host:
     )
 
 
-def _declared(one: InstanceConfig, home: str) -> InstanceConfig:
-    source = one.source
+def _instance(instance: InstanceConfig, home: str) -> InstanceConfig:
+    source = instance.source
     if not isinstance(source, str):
         gguf, hf = source.gguf, source.hf
         source = replace(
             source, gguf=_path(gguf, home) if gguf else gguf, hf=_path(hf, home) if hf else hf
         )
     return replace(
-        one,
+        instance,
         source=_path(source, home) if isinstance(source, str) else source,
-        binary=_path(one.binary, home) if one.binary else None,
-        binaries={k: _path(v, home) for k, v in one.binaries.items()},
+        binary=_path(instance.binary, home) if instance.binary else None,
+        binaries={k: _path(v, home) for k, v in instance.binaries.items()},
     )
 
 

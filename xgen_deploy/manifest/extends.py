@@ -22,22 +22,20 @@ def read_manifest(path: str, files: Files, problems: Problems) -> MapNode:
 
 def _read(path: str, files: Files, problems: Problems, above: tuple[str, ...]) -> MapNode:
     if len(files.read) >= MAX_FILES:
-        raise failure(path, f"more than {MAX_FILES} files take part through `extends:`")
+        raise failure(path, f"`extends:` reads more than {MAX_FILES} files")
     root = parse(path, files.text(path), core, problems)
     if root is None:
         raise failure(path, "this manifest is empty; it needs at least project, models and hosts")
     if not isinstance(root, MapNode):
-        found = describe(root)
-        raise failure(
-            path, f"a manifest is a map of keys and values; found {found}", root.mark.line, 1
-        )
-    here = MapNode({key: entry for key, entry in root.entries.items() if _counts(key)}, root.mark)
+        message = f"a manifest is a map of keys and values; found {describe(root)}"
+        raise failure(path, message, root.mark.line, 1)
+    tree = MapNode({key: entry for key, entry in root.entries.items() if _counts(key)}, root.mark)
     base: MapNode | None = None
     for node in _parents(root.entries.get("extends"), problems):
         parent = _parent(path, node, files, problems, (*above, os.path.realpath(path)))
         if parent is not None:
             base = parent if base is None else merged_maps(base, parent)
-    return here if base is None else merged_maps(base, here)
+    return tree if base is None else merged_maps(base, tree)
 
 
 def _counts(key: str) -> bool:
@@ -53,8 +51,8 @@ def _parents(entry: Entry | None, problems: Problems) -> list[ScalarNode]:
         if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.value:
             paths.append(node)
         else:
-            found = describe(node)
-            problems.add(node.mark, f"extends: found {found}; allowed is a path or a list of paths")
+            message = f"extends: found {describe(node)}; expected a path or a list of paths"
+            problems.add(node.mark, message)
     return paths
 
 
@@ -63,7 +61,7 @@ def _parent(
 ) -> MapNode | None:
     target = beside(path, node.text)
     if os.path.realpath(target) in above:
-        problems.add(node.mark, f"{node.text} extends this file in turn; break the circle")
+        problems.add(node.mark, f"{node.text} extends this file in turn; remove one `extends:`")
         return None
     if not Path(target).exists():
         problems.add(node.mark, f"there is no file {target} to extend")

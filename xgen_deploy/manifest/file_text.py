@@ -1,4 +1,4 @@
-"""Reading a file of the user's: small, text, UTF-8, or a sentence that says what it is instead."""
+"""Reads a manifest or inventory file: small, UTF-8 text; anything else is a ManifestError."""
 
 import errno
 import os
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from xgen_deploy.manifest.diagnostics import failure
+from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.settings import SecretRef
 
 MAX_BYTES = 1 << 20
 _UNPRINTABLE = re.compile(
@@ -14,7 +16,7 @@ _UNPRINTABLE = re.compile(
 
 
 class Files:
-    """Every file that took part, in the order of reading, with its bytes."""
+    """Every file that was read, in order, with its bytes."""
 
     def __init__(self) -> None:
         self.read: list[tuple[str, bytes]] = []
@@ -62,18 +64,18 @@ def _decoded(path: str, content: bytes) -> str:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line, column = position(content[: error.start].decode("utf-8"), error.start)
-        found = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise failure(path, found, line, column) from None
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise failure(path, message, line, column) from None
     text = text.removeprefix("\ufeff")
     if odd := _UNPRINTABLE.search(text):
         line, column = position(text, odd.start())
-        message = f"control character U+{ord(odd.group()):04X} cannot stand in YAML; remove it"
+        message = f"control character U+{ord(odd.group()):04X} is not allowed in YAML; remove it"
         raise failure(path, message, line, column)
     return text
 
 
 def beside(file: str, path: str) -> str:
-    """A path that is relative to the folder of `file`."""
+    """`path`, relative to the folder of `file`."""
     return os.path.normpath(Path(file).parent / path)
 
 
@@ -81,3 +83,13 @@ def position(text: str, offset: int) -> tuple[int, int]:
     """Line and column, from 1, of a character."""
     before = text[:offset]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def absolute_secret(secret: SecretRef, mark: Mark) -> SecretRef:
+    """A relative `file:` is relative to the manifest it was written in, at `mark`."""
+    return secret if secret.file is None else SecretRef(file=absolute_path(secret.file, mark))
+
+
+def absolute_path(path: str, mark: Mark) -> str:
+    """The same for a path on this machine; `~` stays."""
+    return path if path.startswith(("/", "~")) else str(Path(beside(mark.file, path)).absolute())

@@ -1,8 +1,8 @@
-"""The gateway's section: which hosts it is on."""
+"""The `gateway:` section, its groups expanded to hosts."""
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.manifest.declare import located
 from xgen_deploy.manifest.diagnostics import Problems
+from xgen_deploy.manifest.file_text import absolute_secret
 from xgen_deploy.manifest.hosts import Hosts
 from xgen_deploy.manifest.node import ListNode, Node, ScalarNode
 from xgen_deploy.manifest.sections import Sections
@@ -11,7 +11,7 @@ from xgen_deploy.state.settings import Gateway
 
 
 def gateway_hosts(sections: Sections, hosts: Hosts, problems: Problems) -> dict[str, Mark]:
-    """The hosts of the gateway, groups expanded, and where each was named."""
+    """The gateway's hosts, groups expanded, and where each was named."""
     section = sections.part("gateway")
     if sections.manifest.gateway is None:
         return {}
@@ -21,7 +21,7 @@ def gateway_hosts(sections: Sections, hosts: Hosts, problems: Problems) -> dict[
     stated = sections.manifest.gateway
     if (stated.host is None) == (stated.hosts is None):
         mark = sections.written.key_mark("gateway")
-        problems.add(mark, "a gateway is on one `host` or on several `hosts`: give one of the two")
+        problems.add(mark, "a gateway has either `host` or `hosts`; give one of them")
     return {host: node.mark for node in nodes for host in hosts.named(node.text, node.mark)}
 
 
@@ -30,11 +30,11 @@ def _items(node: Node | None) -> tuple[Node, ...]:
 
 
 def whole_gateway(sections: Sections, on: dict[str, Mark]) -> Gateway | None:
-    """With `hosts` filled in, whichever way it was written, and `host` the first of them."""
+    """With `hosts` filled in, however it was written, and `host` the first of them."""
     stated = sections.manifest.gateway
     if stated is None:
         return None
     key = stated.api_key
     if key is not None:
-        key = located(key, sections.part("gateway").key_mark("api_key"))
+        key = absolute_secret(key, sections.part("gateway").key_mark("api_key"))
     return replace(stated, hosts=tuple(on), host=next(iter(on), None), api_key=key)

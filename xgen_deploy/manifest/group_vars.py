@@ -1,4 +1,4 @@
-"""group_vars/ and host_vars/ next to an inventory, found and read as Ansible does."""
+"""`group_vars/` and `host_vars/` next to an inventory, looked up as Ansible does."""
 
 from pathlib import Path
 
@@ -46,15 +46,15 @@ def _paths(folder: Path, name: str) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.is_dir():
-            found += _inside(path)
+            files += _inside(path)
         elif path.suffix in ("", *_ENDINGS):
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def _variables(path: str, files: Files, problems: Problems) -> Variables:
@@ -62,7 +62,7 @@ def _variables(path: str, files: Files, problems: Problems) -> Variables:
     try:
         text = files.text(path, "variables file")
         if text.startswith("$ANSIBLE_VAULT"):
-            problems.warn(whole, "this file is encrypted as a whole; what it says is not used")
+            problems.warn(whole, "this file is encrypted with ansible-vault and is ignored")
             return {}
         root = parse(path, text, yaml11, problems)
     except ManifestError as error:

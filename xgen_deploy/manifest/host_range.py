@@ -24,7 +24,7 @@ def expanded(pattern: str) -> list[str]:
 
 
 def _values(first: str, last: str, step: str, pattern: str) -> list[str]:
-    wrong = ValueError(f"{pattern}: a range is [01:16] or [a:c], lower end first")
+    wrong = ValueError(f"{pattern}: a range is `[01:16]` or `[a:c]`, lower end first")
     if not step.isdecimal() or int(step) < 1 or not last:
         raise wrong
     letters = string.ascii_letters
@@ -37,7 +37,7 @@ def _values(first: str, last: str, step: str, pattern: str) -> list[str]:
     if not (first.isdecimal() and last.isdecimal()) or max(len(first), len(last)) > 9:
         raise wrong
     if first.startswith("0") and len(first) > 1 and len(first) != len(last):
-        raise ValueError(f"{pattern}: both ends of a range with leading zeros have the same length")
+        raise ValueError(f"{pattern}: with leading zeros both ends of a range have the same length")
     width = len(first) if first.startswith("0") else 0
     numbers = range(int(first), int(last) + 1, int(step))
     if not numbers:

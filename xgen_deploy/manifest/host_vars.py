@@ -1,5 +1,5 @@
-"""A host's variables as a Host: those that we use are checked, those that we must not ignore are
-refused, all else is ignored."""
+"""A Host from its inventory variables: those that are used are checked, those that must not be
+ignored are refused, all others are ignored."""
 
 from typing import Annotated, Literal
 
@@ -46,7 +46,7 @@ def _count(value: object) -> object:
 
 
 class HostVariables(Frozen):
-    """The variables that we use, as they are named in an inventory."""
+    """The variables that are used, named as in an inventory."""
 
     ansible_host: Word | None = None
     ansible_port: Annotated[Port, BeforeValidator(_number)] | None = None
@@ -77,7 +77,7 @@ def describe_host(
     words: EngineWords,
     problems: Problems,
 ) -> tuple[Host, dict[str, Mark]]:
-    """The host, and where each variable that we use was written (`xgen_images.nvidia`)."""
+    """The host, and where each used variable was written (`xgen_images.nvidia` -> mark)."""
     used = _used(variables, problems)
     tree = MapNode(used, mark)
     refuse_control_characters(tree, problems)
@@ -89,7 +89,7 @@ def describe_host(
 
 
 def _sound(tree: MapNode, words: EngineWords, problems: Problems) -> tuple[HostVariables, MapNode]:
-    """What is wrong is reported and left out, so that the rest can be used for further checks."""
+    """Wrong values are reported and left out, so that checks can go on with the rest."""
     for _ in tree.entries:
         try:
             return HostVariables.model_validate(plain(tree), context=words), tree
@@ -107,9 +107,9 @@ def _used(variables: Variables, problems: Problems) -> Variables:
             continue
         if name not in known:
             if key.startswith("xgen_"):
-                ours = [field for field in known if field.startswith("xgen_")]
-                message = f'unknown variable "{key}".{nearest(key, ours)}'
-                problems.add(entry.mark, f"{message} Ours are: {listing(ours)}")
+                xgen = [field for field in known if field.startswith("xgen_")]
+                message = f"unknown variable `{key}`.{nearest(key, xgen)}"
+                problems.add(entry.mark, f"{message} Known: {listing(xgen)}")
             elif reason := refusal(key, entry.node):
                 problems.add(entry.mark, f"{key} is not supported: {reason}")
         elif reason := _unreadable(entry.node):
@@ -121,16 +121,16 @@ def _used(variables: Variables, problems: Problems) -> Variables:
 
 def _unreadable(node: Node) -> str:
     if node.tag == "!vault":
-        return "a !vault value cannot be read here; write the plain value (it is no secret)"
+        return "`!vault` values are not supported; write the plain value, which is not a secret"
     if node.tag and node.tag != "!unsafe":
-        return f"the tag {node.tag} is not understood here; write the plain value"
+        return f"the tag `{node.tag}` is not supported; write the plain value"
     if isinstance(node, MapNode):
-        inside = [entry.node for entry in node.entries.values()]
+        children = [entry.node for entry in node.entries.values()]
     else:
-        inside = list(node.items) if isinstance(node, ListNode) else []
+        children = list(node.items) if isinstance(node, ListNode) else []
     if isinstance(node, ScalarNode) and any(sign in node.text for sign in ("{{", "{%")):
-        return f"Jinja is not evaluated here ({node.text[:60]}); write the value itself"
-    return next((reason for one in inside if (reason := _unreadable(one))), "")
+        return f"Jinja is not evaluated (`{node.text[:60]}`); write the value itself"
+    return next((reason for child in children if (reason := _unreadable(child))), "")
 
 
 def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
@@ -163,4 +163,7 @@ def _check_home(host: Host, marks: dict[str, Mark], problems: Problems) -> None:
         return
     for key, path in (("xgen_model_dir", host.model_dir), ("xgen_hf_home", host.hf_home)):
         if path.startswith("~") and key in marks:
-            problems.add(marks[key], f"{key}: `~/` is for local connections; write a path with `/`")
+            problems.add(
+                marks[key],
+                f"{key}: `~/` is for local connections only; write a path that begins with `/`",
+            )

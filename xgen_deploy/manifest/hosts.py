@@ -1,4 +1,4 @@
-"""The hosts that a manifest names, each as the inventory describes it."""
+"""The hosts that a manifest names, as the inventory describes them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,8 @@ from xgen_deploy.state.instance_config import Mark
 
 @dataclass
 class Hosts:
-    """`marks` tells where a host's variables were written. No inventory: any name is a host."""
+    """`marks`: host -> where each of its variables was written. Without an inventory any name is a
+    host."""
 
     inventory: Inventory | None
     files: Files
@@ -29,18 +30,18 @@ class Hosts:
     marks: dict[str, dict[str, Mark]] = field(default_factory=dict)
 
     def named(self, name: str, mark: Mark) -> tuple[str, ...]:
-        """The hosts that a name of the manifest stands for; () with a problem where none."""
+        """The hosts that a name in the manifest stands for; () after reporting a problem."""
         inventory = self.inventory
         if inventory is None or name in inventory.hosts:
             return (name,)
         if name in inventory.groups:
             members = inventory.members(name)
             if not members:
-                self.problems.warn(mark, f'group "{name}" has no hosts')
+                self.problems.warn(mark, f"group `{name}` has no hosts")
             return members
-        near = nearest(name, [*inventory.hosts, *inventory.groups])
-        where = inventory.file
-        self.problems.add(mark, f'no host or group "{name}" in the inventory {where}.{near}')
+        hint = nearest(name, [*inventory.hosts, *inventory.groups])
+        message = f"no host or group `{name}` in the inventory {inventory.file}.{hint}"
+        self.problems.add(mark, message)
         return ()
 
     def is_group(self, name: str) -> bool:
@@ -48,20 +49,20 @@ class Hosts:
         return inventory is not None and name not in inventory.hosts and name in inventory.groups
 
     def depth(self, name: str) -> tuple[int, int, str]:
-        """Where a name stands in the order of precedence; hosts come after all groups."""
+        """Sort key for the order of precedence; hosts come after all groups."""
         if self.inventory is None or not self.is_group(name):
             return (1 << 30, 0, "")
         return self.inventory.groups[name].rank
 
     def describe(self, names: dict[str, Mark]) -> None:
-        """Reads the variables of these hosts; the marks say where the manifest names them."""
+        """Fills `known` for these hosts; `names` maps each to where the manifest names it."""
         if self.inventory is not None:
             add_vars_beside(self.inventory, set(names), self.files, self.problems)
         for name, mark in names.items():
             try:
                 word(name)
             except ValueError as error:
-                self.problems.add(mark, f'host "{name}": {error}')
+                self.problems.add(mark, f"host `{name}`: {error}")
             else:
                 self.known[name], self.marks[name] = self._described(name, mark)
 
@@ -74,7 +75,7 @@ class Hosts:
         return describe_host(name, groups, variables, at, self.words, self.problems)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """Every group with those of its hosts that the manifest uses."""
+        """Every group, with the hosts in it that the manifest uses."""
         if self.inventory is None:
             return {}
         return {
@@ -86,24 +87,24 @@ class Hosts:
 def find_inventory(
     root: MapNode, override: str | None, files: Files, problems: Problems
 ) -> Inventory | None:
-    """The inventory that `-i` or the manifest names, or holds inline; None where there is none."""
+    """The inventory that `-i` or the manifest names, or has inline; None where there is none."""
     node = root.get("inventory")
     if override is None and isinstance(node, MapNode):
         return read_inventory(node.mark.file, node, problems)
-    path = override if override is not None else _beside(node)
+    path = override if override is not None else _inventory_path(node)
     if path is None:
         return None
     try:
         return read_inventory(path, _tree(path, files, problems), problems)
     except ManifestError as error:
         if override is None and node is not None and not Path(path).exists():
-            problems.add(node.mark, f"there is no inventory {path}")
+            problems.add(node.mark, f"the inventory {path} does not exist")
         else:
             problems.found += error.problems
         return None
 
 
-def _beside(node: Node | None) -> str | None:
+def _inventory_path(node: Node | None) -> str | None:
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
         return None
     return beside(node.mark.file, node.value)
@@ -112,5 +113,5 @@ def _beside(node: Node | None) -> str | None:
 def _tree(path: str, files: Files, problems: Problems) -> Node:
     root = parse(path, files.text(path, "inventory"), yaml11, problems)
     if root is None:
-        raise failure(path, "this inventory is empty; it begins with `all:`")
+        raise failure(path, "this inventory is empty; it should begin with `all:`")
     return root

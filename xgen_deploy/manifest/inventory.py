@@ -1,4 +1,4 @@
-"""Ansible's YAML inventory: who belongs to which group, and which variables each host has."""
+"""Ansible's YAML inventory: groups, their hosts, and the variables of each host."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,7 +13,8 @@ Variables = dict[str, Entry]
 
 @dataclass
 class Group:
-    """`depth` is the longest way from `all`; a deeper group's variables win."""
+    """`depth` is the longest path from `all`; a deeper group's variables win. `beside` has the
+    variables from `group_vars/`."""
 
     name: str
     mark: Mark
@@ -25,7 +26,7 @@ class Group:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Ansible's order among groups of one host."""
+        """Sort key for Ansible's order among the groups of a host."""
         stated = {**self.variables, **self.beside}.get("ansible_group_priority")
         value = stated.node.value if stated and isinstance(stated.node, ScalarNode) else 1
         return (self.depth, value if isinstance(value, int) else 1, self.name)
@@ -33,8 +34,7 @@ class Group:
 
 @dataclass
 class Inventory:
-    """Groups and hosts in the order of the file. `beside` holds what group_vars/ and host_vars/
-    next to the file say."""
+    """Groups and hosts in the order of the file. `host_beside` has variables from `host_vars/`."""
 
     file: str
     groups: dict[str, Group] = field(default_factory=dict)
@@ -43,15 +43,15 @@ class Inventory:
     host_beside: dict[str, Variables] = field(default_factory=dict)
 
     def groups_of(self, host: str) -> list[Group]:
-        """Every group a host is in but `all`, parents first."""
-        inside = {name for name, group in self.groups.items() if host in group.hosts}
+        """Every group of a host except `all`, parents first."""
+        names = {name for name, group in self.groups.items() if host in group.hosts}
         grown = True
         while grown:
-            above = {n for n, g in self.groups.items() if inside.intersection(g.children)}
-            grown = not above <= inside
-            inside |= above
-        found = (self.groups[name] for name in inside if name != "all")
-        return sorted(found, key=lambda group: group.rank)
+            parents = {n for n, g in self.groups.items() if names.intersection(g.children)}
+            grown = not parents <= names
+            names |= parents
+        groups = (self.groups[name] for name in names if name != "all")
+        return sorted(groups, key=lambda group: group.rank)
 
     def members(self, group: str) -> tuple[str, ...]:
         """The hosts of a group and of all groups under it, in the order of the file."""
@@ -67,7 +67,7 @@ class Inventory:
         return tuple(host for host in self.hosts if host in inside)
 
     def variables(self, host: str) -> Variables:
-        """What is true of one host, by Ansible's order of precedence."""
+        """The variables of one host, by Ansible's order of precedence."""
         every = self.groups["all"]
         groups = self.groups_of(host)
         layers = [every.variables, *(group.variables for group in groups)]
@@ -77,7 +77,7 @@ class Inventory:
 
 
 def read_inventory(file: str, root: Node, problems: Problems) -> Inventory:
-    """The inventory that a tree holds; what is not one is added to `problems`."""
+    """The inventory in a YAML tree; anything else in it is added to `problems`."""
     inventory = Inventory(file)
     inventory.groups["all"] = Group("all", root.mark)
     if not isinstance(root, MapNode):
@@ -104,16 +104,18 @@ def _group(
     group = inventory.groups.setdefault(name, Group(name, entry.mark))
     if name in above:
         circle = " > ".join((*above[above.index(name) :], name))
-        problems.add(entry.mark, f"group {name} is its own child: {circle}")
+        problems.add(entry.mark, f"group `{name}` is its own child: {circle}")
         return
     if is_null(entry.node):
         return
     if not isinstance(entry.node, MapNode):
-        problems.add(entry.node.mark, f"group {name} is a map with hosts, children and vars")
+        problems.add(
+            entry.node.mark, f"group `{name}` must be a map with `hosts`, `children` and `vars`"
+        )
         return
     for key, part in entry.node.entries.items():
         if key not in ("hosts", "children", "vars"):
-            problems.warn(part.mark, f'"{key}" in group {name} is ignored, as Ansible does')
+            problems.warn(part.mark, f"`{key}` in group `{name}` is ignored, as in Ansible")
             continue
         members = _section(part, f"{key} of group {name}", problems)
         if key == "vars":
@@ -155,7 +157,7 @@ def _hosts(inventory: Inventory, group: Group, members: Variables, problems: Pro
 
 
 def _without_port(pattern: str, mark: Mark) -> tuple[str, Variables]:
-    """Ansible takes `host:2222` as a host and its port."""
+    """Ansible reads `host:2222` as a host and its port."""
     match = re.fullmatch(r"([^:\[\]]*(?:\[[^\[\]]*\][^:\[\]]*)*):(\d{1,5})", pattern)
     if not match:
         return pattern, {}
@@ -163,7 +165,7 @@ def _without_port(pattern: str, mark: Mark) -> tuple[str, Variables]:
 
 
 def _deepen(inventory: Inventory) -> None:
-    """Depths grow until they settle; a cycle was reported and cannot have been linked."""
+    """Sets every group's depth; cycles were reported and never linked, so this ends."""
     for name, group in inventory.groups.items():
         group.depth = 0 if name == "all" else 1
     for _ in inventory.groups:

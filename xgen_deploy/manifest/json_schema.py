@@ -1,4 +1,4 @@
-"""The manifest's JSON Schema, for editors that complete and check YAML while it is written."""
+"""The manifest's JSON Schema, for completion and checks in editors."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ _REQUIRED = ("project", "models", "hosts")
 def json_schema(words: EngineWords) -> Schema:
     """Draft 7, which YAML editors handle best.
 
-    It describes one file as the user writes it: booleans as words, durations as text, null for
-    «reset», keys that begin with `x-`. A file that extends another may leave out what that has.
+    It describes one file as a user writes it: booleans as words, durations as text, null to reset
+    a value, keys that begin with `x-`. A file with `extends:` may leave out required keys.
     """
     made = _named(Manifest.model_json_schema(ref_template="#/definitions/{model}"), words)
     definitions = {name: _section(part) for name, part in made.pop("$defs").items()}

@@ -1,50 +1,54 @@
-"""`--limit`: a site cut down to some hosts, groups or models."""
+"""`--limit`: a site reduced to some hosts, groups or models."""
 
 from collections.abc import Sequence
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import nearest
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
 
 def limit(site: Site, names: Sequence[str]) -> Site:
     """The part of a site that `names` stand for; no names, the whole site.
 
-    Hosts, groups and models (or instances) may be mixed: the result is on one of the named hosts
-    and of one of the named models, where either kind is named. Hosts, then groups, then models
-    win where a name is several. What is cut stays in `elsewhere` and `other_hosts`; the gateway
-    stays as stated, because what instances listen on depends on it.
-    Raises UsageError for a name that is nothing of the site.
+    Hosts, groups and models (or instances) may be mixed: an instance is kept if it is on one of the
+    named hosts, where any is named, and of one of the named models, where any is named. A name
+    that is several of these is a host, else a group, else a model. The rest goes to
+    `elsewhere` and `other_hosts`; the gateway stays, because the addresses that instances listen on
+    depend on it.
+    Raises UsageError for an unknown name.
     """
-    wanted = [part.strip() for name in names for part in name.split(",") if part.strip()]
-    if not wanted:
+    limits = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    if not limits:
         return site
-    models = {one.model for one in site.declared} | {one.name for one in site.declared}
-    on = [host for name in wanted for host in _hosts(site, name)]
-    of = [name for name in wanted if _is_model(site, name, models)]
-    for name in wanted:
-        if name not in site.hosts and name not in site.groups and name not in models:
-            near = nearest(name, [*site.hosts, *site.groups, *sorted(models)])
-            raise UsageError(f'--limit: no host, group or model "{name}".{near}')
+    known = {name for i in site.declared for name in (i.model, i.name)}
+    for name in limits:
+        if name not in site.hosts and name not in site.groups and name not in known:
+            hint = nearest(name, [*site.hosts, *site.groups, *sorted(known)])
+            raise UsageError(f"--limit: no host, group or model `{name}`.{hint}")
+    on = [host for name in limits for host in _hosts(site, name)]
+    models = [name for name in limits if _is_model(site, name, known)]
+
+    def of_limited_model(instance: InstanceConfig) -> bool:
+        return not models or instance.model in models or instance.name in models
+
     hosts = {name: host for name, host in site.hosts.items() if not on or name in on}
-    if of:
-        running = {one.host for one in site.declared if one.model in of or one.name in of}
+    if models:
+        running = {i.host for i in site.declared if of_limited_model(i)}
         hosts = {name: host for name, host in hosts.items() if name in running}
     if not hosts:
-        raise UsageError(f"--limit {','.join(wanted)}: nothing of this manifest is on those hosts")
-    inside = [
-        one.host in hosts and (not of or one.model in of or one.name in of) for one in site.declared
-    ]
-    pairs = list(zip(site.declared, inside, strict=True))
+        raise UsageError(f"--limit {','.join(limits)}: the manifest places nothing there")
+    kept = [i.host in hosts and of_limited_model(i) for i in site.declared]
+    pairs = list(zip(site.declared, kept, strict=True))
     return replace(
         site,
         hosts=hosts,
         other_hosts={n: h for n, h in site.hosts.items() if n not in hosts},
-        declared=tuple(one for one, kept in pairs if kept),
-        elsewhere=tuple(one for one, kept in pairs if not kept),
-        limited_to=tuple(wanted),
-        limited_models=tuple(of),
+        declared=tuple(instance for instance, is_kept in pairs if is_kept),
+        elsewhere=tuple(instance for instance, is_kept in pairs if not is_kept),
+        limited_to=tuple(limits),
+        limited_models=tuple(models),
     )
 
 

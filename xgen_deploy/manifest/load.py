@@ -1,15 +1,14 @@
-"""From a path to a checked site: the one way to everything that the user wrote."""
+"""From a manifest's path to a checked site."""
 
 import hashlib
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.checks import check_instances, check_models
-from xgen_deploy.manifest.declare import declared, located, located_file
 from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.drafts import drafts, placed
+from xgen_deploy.manifest.expand import instance_configs, merged_placements, placements_by_host
 from xgen_deploy.manifest.extends import read_manifest
-from xgen_deploy.manifest.file_text import Files
+from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import gateway_hosts, whole_gateway
 from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
@@ -21,8 +20,8 @@ from xgen_deploy.state.site import Site
 
 
 def load_site(path: str, words: EngineWords, *, inventory: str | None = None) -> Site:
-    """Reads and checks a manifest, what it extends, and its inventory or the one given. `words`
-    are the engines that it may name.
+    """Reads and checks a manifest, the manifests it extends, and its inventory or the given one.
+    `words` are the engines that it may name.
 
     Raises ManifestError with every problem that can be found without a host.
     """
@@ -32,14 +31,14 @@ def load_site(path: str, words: EngineWords, *, inventory: str | None = None) ->
     sections = read_sections(written, words, problems)
     described = find_inventory(written, inventory, files, problems)
     hosts = Hosts(described, files, words, problems)
-    by_host = placed(sections, hosts)
+    by_host = placements_by_host(sections, hosts)
     gateway_node = gateway_hosts(sections, hosts, problems)
     hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)
     check_models(sections, problems)
     instances = [
-        one
-        for draft in drafts(sections, by_host, problems)
-        for one in declared(draft, sections, hosts, problems)
+        instance
+        for merged in merged_placements(sections, by_host, problems)
+        for instance in instance_configs(merged, sections, hosts, problems)
     ]
     gateway = whole_gateway(sections, gateway_node)
     check_instances(instances, hosts.known, problems)
@@ -65,14 +64,14 @@ def load_site(path: str, words: EngineWords, *, inventory: str | None = None) ->
 
 
 def _refuse_odd_text(written: MapNode, problems: Problems) -> None:
-    ours: dict[str, Entry] = {k: e for k, e in written.entries.items() if k != "inventory"}
-    tree = MapNode(ours, written.mark, written.tag)
+    entries: dict[str, Entry] = {k: e for k, e in written.entries.items() if k != "inventory"}
+    tree = MapNode(entries, written.mark, written.tag)
     refuse_control_characters(tree, problems)
     refuse_tags(tree, problems)
 
 
 def _digest(files: Files) -> str:
-    """SHA-256 over the contents, in the order of reading; names do not count."""
+    """SHA-256 over the contents in the order of reading, without the names."""
     whole = hashlib.sha256()
     for _, content in files.read:
         whole.update(hashlib.sha256(content).digest())
@@ -84,7 +83,7 @@ def _notify(sections: Sections) -> Notify | None:
     if stated is None or stated.webhook is None:
         return stated
     mark = sections.part("notify").key_mark("webhook")
-    return Notify(webhook=located(stated.webhook, mark))
+    return Notify(webhook=absolute_secret(stated.webhook, mark))
 
 
 def _audit(sections: Sections) -> Audit | None:
@@ -94,6 +93,6 @@ def _audit(sections: Sections) -> Audit | None:
     webhook, file = stated.webhook, stated.file
     return replace(
         stated,
-        webhook=webhook and located(webhook, part.key_mark("webhook")),
-        file=file and located_file(file, part.key_mark("file")),
+        webhook=webhook and absolute_secret(webhook, part.key_mark("webhook")),
+        file=file and absolute_path(file, part.key_mark("file")),
     )

@@ -1,4 +1,4 @@
-"""YAML to nodes that know their place; duplicate keys, alias bombs and odd keys are problems."""
+"""YAML to nodes with their marks; duplicate keys, alias bombs and non-text keys are problems."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +18,7 @@ _OWN = "tag:yaml.org,2002:"
 
 
 def parse(file: str, text: str, resolve: Resolve, problems: Problems) -> Node | None:
-    """The one document of a file; None where it is empty.
+    """The document in a file; None where it is empty.
 
     Raises ManifestError at the first syntax error; duplicate keys are added to `problems`.
     """
@@ -31,21 +31,21 @@ def parse(file: str, text: str, resolve: Resolve, problems: Problems) -> Node | 
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """What libyaml parses, or the Python parser where it is missing.
+    """libyaml's events, or the Python parser's where libyaml is missing.
 
-    libyaml scans up to 1024 characters of a line ahead, and from 0.2.6 on refuses deep nesting
-    there before it hands over what comes first. The Python parser has no such limit: it goes on
-    from there, and `MAX_DEPTH` is counted first on every PyYAML.
+    libyaml scans up to 1024 characters ahead and, from 0.2.6 on, refuses deep nesting there before
+    it returns the events that come first. The Python parser has no such limit and takes over then,
+    so that `MAX_DEPTH` applies on every PyYAML.
     """
-    handed_over = 0
+    count = 0
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            handed_over += 1
+            count += 1
             yield event
     except yaml.MarkedYAMLError as error:
         if _opens_many(text, error.problem_mark):
             with suppress(yaml.MarkedYAMLError):
-                yield from islice(yaml.parse(text, Loader=yaml.SafeLoader), handed_over, None)
+                yield from islice(yaml.parse(text, Loader=yaml.SafeLoader), count, None)
         raise
 
 
@@ -121,10 +121,10 @@ class _Composer:
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
-            self.fail(event, f"*{event.anchor} refers to an anchor that is not defined above")
+            self.fail(event, f"`*{event.anchor}` refers to an anchor that is not defined above")
         known = self.anchors[event.anchor]
         if known is None:
-            self.fail(event, f"*{event.anchor} contains itself")
+            self.fail(event, f"`*{event.anchor}` contains itself")
         self.grow(event, known[1])
         return known[0]
 
@@ -154,7 +154,7 @@ class _Composer:
             elif key in entries:
                 first = entries[key].mark.line
                 self.problems.add(
-                    self.mark(event), f'duplicate key "{key}"; it is already on line {first}'
+                    self.mark(event), f"duplicate key `{key}`; it is already on line {first}"
                 )
             else:
                 entries[key] = Entry(self.mark(event), value)
@@ -166,7 +166,7 @@ class _Composer:
         """The key, and whether it is the merge key `<<`."""
         node = self.node(event, depth + 1)
         if not isinstance(node, ScalarNode):
-            self.fail(event, "a key must be one word or text, not a list or a map")
+            self.fail(event, "a key must be text, not a list or a map")
         plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0]
         return node.text, node.text == "<<" and plain
 
@@ -174,7 +174,7 @@ class _Composer:
         sources = value.items if isinstance(value, ListNode) else (value,)
         maps = [source for source in sources if isinstance(source, MapNode)]
         if len(maps) != len(sources):
-            self.fail(event, '"<<" takes a map or a list of maps, usually an alias such as *base')
+            self.fail(event, "`<<` takes a map or a list of maps, usually an alias such as `*base`")
         return maps
 
 

@@ -1,4 +1,4 @@
-"""Laying one tree over another: maps merge, lists replace, null resets, placements go by name."""
+"""Merge one tree over another: maps merge, lists replace, null resets, placements go by name."""
 
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
 
@@ -9,7 +9,7 @@ _WHOLE_IN = frozenset({"env", "images"})
 def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
     """`over` wins. A map that is one value (a secret, a source, an image) replaces as a whole.
 
-    A null in `over` stays as null, so that it also resets what lies under later merges.
+    A null in `over` stays null, so that it also resets values in later merges.
     """
     if isinstance(base, MapNode) and isinstance(over, MapNode) and not _is_value(path):
         return merged_maps(base, over, path)
@@ -28,7 +28,7 @@ def merged_maps(base: MapNode, over: MapNode, path: tuple[str, ...] = ()) -> Map
 
 
 def placements(base: ListNode, over: ListNode) -> ListNode:
-    """By instance name, in the base's order, new ones after them; an empty list clears."""
+    """Merged by instance name, in the base's order, new ones last; an empty list clears."""
     if not over.items:
         return over
     items = list(base.items)
@@ -43,7 +43,7 @@ def placements(base: ListNode, over: ListNode) -> ListNode:
 
 
 def instance(placement: Node) -> str:
-    """The name a placement is known by: `name`, else `model`; "" where it has neither."""
+    """A placement's instance name: `name`, else `model`; "" where it has neither."""
     for key in ("name", "model"):
         node = placement.get(key) if isinstance(placement, MapNode) else None
         if isinstance(node, ScalarNode) and isinstance(node.value, str):

@@ -1,4 +1,4 @@
-"""A YAML document as values that know where they were written."""
+"""A YAML document as values with the place where each was written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """`text` is what stood in the file; `tag` is an application tag such as `!vault`, or ""."""
+    """`text` is the value as written; `tag` is an application tag such as `!vault`, or ""."""
 
     value: Value
     text: str
@@ -28,7 +28,7 @@ class ListNode:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`mark` is the key's place; the value has its own."""
+    """`mark` is the key's; the value has its own."""
 
     mark: Mark
     node: "Node"
@@ -45,7 +45,7 @@ class MapNode:
         return entry.node if entry else None
 
     def key_mark(self, key: str) -> Mark:
-        """Where the key stands; the map's own place where it has no such key."""
+        """The key's mark; the map's own where it has no such key."""
         entry = self.entries.get(key)
         return entry.mark if entry else self.mark
 
@@ -67,7 +67,7 @@ def plain(node: Node) -> object:
 
 
 def without_nulls(node: MapNode) -> MapNode:
-    """Keys whose value is null are dropped, at every depth: null means «not stated»."""
+    """Keys whose value is null are dropped, at every depth: null means not stated."""
     kept = {
         key: Entry(entry.mark, _stated(entry.node))
         for key, entry in node.entries.items()
@@ -85,7 +85,7 @@ def _stated(node: Node) -> Node:
 
 
 def without(node: MapNode, paths: set[Path]) -> MapNode:
-    """The same tree with what is at `paths` cut out."""
+    """The same tree without the nodes at `paths`."""
     kept = {
         key: Entry(entry.mark, _cut(entry.node, key, paths))
         for key, entry in node.entries.items()

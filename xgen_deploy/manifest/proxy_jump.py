@@ -1,4 +1,4 @@
-"""The jump hosts in Ansible's `ansible_ssh_common_args`, the only thing that may stand there."""
+"""The jump hosts in `ansible_ssh_common_args`, the only option that is allowed there."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ def proxy_jump(text: str) -> tuple[str, ...]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise ValueError(f"its quotes do not match: {error}") from None
+        raise ValueError(f"its quotes are unbalanced: {error}") from None
     hops: tuple[str, ...] | None = None
     while words:
         given, words = _option(words)
@@ -23,11 +23,11 @@ def proxy_jump(text: str) -> tuple[str, ...]:
 def _option(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
     word = words[0]
     if word[:2] not in ("-J", "-o"):
-        raise ValueError(f"{word} is not supported; only ProxyJump (-J or -o ProxyJump=…) is")
+        raise ValueError(f"`{word}` is not supported; only ProxyJump (`-J` or `-o ProxyJump=…`) is")
     inline = word[2:]
     rest = words[1:] if inline else words[2:]
     if not inline and len(words) < 2:
-        raise ValueError(f"{word} lacks its value")
+        raise ValueError(f"`{word}` needs a value")
     value = inline or words[1]
     return _hops(value if word[:2] == "-J" else _jump_value(value)), rest
 
@@ -38,15 +38,15 @@ def _jump_value(setting: str) -> str:
         return value
     if name.lower() == "proxycommand":
         raise ValueError(
-            "ProxyCommand is not supported here; use ProxyJump, or put the ProxyCommand in "
+            "`ProxyCommand` is not supported here; use `ProxyJump`, or put the `ProxyCommand` into "
             "~/.ssh/config"
         )
     if name.lower() in ("stricthostkeychecking", "userknownhostsfile", "globalknownhostsfile"):
         raise ValueError(
-            f"{name} is not supported: host keys are always checked against known_hosts; add the "
+            f"`{name}` is not supported: host keys are always checked against known_hosts; add the "
             "host's key there and remove the option"
         )
-    raise ValueError(f"{name} is not supported here; put it in ~/.ssh/config")
+    raise ValueError(f"`{name}` is not supported here; put it into ~/.ssh/config")
 
 
 def _hops(value: str) -> tuple[str, ...]:
@@ -55,5 +55,5 @@ def _hops(value: str) -> tuple[str, ...]:
     hops = tuple(hop.strip() for hop in value.split(","))
     for hop in hops:
         if not _HOP.fullmatch(hop):
-            raise ValueError(f'"{hop}" is no jump host; one is [user@]host[:port]')
+            raise ValueError(f"`{hop}` is not a jump host; write [user@]host[:port]")
     return tuple(hop.removeprefix("ssh://") for hop in hops)

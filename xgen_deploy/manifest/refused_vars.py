@@ -1,12 +1,12 @@
-"""Ansible's variables that change how a host is reached, or who we are there, and that we do not
-follow: ignoring them would work on the wrong host or as the wrong user."""
+"""Ansible's variables that change how a host is reached, or as which user, and are not supported:
+ignoring them could reach the wrong host or run as the wrong user."""
 
 from xgen_deploy.manifest.node import Node, ScalarNode
 
 _KEYS_ONLY = "log in with a key or an agent"
 _SUDO = "use --ask-become-pass where sudo asks for a password"
-_CONFIG = "put what it does in ~/.ssh/config"
-_BECOME = "the tool uses plain sudo to root"
+_CONFIG = "put the equivalent into ~/.ssh/config"
+_BECOME = "xgen-deploy always uses plain sudo to root"
 _REASONS = {
     "ansible_password": _KEYS_ONLY,
     "ansible_ssh_pass": _KEYS_ONLY,
@@ -31,7 +31,7 @@ _REASONS = {
     "ansible_su_user": _BECOME,
     "ansible_ssh_args": _CONFIG,
     "ansible_ssh_extra_args": _CONFIG,
-    "ansible_ssh_executable": "the tool brings its own SSH client",
+    "ansible_ssh_executable": "xgen-deploy has its own SSH client",
     "ansible_paramiko_proxy_command": _CONFIG,
 }
 _KEY_CHECKING = ("ansible_host_key_checking", "ansible_ssh_host_key_checking")
@@ -39,7 +39,7 @@ _KEY_CHECKING_PARAMIKO = "ansible_paramiko_host_key_checking"
 
 
 def refusal(key: str, node: Node) -> str:
-    """Why a variable cannot be followed and what to do; "" where it may be ignored."""
+    """Why a variable is not supported and what to do; "" where it may be ignored."""
     value = node.value if isinstance(node, ScalarNode) else None
     if value == "":
         return ""

@@ -1,4 +1,4 @@
-"""Declarations that came back from a host, held to what the manifest's schema allows: pure."""
+"""Instance configs read back from a host, validated against the manifest's schema. Pure."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -18,7 +18,7 @@ _CLAUSE = 300
 
 
 class _Restated(Placement):
-    """A placement with what `Declared` adds; each field as strict as in a manifest."""
+    """A placement with the fields that InstanceConfig adds, each as strict as in a manifest."""
 
     model: ModelName
     name: InstanceName
@@ -31,18 +31,18 @@ class _Restated(Placement):
     binaries: dict[TableKey, HostPath]
 
 
-def why_not_restated(one: InstanceConfig, host: str, words: EngineWords) -> str | None:
-    """What no manifest could have said of an instance on `host`, as a clause without the value;
+def why_not_restated(instance: InstanceConfig, host: str, words: EngineWords) -> str | None:
+    """Why no manifest could have produced this instance of `host`, as a clause without the value;
     None where one could.
     """
-    if one.host != host:
+    if instance.host != host:
         return "it is for another host"
-    fields = one.model_dump(exclude={"host", "marks"}, exclude_none=True)
+    fields = instance.model_dump(exclude={"host", "marks"}, exclude_none=True)
     texts = tuple(_texts(fields))
     if any(len(text) > LONGEST for text in texts):
-        return f"it holds a text of more than {LONGEST} characters"
+        return f"it has a text of more than {LONGEST} characters"
     if any(category(c) in REFUSED for text in texts for c in text):
-        return "it holds a line break or a control character"
+        return "it has a line break or a control character"
     try:
         _Restated.model_validate(fields, context=words)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: in YAML 1.2's core schema, and in YAML 1.1, as in Ansible."""
+"""The value of a plain YAML scalar: in YAML 1.2's core schema, and in YAML 1.1, as in Ansible."""
 
 import re
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def yaml11(text: str) -> Value:
 
 
 def by_tag(tag: str, text: str) -> Value:
-    """The value of a scalar with one of YAML's own tags; text where it is none."""
+    """The value of a scalar with one of YAML's own tags; its text where that fails."""
     try:
         node = yaml.ScalarNode(tag, text)
         made = yaml.constructor.SafeConstructor().construct_object(node)

@@ -1,9 +1,9 @@
-"""What a manifest may say: one pydantic model a section, in the manifest's own words.
+"""The manifest's schema: one pydantic model a section, with the manifest's own keys.
 
 Every field of a model is optional here, `source` too, because `defaults:`, the model and the
-placement are merged before the result is checked (see `placement.py`). None means «not stated».
-The descriptions are what an editor shows (see `json_schema.py`). Names of engines are checked
-against the `EngineWords` given as the context.
+placement are merged before the result is validated (see `expand.py`). None means not stated.
+Editors show the descriptions (see `json_schema.py`). Names of engines are checked against the
+`EngineWords` given as the context.
 """
 
 from typing import Annotated, Literal
@@ -49,7 +49,7 @@ from xgen_deploy.state.settings import (
 
 
 class ModelFields(Frozen):
-    """What can be said of a model, in `defaults:`, `models:` and a placement alike."""
+    """The fields of a model, in `defaults:`, `models:` and placements."""
 
     source: SourceText | SourceByFormat | None = Field(
         default=None,
@@ -68,23 +68,25 @@ class ModelFields(Frozen):
         default=None, description="The context that one request can have, in tokens."
     )
     n_gpu_layers: Layers | None = Field(
-        default=None, description="-1 or `all`: every layer; 0: CPU. Not for vLLM."
+        default=None, description="-1 or `all`: every layer; 0: CPU. Ignored by vLLM."
     )
     sampling: Sampling | None = None
     llama: LlamaSettings | None = None
     vllm: VllmSettings | None = None
-    api_key: SecretRef | None = Field(default=None, description="Asked of clients.")
+    api_key: SecretRef | None = Field(default=None, description="Key that clients must send.")
     env: dict[EnvName, str | SecretRef] | None = Field(
         default=None, description="The engine's environment; values are text or secrets."
     )
     container: ContainerSettings | None = None
-    image: Image | None = Field(default=None, description="Over the table `images`.")
-    binary: HostPath | None = Field(default=None, description="Over the table `binaries`.")
+    image: Image | None = Field(default=None, description="Overrides the table `images`.")
+    binary: HostPath | None = Field(default=None, description="Overrides the table `binaries`.")
     listen: Address | None = Field(
-        default=None, description="Address on the host; loopback unless stated or needed."
+        default=None,
+        description="Address on the host; loopback unless stated or the gateway needs more.",
     )
     fallback: tuple[str, ...] | None = Field(
-        default=None, description="Models that the gateway sends to when no instance answers."
+        default=None,
+        description="Models that the gateway uses while no instance answers.",
     )
     update: Update | None = None
     spare_gpus: tuple[GPURef, ...] | None = Field(
@@ -119,20 +121,20 @@ class Placement(ModelFields):
 
 
 class Manifest(Frozen):
-    """A whole manifest. `extends` was merged and keys beginning with `x-` were dropped before it
-    is checked."""
+    """A whole manifest, validated after `extends` was merged and `x-` keys were dropped."""
 
     extends: str | tuple[str, ...] | None = Field(
         default=None,
-        description="Manifests under this one: maps merge, placements by instance name, other "
-        "lists replace, null resets.",
+        description="Manifests that this one overrides: maps merge, placements by instance name, "
+        "other lists replace, null resets.",
     )
     project: ProjectName = Field(description="Part of every name on the hosts.")
     inventory: str | dict[str, object] | None = Field(
-        default=None, description="An Ansible YAML inventory: a path from this file, or inline."
+        default=None,
+        description="An Ansible YAML inventory: a path from this file, or inline.",
     )
     runtime: Runtime = Field(default="docker", description="docker unless stated.")
-    ports: Ports = Field(default="8001-8020", description="Where instances listen.")
+    ports: Ports = Field(default="8001-8020", description="Ports for instances to listen on.")
     pull: Pull = Field(default="missing", description="Whether missing images are pulled.")
     images: dict[TableKey, Image] = Field(
         default_factory=dict, description="By backend, family ({families}) or vendor."
@@ -141,7 +143,7 @@ class Manifest(Frozen):
         default_factory=dict, description="For the runtimes systemd and process."
     )
     defaults: ModelFields = Field(
-        default=ModelFields(), description="Any field of a model, for all of them."
+        default=ModelFields(), description="Any field of a model, for all models."
     )
     notify: Notify | None = None
     audit: Audit | None = None

@@ -1,5 +1,5 @@
-"""A manifest's sections checked against the schema, each wrong part reported and then left out, so
-that the rest can be checked too."""
+"""A manifest's sections, validated against the schema. A wrong part is reported and left out, so
+that the rest is checked too."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Sections:
     words: EngineWords
 
     def names(self, section: str) -> dict[str, Entry]:
-        """The entries of a section as written, those that were reset with null left out."""
+        """The entries of a section as written, without those that null resets."""
         node = self.written.get(section)
         entries = node.entries if isinstance(node, MapNode) else {}
         return {name: entry for name, entry in entries.items() if not is_null(entry.node)}
@@ -60,7 +60,7 @@ def read_sections(written: MapNode, words: EngineWords, problems: Problems) -> S
 
 
 def _cut(path: Path) -> Path:
-    """A placement without a model or a usable name goes as a whole."""
+    """A placement without a model or a usable name is left out as a whole."""
     match path:
         case ("hosts", host, at, "model" | "name"):
             return ("hosts", host, at)
@@ -68,7 +68,7 @@ def _cut(path: Path) -> Path:
 
 
 def _filled(node: MapNode) -> MapNode:
-    """What is required and missing was reported; empty sections stand in."""
+    """Missing required sections, already reported, are replaced by empty ones."""
     mark = node.mark
     empty: dict[str, Node] = {
         "project": ScalarNode("unnamed", "", mark),

@@ -1,4 +1,4 @@
-"""What no text of a manifest may hold, because it reaches a unit or a command line."""
+"""Characters that no text in a manifest may have, because it reaches units and command lines."""
 
 from unicodedata import category
 
@@ -11,7 +11,7 @@ REFUSED = ("Cc", "Cs", "Zl", "Zp")
 
 
 def refuse_control_characters(node: Node, problems: Problems) -> None:
-    """Line breaks and other control characters, in keys and values; all else is fine."""
+    """Reports line breaks and other control characters in keys and values."""
     if isinstance(node, MapNode):
         for key, entry in node.entries.items():
             _check(key, entry.mark, problems)
@@ -24,9 +24,9 @@ def refuse_control_characters(node: Node, problems: Problems) -> None:
 
 
 def refuse_tags(node: Node, problems: Problems) -> None:
-    """`!vault` and other application tags mean nothing in a manifest."""
+    """Reports `!vault` and other application tags."""
     if node.tag:
-        problems.add(node.mark, f"the tag {node.tag} means nothing here; write the value itself")
+        problems.add(node.mark, f"the tag `{node.tag}` is not supported; write the value itself")
     if isinstance(node, MapNode):
         for entry in node.entries.values():
             refuse_tags(entry.node, problems)
@@ -38,10 +38,10 @@ def refuse_tags(node: Node, problems: Problems) -> None:
 def _check(text: str, mark: Mark, problems: Problems) -> None:
     for character in text:
         if category(character) in REFUSED:
-            what = "a line break" if character in "\n\r\x85\u2028\u2029" else _called(character)
-            problems.add(mark, f"this text holds {what}; values are one line of printable text")
+            what = "a line break" if character in "\n\r\x85\u2028\u2029" else _named(character)
+            problems.add(mark, f"this text has {what}; use one line of printable text")
             return
 
 
-def _called(character: str) -> str:
+def _named(character: str) -> str:
     return "a tab" if character == "\t" else f"the control character U+{ord(character):04X}"

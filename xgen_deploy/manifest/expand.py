@@ -1,0 +1,219 @@
+"""From `hosts:` to instances: groups expanded over their hosts, models and defaults merged in, one
+instance config a replica, every field complete.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from xgen_deploy.manifest.diagnostics import Problems, nearest
+from xgen_deploy.manifest.error_messages import report
+from xgen_deploy.manifest.file_text import absolute_secret
+from xgen_deploy.manifest.hosts import Hosts
+from xgen_deploy.manifest.merge import merged_maps, placements
+from xgen_deploy.manifest.node import (
+    ListNode,
+    MapNode,
+    ScalarNode,
+    marks_of,
+    plain,
+    without_nulls,
+)
+from xgen_deploy.manifest.schema import Manifest, ModelFields, Placement
+from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.field_types import instance_name, port_range
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import InstanceConfig, Mark
+from xgen_deploy.state.settings import SecretRef
+
+Gpus = object  # a list of GPUs, `all` or None; InstanceConfig validates it
+_NO_SOURCE = "/"  # only where a missing source has been reported
+_TABLES = ("runtime", "ports", "pull", "images", "binaries")
+_MERGED = frozenset(ModelFields.model_fields) | {"model", "port"}
+
+
+@dataclass(frozen=True)
+class MergedPlacement:
+    """One placement on one host: `written` is its own node, `node` the same merged over its model
+    and the defaults, `placement` the merged node as values."""
+
+    host: str
+    written: MapNode
+    node: MapNode
+    placement: Placement
+
+
+def placements_by_host(sections: Sections, hosts: Hosts) -> dict[str, ListNode]:
+    """The placements of each host, hosts in the order of the manifest.
+
+    Groups' placements are merged by instance name in Ansible's order of precedence, the host's own
+    entry last; an empty list clears those before it.
+    """
+    expanded: list[tuple[str, str, ListNode]] = []
+    for name, entry in sections.names("hosts").items():
+        node = sections.part("hosts").get(name)
+        for host in hosts.named(name, entry.mark):
+            if isinstance(node, ListNode):
+                expanded.append((host, name, node))
+    result: dict[str, ListNode] = {host: ListNode((), node.mark) for host, _, node in expanded}
+    for host, _, node in sorted(expanded, key=lambda entry: hosts.depth(entry[1])):
+        result[host] = placements(result[host], node)
+    return result
+
+
+def merged_placements(
+    sections: Sections, by_host: dict[str, ListNode], problems: Problems
+) -> list[MergedPlacement]:
+    """Every placement whose model exists, merged and checked."""
+    result: list[MergedPlacement] = []
+    for host, node in by_host.items():
+        for written in node.items:
+            if not isinstance(written, MapNode):
+                continue
+            merged = _merged(host, written, sections, problems)
+            if merged is not None:
+                result.append(merged)
+    return result
+
+
+def _merged(
+    host: str, written: MapNode, sections: Sections, problems: Problems
+) -> MergedPlacement | None:
+    name = written.get("model")
+    if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+        return None
+    if name.value not in sections.names("models"):
+        problems.add(name.mark, _no_model(name.value, sections))
+        return None
+    node = without_nulls(merged_maps(model_tree(name.value, sections), written))
+    try:
+        placement = Placement.model_validate(plain(node), context=sections.words)
+        return MergedPlacement(host, written, node, placement)
+    except ValidationError as error:
+        report(error, node, Placement, problems)
+        return None
+
+
+def _no_model(name: str, sections: Sections) -> str:
+    models = sections.written.get("models")
+    if isinstance(models, MapNode) and name in models.entries:
+        return f"model `{name}` is empty at {models.key_mark(name)}; give it a source"
+    return f"no model `{name}`.{nearest(name, sections.names('models'))}"
+
+
+def model_tree(name: str, sections: Sections) -> MapNode:
+    """A model merged over the defaults; nulls are kept, because they reset what they override."""
+    mark = sections.names("models")[name].mark
+    empty = MapNode({}, mark)
+    layers = (sections.sound.get("defaults"), sections.part("models").get(name))
+    defaults, model = (node if isinstance(node, MapNode) else empty for node in layers)
+    return MapNode(merged_maps(defaults, model).entries, mark)
+
+
+def instance_configs(
+    merged: MergedPlacement, sections: Sections, hosts: Hosts, problems: Problems
+) -> list[InstanceConfig]:
+    """The instances of one placement, `m`, `m-2`, `m-3`; none where its host is unknown.
+
+    Layers stated by a model or the defaults become 0 where the placement says `gpus: []`, since the
+    same model may run on a GPU elsewhere. Layers stated in the placement are left as they are, for
+    `checks.py` to refuse.
+    """
+    host = hosts.known.get(merged.host)
+    if host is None:
+        return []
+    marks = _site_marks(sections.sound, hosts.marks[merged.host])
+    marks |= dict(marks_of(merged.node)) | {"": merged.written.mark}
+    each = _replicas(merged, problems)
+    first = merged.placement.name or merged.placement.model
+    names = [first if at == 0 else f"{first}-{at + 1}" for at in range(len(each))]
+    if not _names_are_safe(names, merged, problems):
+        return []
+    fields = _fields(merged, host, sections.manifest, marks, problems)
+    return [
+        InstanceConfig.model_validate({**fields, "name": name, "gpus": gpus, "marks": marks})
+        for name, gpus in zip(names, each, strict=True)
+    ]
+
+
+def _replicas(merged: MergedPlacement, problems: Problems) -> list[Gpus]:
+    """The GPUs of each replica, one list item a replica."""
+    gpus, count = merged.placement.gpus, merged.placement.replicas
+    if not isinstance(gpus, tuple) or not gpus or not isinstance(gpus[0], tuple):
+        return [gpus] * (count or 1)
+    if count is not None and count != len(gpus):
+        problems.add(
+            merged.node.key_mark("replicas"),
+            f"`replicas` is {count}, but `gpus` lists {len(gpus)}; leave `replicas` out",
+        )
+    return list(gpus)
+
+
+def _names_are_safe(names: list[str], merged: MergedPlacement, problems: Problems) -> bool:
+    try:
+        instance_name(names[-1])
+        instance_name(names[0])
+    except ValueError as error:
+        key = "name" if merged.placement.name else "model"
+        hint = "" if merged.placement.name else "; give this placement a `name:`"
+        problems.add(merged.written.key_mark(key), f"instance `{names[0]}`: {error}{hint}")
+        return False
+    return True
+
+
+def _site_marks(root: MapNode, host_marks: dict[str, Mark]) -> dict[str, Mark]:
+    tables = {key: entry for key, entry in root.entries.items() if key in _TABLES}
+    marks = dict(marks_of(MapNode(tables, root.mark)))
+    for key, mark in host_marks.items():
+        field = key.removeprefix("xgen_")
+        if field.partition(".")[0] in _TABLES:
+            marks[field] = mark
+    return marks
+
+
+def _fields(
+    merged: MergedPlacement,
+    host: Host,
+    manifest: Manifest,
+    marks: dict[str, Mark],
+    problems: Problems,
+) -> dict[str, object]:
+    stated = merged.placement
+    fields: dict[str, object] = {
+        key: value for key in _MERGED if (value := getattr(stated, key)) is not None
+    }
+    layers_here = "n_gpu_layers" in merged.written.entries and stated.n_gpu_layers is not None
+    if stated.gpus == () and not layers_here and stated.n_gpu_layers is not None:
+        fields["n_gpu_layers"] = 0
+        _warn_unused(stated.n_gpu_layers, merged, problems)
+    if stated.api_key is not None:
+        fields["api_key"] = absolute_secret(stated.api_key, marks["api_key"])
+    if stated.env is not None:
+        fields["env"] = {
+            name: absolute_secret(value, marks[f"env.{name}"])
+            if isinstance(value, SecretRef)
+            else value
+            for name, value in stated.env.items()
+        }
+    return (
+        {"source": _NO_SOURCE}
+        | fields
+        | {
+            "host": merged.host,
+            "layers_here": layers_here,
+            "runtime": host.runtime or manifest.runtime,
+            "pull": manifest.pull,
+            "ports": port_range(host.ports or manifest.ports),
+            "images": {str(key): image for key, image in manifest.images.items()} | host.images,
+            "binaries": {str(key): path for key, path in manifest.binaries.items()} | host.binaries,
+        }
+    )
+
+
+def _warn_unused(layers: int | str, merged: MergedPlacement, problems: Problems) -> None:
+    if isinstance(layers, int) and layers > 0:
+        problems.warn(
+            merged.written.key_mark("gpus"),
+            f"n_gpu_layers {layers} of {merged.placement.model} is ignored on {merged.host}: "
+            "`gpus: []` is the CPU",
+        )
