@@ -151,4 +151,4 @@ def test_a_vars_file_that_is_encrypted_as_a_whole_is_passed_over(tmp_path: Path)
     site.write_text("project: a\ninventory: hosts.yml\nmodels: {}\nhosts: {h: []}\n")
     warnings = load_site(str(site)).warnings
     assert any("encrypted with ansible-vault" in one for one in warnings)
-    assert any('"var" in group all is ignored' in one for one in warnings)
+    assert any("`var` in group `all` is ignored" in one for one in warnings)
