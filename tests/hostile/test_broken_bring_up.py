@@ -22,7 +22,7 @@ def test_a_fault_in_reading_an_engines_log_gives_up_the_new_one_alone(
 ) -> None:
     _small(site)
     _change(site, strategy)
-    monkeypatch.setattr("xgen_deploy.backends.llama_server.read_report", _broken)
+    monkeypatch.setattr("xgen_deploy.backends.llama_engine.read_report", _broken)
     ran = site.run("apply", "-y")
     assert ran.code == 1, ran.said
     assert "KeyError in backends/llama_server.py" in ran.said

@@ -4,17 +4,13 @@ Flags: llama_cpp/server/settings.py of 0.3.36: underscores only, and a value for
 It serves one request at a time and knows no sampling defaults.
 """
 
-from xgen_deploy.backends.base import Backend, Command, KeyVariable, Place, Unsupported
+from xgen_deploy.backends.base import Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import EVERYWHERE
-from xgen_deploy.backends.llama_log import read_report
-from xgen_deploy.backends.llama_settings import batch_tokens, check_context
+from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.gpu import GPUInfo, GPUType
-from xgen_deploy.state.instance import Instance, Spec
-from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.gpu import GPUType
+from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.settings import Sampling
 
 # ggml/include/ggml.h, enum ggml_type.
@@ -33,19 +29,16 @@ _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 _NO_GPU = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 
 
-class LlamaCppPython(Backend):
+class LlamaCppPython(LlamaEngine):
     """The binary is the interpreter that has the package, which an entry for a family or a vendor
     never is. It listens once the model is loaded, and its description is open to all, which makes
     that its health.
     """
 
     title = "llama-cpp-python"
-    family = "llama"
-    formats = ("gguf",)
     container_port = 8000
     api_key = KeyVariable("API_KEY")
     shares_tables = False
-    settings = "llama"
     health_path = "/openapi.json"
 
     def command(self, instance: Instance, place: Place) -> Command:
@@ -72,24 +65,6 @@ class LlamaCppPython(Backend):
             extra=llama.extra_args or (),
             mlock=bool(llama.mlock),
         )
-
-    def read_report(self, log: str) -> LoadReport:
-        return read_report(log)
-
-    def stated_slots(self, spec: Spec) -> int | None:
-        return spec.llama.parallel
-
-    def batch_tokens(self, spec: Spec) -> int:
-        return batch_tokens(spec)
-
-    def check(
-        self,
-        declared: InstanceConfig,
-        model: ModelFacts,
-        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
-        n_ctx: int,
-    ) -> None:
-        check_context(declared, self.context_limit(model), n_ctx)
 
 
 LLAMA_CPP_PYTHON = (LlamaCppPython("llama-cpp-python", "cpu", EVERYWHERE),)

@@ -3,17 +3,14 @@
 Flags: `llama-server --help` of the build itself, and tools/server/README.md of llama.cpp.
 """
 
-from xgen_deploy.backends.base import Backend, Command, KeyFile, Place, Unsupported
+from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
-from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.llama_props import PROPS, with_props
-from xgen_deploy.backends.llama_settings import batch_tokens, check_context
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.instance import Instance, Spec
-from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
 _PREFIX = {
@@ -36,15 +33,12 @@ _VULKAN = Hardware(
 _SLOTS = 4
 
 
-class LlamaServer(Backend):
+class LlamaServer(LlamaEngine):
     """One of the four builds; `name` is `llama-server-` and the build."""
 
     title = "llama-server"
-    family = "llama"
-    formats = ("gguf",)
     container_port = 8080
     api_key = KeyFile("api-key", "api-key.j2")
-    settings = "llama"
     has_help = True
     report_endpoints = (PROPS,)
     # `tokens_predicted_total` alone moves when a request ends.
@@ -85,29 +79,11 @@ class LlamaServer(Backend):
             mlock=bool(spec.llama.mlock),
         )
 
-    def read_report(self, log: str) -> LoadReport:
-        return read_report(log)
-
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return with_props(report, page) if path == PROPS else report
 
     def slots(self, spec: Spec) -> int:
         return spec.llama.parallel or _SLOTS
-
-    def stated_slots(self, spec: Spec) -> int | None:
-        return spec.llama.parallel
-
-    def batch_tokens(self, spec: Spec) -> int:
-        return batch_tokens(spec)
-
-    def check(
-        self,
-        declared: InstanceConfig,
-        model: ModelFacts,
-        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
-        n_ctx: int,
-    ) -> None:
-        check_context(declared, self.context_limit(model), n_ctx)
 
     def _device(self, instance: Instance) -> str:
         """Device names count the visible devices. A variable lists those in the wanted order;

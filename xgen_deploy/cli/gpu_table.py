@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from rich.markup import escape
 
 from xgen_deploy.cli.gpu_details import details, failures
+from xgen_deploy.cli.gpu_overview import used_by
 from xgen_deploy.cli.screen import aligned
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.hardware.overview import used_by
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.layout import SECOND

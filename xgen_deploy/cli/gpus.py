@@ -5,12 +5,12 @@ import time
 import click
 
 from xgen_deploy.backends.availability import available_backends, recommended_family
+from xgen_deploy.cli.gpu_overview import gpu_json, overall_type
 from xgen_deploy.cli.gpu_table import gpu_table, owners, reason
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.hardware.overview import gpu_json, overall_type
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observation

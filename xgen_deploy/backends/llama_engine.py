@@ -1,0 +1,54 @@
+"""What llama.cpp's servers have in common."""
+
+from abc import ABC
+
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.refuse import refuse
+
+_BATCH = 2048  # llama.cpp's own, where nothing is stated
+
+
+class LlamaEngine(Backend, ABC):
+    """It loads GGUF, and has the `llama:` section of a model's settings."""
+
+    family = "llama"
+    formats = ("gguf",)
+    settings = "llama"
+
+    def read_report(self, log: str) -> LoadReport:
+        return read_report(log)
+
+    def stated_slots(self, spec: Spec) -> int | None:
+        return spec.llama.parallel
+
+    def batch_tokens(self, spec: Spec) -> int:
+        return spec.llama.n_batch or _BATCH
+
+    def check(
+        self,
+        declared: InstanceConfig,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        n_ctx: int,
+    ) -> None:
+        _check_context(declared, self.context_limit(model), n_ctx)
+
+
+def _check_context(declared: InstanceConfig, limit: int | None, n_ctx: int) -> None:
+    """Raises Refused for more than the model's own `limit`: it would be cut down quietly."""
+    if limit is None or n_ctx <= limit or "--override-kv" in (declared.llama.extra_args or ()):
+        return
+    raise refuse(
+        declared,
+        f"n_ctx: {n_ctx} is beyond the {limit} of the model's training, and "
+        "llama.cpp gives no request more",
+        f"state n_ctx: {limit} or less, or change what the model says of itself: "
+        "llama: {extra_args: [--override-kv, …]}",
+        "n_ctx",
+    )
