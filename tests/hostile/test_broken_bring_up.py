@@ -25,7 +25,7 @@ def test_a_fault_in_reading_an_engines_log_gives_up_the_new_one_alone(
     monkeypatch.setattr("xgen_deploy.backends.llama_engine.read_report", _broken)
     ran = site.run("apply", "-y")
     assert ran.code == 1, ran.said
-    assert "KeyError in backends/llama_server.py" in ran.said
+    assert "KeyError in backends/llama_engine.py" in ran.said
     assert ending in ran.said, ran.said
     put_back = any(argv[0] == "sh" and LAYOUT.put_back_script in argv for argv in site.host.ran)
     assert put_back == (strategy == "stop-first")
