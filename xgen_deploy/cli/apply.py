@@ -8,19 +8,14 @@ import click
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.opening import open_run, read_site, run_for
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
 
 
 @click.command("apply")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
-@click.option("--repin", is_flag=True, help="Accept that a GPU index now means another card.")
-@click.option(
-    "--refresh",
-    is_flag=True,
-    help="Also rewrite units that an older xgen-deploy wrote, as updates.",
-)
+@accepting_options
 @click.option(
     "--lock-wait",
     type=float,

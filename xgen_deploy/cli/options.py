@@ -65,3 +65,19 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
         wrapped = option(wrapped)
     wrapped = output_options(wrapped)
     return click.argument("manifest", metavar="MANIFEST")(wrapped)
+
+
+def accepting_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--repin`, `--refresh`: what a plan does only where it was asked for."""
+    for option in (
+        click.option(
+            "--refresh",
+            is_flag=True,
+            help="Also rewrite units that an older xgen-deploy wrote, as updates.",
+        ),
+        click.option(
+            "--repin", is_flag=True, help="Accept that a GPU index now means another card."
+        ),
+    ):
+        function = option(function)
+    return function

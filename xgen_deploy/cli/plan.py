@@ -5,7 +5,7 @@ import time
 import click
 
 from xgen_deploy.cli.opening import open_run
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
 
 
@@ -15,12 +15,7 @@ from xgen_deploy.cli.preload import PLANNING
     is_flag=True,
     help="Exit with 2 for pending changes, with 3 for drift alone.",
 )
-@click.option("--repin", is_flag=True, help="Accept that a GPU index now means another card.")
-@click.option(
-    "--refresh",
-    is_flag=True,
-    help="Also rewrite units that an older xgen-deploy wrote, as updates.",
-)
+@accepting_options
 @click.option(
     "--drift",
     is_flag=True,
