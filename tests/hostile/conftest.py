@@ -33,6 +33,7 @@ _ALLOWED = re.compile(
 _PROGRAMS = {
     "systemctl", "journalctl", "systemd-run", "systemd-cat", "logger", "docker", "/usr/bin/docker",
     "flock", "sh", "cp", "rmdir", "ls", "test", "stat", "python3", "cat", "chmod", "mv",
+    "ask-socket",
 }  # fmt: skip
 # What a terminal obeys, or shows as something that it is not.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
