@@ -1,4 +1,4 @@
-"""Errors that a person reads: sentences that name the host or file, what was found, what to do."""
+"""Errors for the reader: sentences that name the host or file, what was found and what to do."""
 
 
 class XgenError(Exception):
@@ -12,7 +12,7 @@ class UsageError(XgenError):
 
 
 class UnreachableError(XgenError):
-    """A host could not be reached or cannot be worked on (exit code 4).
+    """A host could not be reached or used (exit code 4).
 
     `reason` is what happened, one clause; `hint` is what to do about it, or "".
     """

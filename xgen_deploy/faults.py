@@ -1,5 +1,5 @@
-"""An exception that nobody foresaw in one host's work, as that host's result: it must not end the
-run for the others.
+"""Turns an unexpected exception into the result of the one host that it concerns, so that the run
+goes on for the others.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _PACKAGE = PurePath(__file__).parent
 
 
 class Fault(XgenError):
-    """`reason` is without the host's name."""
+    """A bug that showed on one host. `reason` is without the host's name."""
 
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(f"{host}: {reason}")
@@ -23,7 +23,7 @@ class Fault(XgenError):
 
 
 def fault_of(host: str, error: BaseException) -> Fault:
-    """Names the exception's type and place; its text may hold what must not be shown."""
+    """Names the exception's type and place only; its text may contain a secret."""
     return Fault(
         host,
         f"xgen-deploy itself failed there ({what_failed(error)}); "
@@ -36,10 +36,10 @@ def what_failed(error: BaseException) -> str:
     return f"{type(error).__name__} in {_place(error.__traceback__)}"
 
 
-def guarded(host: str, work: Callable[[], R]) -> R | XgenError:
-    """`work`'s result; where it raises, the error that stands for this host."""
+def guarded(host: str, function: Callable[[], R]) -> R | XgenError:
+    """`function`'s result; where it raises, the error to report for this host."""
     try:
-        return work()
+        return function()
     except XgenError as error:
         return error
     except Exception as error:  # noqa: BLE001 - one host's data must not end the run
@@ -47,11 +47,11 @@ def guarded(host: str, work: Callable[[], R]) -> R | XgenError:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """The innermost line of this package."""
-    found = "an unknown place"
+    """The innermost frame in this package, as file:line."""
+    place = "an unknown place"
     while trace is not None:
         path = PurePath(trace.tb_frame.f_code.co_filename)
         if path.is_relative_to(_PACKAGE):
-            found = f"{path.relative_to(_PACKAGE)}:{trace.tb_lineno}"
+            place = f"{path.relative_to(_PACKAGE)}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return found
+    return place

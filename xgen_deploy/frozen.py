@@ -1,5 +1,5 @@
-"""The base of every value that is read or written, the kinds of number that a host may tell, and
-how a value is changed.
+"""The base of every model that is read or written, bounded types for a host's values, and `replace`
+for changed copies.
 """
 
 import dataclasses
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Where a server says whether it is ready: nothing that would be more than a path elsewhere.
+# A server's health page: characters that are plain in a URL, a shell and HAProxy's configuration.
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]{0,200}$")]
 # Seconds since the epoch, up to the year 9999: what a calendar can show.
 Moment = Annotated[float, Field(ge=0, le=253_402_300_799)]
@@ -16,7 +16,7 @@ Duration = Annotated[float, Field(ge=0, le=3_155_760_000)]
 
 
 class Frozen(BaseModel):
-    """Immutable; a key that it does not know, a NaN or an infinity is an error."""
+    """Immutable; unknown keys, NaN and infinities are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 else:
 
     def replace(value, /, **changes):
-        """A copy of a dataclass or a pydantic model with these fields. Fields that a model has are
-        not validated again: their types are checked where this is called.
+        """A copy of a dataclass or a pydantic model with changed fields. A model is not validated
+        again; mypy checks the fields at the call.
         """
         if not isinstance(value, BaseModel):
             return dataclasses.replace(value, **changes)

@@ -1,7 +1,8 @@
-"""Becomes an engine: `python -I -m xgen_deploy.launch FILE`, for the process runtime.
+"""Starts an engine under the process runtime: `python -I -m xgen_deploy.launch FILE`.
 
-FILE is JSON (0600): {"argv": […], "env": {…}}. Secrets stay out of the supervisor's
-configuration and off every command line this way. Only the standard library is used.
+FILE is JSON (0600): {"argv": […], "env": {…}}, which keeps secrets out of the supervisor's
+configuration and off command lines. Uses only the standard library. Supervisors on hosts run this
+module by its name, so it stays where it is.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ _PR_SET_PDEATHSIG = 1  # Linux: prctl(2); it outlives execve
 
 
 def main() -> None:
-    """Replaces this process by the engine; a missing program is a line on stderr and status 127."""
+    """Replaces this process with the engine; exits with 127 if the program cannot be run."""
     with open(sys.argv[1], encoding="utf-8") as file:
         start = json.load(file)
     argv = [str(a) for a in start["argv"]]
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 def _end_with_supervisor() -> None:
-    """An engine that outlived a killed supervisor would hold its port against the next one."""
+    """An engine that outlives a killed supervisor would keep its port from the next one."""
     if sys.platform != "linux":
         return
     supervisor = os.getppid()

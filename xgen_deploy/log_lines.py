@@ -1,17 +1,17 @@
-"""Text that an engine or a host printed, made short enough to be searched and shown."""
+"""Output of engines and hosts, cut so that it can be searched and shown."""
 
 from collections.abc import Iterator
 
-# Characters. vLLM's longest line of use says its settings within the first 2000.
+# Characters. vLLM's longest useful line has its settings in the first 2000.
 LONGEST = 4096
 
 
 def short_lines(text: str) -> Iterator[str]:
-    """Its lines, each cut: what a pattern costs grows with the line."""
+    """The lines, each cut to LONGEST, because a pattern's cost grows with the line."""
     for line in text.split("\n"):
         yield line[:LONGEST]
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters; an ellipsis says where there were more."""
+    """At most `most` characters, the last an ellipsis where some were cut."""
     return text if len(text) <= most else text[: most - 1] + "…"

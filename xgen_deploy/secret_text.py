@@ -1,13 +1,13 @@
-"""A secret's value, so that no log, traceback or exception can show it by accident."""
+"""A secret's value in a type that no log, traceback or exception can show by accident."""
 
 from typing import Literal
 
-# What a secret is for decides what it may hold (see secret_rules.py).
+# A secret's use decides which characters it may have (see state/secret_rules.py).
 Kind = Literal["key", "env", "url"]
 
 
 class SecretText:
-    """Masked wherever it is printed; `reveal` is for the file or the header that it goes into."""
+    """Masked wherever it is printed; `reveal` is for the file or header that it is written to."""
 
     __slots__ = ("_text",)
 

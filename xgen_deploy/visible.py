@@ -1,7 +1,7 @@
-"""Text that came from a host, made harmless for a terminal and plain to a reader. Pure.
+"""Makes text from a host safe to print. Pure.
 
-Whoever can name a process or write a log on a host must not move our cursor, hide text, or turn
-its direction. Newline and tab stay.
+A process name or a log line on a host must not move the terminal's cursor, hide text or change its
+direction. Newline and tab stay.
 """
 
 import codecs
@@ -21,12 +21,12 @@ _JSON = {n: f"\\u{n:04x}" for n in _UNSEEN if n >= 0x20}
 
 
 def visible(text: str) -> str:
-    """The text with what cannot be seen spelled out: `\\x1b`, `\\u202e`."""
+    """The text with invisible characters spelled out: `\\x1b`, `\\u202e`."""
     return text.translate(_TEXT)
 
 
 def printable(text: str) -> str:
-    """The same for what the tool says itself: nobody reads a line longer than LONGEST_LINE."""
+    """The same with lines cut to LONGEST_LINE."""
     return "\n".join(_shortened(visible(line)) for line in text.split("\n"))
 
 
@@ -34,17 +34,17 @@ Value = TypeVar("Value")
 
 
 def on_one_line(value: Value) -> Value:
-    """A text, or JSON with every key and text in it, with line breaks and tabs spelled out: a
-    host's field must not print a line of its own.
+    """A text, or every key and text in a JSON value, with line breaks and tabs spelled out, so that
+    a host's field cannot print a line of its own.
     """
-    made: object = value
+    escaped: object = value
     if isinstance(value, str):
-        made = value.translate(_BREAKS)
+        escaped = value.translate(_BREAKS)
     elif isinstance(value, dict):
-        made = {on_one_line(key): on_one_line(item) for key, item in value.items()}
+        escaped = {on_one_line(key): on_one_line(item) for key, item in value.items()}
     elif isinstance(value, list):
-        made = [on_one_line(item) for item in value]
-    return made  # type: ignore[return-value]
+        escaped = [on_one_line(item) for item in value]
+    return escaped  # type: ignore[return-value]
 
 
 def _shortened(line: str) -> str:
@@ -53,18 +53,18 @@ def _shortened(line: str) -> str:
 
 
 def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """JSON in which such characters are escaped; the value that is read back is the same."""
+    """JSON with invisible characters escaped; it parses to the same value."""
     compact = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=compact)
     return text.translate(_JSON)
 
 
 class VisibleStream:
-    """Bytes that arrive piece by piece, as visible text; what is no UTF-8 is spelled out."""
+    """Bytes that arrive in pieces, as visible text; bytes that are not UTF-8 are spelled out."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def add(self, piece: bytes, *, last: bool = False) -> str:
-        """A character that a piece cuts in two comes with the next one."""
+        """A character split between two pieces is returned with the second."""
         return visible(self._decoder.decode(piece, last))

@@ -42,12 +42,12 @@ def test_a_host_that_answers_nonsense_is_a_sentence(said: str) -> None:
     told, failed = HostLog("gpu-a", Answers(0, said), "/x/audit.jsonl", "python3").write([EVENT])  # type: ignore[arg-type]
     assert told == (EVENT,)
     assert failed is not None
-    assert failed.startswith("gpu-a: the audit log there could not be written: ")
+    assert failed.startswith("gpu-a: its audit log could not be written: ")
 
 
 def test_a_host_that_cannot_run_it_is_a_sentence() -> None:
     _, failed = HostLog("gpu-a", Answers(1, ""), "/x/audit.jsonl", "python3").write([EVENT])  # type: ignore[arg-type]
-    assert failed == "gpu-a: the audit log there could not be written: boom"
+    assert failed == "gpu-a: its audit log could not be written: boom"
 
 
 def test_it_is_appended_there_and_a_folder_that_is_gone_stays_so(tmp_path: Path) -> None:

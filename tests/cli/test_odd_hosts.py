@@ -147,5 +147,5 @@ def test_a_hostile_record_is_a_sentence_that_names_the_host(site: Site, record: 
     code, said = site.run("plan")
     assert code == 1
     assert "here" in said
-    assert "the record of project p" in said or "holds more than" in said
+    assert "the record of project p" in said or "has more than" in said
     assert len(said) < 4000

@@ -82,7 +82,7 @@ def test_one_that_failed_is_not_tried_again(tmp_path: Path) -> None:
     script.chmod(0o700)
     resolver = SecretResolver(site(tmp_path, api_key={"command": str(script)}))
     for _ in range(3):
-        with pytest.raises(NotAtHand, match=r"h/q: .* ended with status 3"):
+        with pytest.raises(NotAtHand, match=r"h/q: .* exited with status 3"):
             resolver.value(engine_key("h", "q"), SecretRef(command=str(script)))
     assert runs.read_text() == "x\n"
 

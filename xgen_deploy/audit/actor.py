@@ -1,4 +1,4 @@
-"""Who is at work on this machine."""
+"""Who runs the tool on this machine."""
 
 import getpass
 import os
@@ -13,7 +13,7 @@ def actor() -> Actor:
 
 
 def ci_job(env: Mapping[str, str]) -> str | None:
-    """A CI job in a few words, from what GitHub, GitLab and Jenkins set in every job."""
+    """The CI job in a few words, from variables that GitHub, GitLab and Jenkins set."""
     if env.get("GITHUB_ACTIONS"):
         words = ("github", env.get("GITHUB_REPOSITORY"), "run", env.get("GITHUB_RUN_ID"))
         return _words(*words, by=env.get("GITHUB_ACTOR"))

@@ -1,4 +1,4 @@
-"""One thing that was done to a host, refused or overridden, and by whom. Pure."""
+"""An audit event: a change, refusal or override on a host, and by whom. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -9,15 +9,13 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.log_lines import cut
 
 _LONGEST = 500
-# Each takes a whole URL's beginning, with or without what goes: they cost what the text is long.
+# Both match every URL, with or without the part to remove, so that they take linear time.
 _USER_IN_URL = re.compile(r"(?<!\w)(\w+://)(?:[^/\s@]*@)?")
 _QUERY_IN_URL = re.compile(r"(?<!\w)(\w+://[^\s?#]*)(?:[?#]\S*)?")
 
 
 class Actor(Frozen):
-    """Who is at work on the control side: `login` there and its host name, `ci` where a CI job
-    is at work.
-    """
+    """Who runs the tool: the login and host name of the control node, and the CI job, if any."""
 
     login: str
     control_host: str
@@ -25,10 +23,10 @@ class Actor(Frozen):
 
 
 class AuditEvent(Frozen):
-    """`time` is UTC in ISO 8601. `host` None: of no host. `remote_login`, `remote_address` and
-    `ssh_key` are what that host's own sshd says of the connection, None where it does not.
-    `plan` is the plan's fingerprint. `before` and `after` are digests of specs, None where there
-    was or will be nothing. `outcome`: began, ok, failed, refused, left alone.
+    """`time` is UTC in ISO 8601. `host` is None for an event that concerns no host. `remote_login`,
+    `remote_address` and `ssh_key` come from that host's sshd, None where unknown. `plan` is the
+    plan's fingerprint. `before` and `after` are digests of specs, None for no instance. `outcome`:
+    began, ok, failed, refused, left alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,7 +57,7 @@ class AuditEvent(Frozen):
 
 
 class Subject(Frozen):
-    """What all events of one command have in common."""
+    """The fields that all events of a command share."""
 
     project: str
     actor: Actor
@@ -72,7 +70,7 @@ class Subject(Frozen):
     plan: str | None = None
 
     def event(self, now: float, outcome: str, **more: str | None) -> AuditEvent:
-        """`now` in seconds since the epoch. Texts are cut, and URLs lose what may be secret."""
+        """`now` is in seconds since the epoch. Texts are cut, and URLs lose what may be secret."""
         shown = {k: safe(v) if k in ("cause", "reason") else v for k, v in more.items()}
         common = self.model_dump(exclude={"actor"}) | self.actor.model_dump()
         time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
@@ -80,7 +78,7 @@ class Subject(Frozen):
 
 
 def safe(text: str | None) -> str | None:
-    """Without users, passwords, queries and fragments in URLs, and not too long."""
+    """The text cut to _LONGEST, its URLs without users, passwords, queries and fragments."""
     if not text:
         return None
     text = _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub(r"\1", text))

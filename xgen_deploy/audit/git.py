@@ -1,4 +1,4 @@
-"""The commit that a manifest belongs to."""
+"""The Git commit of a manifest."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Events to a host's own log and journal, over its session."""
+"""Writes events to a host's own log and journal, over its session."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _WORD = r"^[\x21-\x7e]{1,200}$"
 
 
 class RemoteLogin(Frozen):
-    """What the host's sshd says of our connection; each None where it does not."""
+    """The connection according to the host's sshd; None where unknown."""
 
     user: str | None = Field(default=None, pattern=_WORD)
     address: str | None = Field(default=None, pattern=_WORD)
@@ -29,7 +29,7 @@ class RemoteLogin(Frozen):
 
 
 class HostLog:
-    """One host's. `path` is of the log there, `python` an interpreter there."""
+    """The audit log of one host. `path` is the log there, `python` an interpreter there."""
 
     def __init__(self, host: str, session: Session, path: str, python: str) -> None:
         self._host = host
@@ -39,8 +39,8 @@ class HostLog:
         self._login: RemoteLogin | None = None
 
     def write(self, events: Sequence[AuditEvent]) -> tuple[tuple[AuditEvent, ...], str | None]:
-        """The events with what the host says of the login, and a sentence where a place on it
-        did not take them. Never raises: the change that they tell of has happened.
+        """Returns the events with the login that the host reports, and a sentence if the log or the
+        journal could not be written. Never raises, because the change itself has happened.
         """
         known = self._login
         request = {
@@ -63,7 +63,7 @@ class HostLog:
         except (XgenError, ValueError, TypeError, KeyError) as error:
             return tuple(events), self._failed(str(error).removeprefix(f"{self._host}: "))
         login = self._login
-        told = tuple(
+        completed = tuple(
             replace(
                 event,
                 remote_login=login.user,
@@ -72,10 +72,10 @@ class HostLog:
             )
             for event in events
         )
-        return told, self._failed("; ".join(failed)) if failed else None
+        return completed, self._failed("; ".join(failed)) if failed else None
 
     def _failed(self, reason: str) -> str:
-        return f"{self._host}: the audit log there could not be written: {reason[:300]}"
+        return f"{self._host}: its audit log could not be written: {reason[:300]}"
 
 
 @lru_cache(maxsize=1)

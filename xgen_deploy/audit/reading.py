@@ -1,4 +1,4 @@
-"""A host's audit log, read back. Its content is the host's: data, whoever wrote it."""
+"""Reads a host's audit log back. Its content is untrusted."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _MOST = LARGEST + (1 << 20)
 
 @dataclass(frozen=True)
 class Entry:
-    """`number` is its line; `follows` False where the chain is broken in front of it."""
+    """`number` is its line; `follows` is False where the hash chain is broken before it."""
 
     number: int
     follows: bool
@@ -24,16 +24,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class HostEvents:
-    """`broken` are the numbers of lines that do not follow from the line before, those that are
-    no event at all among them.
-    """
+    """`broken`: the numbers of lines that do not follow from the one before, or are no events."""
 
     entries: tuple[Entry, ...]
     broken: tuple[int, ...]
 
 
 def read_events(session: Session, layout: Layout, host: str) -> HostEvents:
-    """Oldest first."""
+    """Reads a host's log, oldest event first."""
     content = b""
     while len(content) < _MOST:
         chunk = session.read_file(layout.audit, offset=len(content))
@@ -44,7 +42,7 @@ def read_events(session: Session, layout: Layout, host: str) -> HostEvents:
 
 
 def parsed(content: bytes, host: str) -> HostEvents:
-    """Pure. A log speaks for its own host only, whatever host its lines name."""
+    """Pure. A log counts for its own host only, whatever host its lines name."""
     lines = content.split(b"\n")[: content.count(b"\n") + (not content.endswith(b"\n"))]
     broken = set(check(lines))
     entries = []
@@ -55,6 +53,5 @@ def parsed(content: bytes, host: str) -> HostEvents:
             if f'"what": "{PRUNED}"'.encode() not in line:
                 broken.add(number)
             continue
-        own = replace(event, host=host)
-        entries.append(Entry(number, number not in broken, own))
+        entries.append(Entry(number, number not in broken, replace(event, host=host)))
     return HostEvents(tuple(entries), tuple(sorted(broken)))

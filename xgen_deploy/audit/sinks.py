@@ -1,4 +1,4 @@
-"""Where the manifest wants events to go on this side: a file, syslog, a webhook."""
+"""Where the manifest sends events from this machine: a file, syslog, a webhook."""
 
 import json
 import logging
@@ -16,15 +16,15 @@ from xgen_deploy.state.settings import Audit
 _LOCAL = "/dev/log"
 _SYSLOG_PORT = 514
 
-# Given all events of a command; a sentence where they could not be told.
+# Posts all events of a command; returns a sentence if that failed.
 Post = Callable[[Sequence[AuditEvent]], str | None]
 
 
 class Sinks:
-    """Of one command; safe from every host's thread. What fails is a sentence, never an error."""
+    """The destinations of one command's events; thread-safe. A failure is a sentence to show."""
 
     def __init__(self, stated: Audit | None, post: Post | None = None) -> None:
-        """`post` tells the webhook. Raises UsageError where the file cannot be written, before
+        """`post` calls the webhook. Raises UsageError where the file cannot be written, before
         anything is changed.
         """
         self._stated = stated or Audit()
@@ -37,18 +37,18 @@ class Sinks:
             _try_file(self._file)
 
     def write(self, events: Sequence[AuditEvent]) -> tuple[str, ...]:
-        """What went wrong, a sentence each."""
+        """Returns a sentence for each failure."""
         with self._lock:
             self._events += events
-            found = (self._to_file(events), self._to_syslog(events))
-        return tuple(one for one in found if one is not None)
+            failures = (self._to_file(events), self._to_syslog(events))
+        return tuple(failure for failure in failures if failure is not None)
 
     def close(self) -> tuple[str, ...]:
-        """The webhook is told at the end, once: it may be slow."""
+        """Posts all events to the webhook, once, at the end: it may be slow."""
         if self._post is None or not self._events:
             return ()
-        said = self._post(self._events)
-        return (said,) if said else ()
+        failure = self._post(self._events)
+        return (failure,) if failure else ()
 
     def _to_file(self, events: Sequence[AuditEvent]) -> str | None:
         if self._file is None:
@@ -75,13 +75,13 @@ class Sinks:
                 handler.close()
         except OSError as error:
             where = _LOCAL if address is True else address
-            return f"audit.syslog: {where} could not be told: {error.strerror or error}"
+            return f"audit.syslog: {where} could not be reached: {error.strerror or error}"
         return None
 
 
 class _Syslog(SysLogHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002
-        """Called while the error is being handled: it is said by `Sinks`, not printed here."""
+        """Called while handling the error, which `Sinks` reports instead of printing it here."""
         raise
 
 
@@ -99,7 +99,7 @@ def _try_file(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise UsageError(
-            f"audit.file: {path} cannot be written ({error.strerror}), and nothing is changed "
+            f"audit.file: {path} cannot be written ({error.strerror}), and no change is made "
             "without it; nothing was done"
         ) from None
 

@@ -1,4 +1,4 @@
-"""The events of one command: to each host's own log and journal, and where the manifest says."""
+"""The audit trail of one command: to each host's log and journal, and to the manifest's sinks."""
 
 import threading
 import time
@@ -10,45 +10,45 @@ from xgen_deploy.audit.sinks import Sinks
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
 
-# Told what could not be written, a sentence each.
+# Called with a sentence for each failure.
 Warn = Callable[[str], None]
 
 
 class Trail:
-    """Nothing of it fails a change: what could not be written is told once."""
+    """A failure to write never fails a change; it is reported once."""
 
     def __init__(self, subject: Subject, sinks: Sinks, warn: Warn) -> None:
         self._subject = subject
         self._sinks = sinks
         self._warn = warn
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def at(self, host: str, session: Session, layout: Layout, python: str) -> "HostTrail":
-        """For what happens on one host."""
+        """The trail of one host."""
         log = HostLog(host, session, layout.audit, python)
-        return HostTrail(host, self._subject, log, self._sinks, self._once)
+        return HostTrail(host, self._subject, log, self._sinks, self._warn_once)
 
     def tell(self, host: str, outcome: str, **more: str | None) -> None:
-        """Only where the manifest says: of a host that keeps no log of its own."""
+        """An event of a host without a log of its own, to the manifest's sinks alone."""
         event = self._subject.event(time.time(), outcome, host=host, **more)
-        for said in self._sinks.write([event]):
-            self._once(said)
+        for failure in self._sinks.write([event]):
+            self._warn_once(failure)
 
     def close(self) -> None:
-        for said in self._sinks.close():
-            self._once(said)
+        for failure in self._sinks.close():
+            self._warn_once(failure)
 
-    def _once(self, said: str) -> None:
+    def _warn_once(self, failure: str) -> None:
         with self._lock:
-            new = said not in self._said
-            self._said.add(said)
+            new = failure not in self._warned
+            self._warned.add(failure)
         if new:
-            self._warn(said)
+            self._warn(failure)
 
 
 class HostTrail:
-    """One host's part of it."""
+    """The part of a Trail that concerns one host."""
 
     def __init__(self, host: str, subject: Subject, log: HostLog, sinks: Sinks, warn: Warn) -> None:
         self._host = host
@@ -60,6 +60,6 @@ class HostTrail:
     def tell(self, outcome: str, **more: str | None) -> None:
         """`more` are fields of AuditEvent."""
         event = self._subject.event(time.time(), outcome, host=self._host, **more)
-        told, failed = self._log.write([event])
-        for said in (*((failed,) if failed else ()), *self._sinks.write(told)):
-            self._warn(said)
+        events, failure = self._log.write([event])
+        for text in (*((failure,) if failure else ()), *self._sinks.write(events)):
+            self._warn(text)

@@ -1,4 +1,4 @@
-"""What a host has and can run, in the contract's words: pure."""
+"""A host's GPUs in the form of `gpus --json`. Pure."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,14 @@ from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
 
 
 class Used(Frozen):
-    """A process on a GPU, and which of our instances it belongs to, if any."""
+    """A process on a GPU, and the instance that it belongs to, if any."""
 
     process: GPUProcess
     instance: str | None
 
 
 def overall_type(gpus: tuple[GPUInfo, ...]) -> str:
-    """`cuda`, `rocm` or `cpu`, as the field's front ends expect it."""
+    """`cuda`, `rocm` or `cpu`."""
     types = {g.gpu_type for g in gpus}
     if GPUType.NVIDIA in types:
         return "cuda"
@@ -22,8 +22,8 @@ def overall_type(gpus: tuple[GPUInfo, ...]) -> str:
 
 
 def used_by(gpu: GPUInfo, owners: Mapping[str, str]) -> tuple[Used, ...]:
-    """Processes on a GPU. `owners` maps what an instance's control group has in it, a unit's name
-    or a container's ID, to the instance: ours are known by that, never by their name."""
+    """The processes on a GPU. `owners` maps a part of a control group's name (a unit's name or a
+    container's ID) to its instance; process names are never trusted for that."""
     return tuple(Used(process=p, instance=_owner(p, owners)) for p in gpu.processes)
 
 
@@ -32,7 +32,7 @@ def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
 
 
 def gpu_json(gpu: GPUInfo, owners: Mapping[str, str]) -> dict[str, object]:
-    """One GPU of the contract's JSON; unknown is null."""
+    """One GPU of `gpus --json`; unknown is null."""
     fields = (
         "index",
         "gpu_type",

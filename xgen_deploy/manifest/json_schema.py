@@ -15,9 +15,9 @@ def json_schema(words: EngineWords) -> Schema:
     It describes one file as a user writes it: booleans as words, durations as text, null to reset
     a value, keys that begin with `x-`. A file with `extends:` may leave out required keys.
     """
-    made = _named(Manifest.model_json_schema(ref_template="#/definitions/{model}"), words)
-    definitions = {name: _section(part) for name, part in made.pop("$defs").items()}
-    whole = _section(made)
+    schema = _named(Manifest.model_json_schema(ref_template="#/definitions/{model}"), words)
+    definitions = {name: _section(part) for name, part in schema.pop("$defs").items()}
+    whole = _section(schema)
     whole.pop("required", None)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

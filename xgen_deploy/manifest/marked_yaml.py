@@ -99,12 +99,12 @@ class _Composer:
         anchor = event.anchor
         if anchor is not None:
             self.anchors[anchor] = None
-        made = self.made(event, depth)
+        node = self.build(event, depth)
         if anchor is not None:
-            self.anchors[anchor] = (made, self.count - before)
-        return made
+            self.anchors[anchor] = (node, self.count - before)
+        return node
 
-    def made(self, event: yaml.Event, depth: int) -> Node:
+    def build(self, event: yaml.Event, depth: int) -> Node:
         if isinstance(event, yaml.MappingStartEvent):
             return self.map(event, depth)
         if isinstance(event, yaml.SequenceStartEvent):

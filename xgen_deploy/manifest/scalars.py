@@ -53,7 +53,7 @@ def by_tag(tag: str, text: str) -> Value:
     """The value of a scalar with one of YAML's own tags; its text where that fails."""
     try:
         node = yaml.ScalarNode(tag, text)
-        made = yaml.constructor.SafeConstructor().construct_object(node)
+        value = yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError, KeyError, IndexError):
         return text
-    return made if isinstance(made, str | int | float | bool | None) else text
+    return value if isinstance(value, str | int | float | bool | None) else text

@@ -1,4 +1,4 @@
-"""Reads the template files: beside the package when installed, in the checkout's root else."""
+"""Reads the template files: in the package when installed, else in the checkout's root."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from xgen_deploy.render.watchdog import WATCHDOG_PROGRAM
 
 
 def read_templates() -> dict[str, str]:
-    """Template name -> text. Raises FileNotFoundError when the installation is broken."""
+    """Template name -> text. Raises FileNotFoundError for a broken installation."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "templates", package.parent / "templates"):
         if folder.is_dir():
             texts = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.j2")}
             program = (package / "watchdog" / "remote.py").read_text(encoding="utf-8")
             return {**texts, WATCHDOG_PROGRAM: program}
-    raise FileNotFoundError("the package's templates are missing; install xgen-deploy again")
+    raise FileNotFoundError("the package's templates are missing; reinstall xgen-deploy")

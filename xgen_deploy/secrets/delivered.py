@@ -1,4 +1,4 @@
-"""An instance's secrets: today's values, and where one is not at hand the one that it was given."""
+"""An instance's secrets: current values, or those delivered before where one is not at hand."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,8 @@ from xgen_deploy.state.settings import SecretRef
 
 @dataclass(frozen=True)
 class InstanceSecrets:
-    """Of one instance on a host that is there to be read. `last` is its record, None at first."""
+    """The secrets of one instance on a connected host. `last` is its record, None before its first
+    apply."""
 
     resolver: SecretResolver
     on: HostFiles
@@ -30,7 +31,7 @@ class InstanceSecrets:
         return Secrets({ref: self.value(use, ref) for use, ref in uses})
 
     def value(self, use: SecretUse, ref: SecretRef) -> SecretText:
-        """The delivered one counts only where the record has the same reference for the use."""
+        """A delivered value is used only where the record has the same reference for the use."""
         try:
             return self.resolver.value(use, ref, self.on)
         except NotAtHand as error:
@@ -38,14 +39,14 @@ class InstanceSecrets:
                 value = self.delivered().get(use)
                 if value is not None:
                     return value
-            raise NotAtHand(f"{error}; and none was delivered there before") from None
+            raise NotAtHand(f"{error}, and no earlier value was delivered there") from None
 
     def differ(self, instance: Instance) -> bool | None:
-        """Whether a value is another one now than what was delivered; None where one that was is
-        not at hand. Of references that changed nothing is said: they show by themselves.
+        """Whether a value differs from the delivered one; None where one is not at hand. Changed
+        references are ignored here: the plan shows them.
         """
         known, recorded = self.delivered(), self._recorded()
-        found: bool | None = False
+        differs: bool | None = False
         spec = instance.spec
         for use, ref in instance_uses(self.on.host, self.name, spec.api_key, spec.env):
             if recorded.get(use) != ref:
@@ -54,17 +55,17 @@ class InstanceSecrets:
                 if self.resolver.value(use, ref, self.on) != known.get(use):
                     return True
             except NotAtHand:
-                found = None
-        return found
+                differs = None
+        return differs
 
     def delivered(self) -> dict[SecretUse, SecretText]:
-        """As the host has them now."""
+        """The values in the host's files."""
         if self.last is None:
             return {}
         spec, name_on_host = self.last.spec, f"{self.name}{self.last.slot}"
         paths = secret_files(spec, self.layout, name_on_host)
-        found = delivered(spec, {k: self.on.session.read_file(p) for k, p in paths.items()})
-        values = {use: _of(found, use) for use in self._recorded()}
+        files = delivered(spec, {k: self.on.session.read_file(p) for k, p in paths.items()})
+        values = {use: _of(files, use) for use in self._recorded()}
         return {use: value for use, value in values.items() if value is not None}
 
     def _recorded(self) -> dict[SecretUse, SecretRef]:
@@ -74,5 +75,5 @@ class InstanceSecrets:
         return dict(instance_uses(self.on.host, self.name, spec.api_key, spec.env))
 
 
-def _of(found: Delivered, use: SecretUse) -> SecretText | None:
-    return found.api_key if use.kind == "key" else found.env.get(use.field.removeprefix("env."))
+def _of(files: Delivered, use: SecretUse) -> SecretText | None:
+    return files.api_key if use.kind == "key" else files.env.get(use.field.removeprefix("env."))

@@ -1,7 +1,7 @@
-"""Whether a secret has another value than the one that was delivered: known to apply alone.
+"""Whether a secret's value differs from the delivered one. Only apply compares.
 
-The delivered files are read back over the same connection and compared in memory; neither value
-is shown, kept or logged.
+The delivered files are read back over the same connection and compared in memory; neither value is
+shown, stored or logged.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from xgen_deploy.transport.base import Connection
 
 @dataclass(frozen=True)
 class ComparedSecrets:
-    """Names of a host's instances, and `gateway`: `changed` run with an older value, of `kept` a
-    value could not be had here, so that what was delivered stays.
+    """Names of a host's instances, and `gateway`. `changed` run with an older value; of `kept` a
+    value is not at hand, so the delivered one stays.
     """
 
     changed: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ def compare_secrets(
     connection: Connection,
     resolver: SecretResolver,
 ) -> ComparedSecrets:
-    """What the plan refuses is left out. Raises XgenError for a value that cannot be used."""
+    """Skips refused instances. Raises XgenError for a value that cannot be used."""
     host, layout, record = observation.host, observation.layout, desired.record
     if record is None:
         return ComparedSecrets()
@@ -45,15 +45,16 @@ def compare_secrets(
     gateway = gateway and is_gateway_host(site, host)
     if not applied and not gateway:
         return ComparedSecrets()
-    found: dict[str, bool | None] = {}
+    differences: dict[str, bool | None] = {}
     with connection.session() as session:
         on = HostFiles(host, session)
-        for one in applied:
-            own = InstanceSecrets(resolver, on, layout, one.name, known[one.name])
-            found[one.name] = own.differ(one)
+        for instance in applied:
+            last = known[instance.name]
+            secrets = InstanceSecrets(resolver, on, layout, instance.name, last)
+            differences[instance.name] = secrets.differ(instance)
         if gateway:
-            found[GATEWAY] = GatewaySecrets(resolver, on, layout, record).differ()
+            differences[GATEWAY] = GatewaySecrets(resolver, on, layout, record).differ()
     return ComparedSecrets(
-        changed=frozenset(n for n, differs in found.items() if differs),
-        kept=frozenset(n for n, differs in found.items() if differs is None),
+        changed=frozenset(n for n, differs in differences.items() if differs),
+        kept=frozenset(n for n, differs in differences.items() if differs is None),
     )

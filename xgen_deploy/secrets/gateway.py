@@ -1,5 +1,5 @@
-"""A gateway's keys: today's values. Where one is not at hand, or an instance still waits for the
-change of its reference, the one that was delivered before.
+"""A gateway's keys: current values, or those delivered before where one is not at hand or an
+instance still waits for the change of its reference.
 """
 
 import re
@@ -25,7 +25,7 @@ _OWN_KEY = re.compile("[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class GatewaySecrets:
-    """Of the gateway on a host that is there to be read. `record` is the host's."""
+    """The keys of the gateway on a connected host. `record` is the host's."""
 
     resolver: SecretResolver
     on: HostFiles
@@ -33,15 +33,15 @@ class GatewaySecrets:
     record: Record
 
     def keys(self, spec: GatewaySpec) -> GatewayKeys:
-        """Raises XgenError for one that is neither at hand nor delivered."""
+        """All keys. Raises XgenError for one that is neither at hand nor delivered."""
         known = self.delivered()
         engines = {r.model: self._engine(r, r.api_key, known) for r in spec.routes if r.api_key}
         client = self._client(spec.api_key, known) if spec.api_key else None
         return GatewayKeys(engines, client, self._proof() if spec.api_key else None)
 
     def asking(self, spec: GatewaySpec) -> SecretText | None:
-        """What the gateway is asked with: the clients' key, else its own; None where neither is to
-        be had, or none is asked for."""
+        """The key for requests to the gateway: the clients', else its own; None where neither is at
+        hand or none is required."""
         if spec.api_key is None:
             return None
         try:
@@ -50,20 +50,22 @@ class GatewaySecrets:
             return self._own_key()
 
     def differ(self) -> bool | None:
-        """Whether what was delivered is another value now; None where one is not at hand. Of
-        references that the manifest no longer has nothing is said: they show by themselves.
+        """Whether a value differs from the delivered one; None where one is not at hand. References
+        that the manifest no longer has are ignored here: the plan shows them.
         """
         last, known = self._last(), self.delivered()
         if last is None:
             return False
-        told = [
+        differences = [
             self._differs(route_key(r.model), r.api_key, known.engines.get(r.model))
             for r in last.routes
             if r.api_key is not None
         ]
         if last.api_key is not None:
-            told.append(self._differs(GATEWAY_KEY, last.api_key, known.client))
-        return True if True in told else (None if None in told else False)
+            differences.append(self._differs(GATEWAY_KEY, last.api_key, known.client))
+        if True in differences:
+            return True
+        return None if None in differences else False
 
     def delivered(self) -> GatewayKeys:
         return delivered_keys(self._last(), self.on.session.read_file(keys_file(self.layout)))
@@ -86,19 +88,21 @@ class GatewaySecrets:
             last = self._last()
             known_routes = {(r.model, r.api_key) for r in (last.routes if last else ())}
             same = (route.model, ref) in known_routes
-            value = known.engines.get(route.model) if same else self._beside(route, ref)
+            value = known.engines.get(route.model) if same else self._local(route, ref)
             if value is not None:
                 return value
-            asking = ", ".join(f"{s.host}/{s.instance}" for s in route.servers)
-            raise type(error)(f"{error}. It is for {asking or route.model}") from None
+            servers = ", ".join(f"{s.host}/{s.instance}" for s in route.servers)
+            raise type(error)(f"{error}. It is the key of {servers or route.model}") from None
 
-    def _beside(self, route: Route, ref: SecretRef) -> SecretText | None:
-        """The key that an instance on the gateway's own host was given."""
+    def _local(self, route: Route, ref: SecretRef) -> SecretText | None:
+        """The key that was delivered to an instance on the gateway's own host."""
         for server in route.servers:
             last = self.record.instances.get(server.instance)
             if server.host == self.on.host and last is not None and last.spec.api_key == ref:
-                own = InstanceSecrets(self.resolver, self.on, self.layout, server.instance, last)
-                return own.delivered().get(engine_key(server.host, server.instance))
+                of_server = InstanceSecrets(
+                    self.resolver, self.on, self.layout, server.instance, last
+                )
+                return of_server.delivered().get(engine_key(server.host, server.instance))
         return None
 
     def _client(self, ref: SecretRef, known: GatewayKeys) -> str:
@@ -111,12 +115,12 @@ class GatewaySecrets:
             raise
 
     def _proof(self) -> SecretText:
-        """Made once, and kept over every later change."""
+        """The gateway's own key, generated once and kept over later changes."""
         return self._own_key() or SecretText(secrets.token_urlsafe(_BYTES))
 
     def _own_key(self) -> SecretText | None:
-        found = self.on.session.read_file(proof_key_file(self.layout))
-        text = (found or b"").decode(errors="replace")
+        content = self.on.session.read_file(proof_key_file(self.layout))
+        text = (content or b"").decode(errors="replace")
         return SecretText(text) if _OWN_KEY.fullmatch(text) else None
 
     def _last(self) -> GatewaySpec | None:

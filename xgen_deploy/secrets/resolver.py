@@ -1,4 +1,4 @@
-"""Resolves secrets: apply and verify do, right before they need them, each reference once."""
+"""Resolves secrets, for apply and verify only: right before they are needed, each once."""
 
 import threading
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ from xgen_deploy.state.site import Site
 
 
 class NotAtHand(XgenError):
-    """The manifest names the secret, and its value cannot be had here and now."""
+    """The manifest names the secret, but its value is not available on this run."""
 
 
 class NotStated(XgenError):
-    """A host's record asks for a secret that the manifest does not name for that use."""
+    """A host's record asks for a secret that the manifest does not have for that use."""
 
 
 @dataclass
 class _Once:
-    """One reference: read by whoever comes first, the others wait for that."""
+    """One reference: the first thread reads it, the others wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    found: SecretText | NotReadable | None = None
+    result: SecretText | NotReadable | None = None
 
 
 class SecretResolver:
-    """Of one apply. It resolves what the manifest of `site` has for the very use that is asked
-    for, and nothing else: whatever comes from a host is data. Values are kept in memory, so that
-    a source which gives another one each time cannot part an engine from its gateway.
+    """The secrets of one apply. It resolves only references that `site`'s manifest has for the
+    requested use, because a host's record is untrusted. Values are kept in memory, so that a source
+    that returns a new one each time cannot give an engine and its gateway different keys.
     """
 
     def __init__(self, site: Site) -> None:
@@ -41,37 +41,37 @@ class SecretResolver:
         self._guard = threading.Lock()
 
     def value(self, use: SecretUse, ref: SecretRef, on: HostFiles | None = None) -> SecretText:
-        """`on` is where a `host_file` is read.
+        """`on` is the host where a `host_file` is read.
 
-        Raises NotStated, NotAtHand, and XgenError for a value that cannot be used; a sentence
-        each, never with the value.
+        Raises NotStated, NotAtHand, and XgenError for a value that cannot be used, each with a
+        sentence that never has the value.
         """
         where = _where(use, on)
         if ref not in self._stated.get(use, ()):
             raise NotStated(
                 f"{where}: its record asks for a secret ({use.field}) that the manifest does not "
-                "name for it, so it is not looked up. Where that instance only waits for its "
-                "change, apply it too (without --limit); else find out who edited the record"
+                "have for it, so it is not looked up. If that instance only waits for its "
+                "change, apply it too (without --limit); otherwise find out who edited the record"
             )
-        found = self._read(ref, on)
-        if isinstance(found, NotReadable):
-            raise NotAtHand(f"{where}: {found}")
-        problem = secret_problem(found, use.kind)
+        result = self._read(ref, on)
+        if isinstance(result, NotReadable):
+            raise NotAtHand(f"{where}: {result}")
+        problem = secret_problem(result, use.kind)
         if problem is not None:
             raise XgenError(f"{where}: the {describe(ref)} ({use.field}) {problem}")
-        return found
+        return result
 
     def _read(self, ref: SecretRef, on: HostFiles | None) -> SecretText | NotReadable:
         place = on.host if on and ref.host_file is not None else ""
         with self._guard:
             once = self._known.setdefault((ref, place), _Once())
         with once.lock:
-            if once.found is None:
+            if once.result is None:
                 try:
-                    once.found = read_source(ref, on)
+                    once.result = read_source(ref, on)
                 except NotReadable as error:
-                    once.found = error
-            return once.found
+                    once.result = error
+            return once.result
 
 
 def _where(use: SecretUse, on: HostFiles | None) -> str:

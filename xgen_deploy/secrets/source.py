@@ -1,4 +1,4 @@
-"""Reads the value that a secret's reference names: the one place where that is done."""
+"""Reads the value of a secret's reference; nothing else does."""
 
 import os
 import shlex
@@ -15,18 +15,18 @@ _COMMAND_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class HostFiles:
-    """A host whose files can be read: `host_file` references, and what was delivered before."""
+    """A host whose files are read, for `host_file` references and delivered secrets."""
 
     host: str
     session: Session
 
 
 class NotReadable(Exception):
-    """The value is not to be had; the text is a clause that says why."""
+    """The value is not available; the message is a clause that says why."""
 
 
 def read_source(ref: SecretRef, on: HostFiles | None) -> SecretText:
-    """Without its trailing line end. Raises NotReadable."""
+    """The value without trailing line ends. Raises NotReadable."""
     if ref.env is not None:
         raw = os.environb.get(ref.env.encode())
         if raw is None:
@@ -40,7 +40,7 @@ def read_source(ref: SecretRef, on: HostFiles | None) -> SecretText:
         raw = content
     else:
         raw = _command(ref.command or "")
-    # What is no UTF-8 keeps a mark that the rules for values refuse.
+    # Bytes that are not UTF-8 become surrogates, which the rules for values refuse.
     return SecretText(raw.decode(errors="surrogateescape").rstrip("\r\n"))
 
 
@@ -53,7 +53,7 @@ def _file(path: Path) -> bytes:
 
 
 def _command(command: str) -> bytes:
-    """The operator's own command on the operator's own machine; split, never given to a shell."""
+    """Runs the operator's own command on this machine, without a shell."""
     named = f"the secret's command `{command}`"
     try:
         done = subprocess.run(
@@ -70,5 +70,5 @@ def _command(command: str) -> bytes:
     except ValueError as error:  # shlex's: of the command, not of what it prints
         raise NotReadable(f"{named} failed: {error}") from None
     if done.returncode != 0:
-        raise NotReadable(f"{named} ended with status {done.returncode}")
+        raise NotReadable(f"{named} exited with status {done.returncode}")
     return done.stdout

@@ -152,11 +152,11 @@ def _handshake(
 def _prepare(host: str, target: Target, sock: Any, shared: _Shared) -> fabric.Connection:
     kinds = shared.host_keys.kinds(target)
 
-    def transport(sock: Any, **how: Any) -> paramiko.Transport:
-        made = paramiko.Transport(sock, **how)
-        security = made.get_security_options()
+    def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(sock, **options)
+        security = transport.get_security_options()
         security.key_types = _ordered(tuple(security.key_types), kinds)
-        return made
+        return transport
 
     connection = fabric.Connection(
         target.address,
@@ -169,7 +169,7 @@ def _prepare(host: str, target: Target, sock: Any, shared: _Shared) -> fabric.Co
         connect_timeout=_HANDSHAKE_TIMEOUT,
         connect_kwargs={
             "sock": sock,
-            "transport_factory": transport,
+            "transport_factory": make_transport,
             "auth_strategy": KeyLogin(host, target, shared.key_files),
             "banner_timeout": _HANDSHAKE_TIMEOUT,
             "auth_timeout": _HANDSHAKE_TIMEOUT,
@@ -214,6 +214,6 @@ def _drop(connection: fabric.Connection, sock: Any) -> None:
 
 
 def _ordered(offered: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """The algorithms of the known key types before the others."""
+    """The algorithms of the known key types first, then the others."""
     known = [name for kind in kinds for name in _SIGNATURES.get(kind, (kind,)) if name in offered]
     return (*known, *(name for name in offered if name not in known))

@@ -21,7 +21,7 @@ _DAY = 86400
 def append(
     path: str, events: list[dict[str, object]], now: float | None = None, largest: int = LARGEST
 ) -> None:
-    """Chained to what is there, on the disk when this returns. Its folder must exist.
+    """Appends events, chained to the last line and synced to disk. The folder must exist.
 
     Raises OSError.
     """
@@ -43,22 +43,22 @@ def append(
 
 
 def check(lines: list[bytes]) -> list[int]:
-    """The numbers (from 1) of lines that do not follow from the line before, or are none."""
+    """The numbers (from 1) of lines that do not follow from the one before or are not JSON."""
     broken, expected = [], None
     for number, line in enumerate(lines, 1):
         value = _parsed(line)
         if value is None or (expected is not None and value.get("prev") != expected):
             broken.append(number)
         elif expected is None and value.get("prev") and value.get("what") != PRUNED:
-            broken.append(number)  # what was before the first line is gone
+            broken.append(number)  # lines before this one were cut off
         carried = value is not None and number == 1 and value.get("what") == PRUNED
         expected = value.get("prev") if carried and value else _hash(line)
     return broken
 
 
 def _prune(lines: list[bytes], now: float, largest: int) -> list[bytes]:
-    """Without what is too old, and without the oldest where it is too much; a first line of its
-    own then carries on with the hash of the last line that went."""
+    """Without lines that are too old, and without the oldest beyond `largest` bytes; a PRUNED line
+    then comes first and continues the chain from the last removed line."""
     first = _parsed(lines[0]) if lines else None
     carried = 1 if first is not None and first.get("what") == PRUNED else 0
     keep = carried
@@ -84,16 +84,16 @@ def _prune(lines: list[bytes], now: float, largest: int) -> list[bytes]:
 
 
 def _chained(events: list[dict[str, object]], prev: str) -> list[bytes]:
-    found = []
+    lines = []
     for event in events:
         line = json.dumps(dict(event, prev=prev)).encode()
-        found.append(line)
+        lines.append(line)
         prev = _hash(line)
-    return found
+    return lines
 
 
 def _locked(path: str) -> int:
-    """The file that is at `path` once its lock is ours: another append may have replaced it."""
+    """Opens and locks the file at `path`; opens again if another append replaced it meanwhile."""
     while True:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         handle = os.open(path, flags, 0o600)
@@ -131,7 +131,7 @@ def _parsed(line: bytes) -> dict[str, object] | None:
 
 
 def _age_days(line: bytes, now: float) -> float:
-    """What is damaged stays to be seen."""
+    """The age of a line; 0 for a damaged one, which is kept."""
     try:
         time_of = datetime.fromisoformat(str((_parsed(line) or {})["time"]))
         return (now - time_of.timestamp()) / _DAY

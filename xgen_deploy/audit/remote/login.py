@@ -1,4 +1,4 @@
-"""Who this host's sshd let in for the connection that this process belongs to."""
+"""The SSH login that this process descends from, according to the host's sshd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ACCEPTED = re.compile(r"^Accepted publickey for \S+ from \S+ port (\d+) ssh2: (
 
 
 class Login(NamedTuple):
-    """Each None where it cannot be told. `ssh_key` is its type and fingerprint."""
+    """Each None where unknown. `ssh_key` is the key's type and fingerprint."""
 
     user: str | None = None
     address: str | None = None
@@ -20,29 +20,29 @@ class Login(NamedTuple):
 
 
 def login() -> Login:
-    """The processes that this one descends from are asked: the login's shell has the connection's
-    address and port in its environment, as this host sees them, and sshd above it wrote the key's
-    fingerprint to the journal. Only what root wrote under one of those process ids counts.
+    """Looks at the ancestors of this process: the login shell has the connection's address and port
+    in its environment, and sshd above it wrote the key's fingerprint to the journal. Only journal
+    entries that root wrote under one of these process IDs count.
     """
-    above = _above(os.getpid())
-    for pid in above:
+    ancestors = _ancestors(os.getpid())
+    for pid in ancestors:
         env = _environment(pid)
         words = env.get("SSH_CONNECTION", "").split()
         if len(words) == 4:
-            return Login(env.get("LOGNAME"), words[0], _key(above, words[1]))
+            return Login(env.get("LOGNAME"), words[0], _key(ancestors, words[1]))
     return Login()
 
 
-def _above(pid: int) -> list[int]:
-    found: list[int] = []
-    while pid > 1 and pid not in found:
-        found.append(pid)
+def _ancestors(pid: int) -> list[int]:
+    pids: list[int] = []
+    while pid > 1 and pid not in pids:
+        pids.append(pid)
         try:
             with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
                 pid = int(file.read().rpartition(")")[2].split()[1])
         except (OSError, ValueError, IndexError):
             break
-    return found
+    return pids
 
 
 def _environment(pid: int) -> dict[str, str]:
@@ -63,9 +63,9 @@ def _key(pids: list[int], port: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = None
+    key = None
     for line in done.stdout.decode(errors="replace").splitlines():
         match = _ACCEPTED.match(line)
         if match and match.group(1) == port:
-            found = match.group(2)
-    return found
+            key = match.group(2)
+    return key

@@ -1,7 +1,7 @@
 """Writes events to the host's own log and its journal; run there by `python3 -I -c`.
 
-On standard input `{"file", "events", "login"}`; the answer is one JSON object: the login, and
-per place what went wrong, None where nothing did. A folder that is not there is not made.
+Reads `{"file", "events", "login"}` from stdin and answers with one JSON object: the login, and an
+error or null for `file` and `journal`. A missing folder is not created.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xgen_deploy.audit.remote.log import append
 from xgen_deploy.audit.remote.login import Login, login
 
 _ASK = 10.0
-# What listens for it, and what writes to it: systemd's journal, else another system log.
+# A socket, and the command that logs to it: systemd's journal, else another system log.
 _LOGGERS = (
     (
         "/run/systemd/journal/stdout",
@@ -49,17 +49,17 @@ def _to_file(path: str, events: list[dict[str, object]]) -> str | None:
 
 
 def _to_journal(events: list[dict[str, object]]) -> str | None:
-    """One line an event: JSON has no line break. A host without a system log is no failure."""
+    """Logs a line for each event. A host without a system log is not a failure."""
     tools = [argv for socket, argv in _LOGGERS if os.path.exists(socket)]
     lines = "".join(json.dumps(event) + "\n" for event in events).encode()
-    said = None
+    failure = None
     for argv in tools:
         try:
             done = subprocess.run(argv, input=lines, capture_output=True, timeout=_ASK, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            said = f"{argv[0]}: {error}"
+            failure = f"{argv[0]}: {error}"
             continue
         if done.returncode == 0:
             return None
-        said = f"{argv[0]}: {done.stderr.decode(errors='replace').strip()}"
-    return said
+        failure = f"{argv[0]}: {done.stderr.decode(errors='replace').strip()}"
+    return failure

@@ -1,9 +1,9 @@
-"""Runs on the host for the length of an apply.
+"""The agent: runs on the host for the length of an apply.
 
-Requests are JSON lines on its input, `{"id": n, "op": name, ...}`, each done in a thread of its
-own; answers are JSON lines on its output, `{"id": n, "ok": ...}` or `{"id": n, "error": text,
-"kind": "failed" | "locked"}`. It ends, with every process group that it started, when its input
-ends or when it has heard nothing for SILENCE seconds.
+Requests are JSON lines on its stdin, `{"id": n, "op": name, ...}`, each served by a thread of its
+own; answers are JSON lines on its stdout, `{"id": n, "ok": ...}` or `{"id": n, "error": text,
+"kind": "failed" | "locked"}`. It ends, with every process group that it started, when its stdin
+ends or has been silent for SILENCE seconds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Agent:
         }
 
     def serve(self) -> None:
-        # Handlers rather than SIG_IGN, which the commands would inherit.
+        # Handlers rather than SIG_IGN, which commands would inherit.
         signal.signal(signal.SIGHUP, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._end).start())
         threading.Thread(target=self._watch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""One command: its own process group, a deadline, the tail of its output."""
+"""Runs a command in its own process group, with a deadline; keeps the tail of its output."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tail(threading.Thread):
 def run(
     groups: Groups, argv: list[str], timeout: float, stdin: str, env: dict[str, str]
 ) -> dict[str, Any]:
-    """`stdin` is base64. 124 where the time ran out, 127 and 126 where it could not start."""
+    """`stdin` is base64. Status 124 for a timeout, 127 or 126 where the command could not start."""
     try:
         process = groups.start(
             argv,
@@ -64,7 +64,7 @@ def run(
         status = 124
         end_groups([process])
         process.wait()
-    until = time.monotonic() + DRAIN  # What a background child holds open is not waited for.
+    until = time.monotonic() + DRAIN  # A background child may hold the pipe open for ever.
     for tail in tails:
         tail.join(max(0.0, until - time.monotonic()))
     groups.forget_if_empty(process)

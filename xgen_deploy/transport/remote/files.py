@@ -1,4 +1,4 @@
-"""Files and folders, written so that no reader ever sees half of one."""
+"""Files and folders, written atomically."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def write_file(path: str, content: str, mode: int, uid: int, gid: int) -> dict[str, Any]:
-    """`content` is base64. Raises OSError; then the old file is as it was."""
+    """`content` is base64. Raises OSError, leaving the old file as it was."""
     folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.xgen-new")
-    _discard(beside)
+    new = os.path.join(folder, f".{name}.xgen-new")
+    _discard(new)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(beside, flags, 0o600)
+    handle = os.open(new, flags, 0o600)
     try:
         with os.fdopen(handle, "wb", buffering=0) as file:
             _own(handle, uid, gid)
@@ -23,16 +23,16 @@ def write_file(path: str, content: str, mode: int, uid: int, gid: int) -> dict[s
             while rest:
                 rest = rest[file.write(rest) :]
             os.fsync(handle)
-        os.rename(beside, path)
+        os.rename(new, path)
     except BaseException:
-        _discard(beside)
+        _discard(new)
         raise
     _sync(folder)
     return {}
 
 
 def make_dir(path: str, mode: int, uid: int, gid: int) -> dict[str, Any]:
-    """With its parents, 0755 whatever the umask. Raises OSError."""
+    """Parents are created with mode 0755 whatever the umask. Raises OSError."""
     path = path.rstrip("/")
     missing = []
     parent = os.path.dirname(path)
@@ -40,7 +40,7 @@ def make_dir(path: str, mode: int, uid: int, gid: int) -> dict[str, Any]:
         missing.append(parent)
         parent = os.path.dirname(parent)
     for folder in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another apply makes the same ones just now
+        with contextlib.suppress(FileExistsError):  # another apply may create it at the same time
             os.mkdir(folder)
             os.chmod(folder, 0o755)  # noqa: S103
     with contextlib.suppress(FileExistsError):
@@ -66,7 +66,7 @@ def read_file(path: str, offset: int, limit: int) -> dict[str, Any]:
 
 
 def _own(handle: int, uid: int, gid: int) -> None:
-    """Without root, what is meant for root stays with who writes it."""
+    """Sets the owner; without root, files for root keep the current user."""
     if os.geteuid() == 0 or (uid, gid) != (0, 0):
         os.fchown(handle, uid, gid)
 

@@ -1,4 +1,4 @@
-"""Runs on the host: one reading command, which ends when the agent's input does."""
+"""Runs a read-only command on the host, until it ends or stdin does."""
 
 from __future__ import annotations
 

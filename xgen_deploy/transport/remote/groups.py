@@ -1,4 +1,4 @@
-"""The process groups that the agent started."""
+"""The process groups that the agent has started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRACE = 2.0
 
 
 class Groups:
-    """Those that may still have members; safe to be used by many threads."""
+    """Process groups that may still have members; thread-safe."""
 
     def __init__(self) -> None:
         self._leaders: dict[int, subprocess.Popen[bytes]] = {}
@@ -37,7 +37,7 @@ class Groups:
                 self._leaders.pop(leader.pid, None)
 
     def end(self) -> None:
-        """End them all; nothing can be started any more."""
+        """End them all; nothing can be started afterwards."""
         with self._lock:
             self._ending = True
             leaders = list(self._leaders.values())
@@ -45,7 +45,7 @@ class Groups:
 
 
 def end_groups(leaders: list[subprocess.Popen[bytes]]) -> None:
-    """SIGTERM, and SIGKILL for what is still there after GRACE seconds."""
+    """SIGTERM, then SIGKILL for those still alive after GRACE seconds."""
     for leader in leaders:
         _send(leader, signal.SIGTERM)
     until = time.monotonic() + GRACE
@@ -56,7 +56,7 @@ def end_groups(leaders: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _alive(leader: subprocess.Popen[bytes]) -> bool:
-    leader.poll()  # A dead leader that nobody waited for would count as alive.
+    leader.poll()  # A zombie would count as alive.
     try:
         os.killpg(leader.pid, 0)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""Those who wait for a lock, in their order: a file for each beside it, held by its process.
+"""The queue for a lock: a numbered file next to it for each waiter, locked by its process.
 
-The kernel lets go of a dead process's file; whoever looks at the line next takes it away.
+The kernel releases a dead process's file; the next process to read the queue removes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GATE = "gate"
 
 
 class Ticket:
-    """A place in the line for the lock at `path`; `content` says whose. Raises OSError."""
+    """A place in the queue for the lock at `path`; `content` says whose. Raises OSError."""
 
     def __init__(self, path: str, content: bytes) -> None:
         self._path = path
@@ -24,11 +24,11 @@ class Ticket:
         self._handle: int | None = None
 
     def before(self) -> list[bytes]:
-        """What those say who came earlier. It takes a place first where it has none, the one that
-        it had if it can. Raises FileNotFoundError where the line has gone with its folder.
+        """The contents of earlier tickets. Joins the queue first if necessary, with the same number
+        as before if possible. Raises FileNotFoundError where the queue's folder was removed.
         """
         if self._handle is not None and not os.path.exists(self._name):
-            self._let_go()
+            self._release()
             raise FileNotFoundError(self._name)
         with _gate(self._path) as folder:
             numbers = _numbers(folder)
@@ -37,12 +37,12 @@ class Ticket:
             return _live(folder, (n for n in numbers if n < self._number))
 
     def leave(self) -> None:
-        """Without a trace."""
+        """Leave the queue and remove the ticket."""
         if self._handle is not None:
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.fstat(self._handle), os.stat(self._name)):
                     os.unlink(self._name)
-            self._let_go()
+            self._release()
 
     @property
     def _name(self) -> str:
@@ -56,14 +56,14 @@ class Ticket:
         fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(self._handle, self._content)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def waiting(path: str) -> list[bytes]:
-    """What those say who wait for the lock at `path`, the first one first."""
+    """The contents of the tickets for the lock at `path`, in order."""
     if not os.path.isdir(path + FOLDER):
         return []
     with _gate(path) as folder:
@@ -71,7 +71,7 @@ def waiting(path: str) -> list[bytes]:
 
 
 def _live(folder: str, numbers: Iterator[int]) -> list[bytes]:
-    found = []
+    contents = []
     for number in numbers:
         name = os.path.join(folder, str(number))
         with contextlib.suppress(FileNotFoundError), open(name, "rb") as ticket:
@@ -79,13 +79,13 @@ def _live(folder: str, numbers: Iterator[int]) -> list[bytes]:
                 fcntl.flock(ticket, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 os.unlink(name)
             except BlockingIOError:
-                found.append(ticket.read(1 << 12))
-    return found
+                contents.append(ticket.read(1 << 12))
+    return contents
 
 
 @contextlib.contextmanager
 def _gate(path: str) -> Iterator[str]:
-    """One at a time looks at the line or joins it."""
+    """Serializes reading and joining the queue."""
     folder = path + FOLDER
     os.makedirs(folder, 0o700, exist_ok=True)
     handle = os.open(os.path.join(folder, _GATE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

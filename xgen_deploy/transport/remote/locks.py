@@ -1,4 +1,4 @@
-"""The project's lock on a host: the kernel frees it when the agent is gone, however it went."""
+"""The project's lock on a host: the kernel releases it when the agent ends, however it does."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 from xgen_deploy.transport.remote.lock_queue import Ticket, waiting
 
 RETRY = 0.1
-# Whoever had it takes the folder away: what is made there meanwhile would be in the way.
+# The owner is removing the folder (destroy): files created meanwhile would get in the way.
 GONE = 1.0
-# The line has gone with its folder: those who stood before take their places again first.
+# The queue was removed with its folder: earlier waiters rejoin first.
 REJOINED_WITHIN = 0.5
-# Between taking the lock and writing who did, the file still names the owner before.
+# Between taking the lock and writing its owner, the file still names the previous one.
 WRITTEN_WITHIN = 1.0
 PUTTING_BACK = "putting back what worked before, because that apply was interrupted"
-NEXT = "{}, and is the next in line for the lock"
+NEXT = "{}, and is next in the queue for the lock"
 
 
 class Locked(Exception):
-    """Somebody else has it; the text is what the file says about them."""
+    """Another process holds the lock; the text is the owner as the file has it."""
 
 
 class Locks:
@@ -32,7 +32,7 @@ class Locks:
         self._lock = threading.Lock()
 
     def take(self, path: str, owner: dict[str, str], wait: float) -> dict[str, Any]:
-        """Who waits stands in line; who does not is refused while others do. Raises Locked after
+        """With `wait`, joins the queue; without, is refused while others wait. Raises Locked after
         `wait` seconds, and OSError."""
         with self._lock:
             if path not in self._held:
@@ -56,7 +56,7 @@ def _acquire(path: str, content: bytes, wait: float) -> int:
                 time.sleep(GONE)
                 not_before = time.monotonic() + REJOINED_WITHIN
                 continue
-            if not before and time.monotonic() >= not_before and _ours(handle, path):
+            if not before and time.monotonic() >= not_before and _lock(handle, path):
                 return handle
             owner = _owner(os.pread(handle, 1 << 16, 0))
             os.close(handle)
@@ -75,7 +75,7 @@ def _open(path: str) -> int:
 
 
 def _next(before: list[bytes]) -> str | None:
-    """The first in line, where the lock is free already."""
+    """The first in the queue, where the lock is free already."""
     try:
         first = json.loads(before[0])
         return json.dumps(dict(first, doing=NEXT.format(first["doing"])))
@@ -84,7 +84,7 @@ def _next(before: list[bytes]) -> str | None:
 
 
 def _owner(content: bytes) -> str | None:
-    """What the file says, where that is about a process that lives."""
+    """The file's content, if it names a living process."""
     try:
         os.kill(int(json.loads(content)["pid"]), 0)
     except PermissionError:
@@ -95,7 +95,7 @@ def _owner(content: bytes) -> str | None:
 
 
 def _interrupted(path: str) -> str:
-    """Its owner is gone, and the guard that it left behind has the lock."""
+    """The owner is gone, and the guard that it left behind has the lock."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.dumps(dict(json.load(file), doing=PUTTING_BACK))
@@ -103,8 +103,8 @@ def _interrupted(path: str) -> str:
         return ""
 
 
-def _ours(handle: int, path: str) -> bool:
-    """Lock an open file, if it is free and still the one at `path`."""
+def _lock(handle: int, path: str) -> bool:
+    """Locks an open file; False if it is locked or no longer the one at `path`."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(handle), os.stat(path))

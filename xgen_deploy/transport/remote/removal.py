@@ -1,4 +1,4 @@
-"""Removals that cannot leave the folder they were meant for, whoever changes links meanwhile."""
+"""Removals that cannot leave their folder, even if links change meanwhile."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove(path: str, root: str) -> dict[str, Any]:
-    """A file or a whole folder strictly beneath `root`. The way to it is resolved; a symbolic
-    link at its end or in the tree is removed, never followed. Raises OSError."""
+    """Removes a file or a whole folder strictly beneath `root`. Links in its parents are resolved;
+    a link at its end or in the tree is removed, never followed. Raises OSError."""
     root, parent, name = _resolved(path, root)
     if not os.path.isdir(parent):
         return {"removed": False}
@@ -32,12 +32,12 @@ def _resolved(path: str, within: str) -> tuple[str, str, str]:
     if root.count("/") < 2:
         raise OSError(errno.EPERM, f"{path} is not removed: {root} is a folder of the system")
     if parent != root and not parent.startswith(root + "/"):
-        raise OSError(errno.EPERM, f"{path} is not removed: it does not lie beneath {root}")
+        raise OSError(errno.EPERM, f"{path} is not removed: it is not beneath {root}")
     return root, parent, name
 
 
 def _open_beneath(root: str, parent: str) -> int:
-    """`parent`, step by step from `root`: a link that was put in its way since is an error."""
+    """Opens `parent` step by step from `root`; a link put in between since is an error."""
     folder = os.open(root, _FOLDER)
     for step in parent[len(root) :].split("/"):
         if not step:
@@ -51,7 +51,7 @@ def _open_beneath(root: str, parent: str) -> int:
 
 
 def _remove(name: str, folder: int) -> bool:
-    """False where it is not there."""
+    """False where it does not exist."""
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if not stat.S_ISDIR(mode):

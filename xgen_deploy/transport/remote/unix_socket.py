@@ -1,4 +1,4 @@
-"""One exchange over a unix socket of the host."""
+"""One request over a unix socket on the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST = 16 << 20
 
 
 def ask_socket(path: str, sent: str, timeout: float) -> dict[str, Any]:
-    """What answers there until it closes; both are base64. Raises OSError."""
+    """The answer until the socket closes; `sent` and the answer are base64. Raises OSError."""
     until = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -22,7 +22,7 @@ def ask_socket(path: str, sent: str, timeout: float) -> dict[str, Any]:
         while len(answer) <= MOST:
             left = until - time.monotonic()
             if left <= 0:
-                raise OSError(f"the answer was not whole after {timeout:g} s")
+                raise OSError(f"the answer was incomplete after {timeout:g} s")
             connection.settimeout(left)
             part = connection.recv(1 << 16)
             if not part:

@@ -1,4 +1,4 @@
-"""HTTP made on the host itself."""
+"""HTTP requests made on the host itself."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def request(
     timeout: float,
     tls: bool = False,
 ) -> dict[str, Any]:
-    """Bodies are base64. Status 0 where no whole answer came; the body then says why. With `tls`
-    whose certificate it is does not matter: this host asks itself."""
+    """Bodies are base64. Status 0 where no complete answer came; the body then says why. With `tls`
+    no certificate is checked, because the host talks to itself."""
     until = time.monotonic() + timeout
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     if tls:
@@ -34,7 +34,7 @@ def request(
         while len(content) < BODY:
             left = until - time.monotonic()
             if left <= 0:
-                raise OSError(f"the answer was not whole after {timeout:g} s")
+                raise OSError(f"the answer was incomplete after {timeout:g} s")
             sock.settimeout(left)
             chunk = answer.read1(1 << 16)
             if not chunk:
@@ -44,8 +44,8 @@ def request(
     except (OSError, http.client.HTTPException) as error:
         text = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return {"status": 0, "body": base64.b64encode(text.encode()).decode()}
-    except ValueError:  # its text would show the header, and a key may be in it
-        text = "the request holds a character that HTTP does not allow"
+    except ValueError:  # its text would show the header, which may have a key
+        text = "the request has a character that HTTP does not allow"
         return {"status": 0, "body": base64.b64encode(text.encode()).decode()}
     finally:
         connection.close()
