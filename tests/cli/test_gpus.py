@@ -114,8 +114,8 @@ def test_ways_that_failed_before_one_worked_are_one_line(site: Site) -> None:
 
 
 def test_a_host_without_a_gpu(site: Site) -> None:
-    moot = Attempt(detector="pynvml", ok=False, reason="no NVIDIA driver", moot=True)
-    facts = host("amdsmi_key_error", moot)
+    absent = Attempt(detector="pynvml", ok=False, reason="no NVIDIA driver", expected_absent=True)
+    facts = host("amdsmi_key_error", absent)
     assert "h     -    no GPU  all detectors agree; nothing failed" in shown(site, facts)
     assert "no NVIDIA driver" not in "\n".join(shown(site, facts))
     assert "      tried    pynvml: no NVIDIA driver" in shown(site, facts, verbose=True)

@@ -221,8 +221,10 @@ def test_cards_that_nothing_talks_to_are_warned_of(tmp_path: Path) -> None:
     world = World(case, tmp_path)
     assert not any("may not start" in w for w in world.plan().warnings)
     failed = Attempt(detector="pynvml", ok=False, reason="mismatch: reboot the host")
-    moot = Attempt(detector="nvidia-smi", ok=False, reason="nvidia-smi is not there", moot=True)
-    told = {"detection_method": "sysfs", "attempts": (failed, moot)}
+    absent = Attempt(
+        detector="nvidia-smi", ok=False, reason="nvidia-smi is not there", expected_absent=True
+    )
+    told = {"detection_method": "sysfs", "attempts": (failed, absent)}
     world.fact(gpu=world.facts.gpu.model_copy(update=told))
     warning = "an engine may not start on its NVIDIA GPUs: pynvml: mismatch: reboot the host"
     assert warning in world.plan().warnings

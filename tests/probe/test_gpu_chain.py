@@ -36,7 +36,7 @@ def run(*tries: tuple[str, str, Try]) -> GPUDetectionResult:
 def test_one_that_has_nothing_to_ask_is_not_asked() -> None:
     never = Detector("torch.cuda", "nvidia", 9, fails(AssertionError()), lambda _: "no such card")
     (attempt, _) = GPUDetectionResult.model_validate(detect(0, 20, [never])).attempts
-    assert (attempt.reason, attempt.moot) == ("no such card", True)
+    assert (attempt.reason, attempt.expected_absent) == ("no such card", True)
 
 
 def test_the_order_is_the_documented_one() -> None:
@@ -113,15 +113,19 @@ def test_whatever_a_library_raises_the_cpu_remains() -> None:
     assert "libamd_smi.so" in (result.attempts[0].reason or "")
 
 
-@pytest.mark.parametrize(("present", "moot"), [(False, True), (True, False)])
+@pytest.mark.parametrize(("present", "expected_absent"), [(False, True), (True, False)])
 def test_an_absent_tool_matters_where_the_card_is_there(
-    monkeypatch: pytest.MonkeyPatch, present: bool, moot: bool
+    monkeypatch: pytest.MonkeyPatch, present: bool, expected_absent: bool
 ) -> None:
     monkeypatch.setattr(gpu_chain, "expected", lambda _: present)
     result = run(
         ("absent", "amd", fails(NotHere("not installed"))), ("broken", "amd", fails(OSError("x")))
     )
-    assert [attempt.moot for attempt in result.attempts] == [moot, False, False]
+    assert [attempt.expected_absent for attempt in result.attempts] == [
+        expected_absent,
+        False,
+        False,
+    ]
 
 
 def test_one_that_hangs_is_left_behind() -> None:

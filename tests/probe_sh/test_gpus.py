@@ -62,13 +62,13 @@ def test_a_refusal_is_passed_on(tmp_path: Path, name: str) -> None:
     assert re.search(SMI[name]["error"], reasons(found)["nvidia-smi"])
     assert not found.gpus
     (failed,) = [a for a in found.attempts if a.detector == "nvidia-smi"]
-    assert not failed.moot
+    assert not failed.expected_absent
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_where_there_is_nothing_nothing_failed(tmp_path: Path, shell: str) -> None:
     found = by_shell(request(tmp_path), shell, str(tmp_path), write(tmp_path / "t/x", b"").parent)
-    assert {a.detector: a.moot for a in found.gpu.attempts if not a.ok} == {
+    assert {a.detector: a.expected_absent for a in found.gpu.attempts if not a.ok} == {
         "nvidia-smi": True,
         "sysfs": True,
     }
@@ -92,8 +92,8 @@ def test_where_there_is_something_silence_is_a_surprise(
     for name, text in files.items():
         write(tmp_path / folder / name, f"{text}\n".encode())
     found = by_shell(request(tmp_path), shell, str(tmp_path)).gpu
-    surprised = {a.reason for a in found.attempts if not a.ok and not a.moot}
-    others = {a.reason for a in found.attempts if not a.ok and a.moot}
+    surprised = {a.reason for a in found.attempts if not a.ok and not a.expected_absent}
+    others = {a.reason for a in found.attempts if not a.ok and a.expected_absent}
     assert surprised
     assert all(what.split()[1] not in str(reason) for reason in others)
 
@@ -106,7 +106,7 @@ def test_a_mismatch_leaves_the_cards_listed(tmp_path: Path) -> None:
     found = by_shell(request(tmp_path), root=str(tmp_path), tools=tools).gpu
     assert [(g.uuid, g.driver_version) for g in found.gpus] == [(UUID, "535.183.01")]
     assert found.detection_method == "sysfs"
-    failed = {a.detector: a.reason for a in found.attempts if not a.ok and not a.moot}
+    failed = {a.detector: a.reason for a in found.attempts if not a.ok and not a.expected_absent}
     assert list(failed) == ["nvidia-smi"]
     assert "reboot the host" in str(failed["nvidia-smi"])
 
@@ -136,7 +136,7 @@ def test_software_devices_where_they_count(tmp_path: Path) -> None:
     none = by_shell(asked, root=str(tmp_path)).gpu
     (failed,) = [a for a in none.attempts if a.detector == "vulkan"]
     assert "no software Vulkan driver" in (failed.reason or "")
-    assert not failed.moot, "the inventory counts on it"
+    assert not failed.expected_absent, "the inventory counts on it"
     write(tmp_path / "usr/share/vulkan/icd.d/lvp_icd.x86_64.json", b"{}")
     found = by_shell(asked, root=str(tmp_path)).gpu
     assert [gpu.identity for gpu in found.gpus] == ["software-0", "software-1"]

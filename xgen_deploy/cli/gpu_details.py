@@ -67,7 +67,9 @@ def _peculiarities(facts: HostFacts) -> Iterator[str]:
 
 
 def failures(facts: HostFacts) -> list[Attempt]:
-    return [attempt for attempt in facts.gpu.attempts if not attempt.ok and not attempt.moot]
+    return [
+        attempt for attempt in facts.gpu.attempts if not attempt.ok and not attempt.expected_absent
+    ]
 
 
 def _attempts(facts: HostFacts, *, verbose: bool) -> Iterator[str]:
@@ -76,7 +78,7 @@ def _attempts(facts: HostFacts, *, verbose: bool) -> Iterator[str]:
     for attempt in lost:
         which = attempt.detector.partition(":")[2]
         yield f"[red]LOST[/red]     {escape(which)}: {escape(attempt.reason or '?')}"
-    tried = [a for a in facts.gpu.attempts if not a.ok and (verbose or not a.moot)]
+    tried = [a for a in facts.gpu.attempts if not a.ok and (verbose or not a.expected_absent)]
     reasons = [_reason(attempt) for attempt in tried if attempt not in lost]
     if verbose or not facts.gpu.gpus:
         yield from (f"[dim]tried    {escape(reason)}[/dim]" for reason in reasons)

@@ -57,6 +57,6 @@ def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[st
         "recommended_backend": recommended_family(available.backends),
         "not_ready": not_ready(run.site, run.site.hosts[name], facts),
         "unavailable": available.reasons,
-        "attempts": [a.model_dump(mode="json") for a in facts.gpu.attempts],
+        "attempts": [a.model_dump(mode="json", by_alias=True) for a in facts.gpu.attempts],
         "probe": facts.probe,
     }

@@ -50,7 +50,7 @@ def _nvidia_warnings(gpu: GPUDetectionResult) -> list[str]:
     """NVIDIA's cards are there by the word of the kernel's files, and nothing can talk to them."""
     if _TALKING & set(gpu.detection_method.split("+")):
         return []
-    failed = [a for a in gpu.attempts if not a.ok and not a.moot]
+    failed = [a for a in gpu.attempts if not a.ok and not a.expected_absent]
     why = "; ".join(f"{a.detector}: {a.reason}" for a in failed if a.detector in _TALKING)
     return [f"an engine may not start on its NVIDIA GPUs: {why or 'no tool of theirs is there'}"]
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from pydantic import AliasChoices, Field
+
 from xgen_deploy.frozen import Frozen
 
 
@@ -81,13 +83,18 @@ class GPUInfo(Frozen):
 class Attempt(Frozen):
     """One detector's try: whether it answered, and if not, why.
 
-    `moot` marks one that had nothing to look at: neither its tool nor such a card is there.
+    `expected_absent`: there was nothing to detect, because neither its tool nor such a card is
+    there. The probe's document and `gpus --json` call that `moot`.
     """
 
     detector: str
     ok: bool
     reason: str | None = None
-    moot: bool = False
+    expected_absent: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("expected_absent", "moot"),
+        serialization_alias="moot",
+    )
 
 
 class GPUDetectionResult(Frozen):
