@@ -74,7 +74,7 @@ def test_an_instance_that_waits_for_its_new_reference_is_asked_with_the_delivere
 def test_what_a_record_asks_for_anew_is_an_error_that_names_who_asks(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     foreign = SecretRef(command=f"touch {marker}")
-    with pytest.raises(NotStated, match=r"does not name.* It is for h/q"):
+    with pytest.raises(NotStated, match=r"does not have.* It is the key of h/q"):
         secrets(tmp_path, spec(KEY)).keys(spec(foreign))
     assert not marker.exists()
 

@@ -88,8 +88,8 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"ports": [1, 70000]}, "ports"),
     ({"n_ctx": 0}, "n_ctx: "),
     ({"container": {"mounts": ["../x:/y"], "args": None}}, "container.mounts"),
-    ({"container": {"args": ["-v\n/:/host"]}}, "it holds a line break"),
-    ({"env": {"A": "1\nB=2"}}, "it holds a line break"),
+    ({"container": {"args": ["-v\n/:/host"]}}, "it has a line break"),
+    ({"env": {"A": "1\nB=2"}}, "it has a line break"),
     ({"env": {"A\n": "1"}}, ""),
     ({"revision": "-x"}, "revision: "),
     ({"sha256": "x"}, "sha256: "),
@@ -192,7 +192,7 @@ def test_a_runtime_of_another_kind_and_a_name_twice_are_refused(
 ) -> None:
     now = site(tmp_path)
     entries = entry(then(now, **fields)) if fields else entry(then(now), then(now))
-    with pytest.raises(XgenError, match=r"its runtime is process|it is there twice"):
+    with pytest.raises(XgenError, match=r"its runtime is process|it is listed twice"):
         _check({"h": entries}, now, trusted=True)
 
 

@@ -56,7 +56,7 @@ def test_what_a_record_asks_for_is_not_run(tmp_path: Path) -> None:
     foreign = SecretRef(command=f"touch {marker}")
     resolver = SecretResolver(site(tmp_path, api_key={"env": "KEY"}))
     for use in (engine_key("h", "q"), route_key("q"), GATEWAY_KEY):
-        with pytest.raises(NotStated, match=r"secret .* that the manifest does not name"):
+        with pytest.raises(NotStated, match=r"secret .* that the manifest does not have"):
             resolver.value(use, foreign, Files().on())
     assert not marker.exists()
 
