@@ -105,7 +105,9 @@ def test_a_value_that_is_another_one_now_shows_though_one_is_missing(
 def test_one_that_is_neither_at_hand_nor_delivered_is_an_error(tmp_path: Path) -> None:
     applied = Applied(tmp_path, "systemd", "llama-server-cpu")
     applied.files.content.clear()
-    with pytest.raises(NotAtHand, match=r"h/q: .*KEY is not set here, and no earlier value was delivered"):
+    with pytest.raises(
+        NotAtHand, match=r"h/q: .*KEY is not set here, and no earlier value was delivered"
+    ):
         applied.secrets.values(applied.instance)
 
 
