@@ -190,7 +190,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--hosts", type=int, nargs="+", default=[1, 10], metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
-    parser.add_argument("--json", action="store_true", help="for programs instead of people")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser.parse_args()
 
 

@@ -120,7 +120,7 @@ def _arguments() -> argparse.Namespace:
         metavar="FOLDER",
         help=f"where Ansible and pyinfra are installed (default: {PEERS_FOLDER})",
     )
-    parser.add_argument("--json", action="store_true", help="for programs instead of people")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser.parse_args()
 
 
