@@ -105,7 +105,7 @@ def test_no_server_up_is_not_good(make_gateway: MakeGateway, engine: Engine) -> 
     assert "0 of 1 servers up (here.first down" in found[""]
     assert proved(gateway, aside={"q": "gpu was not looked at"}) == {
         "q": "left out",
-        "": "q was not asked: gpu was not looked at",
+        "": "no request to q: gpu was not looked at",
     }
     assert proved(gateway, moving=True)["q"] == "left out"
 
@@ -130,7 +130,7 @@ def test_a_full_queue_is_busy_and_no_failure(make_gateway: MakeGateway, engine: 
     with ThreadPoolExecutor() as pool:
         held = pool.submit(gateway.ask, "/v1/completions", {"model": "q", "hold": True})
         assert engine.arrived.acquire(timeout=PATIENCE)
-        assert proved(gateway)[""] == "q is busy, its queue is full"
+        assert proved(gateway)[""] == "q is busy: its queue is full"
         engine.release.set()
         assert held.result().status == 200
 
@@ -172,6 +172,6 @@ def test_what_was_stopped_on_purpose_or_not_looked_at_need_not_answer() -> None:
     routes = (route("a", "h/a"), route("b", "h/a", "h/b"), route("c", "h/a", "g/c"), route("d"))
     assert away(routes, records) == {
         "a": "h/a was stopped on purpose",
-        "c": "h/a was stopped on purpose; g was not looked at",
-        "d": "no instance of it is known yet",
+        "c": "h/a was stopped on purpose; g was not observed",
+        "d": "it has no instance yet",
     }

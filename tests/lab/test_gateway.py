@@ -153,7 +153,7 @@ def test_a_gateway_that_cannot_start_changes_nothing(
         assert "The previous one serves" in failed.said
         assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
         site.top["gateway"]["tls"] = {"cert": "/root/none.pem", "key": "/root/none.pem"}
-        assert "/root/none.pem is not there" in site.plan(1).refusals(gateway.name)
+        assert "/root/none.pem does not exist" in site.plan(1).refusals(gateway.name)
     finally:
         site.run("destroy", "-y")
         gateway.sh("rm -f /root/bad.pem")
@@ -165,5 +165,5 @@ def test_a_host_without_haproxy_is_told_what_to_do(
     site = _site(tmp_path, gateway, lab.host("lab-back"), "systemd")
     site.top["binaries"] = {"llama": "/opt/llama/llama-server", "haproxy": "/opt/none"}
     said = site.plan(1).refusals(gateway.name)
-    assert "there is no HAProxy here (looked for /opt/none)" in said
+    assert "HAProxy is not installed on this host (looked for /opt/none)" in said
     assert "apt-get install haproxy" in said

@@ -126,7 +126,7 @@ def test_a_watchdog_that_cannot_run_is_told_and_is_no_failure(site: Site, host: 
         shown = site.run("status").stdout
     assert dead["state"] == "failed"
     assert "its interpreter could not be started" in dead["reason"]
-    assert f"WATCHDOG  {host.name}: its last look failed" in shown
+    assert f"WATCHDOG  {host.name}: its last run failed" in shown
     host.sh(f"systemctl start {WATCHDOG}")
     assert told() == {"state": "running", "reason": None}
     host.sh(f"systemctl stop {TIMER}")

@@ -12,7 +12,7 @@ REFUSALS = {
         "gpu-a: its python3 is 3.6, and 3.8 is the oldest that works",
         "ansible_python_interpreter",
     ),
-    b'{"error": "KeyError", "missing": "x"}': ("gpu-a: the probe failed there: KeyError: x", ""),
+    b'{"error": "KeyError", "missing": "x"}': ("gpu-a: the probe failed: KeyError: x", ""),
 }
 
 

@@ -70,7 +70,7 @@ SAID: dict[str, tuple[dict[str, object], str | None]] = {
     "runs": ({}, None),
     "is at it": ({"state": "activating", "last_run": 9_000.0}, None),
     "just installed": ({"last_run": None}, None),
-    "gone": ({"timer": None}, "its timer is gone"),
+    "gone": ({"timer": None}, "its timer is missing"),
     "stopped": ({"timer": "inactive"}, "`systemctl start xgen-p.timer`"),
     "disabled": ({"enabled": False}, "would not start at boot"),
     "interpreter gone": (
@@ -79,9 +79,9 @@ SAID: dict[str, tuple[dict[str, object], str | None]] = {
     ),
     "program fails": (
         {"state": "failed", "result": "exit-code", "exit_status": 1},
-        "its last look failed (exit-code, exit status 1); `journalctl -u xgen-p`",
+        "its last run failed (exit-code, exit status 1); `journalctl -u xgen-p`",
     ),
-    "forgotten": ({"last_run": 7_000.0}, "it last looked 50 minutes ago"),
+    "forgotten": ({"last_run": 7_000.0}, "its last run was 50 minutes ago"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the gateway itself answers, in the shape of the API that was asked: pure.
+"""Responses that the gateway makes itself, in the format of the API that was called. Pure.
 
 OpenAI's errors: https://platform.openai.com/docs/guides/error-codes; Anthropic's, for
 `/v1/messages`: https://docs.anthropic.com/en/api/errors.
@@ -19,14 +19,14 @@ _ANTHROPIC = {
     503: "overloaded_error",
     504: "timeout_error",
 }
-# What would end a quoted argument of a log format's expression; in JSON it can be written so.
+# These would end a quoted argument in a log-format expression; JSON can escape them.
 _AS_JSON = {ord(c): f"\\u{ord(c):04x}" for c in "%'()[]"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A request's failure. `type`, `code` and `param` are OpenAI's; Anthropic's type follows from
-    the status.
+    """An error response. `type`, `code` and `param` are OpenAI's; Anthropic's type follows from the
+    status.
     """
 
     status: int
@@ -48,9 +48,9 @@ class Answer:
 
     @property
     def either(self) -> str:
-        """Both, as HAProxy's log format: `txn.messages` says which. 16 KB at most."""
-        one, other = (text.translate(_AS_JSON) for text in (self.anthropic, self.openai))
-        return f"%[var(txn.messages),iif('{one}','{other}')]"
+        """Both, as a HAProxy log format that `txn.messages` decides. 16 KB at most."""
+        anthropic, openai = (text.translate(_AS_JSON) for text in (self.anthropic, self.openai))
+        return f"%[var(txn.messages),iif('{anthropic}','{openai}')]"
 
 
 def unavailable(message: str) -> Answer:
@@ -58,30 +58,30 @@ def unavailable(message: str) -> Answer:
 
 
 def failures() -> tuple[Answer, ...]:
-    """One for each status that HAProxy 2.4 and later can answer with by itself."""
+    """One for each status that HAProxy 2.4 and later can send by itself."""
     return (
-        Answer(400, "The request could not be understood."),
+        Answer(400, "The request is malformed."),
         Answer(401, "The API key is missing or wrong.", code="invalid_api_key"),
         Answer(403, "This request is not allowed."),
-        Answer(404, "There is nothing at this path.", code="unknown_url"),
-        Answer(405, "This method is not for this path.", code="method_not_allowed"),
-        Answer(407, "This is no proxy for others."),
-        Answer(408, "The request did not arrive whole in time.", code="timeout"),
-        Answer(410, "There is nothing at this path any more."),
+        Answer(404, "Unknown path.", code="unknown_url"),
+        Answer(405, "This path does not allow this method.", code="method_not_allowed"),
+        Answer(407, "This gateway is not a forward proxy."),
+        Answer(408, "The request was not received completely in time.", code="timeout"),
+        Answer(410, "This path no longer exists."),
         Answer(413, "The request is too large.", code="request_too_large"),
-        Answer(421, "This request belongs to another server."),
-        Answer(425, "The request came too early; send it again."),
+        Answer(421, "This request was meant for another server."),
+        Answer(425, "The request was sent too early; retry it."),
         Answer(429, "Too many requests; try again later.", "rate_limit_error", "rate_limit"),
-        Answer(500, "The gateway failed.", "server_error"),
-        Answer(501, "The gateway cannot do this.", "server_error"),
-        Answer(502, "The instance broke off before it answered.", "server_error"),
-        unavailable("No instance of the model took the request in time."),
+        Answer(500, "Internal error of the gateway.", "server_error"),
+        Answer(501, "The gateway does not support this.", "server_error"),
+        Answer(502, "The instance closed the connection before it answered.", "server_error"),
+        unavailable("No instance of the model was available in time."),
         Answer(504, "The instance did not answer in time.", "server_error", "timeout"),
     )
 
 
 def model_card(route: Route) -> dict[str, object]:
-    """One model as `GET /v1/models/NAME` shows it; when it was made is not known here."""
+    """One model as `GET /v1/models/NAME` shows it; its creation time is unknown here."""
     return {"id": route.model, "object": "model", "created": 0, "owned_by": "xgen-deploy"}
 
 

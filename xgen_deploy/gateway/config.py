@@ -1,4 +1,4 @@
-"""The gateway's configuration as text: pure."""
+"""The gateway's configuration as text. Pure."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.routes import Route, Server
 
-# Exactly these and no other path reaches an engine.
+# Only requests to these paths reach an engine.
 PATHS = (
     "/v1/chat/completions",
     "/v1/completions",
@@ -32,17 +32,19 @@ PATHS = (
     "/v1/audio/transcriptions",
 )
 _LOOPBACK = "127.0.0.1"
-# Refusals of what is no HTTP, which HAProxy words by itself (src/mux_h1.c: h1_send_error).
+# HAProxy sends these itself where a request is not HTTP (src/mux_h1.c: h1_send_error).
 _SILENT = (400, 413, 501)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`body` is the largest request, in bytes, whose model is read from the body; a buffer holds
-    it with `headers` beside it. `buffers` is how many there are at once: one for each connection
-    that waits, and more for answers under way; what asks for one too many waits for it.
-    `request_s` is how long a request may take to arrive, `last_request_s` how long those under
-    way may go on after a reload, `silence_s` how long neither side need send a byte.
+    """Sizes in bytes, times in seconds.
+
+    `body` is the largest request whose model is read from the body; a `buffer` holds it together
+    with `headers`. `buffers` is their number: one for each connection that waits, and more for
+    responses in progress; a connection that finds none free waits for one. `request_s` is how
+    long a request may take to arrive, `last_request_s` how long an active one may go on after a
+    reload, `silence_s` how long both sides may be silent.
     """
 
     body: int = 1 << 20
@@ -58,7 +60,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are for the gateway's own process."""
+    """Paths as the gateway's process sees them: its runtime socket, and its certificate."""
 
     socket: str
     tls: str = ""
@@ -71,8 +73,8 @@ def config_text(
     limits: Limits | None = None,
     old_keys: Container[str] = (),
 ) -> str:
-    """`haproxy.cfg`, without a secret in it. `old_keys` are models whose key from before is known.
-    Raises ValueError for a value with a line break.
+    """`haproxy.cfg`, which has no secret in it. `old_keys` are the models whose previous key is
+    known. Raises ValueError for a value with a line break.
     """
     limits = limits or Limits()
     models = spec.routes
@@ -97,7 +99,7 @@ def config_text(
 
 
 def digest_in(config: str) -> str:
-    """The short digest that a configuration carries and the running gateway tells."""
+    """The short digest in a configuration's `description`, which the running gateway reports."""
     line = next(line for line in config.splitlines() if line.strip().startswith("description"))
     return line.split()[-1].strip("'")
 
@@ -108,21 +110,21 @@ def keys_text(
     templates: Templates,
     old_keys: Mapping[str, SecretText] | None = None,
 ) -> str:
-    """`keys.cfg`: the engines' keys and what the client's key is compared with. `old_keys`: by
-    model, the one from before.
+    """`keys.cfg`: the engines' keys, and the digest that the client's key is compared with.
+    `old_keys`: model -> its previous key.
     """
-    found = {
+    variables = {
         name: keys.engines[route.model].reveal()
         for route, name in zip(spec.routes, _key_names(spec.routes), strict=True)
         if name
     }
     for number, route in _with_old_keys(spec.routes):
         if route.model in (old_keys or {}):
-            found[old_key_name(number)] = (old_keys or {})[route.model].reveal()
+            variables[old_key_name(number)] = (old_keys or {})[route.model].reveal()
     if spec.api_key is not None and keys.client is not None:
-        found[CLIENT] = keys.client
-        found[PROOF] = client_digest(keys.proof) if keys.proof else keys.client
-    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(found.items())})
+        variables[CLIENT] = keys.client
+        variables[PROOF] = client_digest(keys.proof) if keys.proof else keys.client
+    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(variables.items())})
 
 
 def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:
@@ -134,7 +136,7 @@ def _with_old_keys(models: tuple[Route, ...]) -> Iterator[tuple[int, Route]]:
 
 
 def _binds(spec: GatewaySpec) -> tuple[str, ...]:
-    """Metrics are for this host alone, so loopback is always among the addresses."""
+    """Loopback is always among the addresses: metrics are served there alone."""
     if spec.listen == "0.0.0.0":  # noqa: S104 - as the manifest says
         return (f"*:{spec.port}",)
     if spec.listen == "::":
@@ -158,14 +160,14 @@ def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str,
         "pool": route.pool,
         "card": json.dumps(answers.model_card(route)),
         "fallback": fallback,
-        # A process that is being replaced takes every pool for empty: then the first that has
-        # servers by this configuration.
+        # A process that is being replaced sees every pool as empty: then the first that has
+        # servers in this configuration.
         "last": next((p for p in (route.pool, *fallback) if p in filled), route.pool),
-        # Engines of two kinds have two health paths, and a pool has one: then a connection counts.
+        # A pool has one health path; where engines differ, it only checks the connection.
         "health": paths.pop() if len(paths) == 1 else "",
         "key": _key_names(models)[number],
         "silent": answers.unavailable(
-            f"No instance of the model {route.model} took the request in time; try again later."
+            f"No instance of the model {route.model} was available in time; try again later."
         ),
         "servers": [_server(s) for s in route.servers if not s.old_key],
     }
@@ -183,7 +185,7 @@ def _filled(route: Route) -> Iterator[str]:
 def _old_pool(
     pool: Mapping[str, object], route: Route, old_keys: Container[str]
 ) -> Mapping[str, object]:
-    """A key goes with a pool, so servers that have the one from before make a pool of their own."""
+    """A pool has one key, so servers that still have the previous key form a pool of their own."""
     key = old_key_name(int(str(pool["number"]))) if route.model in old_keys else ""
     servers = [_server(s) for s in route.servers if s.old_key]
     return {**pool, "pool": route.old_pool, "key": key, "servers": servers}
@@ -205,17 +207,17 @@ def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, object]:
             "x-api-key: KEY",
             code="invalid_api_key",
         ),
-        "path": Answer(404, "There is nothing at this path.", code="unknown_url"),
+        "path": Answer(404, "Unknown path.", code="unknown_url"),
         "method": Answer(405, "This path takes POST requests.", code="method_not_allowed"),
         "large": Answer(
             413,
-            f"The request is larger than the {limits.body} bytes in which its model can be looked "
-            f"for; {by_path}.",
+            f"The request is larger than {limits.body} bytes, so its model cannot be read from it; "
+            f"{by_path}.",
             code="request_too_large",
         ),
         "unnamed": Answer(
             400,
-            f"No model could be read from the request's JSON; {by_path}. Models: {known}.",
+            f"The request's JSON names no model; {by_path}. Models: {known}.",
             code="model_required",
             param="model",
         ),

@@ -1,4 +1,4 @@
-"""What a gateway's keys.cfg holds, and what an earlier one held: pure."""
+"""The keys in a gateway's `keys.cfg`, and those in the one delivered before. Pure."""
 
 import hashlib
 import re
@@ -19,8 +19,8 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class GatewayKeys:
-    """The engines' keys by model. Of the clients' key its SHA-256 alone: more is not delivered.
-    `proof` is one of the gateway's own that it takes beside that, to be proved with.
+    """`engines`: model -> its engines' key. `client` is the SHA-256 of the clients' key, which is
+    never delivered itself. `proof` is the gateway's own second key, for its verification.
     """
 
     engines: Mapping[str, SecretText] = field(default_factory=dict)
@@ -29,33 +29,33 @@ class GatewayKeys:
 
 
 def placeholder_keys(spec: GatewaySpec) -> GatewayKeys:
-    """For whoever only shows the files."""
+    """Stand-ins, for showing the files without the secrets."""
     engines = {r.model: _placeholder(r.api_key) for r in spec.routes if r.api_key}
     return GatewayKeys(engines, client_digest(_placeholder(spec.api_key)) if spec.api_key else None)
 
 
 def client_digest(key: SecretText) -> str:
-    """What the clients' key is compared with."""
+    """The SHA-256 that a client's key is compared with, in hexadecimal."""
     return hashlib.sha256(key.reveal().encode()).hexdigest()
 
 
 def key_name(number: int) -> str:
-    """The variable of a route's key, by the route's place."""
+    """The variable that holds the key of the route with this index."""
     return f"XGEN_KEY_{number}"
 
 
 def old_key_name(number: int) -> str:
-    """The same of the key from before."""
+    """The variable that holds its previous key."""
     return f"XGEN_OLD_KEY_{number}"
 
 
 def delivered_keys(last: GatewaySpec | None, keys: bytes | None) -> GatewayKeys:
-    """From the keys.cfg that was delivered for `last`."""
-    there = _values(keys)
+    """The usable keys in `keys`, the `keys.cfg` that was delivered for `last`."""
+    values = _values(keys)
     routes = enumerate(last.routes if last else ())
-    found = {route.model: there.get(key_name(number)) for number, route in routes}
-    engines = {m: SecretText(v) for m, v in found.items() if v is not None}
-    client = there.get(CLIENT)
+    by_model = {route.model: values.get(key_name(number)) for number, route in routes}
+    engines = {m: SecretText(v) for m, v in by_model.items() if v is not None}
+    client = values.get(CLIENT)
     return GatewayKeys(
         {m: v for m, v in engines.items() if secret_problem(v, "key") is None},
         client if client is not None and _SHA256.fullmatch(client) else None,
@@ -65,24 +65,24 @@ def delivered_keys(last: GatewaySpec | None, keys: bytes | None) -> GatewayKeys:
 def old_keys(
     spec: GatewaySpec, last: GatewaySpec | None, delivered: bytes | None, keys: GatewayKeys
 ) -> Mapping[str, SecretText]:
-    """By model, for those of `spec` with servers that still have it: from the keys.cfg that was
-    `delivered` for `last`. A rotation that was cut short has left two: the one that is not
-    today's counts.
+    """Model -> its previous key, where servers of it still have that one; read from `delivered`,
+    the `keys.cfg` of `last`. A rotation that was interrupted left two keys: the previous one is
+    the one that differs from the current key.
     """
-    there = _values(delivered)
-    places = {route.model: n for n, route in enumerate(last.routes if last else ())}
-    found = {}
+    delivered_values = _values(delivered)
+    indices = {route.model: n for n, route in enumerate(last.routes if last else ())}
+    previous = {}
     for route in spec.routes:
-        if not route.has_old_keys or route.model not in places:
+        if not route.has_old_keys or route.model not in indices:
             continue
-        today = keys.engines.get(route.model) if route.api_key else None
-        number = places[route.model]
-        known = (there.get(old_key_name(number)), there.get(key_name(number)))
-        values = (SecretText(v) for v in known if v is not None)
-        value = next((v for v in values if v != today), None)
-        if value is not None:
-            found[route.model] = value
-    return found
+        current = keys.engines.get(route.model) if route.api_key else None
+        number = indices[route.model]
+        names = (old_key_name(number), key_name(number))
+        candidates = (SecretText(delivered_values[n]) for n in names if n in delivered_values)
+        key = next((k for k in candidates if k != current), None)
+        if key is not None:
+            previous[route.model] = key
+    return previous
 
 
 def _placeholder(ref: SecretRef) -> SecretText:

@@ -1,4 +1,4 @@
-"""From a gateway's spec to its files: configuration, secrets, unit. Pure."""
+"""Renders a gateway's files from its spec: configuration, keys, unit. Pure."""
 
 import zlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from xgen_deploy.state.layout import Layout
 
 _UID_BASE = 0x70000000
 _BIND_LOW_PORTS = "CAP_NET_BIND_SERVICE"
-# A fixed text: paths reach it as arguments. The folder's owner is the user that serves.
+# Paths reach this fixed script as arguments. The folder's owner is the user that HAProxy runs as.
 _COPY = (
     'set -e; owner=$(stat -L -c %u "$0"); group=$(stat -L -c %g "$0"); '
     'while [ $# -gt 1 ]; do install -m 0400 -o "$owner" -g "$group" -T "$1" "$0$2"; shift 2; done'
@@ -36,19 +36,19 @@ def render_gateway(
     keys: GatewayKeys | None = None,
     old_keys: Mapping[str, SecretText] | None = None,
 ) -> Rendered:
-    """Without `keys`, placeholders; `old_keys`: see keys_text. Raises ValueError for a value that
-    cannot be written safely.
+    """Without `keys` placeholders are rendered; `old_keys`: model -> its previous key. Raises
+    ValueError for a value that cannot be written safely.
     """
     run = run_folder(layout)
     places = Places(socket=gateway_socket(layout), tls=f"{run}/tls.pem")
     uid = gateway_uid(layout.project)
     config = config_text(spec, places, templates, old_keys=old_keys or {})
-    shown = keys_text(spec, keys or placeholder_keys(spec), templates, old_keys)
+    keys_config = keys_text(spec, keys or placeholder_keys(spec), templates, old_keys)
     proof = keys.proof if keys else None
-    own = (File(proof_key_file(layout), proof.reveal(), 0o600, secret=True),) if proof else ()
+    proof_key = (File(proof_key_file(layout), proof.reveal(), 0o600, secret=True),) if proof else ()
     files = (
-        *own,
-        File(keys_file(layout), shown, 0o600, secret=True),
+        *proof_key,
+        File(keys_file(layout), keys_config, 0o600, secret=True),
         File(config_file(layout), config, 0o600),
     )
     values = {
@@ -65,20 +65,20 @@ def render_gateway(
         values |= {"argv": argv, "check_argv": (binary, "-c", *read)}
         unit = templates.text("gateway.service.j2", values)
     else:
-        argv, more = _contained(spec, spec.image, layout, templates, read)
-        unit = templates.text("gateway-docker.service.j2", values | more)
+        argv, docker_values = _container(spec, spec.image, layout, templates, read)
+        unit = templates.text("gateway-docker.service.j2", values | docker_values)
     definition = File(layout.definition(GATEWAY), unit, 0o644)
     return Rendered(layout.service(GATEWAY), definition, files, argv, {})
 
 
 def gateway_uid(project: str) -> int:
-    """The user of the gateway's container, the same at every apply."""
+    """The uid of the gateway's container, the same at every apply."""
     return _UID_BASE + zlib.crc32(f"{project}/{GATEWAY}".encode()) % 0x0FFF0000
 
 
 def _fetch(spec: GatewaySpec, layout: Layout, run: str) -> _Argv:
-    """Copies everything that it reads for its user alone; done anew at each reload, so that a
-    renewed certificate needs no more than that.
+    """The command that copies what HAProxy reads, readable by its user alone. Each reload runs it
+    again, so a renewed certificate needs nothing but a reload.
     """
     files = [(config_file(layout), "haproxy.cfg"), (keys_file(layout), "keys.cfg")]
     if spec.tls is not None:
@@ -86,9 +86,10 @@ def _fetch(spec: GatewaySpec, layout: Layout, run: str) -> _Argv:
     return ("/bin/sh", "-c", _COPY, f"{run}/", *(word for pair in files for word in pair))
 
 
-def _contained(
+def _container(
     spec: GatewaySpec, image: str, layout: Layout, templates: Templates, read: _Argv
 ) -> tuple[_Argv, dict[str, object]]:
+    """The command that runs the container, and the values of its unit's template."""
     folder = run_folder(layout)
     cli, service, uid = spec.docker_cli, layout.service(GATEWAY), gateway_uid(layout.project)
     program, *rest = spec.entrypoint or ("haproxy",)

@@ -1,4 +1,4 @@
-"""From the manifest and a host's facts to the gateway that it gets: pure."""
+"""Resolves the manifest's gateway on one host to its spec, or refuses it. Pure."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ _QUEUE = 60.0
 
 
 class NoGateway(XgenError):
-    """The host cannot have the gateway; `refusal` says why and what to do."""
+    """The host cannot run the gateway; `refusal` says why and what to do."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
@@ -33,7 +33,7 @@ class NoGateway(XgenError):
 def resolve_gateway(
     site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
 ) -> GatewaySpec:
-    """Raises NoDoor."""
+    """Raises NoGateway."""
     _check(site, gateway, host, facts, layout, routes)
     image = gateway_image(site, host)
     engine = _image_facts(host, facts) if image else None
@@ -53,7 +53,7 @@ def resolve_gateway(
 
 
 def gateway_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
-    """What a reader of the plan should know and nothing is refused for."""
+    """Clauses for the plan; none of them refuses anything."""
     listen = gateway.listen or LOOPBACK
     if listen not in (LOOPBACK, "::1"):
         missing = [w for w, s in (("TLS", gateway.tls), ("an api_key", gateway.api_key)) if not s]
@@ -62,39 +62,45 @@ def gateway_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
     yield from (f"{text}; it gets no requests" for text in routes.unreachable)
     for route in routes.models:
         if not route.servers:
-            yield f"gateway: no instance of {route.model} is known yet"
+            yield f"gateway: {route.model} has no instance yet"
 
 
 def _check(
     site: Site, gateway: Gateway, host: Host, facts: HostFacts, layout: Layout, routes: Routes
 ) -> None:
     if gateway_runtime(site, host) == "process":
-        raise _no(host, "a gateway is a systemd unit, and the runtime here is process",
-                  "put it on a host with the runtime docker or systemd")  # fmt: skip
+        raise _no(host, "the gateway is a systemd unit, and this host's runtime is `process`",
+                  "Put it on a host whose runtime is `docker` or `systemd`.")  # fmt: skip
     if facts.systemd is None:
-        raise _no(host, "systemd does not run here, and the gateway is a unit of it",
-                  "put the gateway on a host with systemd")  # fmt: skip
+        raise _no(host, "the gateway is a systemd unit, and systemd does not run on this host",
+                  "Put it on a host with systemd.")  # fmt: skip
     if gateway_image(site, host) and gateway.port < PRIVILEGED:
-        raise _no(host, f"port {gateway.port} is not for a container without privileges",
-                  f"use a port from {PRIVILEGED} on, or the host's own haproxy")  # fmt: skip
+        raise _no(host, f"an unprivileged container cannot listen on port {gateway.port}",
+                  f"Use port {PRIVILEGED} or above, or the host's own haproxy.")  # fmt: skip
     for path in (gateway.tls.cert, gateway.tls.key) if gateway.tls else ():
         if not path.startswith("/"):
-            raise _no(host, f"tls: {path} is a path on this host and begins with /", "")
+            raise _no(host, f"tls: {path} is not an absolute path", "Write the path on this host.")
         if any(f.path == path and f.kind == "absent" for f in facts.files):
-            raise _no(host, f"tls: {path} is not there", "put it there, readable by root alone")
-    for which in routes.key_conflicts:
-        raise _no(host, f"instances of {which} have different api_keys, and the gateway shows an "
-                  "engine one key a model", "give them one api_key")  # fmt: skip
+            raise _no(
+                host, f"tls: {path} does not exist", "Put the file there, readable by root alone."
+            )
+    for conflict in routes.key_conflicts:
+        raise _no(host, f"instances of {conflict} have different api_keys, and the gateway has one "
+                  "key for each model", "Give them the same `api_key`.")  # fmt: skip
     service = layout.service(GATEWAY)
     for port in facts.ports:
         unit = (port.unit or "").removesuffix(".service")
-        if port.port == gateway.port and not _is_ours(facts, service, unit, port.process):
-            who = f"{port.process} (pid {port.pid})" if port.process else "another process"
-            raise _no(host, f"port {gateway.port} is held by {who}", "choose another `port`")
+        if port.port == gateway.port and not _is_gateway(facts, service, unit, port.process):
+            holder = f"{port.process} (pid {port.pid})" if port.process else "another process"
+            raise _no(
+                host,
+                f"port {gateway.port} is held by {holder}",
+                "Stop it, or choose another `port` for the gateway.",
+            )
 
 
-def _is_ours(facts: HostFacts, service: str, unit: str, process: str | None) -> bool:
-    """A container on the host's network listens as Docker's child, not as the unit's."""
+def _is_gateway(facts: HostFacts, service: str, unit: str, process: str | None) -> bool:
+    """A container on the host's network listens as a child of Docker, not of the gateway's unit."""
     if unit == service:
         return True
     boxes = [c for c in facts.docker.containers if c.name == service and c.state == "running"]
@@ -102,28 +108,30 @@ def _is_ours(facts: HostFacts, service: str, unit: str, process: str | None) -> 
 
 
 def _binary(site: Site, host: Host, facts: HostFacts) -> str:
-    there = {f.path for f in facts.files if f.kind == "file"}
-    wanted = gateway_binaries(site, host)
-    found = next((path for path in wanted if path in there), None)
-    if found is None:
+    files = {f.path for f in facts.files if f.kind == "file"}
+    candidates = gateway_binaries(site, host)
+    binary = next((path for path in candidates if path in files), None)
+    if binary is None:
         raise _no(
             host,
-            f"there is no HAProxy here (looked for {', '.join(wanted)})",
-            "apt-get install haproxy (2.4 or later), or with the runtime docker name an image: "
-            "images: {haproxy: …}",
+            f"HAProxy is not installed on this host (looked for {', '.join(candidates)})",
+            "Install HAProxy 2.4 or later (`apt-get install haproxy`), or with the runtime "
+            "`docker` name an image: `images: {haproxy: …}`.",
         )
-    return found
+    return binary
 
 
 def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
-    found = next((e for e in facts.engines if e.backend == HAPROXY), None)
+    image = next((e for e in facts.engines if e.backend == HAPROXY), None)
     if facts.docker.state != "ok":
         reason = facts.docker.reason or facts.docker.state
-        raise _no(host, f"Docker is not usable: {reason}", "start it, or use the host's haproxy")
-    if found is None or (found.error is not None and not found.pullable):
-        reason = found.error if found and found.error else "its image was not looked for"
-        raise _no(host, reason, "load it (docker load), or correct images: {haproxy: …}")
-    return found
+        raise _no(
+            host, f"Docker is not usable: {reason}", "Start it, or use the host's own haproxy."
+        )
+    if image is None or (image.error is not None and not image.pullable):
+        reason = image.error if image and image.error else "the probe did not look for its image"
+        raise _no(host, reason, "Load it (`docker load`), or correct `images: {haproxy: …}`.")
+    return image
 
 
 def _no(host: Host, reason: str, hint: str) -> NoGateway:

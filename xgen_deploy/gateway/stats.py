@@ -1,4 +1,4 @@
-"""What a running gateway tells of itself, from the texts of its runtime socket: pure.
+"""Parses what a running gateway reports on its runtime socket. Pure.
 
 HAProxy's management guide, section 9: `show stat` is CSV, `show info` is lines of `Name: value`.
 """
@@ -12,13 +12,14 @@ from xgen_deploy.visible import on_one_line
 _POOL, _SERVER = "1", "2"
 _COLUMNS = frozenset(("pxname", "svname", "type", "status", "scur", "qcur"))
 _NUMBER = re.compile("[0-9]{1,15}")
-_STRANGE = "the gateway's statistics are not what HAProxy 2.4 and later give"
-_NOT_HAPROXY = "the gateway's socket does not answer as HAProxy does"
+_BAD_STATISTICS = "the gateway's statistics are not in the format of HAProxy 2.4 and later"
+_NOT_HAPROXY = "the gateway's socket does not answer like HAProxy"
 
 
 class ServerState(Frozen):
-    """One server. `up` takes new requests; `sessions` are requests under way on it, `queued`
-    those that wait for it alone. `undecided`: its first health check is still to come.
+    """One server. `up`: it takes new requests; `sessions` are its active requests, `queued` those
+    that wait for it alone. `undecided`: its first health check has not ended. `reason` is why it
+    is not up, as HAProxy words it.
     """
 
     pool: str
@@ -32,7 +33,7 @@ class ServerState(Frozen):
 
 
 class HaproxyInfo(Frozen):
-    """The process that serves: `digest` is of the configuration that it runs."""
+    """The serving process; `digest` is of the configuration that it runs."""
 
     pid: int
     digest: str
@@ -40,42 +41,42 @@ class HaproxyInfo(Frozen):
 
 
 def parse_servers(text: str) -> tuple[ServerState, ...]:
-    """Of `show stat`. Raises ValueError where it is something else."""
+    """Parses `show stat`. Raises ValueError where it is something else."""
     return tuple(_server(row) for row in _rows(text) if row["type"] == _SERVER)
 
 
 def parse_queues(text: str) -> dict[str, int]:
-    """Of `show stat`: by pool, requests that wait for any of its servers. Raises ValueError."""
+    """From `show stat`: pool -> requests that wait for any of its servers. Raises ValueError."""
     return {row["pxname"]: _count(row["qcur"]) for row in _rows(text) if row["type"] == _POOL}
 
 
 def parse_info(text: str) -> HaproxyInfo:
-    """Of `show info`. Raises ValueError where it is something else."""
-    shown = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    if not _NUMBER.fullmatch(shown.get("Pid", "")) or "Version" not in shown:
+    """Parses `show info`. Raises ValueError where it is something else."""
+    fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    if not _NUMBER.fullmatch(fields.get("Pid", "")) or "Version" not in fields:
         raise ValueError(_NOT_HAPROXY)
     return HaproxyInfo(
-        pid=int(shown["Pid"]),
-        digest=shown.get("description", shown.get("Description", "")).rpartition(" ")[2],
-        version=shown["Version"],
+        pid=int(fields["Pid"]),
+        digest=fields.get("description", fields.get("Description", "")).rpartition(" ")[2],
+        version=fields["Version"],
     )
 
 
 def _rows(text: str) -> list[dict[str, str]]:
-    """Each with every column that is read."""
+    """Every row has all of `_COLUMNS`. Raises ValueError."""
     lines = text.lstrip("# ").splitlines()
     rows = csv.DictReader((line for line in lines if line), restval="")
     try:
         if not _COLUMNS.issubset(rows.fieldnames or ()):
-            raise ValueError(_STRANGE)
+            raise ValueError(_BAD_STATISTICS)
         return list(rows)
     except csv.Error:
-        raise ValueError(_STRANGE) from None
+        raise ValueError(_BAD_STATISTICS) from None
 
 
 def _server(row: dict[str, str]) -> ServerState:
     status = row["status"]
-    # 0 while the next check is under way.
+    # 0 while a check is running.
     code = row.get("check_code", "").removeprefix("0")
     check = " ".join(filter(None, (row.get("check_desc"), code)))
     return ServerState(
@@ -92,5 +93,5 @@ def _server(row: dict[str, str]) -> ServerState:
 
 def _count(text: str) -> int:
     if text and not _NUMBER.fullmatch(text):
-        raise ValueError(_STRANGE)
+        raise ValueError(_BAD_STATISTICS)
     return int(text or 0)

@@ -1,4 +1,4 @@
-"""Ask a host, through its connection, everything that a plan needs: one round trip."""
+"""Runs the probe on a host through its connection: one round trip for all that a plan needs."""
 
 from pydantic import ValidationError
 
@@ -15,12 +15,12 @@ from xgen_deploy.visible import on_one_line
 
 MARGIN = 10.0
 _SHOWN = 300
-# Parts of the document that are whole files, pages and logs; their readers see to it.
+# Fields that are whole files or logs: whoever parses them cleans them.
 _TEXTS = ("record", "heal", "gateway_stats", "health")
 
 
 class ProbeFailure(Frozen):
-    """What a host answers that cannot run the probe. `missing` is a module or a version."""
+    """The answer of a host that cannot run the probe. `missing` is a module, version or program."""
 
     error: str
     missing: str = ""
@@ -28,14 +28,16 @@ class ProbeFailure(Frozen):
 
 
 def prepare() -> None:
-    """Make what every host gets, once: threads that all want it first would each make it."""
+    """Builds what is sent to every host, before threads would each build it."""
     framing.packed(probe_program())
     fixed_part()
 
 
 def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
-    """The facts about a host, by its Python; where that is missing or incomplete, what its shell
-    tells of its GPUs. Raises UnreachableError where it can run neither."""
+    """The facts of a host, from its Python; where that is missing or incomplete, the machine and
+    its GPUs from its shell. Raises UnreachableError where neither can run, XgenError where the
+    answer cannot be read.
+    """
     document = connection.observe(
         probe_program(),
         request.model_dump_json().encode(),
@@ -46,32 +48,34 @@ def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
 
 
 def _fields(document: object) -> object:
-    """All but the whole files and logs in it are fields of one line."""
+    """Puts every field on one line, except the whole files and logs."""
     if not isinstance(document, dict):
         return document
     return {on_one_line(k): v if k in _TEXTS else on_one_line(v) for k, v in document.items()}
 
 
 def read_document(host: str, document: bytes) -> HostFacts:
-    """Check a probe's answer. Raises UnreachableError, or XgenError where it makes no sense."""
+    """Parses a probe's answer. Raises UnreachableError where the probe did not run, XgenError where
+    the answer cannot be read.
+    """
     try:
         value = _fields(read_json(document.decode("utf-8", "replace"), DOCUMENT))
         return HostFacts.model_validate(value)
-    except ValidationError as wrong:
+    except ValidationError as error:
         failure = _failure(value)
         if failure is not None:
             raise _explain(host, failure) from None
-        first = wrong.errors()[0]
+        first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])[:_SHOWN]
         raise _unreadable(host, f"{place}: {first['msg']}") from None
-    except ValueError as wrong:
-        raise _unreadable(host, f"{wrong}") from None
+    except ValueError as error:
+        raise _unreadable(host, f"{error}") from None
 
 
 def _unreadable(host: str, why: str) -> XgenError:
     return XgenError(
         f"{host}: the probe's answer cannot be read: {why[:_SHOWN]}. "
-        "Unless somebody on that host changed it, this is a fault of xgen-deploy; please report it."
+        "Unless it was changed on that host, this is a bug in xgen-deploy; please report it."
     )
 
 
@@ -88,12 +92,12 @@ def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
         reason = f"its python3 ({python}) lacks the module {what}"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "sh-incomplete":
-        reason = f"it has no usable Python, and its shell cannot look at it without `{what}`"
+        reason = f"it has no usable Python, and its shell lacks `{what}`"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-old":
         reason = f"its python3 is {python}, and {what} is the oldest that works"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-input":
-        reason = f"the probe did not arrive there whole: {what} are missing"
-        return UnreachableError(host, reason, "Run it again.")
-    return UnreachableError(host, f"the probe failed there: {failure.error}: {what}")
+        reason = f"the probe was not received completely: {what} are missing"
+        return UnreachableError(host, reason, "Run the command again.")
+    return UnreachableError(host, f"the probe failed: {failure.error}: {what}")

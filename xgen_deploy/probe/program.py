@@ -1,5 +1,6 @@
-"""The one self-contained Python source that is sent to a host: every module of `remote/` and
-NVIDIA's bindings, imported there from memory."""
+"""The probe as one self-contained Python source: every module of `remote/` and NVIDIA's bindings,
+which the host imports from memory.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from xgen_deploy.transport.bare_source import bare
 
 PACKAGE = "xgen_deploy.probe.remote"
 
-# Runs on the host in front of everything else; SOURCES, REQUEST and emit are its globals.
+# Runs first on the host. SOURCES is defined before it; the agent provides REQUEST and emit.
 _BOOT = """
 import sys
 from importlib.machinery import ModuleSpec

@@ -1,4 +1,4 @@
-"""What an instance was given of secrets, from its files on the host as its record tells. Pure."""
+"""The secrets that were delivered to an instance, read back from its files on the host. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from xgen_deploy.state.settings import SecretRef
 
 @dataclass(frozen=True)
 class Delivered:
-    """`env` are the secret variables alone. What cannot be read back, or could not be used, is
-    not there.
+    """`env` has the secret variables alone. A secret that cannot be read back, or that could not
+    be used, is left out.
     """
 
     api_key: SecretText | None = None
@@ -24,22 +24,22 @@ class Delivered:
 
 
 def secret_files(spec: Spec, layout: Layout, name_on_host: str) -> dict[str, str]:
-    """Paths by what is in them: `key` and `env`. Only those that hold a secret of the instance."""
+    """`key` and `env` -> the file that holds them, for those that hold a secret of the instance."""
     backend = backend_named(spec.backend)
     if backend is None:
         return {}
-    folder, found = layout.settings(name_on_host), {}
-    hidden = any(isinstance(v, SecretRef) for v in spec.env.values())
+    folder, files = layout.settings(name_on_host), {}
+    secret_env = any(isinstance(v, SecretRef) for v in spec.env.values())
     if spec.api_key is not None and isinstance(backend.api_key, KeyFile):
-        found["key"] = f"{folder}/{backend.api_key.name}"
+        files["key"] = f"{folder}/{backend.api_key.name}"
     elif spec.api_key is not None:
-        hidden = True
+        secret_env = True
     names = {"docker": "secret-env", "systemd": "env", "process": "start.json"}
-    return found | ({"env": f"{folder}/{names[spec.runtime]}"} if hidden else {})
+    return files | ({"env": f"{folder}/{names[spec.runtime]}"} if secret_env else {})
 
 
 def delivered(spec: Spec, contents: Mapping[str, bytes | None]) -> Delivered:
-    """`contents` are of `secret_files`, under the same names."""
+    """`contents` are those of the `secret_files`, under the same names."""
     read = {
         "docker": unquoting.shell_values,
         "systemd": unquoting.environment_values,

@@ -1,4 +1,4 @@
-"""The container of an instance: what it sees of the host, and nothing more."""
+"""The container of an instance, with exactly what it may see of the host."""
 
 import csv
 import io
@@ -15,14 +15,14 @@ from xgen_deploy.state.settings import SecretRef
 FOLDER = "/run/xgen"
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 _SECRET_ENV = f"{FOLDER}/env"
-# A fixed text: values reach it in a file and as arguments, never as a part of it.
+# Values reach this fixed script in a file and as arguments, never as part of its text.
 _WITH_SECRETS = f'set -a; . {_SECRET_ENV}; set +a; exec "$@"'
 
 
 @dataclass(frozen=True)
 class Container:
-    """`values` for `docker-run.args.j2`; `before` stands between the image and the engine's
-    arguments; `env` is what is not secret.
+    """`values` are for `docker-run.args.j2`, `before` comes between the image and the engine's
+    arguments, `env` has the variables that are not secret.
     """
 
     values: Mapping[str, object]
@@ -42,13 +42,13 @@ def container(
     secrets: Secrets,
     templates: Templates,
 ) -> Container:
-    """Secret variables go in as a file that a shell reads before it becomes the engine: a
-    container's environment can be read by everyone who may ask the daemon (`docker inspect`).
+    """Secret variables are mounted as a file, which a shell sources before it executes the engine:
+    everyone who may talk to the daemon can read a container's environment (`docker inspect`).
     """
     spec = instance.spec
     env = {"HOME": "/tmp"} | dict(command.env)  # noqa: S108 - inside the container
     env |= {k: v for k, v in spec.env.items() if isinstance(v, str)}
-    hidden = {k: secrets.value(v) for k, v in spec.env.items() if isinstance(v, SecretRef)}
+    secret_env = {k: secrets.value(v) for k, v in spec.env.items() if isinstance(v, SecretRef)}
     mounts = [bind(folder) for folder in _folders(instance)]
     files = [
         File(
@@ -60,15 +60,15 @@ def container(
     if spec.api_key is not None and isinstance(key, KeyFile):
         mounts.append(bind(f"{settings}/{key.name}", f"{FOLDER}/{key.name}"))
     elif spec.api_key is not None and isinstance(key, KeyVariable):
-        hidden[key.variable] = secrets.value(spec.api_key)
+        secret_env[key.variable] = secrets.value(spec.api_key)
     entrypoint, *rest = instance.engine.entrypoint or ("",)
-    shown: str | None = entrypoint if instance.engine.override_entrypoint else None
+    run_entrypoint: str | None = entrypoint if instance.engine.override_entrypoint else None
     before = tuple(rest) if instance.engine.override_entrypoint else ()
-    if hidden:
-        text = templates.text("shell.env.j2", {"env": sorted(hidden.items())})
+    if secret_env:
+        text = templates.text("shell.env.j2", {"env": sorted(secret_env.items())})
         files.append(File(f"{settings}/secret-env", text, 0o400, uid=uid, secret=True))
         mounts.append(bind(f"{settings}/secret-env", _SECRET_ENV))
-        shown = "/bin/sh"
+        run_entrypoint = "/bin/sh"
         before = ("-c", _WITH_SECRETS, "xgen", *instance.engine.entrypoint)
     listen = f"[{spec.listen}]" if ":" in spec.listen else spec.listen
     values = {
@@ -83,37 +83,40 @@ def container(
         "mlock": command.mlock,
         "publish": f"{listen}:{spec.port}:{port}",
         "env_file": f"{settings}/env",
-        "mounts": tuple(mounts) + tuple(_stated(m) for m in spec.container.mounts or ()),
+        "mounts": tuple(mounts) + tuple(_stated_mount(m) for m in spec.container.mounts or ()),
         "gpu_request": _nvidia_request(instance),
         "devices": _devices(instance),
         "groups": _groups(instance),
-        "entrypoint": shown,
+        "entrypoint": run_entrypoint,
     }
     return Container(values, before, tuple(files), env)
 
 
 def proved_image(image: str, state: str | None) -> str:
-    """What a unit runs: the very image that was looked at, where the daemon tells its ID; a tag
-    may name another one tomorrow."""
+    """The image that a unit runs: by the ID that was observed, where there is one, because a tag
+    can move to another image.
+    """
     return state if state and _ID.fullmatch(state) else image
 
 
 def bind(source: str, target: str | None = None, *, writable: bool = False) -> str:
-    """A `--mount` value: comma-separated values, each quoted where it needs it."""
+    """The value of `--mount`: comma-separated fields, quoted as CSV where needed. Read-only unless
+    `writable`.
+    """
     fields = ["type=bind", f"source={source}", f"target={target or source}"]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields if writable else [*fields, "readonly"])
     return line.getvalue()
 
 
-def _stated(mount: str) -> str:
-    """`/a:/b:ro` or `/a:/b`, as the manifest has it."""
+def _stated_mount(mount: str) -> str:
+    """A mount as the manifest writes it: `/a:/b:ro` or `/a:/b`."""
     source, target, *mode = mount.split(":")
     return bind(source, target, writable=mode != ["ro"])
 
 
 def _folders(instance: Instance) -> tuple[str, ...]:
-    """The folder that holds the model, read-only: one of the host's own, else the file's."""
+    """The folder to mount for the model: the host's model folder that has it, else its parent."""
     path = instance.spec.model_path
     for folder in instance.model_folders:
         if path == folder or path.startswith(folder.rstrip("/") + "/"):
@@ -122,14 +125,14 @@ def _folders(instance: Instance) -> tuple[str, ...]:
 
 
 def _nvidia_request(instance: Instance) -> str | None:
-    """By UUID; the inner quotes keep the list one field of Docker's comma-separated value."""
+    """The value of `--gpus`, by UUID; its inner quotes keep the list one field of Docker's CSV."""
     ids = instance.device_request
     return f'"device={",".join(ids)}"' if ids else None
 
 
 def _devices(instance: Instance) -> tuple[str, ...]:
-    """Render nodes get the numbers inside that the engine's order asks for. ROCm's runtime opens
-    them by the kernel's number (libhsakmt, `drm_render_minor`), so there they keep their own.
+    """Inside the container, render nodes are numbered in the engine's order. ROCm's runtime opens
+    them by the kernel's number (libhsakmt, `drm_render_minor`), so for ROCm they keep it.
     """
     nodes = [n for n in instance.nodes if "/dri/" in n]
     others = [n for n in instance.nodes if "/dri/" not in n]
@@ -141,5 +144,5 @@ def _devices(instance: Instance) -> tuple[str, ...]:
 
 
 def _groups(instance: Instance) -> tuple[int, ...]:
-    """Numeric: the `render` group has no fixed number and is missing in many images."""
+    """Group IDs: the `render` group has no fixed number and is missing in many images."""
     return tuple(sorted({instance.groups[n] for n in instance.nodes if n in instance.groups}))

@@ -1,4 +1,4 @@
-"""At boot a GPU's driver may come after the network: its engine waits for it, and says so."""
+"""The command that waits for an engine's GPUs: at boot a driver may load after the network."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,18 @@ _SCRIPT = (
 
 
 def wait_argv(gpus: Sequence[GPUInfo], times: int = _TIMES) -> tuple[str, ...]:
-    """A command that ends when the drivers show all of these; () where there is none to await.
+    """A command that ends once the drivers have taken over all of `gpus`, and fails after `times`
+    fifths of a second for one of them; () where there is nothing to wait for.
 
-    NVIDIA's driver makes a folder under /proc for each card when it has taken it over (its README,
-    chapter «The /proc interface»); others have their render node.
+    NVIDIA's driver makes a folder under /proc for each card that it has taken over (its README,
+    chapter "The /proc interface"); others have their render node.
     """
-    paths = tuple(path for path in map(_sign, gpus) if path)
+    paths = tuple(path for path in map(_ready_path, gpus) if path)
     return ("/bin/sh", "-c", _SCRIPT, "sh", str(times), *paths) if paths else ()
 
 
-def _sign(gpu: GPUInfo) -> str | None:
+def _ready_path(gpu: GPUInfo) -> str | None:
+    """The path that exists once the driver has taken the GPU over; None where none tells."""
     if gpu.software:
         return None
     if gpu.gpu_type == "nvidia":

@@ -1,4 +1,4 @@
-"""From an instance to its files: one function a runtime, over the same engine command."""
+"""Renders an instance's files: one method for each runtime, around the same engine command."""
 
 import json
 import zlib
@@ -18,18 +18,18 @@ from xgen_deploy.state.layout import NEXT, SECOND, Layout
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.settings import SecretRef
 
-# In the file `armed` while nothing was stopped or changed yet.
+# The content of the file `armed` until something is stopped or changed.
 NOTHING_STOPPED = "files"
-# The unit's own (PrivateTmp=), on the disk, and gone when the unit stops.
+# Private to the unit (PrivateTmp=), on disk, and removed when the unit stops.
 _PRIVATE_TMP = "/var/tmp"  # noqa: S108
-# Above every range that systemd or login.defs hands out (systemd's UIDS-GIDS: unused).
+# Above every range that systemd or login.defs assigns (systemd's UIDS-GIDS: unused).
 _UID_BASE = 0x70000000
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """What rendering takes on every host: the templates, and the interpreter that the process
-    runtime's supervisor starts programs with.
+    """What rendering needs on every host: the templates, and the Python interpreter with which the
+    process runtime's supervisor starts engines.
     """
 
     templates: Templates
@@ -40,9 +40,9 @@ class Renderer:
 
 
 class Rendering:
-    """Renders instances of one host. Pure: texts of templates and secrets come in as values.
+    """Renders the instances of one host. Pure: templates and secrets are given as values.
 
-    `python` is the interpreter that the process runtime's supervisor starts programs with.
+    `python` is the interpreter with which the process runtime's supervisor starts engines.
     """
 
     def __init__(self, layout: Layout, templates: Templates, python: str = "python3") -> None:
@@ -55,18 +55,18 @@ class Rendering:
         return self._templates
 
     def render(self, instance: Instance, secrets: Secrets | None = None) -> Rendered:
-        """Raises Unsupported when the engine's build cannot do what was asked, and ValueError
-        when a value cannot be written safely.
+        """Without `secrets`, placeholders stand in for them. Raises Unsupported when the engine's
+        build cannot do what was asked, ValueError when a value cannot be written safely.
         """
-        chosen = secrets or Secrets()
+        secrets = secrets or Secrets()
         if instance.spec.runtime == "docker":
-            return self._docker(instance, chosen)
+            return self._docker(instance, secrets)
         if instance.spec.runtime == "systemd":
-            return self._systemd(instance, chosen)
-        return self._process(instance, chosen)
+            return self._systemd(instance, secrets)
+        return self._process(instance, secrets)
 
     def put_back(self) -> str:
-        """The script that puts an instance's previous version back, on the host by itself."""
+        """The shell script that restores an instance's previous version, on the host alone."""
         values = {
             "etc_dir": self._layout.etc_dir,
             "definitions": self._layout.definitions,
@@ -76,8 +76,8 @@ class Rendering:
         return self._templates.text("put-back.sh.j2", values)
 
     def put_back_unit(self, name_on_host: str, script: Sequence[str]) -> str:
-        """What runs that script (with its arguments) at the boot after a power cut; not while an
-        apply is at work. `slotted` is the instance's name on the host."""
+        """The unit that runs `script` (path and arguments) at the boot after a power cut, unless an
+        apply is running."""
         path, previous, *rest = script
         flock = ("flock", "--nonblock", "--conflict-exit-code", "0", self._layout.lock)
         values = {
@@ -89,7 +89,7 @@ class Rendering:
         return self._templates.text("put-back.service.j2", values)
 
     def heal(self, record: Record, python: str | None) -> tuple[File, ...]:
-        """What looks after the host's engines (see heal.py), run by the host's own `python`."""
+        """The watchdog's files (see watchdog/remote.py); `python` is the host's interpreter."""
         return watchdog_files(record, self._layout, self._templates, python)
 
     def supervisor(self) -> str:
@@ -229,7 +229,7 @@ class Rendering:
 
 
 def container_uid(instance: Instance) -> int:
-    """The user of an instance's container: its own, the same at every apply."""
+    """The uid of an instance's container, its own and the same at every apply."""
     name = f"{instance.project}/{instance.name}"
     return _UID_BASE + zlib.crc32(name.encode()) % 0x0FFF0000
 
@@ -237,7 +237,7 @@ def container_uid(instance: Instance) -> int:
 def _backend(instance: Instance) -> Backend:
     backend = backend_named(instance.spec.backend)
     if backend is None:
-        raise Unsupported(f"this version cannot serve with {instance.spec.backend} yet")
+        raise Unsupported(f"this version of xgen-deploy knows no backend {instance.spec.backend}")
     return backend
 
 
@@ -249,7 +249,7 @@ def _key_file(instance: Instance, backend: Backend) -> KeyFile | None:
 def _environment(
     instance: Instance, backend: Backend, command: Command, secrets: Secrets
 ) -> dict[str, str]:
-    """Without a container: the engine's own, what the manifest states over it, and the key."""
+    """Without a container: the engine's variables, the manifest's over them, and the key."""
     spec = instance.spec
     env = dict(command.env)
     if command.compiles and spec.runtime == "systemd":

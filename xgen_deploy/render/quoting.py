@@ -1,7 +1,7 @@
-"""Quoting for the files that carry a command: each target's rules, at one place.
+"""Quoting for the files that carry a command or a value, by the rules of each format.
 
-Unit files: systemd.service(5), «Command lines»; environment files: systemd.exec(5),
-«EnvironmentFile=»; programs: supervisord's own configuration format; the gateway: HAProxy's
+Unit files: systemd.service(5), section COMMAND LINES; environment files: systemd.exec(5),
+EnvironmentFile=; programs: supervisord's configuration format; the gateway: HAProxy's
 configuration manual, section 2.2.
 """
 
@@ -16,22 +16,23 @@ _BROKEN_IN_QUOTES = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def one_line(text: str) -> str:
-    """The text itself. Raises ValueError, without the text: it may be a secret, where it would
-    break out of its line."""
+    """The text itself. Raises ValueError where it would break out of its line; the error does not
+    have the text, which may be a secret.
+    """
     if _BROKEN.search(text):
         raise ValueError("a value holds a line break or control character")
     return text
 
 
 def _lines(text: str) -> str:
-    """The same where it may have several."""
+    """The text itself, with newlines and tabs allowed. Raises ValueError."""
     if _BROKEN_IN_QUOTES.search(text):
         raise ValueError("a value holds a control character")
     return text
 
 
 def unit_text(text: str) -> str:
-    """For a unit's descriptive fields: specifiers are not expanded."""
+    """A descriptive field of a unit: specifiers are not expanded."""
     return one_line(text).replace("%", "%%")
 
 
@@ -65,7 +66,7 @@ def program_text(text: str) -> str:
 
 def program_argv(argv: Sequence[str]) -> str:
     """A command that supervisord splits like a shell. It takes ` ;` and ` #` for comments even
-    inside quotes, so an empty pair of quotes parts the blank from them.
+    inside quotes, so an empty pair of quotes goes between the blank and the sign.
     """
     quoted = " ".join(shlex.quote(one_line(a)) for a in argv)
     return program_text(re.sub(r"([ \t])([;#])", r"\1''\2", quoted))

@@ -1,4 +1,4 @@
-"""What rendering gives: the files of an instance and the command that they hold."""
+"""The result of rendering: an instance's files, and the command in them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from xgen_deploy.state.settings import SecretRef
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written. `secret`: its content must not be shown, recorded or compared."""
+    """A file to write. `secret`: its content must not be shown, recorded or compared."""
 
     path: str
     content: str = field(repr=False)
@@ -20,8 +20,8 @@ class File:
 
 @dataclass(frozen=True)
 class Rendered:
-    """`files` but the definition come first; `definition` makes the instance run (a unit, or a
-    supervisor's program). `argv` is the engine's own command, for people.
+    """`definition` makes the instance run (a unit, or a supervisor's program) and is written last,
+    after `files`. `argv` and `env` are the engine's command and variables, for people.
     """
 
     service: str
@@ -32,20 +32,20 @@ class Rendered:
 
 
 class Secrets:
-    """Values of secrets by reference. Without any (plan, render) a placeholder stands in."""
+    """The values of secrets by reference; without values (plan, render), placeholders."""
 
     def __init__(self, values: Mapping[SecretRef, SecretText] | None = None) -> None:
         self._values = values
 
     def value(self, ref: SecretRef) -> str:
-        """For the file that it is written to."""
+        """The text for the file that the secret is written to."""
         if self._values is None:
             return f"<{describe(ref)}>"
         return self._values[ref].reveal()
 
 
 def describe(ref: SecretRef) -> str:
-    """A secret's reference for people: where it comes from, never what it is."""
+    """A secret for people: where its value comes from, never the value."""
     for kind in ("env", "file", "command", "host_file"):
         value = getattr(ref, kind)
         if value is not None:

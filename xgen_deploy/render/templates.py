@@ -1,4 +1,4 @@
-"""Jinja over template texts that were read elsewhere: pure."""
+"""Jinja over template texts that were read elsewhere. Pure."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from xgen_deploy.render import quoting
 
 
 class Templates:
-    """Renders by template name. A value that is missing is an error, never an empty string."""
+    """Renders templates by name. A missing value is an error, never an empty string."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -32,7 +32,7 @@ class Templates:
         self._of_arguments = self._jinja.overlay(finalize=_checked)
 
     def raw(self, name: str) -> str:
-        """A text that is no template: a program that is written to a host as it is."""
+        """A text that is not a template: a program that is written to a host unchanged."""
         return self._texts[name]
 
     def text(self, name: str, values: Mapping[str, object]) -> str:
@@ -40,17 +40,17 @@ class Templates:
         return self._jinja.get_template(name).render(values)
 
     def arguments(self, name: str, values: Mapping[str, object]) -> tuple[str, ...]:
-        """Options one a line, each parted from its value at its first space; a line that does
-        not begin with `-` is one argument whole.
+        """A template with one option a line, as argv. An option is split from its value at the
+        first space; a line that does not begin with `-` is one argument.
 
-        Raises ValueError when a value would add a line of its own.
+        Raises ValueError when a value would add a line.
         """
         template = self._of_arguments.get_template(name)
-        found: list[str] = []
+        argv: list[str] = []
         for line in template.render(values).split("\n"):
             if line:
-                found += line.split(" ", 1) if line.startswith("-") else [line]
-        return tuple(found)
+                argv += line.split(" ", 1) if line.startswith("-") else [line]
+        return tuple(argv)
 
 
 def _checked(value: object) -> object:

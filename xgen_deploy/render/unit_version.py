@@ -1,8 +1,8 @@
-"""Which version of the unit templates this tool renders.
+"""The version of the unit templates that this tool renders.
 
-Raised once a release when a template that shapes a unit has changed since the last one: units
-of an older version run on as they are, and `apply --refresh` writes them anew. A test keeps the
-digests of those templates (tests/upgrade/templates.sha256). 0.1.0 wrote version 1.
+It is raised at most once a release, when a template that shapes a unit has changed. Units of an
+older version keep running; `apply --refresh` renders them again. A test compares the templates'
+digests (tests/upgrade/templates.sha256). 0.1.0 wrote version 1.
 """
 
 UNIT_VERSION = 2

@@ -1,6 +1,6 @@
-"""Secrets read back from the files that they were delivered in: each the inverse of its quoting.
+"""Reads secrets back from the files that they were delivered in: the inverse of `quoting`.
 
-What does not have the form that we write is not understood, and then it is no value: () or None.
+A text that this tool does not write itself yields no value: {} or None.
 """
 
 import json
@@ -17,22 +17,22 @@ _HAPROXY = re.compile(rf"^ *setenv {_NAME} {_SHELL_TEXT}$", re.MULTILINE)
 
 
 def environment_values(text: str) -> dict[str, str]:
-    """Of an EnvironmentFile= (`quoting.environment_quoted`)."""
+    """The variables in an EnvironmentFile= (`quoting.environment_quoted`)."""
     return {name: re.sub(r'\\(["\\$`])', r"\1", v) for name, v in _SYSTEMD.findall(text)}
 
 
 def shell_values(text: str) -> dict[str, str]:
-    """Of a file that sh sources (`quoting.shell_quoted`)."""
+    """The variables in a file that sh sources (`quoting.shell_quoted`)."""
     return {name: v.replace("'\\''", "'") for name, v in _SHELL.findall(text)}
 
 
 def haproxy_values(text: str) -> dict[str, str]:
-    """Of a gateway's keys (`quoting.haproxy_quoted`)."""
+    """The variables in a gateway's `keys.cfg` (`quoting.haproxy_quoted`)."""
     return {name: v.replace("'\\''", "'") for name, v in _HAPROXY.findall(text)}
 
 
 def start_values(text: str) -> dict[str, str]:
-    """Of the process runtime's start.json."""
+    """The variables in the process runtime's `start.json`."""
     try:
         env = read_json(text, PAGE)["env"]
         return {str(k): v for k, v in env.items() if isinstance(v, str)}
@@ -41,12 +41,12 @@ def start_values(text: str) -> dict[str, str]:
 
 
 def key_in(text: str, pattern: str | None) -> str | None:
-    """Of the file that an engine reads its key from (see `backends.base.KeyFile`)."""
+    """The key in a file that an engine reads it from (see `backends.base.KeyFile`)."""
     if pattern is None:
         return text.removesuffix("\n") or None
-    found = re.fullmatch(pattern, text)
+    match = re.fullmatch(pattern, text)
     try:
-        value = json.loads(found[1]) if found else None
+        value = json.loads(match[1]) if match else None
     except ValueError:
         return None
     return value if isinstance(value, str) else None

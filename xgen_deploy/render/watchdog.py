@@ -1,4 +1,4 @@
-"""The timer that looks after a project's engines on a host: its files, from the host's record."""
+"""The files of the watchdog, the timer that restarts a host's hanging engines."""
 
 import json
 from typing import TypeGuard
@@ -11,11 +11,11 @@ from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import InstanceRecord, Record
 
 WATCHDOG_PROGRAM = "heal.py"
-# While requests are under way, a restart waits until nothing has moved for this long, and so long
-# a token of a batch: one batch of a prompt takes a slow integrated GPU minutes without a token.
+# With active requests, an engine counts as hanging after so many seconds without progress, and so
+# many for each token of a batch: a slow integrated GPU works for minutes on one batch of a prompt.
 _STILL = 20 * 60.0
 _STILL_TOKEN = 0.6
-# How long a start may take until its first answer: some refuse connections for minutes.
+# How many seconds a start may take until the first response: some refuse connections for minutes.
 _LOADING = 30 * 60.0
 _LOADING_FACTOR = 5
 
@@ -23,13 +23,13 @@ _LOADING_FACTOR = 5
 def watchdog_files(
     record: Record, layout: Layout, templates: Templates, python: str | None
 ) -> tuple[File, ...]:
-    """Program, settings, service and timer; () where nothing runs that could hang, and where the
-    host has no interpreter for it (`python`, as the host told its path).
+    """Program, settings, service and timer; () where there is no engine to watch, and where the
+    host has no usable interpreter. `python` is the path of the one that the probe ran in.
     """
     watched = {
-        name: _settings(name, one, backend, layout)
-        for name, one in record.instances.items()
-        if one.stopped is None and (backend := backend_named(one.spec.backend)) is not None
+        name: _settings(name, last, backend, layout)
+        for name, last in record.instances.items()
+        if last.stopped is None and (backend := backend_named(last.spec.backend)) is not None
     }
     if not watched or layout.process_dir is not None or not usable(python):
         return ()
@@ -55,28 +55,29 @@ def watchdog_files(
 
 
 def usable(python: str | None) -> TypeGuard[str]:
-    """Whether a unit can be given this path of an interpreter."""
+    """Whether this path of an interpreter can be written into a unit."""
     return python is not None and python.startswith("/") and python.isprintable()
 
 
 def _settings(
-    name: str, one: InstanceRecord, backend: Backend, layout: Layout
+    name: str, last: InstanceRecord, backend: Backend, layout: Layout
 ) -> dict[str, object]:
-    spec = one.spec
+    """What watchdog/remote.py needs to know of an instance; its keys are that program's."""
+    spec = last.spec
     smoke_request = backend.smoke_request(spec)
-    place = f"{name}{one.slot}"
+    name_on_host = f"{name}{last.slot}"
     key = backend.api_key
     file = key if spec.api_key is not None and isinstance(key, KeyFile) else None
     return {
-        "unit": f"{layout.service(place)}.service",
+        "unit": f"{layout.service(name_on_host)}.service",
         "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
         "port": spec.port,
         "counters": backend.counters,
         "in_flight": backend.in_flight,
         "still": max(_STILL, _STILL_TOKEN * backend.batch_tokens(spec)),
-        "loading": max(_LOADING, _LOADING_FACTOR * (one.ready_seconds or 0)),
+        "loading": max(_LOADING, _LOADING_FACTOR * (last.ready_seconds or 0)),
         "path": smoke_request.path,
         "body": {**smoke_request.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
-        "key_file": f"{layout.settings(place)}/{file.name}" if file else None,
+        "key_file": f"{layout.settings(name_on_host)}/{file.name}" if file else None,
         "key_pattern": file.pattern if file else None,
     }

@@ -1,4 +1,4 @@
-"""Proves one instance: a real request of its kind, and the engine's own report of its start."""
+"""Checks of one instance: a real request of its type, and the engine's report of its start."""
 
 import json
 
@@ -16,11 +16,11 @@ from xgen_deploy.transport.base import Reply, Session
 from xgen_deploy.verify.compare import differences
 
 TRIAL = 300.0
-_PAGE = 5.0
+_ENDPOINT = 5.0
 
 
 class Check(Frozen):
-    """One thing that was looked at; `found` says what was there where it is not as it should."""
+    """One check and its result; `found` says what is wrong, "" where it passed."""
 
     host: str
     instance: str
@@ -30,20 +30,22 @@ class Check(Frozen):
 
 
 def check_report(instance: Instance, report: LoadReport | None) -> tuple[Check, ...]:
-    """Layers, devices and context as the engine reported them, against the manifest."""
+    """Devices, layers, context and sampling: the engine's report against the manifest."""
     if report is None:
-        return (_check(instance, "engine report", "the engine's log says nothing of its start"),)
-    found = differences(instance, report)
-    return tuple(_check(instance, "engine report", f) for f in found) or (
+        return (_check(instance, "engine report", "the engine's log has no report of its start"),)
+    sentences = differences(instance, report)
+    return tuple(_check(instance, "engine report", s) for s in sentences) or (
         _check(instance, "engine report", ""),
     )
 
 
 def check_request(instance: Instance, session: Session, api_key: SecretText | None) -> Check:
-    """A token, a vector or a score, asked for on the host itself."""
+    """Asks for one token, vector or score, on the host itself."""
     backend = backend_named(instance.spec.backend)
     if backend is None:
-        return _check(instance, "real request", f"{instance.spec.backend} cannot be asked")
+        return _check(
+            instance, "real request", f"this version knows no backend {instance.spec.backend}"
+        )
     return _check(
         instance,
         "real request",
@@ -54,7 +56,7 @@ def check_request(instance: Instance, session: Session, api_key: SecretText | No
 def real_request(
     instance: Instance, smoke_request: SmokeRequest, session: Session, api_key: SecretText | None
 ) -> str:
-    """What was wrong with the answer; "" where it was a good one."""
+    """What was wrong with the response; "" where it was good. Raises HostError."""
     spec = instance.spec
     return wrong_with(smoke_request, ask(smoke_request, session, spec.listen, spec.port, api_key))
 
@@ -69,7 +71,7 @@ def ask(
     timeout: float = TRIAL,
     tls: bool = False,
 ) -> Reply:
-    """The answer of whatever listens there on the host itself."""
+    """The response to a request that is made on the host itself. Raises HostError."""
     return session.request(
         "POST",
         local_address(listen),
@@ -83,23 +85,23 @@ def ask(
 
 
 def wrong_with(smoke_request: SmokeRequest, reply: Reply) -> str:
-    """What was wrong with an answer; "" where it was a good one."""
+    """What was wrong with a response; "" where it was good."""
     if reply.status == 200 and _answered(reply.body, smoke_request.answered):
         return ""
-    said = f"HTTP {reply.status}" if reply.status else "the connection broke"
+    outcome = f"HTTP {reply.status}" if reply.status else "the connection was lost"
     text = reply.body.decode(errors="replace").strip()[:200]
-    return f"{smoke_request.path}: {said} {text}".rstrip()
+    return f"{smoke_request.path}: {outcome} {text}".rstrip()
 
 
 def get(session: Session, spec: Spec, path: str, api_key: SecretText | None) -> Reply:
-    """One of an engine's small pages, asked for on the host itself."""
+    """GET of one of an engine's small endpoints, on the host itself."""
     return session.request(
         "GET",
         local_address(spec.listen),
         spec.port,
         path,
         headers=key_header(api_key),
-        timeout=_PAGE,
+        timeout=_ENDPOINT,
     )
 
 
@@ -115,21 +117,23 @@ def with_pages(
 
 
 def key_header(api_key: SecretText | None) -> dict[str, str]:
-    """The client's key as every engine takes it."""
+    """The header that carries the key, the same for every engine; {} without a key."""
     return {"Authorization": f"Bearer {api_key.reveal()}"} if api_key else {}
 
 
 def local_address(listen: str) -> str:
-    """Where something that listens on `listen` is reached on the host itself."""
+    """The address at which the host itself reaches what listens on `listen`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
 
 
 def check_recorded(instance: Instance, record: InstanceRecord | None) -> Check:
-    """Whether what runs is what the manifest says now."""
+    """Whether what was applied last is what the manifest says now."""
     if record is None:
-        return _check(instance, "applied", "it was never applied")
+        return _check(instance, "applied", "never applied")
     same = record.digest == instance.digest
-    return _check(instance, "applied", "" if same else "the manifest says something else by now")
+    return _check(
+        instance, "applied", "" if same else "the manifest has changed since the last apply"
+    )
 
 
 def _check(instance: Instance, what: str, found: str) -> Check:

@@ -1,4 +1,4 @@
-"""The engine's own report held against what was asked: pure."""
+"""Compares an engine's report of its start with what was asked for. Pure."""
 
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.state.instance import Instance
@@ -6,49 +6,49 @@ from xgen_deploy.state.load_report import LoadReport
 
 
 def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:
-    """Sentences with both values; () where all is as asked or the engine did not say."""
+    """One sentence a difference, with both values; what the engine does not report is skipped."""
     return tuple(
-        d
-        for d in (
+        difference
+        for difference in (
             _devices(instance, report),
             _layers(instance, report),
             _context(instance, report),
             _sampling(instance, report),
         )
-        if d
+        if difference
     )
 
 
 def _devices(instance: Instance, report: LoadReport) -> str | None:
-    wanted, used = instance.spec.gpus, tuple(d for d in report.devices if d.model_mib > 0)
+    asked, used = instance.spec.gpus, tuple(d for d in report.devices if d.model_mib > 0)
     layers = instance.spec.n_gpu_layers
-    if not wanted:
+    if not asked:
         return f"asked for the CPU; the engine used {used[0].name}" if used else None
     why = f": {report.warnings[0]}" if report.warnings else ""
     if not report.devices:
         return (
-            f"asked for {_layers_text(layers)} on {len(wanted)} GPU"
-            f"{'s'[: len(wanted) != 1]}; the engine put everything on the CPU{why}"
+            f"asked for {_layers_text(layers)} on {len(asked)} GPU"
+            f"{'s'[: len(asked) != 1]}; the engine put everything on the CPU{why}"
         )
     if layers != 0 and not used:
         return f"asked for {_layers_text(layers)}; the engine placed no layer on a GPU{why}"
-    if len(report.devices) != len(wanted):
-        return f"asked for {len(wanted)} GPUs; the engine used {len(report.devices)}"
+    if len(report.devices) != len(asked):
+        return f"asked for {len(asked)} GPUs; the engine used {len(report.devices)}"
     return _which(instance, report)
 
 
 def _which(instance: Instance, report: LoadReport) -> str | None:
-    """Vulkan numbers devices as it finds them, so the engine's PCI addresses have to tell."""
+    """Vulkan numbers devices in its own order, so the PCI addresses in the report are compared."""
     if not instance.spec.backend.endswith("vulkan") or instance.software_gpu:
         return None
-    wanted = [g.pci_bus_id for g in instance.gpus]
+    asked = [g.pci_bus_id for g in instance.gpus]
     used = [d.pci_bus_id for d in report.devices]
-    if None in used and len(wanted) > 1:
-        return "the engine does not say which of several GPUs it used, so it cannot be trusted"
-    if None in used or None in wanted or used == wanted:
+    if None in used and len(asked) > 1:
+        return "the engine does not report which GPUs it used, so this cannot be verified"
+    if None in used or None in asked or used == asked:
         return None
     return (
-        f"asked for GPU {', '.join(map(str, wanted))}; the engine used {', '.join(map(str, used))}"
+        f"asked for GPU {', '.join(map(str, asked))}; the engine used {', '.join(map(str, used))}"
     )
 
 
@@ -56,8 +56,8 @@ def _layers(instance: Instance, report: LoadReport) -> str | None:
     if not instance.spec.gpus or report.offloaded is None:
         return None
     asked = instance.spec.n_gpu_layers
-    wanted = report.total_layers if asked == "all" else asked
-    if wanted is None or wanted == report.offloaded:
+    expected = report.total_layers if asked == "all" else asked
+    if expected is None or expected == report.offloaded:
         return None
     return (
         f"asked for {_layers_text(asked)}; the engine placed "
@@ -75,9 +75,9 @@ def _context(instance: Instance, report: LoadReport) -> str | None:
 def _sampling(instance: Instance, report: LoadReport) -> str | None:
     asked = chosen(instance.spec.sampling).model_dump(exclude_none=True)
     for name, value in asked.items():
-        found = report.sampling.get(name)
-        if found is not None and abs(found - value) > 1e-4:
-            return f"asked for sampling.{name} {value:g}; the engine's default is {found:g}"
+        reported = report.sampling.get(name)
+        if reported is not None and abs(reported - value) > 1e-4:
+            return f"asked for sampling.{name} {value:g}; the engine's default is {reported:g}"
     return None
 
 

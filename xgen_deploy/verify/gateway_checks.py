@@ -1,4 +1,4 @@
-"""Checks the gateway on one host: as stated, as applied, and a real request to every model."""
+"""Checks of the gateway on one host: up to date, unchanged, and a real request to each model."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,8 +21,8 @@ from xgen_deploy.verify.gateway_requests import GatewayRequests, RequestOutcome
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _NO_KEY = (
-    "the clients' key is not at hand here, and the gateway has none of its own yet (an older "
-    "xgen-deploy applied it; the next apply that changes it makes one)"
+    "the clients' key is not available here, and the gateway has no key of its own yet (an older "
+    "xgen-deploy applied it; the next apply that changes it creates one)"
 )
 
 
@@ -33,7 +33,7 @@ def check_gateway(
     session: Session,
     resolver: SecretResolver,
 ) -> Iterator[Check]:
-    """Nothing where the manifest has no gateway on the host. `observations` are of the
+    """No check where the manifest has no gateway on the host. `observations`, by host, are of the
     hosts that were reached.
     """
     records = records_of(observations)
@@ -41,29 +41,29 @@ def check_gateway(
         return
     last = records[host].gateway
     if last is None:
-        yield _check(host, "applied", "it was never applied")
+        yield _check(host, "applied", "never applied")
         return
-    yield _check(host, "applied", _other(site, observations[host], records, last))
+    yield _check(host, "applied", _outdated(site, observations[host], records, last))
     yield _check(host, "unit and configuration", gateway_drift(last, observations[host]) or "")
     files, layout = HostFiles(host, session), observations[host].layout
     key = GatewaySecrets(resolver, files, layout, records[host]).asking(last.spec)
     if last.spec.api_key is not None and key is None:
-        yield _check(host, "real requests were not made", _NO_KEY, ok=True)
+        yield _check(host, "real requests skipped", _NO_KEY, ok=True)
         return
     runtime = HaproxySocket(host, session, gateway_socket(layout), python_on(site, host))
     models = frozenset(r.model for r in last.spec.routes)
     try:
-        aside = away(last.spec.routes, records)
-        for one in GatewayRequests(session, last.spec, runtime, key).of(models, aside):
-            yield _proved(host, one)
+        excluded = away(last.spec.routes, records)
+        for outcome in GatewayRequests(session, last.spec, runtime, key).of(models, excluded):
+            yield _request_check(host, outcome)
     except XgenError as error:
         yield _check(host, "real requests", str(error).removeprefix(f"{host}: "))
 
 
-def _other(
+def _outdated(
     site: Site, observation: Observation, records: Mapping[str, Record], last: GatewayRecord
 ) -> str:
-    """Whether the gateway is another one than the manifest and the instances ask for."""
+    """Why the gateway differs from what the manifest and its instances ask for, or ""."""
     host = observation.host
     gateway, routes = site.gateway, routes_for(site, host, {}, records)
     if gateway is None:
@@ -75,17 +75,18 @@ def _other(
     except NoGateway as error:
         return error.refusal.reason
     same = spec.digest == last.digest
-    return "" if same else "the manifest or the instances ask for something else by now"
+    return "" if same else "the manifest or its instances have changed since the last apply"
 
 
-def _proved(host: str, one: RequestOutcome) -> Check:
-    said = {"fallback": "its fallback answered", "busy": f"busy: {one.said}"}
-    what = f"real request to {one.model}"
-    if one.outcome == "left out":
-        what = f"{one.model} was not asked"
-    return _check(host, what, said.get(one.outcome, one.said), ok=one.outcome != "failed")
+def _request_check(host: str, request: RequestOutcome) -> Check:
+    details = {"fallback": "its fallback answered", "busy": f"busy: {request.detail}"}
+    what = f"real request to {request.model}"
+    if request.outcome == "left out":
+        what += " skipped"
+    detail = details.get(request.outcome, request.detail)
+    return _check(host, what, detail, ok=request.outcome != "failed")
 
 
 def _check(host: str, what: str, found: str, *, ok: bool | None = None) -> Check:
-    good = not found if ok is None else ok
-    return Check(host=host, instance=GATEWAY, what=what, ok=good, found=found)
+    passed = not found if ok is None else ok
+    return Check(host=host, instance=GATEWAY, what=what, ok=passed, found=found)

@@ -1,4 +1,4 @@
-"""Proves a gateway that runs: a real request through it to each model, made on its own host."""
+"""Real requests through a running gateway, one to each model, made on the gateway's host."""
 
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,21 +17,21 @@ from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _FIRST_CHECKS = 10.0
 _AT_ONCE = 8
-# What the gateway's own 503 has, and no engine's.
-_NOBODY = b'"service_unavailable"'
+# Marks the gateway's own 503; no engine's has it.
+_NO_SERVER = b'"service_unavailable"'
 
 
 class RequestOutcome(Frozen):
-    """How one model did. `said`: who answered for it, why it was not asked, or what came back."""
+    """The outcome for one model. `detail`: why it was left out or busy, or how it failed."""
 
     model: str
     outcome: Literal["answered", "fallback", "busy", "left out", "failed"]
-    said: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class GatewayRequests:
-    """Of the gateway that `spec` describes and `runtime` talks to. It is asked with `key`."""
+    """`spec` and `runtime` are the gateway's; requests carry `key`."""
 
     session: Session
     spec: GatewaySpec
@@ -41,22 +41,23 @@ class GatewayRequests:
     def of(
         self, models: Container[str], away: Mapping[str, str], *, moving: bool = False
     ) -> tuple[RequestOutcome, ...]:
-        """In the order of the routes. `away` are models that are not asked, each with why; where
-        instances are `moving`, so are those that have no server up. Raises XgenError.
+        """One outcome for each of `models`, in the order of the routes. `away`: model -> why it is
+        left out; while instances are `moving`, models without a server up are left out too.
+        Raises XgenError.
         """
         up = _up(self.runtime.settled(_FIRST_CHECKS))
         asked = [r for r in self.spec.routes if r.model in models]
 
-        def one(route: Route) -> RequestOutcome:
-            if route.model in away:
-                return RequestOutcome(model=route.model, outcome="left out", said=away[route.model])
+        def outcome_of(route: Route) -> RequestOutcome:
+            reason = away.get(route.model)
             if moving and not up.intersection(self._pools(route)):
-                said = "none of its servers is up yet"
-                return RequestOutcome(model=route.model, outcome="left out", said=said)
+                reason = reason or "none of its servers is up yet"
+            if reason is not None:
+                return RequestOutcome(model=route.model, outcome="left out", detail=reason)
             return self._ask(route, up)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return tuple(pool.map(one, asked))
+            return tuple(pool.map(outcome_of, asked))
 
     def _ask(self, route: Route, up: frozenset[str]) -> RequestOutcome:
         smoke_request = openai_smoke_request(route.model, route.type, tokens=1)
@@ -75,14 +76,14 @@ class GatewayRequests:
             outcome: Literal["answered", "fallback"] = "answered" if own else "fallback"
             return RequestOutcome(model=route.model, outcome=outcome)
         servers = self.runtime.servers()
-        full = reply.status == 503 and _NOBODY in reply.body
+        full = reply.status == 503 and _NO_SERVER in reply.body
         if full and _up(servers).intersection(self._pools(route)):
-            return RequestOutcome(model=route.model, outcome="busy", said="its queue is full")
+            return RequestOutcome(model=route.model, outcome="busy", detail="its queue is full")
         states = _states(route, servers)
-        return RequestOutcome(model=route.model, outcome="failed", said=f"{wrong}; {states}")
+        return RequestOutcome(model=route.model, outcome="failed", detail=f"{wrong}; {states}")
 
     def _pools(self, route: Route) -> Iterator[str]:
-        """Its own, and those that take over for it."""
+        """The model's own pools, then those of its fallbacks."""
         yield from _own_pools(route)
         for other in self.spec.routes:
             if other.model in route.fallback:
@@ -90,8 +91,9 @@ class GatewayRequests:
 
 
 def changed_models(spec: GatewaySpec, last: GatewaySpec | None) -> frozenset[str]:
-    """Models whose routes are others than before; all where more than routes changed, or nothing
-    did."""
+    """Models whose routes changed since `last`; all of them where something else changed too, or
+    nothing did.
+    """
     every = frozenset(r.model for r in spec.routes)
     if last is None or replace(spec, routes=()) != replace(last, routes=()):
         return every
@@ -100,19 +102,19 @@ def changed_models(spec: GatewaySpec, last: GatewaySpec | None) -> frozenset[str
 
 
 def proved_text(proved: tuple[RequestOutcome, ...]) -> str:
-    """`2 models answer; big by fallback; small not asked: …`."""
+    """`2 models answer; big answers by fallback; no request to small: …`."""
     good = sum(p.outcome == "answered" for p in proved)
     parts = [f"{good} model{'s answer' if good != 1 else ' answers'}"] if good else []
-    for one in proved:
-        match one.outcome:
+    for request in proved:
+        match request.outcome:
             case "fallback":
-                parts.append(f"{one.model} answers by fallback")
+                parts.append(f"{request.model} answers by fallback")
             case "busy":
-                parts.append(f"{one.model} is busy, {one.said}")
+                parts.append(f"{request.model} is busy: {request.detail}")
             case "left out":
-                parts.append(f"{one.model} was not asked: {one.said}")
+                parts.append(f"no request to {request.model}: {request.detail}")
             case "failed":
-                parts.append(f"a real request to {one.model} failed: {one.said}")
+                parts.append(f"a real request to {request.model} failed: {request.detail}")
     return "; ".join(parts)
 
 
@@ -125,7 +127,7 @@ def _up(servers: tuple[ServerState, ...]) -> frozenset[str]:
 
 
 def _states(route: Route, servers: tuple[ServerState, ...]) -> str:
-    mine = [s for s in servers if s.pool in _own_pools(route)]
-    down = [f"{s.name} {s.reason}" for s in mine if not s.up]
-    text = f"{len(mine) - len(down)} of {len(mine)} servers up"
+    of_route = [s for s in servers if s.pool in _own_pools(route)]
+    down = [f"{s.name} {s.reason}" for s in of_route if not s.up]
+    text = f"{len(of_route) - len(down)} of {len(of_route)} servers up"
     return text + (f" ({'; '.join(down)})" if down else "")

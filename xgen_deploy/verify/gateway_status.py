@@ -1,4 +1,4 @@
-"""How the gateways stand, from one look at their hosts: pure."""
+"""The state of the gateways, from one observation of their hosts. Pure."""
 
 from typing import Literal
 
@@ -15,8 +15,8 @@ State = Literal["up", "down", "absent", "unknown"]
 
 
 class GatewayStatus(Frozen):
-    """One gateway. `servers` None: nothing is known of them. `silent` are models that nothing
-    answers for, `by_fallback` those that another model answers for.
+    """One gateway. `servers` is None where they are unknown. `silent` are models without a server
+    that answers, `by_fallback` those that another model answers for.
     """
 
     host: str
@@ -34,10 +34,10 @@ class GatewayStatus(Frozen):
     @property
     def line(self) -> str:
         """For people: `http://edge:8080  up  3 of 5 servers; every model answers (…)`."""
-        found = [self.endpoint or self.host, self.status]
+        parts = [self.endpoint or self.host, self.status]
         if self.servers is not None:
-            found.append(f"{sum(s.up for s in self.servers)} of {len(self.servers)} servers")
-        text = "  ".join(found)
+            parts.append(f"{sum(s.up for s in self.servers)} of {len(self.servers)} servers")
+        text = "  ".join(parts)
         if self.silent:
             return f"{text}; nothing answers for {', '.join(self.silent)}"
         if self.servers is not None:
@@ -61,7 +61,7 @@ def _guarded(site: Site, observation: Observation | XgenError, host: str) -> Gat
 
 def _status(site: Site, observation: Observation | XgenError, name: str) -> GatewayStatus:
     if isinstance(observation, XgenError) or observation.record is None:
-        return GatewayStatus(host=name, status="unknown", reason=f"{name} could not be looked at")
+        return GatewayStatus(host=name, status="unknown", reason=f"{name} could not be observed")
     facts, record = observation.facts, observation.record
     if record.gateway is None:
         return GatewayStatus(host=name, status="absent", reason="not applied yet")
@@ -69,7 +69,7 @@ def _status(site: Site, observation: Observation | XgenError, name: str) -> Gate
     endpoint = _endpoint(site, name, spec)
     service = facts.service(observation.layout.service(GATEWAY))
     if service is None or service.state not in ("active", "reloading"):
-        reason = f"its unit is {service.state}" if service else "its unit is gone"
+        reason = f"its unit is {service.state}" if service else "its unit is missing"
         return GatewayStatus(host=name, status="down", endpoint=endpoint, reason=reason)
     try:
         servers = parse_servers(facts.gateway_stats or "")

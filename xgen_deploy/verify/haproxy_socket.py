@@ -1,4 +1,4 @@
-"""A running gateway asked and told through its socket, over a host's session."""
+"""A running gateway's runtime socket, reached through its host's session."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _Value = TypeVar("_Value")
 _ASK = 20.0
 _PAUSE = 0.1
 
-# For the guard of a drained server, in one line for systemd: its commands are an argument.
+# Run by the guard of a drained server; one line, as systemd wants it. argv: socket, command.
 _READY = (
     "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(10); "
     "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + bytes([10])); s.recv(65536)"
@@ -26,8 +26,7 @@ _READY = (
 
 
 class HaproxySocket:
-    """`socket` is the gateway's on that host, `python` an interpreter there for what a guard runs
-    later.
+    """`socket` is its path on the host, `python` the interpreter there that a guard runs later.
 
     Every call raises XgenError where the gateway does not answer or refuses.
     """
@@ -54,7 +53,7 @@ class HaproxySocket:
         return self._understood(parse_servers, "show stat")
 
     def settled(self, timeout: float) -> tuple[ServerState, ...]:
-        """The servers once each had its first health check, or the time is over."""
+        """The servers once each had its first health check, after `timeout` seconds at most."""
         end = time.monotonic() + timeout
         while True:
             servers = self.servers()
@@ -71,7 +70,7 @@ class HaproxySocket:
         self._set(server, "ready")
 
     def enable_argv(self, server: str) -> tuple[str, ...]:
-        """A command for the gateway's host that does what `enable` does, later."""
+        """The command line that does on the gateway's host what `enable` does here."""
         ready = self._command(server, "ready")
         return (self._python, "-I", "-c", _READY, self._socket, ready)
 
@@ -99,25 +98,26 @@ class HaproxySocket:
             raise HostError(self._host, str(error)) from None
 
     def _set(self, server: str, state: str) -> None:
-        said = self.ask(self._command(server, state)).strip()
-        if said:
-            raise HostError(self._host, f"the gateway did not take {state} of {server}: {said}")
+        refusal = self.ask(self._command(server, state)).strip()
+        if refusal:
+            reason = f"the gateway refused to set server {server} to {state}: {refusal}"
+            raise HostError(self._host, reason)
 
     def _command(self, server: str, state: str) -> str:
-        """For each pool that it is in; HAProxy obeys the others where one fails."""
-        named = self._named(server)
-        return "; ".join(f"set server {one.pool}/{one.name} state {state}" for one in named)
+        """For each pool that has the server; HAProxy carries the others out where one fails."""
+        entries = self._named(server)
+        return "; ".join(f"set server {e.pool}/{e.name} state {state}" for e in entries)
 
     def _until(self, timeout: float, holds: Callable[[ServerState], bool], server: str) -> bool:
         end = time.monotonic() + timeout
-        while not all(holds(one) for one in self._named(server)):
+        while not all(map(holds, self._named(server))):
             if time.monotonic() > end:
                 return False
             time.sleep(_PAUSE)
         return True
 
     def _named(self, server: str) -> tuple[ServerState, ...]:
-        found = tuple(s for s in self.servers() if s.name == server)
-        if not found:
+        entries = tuple(s for s in self.servers() if s.name == server)
+        if not entries:
             raise XgenError(f"{self._host}: the gateway has no server {server}")
-        return found
+        return entries

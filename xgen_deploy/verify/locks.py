@@ -1,4 +1,4 @@
-"""Who has a host's lock and who waits for it, from one look at the host: pure."""
+"""Who holds a host's lock and who waits for it, from one observation of the host. Pure."""
 
 from datetime import datetime
 
@@ -9,13 +9,13 @@ from xgen_deploy.state.facts import LockFacts
 from xgen_deploy.transport.remote.locks import PUTTING_BACK
 from xgen_deploy.visible import on_one_line
 
-# As `apply.crew.owner_of_lock` writes it.
+# As `apply.host_sessions.owner_of_lock` writes it.
 SINCE = "%Y-%m-%d %H:%M:%S %z"
 _LONG = 100
 
 
 class Owner(Frozen):
-    """What somebody wrote of themselves: a host's text, cut short; None where it says nothing."""
+    """The fields that a lock's owner wrote on the host, cut short; None where missing."""
 
     by: str | None = None
     since: str | None = None
@@ -29,7 +29,7 @@ class Owner(Frozen):
 
 
 class LockStatus(Frozen):
-    """`by`, `since` and `doing` of the owner are None where the lock is free and others wait."""
+    """`by`, `since`, `doing`, `pid` are the owner's; None where the lock is free and runs wait."""
 
     by: str | None = None
     since: str | None = None
@@ -39,7 +39,7 @@ class LockStatus(Frozen):
 
     @property
     def line(self) -> str:
-        """A clause for people."""
+        """For people: `locked by kim@ops since 21:03:10 (apply); 1 waits`."""
         waiting = len(self.waiting)
         wait = f"{waiting} wait{'s'[: waiting == 1]}"
         if self.pid is None:
@@ -49,7 +49,7 @@ class LockStatus(Frozen):
 
 
 def lock_status(lock: LockFacts | None) -> LockStatus | None:
-    """None where nobody has the lock or waits for it."""
+    """None where no run holds the lock or waits for it."""
     if lock is None or (lock.pid is None and not lock.queue):
         return None
     owner = _holder(lock)
@@ -58,7 +58,7 @@ def lock_status(lock: LockFacts | None) -> LockStatus | None:
 
 
 def _holder(lock: LockFacts) -> Owner:
-    """Where its owner is gone, the guard that it left behind has the lock."""
+    """Another process than the owner that the file names: the guard of a run that ended early."""
     fields = _fields(lock.holder)
     owner = _owner(fields)
     if lock.pid is not None and fields and str(fields.get("pid")) != str(lock.pid):
@@ -68,21 +68,21 @@ def _holder(lock: LockFacts) -> Owner:
 
 def _fields(text: str | None) -> dict[str, object]:
     try:
-        found = read_json(text or "", PAGE)
+        fields = read_json(text or "", PAGE)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _owner(fields: dict[str, object]) -> Owner:
-    said = {k: fields.get(k) for k in Owner.model_fields}
+    known = {k: fields.get(k) for k in Owner.model_fields}
     return Owner.model_validate(
-        {k: on_one_line(v[:_LONG]) for k, v in said.items() if isinstance(v, str)}
+        {k: on_one_line(v[:_LONG]) for k, v in known.items() if isinstance(v, str)}
     )
 
 
 def _clock(since: str) -> str:
-    """Today's time of day here, else with the day; what is no time is shown as it is."""
+    """In local time, with the date unless it is today; what is not a time is shown unchanged."""
     try:
         then = datetime.strptime(since, SINCE).astimezone()
     except ValueError:

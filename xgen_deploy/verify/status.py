@@ -1,4 +1,4 @@
-"""The state of every instance from one look at the hosts: pure."""
+"""The state of every instance, from one observation of the hosts. Pure."""
 
 from typing import Literal
 
@@ -23,8 +23,8 @@ State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
 
 
 class Status(Frozen):
-    """One instance, in the contract's words. `gpus` are PCI indices, `devices` what the engine
-    said it used; None is unknown.
+    """One instance, in the contract's words. `gpus` are indices in PCI order, `devices` what the
+    engine reports that it uses, `since` seconds since the epoch; None is unknown.
     """
 
     model_id: str
@@ -48,7 +48,7 @@ class Status(Frozen):
 
 
 def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
-    """For a host that could not be looked at."""
+    """For a host that could not be observed."""
     return tuple(
         Status(model_id=d.model, host=host, instance=d.name, status="unknown", reason=reason)
         for d in site.on(host)
@@ -58,10 +58,10 @@ def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
 def host_statuses(
     site: Site, host: Host, facts: HostFacts, record: Record, layout: Layout
 ) -> tuple[Status, ...]:
-    """What the manifest names on this host, then what only the record knows."""
-    blind = facts.errors.get("services")
-    if blind is not None:
-        reason = f"the probe could not look at its services: {blind}"
+    """The instances of the manifest on this host, then those that only the record has."""
+    error = facts.errors.get("services")
+    if error is not None:
+        reason = f"the probe could not read its services: {error}"
         return unknown_statuses(site, host.name, reason)
     declared = {d.name: d.model for d in site.on(host.name)}
     if not site.limited_models:
@@ -92,7 +92,9 @@ def _status(
 ) -> Status:
     last = record.instances.get(name)
     if last is None:
-        pending = "an apply began it and did not finish" if name in record.pending else None
+        pending = (
+            "an apply began to create it and did not finish" if name in record.pending else None
+        )
         return Status(
             model_id=model,
             host=host.name,
@@ -133,16 +135,16 @@ def _status(
 
 
 def _given_up(heal: str | None, name: str) -> str | None:
-    """Why the host's own timer stopped restarting an engine that hangs."""
+    """Why the watchdog gave up restarting the engine; None where it did not."""
     try:
-        found = read_json(heal or "", PAGE)["instances"][name]["gave_up"]
+        reason = read_json(heal or "", PAGE)["instances"][name]["gave_up"]
     except (ValueError, KeyError, TypeError):
         return None
-    return on_one_line(str(found)[:_SHOWN])
+    return on_one_line(str(reason)[:_SHOWN])
 
 
 def _layers(spec: Spec) -> int | None:
-    """-1 is every layer; None where the engine knows no such thing."""
+    """-1 is every layer; None where the engine has no such setting."""
     backend = backend_named(spec.backend)
     if backend is not None and not backend.offloads_layers:
         return None
@@ -151,33 +153,33 @@ def _layers(spec: Spec) -> int | None:
 
 def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[State, str | None]:
     if service is None or service.sha256 is None:
-        return "absent", "its unit is gone; apply puts it back"
+        return "absent", "its unit is missing; `xgen-deploy apply` restores it"
     lines = (health.log or "").splitlines() if health else []
     if service.state == "failed":
-        said = complaint(lines)
+        last_error = complaint(lines)
         words = exit_words(service.result, service.exit_status, lines)
-        return "failed", f"{words} ({said})" if said else words
+        return "failed", f"{words} ({last_error})" if last_error else words
     if service.state == "inactive":
-        return "stopped", "it does not run; apply starts it"
+        return "stopped", "not running; `xgen-deploy apply` starts it"
     if is_crash_looping(service):
         return "failed", crash_loop_clause(service, lines)
     if pausing(service):
         words = exit_words(service.result, service.exit_status, lines)
-        return "loading", f"it ended ({words}) and is started again"
+        return "loading", f"it exited ({words}) and is being restarted"
     if health is None:
-        return "unknown", "its endpoint was not asked"
+        return "unknown", "its health endpoint was not queried"
     if health.status == 200:
         return "running", None
     if health.status == 503 or health.status == 0:
-        return "loading", None if health.status else "nothing answers at its port yet"
-    return "failed", f"its health endpoint says HTTP {health.status}"
+        return "loading", None if health.status else "nothing answers on its port yet"
+    return "failed", f"its health endpoint returns HTTP {health.status}"
 
 
 def current_report(
     last: InstanceRecord, service: ServiceFacts | None, health: HealthFacts | None
 ) -> LoadReport | None:
-    """The report of the engine's current start: the recorded one, or after a restart what its
-    log says. None where neither is to be had.
+    """The engine's report of its current start: the recorded one, or after a restart the one in
+    its log. None where there is neither.
     """
     now = (health.run if health else None) or (service.invocation if service else None)
     if now is not None and now == last.invocation:

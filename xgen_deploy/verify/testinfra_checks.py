@@ -1,7 +1,7 @@
-"""Units, files, containers and ports looked at with testinfra, through the open session.
+"""`verify --deep`: units, files, containers and ports, checked with testinfra.
 
-testinfra is the `verify` extra of the package; it gets a backend of ours that runs its commands
-over the connection that is there already.
+testinfra is the package's extra `verify`. It gets a backend that runs its commands over the
+session that is open already.
 """
 
 import shlex
@@ -22,21 +22,21 @@ def deep_checks(instance: Instance, layout: Layout, session: Session) -> tuple[C
     definition = host.file(layout.definition(instance.name_on_host))
     settings = host.file(layout.settings(instance.name_on_host))
     spec = instance.spec
-    looked = {
-        "definition file": "" if definition.exists else f"{definition.path} is not there",
+    problems = {
+        "definition file": "" if definition.exists else f"{definition.path} is missing",
         "settings folder": _private(settings),
         "port": _port(host, spec.listen, spec.port),
     }
     if layout.process_dir is None:
         service = host.service(f"{layout.service(instance.name_on_host)}.service")
-        looked["unit runs"] = "" if service.is_running else "it does not run"
-        looked["unit at boot"] = "" if service.is_enabled else "it is not enabled"
+        problems["unit runs"] = "" if service.is_running else "not running"
+        problems["unit at boot"] = "" if service.is_enabled else "not enabled"
     if spec.runtime == "docker":
         box = host.docker(layout.service(instance.name_on_host))
-        looked["container runs"] = "" if box.is_running else "it does not run"
+        problems["container runs"] = "" if box.is_running else "not running"
     return tuple(
-        Check(host=instance.host, instance=instance.name, what=what, ok=not found, found=found)
-        for what, found in looked.items()
+        Check(host=instance.host, instance=instance.name, what=what, ok=not problem, found=problem)
+        for what, problem in problems.items()
     )
 
 
@@ -48,8 +48,9 @@ def _private(folder: Any) -> str:
 
 def _port(host: Any, listen: str, port: int) -> str:
     shown = f"[{listen}]" if ":" in listen else listen
-    there = any(host.socket(f"tcp://{a}:{port}").is_listening for a in (shown, "0.0.0.0"))  # noqa: S104
-    return "" if there else f"nothing listens on {shown}:{port}"
+    addresses = (shown, "0.0.0.0")  # noqa: S104
+    listening = any(host.socket(f"tcp://{a}:{port}").is_listening for a in addresses)
+    return "" if listening else f"nothing listens on {shown}:{port}"
 
 
 def _testinfra(session: Session) -> Any:
@@ -58,11 +59,11 @@ def _testinfra(session: Session) -> Any:
         from testinfra.backend import base
     except ImportError:
         raise UsageError(
-            "verify --deep needs testinfra: pip install 'xgen-deploy[verify]'"
+            "`verify --deep` needs testinfra. Install it: `pip install xgen-deploy[verify]`"
         ) from None
 
     class OverSession(base.BaseBackend):  # type: ignore[misc]
-        """testinfra's command strings are its own, built with its own quoting."""
+        """Runs the shell commands that testinfra builds and quotes itself."""
 
         NAME = "xgen-session"
 
@@ -72,9 +73,9 @@ def _testinfra(session: Session) -> Any:
         def run(self, command: str, *args: str, **_: Any) -> Any:
             words = [shlex.quote(str(a)) for a in args]
             line = command % tuple(words) if words else command
-            done = session.run(["sh", "-c", line], timeout=_ASK)
+            result = session.run(["sh", "-c", line], timeout=_ASK)
             return base.CommandResult(
-                self, done.returncode, line, done.stdout.encode(), done.stderr.encode()
+                self, result.returncode, line, result.stdout.encode(), result.stderr.encode()
             )
 
     backend = OverSession()

@@ -1,4 +1,4 @@
-"""Whether the timer that looks after a host's engines does so: pure."""
+"""Whether the watchdog of a host's engines works, from one observation of the host. Pure."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from xgen_deploy.state.facts import HostFacts, WatchdogFacts
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record
 
-# A look ends within 10 minutes, and the next begins one after it.
+# A run ends within 10 minutes, and the next begins one minute after it.
 _LATE = 15 * 60.0
 _CANNOT_EXECUTE = 203
 
@@ -22,7 +22,7 @@ class WatchdogStatus(Frozen):
 
 
 def watchdog_status(facts: HostFacts, record: Record, layout: Layout) -> WatchdogStatus | None:
-    """None where it is not known, and where there is nothing to look after."""
+    """None where it is unknown, and where there is no engine to watch."""
     watched = any(
         last.stopped is None and backend_named(last.spec.backend) is not None
         for last in record.instances.values()
@@ -32,28 +32,33 @@ def watchdog_status(facts: HostFacts, record: Record, layout: Layout) -> Watchdo
     return _status(facts.watchdog, facts, layout.heal)
 
 
-def _status(found: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogStatus:
+def _status(watchdog: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogStatus:
     if not usable(facts.python_path):
-        return WatchdogStatus(state="absent", reason="the host has no Python 3.8 or newer for it")
-    if found.timer is None:
-        reason = "its timer is gone; the next apply that changes this host puts it back"
+        return WatchdogStatus(
+            state="absent", reason="the host has no Python 3.8 or newer to run it"
+        )
+    if watchdog.timer is None:
+        reason = "its timer is missing; the next apply that changes this host restores it"
         return WatchdogStatus(state="absent", reason=reason)
-    if found.timer != "active":
-        reason = f"its timer is {found.timer}; `systemctl start {name}.timer` on the host starts it"
-        return WatchdogStatus(state="stopped", reason=reason)
-    if found.result not in (None, "success"):
-        how = f"{found.result}, exit status {found.exit_status or 0}"
-        if found.exit_status == _CANNOT_EXECUTE:
-            how = "its interpreter could not be started"
-        reason = f"its last look failed ({how}); `journalctl -u {name}` on the host tells why"
-        return WatchdogStatus(state="failed", reason=reason)
-    idle = found.state == "inactive"
-    if idle and found.last_run is not None and facts.now - found.last_run > _LATE:
-        minutes = round((facts.now - found.last_run) / 60)
-        return WatchdogStatus(state="failed", reason=f"it last looked {minutes} minutes ago")
-    if not found.enabled:
+    if watchdog.timer != "active":
         reason = (
-            f"its timer is disabled: it would not start at boot; `systemctl enable {name}.timer`"
+            f"its timer is {watchdog.timer}; `systemctl start {name}.timer` on the host starts it"
+        )
+        return WatchdogStatus(state="stopped", reason=reason)
+    if watchdog.result not in (None, "success"):
+        how = f"{watchdog.result}, exit status {watchdog.exit_status or 0}"
+        if watchdog.exit_status == _CANNOT_EXECUTE:
+            how = "its interpreter could not be started"
+        reason = f"its last run failed ({how}); `journalctl -u {name}` on the host says why"
+        return WatchdogStatus(state="failed", reason=reason)
+    idle = watchdog.state == "inactive"
+    if idle and watchdog.last_run is not None and facts.now - watchdog.last_run > _LATE:
+        minutes = round((facts.now - watchdog.last_run) / 60)
+        return WatchdogStatus(state="failed", reason=f"its last run was {minutes} minutes ago")
+    if not watchdog.enabled:
+        reason = (
+            "its timer is disabled and would not start at boot; "
+            f"`systemctl enable {name}.timer` on the host enables it"
         )
         return WatchdogStatus(state="stopped", reason=reason)
     return WatchdogStatus(state="running")
