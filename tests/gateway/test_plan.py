@@ -314,7 +314,7 @@ def _two_keys(world: World) -> None:
     [
         (_no_haproxy, "HAProxy is not installed on this host"),
         (_port_held, "port 8080 is held by nginx (pid 9)"),
-        (_no_systemd, "systemd does not run here"),
+        (_no_systemd, "systemd does not run on this host"),
         (_no_certificate, "/c.pem does not exist"),
         (_two_keys, "instances of q (g1/q, g2/q) have different api_keys"),
     ],

@@ -99,7 +99,7 @@ def test_a_host_without_an_interpreter_is_told(world: World) -> None:
     world.fact(watchdog=WatchdogFacts(), python_path=None)
     found = watchdog_status(world.facts, world.record, world.scene.layout)
     assert found is not None
-    assert found.reason == "the host has no Python 3.8 or newer for it"
+    assert found.reason == "the host has no Python 3.8 or newer to run it"
 
 
 def test_nothing_is_said_where_nothing_is_known_or_to_be_looked_after(world: World) -> None:
