@@ -122,8 +122,8 @@ def test_a_host_without_a_gpu(site: Site) -> None:
 
 
 def test_why_the_shell_asked_is_told(site: Site) -> None:
-    facts = host("amdsmi_key_error", probe="sh", errors={"python": "no python3 was found on it"})
-    assert "      detected by a shell script: no python3 was found on it" in shown(site, facts)
+    facts = host("amdsmi_key_error", probe="sh", errors={"python": "no python3 was found"})
+    assert "      detected by a shell script: no python3 was found" in shown(site, facts)
 
 
 def test_a_build_that_is_named_and_not_asked_is_told_from_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.cli.test_odd_hosts import Site
 from tests.plan.fleet import Fleet
 from xgen_deploy.state.facts import INSTALL_PYTHON
 
-WHY = "there is no /no/such/python3 on it"
+WHY = "/no/such/python3 was not found"
 MANIFEST = {
     "project": "p",
     "inventory": {

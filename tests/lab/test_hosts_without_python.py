@@ -18,7 +18,7 @@ from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options
 
 REASONS = {
-    "lab-nopython": "no python3 was found on it",
+    "lab-nopython": "no python3 was found",
     "lab-minimal": "lacks the module",
 }
 NOWHERE = {"ansible_python_interpreter": "/no/such/python3"}
@@ -93,7 +93,7 @@ def test_losing_python_makes_it_unknown_and_touches_nothing(served: tuple[Site, 
     site.hosts[host.name] = NOWHERE
     (seen,) = site.run("gpus", "--json").json()["hosts"].values()
     assert seen["probe"] == "sh"
-    assert f"there is no {NOWHERE['ansible_python_interpreter']} on it" in site.plan(1).refusals(
+    assert f"{NOWHERE['ansible_python_interpreter']} was not found" in site.plan(1).refusals(
         host.name
     )
     status = site.run("status", "--json")

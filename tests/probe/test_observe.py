@@ -9,7 +9,7 @@ REFUSALS = {
         "apt-get install python3",
     ),
     b'{"error": "python-old", "missing": "3.8", "python": "3.6"}': (
-        "gpu-a: its python3 is 3.6, and 3.8 is the oldest that works",
+        "gpu-a: its python3 is 3.6, but 3.8 or newer is required",
         "ansible_python_interpreter",
     ),
     b'{"error": "KeyError", "missing": "x"}': ("gpu-a: the probe failed: KeyError: x", ""),

@@ -29,17 +29,17 @@ def path(tmp_path: Path) -> Path:
 def test_without_python(tmp_path: Path, path: Path) -> None:
     found = as_sent(request(tmp_path), path)
     assert (found.probe, found.python) == ("sh", None)
-    assert found.errors["python"] == "no python3 was found on it"
+    assert found.errors["python"] == "no python3 was found"
 
 
 def test_where_the_named_python_is_missing(tmp_path: Path, path: Path) -> None:
     found = as_sent(request(tmp_path), path, "/opt/py's/python3")
-    assert found.errors["python"] == "there is no /opt/py's/python3 on it"
+    assert found.errors["python"] == "/opt/py's/python3 was not found"
 
 
 EDITS = {
     "lacks the module j_on": (b"'json'", b"'j_on'"),
-    "3.8 is the oldest that works": (b"version_info < (3, 8)", b"version_info < (9, 8)"),
+    "3.8 or newer is required": (b"version_info < (3, 8)", b"version_info < (9, 8)"),
 }
 
 

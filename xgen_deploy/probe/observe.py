@@ -95,7 +95,7 @@ def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
         reason = f"it has no usable Python, and its shell lacks `{what}`"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-old":
-        reason = f"its python3 is {python}, and {what} is the oldest that works"
+        reason = f"its python3 is {python}, but {what} or newer is required"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-input":
         reason = f"the probe was not received completely: {what} are missing"

@@ -313,7 +313,7 @@ class HostFacts(Frozen):
         """Why nothing is known of this host but its machine and GPUs; None where all is."""
         if self.probe == "python":
             return None
-        return self.errors.get("python", "no python3 was found on it")
+        return self.errors.get("python", "no python3 was found")
 
     def service(self, name: str) -> ServiceFacts | None:
         """A unit or program by its name without `.service` (see layout.Layout.service)."""

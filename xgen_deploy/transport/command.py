@@ -30,7 +30,7 @@ _SCRIPT = (
     "p=$1; m=$2; w=$3; shift 3; export LC_ALL=C; "
     'if [ -z "$p" ]; then p=$(command -v python3 || command -v /usr/libexec/platform-python); fi; '
     'if [ -z "$p" ] || [ -z "$(command -v "$p")" ]; '
-    'then y="no python3 was found on it"; if [ -n "$p" ]; then y="there is no $p on it"; fi; '
+    'then y="no python3 was found"; if [ -n "$p" ]; then y="$p was not found"; fi; '
     'set -- sh -c "$w" xgen-deploy "$p" "$y" "$m"; else set -- "$p" -I -S -c "$@"; fi; '
     'if [ "$m" = never ] || [ "$(id -u)" = 0 ]; then exec "$@"; fi; '
     f'if [ -z "$(command -v sudo)" ]; then echo {NO_SUDO} >&2; exit 127; fi; '

@@ -51,7 +51,7 @@ def _cannot(error, missing):
         return _refuse(error, missing)
     version = sys.version.split()[0]
     why = {
-        "old": "its python3 is %s, and %s is the oldest that works",
+        "old": "its python3 is %s, but %s or newer is required",
         "incomplete": "its python3 (%s) lacks the module %s",
     }[error] % (version, missing)
     _become_shell(i.read(n[3]), why, version)

@@ -11,17 +11,17 @@ from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
 _CASES = (
     (
         NO_PYTHON + r" (\S.*)",
-        "there is no {0} on it",
+        "{0} was not found",
         INSTALL_PYTHON,
     ),
     (
         NO_PYTHON,
-        "no python3 was found on it",
+        "no python3 was found",
         INSTALL_PYTHON,
     ),
     (
         OLD_PYTHON + r" (\d\S{0,40})",
-        "its python3 is {0}, and 3.8 is the oldest that works",
+        "its python3 is {0}, but 3.8 or newer is required",
         INSTALL_PYTHON,
     ),
     (
