@@ -131,7 +131,7 @@ def test_a_build_that_is_named_and_not_asked_is_told_from_none(tmp_path: Path) -
     (tmp_path / "site.yaml").write_text(named + MANIFEST.replace("[{model: m, gpus: [0]}]", "[]"))
     lines = shown(load_site(str(tmp_path / "site.yaml")), host("rtx3090"))
     assert "      not      vllm-cuda, llama-cpp-python: no image named" in lines
-    assert "      not      llama-server-cuda: not looked at: no placement here uses it" in lines
+    assert "      not      llama-server-cuda: not checked: no placement here uses it" in lines
 
 
 def test_a_driver_that_is_broken_is_no_agreement(site: Site) -> None:

@@ -183,7 +183,7 @@ def test_a_newer_record_is_refused(world: World) -> None:
     [
         ({"state": "absent"}, "Docker is not installed"),
         ({"state": "down", "reason": "no socket"}, "the Docker daemon does not answer"),
-        ({"state": "denied"}, "the Docker socket may not be opened by this login"),
+        ({"state": "denied"}, "this login may not open the Docker socket"),
     ],
 )
 def test_docker_that_cannot_be_used_is_refused(
@@ -254,7 +254,7 @@ def test_a_model_that_the_engine_may_not_read_is_refused(
     models = (model.model_copy(update=closed),)
     world.scene.facts = world.scene.facts.model_copy(update={"models": models})
     found = [r.hint for r in world.plan().refusals]
-    assert found == ([f"on the host: {refused}"] if refused else [])
+    assert found == ([f"Run on the host: `{refused}`."] if refused else [])
 
 
 def test_one_end_is_for_systemd_to_mend(world: World) -> None:

@@ -34,7 +34,7 @@ def test_the_spare_takes_over_though_every_index_moved() -> None:
     picked = pick(WITHOUT_A, {"0": "a", "3": "d"}, gpus=(0,), spare_gpus=(3,))
     assert [g.uuid for g in picked.gpus] == ["d"]
     assert picked.pins == {"0": "a", "3": "d"}, "so that the next plan finds the same"
-    assert picked.notes == ("GPU a is gone: on the spare one, 2",)
+    assert picked.notes == ("GPU a is gone; spare GPU 2 is used instead",)
 
 
 def test_a_card_named_by_its_uuid_has_a_spare_too() -> None:

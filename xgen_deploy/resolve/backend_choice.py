@@ -19,16 +19,16 @@ def choose_backend(
     """
     reasons: dict[str, str] = {}
     unfit: set[str] = set()
-    found: ModelFacts | None = None
+    model: ModelFacts | None = None
     missing: Refused | None = None
     for source in models.sources(config).values():
         try:
-            found = models.usable_model(config, _facts_of(config, source, inputs))
+            model = models.usable_model(config, _facts_of(config, source, inputs))
         except Refused as error:
             missing = missing or error
             continue
         open_ = engines.candidates(config)
-        model_format = found.format or "gguf"
+        model_format = model.format or "gguf"
         order = engines.order_for(model_format, gpus, open_, inputs.available.backends)
         left_out = {
             b: inputs.available.reasons[b]
@@ -39,26 +39,29 @@ def choose_backend(
         unfit |= left_out.keys()
         for backend in order:
             try:
-                return *_ready(config, backend, found, gpus, inputs), found, source
+                return *_ready(config, backend, model, gpus, inputs), model, source
             except engines.Unfit as error:
                 reasons[backend] = str(error)
                 unfit.add(backend)
             except engines.NotReady as error:
                 reasons[backend] = str(error)
-    if missing is not None and found is None:
+    if missing is not None and model is None:
         raise missing
     if missing is not None:
         reasons["its other source"] = missing.refusal.reason
-    model_format = (found.format if found else None) or "gguf"
+    model_format = (model.format if model else None) or "gguf"
     raise engines.no_backend(config, model_format, reasons, frozenset(unfit), inputs.host)
 
 
 def _facts_of(config: InstanceConfig, source: str, inputs: HostInputs) -> ModelFacts:
-    """Raises Refused where the host left out a model that it was asked about."""
+    """What the probe reports on a source. Raises Refused where it left it out."""
     facts = inputs.models.get(models.model_key(source, config.revision))
     if facts is None:
         raise refuse(
-            config, f"the host did not say whether the model {source} is there", "", "source"
+            config,
+            f"the probe did not report on the model {source}",
+            "Run the command again.",
+            "source",
         )
     return facts
 
@@ -72,7 +75,7 @@ def _ready(
 ) -> tuple[Backend, Engine]:
     backend = backend_named(name)
     if backend is None:
-        raise engines.NotReady("not yet served by this version of xgen-deploy")
+        raise engines.NotReady("unknown to this version of xgen-deploy")
     if (model.format or "gguf") not in backend.formats:
         raise engines.NotReady(f"it does not take this format ({model.format})")
     cannot = engines.why_not(backend, gpus, inputs.available.reasons)

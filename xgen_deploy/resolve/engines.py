@@ -112,7 +112,7 @@ def ready_engine(request: EngineRequest, facts: Mapping[BuildKey, EngineFacts]) 
     """The build as an engine. Raises NotReady with the reason."""
     found = facts.get(build_key(request))
     if found is None:
-        raise NotReady("the host was not asked about it")
+        raise NotReady("the probe was not asked about it")
     if found.error is not None and not found.pullable:
         raise NotReady(found.error)
     return Engine(
@@ -143,8 +143,8 @@ def no_backend(
     unfit: frozenset[str],
     host: Host,
 ) -> Exception:
-    """The refusal when nothing can serve: each backend with its reason, and a way out. `unfit`
-    are those that the hardware rules out.
+    """The refusal when no backend can serve: each with its reason, and a hint. `unfit` are the
+    backends that the hardware rules out.
     """
     by_reason: dict[str, list[str]] = {}
     for backend, reason in reasons.items():
@@ -163,24 +163,24 @@ def no_backend(
 
 
 def _other_hardware(model_format: str) -> str:
-    looked = "`xgen-deploy gpus` shows what this host has, and how it was looked for"
+    hint = "See what this host has with `xgen-deploy gpus MANIFEST`"
     if model_format == "hf":
-        return f"{looked}; without such a GPU a GGUF of the model can be served"
-    return looked
+        return f"{hint}; without such a GPU, serve a GGUF of the model."
+    return f"{hint}."
 
 
 def _hint(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> str:
-    """A build that is named has to be put on the host; else one has to be named."""
+    """What to do: put a named build on the host, or name one."""
     docker = declared.runtime == "docker"
     table = "images" if docker else "binaries"
     tables = f"`{table}:` of the manifest, or in `xgen_{table}` of {host.name}"
     builds = (build_named(declared, declared.runtime, b) for b in backends)
     named = {str(b.image or b.binary) for b in builds if b is not None}
     if not named:
-        return f"name one in {tables}"
-    how = "docker load or docker pull" if docker else "copy it there"
+        return f"Name one in {tables}."
+    how = "`docker load` or `docker pull`" if docker else "copy it there"
     listed = " or ".join(sorted(named))
-    return f"put {listed} on the host ({how}), or name another in {tables}"
+    return f"Put {listed} on the host ({how}), or name another in {tables}."
 
 
 def _keys(engine: Backend) -> tuple[str, ...]:

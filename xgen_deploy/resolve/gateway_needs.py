@@ -1,4 +1,4 @@
-"""What the manifest asks of gateways, before anything is known of their hosts: pure."""
+"""What the manifest asks for its gateways, before their hosts are observed. Pure."""
 
 from collections.abc import Iterator
 
@@ -20,29 +20,30 @@ def is_gateway_host(site: Site, host: str) -> bool:
 
 
 def gateway_port(site: Site, host: str) -> dict[str, int]:
-    """The gateway's port on its hosts, which no instance may be given."""
+    """`gateway` -> its port on a gateway host, which no instance may take; {} elsewhere."""
     return {GATEWAY: site.gateway.port} if site.gateway and is_gateway_host(site, host) else {}
 
 
 def needed_listen(site: Site, host: str) -> str:
-    """Where instances on a host listen unless stated: on loopback, but where a gateway on another
-    host must reach them."""
+    """The address that instances listen on unless stated: loopback, or every address where a
+    gateway on another host has to reach them.
+    """
     gateway_hosts = set(site.gateway.hosts or ()) if site.gateway else set()
     return EVERYWHERE if gateway_hosts - {host} else LOOPBACK
 
 
 def everywhere(site: Site) -> Iterator[InstanceConfig]:
-    """Every instance of the manifest, also those that `--limit` cut off."""
+    """Every instance of the manifest, including those outside `--limit`."""
     yield from site.declared
     yield from site.elsewhere
 
 
 def fallbacks(site: Site) -> dict[str, tuple[str, ...]]:
-    """Every model that is served somewhere, in manifest order, and what takes over for it."""
-    found: dict[str, tuple[str, ...]] = {}
-    for one in everywhere(site):
-        found[one.model] = found.get(one.model) or one.fallback
-    return found
+    """Every model with an instance, in manifest order -> its fallback models."""
+    by_model: dict[str, tuple[str, ...]] = {}
+    for config in everywhere(site):
+        by_model[config.model] = by_model.get(config.model) or config.fallback
+    return by_model
 
 
 def names_of_others(site: Site, model: str) -> tuple[str, ...]:
@@ -51,8 +52,8 @@ def names_of_others(site: Site, model: str) -> tuple[str, ...]:
     """
     if site.gateway is None:
         return ()
-    found = fallbacks(site).items()
-    return tuple(sorted(m for m, others in found if m != model and model in others))
+    pairs = fallbacks(site).items()
+    return tuple(sorted(m for m, others in pairs if m != model and model in others))
 
 
 def gateway_runtime(site: Site, host: Host) -> Runtime:
@@ -61,20 +62,20 @@ def gateway_runtime(site: Site, host: Host) -> Runtime:
 
 def gateway_image(site: Site, host: Host) -> ImageWithEntrypoint | None:
     """The image that the manifest or the host names; None where the host's own binary serves."""
-    found: Image | None = host.images.get(HAPROXY) or site.images.get(HAPROXY)
-    if found is None or gateway_runtime(site, host) != "docker":
+    image: Image | None = host.images.get(HAPROXY) or site.images.get(HAPROXY)
+    if image is None or gateway_runtime(site, host) != "docker":
         return None
-    return found if isinstance(found, ImageWithEntrypoint) else ImageWithEntrypoint(image=found)
+    return image if isinstance(image, ImageWithEntrypoint) else ImageWithEntrypoint(image=image)
 
 
 def gateway_binaries(site: Site, host: Host) -> tuple[str, ...]:
-    """The stated binary, or where distributions put theirs; the first that is there serves."""
+    """The stated binary, or the usual paths of distributions; the first that exists is used."""
     stated = host.binaries.get(HAPROXY) or site.binaries.get(HAPROXY)
     return (stated,) if stated else USUAL_BINARIES
 
 
 def gateway_image_request(site: Site, host: Host) -> EngineRequest | None:
-    """For the probe: whether the image is there."""
+    """The probe's question about the gateway's image; None where the host needs none."""
     image = gateway_image(site, host) if is_gateway_host(site, host.name) else None
     if image is None:
         return None
@@ -86,7 +87,7 @@ def gateway_image_request(site: Site, host: Host) -> EngineRequest | None:
 
 
 def gateway_files(site: Site, host: Host, etc_dir: str) -> tuple[str, ...]:
-    """For the probe: files that it should look at."""
+    """The files of the gateway that the probe reports on."""
     config = f"{etc_dir}/gateway/haproxy.cfg"
     if not is_gateway_host(site, host.name) or site.gateway is None:
         return ()
@@ -99,6 +100,6 @@ def gateway_files(site: Site, host: Host, etc_dir: str) -> tuple[str, ...]:
 
 
 def python_on(site: Site, host: str) -> str:
-    """An interpreter there, for the little program that talks to the gateway's socket."""
+    """The Python interpreter on a host, for the guard that talks to the gateway's socket."""
     known = site.hosts.get(host)
     return known.python if known and known.python else "python3"

@@ -1,7 +1,7 @@
-"""How an engine gets at its GPUs, and at no others: devices by names that survive a reboot.
+"""How an engine is given its GPUs and no others, under names that survive a reboot.
 
-engines.md of the vendors: NVIDIA by UUID, through CDI or a device request; AMD and Vulkan by
-render node, whose number moves, so the node is named by its PCI path.
+NVIDIA by UUID, through CDI or a device request; AMD and Vulkan by render node, whose number can
+change, so by its PCI path.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from xgen_deploy.state.refuse import refuse
 
 _KFD = "/dev/kfd"
 _TOOLKIT = (
-    "install the NVIDIA Container Toolkit and run `nvidia-ctk runtime configure "
-    "--runtime=docker` (or `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`)"
+    "Install the NVIDIA Container Toolkit and run `nvidia-ctk runtime configure "
+    "--runtime=docker` (or `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`)."
 )
 
 
@@ -33,25 +33,25 @@ class Access:
 def gpu_access(
     declared: InstanceConfig, gpus: tuple[GPUInfo, ...], backend: Backend, facts: HostFacts
 ) -> Access:
-    """Raises Refused where the host cannot give these GPUs to the engine: a GPU that stays out
-    of reach would be a quiet fall to the CPU.
+    """Raises Refused where the host cannot give these GPUs to the engine, which would then quietly
+    use the CPU.
     """
-    wanted = tuple(g for g in gpus if not g.software)
-    if not wanted or declared.runtime == "process":
+    hardware = tuple(g for g in gpus if not g.software)
+    if not hardware or declared.runtime == "process":
         return Access()
-    nvidia = tuple(g for g in wanted if g.gpu_type is GPUType.NVIDIA)
+    nvidia = tuple(g for g in hardware if g.gpu_type is GPUType.NVIDIA)
     if nvidia and declared.runtime == "docker":
         return _nvidia_container(declared, nvidia, facts.docker)
     if nvidia and not backend.hardware.vulkan:
         return Access()
-    nodes = tuple(_render_node(declared, g, facts) for g in wanted)
+    nodes = tuple(_render_node(declared, g, facts) for g in hardware)
     if backend.hardware.vulkan:
         return Access(nodes=nodes)
     if _KFD not in facts.device_files:
         raise refuse(
             declared,
-            f"{_KFD} is missing, which ROCm needs",
-            "load the amdgpu driver with ROCm support, or serve with Vulkan",
+            f"{_KFD}, which ROCm needs, is missing",
+            "Load the amdgpu driver with ROCm support, or serve with Vulkan.",
             "gpus",
         )
     return Access(nodes=(_KFD, *nodes))
@@ -86,6 +86,6 @@ def _render_node(declared: InstanceConfig, gpu: GPUInfo, facts: HostFacts) -> st
     raise refuse(
         declared,
         f"GPU {gpu.index} ({gpu.identity}) has no render node under /dev/dri on this host",
-        "load its driver; `ls -l /dev/dri/by-path` shows what is there",
+        "Load its driver; `ls -l /dev/dri/by-path` lists the render nodes.",
         "gpus",
     )

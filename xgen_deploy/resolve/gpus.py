@@ -1,4 +1,4 @@
-"""From what the manifest calls a GPU to the device that is meant."""
+"""Finds the devices that the manifest's `gpus` names, on one host. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from xgen_deploy.state.settings import GPURef
 
 @dataclass(frozen=True)
 class Picked:
-    """The devices in the engine's order, which identity each index stands for, and what the
-    reader of the plan should know.
+    """`gpus` in the engine's order; `pins`: index -> the identity that it stands for; `notes` for
+    the reader of the plan.
     """
 
     gpus: tuple[GPUInfo, ...]
@@ -30,13 +30,12 @@ def pick_gpus(
     *,
     repin: bool = False,
 ) -> Picked:
-    """`recorded` are the pins of the last apply: an index keeps meaning the same card. `ran_on`
-    are the cards that it was applied on.
-
-    A backend that is named and uses no GPU gets none where none is stated.
+    """`recorded` are the pins of the last apply, by which an index keeps meaning the same card;
+    `ran_on` the identities of the cards that it was applied on. Where no GPU is stated, a backend
+    that uses none gets none.
 
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
-    when several are there and none was stated, and when none is left of those that it ran on.
+    when the host has several and none is stated, and when none is left of those it ran on.
     """
     named = backend_named(declared.backend)
     if named is not None and not named.hardware.uses:
@@ -55,7 +54,7 @@ def pick_gpus(
         before = recorded.get(str(ref))
         spare = _spare(declared, free, picked, pins) if _gone(ref, gpus, before) else None
         if spare is not None:
-            notes.append(f"GPU {before or ref} is gone: on the spare one, {spare.index}")
+            notes.append(f"GPU {before or ref} is gone; spare GPU {spare.index} is used instead")
             pins |= {str(ref): before} if before else {}
             picked.append(spare)
             continue
@@ -65,7 +64,7 @@ def pick_gpus(
             raise refuse(
                 declared,
                 f"GPU {ref} was {before} when this was last applied and is {gpu.identity} now",
-                "write the card's UUID, or accept the new meaning with --repin",
+                "Write the card's UUID, or accept the new meaning with `--repin`.",
                 "gpus",
             )
         if isinstance(ref, int):
@@ -85,7 +84,7 @@ def _check(
         raise refuse(
             declared,
             f"GPU {ref} is reserved on this host (xgen_reserved_gpus)",
-            "take another one; `xgen-deploy gpus` lists them",
+            "Choose another one; `xgen-deploy gpus MANIFEST` lists them.",
             "gpus",
         )
     if gpu in picked:
@@ -93,7 +92,7 @@ def _check(
 
 
 def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
-    """Whether the card that was meant is no longer there, whoever has its index now."""
+    """Whether the card itself is missing, even where another one has its index now."""
     if before is not None:
         return not any(before in g.names for g in gpus)
     return not any(_is(g, ref) for g in gpus)
@@ -102,14 +101,14 @@ def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
 def _spare_pins(
     declared: InstanceConfig, gpus: tuple[GPUInfo, ...], recorded: dict[str, str]
 ) -> dict[str, str]:
-    """Indices of spare GPUs as they were at the first apply: when a card is lost, they move."""
-    found = {}
+    """The identities of spare indices at the first apply: a lost card shifts the indices."""
+    pins = {}
     for ref in declared.spare_gpus:
         now = next((g.identity for g in gpus if _is(g, ref)), None)
         pinned = recorded.get(str(ref)) or now
         if isinstance(ref, int) and pinned:
-            found[str(ref)] = pinned
-    return found
+            pins[str(ref)] = pinned
+    return pins
 
 
 def _spare(
@@ -118,13 +117,13 @@ def _spare(
     picked: list[GPUInfo],
     pins: dict[str, str],
 ) -> GPUInfo | None:
-    """The first spare GPU that is there and not taken, or named as one of its own."""
-    own = [r for r in declared.gpus or () if isinstance(r, str)]
+    """The first spare GPU that exists, is not picked yet and is not named in `gpus`."""
+    named = [r for r in declared.gpus or () if isinstance(r, str)]
     for ref in declared.spare_gpus:
         for gpu in free:
             pinned = pins.get(str(ref))
             meant = pinned in gpu.names if pinned else _is(gpu, ref)
-            if meant and gpu not in picked and not any(_is(gpu, o) for o in own):
+            if meant and gpu not in picked and not any(_is(gpu, n) for n in named):
                 return gpu
     return None
 
@@ -134,7 +133,7 @@ def _none(declared: InstanceConfig) -> Picked:
         raise refuse(
             declared,
             f"{declared.backend} uses no GPU, and this placement names some",
-            "write gpus: [] here, or name another backend",
+            "Write `gpus: []` here, or name another backend.",
             "gpus",
         )
     return Picked((), {})
@@ -143,13 +142,14 @@ def _none(declared: InstanceConfig) -> Picked:
 def _none_left(
     declared: InstanceConfig, gpus: tuple[GPUInfo, ...], ran_on: tuple[str, ...]
 ) -> Exception:
-    """A card that broke or was reserved must not quietly become the CPU."""
+    """An instance whose card broke or was reserved must not quietly move to the CPU."""
     asked = f"it runs on {', '.join(ran_on)}" if ran_on else "gpus: all was asked for"
-    found = "every GPU of this host is reserved now" if gpus else "no GPU was found on this host"
+    left = "every GPU of this host is reserved now" if gpus else "no GPU was found on this host"
     return refuse(
         declared,
-        f"{asked}, and {found}",
-        "see how it was looked for: xgen-deploy gpus MANIFEST; the CPU serves with gpus: []",
+        f"{asked}, and {left}",
+        "See how each detector did with `xgen-deploy gpus MANIFEST`; to use the CPU, write "
+        "`gpus: []`.",
         "gpus",
     )
 
@@ -161,7 +161,7 @@ def _the_only_one(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> tuple[
     raise refuse(
         declared,
         f"the host has {len(gpus)} GPUs and the placement names none: {listed}",
-        f"add  gpus: [{gpus[0].index}]  to the placement, or gpus: all",
+        f"Add `gpus: [{gpus[0].index}]` or `gpus: all` to the placement.",
     )
 
 
@@ -176,7 +176,7 @@ def _find(
         raise refuse(
             declared,
             f"GPU {ref}{was} was asked for, and no GPU was found on this host",
-            "see how it was looked for: xgen-deploy gpus MANIFEST",
+            "See how each detector did with `xgen-deploy gpus MANIFEST`.",
             "gpus",
         )
     listed = ", ".join(f"{g.index} = {g.identity}" for g in gpus)
@@ -188,9 +188,9 @@ def _find(
 def _is(gpu: GPUInfo, ref: GPURef) -> bool:
     if isinstance(ref, int):
         return gpu.index == ref
-    wanted = ref.lower()
+    name = ref.lower()
     names = {(gpu.uuid or "").lower(), (gpu.pci_bus_id or "").lower(), str(gpu.index)}
-    return wanted in names or f"0000:{wanted}" in names
+    return name in names or f"0000:{name}" in names
 
 
 def ordinals(picked: tuple[GPUInfo, ...], gpus: tuple[GPUInfo, ...]) -> tuple[int, ...]:

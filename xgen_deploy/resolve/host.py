@@ -1,4 +1,4 @@
-"""Everything that a host is asked to run, decided at once: instances, refusals, warnings."""
+"""Resolves all instances of one host: instances, refusals, warnings. Pure."""
 
 from dataclasses import dataclass
 
@@ -72,7 +72,8 @@ def resolve_host(
 def _own_cgroups(
     boxes: frozenset[str], services: frozenset[str], facts: HostFacts
 ) -> frozenset[str]:
-    """What the cgroups of this project's engines have in them: a unit, or a container's id.
-    `boxes` are the names of its containers."""
+    """Parts of the cgroup paths of this project's engines: a unit's name or a container's ID.
+    `boxes` are the names of its containers.
+    """
     ids = {c.id for c in facts.docker.containers if c.name in boxes}
     return frozenset({f"{s}.service" for s in services} | ids)

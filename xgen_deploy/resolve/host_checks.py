@@ -1,4 +1,4 @@
-"""What a whole host lacks for what it is asked to run, and what to know of it: pure."""
+"""Checks of a whole host: refusals for what its runtimes lack, and warnings. Pure."""
 
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUType
@@ -12,68 +12,72 @@ _TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
 def runtime_refusals(
     host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts
 ) -> tuple[Refusal, ...]:
-    """What the runtime needs and the host lacks: refused once, not once an instance."""
+    """What the runtimes need and the host lacks: one refusal, not one for each instance."""
     runtimes = {d.runtime for d in declared}
-    found: list[Refusal] = []
+    refusals: list[Refusal] = []
     if runtimes & {"docker", "systemd"} and facts.systemd is None:
-        found.append(
+        refusals.append(
             Refusal(
                 host=host.name,
-                reason="systemd does not run here, and the docker and systemd runtimes need it",
-                hint="use a host with systemd; on your own machine runtime: process needs none",
+                reason="systemd does not run on this host; the docker and systemd runtimes need it",
+                hint="Use a host with systemd; on your own machine use `runtime: process`.",
             )
         )
     if "docker" in runtimes and facts.docker.state != "ok":
-        found.append(_docker_refusal(host, facts))
-    return tuple(found)
+        refusals.append(_docker_refusal(host, facts))
+    return tuple(refusals)
 
 
 def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
     docker = facts.docker
-    out = {
-        "absent": "install it (apt-get install docker.io, or Docker's own packages), "
-        "or use runtime: systemd with `binaries:`",
-        "down": "start it (systemctl start docker) and look at journalctl -u docker",
-        "denied": "let the login use sudo (ansible_become), or put it into the docker group",
+    hint = {
+        "absent": "Install it (`apt-get install docker.io`, or Docker's own packages), "
+        "or use `runtime: systemd` with `binaries:`.",
+        "down": "Start it (`systemctl start docker`); `journalctl -u docker` says why it is down.",
+        "denied": "Let the login use sudo (`ansible_become`), or add it to the `docker` group.",
         "ok": "",
     }[docker.state]
     reason = {
         "absent": "Docker is not installed",
         "down": "the Docker daemon does not answer",
-        "denied": "the Docker socket may not be opened by this login",
+        "denied": "this login may not open the Docker socket",
     }[docker.state]
     detail = f" ({docker.reason})" if docker.reason else ""
-    return Refusal(host=host.name, reason=reason + detail, hint=out)
+    return Refusal(host=host.name, reason=reason + detail, hint=hint)
 
 
 def _nvidia_warnings(gpu: GPUDetectionResult) -> list[str]:
-    """NVIDIA's cards are there by the word of the kernel's files, and nothing can talk to them."""
+    """NVIDIA GPUs that the kernel lists, but that neither NVML nor nvidia-smi can query."""
     if _TALKING & set(gpu.detection_method.split("+")):
         return []
     failed = [a for a in gpu.attempts if not a.ok and not a.expected_absent]
     why = "; ".join(f"{a.detector}: {a.reason}" for a in failed if a.detector in _TALKING)
-    return [f"an engine may not start on its NVIDIA GPUs: {why or 'no tool of theirs is there'}"]
+    reason = why or "neither NVML nor nvidia-smi is available"
+    return [f"an engine may not start on its NVIDIA GPUs: {reason}"]
 
 
 def host_warnings(facts: HostFacts, instances: list[Instance]) -> tuple[str, ...]:
-    found: list[str] = []
+    """Clauses for the reader of the plan, without the host's name."""
+    warnings: list[str] = []
     docker = [i for i in instances if i.spec.runtime == "docker"]
     version = (facts.docker.version or "").split(".")[0]
     if docker and version.isdigit() and int(version) < 28:
-        found.append(
+        warnings.append(
             f"Docker {facts.docker.version} lets neighbours on the same network reach ports "
             "published on loopback; 28 and later do not"
         )
-    for one in instances:
-        if one.spec.listen not in ("127.0.0.1", "::1", "localhost") and one.spec.api_key is None:
-            found.append(f"{one.name} listens on {one.spec.listen} without an api_key")
+    for instance in instances:
+        spec = instance.spec
+        if spec.listen not in ("127.0.0.1", "::1", "localhost") and spec.api_key is None:
+            warnings.append(f"{instance.name} listens on {spec.listen} without an api_key")
     if any(g.gpu_type is GPUType.NVIDIA for i in instances for g in i.gpus):
-        found += _nvidia_warnings(facts.gpu)
+        warnings += _nvidia_warnings(facts.gpu)
     low_high = facts.ephemeral_ports
-    for one in instances:
-        if low_high and low_high[0] <= one.spec.port <= low_high[1]:
-            found.append(
-                f"{one.name}: port {one.spec.port} lies in the kernel's ephemeral range "
-                f"{low_high[0]}-{low_high[1]} and may be taken by anyone"
+    for instance in instances:
+        port = instance.spec.port
+        if low_high and low_high[0] <= port <= low_high[1]:
+            warnings.append(
+                f"{instance.name}: port {port} is in the kernel's ephemeral range "
+                f"{low_high[0]}-{low_high[1]}, so any process may be given it"
             )
-    return tuple(found)
+    return tuple(warnings)

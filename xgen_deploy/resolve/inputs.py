@@ -1,4 +1,4 @@
-"""What every step decides from that resolves the instances of one host."""
+"""What resolving the instances of one host starts from."""
 
 from dataclasses import dataclass
 

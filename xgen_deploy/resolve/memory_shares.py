@@ -1,6 +1,6 @@
-"""Whether the shares of memory that instances take at their start fit on their GPUs together.
+"""Whether the shares of GPU memory that instances reserve at their start fit together.
 
-An engine that takes one does not start where less than that of a GPU's whole memory is free.
+Such an engine does not start where less than its share of a GPU's whole memory is free.
 """
 
 from collections.abc import Sequence
@@ -32,59 +32,58 @@ def check_memory(
     *,
     starts: bool,
 ) -> None:
-    """Raises Refused, with the share that would fit. `before` are the instances decided so far,
-    `own` parts of the cgroups of this project. What others hold on a GPU counts where the
-    instance `starts`: one that runs already has its share.
+    """Raises Refused, with the share that would fit. `before` are the instances resolved so far,
+    `own` parts of the cgroup paths of this project. Memory that other processes hold counts where
+    the instance `starts`: one that runs has its share already.
     """
-    wanted = backend.memory_share(spec)
-    if wanted is None:
+    request = backend.memory_share(spec)
+    if request is None:
         return
     for gpu in gpus:
         beside = [i for i in before if gpu.names & set(i.spec.gpus) and share_of(i.spec)]
         taken = sum(share_of(i.spec) for i in beside)
         foreign = _foreign_share(gpu, own) if starts else 0.0
         left = 1.0 - taken - foreign
-        if wanted.share <= left + 1e-9:
+        if request.share <= left + 1e-9:
             continue
         holders = [f"{share_of(i.spec):g} is {i.name}'s" for i in beside]
         if foreign:
             holders.append(f"{_up(foreign):g} is held by {_names(gpu, own)}")
         raise refuse(
             declared,
-            f"{backend.title} would take {wanted.share:g} of GPU {gpu.index}'s memory"
-            f"{'' if wanted.stated else ' (its default)'}, of which {' and '.join(holders)}",
-            _hint(wanted.setting, left, len(beside)),
-            wanted.setting,
+            f"{backend.title} would take {request.share:g} of GPU {gpu.index}'s memory"
+            f"{'' if request.stated else ' (its default)'}, of which {' and '.join(holders)}",
+            _hint(request.setting, left, len(beside)),
+            request.setting,
         )
 
 
 def _hint(setting: str, left: float, beside: int) -> str:
     each = int(95 / (beside + 1)) / 100
-    even = f"; {each:g} for each would do" if beside else ""
+    even = f"; {each:g} for each would fit" if beside else ""
     if left < _SMALLEST:
-        return f"give it another GPU, or state smaller shares{even}"
+        return f"Give it another GPU, or state smaller shares{even}."
     fits = int(left * 100) / 100
     name = setting.rpartition(".")[2]
-    return f"state {name}: {fits:g} or less here, or give it another GPU{even}"
+    return f"State `{name}: {fits:g}` or less here, or give it another GPU{even}."
 
 
 def _foreign_share(gpu: GPUInfo, own: frozenset[str]) -> float:
-    """Of the whole; 0 where nothing is known."""
+    """The share of the GPU's memory that other processes hold; 0 where unknown."""
     if not gpu.memory_total_mb:
         return 0.0
     return sum(p.memory_mb or 0 for p in _foreign(gpu, own)) / gpu.memory_total_mb
 
 
 def _foreign(gpu: GPUInfo, own: frozenset[str]) -> list[GPUProcess]:
-    """Processes that hold memory and are not this project's, by the cgroup they run in; where
-    that is unknown nothing is held against anybody.
+    """Processes that hold memory and run in a cgroup that is not this project's; those without a
+    known cgroup are left out.
     """
     return [p for p in gpu.processes if p.cgroup and not any(o in p.cgroup for o in own)]
 
 
 def _names(gpu: GPUInfo, own: frozenset[str]) -> str:
-    found = [f"{p.name or 'a process'} (pid {p.pid})" for p in _foreign(gpu, own)]
-    return ", ".join(found)
+    return ", ".join(f"{p.name or 'a process'} (pid {p.pid})" for p in _foreign(gpu, own))
 
 
 def _up(share: float) -> float:

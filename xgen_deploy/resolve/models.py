@@ -10,8 +10,8 @@ from xgen_deploy.state.refuse import refuse
 from xgen_deploy.state.settings import SourceByFormat
 
 DEFAULT_CONTEXT = 4096
-# Architectures of GGUF files that read a text and cannot write one: llama.cpp loads them, says ok,
-# and answers every completion with an error.
+# GGUF architectures that cannot generate text: llama.cpp loads them, reports ok, and answers every
+# completion with an error.
 _ENCODERS = frozenset(
     {
         "bert",
@@ -28,8 +28,8 @@ _ENCODERS = frozenset(
 
 
 def sources(declared: InstanceConfig) -> dict[str, str]:
-    """Every source of a placement: format (`gguf`, `hf`, or `any` where not told apart) -> it.
-    They come in the engines' order of preference.
+    """Format (`gguf`, `hf`, or `any` for a single source) -> source, in the engines' order of
+    preference.
     """
     if isinstance(declared.source, SourceByFormat):
         stated = declared.source.model_dump(exclude_none=True)
@@ -38,13 +38,13 @@ def sources(declared: InstanceConfig) -> dict[str, str]:
 
 
 def model_key(source: str, revision: str) -> str:
-    """How a source is named between the request and the answer of a probe."""
+    """The key of a source in the probe's request and answer."""
     return f"{source}@{revision}"
 
 
 @dataclass(frozen=True)
 class Layers:
-    """`wanted` None: no GPU, so nothing to say. `total` counts the output layer too."""
+    """How many layers go to the GPU; `wanted` None: no GPU. `total` counts the output layer too."""
 
     wanted: int | Literal["all"] | None
     total: int | None
@@ -59,7 +59,7 @@ def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
         raise refuse(
             declared,
             f"model {facts.key.rsplit('@', 1)[0]}: {facts.error}",
-            "copy the file to the host, or correct `source`",
+            "Copy the file to the host, or correct `source`.",
             "source",
         )
     closed = facts.closed_file if declared.runtime != "process" else None
@@ -69,9 +69,9 @@ def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
         bits = "o+rX" if closed == facts.closed_file else "o+x"
         raise refuse(
             declared,
-            f"model {facts.key.rsplit('@', 1)[0]}: {closed} is closed to the engine, which runs "
-            "as a user of its own",
-            f"on the host: chmod {bits} {closed}",
+            f"model {facts.key.rsplit('@', 1)[0]}: the engine, which runs as its own user, may not "
+            f"read {closed}",
+            f"Run on the host: `chmod {bits} {closed}`.",
             "source",
         )
     architecture = facts.gguf.architecture if facts.gguf else None
@@ -79,16 +79,16 @@ def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
         raise refuse(
             declared,
             f"model {facts.key.rsplit('@', 1)[0]}: its architecture, {architecture}, makes vectors "
-            "and scores, and no text",
-            "state type: embedding or type: reranker, or correct `source`",
+            "or scores, not text",
+            "State `type: embedding` or `type: reranker`, or correct `source`.",
             "source",
         )
     return facts
 
 
 def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) -> Layers:
-    """-1 and `all` are every layer; more than there are is all, and said; with a GPU and no
-    count stated every layer too. Raises Refused for a count without a GPU.
+    """-1 and `all` are every layer, and so is no count with a GPU; a count above the model's is
+    every layer, with a note. Raises Refused for a count without a GPU.
     """
     stated = declared.n_gpu_layers
     total = facts.gguf.layers + 1 if facts.gguf and facts.gguf.layers is not None else None
@@ -97,7 +97,7 @@ def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) 
             raise refuse(
                 declared,
                 f"n_gpu_layers: {stated} was asked for, and this placement has no GPU",
-                "state n_gpu_layers: 0 here, or give it a GPU",
+                "State `n_gpu_layers: 0` here, or give it a GPU.",
                 "n_gpu_layers",
             )
         return Layers(None, total)
@@ -110,12 +110,15 @@ def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) 
 
 
 def decide_context(declared: InstanceConfig, limit: int | None) -> tuple[int, str | None]:
-    """The context of one request, and a note for the plan where there is something to say. `limit`
-    is what the model's files tell.
+    """The context of one request in tokens, and a note for the plan or None. `limit` is the
+    context in the model's files.
     """
     if declared.n_ctx is None:
         n_ctx = min(DEFAULT_CONTEXT, limit or DEFAULT_CONTEXT)
         return n_ctx, f"n_ctx is not stated: {n_ctx}"
     if limit is not None and declared.n_ctx > limit:
-        return declared.n_ctx, f"n_ctx: {declared.n_ctx} is beyond the {limit} of its training"
+        return (
+            declared.n_ctx,
+            f"n_ctx: {declared.n_ctx} is more than the {limit} that the model was trained for",
+        )
     return declared.n_ctx, None

@@ -1,4 +1,4 @@
-"""Ports: fixed ones as stated, others the lowest free one, kept from then on."""
+"""Assigns ports: stated ones as they are, otherwise the lowest free one, kept from then on."""
 
 import shlex
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _UP = ("running", "restarting", "paused")
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a port, and what frees it."""
+    """What holds a port, and how to free it."""
 
     who: str
     hint: str
@@ -34,9 +34,8 @@ class Ports:
         kept: frozenset[str],
     ) -> None:
         """`recorded` are this project's ports by instance, `second` those of their other slots (see
-        layout.py), `services` its units and containers; `boxes` are containers, by name, that
-        only say that they are its own. `kept` are the instances that stay: the ports of all
-        others are free again.
+        layout.py), `services` the names of its units and containers; `boxes` are mislabelled
+        containers by name. `kept` are the instances that stay: the ports of all others are free.
         """
         self._recorded = recorded
         self._second = second
@@ -49,8 +48,8 @@ class Ports:
             self._taken.setdefault(port, f"{name}{SECOND}")
 
     def spare(self, declared: InstanceConfig) -> int | None:
-        """A port for the instance's other slot, after every instance took its own; None where
-        its port is fixed or none is free.
+        """A port for the instance's other slot, once every instance has its own; None where its
+        port is fixed or none is free.
         """
         if declared.port is not None:
             return None
@@ -69,31 +68,31 @@ class Ports:
         low, high = declared.ports
         kept = self._recorded.get(declared.name)
         if declared.port is None and kept is not None and self._taken.get(kept) == declared.name:
-            wanted: int | None = kept if low <= kept <= high else None
+            port: int | None = kept if low <= kept <= high else None
         else:
-            wanted = declared.port
-        if wanted is not None:
-            holder = self._foreign.get(wanted)
+            port = declared.port
+        if port is not None:
+            holder = self._foreign.get(port)
             if holder is not None:
                 raise refuse(
                     declared,
-                    f"port {wanted} is held by {holder.who}",
-                    f"{holder.hint}, or give the placement another port",
+                    f"port {port} is held by {holder.who}",
+                    f"{holder.hint}, or give the placement another port.",
                     "port",
                 )
-            return wanted
+            return port
         free = self._free(low, high)
         if free is None:
             raise refuse(
                 declared,
-                f"no port of {low}-{high} is free on this host",
-                "widen `ports:` in the manifest or `xgen_ports` in the inventory",
+                f"no port in {low}-{high} is free on this host",
+                "Widen `ports:` in the manifest or `xgen_ports` in the inventory.",
             )
         self._taken[free] = declared.name
         return free
 
     def _free(self, low: int, high: int) -> int | None:
-        """The lowest; one of an instance that is still to go only where there is no other."""
+        """The lowest free port; that of an instance to be removed only where there is no other."""
         free = [p for p in range(low, high + 1) if p not in self._taken and p not in self._foreign]
         leaving = set(self._recorded.values())
         return next((p for p in free if p not in leaving), next(iter(free), None))
@@ -102,8 +101,8 @@ class Ports:
 def _foreign(
     facts: HostFacts, services: frozenset[str], boxes: Mapping[str, ContainerFacts]
 ) -> dict[int, Holder]:
-    """Ports that are not this project's own."""
-    found = {p: _held_by(box) for box in boxes.values() if box.state in _UP for p in box.ports}
+    """Ports that others hold, by number."""
+    holders = {p: _held_by(box) for box in boxes.values() if box.state in _UP for p in box.ports}
     own = {
         p
         for c in facts.docker.containers
@@ -115,17 +114,17 @@ def _foreign(
         unit = (port.unit or "").removesuffix(".service")
         if port.port in own or unit in services or (port.pid and port.pid in pids):
             continue
-        found.setdefault(port.port, Holder(_who(port), "stop it"))
-    return found
+        holders.setdefault(port.port, Holder(_who(port), "Stop it"))
+    return holders
 
 
 def _held_by(box: ContainerFacts) -> Holder:
-    who = f"container {box.name}, which carries this project's label and is not this tool's"
-    return Holder(who, f"`docker rm -f {shlex.quote(box.name)}` takes it away")
+    who = f"container {box.name}, which has this project's label but was not made by this tool"
+    return Holder(who, f"Remove it with `docker rm -f {shlex.quote(box.name)}`")
 
 
 def _who(port: PortFacts) -> str:
     if port.process is None:
-        return "another process (which one is for root to see)"
+        return "another process (only root can see which)"
     unit = f", unit {port.unit}" if port.unit else ""
     return f"{port.process} (pid {port.pid}{unit})"

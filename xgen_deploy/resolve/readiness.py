@@ -1,4 +1,4 @@
-"""Why a host is not ready for a backend that its hardware could run."""
+"""Why a host cannot use a backend yet that its hardware supports. Pure."""
 
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.resolve.engines import build_named, named_for_host
@@ -8,14 +8,14 @@ from xgen_deploy.state.site import Site
 
 
 def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
-    """Backend -> reason, in order of preference; what is ready is left out."""
+    """Backend -> reason, in order of preference, without those that are ready."""
     if facts.no_python is not None:
         return dict.fromkeys(available_backends(facts.gpu.gpus).backends, facts.no_python)
     runtime = host.runtime or site.runtime
     asked: dict[str, list[EngineFacts]] = {}
     for engine in facts.engines:
         asked.setdefault(engine.backend, []).append(engine)
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for backend in available_backends(facts.gpu.gpus).backends:
         answers = asked.get(backend, [])
         errors = [a.error for a in answers if a.error]
@@ -24,11 +24,11 @@ def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
                 build_named(d, d.runtime, backend) for d in site.on(host.name)
             )
             what = "image" if runtime == "docker" else "binary"
-            found[backend] = (
-                "not looked at: no placement here uses it" if named else (f"no {what} named")
+            reasons[backend] = (
+                "not checked: no placement here uses it" if named else (f"no {what} named")
             )
         elif len(errors) == len(answers):
-            found[backend] = errors[0]
+            reasons[backend] = errors[0]
         elif runtime == "docker" and facts.docker.state != "ok":
-            found[backend] = f"Docker: {facts.docker.reason or facts.docker.state}"
-    return found
+            reasons[backend] = f"Docker: {facts.docker.reason or facts.docker.state}"
+    return reasons

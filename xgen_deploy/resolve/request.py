@@ -1,4 +1,4 @@
-"""What the probe of a host must be asked so that its placements can be resolved."""
+"""The probe request of a host: what resolving its instances needs to know."""
 
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
@@ -12,16 +12,16 @@ from xgen_deploy.state.site import Site
 
 
 def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:
-    """One round trip's worth: models, engine builds, and how the host is set up."""
+    """Everything for one round trip; `health` also asks for what `status` shows."""
     declared = site.on(host.name)
-    gateway_stats = gateway_image_request(site, host)
+    gateway_image = gateway_image_request(site, host)
     return ProbeRequest(
         project=site.project,
         state_dir=layout.state_dir,
         etc_dir=layout.etc_dir,
         process_dir=layout.process_dir,
         models=_models(host, declared),
-        engines=_engines(declared) + ((gateway_stats,) if gateway_stats else ()),
+        engines=_engines(declared) + ((gateway_image,) if gateway_image else ()),
         files=gateway_files(site, host, layout.etc_dir),
         ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
@@ -37,36 +37,34 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
 def _ports(
     site: Site, host: Host, declared: tuple[InstanceConfig, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """What an instance or the gateway there may get."""
-    ranges = [one.ports for one in declared]
-    fixed = [one.port for one in declared if one.port is not None]
+    """The port ranges that its instances and the gateway may use."""
+    ranges = [d.ports for d in declared]
+    fixed = [d.port for d in declared if d.port is not None]
     if site.gateway is not None and is_gateway_host(site, host.name):
         fixed.append(site.gateway.port)
     return tuple(dict.fromkeys([*ranges, *((port, port) for port in fixed)]))
 
 
 def _units(name: str, layout: Layout) -> tuple[str, str]:
-    first, second = (f"{layout.service(place)}.service" for place in (name, name + SECOND))
+    first, second = (f"{layout.service(n)}.service" for n in (name, name + SECOND))
     return first, second
 
 
 def _models(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequest, ...]:
-    found: dict[str, ModelRequest] = {}
-    for one in declared:
-        for source in sources(one).values():
-            key = model_key(source, one.revision)
-            found[key] = ModelRequest(
+    requests: dict[str, ModelRequest] = {}
+    for config in declared:
+        for source in sources(config).values():
+            key = model_key(source, config.revision)
+            requests[key] = ModelRequest(
                 key=key,
                 source=source,
-                revision=one.revision,
+                revision=config.revision,
                 model_dir=host.model_dir,
                 hf_home=host.hf_home,
             )
-    return tuple(found.values())
+    return tuple(requests.values())
 
 
 def _engines(declared: tuple[InstanceConfig, ...]) -> tuple[EngineRequest, ...]:
-    found = (
-        build_named(one, one.runtime, backend) for one in declared for backend in candidates(one)
-    )
-    return tuple(dict.fromkeys(request for request in found if request is not None))
+    requests = (build_named(d, d.runtime, backend) for d in declared for backend in candidates(d))
+    return tuple(dict.fromkeys(request for request in requests if request is not None))

@@ -1,4 +1,4 @@
-"""The settings of the engine that came to serve; other engines' are ignored, and said."""
+"""The settings of the chosen engine; those of other engines are ignored, with a note."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,8 @@ from xgen_deploy.state.settings import ENGINE_SETTINGS
 
 @dataclass(frozen=True)
 class ChosenSettings:
-    """What goes into the spec, and notes for the reader of the plan. `own` are the fields of the
-    spec with the engine's own section; all other sections stay empty.
+    """`own` are the fields of the spec with the engine's own section; all other sections stay
+    empty. `notes` are for the reader of the plan.
     """
 
     layers: Layers
@@ -29,7 +29,7 @@ def engine_settings(
     gpus: tuple[GPUInfo, ...],
     n_ctx: int,
 ) -> ChosenSettings:
-    """Raises Refused for what the engine would not start with."""
+    """Raises Refused for settings that the engine would not start with."""
     backend.check(declared, model, gpus, n_ctx)
     layers = Layers(None, None)
     if backend.offloads_layers:
