@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from time import sleep
 
 from bench.measure import Cost, HostClock, adopt_orphans, measure
-from bench.stage import HOST, Stage
+from bench.stage import HOST, Stage, staged
 from tests.lab import engine_site, lab, places
 from tests.lab.host import LabHost
 from xgen_deploy.apply.gate import SOAK
@@ -74,8 +74,7 @@ def main() -> None:
     adopt_orphans()
     host = lab.up([HOST])[0]
     engine_site.place_models(host)
-    with TemporaryDirectory(prefix="xgen-bench-") as folder:
-        stage = Stage(Path(folder))
+    with TemporaryDirectory(prefix="xgen-bench-") as folder, staged(Path(folder)) as stage:
         _prepare(host, max(asked.hosts))
         try:
             engine = median(_by_hand(host) for _ in range(asked.rounds))

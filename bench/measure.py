@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 
+from tests.lab import cgroups
+
 _SUBREAPER = 36
 _TICK = os.sysconf("SC_CLK_TCK")
 _SAMPLE_SECONDS = 0.1
@@ -33,8 +35,9 @@ class HostClock:
     """Processor time of a lab host, from its control group."""
 
     def __init__(self, name: str) -> None:
-        first = Path("/sys/fs/cgroup/cpuacct/xgen-lab", name, "cpuacct.usage")
-        self._file = first if first.exists() else Path("/sys/fs/cgroup/xgen-lab", name, "cpu.stat")
+        all_groups, group = Path("/sys/fs/cgroup"), cgroups.parent() / name
+        first = all_groups / "cpuacct" / group / "cpuacct.usage"
+        self._file = first if first.exists() else all_groups / group / "cpu.stat"
 
     def seconds(self) -> float:
         words = self._file.read_text().split()

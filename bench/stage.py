@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.link import Link
 from tests.lab import access, places
+from tests.lab.spec import CATALOGUE
 
 HOST = "lab-fleet"
 PROJECT, MODEL = "bench", "gemma"
@@ -17,14 +21,8 @@ class Stage:
     """One lab host with many addresses: it plays as many hosts, which share its record."""
 
     folder: Path
-
-    @property
-    def ssh_config(self) -> Path:
-        return access.config_path()
-
-    @property
-    def known_hosts(self) -> Path:
-        return access.known_hosts_path()
+    ssh_config: Path
+    known_hosts: Path
 
     @property
     def program(self) -> str:
@@ -61,3 +59,38 @@ class Stage:
         manifest = self.manifest(self.names(1))
         argv = [self.program, "apply", str(manifest), "--ssh-config", str(self.ssh_config), "-y"]
         subprocess.run(argv, check=True, stdout=sys.stderr)
+
+
+@contextmanager
+def staged(folder: Path, *, round_trip: float = 0.0, names: int = 0) -> Iterator[Stage]:
+    """With a `round_trip` in seconds the hosts lie behind a slow link, `names` of them: from the
+    51st on they are the first ones again."""
+    if not round_trip:
+        yield Stage(folder, access.config_path(), access.known_hosts_path())
+        return
+    addresses = CATALOGUE[HOST].all_addresses
+    behind = [addresses[number % len(addresses)] for number in range(names)]
+    with Link(behind, round_trip) as link:
+        stage = Stage(folder, folder / "ssh_config", folder / "known_hosts")
+        stage.known_hosts.write_text(_known_as(addresses[0], link.ends))
+        stage.ssh_config.write_text(_config(stage, link.ends))
+        yield stage
+
+
+def _known_as(address: str, ends: list[tuple[str, int]]) -> str:
+    """The host's key under the link's addresses."""
+    lines = access.known_hosts_path().read_text().splitlines()
+    key = next(line.split(None, 1)[1] for line in lines if address in line.split()[0].split(","))
+    return "".join(f"[{near}]:{port} {key}\n" for near, port in ends)
+
+
+def _config(stage: Stage, ends: list[tuple[str, int]]) -> str:
+    hosts = "".join(
+        f"Host {name}\n    HostName {near}\n    Port {port}\n"
+        for name, (near, port) in zip(stage.names(len(ends)), ends, strict=True)
+    )
+    return (
+        f"{hosts}Host *\n    User deploy\n    IdentityFile {access.key_path()}\n"
+        f"    IdentitiesOnly yes\n    UserKnownHostsFile {stage.known_hosts}\n"
+        "    GlobalKnownHostsFile /dev/null\n    StrictHostKeyChecking yes\n"
+    )

@@ -22,7 +22,7 @@ def create(name: str) -> list[Path]:
     groups = []
     for hierarchy in _hierarchies():
         group = hierarchy
-        for part in (_parent(), name):
+        for part in (parent(), name):
             group = group / part
             group.mkdir(exist_ok=True)
             # Version 1 refuses processes in a cpuset that names no processors.
@@ -67,11 +67,11 @@ def end(name: str) -> None:
 def end_all() -> None:
     """Remove what holds the hosts' groups; there are none any more."""
     for hierarchy in _hierarchies():
-        if (group := hierarchy / _parent()).is_dir():
+        if (group := hierarchy / parent()).is_dir():
             wait_until(partial(_removed, group), f"the removal of {group}", 60)
 
 
-def _parent() -> Path:
+def parent() -> Path:
     return Path(f"xgen-lab-{places.number()}")
 
 
@@ -91,5 +91,5 @@ def _hierarchies() -> list[Path]:
 
 
 def _groups(name: str) -> list[Path]:
-    groups = (hierarchy / _parent() / name for hierarchy in _hierarchies())
+    groups = (hierarchy / parent() / name for hierarchy in _hierarchies())
     return [group for group in groups if group.is_dir()]
