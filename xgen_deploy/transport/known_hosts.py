@@ -123,6 +123,8 @@ def _matches(entry: Entry, name: str) -> bool:
 
 
 def _glob(pattern: str, name: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return pattern.lower() == name  # fnmatch compiles each pattern: slow for long files
     return fnmatchcase(name, pattern.lower().replace("[", "[[]"))
 
 

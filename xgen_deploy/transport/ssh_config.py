@@ -141,11 +141,17 @@ def _any_pattern(patterns: list[str], name: str) -> bool:
     held = False
     for pattern in patterns:
         negated = pattern.startswith("!")
-        if fnmatchcase(name.lower(), pattern.lstrip("!").lower().replace("[", "[[]")):
+        if _matches(name.lower(), pattern.lstrip("!").lower()):
             if negated:
                 return False
             held = True
     return held
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name  # fnmatch compiles each pattern: slow for long files
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def _split(value: str) -> list[str]:
