@@ -192,7 +192,7 @@ def test_a_setting_that_changes_is_shown(
     (operation,) = world.plan().operations
     assert path in [d.path for d in operation.diff]
     assert operation.interrupts == interrupts
-    assert ("started anew" in operation.cause) == interrupts
+    assert ("restart" in operation.cause) == interrupts
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_setting_that_changes_is_shown(
         ({"state": "inactive"}, "it was stopped by hand"),
         ({"state": "failed", "result": "exit-code"}, "it failed"),
         ({"sha256": "other"}, "was edited by hand"),
-        ({"sha256": None}, "is gone"),
+        ({"sha256": None}, "is missing"),
         ({"enabled": False}, "the unit is disabled"),
     ],
 )

@@ -128,7 +128,7 @@ def _drift_is_mended(site: Site, gateway: LabHost, unit: str) -> None:
     for broken, cause in (
         (f"systemctl stop {unit}", "repair: it was stopped by hand"),
         (f"echo '# mine' >> {config}", f"repair: {config} was edited by hand"),
-        (f"rm {config}", f"repair: {config} is gone"),
+        (f"rm {config}", f"repair: {config} is missing"),
         (f"systemctl disable {unit}", "repair: the unit is disabled"),
     ):
         gateway.sh(broken)

@@ -115,7 +115,7 @@ HARMS: dict[str, tuple[Callable[[LabHost, str], None], str]] = {
     "stopped": (_stop, "it was stopped by hand"),
     "disabled": (_disable, "the unit is disabled"),
     "edited": (_edit, "was edited by hand"),
-    "deleted": (_delete, "is gone"),
+    "deleted": (_delete, "is missing"),
     "dropped": (_drop_in, "drop-ins change the unit"),
     "killed": (_kill_for_good, "it failed"),
 }

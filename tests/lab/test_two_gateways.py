@@ -72,7 +72,7 @@ def test_one_that_is_down_does_not_keep_the_other_from_serving(
     stands = {d["host"]: d["status"] for d in site.run("status", "--json").json()["gateways"]}
     assert stands == {pair[0].name: "down", pair[1].name: "up"}
     causes = site.plan(3).causes(pair[0].name)
-    assert causes == {"gateway": "repair: it was stopped by hand, or has ended"}
+    assert causes == {"gateway": "repair: it was stopped by hand, or exited"}
     site.apply()
     assert ask.completion(pair[0], GATEWAY_PORT, model="tiny", key=site.env["CLIENTS_KEY"])
 

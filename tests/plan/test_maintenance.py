@@ -60,7 +60,7 @@ def test_the_only_one_behind_a_gateway_is_an_interruption(fleet: Fleet) -> None:
         fleet.stopped(host, "m")
     plan = fleet.maintained(THREE, "restart")
     assert said(plan) == {"a/m": ("restart", (), True)}
-    assert any("left stopped, as ops wanted" in w for w in plan.hosts["b"].warnings)
+    assert any("stays stopped: ops stopped it" in w for w in plan.hosts["b"].warnings)
 
 
 def test_all_that_are_stopped_at_once_do_not_stand_in_for_each_other(fleet: Fleet) -> None:
@@ -79,7 +79,7 @@ def test_start_is_for_what_was_stopped(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("befalls", "reason"),
     [
-        ({"instances": {}}, "it was never applied here; `xgen-deploy apply` does"),
+        ({"instances": {}}, "never applied on this host; run `xgen-deploy apply`"),
         ({"pending": {"m": "d"}}, "an earlier apply began to change it"),
         ("edited", f"{LAYOUT.definition('m')} was edited by hand"),
     ],
@@ -104,4 +104,4 @@ def test_what_an_apply_did_not_finish_is_left_to_the_next_one(
     fleet.records["a"] = fleet.records["a"].model_copy(update={"pending": {"m": "d"}})
     plan = fleet.maintained(THREE, action)
     assert plan.forbidden
-    assert "`xgen-deploy apply` finishes that" in plan.refusals[0].reason
+    assert "run `xgen-deploy apply`" in plan.refusals[0].reason

@@ -42,8 +42,8 @@ def test_a_move_to_another_host_waits_for_the_new_one(fleet: Fleet) -> None:
     assert new.needs == ()
     said = text(plan)
     assert "after b/m" in said
-    assert "a move: it serves until b/m is proved" in said
-    assert "a move: a/m serves until this one is proved" in said
+    assert "a move: it serves until b/m is verified" in said
+    assert "a move: a/m serves until this one is verified" in said
     assert "INTERRUPTION" not in said
 
 
@@ -131,14 +131,14 @@ def test_a_move_to_a_host_that_cannot_be_reached_leaves_the_old_one(fleet: Fleet
     fleet.unseen.add("b")
     plan = moved(fleet, {**ON_A}, {**ON_B, "a": [{"model": "x", "gpus": [0]}]})
     assert plan.operations == (), "nor what would take its GPU"
-    assert any("b/m, where m is to go on, cannot be reached" in w for w in plan.hosts["a"].warnings)
+    assert any("b/m, which is to serve m, cannot be reached" in w for w in plan.hosts["a"].warnings)
 
 
 def test_a_move_to_a_host_that_is_refused_leaves_the_old_one(fleet: Fleet) -> None:
     after: Place = {"b": [{"model": "m", "gpus": [7]}]}
     plan = moved(fleet, ON_A, after, skip_refused=True)
     assert (plan.operations, plan.left_out) == ((), ("b",))
-    assert any("b/m, where m is to go on, is refused" in w for w in plan.hosts["a"].warnings)
+    assert any("b/m, which is to serve m, is refused" in w for w in plan.hosts["a"].warnings)
 
 
 def test_limited_to_the_old_host_it_goes_and_a_new_one_that_was_not_seen_is_said(
@@ -146,7 +146,7 @@ def test_limited_to_the_old_host_it_goes_and_a_new_one_that_was_not_seen_is_said
 ) -> None:
     plan = moved(fleet, ON_A, ON_B, "a")
     assert by_id(plan)["remove a/m"].needs == ()
-    assert any("whether b/m serves m was not looked at" in w for w in plan.hosts["a"].warnings)
+    assert any("without checking that b/m serves m" in w for w in plan.hosts["a"].warnings)
 
 
 def assert_done_in_order(plan: Plan) -> None:

@@ -71,10 +71,10 @@ def test_what_left_the_manifest_is_removed(world: World, tmp_path: Path) -> None
     ("what", "cause"),
     [
         ({"sha256": "other"}, "/etc/systemd/system/xgen-p-q.service was edited by hand"),
-        ({"sha256": None}, "/etc/systemd/system/xgen-p-q.service is gone"),
+        ({"sha256": None}, "/etc/systemd/system/xgen-p-q.service is missing"),
         ({"overridden": ("/etc/x.conf",)}, "drop-ins change the unit: /etc/x.conf"),
         ({"enabled": False}, "the unit is disabled: it would not start at boot"),
-        ({"state": "inactive"}, "it was stopped by hand, or has ended"),
+        ({"state": "inactive"}, "it was stopped by hand, or exited"),
         (
             {"state": "failed", "result": "exit-code", "exit_status": 1},
             "it failed: exit status 1",
@@ -113,9 +113,9 @@ def test_drift_of_the_unit_is_repaired(world: World, what: dict[str, Any], cause
 @pytest.mark.parametrize(
     ("what", "cause"),
     [
-        ({"gone": True}, "its container is gone"),
+        ({"gone": True}, "its container is missing"),
         ({"labels": {}}, "its container was replaced by hand"),
-        ({"image_id": "sha256:x"}, "its container runs another image than the one applied"),
+        ({"image_id": "sha256:x"}, "its container runs another image than was applied"),
         ({"state": "exited"}, "its container is exited"),
     ],
 )
@@ -132,7 +132,7 @@ def test_maintenance_is_no_drift_and_no_apply_ends_it(world: World, tmp_path: Pa
     assert world.plan().operations == ()
     plan = world.plan(changed(n_ctx=8192), tmp_path)
     assert plan.operations == ()
-    assert any("with changes waiting" in w for w in plan.warnings)
+    assert any("with changes pending" in w for w in plan.warnings)
 
 
 def test_what_was_stopped_in_the_middle_of_a_change_is_finished(world: World) -> None:
@@ -169,7 +169,7 @@ def test_what_could_not_be_looked_at_is_refused_not_taken_for_empty(world: World
     world.fact(services=(), errors={"services": "TimeoutError: no answer"})
     plan = world.plan()
     assert plan.operations == ()
-    assert "could not look at its services" in plan.refusals[0].reason
+    assert "could not read its services" in plan.refusals[0].reason
 
 
 def test_a_newer_record_is_refused(world: World) -> None:

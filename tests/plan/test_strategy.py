@@ -112,8 +112,8 @@ def test_the_slots_take_turns(behind: Behind) -> None:
     ("free", "report", "why"),
     [
         (6000, GPU, "needs 6.4 GiB on GPU 0, which has 5.9 free"),
-        (None, GPU, "how much memory of GPU 0 is free cannot be measured"),
-        (12000, None, "how much memory it takes is not known"),
+        (None, GPU, "the free memory of GPU 0 cannot be measured"),
+        (12000, None, "its memory use is unknown"),
     ],
 )
 def test_without_room_the_old_one_stops_first(
@@ -136,8 +136,8 @@ def test_a_larger_cache_is_reckoned_with(behind: Behind) -> None:
 @pytest.mark.parametrize(
     ("gateway", "why"),
     [
-        (None, "the gateway on h does not run yet"),
-        (gateway(), "the gateway on h sends it nothing"),
+        (None, "the gateway on h is not running yet"),
+        (gateway(), "the gateway on h sends it no requests"),
     ],
 )
 def test_somebody_has_to_move_the_requests(
@@ -163,7 +163,7 @@ def test_what_is_stated_and_cannot_be_is_refused(behind: Behind) -> None:
     behind.free(100)
     plan = behind.plan(case(n_ctx=8192, update={"strategy": "start-first"}))
     (refusal,) = plan.refusals
-    assert "start-first, and that cannot be: needs" in refusal.reason
+    assert "start-first, which is not possible: needs" in refusal.reason
 
 
 def test_on_the_cpu_the_hosts_memory_counts(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_there_is_nothing_to_do_and_one_line_about_the_units(case: str, who: str
     plan = OldSite(case).plan()
     assert said(plan) == {}
     assert exit_code(plan, detailed=True) == 0
-    line = f"{who} of an older xgen-deploy: `xgen-deploy apply --refresh`"
+    line = f"{who} of an older xgen-deploy; renew with `xgen-deploy apply --refresh`"
     assert plan_json(plan)["warnings"] == [line]
     text = "\n".join(plan_text(plan, 1.0))
     assert text.count("older xgen-deploy") == 1
@@ -77,7 +77,7 @@ def test_a_configuration_is_reloaded_by_the_next_apply_on_its_host() -> None:
     old.stopped("xgen-up_sys-a.service")
     plan = old.plan()
     assert said(plan) == {
-        "a": "repair: it was stopped by hand, or has ended",
+        "a": "repair: it was stopped by hand, or exited",
         "gateway": "update: its configuration was written by an older xgen-deploy; "
         "reload, no interruption",
     }

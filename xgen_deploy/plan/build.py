@@ -1,4 +1,4 @@
-"""Makes the plan over every host that was observed: pure."""
+"""Builds the plan over every observed host. Pure."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -75,7 +75,7 @@ def make_plan(
 
 
 def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: float) -> Plan:
-    """For `stop`, `start` and `restart`: hosts that have no part in it are only looked at."""
+    """The plan of `stop`, `start` and `restart`; other hosts of the site are only observed."""
     observations, records = reached(observed), records_of(observed)
     layouts = {n: o.layout for n, o in observations.items()}
     hosts = maintenance(site, request, facts_of(observed), records, layouts)

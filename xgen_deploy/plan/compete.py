@@ -1,4 +1,4 @@
-"""Whether what comes to a host and what goes from it can be there at the same time: pure."""
+"""Whether a new instance and one that leaves fit on a host at the same time. Pure."""
 
 from xgen_deploy.plan.strategy import needed_mib
 from xgen_deploy.state.facts import HostFacts
@@ -37,7 +37,7 @@ def takes_over(
 
 
 def _gpus(names: tuple[str, ...], facts: HostFacts) -> frozenset[str]:
-    """One word a card, however it was named; a card that is gone keeps its name."""
+    """One identity for each card, by whatever name it is recorded; a missing one keeps its name."""
     known = {name: g.identity for g in facts.gpu.gpus for name in g.names}
     return frozenset(known.get(name, name) for name in names)
 

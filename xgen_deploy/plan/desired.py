@@ -1,4 +1,4 @@
-"""What a host is to run, from the manifest and what was observed there: pure."""
+"""The desired state of a host, from the manifest and its observation. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
 
 @dataclass(frozen=True)
 class Desired:
-    """What a host is to run. `record` is None where too much of it is unknown: all is refused.
+    """The desired state of a host. `record` is None where too much is unknown and all is refused.
     `definitions` maps an instance to the SHA-256 of its unit as this version renders it.
     """
 
@@ -38,7 +38,7 @@ class DesiredState:
         self._decided: dict[str, tuple[Observation, Desired]] = {}
 
     def of(self, observation: Observation) -> Desired:
-        """Never raises: what cannot be told or not be rendered is refused."""
+        """Never raises: what is unknown or cannot be rendered is refused."""
         before = self._decided.get(observation.host)
         if before is not None and before[0] is observation:
             return before[1]
@@ -64,12 +64,12 @@ def _decide(site: Site, observation: Observation, rendering: Rendering, *, repin
 
 
 def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusal, ...]:
-    """A part that could not be looked at is unknown, which is not the same as empty."""
+    """A part that could not be read is unknown, which is not the same as empty."""
     return tuple(
         Refusal(
             host=host,
-            reason=f"the probe could not look at its {part}: {reason}",
-            hint="look at the host; a loaded one may only need another try",
+            reason=f"the probe could not read its {part}: {reason}",
+            hint="Check the host; if it is overloaded, run the command again later.",
         )
         for part, reason in facts.errors.items()
         if part in _NEEDED or (docker and part == "docker")
@@ -77,7 +77,7 @@ def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusa
 
 
 def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -> Desired:
-    """What the engine's build cannot do is found out here, before anything is touched."""
+    """Refuses here, before anything is changed, what the engine's build cannot do."""
     kept: list[Instance] = []
     definitions = {}
     refusals = list(resolved.refusals)

@@ -1,4 +1,4 @@
-"""What differs between the spec that was applied and the one that is wanted."""
+"""What differs between the applied spec and the desired one. Pure."""
 
 from collections.abc import Mapping
 
@@ -14,14 +14,14 @@ _SAYS = {
 
 
 def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[FieldDiff, ...]:
-    """Dotted paths in the manifest's words, sorted; states of files are said, not shown."""
+    """Dotted paths in the manifest's words, sorted; states of files are described, not shown."""
     old, new = flat(before.stated()), flat(after.stated())
     diff = []
     for path in sorted(old.keys() | new.keys()):
         if path in _HIDDEN or old.get(path) == new.get(path):
             continue
         if path in _SAYS:
-            diff.append(FieldDiff(path=_SAYS[path], before="as applied", after="another one"))
+            diff.append(FieldDiff(path=_SAYS[path], before="as applied", after="changed"))
             continue
         diff.append(
             FieldDiff(path=path, before=old.get(path), after=new.get(path), mark=marks.get(path))
@@ -41,9 +41,9 @@ def flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def cause_of(diff: tuple[FieldDiff, ...]) -> str:
-    """A clause for people: which fields changed."""
+    """`changed: n_ctx, port`, for people."""
     paths = [d.path for d in diff]
     if not paths:
-        return "the way it is recorded changed"
+        return "the format of its record changed"
     listed = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
     return f"changed: {listed}"

@@ -1,4 +1,4 @@
-"""Whether what runs is still what was applied; if not, why."""
+"""Drift: whether what runs is still what was applied, and if not, why. Pure."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,15 @@ _OFTEN = 2
 def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout) -> str | None:
     """The first difference that matters, as a clause; None where all is as applied."""
     present = frozenset[str]().union(*(g.names for g in facts.gpu.gpus))
-    gone = [g for g in record.spec.gpus if g not in present]
-    if gone:
-        return f"GPU {gone[0]}, which it was applied to, is gone"
-    place = f"{name}{record.slot}"
-    service = layout.service(place)
+    missing = [g for g in record.spec.gpus if g not in present]
+    if missing:
+        return f"GPU {missing[0]}, on which it was applied, is missing"
+    name_on_host = f"{name}{record.slot}"
+    service = layout.service(name_on_host)
     unit = facts.service(service)
-    path = layout.definition(place)
+    path = layout.definition(name_on_host)
     if unit is None or unit.sha256 is None:
-        return f"{path} is gone"
+        return f"{path} is missing"
     if unit.sha256 != record.files.get(path):
         return f"{path} was edited by hand"
     return service_drift(unit) or _container_drift(service, record, facts)
@@ -38,12 +38,12 @@ def service_drift(service: ServiceFacts) -> str | None:
     if service.state == "failed":
         return f"it failed: {exit_words(service.result, service.exit_status)}"
     if service.state == "inactive":
-        return "it was stopped by hand, or has ended"
+        return "it was stopped by hand, or exited"
     return crash_loop_clause(service) if is_crash_looping(service) else None
 
 
 def is_crash_looping(service: ServiceFacts) -> bool:
-    """Between one end and the next start, and not for the first time: systemd sees to that one."""
+    """Between an exit and the next start, again; systemd handles the first time."""
     if not pausing(service):
         return False
     return service.restarts is None or service.restarts >= _OFTEN
@@ -72,11 +72,11 @@ def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> 
         return None
     box = facts.docker.container(service)
     if box is None:
-        return "its container is gone"
+        return "its container is missing"
     if box.labels.get("xgen.digest") != record.digest:
         return "its container was replaced by hand"
     if record.spec.engine_state is not None and box.image_id != record.spec.engine_state:
-        return "its container runs another image than the one applied"
+        return "its container runs another image than was applied"
     return None if box.state == "running" else f"its container is {box.state}"
 
 

@@ -1,4 +1,4 @@
-"""What a plan rests on, as one short word: when it changes, the plan no longer holds.
+"""The fingerprint of everything that a plan is based on: when it changes, the plan is stale.
 
 Memory in use, utilization, process ids and logs are left out: they change all the time.
 """
@@ -11,7 +11,7 @@ from xgen_deploy.state.record import Record, digest_of
 
 
 def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
-    """How each thing is that a plan rests on, both in words for people."""
+    """Everything that a host's plan is based on -> its state, both in words for people."""
     low = facts.ephemeral_ports[0] if facts.ephemeral_ports else 65536
     last = f"#{record.last_apply.number}, " if record.last_apply else ""
     seen = {"the newest apply": f"{last}revision {record.revision}" if record.revision else "none"}
@@ -40,6 +40,6 @@ def _short(digest: str | None) -> str:
 
 
 def plan_fingerprint(manifest_digest: str, hosts: Mapping[str, HostPlan]) -> str:
-    """Over the manifest and every host that was seen."""
+    """Over the manifest and every observed host."""
     seen = {name: h.fingerprint for name, h in hosts.items() if h.reachable}
     return digest_of({"manifest": manifest_digest, "hosts": seen})

@@ -1,4 +1,4 @@
-"""The gateways' part of a plan, once every host's own part is made: pure."""
+"""The gateways' part of a plan, made after every host's own part. Pure."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -61,7 +61,7 @@ def routes_for(
     records: Mapping[str, Record],
     extra: tuple[Endpoint, ...] = (),
 ) -> Routes:
-    """What the gateway on a host sends where. Without `plans`: as the records are right now.
+    """The routes of the gateway on a host. Without `plans`: as the records are right now.
     `extra` are servers beside these: the new one of a pair while it replaces the old.
     """
     hosts = {**site.other_hosts, **site.hosts}
@@ -116,7 +116,7 @@ def _change(
         return _operation(host, Kind.CREATE_GATEWAY, cause, spec)
     if last.digest != spec.digest:
         restarts = spec.needs_restart(last.spec)
-        how = "it is started anew" if restarts else "reload, no interruption"
+        how = "restart" if restarts else "reload, no interruption"
         diff = _diff(last.spec, spec)
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
@@ -148,7 +148,7 @@ def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
 
 
 def _diff(before: GatewaySpec, after: GatewaySpec) -> tuple[FieldDiff, ...]:
-    """Of everything but the routes."""
+    """The fields that changed, except the routes."""
     old, new = _settings(before), _settings(after)
     return tuple(
         FieldDiff(path=path, before=old.get(path), after=new.get(path))
@@ -163,17 +163,17 @@ def _settings(spec: GatewaySpec) -> dict[str, object]:
 
 
 def gateway_drift(last: GatewayRecord, observation: Observation) -> str | None:
-    """How its unit, configuration and container differ from what was applied; None as applied."""
+    """The first difference of unit, configuration or container from what was applied, or None."""
     layout, facts = observation.layout, observation.facts
     service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
     unit = facts.service(service)
     if unit is None or unit.sha256 is None:
-        return f"{path} is gone"
+        return f"{path} is missing"
     if unit.sha256 != last.files.get(path):
         return f"{path} was edited by hand"
     config = next((f for f in facts.files if f.path == config_file(layout)), None)
     if config is not None and config.kind == "absent":
-        return f"{config.path} is gone"
+        return f"{config.path} is missing"
     if config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
         return f"{config.path} was edited by hand"
     return service_drift(unit) or _box_drift(service, last, facts)
@@ -184,20 +184,20 @@ def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | Non
         return None
     box = facts.docker.container(service)
     if box is None or box.state != "running":
-        return "its container is gone" if box is None else f"its container is {box.state}"
+        return "its container is missing" if box is None else f"its container is {box.state}"
     if last.spec.image_state and box.image_id != last.spec.image_state:
-        return "its container runs another image than the one applied"
+        return "its container runs another image than was applied"
     return None
 
 
 def _unrecorded_unit(observation: Observation) -> bool:
-    """A unit of ours that an apply began and did not get to record."""
+    """A unit that an apply wrote and did not get to record."""
     unit = observation.facts.service(observation.layout.service(GATEWAY))
     return unit is not None and unit.sha256 is not None
 
 
 def _removal(site: Site, host: str) -> Operation:
-    cause = "no longer in the manifest" if site.declared else "the project is taken away"
+    cause = "no longer in the manifest" if site.declared else "the project is removed"
     return Operation(
         id=f"{host}/{GATEWAY}",
         host=host,

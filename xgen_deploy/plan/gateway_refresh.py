@@ -19,7 +19,7 @@ from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import HostPlan, Kind, Operation
 
 _RELOAD = "its configuration was written by an older xgen-deploy; reload, no interruption"
-_RESTART = f"{OLDER_UNIT}; it is started anew"
+_RESTART = f"{OLDER_UNIT}; restart"
 
 
 def with_refreshed_gateways(

@@ -1,4 +1,4 @@
-"""Which instances serve, on every host that could be looked at: pure."""
+"""The instances that the gateways send requests to, on every observed host. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -45,7 +45,7 @@ def gather(
 
 
 def kept_routes(site: Site, seen: frozenset[str], last: GatewayRecord | None) -> dict[str, Route]:
-    """By model: servers on hosts that could not be looked at, as the gateway knew them."""
+    """Model -> its servers on hosts that could not be observed, as in the gateway's last routes."""
     declared = {(d.host, d.name) for d in everywhere(site)}
     kept = {}
     for route in _routes(last):

@@ -6,7 +6,7 @@ from xgen_deploy.state.facts import HostFacts
 
 
 def headline(facts: HostFacts) -> str:
-    """For the line that names the host."""
+    """The text after the host's name."""
     gpus = facts.gpu.gpus
     if not gpus:
         return f"no GPU, {facts.cores} cores, {gib(facts.memory_total_mb)} memory"

@@ -1,4 +1,4 @@
-"""The plan of one host from the manifest and what was seen there: pure."""
+"""The plan of one host, from its desired state and its observation. Pure."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Scope:
 
 
 def plan_host(site: Site, observation: Observation, desired: Desired, scope: Scope) -> HostPlan:
-    """Never raises for what it finds: whatever cannot work is a refusal with its reason."""
+    """Never raises for the state of a host: what cannot work becomes a refusal."""
     host, facts, layout = observation.host, observation.facts, observation.layout
     record, resolved = desired.record, desired.resolved
     if record is None:
@@ -70,13 +70,13 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
 
 
 def refused_plan(host: str, error: XgenError) -> HostPlan:
-    """Of a host whose plan could not be made: that is its refusal."""
+    """The plan of a host for which planning failed: one refusal."""
     reason = str(error).removeprefix(f"{host}: ")
     return HostPlan(host=host, refusals=(Refusal(host=host, reason=reason),))
 
 
 def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
-    """Instances whose secrets nobody has compared with what was delivered."""
+    """Instances whose secrets were not compared with the delivered ones."""
     if scope.secrets_compared:
         return tuple(d.name for d in site.on(plan.host) if d.name in scope.kept_secrets)
     new = {o.name for o in plan.operations if o.kind is Kind.CREATE}
@@ -87,7 +87,7 @@ def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
 def _names_taken(
     plan: HostPlan, facts: HostFacts, record: Record, layout: Layout
 ) -> tuple[Refusal, ...]:
-    """A container that is not ours has the name that a new instance's would get."""
+    """A foreign container has the name that a new instance's container needs."""
     new = {
         layout.service(o.instance.name_on_host): o.name
         for o in plan.operations
@@ -97,8 +97,8 @@ def _names_taken(
         Refusal(
             host=plan.host,
             instance=new[box.name],
-            reason=f"there is a container {box.name} already, and it is not this tool's",
-            hint=f"rename it, or take it away: docker rm -f {box.name}",
+            reason=f"container {box.name} exists already and was not made by xgen-deploy",
+            hint=f"Rename it, or remove it: `docker rm -f {box.name}`",
         )
         for box in facts.docker.containers
         if box.name in new and not ours(box, facts, record, layout)
@@ -106,16 +106,16 @@ def _names_taken(
 
 
 def empty_site(site: Site) -> Site:
-    """The same project with nothing wanted anywhere: what `destroy` plans for."""
+    """The same project without any instance: the desired state of `destroy`."""
     return replace(site, declared=(), elsewhere=(), gateway=None)
 
 
 def _left_behind(record: Record, site: Site) -> tuple[str, ...]:
-    """A host that left the manifest is not forgotten."""
+    """Warnings about hosts that the record knows and the manifest no longer has."""
     gone = [h for h in record.hosts if h not in site.hosts and h not in site.other_hosts]
     more = len(gone) - _MOST_GONE
     return tuple(
-        f"{name} left the manifest and may still run this project: write `{name}: []` under "
-        "hosts and apply, to clear it"
+        f"{name} left the manifest and may still run this project; to clear it, write "
+        f"`{name}: []` under `hosts:` and apply"
         for name in gone[:_MOST_GONE]
     ) + ((f"... and {more} more hosts that left the manifest",) if more > 0 else ())

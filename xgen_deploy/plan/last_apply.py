@@ -1,4 +1,4 @@
-"""Who applied last, for the first line of a screen."""
+"""The newest apply as a line, for the head of a screen."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from xgen_deploy.state.record import Record
 
 
 def last_apply_line(records: Collection[Record], now: float) -> str:
-    """`last apply #41 kim@ops 6 d ago`; `records` are those of the hosts that could be asked."""
+    """`last apply #41 kim@ops 6 d ago`; `records` are of the observed hosts."""
     if not records:
         return "last apply unknown"
     applies = [r.last_apply for r in records if r.last_apply is not None]
@@ -19,7 +19,7 @@ def last_apply_line(records: Collection[Record], now: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """One unit is enough: `40 s`, `3 min`, `5 h`, `6 d`."""
+    """In one unit: `40 s`, `3 min`, `5 h`, `6 d`."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"

@@ -27,7 +27,7 @@ MAINTENANCE: tuple[Maintaining, ...] = ("stop", "start", "restart")
 
 @dataclass(frozen=True)
 class Request:
-    """What to do with which instances, by host."""
+    """The action, and the instances to do it to, by host."""
 
     action: Maintaining
     wanted: Mapping[str, tuple[str, ...]]
@@ -83,17 +83,17 @@ def _host(
 def _refused(
     action: Maintaining, name: str, record: Record, service: ServiceFacts | None, layout: Layout
 ) -> str | None:
-    """What starts must be what was proved."""
+    """Why the action is refused; None where not. Only a version that passed its gate is started."""
     last = record.instances.get(name)
     if last is None:
-        return "it was never applied here; `xgen-deploy apply` does"
+        return "never applied on this host; run `xgen-deploy apply`"
     if name in record.pending:
-        return "an earlier apply began to change it; `xgen-deploy apply` finishes that"
+        return "an earlier apply began to change it and did not finish; run `xgen-deploy apply`"
     if action == "stop":
         return None
     path = layout.definition(record.name_on_host(name))
     if service is None or service.sha256 is None:
-        return f"{path} is gone; `xgen-deploy apply` puts it back"
+        return f"{path} is missing; `xgen-deploy apply` restores it"
     if service.sha256 != last.files.get(path):
         return f"{path} was edited by hand; `xgen-deploy apply` repairs it"
     return None
@@ -103,11 +103,11 @@ def _nothing_to_do(
     action: Maintaining, last: InstanceRecord, service: ServiceFacts | None
 ) -> str | None:
     if action == "stop" and last.stopped is not None:
-        return f"was stopped by {last.stopped.by} already"
+        return f"is already stopped, by {last.stopped.by}"
     if action == "restart" and last.stopped is not None:
-        return f"is left stopped, as {last.stopped.by} wanted; `xgen-deploy start` starts it"
+        return f"stays stopped: {last.stopped.by} stopped it; `xgen-deploy start` starts it"
     if action == "start" and last.stopped is None and service and service.state == "active":
-        return "runs already"
+        return "is already running"
     return None
 
 
@@ -139,8 +139,8 @@ def recorded_instance(
 def _operation(action: Maintaining, instance: Instance, last: InstanceRecord) -> Operation:
     causes = {
         "stop": "maintenance: it stays stopped until `xgen-deploy start`",
-        "start": f"it was stopped by {last.stopped.by}" if last.stopped else "it does not run",
-        "restart": "the same version, started anew",
+        "start": f"it was stopped by {last.stopped.by}" if last.stopped else "it is not running",
+        "restart": "restart of the same version",
     }
     return Operation(
         id=f"{instance.host}/{instance.name}",
@@ -156,7 +156,7 @@ def _operation(action: Maintaining, instance: Instance, last: InstanceRecord) ->
 def _judged(
     site: Site, plan: HostPlan, going: list[Operation], records: Mapping[str, Record]
 ) -> HostPlan:
-    """The plan with what each operation interrupts."""
+    """The plan, with what each operation interrupts."""
     operations = []
     for operation in plan.operations:
         if operation.kind is not Kind.START:
@@ -177,7 +177,7 @@ def _meanwhile(
         for d in gateway_hosts
         for s in d.spec.servers
     ):
-        return "no gateway that was looked at sends it requests: those to it fail meanwhile", True
+        return "no observed gateway sends it requests: those sent to it fail meanwhile", True
     model = _model(operation)
     away = {o.id for o in _away_with(operation, [o for o in going if _model(o) == model])}
     others = [o for o in _running(model, records) if o not in away]
@@ -186,11 +186,11 @@ def _meanwhile(
     for other in fallbacks(site).get(model, ()):
         if any(o not in {g.id for g in going} for o in _running(other, records)):
             return f"the gateway sends its requests to the fallback {other} meanwhile", False
-    return "nothing else takes its requests meanwhile", True
+    return "its requests fail meanwhile: no other instance or fallback takes them", True
 
 
 def _away_with(operation: Operation, alike: list[Operation]) -> list[Operation]:
-    """Those of its model that are away at the same time."""
+    """Operations on the same model that are carried out at the same time."""
     if operation.kind is not Kind.RESTART:
         return alike
     return next(

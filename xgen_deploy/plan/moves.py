@@ -18,7 +18,7 @@ from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
 _SHOWN = 3
-NO_ROOM = "a move with no room to keep it meanwhile: it goes before the new one is proved"
+NO_ROOM = "a move without room for both: it is removed before the new one is verified"
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Graph:
     notes: dict[str, list[str]] = field(default_factory=dict)
 
     def last(self, operation: Operation) -> InstanceRecord | None:
-        """What runs there now, as far as the host remembers."""
+        """The instance's record on its host; None without one."""
         record = self.records.get(operation.host)
         return record.instances.get(operation.name) if record else None
 
@@ -52,7 +52,7 @@ class _Graph:
         return waiting
 
     def dependents(self, first: str) -> frozenset[str]:
-        """It and all that wait for it, directly or not."""
+        """The operation and all that wait for it, directly or not."""
         waiting = self.waiting()
         dependents, todo = {first}, [first]
         while todo:
@@ -99,7 +99,7 @@ def _make_room(graph: _Graph, going: list[Operation], coming: list[Operation]) -
 
 
 def _move(graph: _Graph, old: Operation, coming: list[Operation]) -> None:
-    """What is not known to serve, or was stopped on purpose, keeps nobody waiting."""
+    """The removal waits for its successor, unless the old one is stopped or not known to serve."""
     last = graph.last(old)
     if last is None or last.stopped is not None:
         return
@@ -115,7 +115,7 @@ def _move(graph: _Graph, old: Operation, coming: list[Operation]) -> None:
 
 
 def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
-    """Nothing of this plan brings the model up: does it serve elsewhere?"""
+    """No operation brings the model up: the removal waits unless it serves elsewhere."""
     rest = [d for d in everywhere(graph.site) if d.model == model]
     if not rest:
         return
@@ -127,11 +127,11 @@ def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
     for instance in rest:
         plan, where = graph.plans.get(instance.host), f"{instance.host}/{instance.name}"
         if plan is not None and not plan.reachable:
-            graph.held[old.id] = f"{where}, where {model} is to go on, cannot be reached"
+            graph.held[old.id] = f"{where}, which is to serve {model}, cannot be reached"
         elif plan is not None and plan.left_out:
-            graph.held[old.id] = f"{where}, where {model} is to go on, is refused"
+            graph.held[old.id] = f"{where}, which is to serve {model}, is refused"
         elif plan is None:
-            warning = f"{old.name} goes, and whether {where} serves {model} was not looked at"
+            warning = f"{old.name} is removed without checking that {where} serves {model}"
             graph.warnings.setdefault(old.host, []).append(warning)
             return
         if old.id in graph.held:
@@ -139,12 +139,12 @@ def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
 
 
 def _take_over(graph: _Graph, coming: list[Operation]) -> None:
-    """A GPU that another instance's update leaves is free after that."""
+    """An instance that needs a GPU waits for the update of another instance that frees it."""
     for leaving, new in _on_one_host(coming, coming):
         if not takes_over(new, leaving, graph.last(leaving), graph.facts[new.host]):
             continue
         if leaving.id in graph.dependents(new.id):
-            note = f"they change places: it comes while {leaving.id} still holds its GPU"
+            note = f"they swap GPUs: it starts while {leaving.id} still holds its GPU"
             graph.notes.setdefault(new.id, []).append(note)
         else:
             graph.needs[new.id][leaving.id] = None
@@ -166,7 +166,7 @@ def _on_one_host(
 
 def _hold_all(graph: _Graph, first: str) -> None:
     for operation_id in graph.dependents(first):
-        graph.held.setdefault(operation_id, f"it waits for {first}, which is left as it is")
+        graph.held.setdefault(operation_id, f"it waits for {first}, which is not changed")
 
 
 def _order(graph: _Graph) -> dict[str, int]:
@@ -192,7 +192,7 @@ def _order(graph: _Graph) -> dict[str, int]:
 def _planned(graph: _Graph, plan: HostPlan, order: Mapping[str, int]) -> HostPlan:
     operations = sorted(plan.operations, key=lambda o: order[o.id])
     left = [
-        f"{o.name} is left as it is: {graph.held[o.id]}" for o in operations if o.id in graph.held
+        f"{o.name} is not changed: {graph.held[o.id]}" for o in operations if o.id in graph.held
     ]
     return replace(
         plan,
@@ -206,11 +206,11 @@ def _with(graph: _Graph, operation: Operation) -> Operation:
     operation = replace(operation, needs=tuple(graph.needs[operation.id]))
     if operation.id in graph.moves:
         new = graph.moves[operation.id]
-        notes.append(f"a move: it serves until {_named(new)} is proved" if new else NO_ROOM)
+        notes.append(f"a move: it serves until {_named(new)} is verified" if new else NO_ROOM)
         operation = replace(operation, moves=True, interrupts=not new)
     elif operation.kind is Kind.CREATE:
         old = [o for o, new in graph.moves.items() if operation.id in new]
-        notes += [f"a move: {_named(old)} serves until this one is proved"] if old else []
+        notes += [f"a move: {_named(old)} serves until this one is verified"] if old else []
     return replace(operation, notes=tuple(notes))
 
 

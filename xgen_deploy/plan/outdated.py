@@ -1,4 +1,4 @@
-"""Units that an older version of this tool wrote: they run on until `--refresh`. Pure."""
+"""Units that an older version of this tool wrote, which run unchanged until `--refresh`. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ OLDER_UNIT = "its unit was written by an older xgen-deploy"
 
 
 def outdated(record: Record, unchanged: Iterable[str]) -> tuple[str, ...]:
-    """Which of these instances run units of an older version; stopped ones run nothing."""
+    """Which of these instances run units of an older version; stopped ones are left out."""
     known = ((name, record.instances.get(name)) for name in unchanged)
     return tuple(
         name
@@ -21,7 +21,7 @@ def outdated(record: Record, unchanged: Iterable[str]) -> tuple[str, ...]:
 
 
 def outdated_warning(plans: Mapping[str, HostPlan]) -> tuple[str, ...]:
-    """One line over all hosts, or none."""
+    """One warning for all hosts, or none."""
     names = [name for plan in plans.values() for name in plan.outdated]
     count = sum(name != GATEWAY for name in names)
     who = [f"{count} instance{'s'[: count != 1]}"] if count else []
@@ -29,4 +29,5 @@ def outdated_warning(plans: Mapping[str, HostPlan]) -> tuple[str, ...]:
     if not who:
         return ()
     verb = "runs a unit" if len(who) == 1 and count <= 1 else "run units"
-    return (f"{' and '.join(who)} {verb} of an older xgen-deploy: `xgen-deploy apply --refresh`",)
+    renew = "renew with `xgen-deploy apply --refresh`"
+    return (f"{' and '.join(who)} {verb} of an older xgen-deploy; {renew}",)

@@ -1,4 +1,4 @@
-"""Desired against observed, on one host: the operations that bring them together.
+"""Reconciles desired and observed state on one host: the operations that make them equal.
 
 Pure, and decided by digest alone: never by comparing with a runtime's defaults or a rendered
 text, so that a newer tool does not restart every model.
@@ -78,18 +78,18 @@ def reconcile(
 
 
 def _left_alone(box: ContainerFacts) -> str:
-    """It only says that it is ours."""
+    """The warning about a mislabelled container."""
     return (
-        f"container {box.name} carries this project's label and is not this tool's: it is left "
-        f"alone and holds its port and GPU; `docker rm -f {shlex.quote(box.name)}` takes it away"
+        f"container {box.name} has this project's label but was not made by xgen-deploy: it is "
+        f"left alone and keeps its port and GPU; `docker rm -f {shlex.quote(box.name)}` removes it"
     )
 
 
 def _left_stopped(instance: Instance, last: InstanceRecord, stopped: Stopped) -> str:
-    """Maintenance is no drift, and no apply ends it."""
-    pending = "" if last.digest == instance.digest else ", with changes waiting"
+    """The warning about a stopped instance: a stop is not drift, and apply does not end it."""
+    pending = "" if last.digest == instance.digest else ", with changes pending"
     return (
-        f"{instance.name} was stopped by {stopped.by} and is left so{pending}; "
+        f"{instance.name} was stopped by {stopped.by} and stays stopped{pending}; "
         "`xgen-deploy start` starts it"
     )
 
@@ -148,7 +148,7 @@ def _with_stale_slot(
     record: Record,
     layout: Layout,
 ) -> Operation | None:
-    """What else of the instance is on the host goes too: it would hold its GPU and its ports."""
+    """Also clears what is left in the instance's other slot: it would hold its GPU and ports."""
     stale = stale_slot(instance.name, instance.slot, facts, record, layout)
     if operation is None and stale:
         cause = f"leftover {stale}, its other slot"
@@ -159,9 +159,9 @@ def _with_stale_slot(
 def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
     known = name in record.instances or name in record.pending
     cause = (
-        ("the project is taken away" if clearing else "no longer in the manifest")
+        ("the project is removed" if clearing else "no longer in the manifest")
         if known
-        else f"container {layout.service(name)} carries this project's label and no record knows it"
+        else f"container {layout.service(name)} has this project's label, but no record has it"
     )
     return Operation(
         id=f"{host}/{name}",

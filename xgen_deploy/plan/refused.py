@@ -1,4 +1,4 @@
-"""`--skip-refused`: hosts with refusals are left out, the others go on. Pure."""
+"""`--skip-refused`: hosts with refusals are left out, the others are changed. Pure."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from xgen_deploy.state.plan import HostPlan
 
 
 def without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
-    """The plans with nothing to do where anything is refused."""
+    """The plans, without operations on hosts where anything is refused."""
     return {name: _left_out(plan) if plan.refusals else plan for name, plan in plans.items()}
 
 

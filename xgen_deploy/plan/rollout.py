@@ -17,7 +17,7 @@ _ONE = 1
 def in_batches(
     plans: Mapping[str, HostPlan], *, kinds: frozenset[Kind] = UPDATES
 ) -> dict[str, HostPlan]:
-    """The plans with what their updates, or the operations of other kinds, have to wait for."""
+    """The plans, with the operations that each update (or other operation) has to wait for."""
     by_model: dict[str, list[Operation]] = {}
     for plan in plans.values():
         for operation in plan.operations:

@@ -29,23 +29,23 @@ class SavedPlan(Frozen):
     refresh: bool = False
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
-        """What differs now, as sentences; () where the plan still holds."""
+        """What has changed since, as sentences; () where the plan still holds."""
         changes = []
         if plan.manifest_digest != self.site.manifest_digest:
-            changes.append(f"{self.site.manifest_file} or its inventory was changed")
+            changes.append(f"{self.site.manifest_file} or its inventory has changed")
         for host, parts in self.parts.items():
             now = plan.hosts.get(host)
             if now is None or not now.reachable:
-                changes.append(f"{host}: it cannot be reached now")
+                changes.append(f"{host}: unreachable now")
                 continue
             changes += [f"{host}: {difference}" for difference in _differences(parts, now.parts)]
         changes += [
-            f"{host}: it was unreachable when the plan was made"
+            f"{host}: unreachable when the plan was made"
             for host, now in plan.hosts.items()
             if now.reachable and host not in self.parts
         ]
         if not changes and operation_lines(plan) != self.operations:
-            changes.append("the operations are others than those saved")
+            changes.append("the operations differ from the saved ones")
         return tuple(changes)
 
 
@@ -60,7 +60,7 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
 
 
 def save(plan: Plan, site: Site, text: tuple[str, ...], *, refresh: bool = False) -> SavedPlan:
-    """From a plan that was just made; `text` is what `show` prints."""
+    """A plan that was just made, ready to be written; `text` is what `show` prints."""
     return SavedPlan(
         site=site,
         fingerprint=plan.fingerprint,
@@ -80,13 +80,13 @@ def operation_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def read_saved(text: str, path: str) -> SavedPlan:
-    """Raises UsageError for a file that is no plan, or a newer tool's."""
+    """Raises UsageError for a file that is not a plan, or that a newer version wrote."""
     try:
         plan = SavedPlan.model_validate_json(text)
     except ValidationError:
         raise UsageError(
-            f"{path} is no saved plan of this version of xgen-deploy; "
-            "`xgen-deploy plan MANIFEST -o FILE` makes one"
+            f"{path} is not a saved plan of this version of xgen-deploy; make one with "
+            "`xgen-deploy plan MANIFEST -o FILE`"
         ) from None
     if plan.xgen_plan > FORMAT:
         raise UsageError(f"{path} was saved by a newer xgen-deploy")

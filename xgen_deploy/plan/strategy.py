@@ -92,24 +92,24 @@ def _impossible(instance: Instance, obstacle: str | None) -> Iterator[Refusal]:
         yield Refusal(
             host=instance.host,
             instance=instance.name,
-            reason=f"update.strategy is start-first, and that cannot be: {obstacle}",
-            hint="make room, or write strategy: auto",
+            reason=f"update.strategy is start-first, which is not possible: {obstacle}",
+            hint="Make room, or write `strategy: auto`.",
             mark=instance.declared.marks.get("update.strategy"),
         )
 
 
 def _no_switch(site: Site, instance: Instance, records: Mapping[str, Record]) -> str | None:
-    """Why nobody can move its requests over; None where every gateway can."""
+    """Why the gateways cannot move its requests over; None where every gateway can."""
     if site.gateway is None:
         return "there is no gateway to move its requests"
     for gateway_host in site.gateway.hosts or ():
         if gateway_host not in records:
-            return f"the gateway on {gateway_host} was not looked at"
+            return f"the gateway on {gateway_host} was not observed"
         last = records[gateway_host].gateway
         if last is None:
-            return f"the gateway on {gateway_host} does not run yet"
+            return f"the gateway on {gateway_host} is not running yet"
         if (instance.host, instance.name) not in {(s.host, s.instance) for s in last.spec.servers}:
-            return f"the gateway on {gateway_host} sends it nothing"
+            return f"the gateway on {gateway_host} sends it no requests"
     return None
 
 
@@ -160,9 +160,9 @@ def needed_mib(report: LoadReport | None, gpus: int | None, growth: float) -> fl
 
 def _too_little(where: str, needed: float | None, free: int | None) -> str | None:
     if needed is None:
-        return "how much memory it takes is not known"
+        return "its memory use is unknown"
     if free is None:
-        return f"how much memory of {where} is free cannot be measured"
+        return f"the free memory of {where} cannot be measured"
     if needed <= free:
         return None
     return f"needs {needed / 1024:.1f} GiB on {where}, which has {free / 1024:.1f} free"

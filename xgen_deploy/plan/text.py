@@ -1,4 +1,4 @@
-"""The plan as lines for a tired person: nothing that does not matter now.
+"""The plan as lines for people, without anything that does not matter now.
 
 Colour is markup of the `rich` library; values are escaped, so that nothing in a manifest can
 act as markup.
@@ -97,7 +97,7 @@ def _operation(operation: Operation) -> Iterator[str]:
 
 
 def _how(operation: Operation) -> Iterator[str]:
-    """How an update happens, why so, and what comes before it."""
+    """How an update is carried out, why, and what it waits for."""
     if operation.strategy is not None:
         yield (
             f"{operation.strategy.replace('-', ' ')}: {operation.why}"
@@ -195,7 +195,7 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
     if plan.left_out:
         what += f"[bold red]Refused and left out: {escape(', '.join(plan.left_out))}.[/bold red] "
     if plan.forbidden:
-        what += "[bold red]Refused: nothing can be applied until this is put right.[/bold red] "
+        what += "[bold red]Refused: nothing can be applied until this is fixed.[/bold red] "
     if applying and not plan.forbidden:
         if what:
             yield what.rstrip()
