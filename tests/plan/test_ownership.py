@@ -59,7 +59,7 @@ def test_a_container_that_only_carries_our_label_is_left_alone(
     plan = world.plan()
     assert plan.operations == ()
     (warning,) = (w for w in plan.warnings if stranger.name in w)
-    assert "is not this tool's: it is left alone" in warning
+    assert "was not made by xgen-deploy: it is left alone" in warning
     assert f"docker rm -f {stranger.name}" in warning
 
 
@@ -114,7 +114,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_starts(world: World) ->
     taken = box("xgen-p-q", instance="q", container="another").model_copy(update={"ports": ()})
     beside(world, taken)
     (refusal,) = world.plan().refusals
-    assert "there is a container xgen-p-q already" in refusal.reason
+    assert "container xgen-p-q exists already" in refusal.reason
 
 
 @pytest.mark.parametrize(

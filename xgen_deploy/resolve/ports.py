@@ -119,7 +119,7 @@ def _foreign(
 
 
 def _held_by(box: ContainerFacts) -> Holder:
-    who = f"container {box.name}, which has this project's label but was not made by this tool"
+    who = f"container {box.name}, which has this project's label but was not made by xgen-deploy"
     return Holder(who, f"Remove it with `docker rm -f {shlex.quote(box.name)}`")
 
 
