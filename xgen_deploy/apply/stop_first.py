@@ -36,6 +36,7 @@ def bring_up(execution: Execution, operation: Operation) -> GatePassed:
         previous.keep()
         stage(context, new.rendered, instance.name_on_host)
         with traffic.moving(context.name, instance.name):
+            traffic.before_new_key(context.name, instance.name)
             drain(context, traffic, instance.name, drain_time(instance.declared))
             previous.stopping()
             traffic.keys.runs_with_new_key(context.name, instance.name)

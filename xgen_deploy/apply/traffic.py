@@ -75,6 +75,12 @@ class Traffic:
             if any(self._known(gateway_host, *instance) for instance in self.keys.instances):
                 self._reopen(gateway_host, first=True)
 
+    @_moving_traffic
+    def before_new_key(self, host: str, instance: str) -> None:
+        """Before an engine is stopped whose key changes: every gateway can follow."""
+        if (host, instance) in self.keys.instances:
+            self._require_gateways(host, instance)
+
     def routes(
         self, gateway_host: str, extra: tuple[Endpoint, ...] = (), *, first: bool = False
     ) -> tuple[Route, ...]:
@@ -87,6 +93,7 @@ class Traffic:
     def hand_over(self, host: str, instance: str, model: str) -> None:
         """Before an instance goes whose model goes on elsewhere: each gateway that sends it
         requests has the model's other servers too, and has found them healthy."""
+        self._require_gateways(host, instance)
         for gateway_host in self.gateway_hosts_of(host, instance):
             last = self._contexts[gateway_host].record.gateway
             known = {s.name for s in last.spec.servers} if last else set()
@@ -127,10 +134,19 @@ class Traffic:
             if self._known(gateway_host, host, instance)
         )
 
+    def _require_gateways(self, host: str, instance: str) -> None:
+        """Raises XgenError where a gateway that sends it requests runs on a host that was lost."""
+        for name in self._records.keys() - self._contexts.keys():
+            if _servers(self._routes_of(name, self._records[name]), host, instance):
+                raise XgenError(
+                    f"its host {name} was lost, and it sends requests to {host}/{instance}"
+                )
+
     @_moving_traffic
     def add(self, endpoint: Endpoint) -> None:
         """Beside what the records have: a reload of each gateway, then until the new server was
         found healthy by each."""
+        self._require_gateways(endpoint.host, endpoint.instance)
         gateway_hosts = self.gateway_hosts_of(endpoint.host, endpoint.instance)
         for gateway_host in gateway_hosts:
             self._reopen(gateway_host, (endpoint,))
@@ -206,9 +222,13 @@ class Traffic:
 
     def _known(self, gateway_host: str, host: str, instance: str) -> tuple[tuple[str, Server], ...]:
         """An instance as the gateway on a host at work has it, by model."""
-        last = self._contexts[gateway_host].record.gateway
-        is_gateway = last is not None and is_gateway_host(self._site, gateway_host)
-        return _servers(last.spec.routes if last and is_gateway else (), host, instance)
+        routes = self._routes_of(gateway_host, self._contexts[gateway_host].record)
+        return _servers(routes, host, instance)
+
+    def _routes_of(self, gateway_host: str, record: Record) -> tuple[Route, ...]:
+        """What a host's gateway has, where it is to stay."""
+        stays = is_gateway_host(self._site, gateway_host)
+        return record.gateway.spec.routes if record.gateway and stays else ()
 
     def _name(self, gateway_host: str, host: str, instance: str, *, second: bool = False) -> str:
         """What the gateway on a host at work calls an instance."""
