@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.apply.folder_host import ShownSession, at_work
+from tests.apply.conftest import context_on
+from tests.fake_host.host import LAYOUT, FakeHost
 from xgen_deploy.apply.guard import disarm
-from xgen_deploy.state.layout import Layout
 
 OLDER = "xgen-p-q-guard.service"
 
@@ -24,14 +24,11 @@ OLDER = "xgen-p-q-guard.service"
 def test_a_guard_of_0_1_0_is_ended_and_an_instance_of_its_name_is_not(
     tmp_path: Path, fragment: str, command: str, stopped: bool
 ) -> None:
-    layout = Layout(project="p", state_dir=f"{tmp_path}/s", etc_dir="/e", unit_dir=str(tmp_path))
-    boot_unit = Path(layout.boot_unit("q"))
-    boot_unit.touch()
-    session = ShownSession(
-        f"FragmentPath={fragment}\nExecStart={command.format(layout.state_dir)}\n"
-    )
-    work = at_work(session, layout, tmp_path)
-    disarm(work, "q")
-    assert ("systemctl", "stop", "xgen-p-q.guard.service") in session.ran
-    assert (("systemctl", "stop", OLDER) in session.ran) is stopped
-    assert not boot_unit.exists()
+    host = FakeHost("h")
+    host.put(LAYOUT.boot_unit("q"), b"", 0o644)
+    shown = f"FragmentPath={fragment}\nExecStart={command.format(LAYOUT.state_dir)}\n"
+    host.before = lambda argv, _: shown if argv[:2] == ("systemctl", "show") else None
+    disarm(context_on(host, tmp_path), "q")
+    assert ("systemctl", "stop", "xgen-p-q.guard.service") in host.ran
+    assert (("systemctl", "stop", OLDER) in host.ran) is stopped
+    assert LAYOUT.boot_unit("q") not in host.files

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.apply.folder_host import ShownSession
+from tests.fake_host.host import FakeHost
 from xgen_deploy.apply.systemd import Systemd
 
 
@@ -12,5 +12,7 @@ from xgen_deploy.apply.systemd import Systemd
 )
 def test_only_a_number_counts(text: str, restarts: int, status: int | None) -> None:
     shown = f"NRestarts={text}\nExecMainCode=1\nExecMainStatus={text}\n"
-    state = Systemd("h", ShownSession(shown)).state("xgen-p-q")
+    host = FakeHost("h")
+    host.before = lambda *_: shown
+    state = Systemd("h", host.session()).state("xgen-p-q")
     assert (state.restarts, state.status) == (restarts, status)

@@ -7,7 +7,8 @@ import json
 import pytest
 import yaml
 
-from tests.hostile.conftest import LAYOUT, Site
+from tests.fake_host.host import LAYOUT
+from tests.hostile.conftest import Site
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_statistics_without_a_column_leave_the_engine_as_it_was(
     _change(site, "stop-first")
     monkeypatch.setattr(site.host, "gateway_says", lambda _: "# pxname,svname,type\nq,h.q,2\n")
     ran = site.run("apply", "-y")
-    assert "not what HAProxy 2.4 and later give" in ran.said
+    assert "not in the format of HAProxy 2.4 and later" in ran.said
     assert "The one that runs was left as it is" in ran.said, ran.said
 
 

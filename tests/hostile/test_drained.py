@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.hostile.conftest import LAYOUT, OTHER, Site
-from tests.hostile.host import FakeHost
+from tests.fake_host.host import LAYOUT, FakeHost
+from tests.hostile.conftest import OTHER, Site
 from xgen_deploy.apply import stop_first
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.gateway_paths import config_file
@@ -58,7 +58,7 @@ def fills_at(host: FakeHost, disk: FakeHost, *argv: str, stdin: str = "") -> Non
 
     def before(ran: tuple[str, ...], given: str) -> None:
         if ran[: len(argv)] == argv and given.endswith(stdin):
-            disk.full = True
+            disk.disk_left = 0
 
     host.before = before
 
@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_once_requests_moved_over_leaves_them_with_the_old_o
     config = site.other.files[config_file(LAYOUT)]
     ran = site.run("apply", "-y")
     assert "serves on" in ran.said, ran.said
-    assert site.host.full
+    assert site.host.disk_left is not None
     assert servers(site.other.files[config_file(LAYOUT)]) == servers(config)
     assert "drain" not in site.other.server_states.values()
 
@@ -124,7 +124,7 @@ def test_where_apply_is_lost_in_the_middle_a_guard_makes_the_gateway_send_reques
     site.host.before = lost
     with suppress(KeyboardInterrupt):
         site.run("apply", "-y")
-    assert set(site.other.server_states.values()) == {"drain"}
+    assert set(site.other.server_states.values()) == {"ready"}
     ran = site.other.ran
     (armed,) = (argv for argv in ran if argv[0] == "systemd-run" and ".drained" in argv[3])
     assert armed[3] == f"--unit={LAYOUT.drained_guard('h.q')}"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.conftest import LAYOUT, Site, check
+from tests.fake_host.host import LAYOUT
+from tests.hostile.conftest import Site, check
 from xgen_deploy.limits import CHANGES, HISTORY_ENTRIES, INSTANCES
 
 HISTORY = f"{LAYOUT.history}/1.json"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.conftest import LAYOUT, Site, check
+from tests.fake_host.host import LAYOUT
+from tests.hostile.conftest import Site, check
 from tests.hostile.values import VALUES, keyed, paths, with_value
 
 HISTORY = f"{LAYOUT.history}/1.json"
@@ -70,7 +71,9 @@ def _each(
                 check(site, ran)
             except AssertionError as error:
                 wrong.append(f"{said_of}, {command[0]}: {error}")
-        site.host.files, site.host.document["record"], site.host.raw = kept, known, None
+        site.host.files.clear()
+        site.host.files.update(kept)
+        site.host.document["record"], site.host.raw = known, None
         site.forget()
     assert not wrong, f"{len(wrong)} in all, the first:\n" + "\n".join(wrong[:5])
 

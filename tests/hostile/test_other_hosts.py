@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.hostile import host
-from tests.hostile.conftest import LAYOUT, OTHER, Site, check
+from tests.fake_host.host import LAYOUT
+from tests.fake_host.session import FakeSession
+from tests.hostile.conftest import OTHER, Site, check
 from xgen_deploy.apply.pull import NotPulled
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.gateway_paths import config_file
@@ -137,7 +138,7 @@ def test_how_a_rollback_goes_is_the_manifests(pair: Site, monkeypatch: pytest.Mo
 def test_a_host_that_hangs_up_on_every_session_costs_the_others_nothing(
     pair: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def session() -> host.FakeSession:
+    def session() -> FakeSession:
         raise UnreachableError("h", "it hangs up")
 
     monkeypatch.setattr(pair.host, "session", session)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hostile.conftest import LAYOUT, Site
+from tests.fake_host.host import LAYOUT
+from tests.hostile.conftest import Site
 
 KEY = f"{LAYOUT.settings('q')}/api-key"
 

@@ -1,0 +1,114 @@
+"""What the probe would tell of a host in memory: facts.py has the form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.fake_host.engine import EngineProcess
+from tests.fake_host.haproxy import FakeHaproxy
+from tests.fake_host.systemd import UNIT_DIR
+from tests.render.scene import FLAGS, HOSTS, model_facts
+from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
+
+if TYPE_CHECKING:
+    from tests.fake_host.host import FakeHost
+
+HAPROXY = "/usr/sbin/haproxy"
+Request = dict[str, Any]
+
+
+def describe(host: FakeHost, request: Request) -> dict[str, Any]:
+    kind = HOSTS[host.kind]
+    gpus = tuple(GPUInfo(index=i, **g) for i, g in enumerate(kind["gpus"]))
+    found = GPUDetectionResult(gpus=gpus, detection_method="pynvml")
+    record = host.files.get(f"{request['state_dir']}/record.json")
+    return {
+        "probe": "python", "hostname": host.name, "arch": "x86_64", "kernel": "6.8",
+        "user": "root", "uid": 0, "now": 0.0, "cores": 16, "systemd": "255",
+        "python_path": "python3",
+        "memory_available_mb": host.memory_free_mb,
+        "gpu": json.loads(found.model_dump_json(exclude_none=True)),
+        **kind.get("facts", {}),
+        "docker": {
+            "state": "ok", "version": "29.1.0", "runtimes": ["runc", "nvidia"],
+            "cli": "/usr/bin/docker",
+        },
+        "models": [_model(m) for m in request["models"]],
+        "engines": [_engine(e) for e in request["engines"]],
+        "files": [_file(host, p) for p in request["files"]],
+        "etc_files": [
+            {"path": p, "kind": "file", "mode": host.modes[p], "uid": 0}
+            for p in sorted(host.files) if p.startswith(f"{request['etc_dir']}/")
+        ],
+        "services": [_service(host, p) for p in sorted(host.files) if _is_service(p)],
+        "ports": [
+            {"port": p.port, "address": "127.0.0.1", "unit": name}
+            for name, p in host.systemd.running() if isinstance(p, EngineProcess | FakeHaproxy)
+        ],
+        "health": [_health(host, i, u) for i, u in request["units"].items() if request["health"]],
+        "record": record.decode() if record is not None else None,
+    }  # fmt: skip
+
+
+def _model(request: Request) -> dict[str, Any]:
+    facts = model_facts(request["key"], request["source"])
+    return json.loads(facts.model_dump_json(exclude_none=True))  # type: ignore[no-any-return]
+
+
+def _engine(request: Request) -> dict[str, Any]:
+    known = FLAGS["new"] if request["backend"].startswith("llama-server") else {}
+    return {
+        "backend": request["backend"],
+        "binary": request["binary"],
+        "image": request["image"],
+        "state": "s1",
+        "entrypoint": ["/engine"],
+        "flags": known.get("flags", []),
+        "markers": known.get("markers", []),
+    }
+
+
+def _file(host: FakeHost, path: str) -> dict[str, Any]:
+    if path == HAPROXY:
+        return {"path": path, "kind": "file"}
+    if path not in host.files:
+        return {"path": path, "kind": "absent"}
+    return {"path": path, "kind": "file", "sha256": _sha(host.files[path])}
+
+
+def _is_service(path: str) -> bool:
+    """Of an instance or the gateway; the watchdog's has no hyphen behind the project."""
+    name = path.rpartition("/")[2]
+    return path.startswith(f"{UNIT_DIR}/xgen-p-") and name.endswith(".service")
+
+
+def _service(host: FakeHost, path: str) -> dict[str, Any]:
+    name = path.rpartition("/")[2]
+    unit = host.systemd.unit(name)
+    state, sub = ("active", "running") if unit.active else ("inactive", "dead")
+    if unit.crashing:
+        state, sub = "activating", "auto-restart"
+    return {
+        "name": name,
+        "kind": "unit",
+        "state": state,
+        "sub_state": sub,
+        "sha256": _sha(host.files[path]),
+        "enabled": unit.enabled,
+        "pid": 7 if unit.active else None,
+        "restarts": unit.restarts,
+        "invocation": unit.process.run if unit.process else None,
+    }
+
+
+def _health(host: FakeHost, instance: str, units: list[str]) -> dict[str, Any]:
+    for name, process in host.systemd.running():
+        if isinstance(process, EngineProcess) and name.removesuffix(".service") in units:
+            return {"instance": instance, "status": process.engine.health, "run": process.run}
+    return {"instance": instance, "status": 0}
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

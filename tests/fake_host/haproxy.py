@@ -1,0 +1,127 @@
+"""HAProxy as far as this tool's configuration uses it: pools, servers, keys, the admin socket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xgen_deploy.transport.base import Reply
+
+Reach = Callable[[str, int, str, str | None], Reply]
+_NOBODY = Reply(503, b'{"error": {"type": "service_unavailable"}}')
+_COLUMNS = "# pxname,svname,qcur,scur,status,type,check_status,check_desc,check_code"
+
+
+@dataclass
+class Pool:
+    """`key` is the variable with the key that its engines are shown."""
+
+    servers: dict[str, str] = field(default_factory=dict)
+    key: str | None = None
+
+
+class FakeHaproxy:
+    """One process. `reach` asks an engine: its address, port, method and key. `told` are the states
+    that servers were given, `under_way` the requests on a server, one number each time that the
+    statistics are asked for.
+    """
+
+    ended = False
+
+    def __init__(self, config: str, keys: str, pid: int, reach: Reach) -> None:
+        self.run = f"gateway-{pid}"
+        self._config = config
+        self._keys = dict(re.findall(r"setenv (\S+) '(.*)'", keys))
+        self._pid = pid
+        self._reach = reach
+        self.told: dict[str, str] = {}
+        self.under_way: list[int] = []
+        self.pools = _pools(config)
+
+    def log(self) -> str:
+        return ""
+
+    @property
+    def port(self) -> int:
+        stated = re.search(r"bind \S*?:(\d+)", self._config)
+        return int(stated[1]) if stated else 0
+
+    def ask(self, commands: str) -> str:
+        """What the admin socket answers."""
+        if commands == "show info":
+            digest = re.search(r"description 'xgen (\w+)'", self._config)
+            shown = digest[1] if digest else ""
+            return f"Version: 2.6.12\nPid: {self._pid}\ndescription: xgen {shown}\n"
+        if commands == "show stat":
+            return "\n".join([_COLUMNS, *self._rows()])
+        said = ""
+        for command in commands.split("; "):
+            server, state = command.split()[2], command.split()[4]
+            pool, _, name = server.partition("/")
+            if name not in self.pools.get(pool, Pool()).servers:
+                said += "No such server.\n"
+            self.told[server] = state
+        return said
+
+    def _rows(self) -> list[str]:
+        busy = self.under_way.pop(0) if self.under_way else 0
+        rows = []
+        for name, pool in self.pools.items():
+            rows.append(f"{name},BACKEND,0,0,UP,1,,,")
+            for server in pool.servers:
+                up = self._up(name, server)
+                status = "DRAIN" if self._drained(name, server) else "UP" if up else "DOWN"
+                check = "L7OK,,200" if up else "L4CON,Connection refused,"
+                sessions = busy if status == "DRAIN" else 0
+                rows.append(f"{name},{server},0,{sessions},{status},2,{check}")
+        return rows
+
+    def _drained(self, pool: str, server: str) -> bool:
+        return self.told.get(f"{pool}/{server}") == "drain"
+
+    def _up(self, pool: str, server: str) -> bool:
+        address, _, port = self.pools[pool].servers[server].rpartition(":")
+        return self._reach(address, int(port), "GET", None).status == 200
+
+    def request(self, body: bytes, key: str | None) -> Reply:
+        """A client's, as far as an engine that is up and not drained."""
+        digest = hashlib.sha256((key or "").encode()).hexdigest()
+        if "XGEN_CLIENT_SHA256" in self._keys and digest not in self._keys.values():
+            return Reply(401, b'{"error": {"code": "invalid_api_key"}}')
+        pool = self._pool_of(str(json.loads(body)["model"]))
+        if pool is None:
+            return Reply(404, b'{"error": {"code": "model_not_found"}}')
+        for server, at in self.pools[pool].servers.items():
+            if self._up(pool, server) and not self._drained(pool, server):
+                address, _, port = at.rpartition(":")
+                shown = self._keys.get(self.pools[pool].key or "")
+                return self._reach(address, int(port), "POST", shown)
+        return _NOBODY
+
+    def _pool_of(self, model: str) -> str | None:
+        """The first rule of the model's whose pool has a server that is up, else the last one."""
+        named = rf"acl is_(\d+) var\(txn.model\) -m str -- '{re.escape(model)}'\n"
+        number = re.search(named, self._config)
+        if number is None:
+            return None
+        rules = re.findall(rf"use_backend (\S+) if is_{number[1]}\b(.*)", self._config)
+        for pool, condition in rules:
+            if not condition.strip() or any(self._up(pool, s) for s in self.pools[pool].servers):
+                return str(pool)
+        return None
+
+
+def _pools(config: str) -> dict[str, Pool]:
+    pools: dict[str, Pool] = {}
+    pool = Pool()
+    for words in (line.split() for line in config.splitlines() if line.strip()):
+        if words[0] == "backend":
+            pool = pools.setdefault(words[1], Pool())
+        elif words[0] == "server":
+            pool.servers[words[1]] = words[2]
+        elif words[:3] == ["http-request", "set-header", "Authorization"]:
+            pool.key = words[-1].partition("env(")[2].partition(")")[0]
+    return pools
