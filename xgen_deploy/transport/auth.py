@@ -72,7 +72,7 @@ class _Transport(Protocol):
 
 @dataclass
 class KeyLogin:
-    """A login by key. `host` is for messages."""
+    """What paramiko calls an authentication strategy. `host` is for messages."""
 
     host: str
     target: Target

@@ -4,6 +4,7 @@ import select
 import threading
 import time
 
+import fabric
 import paramiko
 
 from xgen_deploy.errors import UnreachableError
@@ -83,7 +84,7 @@ class SSHConnection(PythonHost):
         super().__init__(name, self._target.user, become, password)
         self._ssh_connector = connector
         self._line = line(STUB, python=python, become=become)
-        self._connection: paramiko.Transport | None = None
+        self._connection: fabric.Connection | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -112,9 +113,10 @@ class SSHConnection(PythonHost):
 
     def _transport(self) -> paramiko.Transport:
         with self._lock:
-            if self._connection is None or not self._connection.is_active():
+            if self._connection is None or not self._connection.is_connected:
                 self._connection = self._ssh_connector.open(self._name, self._target)
-            return self._connection
+            transport: paramiko.Transport = self._connection.transport
+            return transport
 
     def _channel(self, transport: paramiko.Transport, deadline: Deadline) -> paramiko.Channel:
         try:

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fabric
 import paramiko
+from paramiko.config import SSHConfig
 
 from xgen_deploy.errors import UnreachableError, UsageError
 from xgen_deploy.transport import ssh_config
 from xgen_deploy.transport.auth import KeyFiles, KeyLogin
 from xgen_deploy.transport.host_keys import HostKeys
 from xgen_deploy.transport.known_hosts import Key
-from xgen_deploy.transport.login_at_once import LoginTransport
 from xgen_deploy.transport.options import Options
 from xgen_deploy.transport.ssh_connect_errors import HandshakeFailed, explain
 from xgen_deploy.transport.ssh_files import read_config
@@ -39,7 +40,7 @@ class _Hop:
     """A jump host. Its failure is remembered for a while: fifty hosts may wait behind it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    connection: paramiko.Transport | None = None
+    connection: fabric.Connection | None = None
     failure: tuple[str, str] = ("", "")
     failed_at: float = -_FAILURE_KEPT
 
@@ -63,7 +64,7 @@ class SSHConnector:
         settings = ssh_config.lookup(self._blocks, destination.alias, self._user.user)
         return resolve(destination, settings, self._user, self._timeout)
 
-    def open(self, host: str, target: Target) -> paramiko.Transport:
+    def open(self, host: str, target: Target) -> fabric.Connection:
         """A connection to `target`, logged in. Raises UnreachableError that names `host`."""
         *hops, last = self._route(target)
         jump = self._jump_host(host, tuple(hops)) if hops else None
@@ -85,11 +86,11 @@ class SSHConnector:
         first, *others = (self.target(parse_hop(hop)) for hop in target.jumps)
         return (*self._route(first, depth + 1), *others, target)
 
-    def _jump_host(self, host: str, hops: tuple[Target, ...]) -> paramiko.Transport:
+    def _jump_host(self, host: str, hops: tuple[Target, ...]) -> fabric.Connection:
         with self._lock:
             hop = self._hops.setdefault(hops, _Hop())
         with hop.lock:
-            if hop.connection is not None and hop.connection.is_active():
+            if hop.connection is not None and hop.connection.is_connected:
                 return hop.connection
             if time.monotonic() - hop.failed_at < _FAILURE_KEPT:
                 raise UnreachableError(host, *hop.failure)
@@ -103,8 +104,8 @@ class SSHConnector:
             return hop.connection
 
     def _connect(
-        self, host: str, target: Target, jump: paramiko.Transport | None
-    ) -> paramiko.Transport:
+        self, host: str, target: Target, jump: fabric.Connection | None
+    ) -> fabric.Connection:
         try:
             return _handshake(host, target, jump, self._shared)
         except HandshakeFailed:
@@ -125,51 +126,77 @@ class _Shared:
 
 
 def _handshake(
-    host: str, target: Target, jump: paramiko.Transport | None, shared: _Shared
-) -> paramiko.Transport:
+    host: str, target: Target, jump: fabric.Connection | None, shared: _Shared
+) -> fabric.Connection:
     """A connection that is logged in. Raises UnreachableError naming `host`, and HandshakeFailed
     where the other end hung up before SSH began: another try may succeed."""
     try:
         sock = _socket(target, jump)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise explain(host, target, error) from None
-    transport: paramiko.Transport | None = None
+    connection = _prepare(host, target, sock, shared)
     try:
-        transport = _prepare(target, sock, shared)
-        _open(host, target, transport, shared)
+        connection.open()
     except (OSError, EOFError, paramiko.SSHException) as error:
-        _drop(transport, sock)
+        _drop(connection, sock)
         if isinstance(error, (EOFError, ConnectionResetError)) or "banner" in str(error):
             raise HandshakeFailed(str(error)) from None
         raise explain(host, target, error) from None
     except BaseException:
-        _drop(transport, sock)
+        _drop(connection, sock)
         raise
-    transport.set_keepalive(_KEEPALIVE)
-    return transport
+    connection.transport.set_keepalive(_KEEPALIVE)
+    return connection
 
 
-def _prepare(target: Target, sock: Any, shared: _Shared) -> paramiko.Transport:
-    transport = LoginTransport(sock)
-    transport.banner_timeout = transport.auth_timeout = _HANDSHAKE_TIMEOUT
-    security = transport.get_security_options()
+def _prepare(host: str, target: Target, sock: Any, shared: _Shared) -> fabric.Connection:
     kinds = shared.host_keys.kinds(target)
-    security.key_types = _ordered(tuple(security.key_types), kinds)
-    return transport
+
+    def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(sock, **options)
+        security = transport.get_security_options()
+        security.key_types = _ordered(tuple(security.key_types), kinds)
+        return transport
+
+    connection = fabric.Connection(
+        target.address,
+        user=target.user,
+        port=target.port,
+        # One per connection, because Fabric writes to it.
+        config=fabric.Config(ssh_config=SSHConfig(), lazy=True),
+        gateway=False,
+        forward_agent=False,
+        connect_timeout=_HANDSHAKE_TIMEOUT,
+        connect_kwargs={
+            "sock": sock,
+            "transport_factory": make_transport,
+            "auth_strategy": KeyLogin(host, target, shared.key_files),
+            "banner_timeout": _HANDSHAKE_TIMEOUT,
+            "auth_timeout": _HANDSHAKE_TIMEOUT,
+        },
+    )
+    # A client without keys of its own asks this policy about every key; Fabric's accepts any.
+    connection.client.set_missing_host_key_policy(_Policy(host, target, shared.host_keys))
+    return connection
 
 
-def _open(host: str, target: Target, transport: paramiko.Transport, shared: _Shared) -> None:
-    """Nothing about the login is sent before the host key has been checked."""
-    transport.start_client(timeout=_HANDSHAKE_TIMEOUT)
-    shown = transport.get_remote_server_key()
-    shared.host_keys.check(host, target, Key(shown.get_name(), shown.asbytes()))
-    KeyLogin(host, target, shared.key_files).authenticate(transport)
+class _Policy(paramiko.MissingHostKeyPolicy):
+    def __init__(self, host: str, target: Target, host_keys: HostKeys) -> None:
+        self._host, self._target, self._host_keys = host, target, host_keys
+
+    def missing_host_key(
+        self,
+        client: paramiko.SSHClient,  # noqa: ARG002
+        hostname: str,  # noqa: ARG002
+        key: paramiko.PKey,
+    ) -> None:
+        self._host_keys.check(self._host, self._target, Key(key.get_name(), key.asbytes()))
 
 
-def _socket(target: Target, jump: paramiko.Transport | None) -> Any:
+def _socket(target: Target, jump: fabric.Connection | None) -> Any:
     if jump is not None:
         place = (target.address, target.port)
-        return jump.open_channel(
+        return jump.transport.open_channel(
             "direct-tcpip", place, ("127.0.0.1", 0), timeout=target.connect_timeout
         )
     if target.proxy_command is not None:
@@ -181,9 +208,8 @@ def _socket(target: Target, jump: paramiko.Transport | None) -> Any:
     return sock
 
 
-def _drop(transport: paramiko.Transport | None, sock: Any) -> None:
-    if transport is not None:
-        transport.close()
+def _drop(connection: fabric.Connection, sock: Any) -> None:
+    connection.client.close()
     sock.close()
 
 
