@@ -40,7 +40,7 @@ class LocalProcess:
         try:
             while rest:
                 rest = rest[self._stdin.write(rest) :]
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):  # it ended, or is being closed: reading tells
             return
 
     def end_input(self) -> None:
