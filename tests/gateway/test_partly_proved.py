@@ -70,13 +70,13 @@ def test_the_gateway_is_opened_again_for_those_that_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     changing = Changing(monkeypatch)
-    assert "have their new routes" in changing.ending(failed("b"))
+    assert "keep their new routes" in changing.ending(failed("b"))
     assert changing.opened == [[8011, 8002, 8013]]
 
 
 def test_a_second_failure_is_told_and_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     changing = Changing(monkeypatch, failed("a"))
-    assert "could not be given their new routes" in changing.ending(failed("b"))
+    assert "could not be applied" in changing.ending(failed("b"))
     assert len(changing.opened) == 1
 
 

@@ -103,9 +103,9 @@ def test_no_server_up_is_not_good(make_gateway: MakeGateway, engine: Engine) -> 
     assert found["q"] == "failed"
     assert "HTTP 503" in found[""]
     assert "0 of 1 servers up (here.first down" in found[""]
-    assert proved(gateway, aside={"q": "gpu was not looked at"}) == {
+    assert proved(gateway, aside={"q": "gpu was not observed"}) == {
         "q": "left out",
-        "": "no request to q: gpu was not looked at",
+        "": "no request to q: gpu was not observed",
     }
     assert proved(gateway, moving=True)["q"] == "left out"
 

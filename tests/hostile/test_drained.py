@@ -39,7 +39,7 @@ def test_one_gateway_that_fails_keeps_no_other_from_sending_requests_again(
     site.host.before = lambda _, stdin: "No such server." if stdin.endswith("state ready") else None
     hosts = {"h": [], OTHER: [{**placed, "n_ctx": 4096}]}
     site.change(lambda manifest: manifest.update(hosts=hosts))
-    assert "the gateway could not be told" in site.run("apply", "-y").said
+    assert "the gateway did not follow" in site.run("apply", "-y").said
     assert set(site.other.server_states.values()) == {"ready"}
 
 

@@ -110,7 +110,7 @@ def test_a_version_that_fails_stops_the_rest_and_costs_no_request(
         assert done.code == 1
         assert "invalid argument: --no-such-flag" in done.stdout
         assert "The one that runs was left as it is, and serves on" in done.stdout
-        assert f"FAILED  {pair[1].name}/one  left alone, because {pair[0].name}/" in done.stdout
+        assert f"FAILED  {pair[1].name}/one  not started, because {pair[0].name}/" in done.stdout
         assert clients.failed == []
     finally:
         site.models["one"] = good

@@ -153,7 +153,7 @@ def test_a_killed_engine_is_back_and_said_so(deployed: Deployed) -> None:
     host.run(["pkill", "-KILL", "-u", _user(site, host)])
     dead = status(site)
     assert dead["status"] == "loading"
-    assert dead["reason"].startswith("it ended (")
+    assert dead["reason"].startswith("it exited (")
     assert dead["reason"].endswith("started again")
     host.sh(f"rm -r {slow}; systemctl daemon-reload")
     _until_it_serves(site, host)

@@ -62,7 +62,7 @@ def test_a_move_whose_new_place_fails_leaves_the_old_one_serving(
         done = site.run("apply", "-y")
         clients.more(5)
     assert done.code == 1
-    assert "left alone, because lab-fleet-01/tiny failed" in done.said
+    assert "not started, because lab-fleet-01/tiny failed" in done.said
     assert clients.failed == [], done.said
     site.placements = good
     site.apply()

@@ -234,7 +234,7 @@ def served(
 BAD: dict[str, tuple[Fields, str, str]] = {
     "exits": (
         {"llama": {"extra_args": ["--no-such-flag"]}},
-        "it ended",
+        "it exited",
         "invalid argument: --no-such-flag",
     ),
     "never ready": (
@@ -249,7 +249,7 @@ BAD: dict[str, tuple[Fields, str, str]] = {
     ),
     "a wrong model": (
         {"source": f"{PLACE}/odd.gguf"},
-        "it ended",
+        "it exited",
         "unknown model architecture: 'llema'",
     ),
 }
@@ -289,7 +289,7 @@ def test_a_model_of_another_kind_is_refused_and_the_one_that_serves_is_left_alon
         done = site.run("apply", "-y")
         assert done.code == 1, done.said
         assert f"model {engine_site.MINILM}: its architecture, bert, makes vectors" in done.said
-        assert "state type: embedding" in done.said
+        assert "`type: embedding`" in done.said
         assert "site.yaml:" in done.said
         assert host.sh("systemctl show -P InvocationID xgen-t_served-gemma.service") == run
         assert ask.completion(host, 8106)

@@ -50,7 +50,7 @@ def test_what_an_engine_printed_before_it_died_at_once_is_in_every_report(
         for name in names:
             said = done.stdout[done.stdout.index(f"FAILED  {HOST}/{name} ") :]
             told, log, *_ = said.splitlines()
-            assert "it ended: killed by SIGILL (illegal instruction): this build needs" in told
+            assert "it exited: killed by SIGILL (illegal instruction): this build needs" in told
             assert log.strip() == f"dying words of {name}"
     finally:
         assert site.run("destroy", "-y").code == 0

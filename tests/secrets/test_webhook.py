@@ -74,12 +74,12 @@ class Hook(BaseHTTPRequestHandler):
     [
         ("http://127.0.0.1:{port}/T0KEN?a=b", None),
         ("http://127.0.0.1:{port}/angry", "answered HTTP 500"),
-        ("http://127.0.0.1:{port}/broken", "could not be told: "),
-        ("http://127.0.0.1:{closed}/T0KEN", "could not be told: Connection refused"),
-        ("https://127.0.0.1:{port}/T0KEN", "could not be told: "),
-        ("http://T0KEN.invalid/", "could not be told: "),
-        ("http://T0KEN%00.invalid/", "could not be told: "),
-        ("http://" + "T0KEN" * 20 + ".invalid/", "could not be told: "),
+        ("http://127.0.0.1:{port}/broken", "delivery failed: "),
+        ("http://127.0.0.1:{closed}/T0KEN", "delivery failed: Connection refused"),
+        ("https://127.0.0.1:{port}/T0KEN", "delivery failed: "),
+        ("http://T0KEN.invalid/", "delivery failed: "),
+        ("http://T0KEN%00.invalid/", "delivery failed: "),
+        ("http://" + "T0KEN" * 20 + ".invalid/", "delivery failed: "),
         ("http://127.0.0.1:{port}/%0aT0KEN#x", None),
     ],
 )

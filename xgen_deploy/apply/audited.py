@@ -1,4 +1,4 @@
-"""What an apply tells its audit trail of the operations that it carries out."""
+"""The audit events of the operations that an apply carries out."""
 
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.outcomes import Result
@@ -6,7 +6,7 @@ from xgen_deploy.state.gateway import GATEWAY
 
 
 def digest_there(context: HostContext, name: str) -> str | None:
-    """Of what runs there under a name right now, as the record has it."""
+    """The digest of what runs under a name on the host, by its record."""
     if name == GATEWAY:
         return context.record.gateway.digest if context.record.gateway else None
     last = context.record.instances.get(name)
@@ -30,7 +30,7 @@ def tell_ended(context: HostContext, before: str | None, result: Result) -> None
 
 
 def tell_whole(context: HostContext, outcome: str, operations: int, reason: str = "") -> None:
-    """The beginning or the end of all that is done on a host."""
+    """The event for the begin or the end of all changes on a host."""
     if context.audit is not None:
         count = f"{operations} operation{'s'[: operations != 1]}"
         context.audit.tell(outcome, cause=count, reason=reason)

@@ -52,7 +52,7 @@ class Auditing:
         )
 
     def _post(self, events: Sequence[AuditEvent]) -> str | None:
-        """To the manifest's webhook, where there is one; a sentence where that failed."""
+        """Posts to the manifest's webhook, where there is one; a sentence where that failed."""
         stated = self._run.site.audit
         if stated is None or stated.webhook is None:
             return None
@@ -78,7 +78,7 @@ class Auditing:
         return trail.at(host, session, layout, python or python_on(self._run.site, host))
 
     def follow(self, trail: Trail, contexts: Mapping[str, HostContext]) -> None:
-        """From now on every operation on these hosts is told."""
+        """From now on every operation on these hosts is in the audit log."""
         for name, context in contexts.items():
             context.audit = self.at(trail, name, context.session, context.python)
 
@@ -122,7 +122,7 @@ class Auditing:
     ) -> None:
         for error in each(chosen, one).values():
             if isinstance(error, XgenError):
-                warn(f"the refusal is not in the audit log there: {error}")
+                warn(f"the refusal could not be written to the audit log: {error}")
         trail.close()
 
 
@@ -132,5 +132,5 @@ def _keeps_a_log(facts: HostFacts) -> bool:
 
 
 def warn(said: str) -> None:
-    """It changes nothing about how a command ends."""
+    """Prints a warning; the exit code stays the same."""
     print(f"warning: {printable(said)}", file=sys.stderr)

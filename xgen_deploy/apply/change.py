@@ -1,4 +1,4 @@
-"""Carries a plan out on hosts that are locked: secrets, images, operations, the end."""
+"""Carries a plan out on locked hosts: secrets, images, operations, outcome."""
 
 from collections.abc import Callable, Mapping
 
@@ -98,7 +98,7 @@ class Change:
         last, far = last_number(applies)
         for name in far:
             self._report.warning(
-                f"{name}: the apply number in its record is far from all others; ignored"
+                f"{name}: the apply number in its record is implausible and was ignored"
             )
         return ApplyIdentity(
             number=min(1 + last, LAST_APPLY),

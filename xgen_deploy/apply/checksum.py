@@ -8,7 +8,7 @@ _HOUR = 3600.0
 
 
 def check_sha256(context: HostContext, instance: Instance) -> None:
-    """Before anything that serves is stopped. Raises HostError where the content is another."""
+    """Runs before anything is stopped. Raises HostError where the content differs."""
     spec = instance.spec
     if spec.sha256 is None:
         return
@@ -20,7 +20,7 @@ def check_sha256(context: HostContext, instance: Instance) -> None:
     if done.returncode != 0:
         raise HostError(
             context.name,
-            f"the SHA-256 of {spec.model_path} could not be taken: {done.stderr.strip()}",
+            f"the SHA-256 of {spec.model_path} could not be computed: {done.stderr.strip()}",
         )
     if digest != spec.sha256.lower():
         raise HostError(

@@ -1,4 +1,4 @@
-"""Takes a container of ours away, by its ID: another one may have its name."""
+"""Removes a container of this project, by its ID: another one may have its name."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""No new requests to an instance, then until those under way have ended, or the time is over.
+"""Drains an instance: no new requests, then waits for the active ones, at most a given time.
 
 A gateway tells of its own process alone: one from before its last reload may still be giving long
 answers. So the engine itself is asked too, by its gauges.

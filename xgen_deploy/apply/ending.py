@@ -1,4 +1,4 @@
-"""How an apply ends: the reporter's last line, the exit code, the webhook."""
+"""The end of an apply: the reporter's last line, the exit code, the webhook."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What an apply says while it works: one event a step, for a screen, a log or a program."""
+"""The events of an apply, one for each step: for a screen, a log or a program."""
 
 from collections.abc import Callable
 from typing import Literal

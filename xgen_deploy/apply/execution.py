@@ -1,4 +1,4 @@
-"""What carrying out operations on one host takes."""
+"""What the operations on one host share while they are carried out."""
 
 from dataclasses import dataclass
 

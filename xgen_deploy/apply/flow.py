@@ -1,4 +1,4 @@
-"""One apply, from the first look to the exit code: plan, show, ask, lock, look again, change."""
+"""One apply, from observing to the exit code: plan, show, ask, lock, observe again, change."""
 
 import time
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ class Apply:
             return change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
 
     def _replan(self, observed: Observed) -> Plan:
-        """Once builds are there that could not be asked before."""
+        """Plans again once images were pulled whose engines could not be queried before."""
         plan = self._plan(observed)
         if plan.forbidden:
             self._operator.show(plan, 0.0)
@@ -168,7 +168,7 @@ class Apply:
 
 
 def _gateway_hosts(plan: Plan, observed: Observed) -> frozenset[str]:
-    """Hosts whose gateway is told before an instance stops."""
+    """Hosts whose gateway drains an instance before it stops."""
     told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
     if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
         return frozenset()
@@ -182,7 +182,7 @@ def _record_changed(observation: Observation, before: Observation | XgenError) -
 
 
 def _traces(observation: Observation) -> bool:
-    """Whether a host remembers the project at all."""
+    """Whether a host has a record of the project."""
     return bool(observation.facts.record or observation.facts.etc_files)
 
 

@@ -113,7 +113,7 @@ class Gate:
             raise self._failure(f"a real request failed: {wrong}")
 
     def _alive_at(self, moment: float) -> State:
-        """An engine that dies right after its first answer is not good either."""
+        """Fails where the engine exits right after its first response."""
         time.sleep(max(0.0, moment - time.monotonic()))
         return self._alive()
 
@@ -125,18 +125,18 @@ class Gate:
             raise self._ended(state)
         restarted = state.restarts > self._first.restarts
         if restarted or (self._first.run and state.run and state.run != self._first.run):
-            raise self._failure("it ended and was started again")
+            raise self._failure("it exited and was restarted")
         return state
 
     def _ended(self, state: State) -> GateFailed:
         lines = self._lines(state.run)
         if state.result is None:
-            return self._failure(f"it ended: {state.detail}", lines)
+            return self._failure(f"it exited: {state.detail}", lines)
         words = exit_words(state.result, state.status, lines)
         if was_killed(state.result, state.status):
             kernel = self._service_manager.kernel_log(self._service)
             words = out_of_memory(kernel) or words
-        return self._failure(f"it ended: {words}", lines)
+        return self._failure(f"it exited: {words}", lines)
 
     def _lines(self, run: str | None) -> tuple[str, ...]:
         text = self._service_manager.log(self._service, run, lines=_LOOK_BACK)

@@ -31,7 +31,7 @@ _LINES = 15
 
 
 class NotProved(XgenError):
-    """It serves, and a real request to these models through it failed."""
+    """The gateway serves, but real requests to these models through it failed."""
 
     def __init__(self, reason: str, models: frozenset[str]) -> None:
         super().__init__(reason)
@@ -113,7 +113,7 @@ def open_gateway(
 
 
 def close_gateway(context: HostContext) -> None:
-    """Takes the gateway away; what is not there is no error."""
+    """Removes the gateway; files that do not exist are not an error."""
     layout, service = context.layout, context.layout.service(GATEWAY)
     context.service_manager.stop(service)
     remove_container(context, GATEWAY, service)
@@ -179,7 +179,7 @@ def _reload(context: HostContext, service: str) -> None:
 
 
 def _await(context: HostContext, runtime: HaproxySocket, digest: str, old: int | None) -> None:
-    """Until the process that serves is a new one with this configuration."""
+    """Waits until a new process serves this configuration."""
     service = context.layout.service(GATEWAY)
     end = time.monotonic() + _CHANGED
     while True:
@@ -194,7 +194,7 @@ def _await(context: HostContext, runtime: HaproxySocket, digest: str, old: int |
         if restarts >= _RESTARTS:
             raise XgenError(f"crash loop ({restarts} restarts)")
         if time.monotonic() > end:
-            raise XgenError(f"it did not begin to serve within {_CHANGED:.0f} s: {problem}")
+            raise XgenError(f"it did not start to serve within {_CHANGED:.0f} s: {problem}")
         time.sleep(_PAUSE)
 
 
@@ -213,14 +213,14 @@ def _put_back(context: HostContext, rendered: Rendered, before: dict[str, bytes 
         unit = f"{rendered.service}.service"
         done = context.session.run(["systemctl", "reload-or-restart", unit], timeout=_ASK)
         if done.returncode != 0:
-            return f"Putting the previous one back failed too: {done.stderr.strip()[:200]}"
+            return f"Putting the previous gateway back failed too: {done.stderr.strip()[:200]}"
     except XgenError as error:
-        return f"Putting the previous one back failed too: {error}"
+        return f"Putting the previous gateway back failed too: {error}"
     return "The previous one serves"
 
 
 def _standing(spec: GatewaySpec, runtime: HaproxySocket) -> str:
-    """How many servers the gateway itself found healthy, once each was asked."""
+    """`serves on port 8080, 2 of 3 servers up (…)`, once each server had a health check."""
     servers = runtime.settled(_FIRST_CHECKS)
     down = [f"{s.name} {s.reason}" for s in servers if not s.up]
     text = f"serves on port {spec.port}, {len(servers) - len(down)} of {len(servers)} servers up"

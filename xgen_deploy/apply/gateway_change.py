@@ -19,7 +19,7 @@ def change_gateway(execution: Execution, operation: Operation) -> str:
     """
     context, number = execution.context, execution.number
     if operation.gateway is None:
-        raise XgenError(f"{operation.id}: there is no gateway to change")
+        raise XgenError(f"{operation.id}: the operation has no gateway to change")
     spec = replace(operation.gateway, routes=execution.traffic.routes(context.name))
     away = execution.traffic.away(context.name)
     refresh = operation.kind is Kind.REFRESH_GATEWAY
@@ -51,5 +51,5 @@ def _without_unproved(
     try:
         open_gateway(context, replace(last.spec, routes=routes), number, away=away)
     except XgenError as again:
-        return f"{error}. The models that answered could not be given their new routes: {again}"
-    return f"{error}. The models that answered have their new routes"
+        return f"{error}. The new routes of the models that answered could not be applied: {again}"
+    return f"{error}. The models that answered keep their new routes"

@@ -47,7 +47,7 @@ def arm_drained(context: HostContext, server: str, command: Sequence[str]) -> No
 
 
 def disarm_drained(context: HostContext, server: str) -> None:
-    """What is not there is no error. Raises HostError."""
+    """A guard that does not exist is not an error. Raises HostError."""
     _stop(context, context.layout.drained_guard(server))
 
 
@@ -61,7 +61,7 @@ def _arm_unit(context: HostContext, unit: str, command: Sequence[str]) -> None:
 
 
 def _write_boot_unit(context: HostContext, name_on_host: str, script: Sequence[str]) -> None:
-    """It matters at the next boot only, which reads it: no reload."""
+    """Without a reload: only the next boot reads it."""
     path = context.layout.boot_unit(name_on_host)
     text = context.rendering.put_back_unit(name_on_host, script)
     context.session.write_file(path, text.encode(), mode=0o644)

@@ -1,4 +1,4 @@
-"""The applies that a host remembers: one small file each, the oldest dropped."""
+"""The history of applies on a host: one small file each, the oldest dropped."""
 
 import re
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile("[0-9]{1,16}")
 
 
 def write_entry(context: HostContext, apply: ApplyRecord) -> None:
-    """What runs now, as it was declared."""
+    """Writes what runs now, as it was declared."""
     declared = tuple(r.declared for r in context.record.instances.values() if r.declared)
     entry = HistoryEntry(apply=apply, declared=declared)
     context.session.make_dir(context.layout.history, mode=0o700)
@@ -26,7 +26,7 @@ def write_entry(context: HostContext, apply: ApplyRecord) -> None:
 
 
 def read_entries(session: Session, layout: Layout) -> tuple[HistoryEntry, ...]:
-    """Oldest first. What a newer tool wrote, or what is damaged, is left out."""
+    """Oldest first, without entries that are damaged or that a newer version wrote."""
     entries = []
     for number in sorted(_numbers(session, layout))[-HISTORY_ENTRIES:]:
         content = session.read_file(_path(layout, number))

@@ -1,4 +1,4 @@
-"""Carries out one host's part of a plan, operation by operation, and records how it ended."""
+"""Carries out one host's part of a plan, operation by operation, and records the outcome."""
 
 import time
 from dataclasses import dataclass, field
@@ -95,7 +95,7 @@ def _after_its_needs(
     before = digest_there(execution.context, operation.name)
     failed = outcomes.failed_of(operation.needs)
     if failed:
-        reason = f"left alone, because {', '.join(sorted(failed))} failed"
+        reason = f"not started, because {', '.join(sorted(failed))} failed"
         execution.tell("failed", operation.name, reason)
         result = Result(operation, ok=False, reason=reason)
     else:

@@ -43,7 +43,7 @@ class HostContext:
     _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, change: Callable[[Record], Record]) -> None:
-        """What `change` makes of the record, its revision one up, written atomically."""
+        """Applies `change` to the record, raises its revision by one and writes it atomically."""
         with self._keeping:
             revision = self.record.revision + 1
             record = replace(change(self.record), format=FORMAT, revision=revision)
@@ -55,7 +55,7 @@ class HostContext:
             self.record = record
 
     def must(self, *argv: str) -> None:
-        """Runs a command there. Raises HostError where it fails."""
+        """Runs a command on the host. Raises HostError where it fails."""
         done = self.session.run(argv, timeout=_ASK)
         if done.returncode != 0:
             said = done.complaint or f"status {done.returncode}"

@@ -126,7 +126,7 @@ class LockedHosts:
 
 
 def lock_owner(doing: str) -> dict[str, str]:
-    """What a second operator is told."""
+    """What the lock's file says about its owner, for other operators."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     return {"by": login(), "pid": str(os.getpid()), "since": since, "doing": doing}
 

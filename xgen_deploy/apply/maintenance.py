@@ -1,4 +1,4 @@
-"""Stops, starts and restarts on purpose, as planned: drained before, proved after."""
+"""Carries out `stop`, `start` and `restart`: drains before, verifies after."""
 
 import time
 from collections.abc import Callable
@@ -30,18 +30,18 @@ def stop(execution: Execution, operation: Operation) -> str:
 
 
 def start(execution: Execution, operation: Operation) -> str:
-    """Raises OperationFailed, and NotMoved where a gateway could not be told."""
+    """Raises OperationFailed, and NotMoved where a gateway did not follow."""
     return _start(execution, _applied(operation), drained=False)
 
 
 def restart(execution: Execution, operation: Operation) -> str:
-    """Raises OperationFailed, and NotMoved where a gateway could not be told."""
+    """Raises OperationFailed, and NotMoved where a gateway did not follow."""
     return _start(execution, _applied(operation), drained=True)
 
 
 def _applied(operation: Operation) -> Instance:
     if operation.instance is None:
-        raise XgenError(f"{operation.id}: it was never applied here")
+        raise XgenError(f"{operation.id}: never applied on this host")
     return operation.instance
 
 

@@ -47,12 +47,12 @@ class Webhook:
 
 
 def find_webhook(site: Site, secrets: SecretResolver) -> Webhook | str | None:
-    """A sentence where it cannot be used; None where the manifest has none."""
+    """The webhook; a sentence where it cannot be used, None where the manifest has none."""
     ref = site.notify.webhook if site.notify else None
     if ref is None:
         return None
     webhook = webhook_for(WEBHOOK, ref, secrets)
-    return f"{webhook}; nobody will be told how this ends" if isinstance(webhook, str) else webhook
+    return f"{webhook}; no notification will be sent" if isinstance(webhook, str) else webhook
 
 
 def webhook_for(use: SecretUse, ref: SecretRef, secrets: SecretResolver) -> Webhook | str:
@@ -99,7 +99,7 @@ def post(webhook: Webhook, use: SecretUse, value: dict[str, object]) -> str | No
         finally:
             connection.close()
     except Exception as error:  # noqa: BLE001 - what it tells of has happened: nothing here may change how
-        return f"{name} could not be told: {_reason(error)}"
+        return f"{name}: delivery failed: {_reason(error)}"
     return None if status < 400 else f"{name} answered HTTP {status}"
 
 
@@ -108,5 +108,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {_TIMEOUT:.0f} s"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not accepted"
+        return "its certificate is not trusted"
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__

@@ -34,7 +34,7 @@ def execute(execution: Execution, operation: Operation) -> Result:
 
 
 def _perform(execution: Execution, operation: Operation) -> str:
-    """A clause about how it stands then."""
+    """Returns a clause about the outcome."""
     match operation.kind:
         case Kind.CREATE | Kind.REPAIR:
             return _serves(operation, bring_up(execution, operation))

@@ -1,4 +1,4 @@
-"""How operations ended: for the reader, and so that one host's may wait for another's."""
+"""The outcomes of operations, also so that operations can wait for those on other hosts."""
 
 import threading
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class OperationOutcomes:
             self._changed.notify_all()
 
     def give_up(self, operations: Iterable[Operation]) -> None:
-        """Their host was lost: whoever waits for them goes no further."""
+        """Their host was lost: operations that wait for them are not carried out."""
         with self._changed:
             self._pending -= {o.id for o in operations}
             self._changed.notify_all()

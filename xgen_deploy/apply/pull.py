@@ -1,4 +1,4 @@
-"""Fetches images that a host lacks, before anything that serves is touched."""
+"""Pulls the images that a host lacks, before anything is changed."""
 
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.errors import XgenError
@@ -9,7 +9,7 @@ _PULL = 3600.0
 
 
 class NotPulled(XgenError):
-    """A host could not get an image: nothing was touched there."""
+    """A host could not pull an image; nothing was changed there."""
 
 
 def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:

@@ -1,4 +1,4 @@
-"""The version that worked, kept on the host while another one is tried (see guard.py)."""
+"""The previous version, kept on the host until the new one has passed its gate (see guard.py)."""
 
 import time
 
@@ -79,7 +79,7 @@ class Previous:
         self._context.session.write_file(f"{self._folder}/armed", phase.encode(), mode=0o600)
 
     def discard(self) -> None:
-        """The new version is good."""
+        """The new version passed its gate: drops the previous one."""
         self._context.session.remove(self._folder, within=self._context.layout.state_dir)
         disarm(self._context, self._name_on_host)
 
@@ -95,7 +95,7 @@ class Previous:
         last = self._context.record.instances[self._instance]
         if self._serves(last, time.monotonic() + timeout):
             return "The previous version was put back and serves again"
-        return "The previous version was put back and started, but it is not ready yet"
+        return "The previous version was put back and started, but is not ready yet"
 
     def _serves(self, last: InstanceRecord, deadline: float) -> bool:
         while time.monotonic() < deadline:

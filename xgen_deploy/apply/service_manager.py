@@ -30,7 +30,7 @@ class ServiceManager(Protocol):
     """Every call raises XgenError in a sentence when the host refuses."""
 
     def prepare(self) -> None:
-        """What must be there before the first instance."""
+        """Prepares the host for its first instance."""
 
     def reload(self) -> None:
         """After a definition was written or removed."""
@@ -39,7 +39,7 @@ class ServiceManager(Protocol):
         """(Re)start, and at every boot from now on. Raises EndedAtOnce."""
 
     def stop(self, service: str) -> None:
-        """Stop, and not at boot any more. What is not there is no error."""
+        """Stops it, now and at boot. A service that does not exist is not an error."""
 
     def restart_argv(self, service: str) -> tuple[str, ...]:
         """A command that starts the service again, for a script on the host."""

@@ -34,7 +34,7 @@ def commit(context: HostContext, name_on_host: str) -> None:
 
 
 def unstage(context: HostContext, name_on_host: str) -> None:
-    """What is not there is no error."""
+    """Files that do not exist are not an error."""
     layout = context.layout
     context.session.remove(layout.next_settings(name_on_host), within=layout.etc_dir)
     context.session.remove(layout.next_definition(name_on_host), within=layout.definitions)

@@ -65,11 +65,11 @@ def _endpoint(execution: Execution, new: Prepared) -> Endpoint:
 
 
 def _give_up(execution: Execution, new: Prepared) -> str:
-    """The new one goes; a clause about how it stands."""
+    """Removes the new instance; a clause about the outcome."""
     context, name = execution.context, new.instance.name
     try:
         clear_slot(context, name, new.instance.slot)
         context.keep(lambda record: record.settled(name))
     except XgenError as error:
-        return f"Taking the new one away failed too: {error}"
+        return f"Removing the new one failed too: {error}"
     return "The one that runs was left as it is, and serves on"

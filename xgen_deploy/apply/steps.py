@@ -42,7 +42,7 @@ def prepare(execution: Execution, operation: Operation) -> Prepared:
     """Everything that can be checked while the old one serves; the record says what was begun."""
     context, instance = execution.context, operation.instance
     if instance is None:
-        raise XgenError(f"{operation.id}: nothing to bring up")
+        raise XgenError(f"{operation.id}: the operation has no instance to start")
     secrets = context.secrets_of(instance.name).values(instance)
     rendered = context.rendering.render(instance, secrets)
     check_sha256(context, instance)
@@ -65,7 +65,7 @@ def start_staged(execution: Execution, new: Prepared) -> None:
 
 
 def start_service(execution: Execution, instance: str, service: str) -> None:
-    """What ends at once is told of by the gate, with its log."""
+    """An immediate exit is left to the gate, which reports it with the log."""
     execution.tell("start", instance, "starting")
     with suppress(EndedAtOnce):
         execution.context.service_manager.start(service)
@@ -87,7 +87,7 @@ def pass_gate(
     context, name = execution.context, instance.name
     backend = backend_named(instance.spec.backend)
     if backend is None:
-        raise XgenError(f"{instance.spec.backend} cannot be asked for a real request")
+        raise XgenError(f"this version of xgen-deploy knows no backend {instance.spec.backend}")
     execution.tell("progress", name, "loading the model")
     gate = Gate(instance, service, backend, context.session, context.service_manager, key)
     return gate.wait(

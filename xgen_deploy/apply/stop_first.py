@@ -70,7 +70,7 @@ def _leave_alone(execution: Execution, new: Prepared, previous: Previous) -> str
         previous.discard()
         context.keep(lambda record: record.settled(name))
     except XgenError as error:
-        return f"What runs was left as it is; tidying up failed too: {error}"
+        return f"The running version was not changed; cleaning up failed too: {error}"
     return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
 
 
@@ -89,6 +89,8 @@ def _put_back(execution: Execution, new: Prepared, previous: Previous) -> str:
         context.keep(lambda record: record.settled(instance.name))
     except XgenError as error:
         return (
-            f"{ending}, but then: {error}" if ending else f"Putting things back failed too: {error}"
+            f"{ending}, but then: {error}"
+            if ending
+            else f"Putting the previous version back failed too: {error}"
         )
     return ending

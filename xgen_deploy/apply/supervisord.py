@@ -25,7 +25,7 @@ class Supervisord:
         if len(f"{base}/supervisor.sock") > 100:
             raise HostError(
                 self._host,
-                f"{base} is too long a path for a socket; set XDG_STATE_HOME to a shorter one",
+                f"{base} is too long a path for a socket; set `XDG_STATE_HOME` to a shorter one",
             )
         for folder in (base, f"{base}/conf.d", f"{base}/log"):
             self._session.make_dir(folder, mode=0o700)

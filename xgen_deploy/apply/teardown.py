@@ -1,4 +1,4 @@
-"""Takes things off a host: a slot of an instance, an instance, a project's last traces."""
+"""Removes from a host: a slot of an instance, an instance, the rest of a project."""
 
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.drain import drain, drain_time
@@ -38,7 +38,7 @@ def clear_stale_slot(context: HostContext, operation: Operation) -> None:
 
 
 def clear_slot(context: HostContext, instance: str, slot: str) -> None:
-    """Stops and removes one slot of an instance; what is not there is no error."""
+    """Stops and removes one slot of an instance; one that does not exist is not an error."""
     layout, name_on_host = context.layout, instance + slot
     context.service_manager.stop(layout.service(name_on_host))
     remove_container(context, instance, layout.service(name_on_host))

@@ -36,13 +36,13 @@ def _moving_traffic(call: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return call(*args, **kwargs)
         except XgenError as error:
-            raise NotMoved(f"the gateway could not be told: {error}") from None
+            raise NotMoved(f"the gateway did not follow: {error}") from None
 
     return safe
 
 
 class NotMoved(XgenError):
-    """A gateway did not do as it was told, or its host is gone; the instance's own need not be."""
+    """A gateway refused or its host is lost; the instance's own host may be fine."""
 
 
 class Traffic:
@@ -270,7 +270,7 @@ class Traffic:
 
 
 def _each(gateway_hosts: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Every gateway is told, whatever another one answers. Raises XgenError with all errors."""
+    """Calls every gateway, even where another one fails. Raises XgenError with all errors."""
     failed = []
     for gateway_host in gateway_hosts:
         try:

@@ -1,4 +1,4 @@
-"""Keeps the timer that looks after a host's engines in step with what runs there."""
+"""Keeps a host's watchdog in step with the instances that run there."""
 
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.transport.base import HostError
@@ -7,7 +7,7 @@ _ASK = 60.0
 
 
 def watch(context: HostContext) -> None:
-    """Written anew only where it differs; taken away with the last instance."""
+    """Writes the watchdog's files where they differ; removes them with the last instance."""
     files = context.rendering.heal(context.record, context.python)
     if not files:
         unwatch(context)
@@ -34,7 +34,7 @@ def watch(context: HostContext) -> None:
 
 
 def unwatch(context: HostContext) -> None:
-    """What is not there is no error."""
+    """Files that do not exist are not an error."""
     if context.layout.process_dir is not None:
         return
     timer, service = (f"{context.layout.heal}.{kind}" for kind in ("timer", "service"))
