@@ -49,7 +49,11 @@ class Link:
 
     async def _serve(self, listening: socket.socket, address: str) -> None:
         async def accept(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-            far, forth = await asyncio.open_connection(address, self._port)
+            try:
+                far, forth = await asyncio.open_connection(address, self._port)
+            except OSError:
+                back.close()
+                return
             await asyncio.gather(self._carry(near, forth), self._carry(far, back))
 
         await asyncio.start_server(accept, sock=listening, backlog=_BACKLOG)
