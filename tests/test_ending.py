@@ -27,7 +27,12 @@ LOADER = "/llama-server: error while loading shared libraries: libcudart.so.12: 
         ("exit-code", 137, (), "killed by SIGKILL (kill): something on the host ended it"),
         ("signal", 15, (), "killed by SIGTERM (asked to end)"),
         ("signal", 40, (), "killed by signal 40"),
-        ("oom-kill", 9, (), "killed by SIGKILL (kill): the kernel ended it because memory ran out"),
+        (
+            "oom-kill",
+            9,
+            (),
+            "killed by SIGKILL (kill): the kernel killed it because memory ran out",
+        ),
         ("exit-code", 1, (), "exit status 1"),
         ("exit-code", 127, (LOADER,), "exit status 127: the library libcudart.so.12 is missing"),
         ("exit-code", 127, (), "exit status 127: its program, or a library that it needs, is miss"),
@@ -43,7 +48,7 @@ LOADER = "/llama-server: error while loading shared libraries: libcudart.so.12: 
         ("exit-code", 243, (), "exit status 243: systemd could not hand over its API key"),
         ("exit-code", None, (), "a command before its start failed"),
         ("timeout", 15, (), "it did not start or stop in time"),
-        ("success", 0, (), "exit status 0: it ended by itself"),
+        ("success", 0, (), "exit status 0: it exited by itself"),
         ("something-new", None, (), "something-new"),
     ],
 )
@@ -68,7 +73,7 @@ def test_the_kernel_s_word_is_told_where_memory_ran_out() -> None:
     assert was_killed("signal", 9)
     assert not was_killed("exit-code", 9)
     assert out_of_memory(kernel) == (
-        "the kernel ended llama-server because the host's memory ran out"
+        "the kernel killed llama-server because the host's memory ran out"
     )
     assert out_of_memory(("usb 1-1: new device",)) is None
 

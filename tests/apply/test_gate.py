@@ -31,9 +31,9 @@ CASES = (
     Case(
         "ends at once",
         Engine(dies="at once", complaint="unable to load model"),
-        "it ended: exit status 1. The engine said: unable to load model",
+        "it exited: exit status 1. The engine said: unable to load model",
     ),
-    Case("dies of its first prompt", Engine(dies="after a request"), "it ended: exit status 1"),
+    Case("dies of its first prompt", Engine(dies="after a request"), "it exited: exit status 1"),
     Case("is never ready", Engine(health=503), "not ready in time; /health: HTTP 503"),
     Case("never listens", Engine(health=0), "not ready in time; /health: Connection refused"),
     Case(
@@ -120,7 +120,7 @@ def test_a_crash_loop_is_told_from_a_slow_start(gpu_site: FakeSite) -> None:
     gpu_site.change(lambda m: m["models"]["q"].update(n_ctx=4096))
     began = gpu_site.clock.skipped
     said = gpu_site.apply(code=1)
-    assert "it ended and was started again" in said
+    assert "it exited and was restarted" in said
     assert ENDED in said
     assert gpu_site.clock.skipped - began < 60
 

@@ -96,7 +96,7 @@ def _its_requests_fail(host: FakeHost) -> None:
     "case",
     [
         Failing("it is refused", _reload_is_refused, "its reload failed: configuration error"),
-        Failing("nothing happens", _it_stays_as_it_was, "it did not begin to serve within 30 s"),
+        Failing("nothing happens", _it_stays_as_it_was, "it did not start to serve within 30 s"),
         Failing("requests fail", _its_requests_fail, "a real request to q failed"),
     ],
     ids=lambda c: c.about,

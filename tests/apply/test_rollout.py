@@ -54,7 +54,7 @@ def test_a_failure_stops_the_rest(case: Case, make_site: MakeSite) -> None:
     contexts = {n: [p.context for p in site.hosts[n].running()] for n in NAMES}
     assert contexts == {n: [4096 if n in case.new else 2048] for n in NAMES}
     for name in case.left:
-        assert f"{name}/q  left alone, because" in ran.said.replace("   ", "  "), ran.said
+        assert f"{name}/q  not started, because" in ran.said.replace("   ", "  "), ran.said
     for host in site.hosts.values():
         host.engines.clear()
         host.before = lambda *_: None

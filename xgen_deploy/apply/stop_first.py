@@ -70,7 +70,7 @@ def _leave_alone(execution: Execution, new: Prepared, previous: Previous) -> str
         previous.discard()
         context.keep(lambda record: record.settled(name))
     except XgenError as error:
-        return f"The running version was not changed; cleaning up failed too: {error}"
+        return f"The one that runs was left as it is; cleaning up failed too: {error}"
     return "The one that runs was left as it is" if previous.kept else "Nothing was begun"
 
 

@@ -16,7 +16,7 @@ class ControlNode:
     python: str
 
     def layout(self, site: Site, host: Host) -> Layout:
-        """Where the project lies on a host, by the runtime that holds there."""
+        """The project's paths on a host, which depend on the host's runtime."""
         if (host.runtime or site.runtime) == "process":
             return process_layout(site.project, self.state_home)
         return system_layout(site.project)

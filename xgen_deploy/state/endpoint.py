@@ -1,4 +1,4 @@
-"""An instance as the gateway needs to know it, whether resolved just now or recorded before."""
+"""An instance as the gateway sees it, either just resolved or from a record."""
 
 from xgen_deploy.frozen import Frozen, UrlPath
 from xgen_deploy.state.settings import ModelType, SecretRef
@@ -8,8 +8,8 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildca
 
 
 class Endpoint(Frozen):
-    """`listen` is the address on its host; `slots` how many requests it works on at once;
-    `second` that it is the new one of a pair while it replaces the old.
+    """`listen` is the address on its host, `slots` the number of requests that it processes at
+    once. `second`: it is the new version, while the old one still runs.
     """
 
     host: str

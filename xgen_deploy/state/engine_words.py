@@ -1,4 +1,4 @@
-"""The words that a manifest may call engines by: the registry's, handed to whoever reads one."""
+"""The names of engines that a manifest may use; the registry's, passed to its loader."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def _words(info: ValidationInfo) -> EngineWords:
 
 
 def _one_of(words: tuple[str, ...], value: object) -> str:
-    """As pydantic says it of a Literal."""
+    """Checked like a pydantic Literal, with its error."""
     *first, last = (repr(word) for word in words)
     if not isinstance(value, str) or value not in words:
         raise PydanticKnownError("literal_error", {"expected": f"{', '.join(first)} or {last}"})

@@ -1,7 +1,7 @@
-"""How a process ended, as a clause that a person understands: pure.
+"""Words for how a process ended, as a clause for people. Pure.
 
-The words for signals are signal(7)'s, those for systemd's own statuses systemd.exec(5)'s («Process
-exit codes»); a container's or a shell's status above 128 is 128 and the signal's number.
+The words for signals are signal(7)'s, those for systemd's own statuses systemd.exec(5)'s
+(PROCESS EXIT CODES); a container's or a shell's status above 128 is 128 and the signal's number.
 """
 
 import re
@@ -37,7 +37,7 @@ _MEANINGS = {
     11: "a fault in this build, its driver or its model file",
     31: "it was denied a system call",
 }
-_OUT_OF_MEMORY = "the kernel ended it because memory ran out"
+_OUT_OF_MEMORY = "the kernel killed it because memory ran out"
 _STATUSES = {
     125: "Docker could not start its container",
     126: "its program cannot be run: not executable, or built for another kind of machine",
@@ -90,23 +90,24 @@ def exit_words(result: str | None, status: int | None, lines: Sequence[str] = ()
         meaning = _missing(lines) or _STATUSES.get(status)
         return f"exit status {status}" + (f": {meaning}" if meaning else "")
     if result in (None, "", "success"):
-        return "exit status 0: it ended by itself"
+        return "exit status 0: it exited by itself"
     return "a command before its start failed" if result == "exit-code" else str(result)
 
 
 def was_killed(result: str | None, status: int | None) -> bool:
-    """By SIGKILL, which says nothing of the reason: the kernel's log may."""
+    """By SIGKILL, which does not say why; the kernel's log may."""
     return (result == "signal" and status == 9) or status == _ABOVE + 9
 
 
 def out_of_memory(kernel: Sequence[str]) -> str | None:
-    """The last process that the kernel ended for want of memory, as a clause; `kernel` is what its
-    log says of the time in question."""
+    """The last process that the kernel killed for lack of memory, as a clause, or None; `kernel`
+    are the lines of its log from the time in question.
+    """
     for line in reversed(kernel):
         found = _KILLED.search(line[:LONGEST])
         if found is not None:
             where = "the host's" if found[1].startswith("Out") else "its limit of"
-            return f"the kernel ended {found[2]} because {where} memory ran out"
+            return f"the kernel killed {found[2]} because {where} memory ran out"
     return None
 
 

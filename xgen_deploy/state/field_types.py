@@ -1,4 +1,4 @@
-"""Types of single fields: each refuses what it cannot be with a sentence of its own.
+"""Types of single fields: each rejects a wrong value with its own sentence.
 
 A validator here raises ValueError with what is allowed; where it stands in a file is added later.
 """
@@ -80,7 +80,7 @@ def instance_name(value: str) -> str:
 
 
 def is_instance_name(value: str) -> bool:
-    """Whether an instance may have it; what is read from a host is held to the same rules."""
+    """Whether an instance may have this name; names read from a host are checked too."""
     try:
         return bool(instance_name(value))
     except ValueError:
@@ -88,7 +88,7 @@ def is_instance_name(value: str) -> bool:
 
 
 def model_name(value: str) -> str:
-    """The id that clients ask for."""
+    """The model ID that clients send."""
     if (
         not value
         or len(value) > MAX_MODEL

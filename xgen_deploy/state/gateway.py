@@ -1,4 +1,4 @@
-"""What was asked of a gateway on one host, resolved: the ground of «changed or not»."""
+"""The resolved spec of a gateway on one host, which decides whether it has changed."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ class GatewaySpec(Frozen):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def needs_restart(self, before: "GatewaySpec") -> bool:
-        """Whether a reload is not enough: the process itself is another one."""
+        """Whether a reload is not enough, because the process itself changes."""
         return self._process() != before._process()
 
     def _process(self) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Where a gateway's things lie on its host."""
+"""The paths of a gateway on its host."""
 
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.layout import Layout
@@ -9,7 +9,7 @@ def run_folder(layout: Layout) -> str:
 
 
 def gateway_socket(layout: Layout) -> str:
-    """Where a running gateway takes commands; root's and its own user's alone."""
+    """The runtime socket of a running gateway; only root and its own user may use it."""
     return f"{run_folder(layout)}/admin.sock"
 
 
@@ -18,7 +18,7 @@ def config_file(layout: Layout) -> str:
 
 
 def proof_key_file(layout: Layout) -> str:
-    """The key that the gateway alone knows, and with which it is proved: root's alone."""
+    """The gateway's own key, used for its verification; only root may read it."""
     return f"{layout.settings(GATEWAY)}/proof.key"
 
 

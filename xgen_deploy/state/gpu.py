@@ -1,4 +1,4 @@
-"""What is known of a GPU and how it came to be known."""
+"""GPUs, and the detectors that found them."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -65,7 +65,7 @@ class GPUInfo(Frozen):
 
     @property
     def identity(self) -> str:
-        """What the device is known by from one boot to the next: UUID, else PCI address."""
+        """The device's name across boots: its UUID, else its PCI address."""
         return self.uuid or self.pci_bus_id or f"index:{self.index}"
 
     @property

@@ -9,7 +9,7 @@ from xgen_deploy.state.settings import Image, Runtime
 
 
 class Host(Frozen):
-    """None means «not stated»: SSH's own configuration decides then.
+    """None means not stated: SSH's own configuration decides then.
 
     `become` None: sudo is used where the login is not root. `proxy_jump` lists the hops in
     order, each `[user@]host[:port]`. `software_gpu` is how many software Vulkan devices count

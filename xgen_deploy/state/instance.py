@@ -1,4 +1,4 @@
-"""An instance as decided: the declaration and the host's facts brought together."""
+"""A resolved instance: its config and the host's facts combined."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ SPEC_VERSION = 1
 
 
 class Spec(Frozen):
-    """What was asked for, resolved: the ground of «changed or not».
+    """What was asked for, resolved; it decides whether an instance has changed.
 
     A field left at its default does not enter the digest, so that a newer tool can add fields
     without restarting anything. `gpus` are identities in the engine's order; () is the CPU.
@@ -75,7 +75,7 @@ class Spec(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """The build that serves: a binary or an image, and the options that its `--help` lists."""
+    """The build to run: a binary or an image, and the options that its `--help` lists."""
 
     backend: str
     binary: str | None = None
@@ -101,7 +101,7 @@ class Instance:
     `total_layers` counts as the engine does (blocks and the output layer). `pins` maps what the
     manifest called a GPU to its identity. `share` names instances before this one on the same
     GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
-    (see access.py). `model_folders` are what a container may see of the host's models.
+    (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models.
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
     could switch.

@@ -36,8 +36,8 @@ class Mark(Frozen):
 class InstanceConfig(Frozen):
     """One instance that the manifest asks for on one host, before anything is known of the host.
 
-    Defaults of the contract are filled in where it states one; None elsewhere means «not
-    stated». `gpus` None: left out; `()`: the CPU; `"all"`. `marks` tells where each dotted
+    Defaults of the contract are filled in where it states one; None elsewhere means not
+    stated. `gpus` None: left out; `()`: the CPU; `"all"`. `marks` tells where each dotted
     field (`llama.tensor_split`) was written; the key "" is the placement itself. `layers_here`
     is true where the placement itself stated `n_gpu_layers`.
     """
@@ -76,6 +76,6 @@ class InstanceConfig(Frozen):
 
     @property
     def has_secrets(self) -> bool:
-        """Whether it needs any."""
+        """Whether it needs a secret."""
         values = (self.api_key, *self.env.values())
         return any(isinstance(value, SecretRef) for value in values)

@@ -1,14 +1,14 @@
-"""Names and places on a host, as the contract promises them."""
+"""Names and paths on a host, as the contract promises them."""
 
 from typing import Final, Literal
 
 from xgen_deploy.frozen import Frozen
 
-# What a change that starts first adds to an instance's name on the host, every other time.
+# The suffix of an instance's second slot, which start-first updates use every other time.
 SECOND: Final = ".b"
 Slot = Literal["", ".b"]
-# What else of ours stands beside an instance's: its guard, what puts it back at the next boot, what
-# has a gateway send it requests again, and its files before they are put in place.
+# Suffixes of what belongs to an instance: its guard, the unit that puts it back at the next boot,
+# the guard that ends its drain at a gateway, and its files before they are put in place.
 GUARD: Final = ".guard"
 PUT_BACK: Final = ".put-back"
 DRAINED: Final = ".drained"
@@ -18,7 +18,7 @@ OWN_SUFFIXES: Final = (SECOND, GUARD, PUT_BACK, DRAINED, NEXT)
 
 
 class Layout(Frozen):
-    """Where one project keeps things on one host.
+    """The paths of one project on one host.
 
     `process_dir` is set under the process runtime alone, where everything lies beneath it. An
     instance that was replaced by starting the new one first lies in its second slot: its units,
@@ -59,13 +59,13 @@ class Layout(Frozen):
 
     @property
     def audit(self) -> str:
-        """Who did what here and when: see audit/remote/log.py."""
+        """The audit log of the host (see audit/remote/log.py)."""
         return f"{self.state_dir}/audit.jsonl"
 
     @property
     def heal(self) -> str:
-        """The timer and its service. No hyphen after the project, so that no instance's name can
-        be the same."""
+        """The name of the watchdog's timer and service; without a hyphen after the project, so that
+        no instance can have the same name."""
         return f"xgen-{self.project}"
 
     @property
@@ -91,7 +91,7 @@ class Layout(Frozen):
         return f"{self.etc_dir}/{instance}"
 
     def next_settings(self, instance: str) -> str:
-        """The same before it is put in place."""
+        """The same, before it is put in place."""
         return f"{self.settings(instance)}{NEXT}"
 
     def next_definition(self, instance: str) -> str:

@@ -1,4 +1,4 @@
-"""What an engine said of its own start: devices, layers, buffers, context."""
+"""An engine's own report of its start: devices, layers, buffers, context."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -46,7 +46,7 @@ class DeviceReport(Frozen):
 
 class LoadReport(Frozen):
     """`offloaded` and `total_layers` are the engine's words; on no device nothing is offloaded,
-    whatever the log claims (it prints «offloaded 19/19» without any GPU). `context` is per slot.
+    whatever the log claims (it prints `offloaded 19/19` without any GPU). `context` is per slot.
     `sampling` are the defaults that the running engine names, by the manifest's words.
     `max_concurrency` is how many requests of the whole context the KV cache holds.
     """
@@ -65,5 +65,5 @@ class LoadReport(Frozen):
     warnings: Annotated[tuple[Text, ...], AfterValidator(_few)] = ()
 
     def adding(self, **more: object) -> "LoadReport":
-        """With what the engine told elsewhere. Raises ValueError where that is no such thing."""
+        """The report with further fields. Raises ValueError where they are invalid."""
         return LoadReport.model_validate(self.model_dump() | more)

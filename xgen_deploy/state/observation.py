@@ -1,4 +1,4 @@
-"""A host as it was observed: what everything that is decided about it starts from."""
+"""The observation of a host, on which all decisions about it are based."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from xgen_deploy.state.record import Record, read_record
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at one host: its facts, its record read and checked, where things lie on it.
+    """One observation of one host: its facts, its record (read and checked) and its paths.
 
     `record` is None where there is one that cannot be used; `record_error` says why, as a clause
     without the host's name.
@@ -47,7 +47,7 @@ def facts_of(observed: Observed) -> dict[str, HostFacts]:
 
 
 def records_of(observed: Observed) -> dict[str, Record]:
-    """By host, those that can be used; the others are refused by their hosts' own plans."""
+    """The usable records, by host; the plan of a host refuses an unusable one."""
     return {n: o.record for n, o in reached(observed).items() if o.record is not None}
 
 

@@ -1,4 +1,4 @@
-"""Whose a container on a host is. Pure.
+"""Whether a container on a host belongs to this project. Pure.
 
 A label alone proves nothing: images carry labels, and `docker commit` copies them.
 """

@@ -1,4 +1,4 @@
-"""What a host remembers of a project: the specs that were last applied there, and by whom.
+"""The record of a project on a host: the specs that were last applied there, and by whom.
 
 The host is the state: this record lies on it, is read by the probe and written by apply alone.
 """
@@ -26,13 +26,13 @@ from xgen_deploy.visible import on_one_line
 FORMAT = 2
 _SHOWN = 200
 
-# Far more than there can be, so that a host cannot name one that nobody can count on from.
+# Far above any real number, so that no host can name one from which counting on would fail.
 LAST_APPLY = 10**9
 FAR = 10**6
 
 
 class Stopped(Frozen):
-    """An operator stopped it on purpose: that is maintenance, no drift."""
+    """An operator stopped it on purpose; that is not drift."""
 
     by: str
     at: Moment
@@ -83,7 +83,7 @@ class ApplyRecord(Frozen):
 
     @property
     def is_maintenance(self) -> bool:
-        """It changed no version: there is nothing to go back to."""
+        """It changed no version, so there is nothing to roll back to."""
         return self.what in ("stop", "start", "restart")
 
 
@@ -112,7 +112,7 @@ class Record(Frozen):
         return replace(self, pending={**self.pending, instance: digest})
 
     def settled(self, instance: str) -> "Record":
-        """What was begun on the instance has come to its end, good or bad."""
+        """The change of the instance has ended, with or without success."""
         return replace(self, pending={n: d for n, d in self.pending.items() if n != instance})
 
     def with_instance(self, name: str, last: InstanceRecord) -> "Record":

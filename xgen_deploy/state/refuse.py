@@ -1,11 +1,11 @@
-"""How a resolving step says that the manifest cannot be met on a host."""
+"""The error with which resolving refuses what a host cannot do."""
 
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
 
 
 class Refused(Exception):
-    """Carries the refusal; raised by a step and gathered by `resolve_host`, never shown."""
+    """Carries the refusal; `resolve_host` collects it, so it is never shown itself."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)

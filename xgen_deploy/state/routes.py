@@ -1,4 +1,4 @@
-"""From models and the instances that serve them to what the gateway sends where: pure."""
+"""Builds a gateway's routes from the models and the instances that serve them. Pure."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a secret may hold: pure. A sentence says what is wrong, never what the value is."""
+"""What a secret may contain. Pure. A problem is described without the value."""
 
 from unicodedata import category
 

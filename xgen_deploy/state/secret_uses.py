@@ -1,4 +1,4 @@
-"""What the manifest names secrets for: a reference counts only for the use that it stands at."""
+"""The uses of secrets in a manifest: a reference is valid only for the use that states it."""
 
 from collections.abc import Iterator, Mapping
 
@@ -25,7 +25,7 @@ AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
 
 def engine_key(host: str, instance: str) -> SecretUse:
-    """What an instance asks of its clients."""
+    """The key that an instance's clients must send."""
     return SecretUse(host=host, owner=instance, field="api_key")
 
 
@@ -34,7 +34,7 @@ def engine_variable(host: str, instance: str, name: str) -> SecretUse:
 
 
 def route_key(model: str) -> SecretUse:
-    """What a gateway shows the engines of a model."""
+    """The key that a gateway sends to the engines of a model."""
     return SecretUse(owner="gateway", field=f"api_key of {model}")
 
 

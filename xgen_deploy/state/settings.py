@@ -96,7 +96,7 @@ class SourceByFormat(Frozen):
 
 
 class Sampling(Frozen):
-    """Defaults for requests that do not say."""
+    """Sampling defaults for requests that state none."""
 
     profile: Literal["creative", "balanced", "precise", "deterministic"] | None = Field(
         default=None, description="A set of values; the fields beside it go over it."
@@ -204,7 +204,7 @@ ENGINE_SETTINGS: dict[str, type[EngineSettings]] = {"llama": LlamaSettings, "vll
 
 
 class ContainerSettings(Frozen):
-    """What the container gets beyond what the engine needs."""
+    """Container settings beyond what the engine needs."""
 
     shm_size: ShmSize | None = Field(default=None, description="Shared memory, such as 8g.")
     mounts: tuple[Mount, ...] | None = Field(
@@ -265,13 +265,13 @@ class Gateway(Frozen):
 
 
 class Notify(Frozen):
-    """Who is told what an apply did."""
+    """Where the outcome of an apply is sent."""
 
     webhook: SecretRef | None = None
 
 
 class Audit(Frozen):
-    """Where every change, refusal and override is told besides the hosts' own logs."""
+    """Where every change, refusal and override is logged, besides the hosts' own logs."""
 
     file: str | None = Field(
         default=None,

@@ -55,8 +55,9 @@ class Limits(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One look. `counters` and `under_way` None: the page did not say. `moved`: a counter is
-    another than at the look before. `trial` is how a real request ended, None where none was sent.
+    """One observation. `counters` and `active_requests` are None where the page has none.
+    `moved`: a counter changed since the last one. `smoke_request` is how a real request ended,
+    None where none was sent.
     """
 
     page: str
