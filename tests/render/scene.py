@@ -24,6 +24,9 @@ HERE = Path(__file__).parent
 HOSTS: dict[str, Any] = yaml.safe_load((HERE / "hosts.yaml").read_text())
 MODELS: dict[str, Any] = yaml.safe_load((HERE / "models.yaml").read_text())
 FLAGS: dict[str, Any] = yaml.safe_load((HERE / "flags.yaml").read_text())
+_KEYS = frozenset(
+    ("case", "host", "models", "place", "expect", "refused", "top", "runtime", "flags", "vars")
+)
 
 
 class Scene:
@@ -105,7 +108,17 @@ class Scene:
 def cases(folder: Path) -> list[dict[str, Any]]:
     """Every case of every file there, each with its own name."""
     files = sorted(folder.glob("*.yaml"))
-    return list(itertools.chain.from_iterable(yaml.safe_load(f.read_text()) for f in files))
+    found = list(itertools.chain.from_iterable(yaml.safe_load(f.read_text()) for f in files))
+    for case in found:
+        check_keys(case)
+    return found
+
+
+def check_keys(case: dict[str, Any]) -> None:
+    """Raises ValueError for one that nobody reads."""
+    unknown = case.keys() - _KEYS
+    if unknown:
+        raise ValueError(f"case {case.get('case')!r}: unknown: {', '.join(sorted(unknown))}")
 
 
 def _layout(site: Site) -> Layout:
