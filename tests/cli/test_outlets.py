@@ -108,3 +108,14 @@ def test_a_saved_plan_is_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         write_file(str(tmp_path / "none" / "plan.json"), "{}")
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("word", ["apply", "status"])
+def test_who_is_interrupted_says_so_with_code_130(
+    tmp_path: Path, word: str, by: signal.Signals
+) -> None:
+    between = f"import signal; signal.raise_signal({int(by)})"
+    code, said = run(tool(tmp_path, word, between), subprocess.DEVNULL)
+    assert (code, "interrupted" in said) == (130, True)
+    assert not (tmp_path / "recorded").exists()

@@ -355,7 +355,7 @@ def _interrupt(site: Site, how: signal.Signals, moment: str) -> None:
             process.send_signal(how)
             break
     rest = process.communicate(timeout=60)[0]
-    assert process.returncode == (-how if how == signal.SIGKILL else 1), rest
+    assert process.returncode == (-how if how == signal.SIGKILL else 130), rest
     assert "Traceback" not in rest
     if how != signal.SIGKILL:
         assert "the next apply finishes what this one began" in rest

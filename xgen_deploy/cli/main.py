@@ -40,6 +40,7 @@ _SECTIONS = (
 )
 # Commands that share a module; every other one is `command` in the module of its name.
 _MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 _CHANGING = frozenset(dict(_SECTIONS)["Changing"])
 
 
@@ -129,7 +130,7 @@ def _run(words: list[str]) -> int:
         # Answering no is an Abort without a cause.
         by_signal = isinstance(ending, KeyboardInterrupt) or ending.__cause__ is not None
         _say(_interruption(words, by_signal=by_signal))
-        code = 1
+        code = _INTERRUPTED if by_signal else 1
     except XgenError as error:
         _say(str(error))
         code = error.exit_code
