@@ -154,7 +154,7 @@ def test_a_killed_engine_is_back_and_said_so(deployed: Deployed) -> None:
     dead = status(site)
     assert dead["status"] == "loading"
     assert dead["reason"].startswith("it exited (")
-    assert dead["reason"].endswith("started again")
+    assert dead["reason"].endswith("is being restarted")
     host.sh(f"rm -r {slow}; systemctl daemon-reload")
     _until_it_serves(site, host)
     row = status(site)
