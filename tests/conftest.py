@@ -1,5 +1,5 @@
 """What was skipped is said once a reason. XGEN_REQUIRE_LAB=1 makes every skip a failure, but for
-those whose reason begins with «optional:» (an engine of several gigabytes, a right that root of
+those whose reason begins with `optional:` (an engine of several gigabytes, a right that root of
 a machine need not have)."""
 
 import os

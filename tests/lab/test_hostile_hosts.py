@@ -41,7 +41,9 @@ def test_what_only_says_that_it_is_ours_is_left_alone(host: LabHost, tmp_path: P
         )
         plan = site.plan(0).json()["hosts"][HOST]
         for name in COPIES:
-            assert any(f"container {name} has this project's label" in w for w in plan["warnings"]), plan
+            assert any(
+                f"container {name} has this project's label" in w for w in plan["warnings"]
+            ), plan
         site.apply()
     finally:
         assert site.run("destroy", "-y").code == 0

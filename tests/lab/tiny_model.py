@@ -14,7 +14,7 @@ BLOCKS = 11
 LAYERS = BLOCKS + 1  # as engines count: the blocks and the output
 CONTEXT = 2048
 _WIDTH, _HEADS, _INNER = 64, 2, 128
-# Of the SentencePiece kind: control tokens, every byte, and what «Hello» is put together from.
+# Of the SentencePiece kind: control tokens, every byte, and what `Hello` is put together from.
 # Each number of tokens at once needs shaders of its own: a prompt of one token needs the fewest.
 _PIECES = ["\u2581", "H", "e", "l", "o", "He", "Hel", "Hell", "Hello"]
 _USED = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *_PIECES]

@@ -48,7 +48,7 @@ def _check_context(declared: InstanceConfig, limit: int | None, n_ctx: int) -> N
         declared,
         f"n_ctx: {n_ctx} is beyond the {limit} of the model's training, and "
         "llama.cpp gives no request more",
-        f"state n_ctx: {limit} or less, or change what the model says of itself: "
-        "llama: {extra_args: [--override-kv, …]}",
+        f"State `n_ctx: {limit}` or less, or override what the model says: "
+        "`llama: {extra_args: [--override-kv, …]}`.",
         "n_ctx",
     )

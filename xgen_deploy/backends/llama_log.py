@@ -1,6 +1,6 @@
 """Reading llama-server's own log (`-lv 4`): what it really did with layers and buffers.
 
-The line «offloaded 19/19 layers» is printed without any GPU too; a GPU is in use only when a
+The line `offloaded 19/19 layers` is printed without any GPU too; a GPU is in use only when a
 `using device` line and a model buffer on that device say so (src/llama-model.cpp).
 """
 

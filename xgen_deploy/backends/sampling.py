@@ -11,7 +11,7 @@ _PROFILES = {
 
 
 def chosen(sampling: Sampling) -> Sampling:
-    """The profile's values with the stated ones over them; None stays «the engine's own»."""
+    """The profile's values with the stated ones over them; None leaves the engine's own."""
     profile = _PROFILES.get(sampling.profile or "", Sampling())
     stated = sampling.model_dump(exclude_none=True, exclude={"profile"})
     return profile.model_copy(update=stated)

@@ -1,7 +1,7 @@
 """Reading vLLM's own log: devices, context and KV cache of its last start.
 
-Lines: v1/engine/core.py («Initializing a V1 LLM engine»), v1/worker («Model loading took»),
-v1/core/kv_cache_utils.py («KV cache size») of vLLM 0.32.
+Lines: v1/engine/core.py (`Initializing a V1 LLM engine`), v1/worker (`Model loading took`),
+v1/core/kv_cache_utils.py (`KV cache size`) of vLLM 0.32.
 """
 
 import re

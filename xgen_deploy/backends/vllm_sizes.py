@@ -22,7 +22,7 @@ def check_sizes(
         raise refuse(
             declared,
             "n_gpu_layers is stated here, and vLLM serves here: it puts a model on its GPUs whole",
-            "take n_gpu_layers out of this placement, or name a llama backend for it",
+            "Remove `n_gpu_layers` from this placement, or name a llama backend for it.",
             "n_gpu_layers",
         )
     tensor = _parallel(declared, gpus)
@@ -32,8 +32,8 @@ def check_sizes(
         raise refuse(
             declared,
             f"the model has {heads} attention heads, which {tensor} GPUs cannot share evenly",
-            f"a tensor_parallel_size of {_listed(fit)} divides them: place the model on as many "
-            "GPUs, or put the others into pipeline_parallel_size",
+            f"Place the model on {_listed(fit)} GPUs, or put the others into "
+            "`pipeline_parallel_size`.",
             "vllm.tensor_parallel_size",
         )
     limit = context_limit(model)
@@ -42,7 +42,7 @@ def check_sizes(
             declared,
             f"n_ctx: {n_ctx} is more than the {limit} that the model has positions for, and vLLM "
             "does not start then",
-            f"state n_ctx: {limit} or less",
+            f"State `n_ctx: {limit}` or less.",
             "n_ctx",
         )
 
@@ -66,7 +66,7 @@ def _parallel(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> int:
         raise refuse(
             declared,
             f"pipeline_parallel_size: {stages} does not divide the {count} GPUs of the placement",
-            f"a size of {_listed([n for n in range(1, count + 1) if count % n == 0])} does",
+            f"State {_listed([n for n in range(1, count + 1) if count % n == 0])}.",
             "vllm.pipeline_parallel_size",
         )
     tensor = stated or count // stages
@@ -75,7 +75,7 @@ def _parallel(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> int:
             declared,
             f"tensor_parallel_size × pipeline_parallel_size is {tensor} × {stages} = "
             f"{tensor * stages}, and the placement has {count} GPU{'s'[: count != 1]}",
-            f"leave tensor_parallel_size out, or list {tensor * stages} GPUs",
+            f"Leave `tensor_parallel_size` out, or list {tensor * stages} GPUs.",
             "vllm.tensor_parallel_size",
         )
     return tensor
