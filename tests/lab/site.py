@@ -124,6 +124,8 @@ class Site:
             text=True,
             env=self.environment(),
             start_new_session=True,
+            # What a shell starts in the background ignores Ctrl-C, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def argv(self, command: str, *words: str) -> list[str]:
