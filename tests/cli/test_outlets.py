@@ -41,8 +41,22 @@ def gone_pipe() -> int:
     return write
 
 
+def _heeding_signals() -> None:
+    """What is started in the background, or with nohup, ignores them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(argv: Sequence[str], stdout: int, stderr: int = subprocess.PIPE) -> tuple[int, str]:
-    done = subprocess.run(argv, stdout=stdout, stderr=stderr, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        argv,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=_heeding_signals,
+    )
     return done.returncode, done.stderr or ""
 
 
