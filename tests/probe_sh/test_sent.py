@@ -64,7 +64,7 @@ def test_a_session_needs_python(path: Path) -> None:
 
 
 def test_a_host_that_lacks_a_tool_too(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match="cannot look at it without `awk`") as refused:
+    with pytest.raises(UnreachableError, match="its shell lacks `awk`") as refused:
         read_document("here", b'{"error":"sh-incomplete","missing":"awk"}')
     assert "apt-get install python3" in str(refused.value)
 
