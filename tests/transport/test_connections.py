@@ -85,6 +85,15 @@ def test_one_host_that_fails_leaves_the_others():
     assert (results["h0"], str(results["h1"]), results["h2"]) == (1, "h1: it is off", 1)
 
 
+@pytest.fixture
+def heeding_ctrl_c():
+    """What a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_interrupting_closes_every_connection_and_waits_for_none():
     class Stuck:
         def __init__(self, name):
