@@ -4,19 +4,32 @@ the modules that carry out a plan are imported.
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.preload import APPLYING
 from xgen_deploy.run.run import Run
+from xgen_deploy.state.observation import Observed
+
+if TYPE_CHECKING:
+    from xgen_deploy.apply.operator import Reporter
 
 
 def carry_out(run: Run, settings: Settings, options: ApplyOptions) -> int:
     """Returns the exit code."""
+    return observe_and_apply(run, settings, options)[0]
+
+
+def observe_and_apply(
+    run: Run, settings: Settings, options: ApplyOptions, reporter: "Reporter | None" = None
+) -> tuple[int, Observed]:
+    """Returns the exit code and what was observed first. `reporter` as in TerminalOperator."""
     began = time.monotonic()
     options = replace(options, accept_new_host_keys=settings.accept_new_host_keys)
     observed = run.observe(preload=APPLYING)
     from xgen_deploy.apply.flow import Apply
     from xgen_deploy.cli.operator import TerminalOperator
 
-    return Apply(run, options, TerminalOperator(settings, options)).go(observed, began)
+    operator = TerminalOperator(settings, options, reporter)
+    return Apply(run, options, operator).go(observed, began), observed

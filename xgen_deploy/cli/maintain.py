@@ -1,15 +1,13 @@
 """`xgen-deploy stop`, `start` and `restart`: planned, shown and carried out like an apply."""
 
-import time
 from dataclasses import replace
 
 import click
 
 from xgen_deploy.apply.options import ApplyOptions
-from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.applying import carry_out, observe_and_apply
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.preload import APPLYING
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.plan.maintenance import Maintaining, Request
@@ -75,16 +73,11 @@ def _maintain(
 
 def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: Request) -> int:
     """Prints nothing but one JSON document, at the end."""
-    began = time.monotonic()
-    observed = run.observe(preload=APPLYING)
-    from xgen_deploy.apply.flow import Apply
-    from xgen_deploy.cli.operator import TerminalOperator
     from xgen_deploy.cli.progress import Gathering
 
     gathering = Gathering()
     silent = replace(settings, json=False, quiet=True)
-    operator = TerminalOperator(silent, options, gathering)
-    code = Apply(run, options, operator).go(observed, began)
+    code, observed = observe_and_apply(run, silent, options, gathering)
     hosts = gathering.by_host(request.wanted)
     for name, observation in observed.items():
         if isinstance(observation, XgenError) and name in hosts:

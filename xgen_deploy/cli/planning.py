@@ -22,7 +22,7 @@ from xgen_deploy.state.plan import Plan
 
 @dataclass(frozen=True)
 class Accepting:
-    """What a plan does only on request (see Scope in plan/make.py)."""
+    """What a plan does only on request (see plan/host_plan.py and plan/desired.py)."""
 
     repin: bool
     refresh: bool
