@@ -11,7 +11,7 @@ import pytest
 from tests.fake_host.host import LAYOUT
 from tests.fake_host.session import FakeSession
 from tests.hostile.conftest import OTHER, Site, check
-from xgen_deploy.apply.pull import NotPulled
+from xgen_deploy.apply.artifacts import NotPulled
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.instance import Spec

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xgen_deploy.render.pause import pause_argvs, pauses_itself
+from xgen_deploy.render.unit_commands import pause_argvs, pauses_itself
 
 GOOD_RUN = 600_000_000
 

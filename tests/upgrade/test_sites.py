@@ -8,7 +8,6 @@ import pytest
 
 from tests.upgrade.site import CASES, HOST, OldSite
 from xgen_deploy.errors import XgenError
-from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Kind, Plan
@@ -28,7 +27,7 @@ def said(plan: Plan) -> dict[str, str]:
 def test_there_is_nothing_to_do_and_one_line_about_the_units(case: str, who: str) -> None:
     plan = OldSite(case).plan()
     assert said(plan) == {}
-    assert exit_code(plan, detailed=True) == 0
+    assert plan.exit_code(detailed=True) == 0
     line = f"{who} of an older xgen-deploy; renew with `xgen-deploy apply --refresh`"
     assert plan_json(plan)["warnings"] == [line]
     text = "\n".join(plan_text(plan, 1.0))
@@ -43,7 +42,7 @@ def test_refresh_is_an_update_like_any_other() -> None:
     assert "c" not in said(plan), "it was stopped on purpose"
     assert [o.strategy for o in plan.operations][:2] == ["start-first", "start-first"]
     assert plan_json(plan)["warnings"] == []
-    assert exit_code(plan, detailed=True) == 2
+    assert plan.exit_code(detailed=True) == 2
 
 
 def test_refresh_of_one_model_does_not_start_the_gateway_anew() -> None:

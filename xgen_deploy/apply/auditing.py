@@ -1,4 +1,4 @@
-"""A command's audit trail: over its manifest, its hosts and who called it."""
+"""A command's audit trail: who called it, and what became of each operation on each host."""
 
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -6,6 +6,7 @@ from functools import cached_property
 
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.notify import post, webhook_for
+from xgen_deploy.apply.outcomes import Result
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.audit.event import AuditEvent, Subject
 from xgen_deploy.audit.git import git_commit
@@ -17,6 +18,7 @@ from xgen_deploy.resolve.gateway_needs import python_on
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.secret_uses import AUDIT_WEBHOOK
@@ -124,6 +126,37 @@ class Auditing:
             if isinstance(error, XgenError):
                 warn(f"the refusal could not be written to the audit log: {error}")
         trail.close()
+
+
+def recorded_digest(context: HostContext, name: str) -> str | None:
+    """The digest of what runs under a name on the host, by its record."""
+    if name == GATEWAY:
+        return context.record.gateway.digest if context.record.gateway else None
+    last = context.record.instances.get(name)
+    return last.digest if last else None
+
+
+def tell_ended(context: HostContext, before: str | None, result: Result) -> None:
+    """`before` is `recorded_digest` from before it began."""
+    if context.audit is None:
+        return
+    operation = result.operation
+    context.audit.tell(
+        "ok" if result.ok else "failed",
+        instance=operation.name,
+        action=operation.action,
+        cause=operation.cause,
+        before=before,
+        after=recorded_digest(context, operation.name),
+        reason=result.reason,
+    )
+
+
+def tell_whole(context: HostContext, outcome: str, operations: int, reason: str = "") -> None:
+    """The event for the begin or the end of all changes on a host."""
+    if context.audit is not None:
+        count = f"{operations} operation{'s'[: operations != 1]}"
+        context.audit.tell(outcome, cause=count, reason=reason)
 
 
 def _keeps_a_log(facts: HostFacts) -> bool:

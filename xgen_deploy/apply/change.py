@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from xgen_deploy.apply.artifacts import NotPulled, pull_images
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.ending import end
 from xgen_deploy.apply.executor import carry_out_all
@@ -9,10 +10,9 @@ from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.host_context import HostContext, host_context
 from xgen_deploy.apply.host_sessions import LockedHosts, login
 from xgen_deploy.apply.notify import find_webhook
-from xgen_deploy.apply.operator import Reporter
 from xgen_deploy.apply.options import ApplyOptions
-from xgen_deploy.apply.pull import NotPulled, pull_images
 from xgen_deploy.apply.secret_comparison import SecretComparison
+from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.errors import XgenError
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observed, facts_of, reached, records_of

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.notify import Webhook, notify
-from xgen_deploy.apply.operator import Reporter
 from xgen_deploy.apply.outcomes import HostResult
+from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.site import Site

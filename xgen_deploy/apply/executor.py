@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from xgen_deploy.apply.audited import digest_there, tell_ended
+from xgen_deploy.apply.auditing import recorded_digest, tell_ended
 from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.host import ApplyIdentity, carry_out, record_failed_gateway
@@ -85,7 +85,7 @@ def _change_gateways(plan: Plan, executions: Mapping[str, Execution]) -> dict[st
         execution = executions.get(operation.host)
         if operation.kind not in GATEWAY_CHANGES or execution is None:
             continue
-        before = digest_there(execution.context, operation.name)
+        before = recorded_digest(execution.context, operation.name)
         result = execute(execution, operation)
         if not result.ok:
             with suppress(UnreachableError):  # then the record says that it never ended

@@ -7,13 +7,12 @@ from dataclasses import replace
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.change import Change, keep_answers
 from xgen_deploy.apply.host_sessions import LockedHosts, lock_owner
-from xgen_deploy.apply.operator import Operator
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
+from xgen_deploy.apply.user_interface import UserInterface
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
-from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -24,10 +23,10 @@ from xgen_deploy.state.plan import Plan
 class Apply:
     """What `apply`, `rollback`, `destroy`, `stop`, `start` and `restart` have in common."""
 
-    def __init__(self, run: Run, options: ApplyOptions, operator: Operator) -> None:
+    def __init__(self, run: Run, options: ApplyOptions, ui: UserInterface) -> None:
         self._run = run
         self._options = options
-        self._operator = operator
+        self._ui = ui
         self._secrets = SecretResolver(run.site)
         self._desired = DesiredState(run.site, run.renderer, repin=options.repin)
         self._comparison = SecretComparison(run, self._secrets, self._desired)
@@ -40,14 +39,14 @@ class Apply:
         if self._options.compares_secrets and (self._options.yes or not self._options.ask_first):
             observed = {**observed, **self._comparison.compare(reached(observed))}
         plan = self._plan(observed)
-        self._operator.show(plan, time.monotonic() - began)
+        self._ui.show(plan, time.monotonic() - began)
         self._hold_to_saved(plan, observed)
         if plan.refusals:
             self._auditing.refused(plan, observed)
         changing = self._changing(plan, observed)
         if not changing:
-            return exit_code(plan)
-        self._operator.ask(plan)
+            return plan.exit_code()
+        self._ui.ask(plan)
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
                 lost = self._lock(locked, changing)
@@ -63,7 +62,7 @@ class Apply:
         owner = lock_owner(self._options.what)
         if not self._options.lock_wait:
             return locked.lock(chosen, owner)
-        with self._operator.reporting() as report:
+        with self._ui.reporting() as report:
             return locked.lock(chosen, owner, wait=self._options.lock_wait, tell=report)
 
     def _planned_again(
@@ -85,9 +84,9 @@ class Apply:
         if now.forbidden:
             self._auditing.refused(now, observed)
         if now.forbidden or _operations(now) != _operations(plan):
-            self._operator.show(now, 0.0, changed=True)
+            self._ui.show(now, 0.0, changed=True)
             if self._changing(now, observed):
-                self._operator.ask(now)
+                self._ui.ask(now)
         return now, observed
 
     def _change(
@@ -99,8 +98,8 @@ class Apply:
         untouched = {n for n in idle if n in observations and not _traces(observations[n])}
         locked.release(idle, untouched=untouched)
         if not changing:
-            return exit_code(plan)
-        with self._operator.reporting() as report:
+            return plan.exit_code()
+        with self._ui.reporting() as report:
             for name, error in lost.items():
                 report.problem(name, str(error))
             if not changing - lost.keys():
@@ -114,7 +113,7 @@ class Apply:
         """Plans again once images were pulled whose engines could not be queried before."""
         plan = self._plan(observed)
         if plan.forbidden:
-            self._operator.show(plan, 0.0)
+            self._ui.show(plan, 0.0)
             self._auditing.refused(plan, observed)
         return plan
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from xgen_deploy.apply.audited import digest_there, tell_ended, tell_whole
+from xgen_deploy.apply.auditing import recorded_digest, tell_ended, tell_whole
 from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
@@ -92,7 +92,7 @@ def record_failed_gateway(context: HostContext) -> None:
 def _after_its_needs(
     execution: Execution, operation: Operation, outcomes: OperationOutcomes
 ) -> Result:
-    before = digest_there(execution.context, operation.name)
+    before = recorded_digest(execution.context, operation.name)
     failed = outcomes.failed_of(operation.needs)
     if failed:
         reason = f"not started, because {', '.join(sorted(failed))} failed"

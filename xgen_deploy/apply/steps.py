@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xgen_deploy.apply.checksum import check_sha256
+from xgen_deploy.apply.artifacts import check_sha256
 from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import Gate, GateFailed, GatePassed
 from xgen_deploy.apply.service_manager import EndedAtOnce

@@ -13,7 +13,7 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observed
 
 if TYPE_CHECKING:
-    from xgen_deploy.apply.operator import Reporter
+    from xgen_deploy.apply.user_interface import Reporter
 
 
 def carry_out(run: Run, settings: Settings, options: ApplyOptions) -> int:
@@ -24,12 +24,12 @@ def carry_out(run: Run, settings: Settings, options: ApplyOptions) -> int:
 def observe_and_apply(
     run: Run, settings: Settings, options: ApplyOptions, reporter: "Reporter | None" = None
 ) -> tuple[int, Observed]:
-    """Returns the exit code and what was observed first. `reporter` as in TerminalOperator."""
+    """Returns the exit code and what was observed first. `reporter` as in Terminal."""
     began = time.monotonic()
     options = replace(options, accept_new_host_keys=settings.accept_new_host_keys)
     observed = run.observe(preload=APPLYING)
     from xgen_deploy.apply.flow import Apply
-    from xgen_deploy.cli.operator import TerminalOperator
+    from xgen_deploy.cli.terminal import Terminal
 
-    operator = TerminalOperator(settings, options, reporter)
-    return Apply(run, options, operator).go(observed, began), observed
+    terminal = Terminal(settings, options, reporter)
+    return Apply(run, options, terminal).go(observed, began), observed

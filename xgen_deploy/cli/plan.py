@@ -43,8 +43,7 @@ def command(
             run = as_applied(run)
         observed = run.observe(preload=PLANNING)
     from xgen_deploy.cli.planning import Accepting, planned
-    from xgen_deploy.plan.exit_code import exit_code
 
     accepting = Accepting(repin=repin, refresh=refresh)
     plan = planned(run, observed, settings, began=began, accepting=accepting, output=output)
-    return exit_code(plan, detailed=detailed_exitcode)
+    return plan.exit_code(detailed=detailed_exitcode)

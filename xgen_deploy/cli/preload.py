@@ -3,4 +3,4 @@ run/run.py), which saves 0.1 s.
 """
 
 PLANNING = ("xgen_deploy.cli.planning", "rich.console")
-APPLYING = ("xgen_deploy.apply.flow", "xgen_deploy.cli.operator", "rich.console")
+APPLYING = ("xgen_deploy.apply.flow", "xgen_deploy.cli.terminal", "rich.console")

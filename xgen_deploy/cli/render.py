@@ -14,7 +14,6 @@ from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import Desired, DesiredState
-from xgen_deploy.plan.exit_code import exit_code
 from xgen_deploy.plan.gateway import gateway_of
 from xgen_deploy.render.instance import Renderer
 from xgen_deploy.render.rendered import File, Rendered
@@ -55,7 +54,7 @@ def command(settings: Settings, host: str | None) -> int:
             "errors": {n: plan.hosts[n].error for n in plan.unreachable},
         }
     )
-    return exit_code(plan)
+    return plan.exit_code()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
-from xgen_deploy.plan.last_apply import ago, last_apply_line
+from xgen_deploy.plan.headlines import ago, last_apply_line
 from xgen_deploy.state.facts import INSTALL_PYTHON
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
 from xgen_deploy.state.record import Record

@@ -5,16 +5,16 @@ from functools import partial
 
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.gateway import with_gateways
 from xgen_deploy.plan.gateway_refresh import with_refreshed_gateways
+from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
-from xgen_deploy.plan.last_apply import last_apply_line
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.outdated import outdated_warning
-from xgen_deploy.plan.refused import without_refused
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
@@ -50,7 +50,7 @@ def make_plan(
     observations, facts, records = reached(observed), facts_of(observed), records_of(observed)
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:
-        hosts = without_refused(hosts)
+        hosts = _without_refused(hosts)
     hosts = with_moves(site, in_batches(hosts), facts, records)
     compared = {
         h: GATEWAY in s.changed_secrets
@@ -62,7 +62,7 @@ def make_plan(
     refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)
     if skip_refused:
-        hosts = without_refused(hosts)
+        hosts = _without_refused(hosts)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,
@@ -112,3 +112,11 @@ def _unreached(name: str, error: XgenError) -> HostPlan:
     if isinstance(error, UnreachableError):
         return HostPlan(host=name, reachable=False, error=error.reason, hint=error.hint)
     return HostPlan(host=name, reachable=False, error=str(error))
+
+
+def _without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:
+    """The plans, without operations on hosts where anything is refused."""
+    return {
+        name: replace(plan, operations=(), left_out=True) if plan.refusals else plan
+        for name, plan in plans.items()
+    }

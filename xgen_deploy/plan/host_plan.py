@@ -6,7 +6,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.desired import Desired
 from xgen_deploy.plan.fingerprint import host_parts
-from xgen_deploy.plan.headline import headline
+from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
 from xgen_deploy.state.facts import HostFacts
@@ -45,7 +45,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
     host, facts, layout = observation.host, observation.facts, observation.layout
     record, resolved = desired.record, desired.resolved
     if record is None:
-        return HostPlan(host=host, headline=headline(facts), refusals=resolved.refusals)
+        return HostPlan(host=host, headline=host_headline(facts), refusals=resolved.refusals)
     plan = reconcile(
         host,
         resolved,
@@ -60,7 +60,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
     )
     return replace(
         plan,
-        headline=headline(facts),
+        headline=host_headline(facts),
         secrets_kept=_secrets_kept(plan, site, scope),
         warnings=plan.warnings + _left_behind(record, site),
         refusals=plan.refusals + _names_taken(plan, facts, record, layout),

@@ -9,7 +9,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
-from xgen_deploy.plan.headline import headline
+from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
@@ -71,7 +71,7 @@ def _host(
             operations.append(_operation(request.action, instance, last))
     return HostPlan(
         host=host,
-        headline=headline(facts),
+        headline=host_headline(facts),
         operations=tuple(operations),
         unchanged=tuple(unchanged),
         refusals=tuple(refusals),

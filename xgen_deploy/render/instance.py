@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render import docker
-from xgen_deploy.render.gpu_wait import wait_argv
-from xgen_deploy.render.pause import pause_argvs, pauses_itself
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.render.unit_commands import gpu_wait_argv, pause_argvs, pauses_itself
 from xgen_deploy.render.watchdog import watchdog_files
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import NEXT, SECOND, Layout
@@ -218,7 +217,7 @@ class Rendering:
             "model": instance.spec.model,
             "instance": instance.name,
             "digest": instance.digest,
-            "wait_argv": wait_argv(instance.gpus),
+            "wait_argv": gpu_wait_argv(instance.gpus),
             "pause_argvs": () if pauses_itself(instance.systemd) else pause_argvs(unit),
             "after": tuple(
                 f"{self._layout.service(n)}{slot}.service"

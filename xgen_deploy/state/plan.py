@@ -170,6 +170,16 @@ class Plan:
     def unreachable(self) -> tuple[str, ...]:
         return tuple(name for name, h in self.hosts.items() if not h.reachable)
 
+    def exit_code(self, *, detailed: bool = False) -> int:
+        """The first that holds: 1 refused or nobody reached, 4 some host not reached, 2 or 3, 0."""
+        if self.refusals:
+            return 1
+        if self.unreachable:
+            return 4 if len(self.unreachable) < len(self.hosts) else 1
+        if detailed and self.operations:
+            return 3 if all(o.action == "repair" for o in self.operations) else 2
+        return 0
+
     def summary(self) -> dict[str, int]:
         """Counts by the names of the contract."""
         counts = dict.fromkeys(SUMMARY, 0)

@@ -1,4 +1,4 @@
-"""Who an apply talks with: what it needs of a terminal, a log or a program that called it."""
+"""What an apply needs of whoever watches it: a terminal, a log or a program that called it."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ class Reporter(Protocol):
         """How it ended; `lost` hosts failed as a whole."""
 
 
-class Operator(Protocol):
+class UserInterface(Protocol):
     """Is shown the plan and asked before anything is changed."""
 
     def show(self, plan: Plan, seconds: float, *, changed: bool = False) -> None:

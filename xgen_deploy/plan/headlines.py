@@ -1,8 +1,30 @@
-"""The newest apply as a line, for the head of a screen."""
+"""What heads a screen: the newest apply, and each host in a few words."""
 
+from collections import Counter
 from collections.abc import Collection
 
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.record import Record
+
+
+def host_headline(facts: HostFacts) -> str:
+    """`2x NVIDIA H100 80GB`, `gfx1151, VRAM 96 GiB`, `no GPU, 8 cores`."""
+    gpus = facts.gpu.gpus
+    if not gpus:
+        return f"no GPU, {facts.cores} cores, {gib(facts.memory_total_mb)} memory"
+    names = Counter(
+        (g.device_name or g.gfx_version or str(g.gpu_type), g.memory_total_mb) for g in gpus
+    )
+    parts = [
+        (f"{count}x " if count > 1 else "") + name + (f" {gib(memory)}" if memory else "")
+        for (name, memory), count in names.items()
+    ]
+    return ", ".join(parts)
+
+
+def gib(mebibytes: int | None) -> str:
+    """`79.6 GiB`; `n/m` where it could not be measured."""
+    return "n/m" if mebibytes is None else f"{mebibytes / 1024:.1f} GiB"
 
 
 def last_apply_line(records: Collection[Record], now: float) -> str:

@@ -1,12 +1,12 @@
-"""The operator at a terminal, who sees the plan, answers the question and follows the progress."""
+"""The terminal of an apply: shows the plan, asks the question and follows the progress."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from xgen_deploy.apply.operator import Reporter
 from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.progress import progress
 from xgen_deploy.cli.screen import Screen
@@ -15,7 +15,7 @@ from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Plan
 
 
-class TerminalOperator:
+class Terminal:
     def __init__(
         self, settings: Settings, options: ApplyOptions, reporter: Reporter | None = None
     ) -> None:

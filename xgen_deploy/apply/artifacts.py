@@ -1,0 +1,60 @@
+"""Before anything is stopped: images are fetched, and the SHA-256 of a model is checked."""
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.errors import XgenError
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.transport.base import HostError, Session
+
+_HOUR = 3600.0
+
+
+class NotPulled(XgenError):
+    """A host could not pull an image; nothing was changed there."""
+
+
+def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
+    """Whether anything was pulled: the plan must then be made again, for a build that was not
+    there could not be asked what it can do. Raises NotPulled.
+    """
+    images = {
+        (o.instance.docker_cli, o.instance.spec.image)
+        for o in plan.operations
+        if o.instance is not None and o.instance.engine.pull and o.instance.spec.image
+    }
+    images |= {
+        (o.gateway.docker_cli, o.gateway.image)
+        for o in plan.operations
+        if o.gateway is not None and o.gateway.image and o.gateway.image_state is None
+    }
+    for cli, image in sorted(images):
+        tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
+        done = session.run([cli, "pull", "--quiet", image], timeout=_HOUR)
+        if done.returncode != 0:
+            error = done.complaint or "no reason given"
+            raise NotPulled(f"{plan.host}: pulling {image} failed: {error}")
+    return bool(images)
+
+
+def check_sha256(context: HostContext, instance: Instance) -> None:
+    """Once for each state of the file. Raises HostError where the content differs."""
+    spec = instance.spec
+    if spec.sha256 is None:
+        return
+    last = context.record.instances.get(instance.name)
+    if last and (last.spec.sha256, last.spec.model_state) == (spec.sha256, spec.model_state):
+        return
+    done = context.session.run(["sha256sum", "--", spec.model_path], timeout=_HOUR)
+    digest = done.stdout.split(" ", 1)[0].lstrip("\\")
+    if done.returncode != 0:
+        raise HostError(
+            context.name,
+            f"the SHA-256 of {spec.model_path} could not be computed: {done.stderr.strip()}",
+        )
+    if digest != spec.sha256.lower():
+        raise HostError(
+            context.name,
+            f"{spec.model_path} is not the stated file: its SHA-256 is "
+            f"{digest}, the manifest says {spec.sha256.lower()}",
+        )
