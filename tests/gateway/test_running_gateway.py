@@ -65,7 +65,21 @@ def test_models_are_listed_and_shown(gateway: RunningGateway) -> None:
     assert [m["id"] for m in listed["data"]] == ["org/qwen3", ODD]
     assert gateway.ask("/v1/models/org/qwen3", method="GET").json["id"] == "org/qwen3"
     assert gateway.ask("/v1/models/org%2Fqwen3", method="GET").json["id"] == "org/qwen3"
-    assert gateway.ask("/v1/models/none", method="GET").status == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/models/nosuch", "/v1/models/", "/v1/models/org"])
+def test_a_model_that_is_asked_about_and_unknown_is_answered_with_those_that_there_are(
+    gateway: RunningGateway, path: str
+) -> None:
+    answer = gateway.ask(path, method="GET")
+    assert (answer.status, answer.code) == (404, "model_not_found")
+    assert "org/qwen3" in answer.json["error"]["message"]
+
+
+def test_an_unknown_path_is_answered_with_those_that_are_served(gateway: RunningGateway) -> None:
+    answer = gateway.ask("/v1/nosuch", method="GET")
+    assert (answer.status, answer.code) == (404, "unknown_url")
+    assert "/v1/models, /v1/chat/completions" in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +112,21 @@ def test_no_other_path_reaches_an_engine(gateway: RunningGateway, chat: Engine, 
     assert chat.seen == []
 
 
-def test_other_methods_are_refused(gateway: RunningGateway) -> None:
-    assert gateway.ask(CHAT, method="GET").status == 405
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", CHAT, "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/models/org/qwen3", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
+    ],
+)
+def test_other_methods_are_refused(
+    gateway: RunningGateway, method: str, path: str, allowed: str
+) -> None:
+    answer = gateway.ask(path, method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    assert answer.code == "method_not_allowed"
 
 
 @pytest.mark.parametrize("named", ["org/qwen3", "org%2Fqwen3"])

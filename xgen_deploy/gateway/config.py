@@ -31,6 +31,7 @@ PATHS = (
     "/v1/score",
     "/v1/audio/transcriptions",
 )
+_SERVED = ", ".join(("/v1/models", *PATHS))
 _LOOPBACK = "127.0.0.1"
 # HAProxy sends these itself where a request is not HTTP (src/mux_h1.c: h1_send_error).
 _SILENT = (400, 413, 501)
@@ -207,7 +208,8 @@ def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, object]:
             "x-api-key: KEY",
             code="invalid_api_key",
         ),
-        "path": Answer(404, "Unknown path.", code="unknown_url"),
+        "path": Answer(404, f"Unknown path. The gateway serves {_SERVED}.", code="unknown_url"),
+        "read_only": Answer(405, "This path takes GET requests.", code="method_not_allowed"),
         "method": Answer(405, "This path takes POST requests.", code="method_not_allowed"),
         "large": Answer(
             413,
