@@ -39,8 +39,10 @@ class Link:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._call(self._cancel_all()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
         for listening in self._targets:
             listening.close()
 
@@ -57,6 +59,13 @@ class Link:
             await asyncio.gather(self._carry(near, forth), self._carry(far, back))
 
         await asyncio.start_server(accept, sock=listening, backlog=_BACKLOG)
+
+    async def _cancel_all(self) -> None:
+        """What is still open when the benchmark ends."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
