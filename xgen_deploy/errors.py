@@ -1,5 +1,7 @@
 """Errors for the reader: sentences that name the host or file, what was found and what to do."""
 
+from collections.abc import Iterable
+
 
 class XgenError(Exception):
     """Base of every error that the command line prints as a sentence, never as a traceback."""
@@ -30,3 +32,17 @@ class LockedError(XgenError):
     """Another apply holds a host's lock (exit code 5)."""
 
     exit_code = 5
+
+
+def exit_code_of(errors: Iterable[XgenError]) -> int:
+    """Of a command that goes on without some hosts: 4 where the only trouble is that these could
+    not be reached, 1 where there is another error, 0 without any.
+    """
+    return first_that_holds(*(error.exit_code for error in errors))
+
+
+def first_that_holds(*codes: int) -> int:
+    """Of the exit codes of a command's parts: 1, else 4, else 0."""
+    if any(code not in (0, UnreachableError.exit_code) for code in codes):
+        return 1
+    return max(codes, default=0)

@@ -53,8 +53,8 @@ EXIT = {
     "verify": 1,
     "gpus": 0,
     "logs m": 4,
-    "history": 1,
-    "unlock": 1,
+    "history": 4,
+    "unlock": 4,
 }
 
 

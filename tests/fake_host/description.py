@@ -48,6 +48,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
             for name, p in host.systemd.running() if isinstance(p, EngineProcess | FakeHaproxy)
         ],
         "health": [_health(host, i, u) for i, u in request["units"].items() if request["health"]],
+        "gateway_stats": host.gateway_says("show stat") if request["gateway_stats"] else None,
         "record": record.decode() if record is not None else None,
     }  # fmt: skip
 
@@ -105,8 +106,13 @@ def _service(host: FakeHost, path: str) -> dict[str, Any]:
 
 def _health(host: FakeHost, instance: str, units: list[str]) -> dict[str, Any]:
     for name, process in host.systemd.running():
-        if isinstance(process, EngineProcess) and name.removesuffix(".service") in units:
-            return {"instance": instance, "status": process.engine.health, "run": process.run}
+        if isinstance(process, EngineProcess) and name in units:
+            return {
+                "instance": instance,
+                "status": process.engine.health,
+                "run": process.run,
+                "log": process.log(),
+            }
     return {"instance": instance, "status": 0}
 
 

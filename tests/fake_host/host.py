@@ -85,6 +85,7 @@ class FakeHost:
         return json.dumps(self.document or describe(self, json.loads(request))).encode()
 
     def follow(self, *_: object, **__: object) -> int:
+        self.connect()
         raise UnreachableError(self.name, "it cannot be followed")
 
     def session(self) -> FakeSession:

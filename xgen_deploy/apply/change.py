@@ -13,7 +13,7 @@ from xgen_deploy.apply.notify import find_webhook
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observed, facts_of, reached, records_of
 from xgen_deploy.state.plan import Plan
@@ -63,7 +63,7 @@ class Change:
         lost = {**lost, **self._without(lost_among(pulled, NotPulled))}
         changing -= lost.keys()
         if not changing:
-            return _code(lost)
+            return exit_code_of(lost.values())
         if any(pulled[name] is True for name in changing):
             # A build that was not there could not be asked what it can do.
             observed = {**observed, **self._run.observe(among=changing)}
@@ -89,7 +89,7 @@ class Change:
         )
         trail.close()
         code = end(self._run.site, plan, results, identity, self._report, webhook)
-        return code or _code(lost)
+        return first_that_holds(code, exit_code_of(lost.values()))
 
     def _identity(self, observed: Observed) -> ApplyIdentity:
         """Numbered one after the newest apply that a host remembers."""
@@ -137,9 +137,3 @@ def keep_answers(run: Run, locked: LockedHosts, observed: Observed) -> None:
     facts = {n: f for n, f in facts_of(observed).items() if n in locked.hosts}
     chosen = [c for n, c in run.connections.items() if n in facts]
     each(chosen, lambda c: locked.keep_answers(c.name, facts[c.name]))
-
-
-def _code(lost: Mapping[str, XgenError]) -> int:
-    """Of the hosts that were not changed."""
-    failed = any(isinstance(e, NotPulled) for e in lost.values())
-    return 1 if failed else (4 if lost else 0)

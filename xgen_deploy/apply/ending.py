@@ -29,7 +29,7 @@ def end(
         report.problem(name, plan.hosts[name].error or "unreachable")
     report.summary(identity, whole, len(lost))
     failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
-    code = 1 if failed else (4 if plan.unreachable else 0)
+    code = 1 if failed else plan.exit_code()
     if isinstance(webhook, Webhook):
         _notify(site, identity, code, report, webhook)
     return code

@@ -10,7 +10,7 @@ from xgen_deploy.apply.host_sessions import LockedHosts, lock_owner
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import UserInterface
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
@@ -103,7 +103,7 @@ class Apply:
             for name, error in lost.items():
                 report.problem(name, str(error))
             if not changing - lost.keys():
-                return 1
+                return first_that_holds(plan.exit_code(), exit_code_of(lost.values()))
             change = Change(
                 self._run, self._options, locked, self._comparison, self._auditing, report
             )

@@ -12,7 +12,7 @@ from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen, aligned
-from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.visible import printable
@@ -50,7 +50,7 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
         print(printable(str(error)), file=sys.stderr)
     if broken:
         return 1
-    return 0 if not errors else (4 if logs else 1)
+    return exit_code_of(errors)
 
 
 def broken_line(numbers: tuple[int, ...]) -> str:

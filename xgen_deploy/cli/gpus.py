@@ -10,7 +10,7 @@ from xgen_deploy.cli.gpu_table import gpu_table, owners, reason
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observation
@@ -34,8 +34,7 @@ def command(settings: Settings, watch: bool) -> int:
             if not watch:
                 break
             time.sleep(_EVERY)
-    missing = sum(isinstance(o, XgenError) for o in observed.values())
-    return 0 if not missing else (4 if missing < len(observed) else 1)
+    return exit_code_of(o for o in observed.values() if isinstance(o, XgenError))
 
 
 def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[str, object]:

@@ -9,7 +9,7 @@ from xgen_deploy.apply.history import read_entries
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
@@ -57,7 +57,7 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
             ]
         }
     )
-    return 0 if not errors else (4 if len(errors) < len(histories) else 1)
+    return exit_code_of(errors.values())
 
 
 def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:

@@ -12,7 +12,7 @@ from xgen_deploy.cli.history import entries_by_host
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
@@ -24,6 +24,8 @@ from xgen_deploy.state.settings import Update
 from xgen_deploy.state.site import Site
 
 Chosen = Mapping[str, HistoryEntry | None]
+Histories = Mapping[str, tuple[HistoryEntry, ...] | XgenError]
+_MOST_NUMBERS = 10
 
 
 @click.command("rollback")
@@ -52,17 +54,10 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
         if to is None and yes:
             _agreed(reached)
-        if to is not None and not any(e.apply.number == to for es in reached.values() for e in es):
-            raise UsageError(
-                f"no host has a record of apply #{to}; `xgen-deploy history` lists all"
-            )
-        number = to if to is not None else _before(reached)
+        number = _before(histories) if to is None else to
+        if number not in _numbers(reached):
+            raise _no_such_apply(number, histories)
         chosen = {h: _at(entries, number) for h, entries in reached.items()}
-        if not any(chosen.values()):
-            raise UsageError(
-                f"no host has a record of apply #{number} or an earlier one; "
-                "`xgen-deploy history` lists all"
-            )
         options = ApplyOptions(
             yes=yes,
             what=f"rollback to #{number}",
@@ -79,17 +74,41 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         return carry_out(_as_then(run, chosen), settings, options)
 
 
-def _before(histories: dict[str, tuple[HistoryEntry, ...]]) -> int:
-    """The newest successful apply before the last one."""
-    applies = [
-        e.apply for entries in histories.values() for e in entries if not e.apply.is_maintenance
-    ]
+def _numbers(histories: Mapping[str, tuple[HistoryEntry, ...]]) -> list[int]:
+    return sorted({e.apply.number for entries in histories.values() for e in entries})
+
+
+def _before(histories: Histories) -> int:
+    """The newest successful apply before the last one. Raises XgenError."""
+    entries = [e for es in histories.values() if not isinstance(es, XgenError) for e in es]
+    applies = [e.apply for e in entries if not e.apply.is_maintenance]
     numbers = sorted({a.number for a in applies})
     good = {a.number for a in applies if a.outcome == "ok"}
     earlier = [n for n in numbers[:-1] if n in good]
     if not earlier:
-        raise UsageError("there is no earlier apply to go back to; `xgen-deploy history` lists all")
+        raise _nowhere("there is no earlier apply to go back to", histories)
     return earlier[-1]
+
+
+def _no_such_apply(number: int, histories: Histories) -> XgenError:
+    reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
+    numbers = ", ".join(f"#{n}" for n in _numbers(reached)[-_MOST_NUMBERS:])
+    there_are = f"; there are {numbers}" if numbers else ""
+    return _nowhere(f"no host has a record of apply #{number}{there_are}", histories)
+
+
+def _nowhere(why: str, histories: Histories) -> XgenError:
+    """Where a host was not reached it may know of such an apply."""
+    lost = [e for e in histories.values() if isinstance(e, XgenError)]
+    if not lost:
+        return UsageError(f"{why}; `xgen-deploy history` lists all")
+    reasons = "\n".join(str(e) for e in lost)
+    if len(lost) == len(histories):
+        error = XgenError(f"no host told its history, so nothing was done:\n{reasons}")
+    else:
+        error = XgenError(f"of the hosts that were reached: {why}. Not known of:\n{reasons}")
+    error.exit_code = exit_code_of(lost)
+    return error
 
 
 def _agreed(histories: dict[str, tuple[HistoryEntry, ...]]) -> None:

@@ -1,7 +1,7 @@
 """`xgen-deploy status`: what runs, as the engines report it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import click
 from rich.markup import escape
@@ -10,7 +10,7 @@ from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
-from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.errors import UnreachableError, XgenError, exit_code_of
 from xgen_deploy.faults import guarded
 from xgen_deploy.plan.headlines import ago, last_apply_line
 from xgen_deploy.state.facts import INSTALL_PYTHON
@@ -82,14 +82,16 @@ def command(settings: Settings) -> int:
             "gateways": [d.model_dump(mode="json") for d in gateways],
         }
     )
-    unreached = {n for n, o in observed.items() if isinstance(o, XgenError)}
+    unreached = {n: o for n, o in observed.items() if isinstance(o, XgenError)}
     without_python = any(map(_no_python, reached(observed).values()))
     if without_python or not _good(rows, gateways, unreached):
         return 1
-    return 4 if unreached else 0
+    return exit_code_of(unreached.values())
 
 
-def _good(rows: list[Status], gateways: tuple[GatewayStatus, ...], unreached: set[str]) -> bool:
+def _good(
+    rows: list[Status], gateways: tuple[GatewayStatus, ...], unreached: Container[str]
+) -> bool:
     """Instances of unreachable hosts do not count: those are exit code 4."""
     instances = all(r.status == "running" or r.host in unreached for r in rows)
     return instances and all(d.good or d.status == "unknown" for d in gateways)

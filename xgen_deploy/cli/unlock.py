@@ -7,7 +7,7 @@ from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each
 
@@ -51,8 +51,9 @@ def command(settings: Settings) -> int:
     shown = {h: str(r).removeprefix(f"{h}: ") for h, r in results.items()}
     screen.lines(escape(f"{host}: {text}") for host, text in shown.items())
     screen.value({"hosts": {host: {"lock": text} for host, text in shown.items()}})
-    failed = any(isinstance(r, XgenError) or r.startswith("still") for r in results.values())
-    return int(failed)
+    if any(isinstance(r, str) and r.startswith("still") for r in results.values()):
+        return 1
+    return exit_code_of(r for r in results.values() if isinstance(r, XgenError))
 
 
 def _outcome(result: str) -> str:

@@ -7,7 +7,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.drift import drift_of
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
@@ -56,17 +56,13 @@ def command(settings: Settings, deep: bool) -> int:
 
         results = each([run.connections[n] for n in observations], check_host)
     checks = [c for r in results.values() if not isinstance(r, XgenError) for c in r]
-    errors = {n: str(r) for n, r in results.items() if isinstance(r, XgenError)}
-    errors |= {n: str(e) for n, e in observed.items() if isinstance(e, XgenError)}
+    failed = {n: r for n, r in {**observed, **results}.items() if isinstance(r, XgenError)}
+    errors = {n: str(e) for n, e in failed.items()}
     screen = Screen(settings)
     bad = [c for c in checks if not c.ok]
     screen.lines(_lines(checks, errors, verbose=settings.verbose), always=bool(bad or errors))
     screen.value({"checks": [c.model_dump() for c in checks], "errors": errors})
-    if bad or any(isinstance(r, XgenError) for r in results.values()):
-        return 1
-    if errors:
-        return 4 if len(errors) < len(observed) else 1
-    return 0
+    return 1 if bad else exit_code_of(failed.values())
 
 
 def _host(

@@ -111,6 +111,7 @@ class Operation:
 @dataclass(frozen=True, kw_only=True)
 class HostPlan:
     """`refusals` forbid the whole apply; an unreachable host has an `error` and nothing else.
+    `unreadable`: it is taken as unreachable because what it said cannot be used.
     `secrets_kept` are instances whose secrets were not compared with what they were given.
     `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
     gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
@@ -119,6 +120,7 @@ class HostPlan:
 
     host: str
     reachable: bool = True
+    unreadable: bool = False
     error: str | None = None
     hint: str = ""
     headline: str = ""
@@ -171,11 +173,11 @@ class Plan:
         return tuple(name for name, h in self.hosts.items() if not h.reachable)
 
     def exit_code(self, *, detailed: bool = False) -> int:
-        """The first that holds: 1 refused or nobody reached, 4 some host not reached, 2 or 3, 0."""
-        if self.refusals:
+        """The first that holds: 1 an error or a refusal, 4 a host not reached, 2 or 3, 0."""
+        if self.refusals or any(h.unreadable for h in self.hosts.values()):
             return 1
         if self.unreachable:
-            return 4 if len(self.unreachable) < len(self.hosts) else 1
+            return 4
         if detailed and self.operations:
             return 3 if all(o.action == "repair" for o in self.operations) else 2
         return 0
