@@ -54,11 +54,11 @@ def _of_instance(layout: Layout, name: str) -> Iterator[tuple[str, str]]:
 
 def _of_project(layout: Layout) -> Iterator[tuple[str, str]]:
     for kind in ("service", "timer"):
-        yield "unit", f"{layout.heal}.{kind}"
-        yield "file", f"{layout.unit_dir}/{layout.heal}.{kind}"
+        yield "unit", f"{layout.watchdog}.{kind}"
+        yield "file", f"{layout.unit_dir}/{layout.watchdog}.{kind}"
     for path in (
         *(layout.record, layout.engines, layout.models, layout.lock, layout.lock_queue),
-        *(layout.history, layout.heal_state, layout.put_back_script),
+        *(layout.history, layout.watchdog_state, layout.put_back_script),
         *(f"{layout.state_dir}/{name}" for name in ("heal.py", "heal.json", "previous", "failed")),
     ):
         yield "file", path

@@ -12,7 +12,7 @@ from xgen_deploy.run.template_files import read_templates
 
 KEPT = Path(__file__).with_name("templates.sha256")
 # What is renewed without stopping anything: the gateway's configuration, the watchdog, put-back.
-NO_UNIT = ("haproxy", "heal.", "put-back", "watchdog")
+NO_UNIT = ("haproxy", "put-back", "watchdog")
 
 
 def digests() -> str:

@@ -88,11 +88,11 @@ class Auditing:
         """What was refused before there was a plan, to these hosts: they know the project."""
         trail = self.trail()
 
-        def one(connection: Connection) -> None:
+        def tell(connection: Connection) -> None:
             with connection.session() as session:
                 self.at(trail, connection.name, session).tell("refused", reason=reason)
 
-        self._on_hosts([c for n, c in self._run.connections.items() if n in hosts], one, trail)
+        self._on_hosts([c for n, c in self._run.connections.items() if n in hosts], tell, trail)
 
     def refused(self, plan: Plan, observed: Observed, reason: str = "") -> None:
         """What was refused, to each host that it was refused for and that knows the project; to
@@ -105,7 +105,7 @@ class Auditing:
             for n, h in plan.hosts.items()
         }
 
-        def one(connection: Connection) -> None:
+        def tell(connection: Connection) -> None:
             name = connection.name
             observation = observed[name]
             if not isinstance(observation, Observation) or not _keeps_a_log(observation.facts):
@@ -117,12 +117,12 @@ class Auditing:
                 for event in told[name]:
                     host.tell("refused", **event)
 
-        self._on_hosts([c for n, c in self._run.connections.items() if told.get(n)], one, trail)
+        self._on_hosts([c for n, c in self._run.connections.items() if told.get(n)], tell, trail)
 
     def _on_hosts(
-        self, chosen: Sequence[Connection], one: Callable[[Connection], None], trail: Trail
+        self, chosen: Sequence[Connection], tell: Callable[[Connection], None], trail: Trail
     ) -> None:
-        for error in each(chosen, one).values():
+        for error in each(chosen, tell).values():
             if isinstance(error, XgenError):
                 warn(f"the refusal could not be written to the audit log: {error}")
         trail.close()

@@ -79,10 +79,10 @@ class Supervisord:
         return ()
 
     def _whole(self, path: str, offset: int) -> str:
-        found = b""
-        while chunk := self._session.read_file(path, offset=offset + len(found)):
-            found += chunk
-        return found.decode(errors="replace")
+        log = b""
+        while chunk := self._session.read_file(path, offset=offset + len(log)):
+            log += chunk
+        return log.decode(errors="replace")
 
     def _size(self, path: str) -> int:
         done = self._session.run(["stat", "-c", "%s", path], timeout=_ASK)

@@ -8,7 +8,7 @@ _ASK = 60.0
 
 def watch(context: HostContext) -> None:
     """Writes the watchdog's files where they differ; removes them with the last instance."""
-    files = context.rendering.heal(context.record, context.python)
+    files = context.rendering.watchdog(context.record, context.python)
     if not files:
         unwatch(context)
         return
@@ -18,7 +18,7 @@ def watch(context: HostContext) -> None:
         context.session.write_file(file.path, file.content.encode(), mode=file.mode)
     units = [f for f in changed if f.path.endswith((".service", ".timer"))]
     if units:
-        timer = f"{context.layout.heal}.timer"
+        timer = f"{context.layout.watchdog}.timer"
         enable = ["systemctl", "enable", "--quiet", "--no-reload", timer]
         context.session.run(enable, timeout=_ASK)
         start = ["systemctl", "start", timer]
@@ -37,7 +37,7 @@ def unwatch(context: HostContext) -> None:
     """Files that do not exist are not an error."""
     if context.layout.process_dir is not None:
         return
-    timer, service = (f"{context.layout.heal}.{kind}" for kind in ("timer", "service"))
+    timer, service = (f"{context.layout.watchdog}.{kind}" for kind in ("timer", "service"))
     paths = [f"{context.layout.unit_dir}/{unit}" for unit in (timer, service)]
     if all(context.session.read_file(path) is None for path in paths):
         return

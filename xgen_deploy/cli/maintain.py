@@ -78,7 +78,7 @@ def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: R
     gathering = Gathering()
     silent = replace(settings, json=False, quiet=True)
     code, observed = observe_and_apply(run, silent, options, gathering)
-    hosts = gathering.by_host(request.wanted)
+    hosts = gathering.by_host(request.instances)
     for name, observation in observed.items():
         if isinstance(observation, XgenError) and name in hosts:
             hosts[name]["error"] = str(observation)

@@ -81,9 +81,9 @@ def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: f
     hosts = maintenance(site, request, facts_of(observed), records, layouts)
     for name, observation in observed.items():
         if not isinstance(observation, Observation):
-            if name in request.wanted or is_gateway_host(site, name):
+            if name in request.instances or is_gateway_host(site, name):
                 hosts[name] = _unreached(name, observation)
-        elif observation.record is None and name in request.wanted:
+        elif observation.record is None and name in request.instances:
             hosts[name] = refused_plan(name, XgenError(observation.record_error))
     return Plan(
         project=site.project,

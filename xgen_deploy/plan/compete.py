@@ -19,9 +19,9 @@ def compete(last: InstanceRecord | None, new: Operation, facts: HostFacts) -> bo
         return True
     if last.spec.port == new.instance.spec.port:
         return True
-    mine, theirs = _gpus(last.spec.gpus, facts), _gpus(new.instance.spec.gpus, facts)
-    if mine or theirs:
-        return bool(mine & theirs)
+    leaving_gpus, new_gpus = _gpus(last.spec.gpus, facts), _gpus(new.instance.spec.gpus, facts)
+    if leaving_gpus or new_gpus:
+        return bool(leaving_gpus & new_gpus)
     needed, free = _memory(new.instance, last, facts), facts.memory_available_mb
     return needed is not None and free is not None and needed > free
 

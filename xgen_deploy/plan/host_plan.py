@@ -80,8 +80,8 @@ def _secrets_kept(plan: HostPlan, site: Site, scope: Scope) -> tuple[str, ...]:
     if scope.secrets_compared:
         return tuple(d.name for d in site.on(plan.host) if d.name in scope.kept_secrets)
     new = {o.name for o in plan.operations if o.kind is Kind.CREATE}
-    mine = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
-    return tuple(d.name for d in mine)
+    with_secrets = (d for d in site.on(plan.host) if d.has_secrets and d.name not in new)
+    return tuple(d.name for d in with_secrets)
 
 
 def _names_taken(

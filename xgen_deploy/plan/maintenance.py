@@ -30,7 +30,7 @@ class Request:
     """The action, and the instances to do it to, by host."""
 
     action: Maintaining
-    wanted: Mapping[str, tuple[str, ...]]
+    instances: Mapping[str, tuple[str, ...]]
 
 
 def maintenance(
@@ -57,7 +57,7 @@ def _host(
     site: Site, request: Request, host: str, facts: HostFacts, record: Record, layout: Layout
 ) -> HostPlan:
     operations, unchanged, refusals, warnings = [], [], [], []
-    for name in request.wanted.get(host, ()):
+    for name in request.instances.get(host, ()):
         last = record.instances.get(name)
         service = facts.service(layout.service(record.name_on_host(name)))
         refused = _refused(request.action, name, record, service, layout)

@@ -87,7 +87,7 @@ class Rendering:
         }
         return self._templates.text("put-back.service.j2", values)
 
-    def heal(self, record: Record, python: str | None) -> tuple[File, ...]:
+    def watchdog(self, record: Record, python: str | None) -> tuple[File, ...]:
         """The watchdog's files (see watchdog/remote.py); `python` is the host's interpreter."""
         return watchdog_files(record, self._layout, self._templates, python)
 

@@ -44,12 +44,14 @@ def watchdog_files(
         File(program, templates.raw(WATCHDOG_PROGRAM), 0o600),
         File(config, text, 0o600),
         File(
-            f"{layout.unit_dir}/{layout.heal}.service",
-            templates.text("heal.service.j2", values),
+            f"{layout.unit_dir}/{layout.watchdog}.service",
+            templates.text("watchdog.service.j2", values),
             0o644,
         ),
         File(
-            f"{layout.unit_dir}/{layout.heal}.timer", templates.text("heal.timer.j2", values), 0o644
+            f"{layout.unit_dir}/{layout.watchdog}.timer",
+            templates.text("watchdog.timer.j2", values),
+            0o644,
         ),
     )
 

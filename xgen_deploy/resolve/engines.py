@@ -110,21 +110,21 @@ def build_key(build: EngineRequest | EngineFacts) -> BuildKey:
 
 def ready_engine(request: EngineRequest, facts: Mapping[BuildKey, EngineFacts]) -> Engine:
     """The build as an engine. Raises NotReady with the reason."""
-    found = facts.get(build_key(request))
-    if found is None:
+    build = facts.get(build_key(request))
+    if build is None:
         raise NotReady("the probe was not asked about it")
-    if found.error is not None and not found.pullable:
-        raise NotReady(found.error)
+    if build.error is not None and not build.pullable:
+        raise NotReady(build.error)
     return Engine(
         backend=request.backend,
-        binary=found.binary,
-        image=found.image,
-        state=found.state,
-        entrypoint=request.entrypoint or found.entrypoint,
+        binary=build.binary,
+        image=build.image,
+        state=build.state,
+        entrypoint=request.entrypoint or build.entrypoint,
         override_entrypoint=request.entrypoint is not None,
-        flags=frozenset(found.flags),
-        markers=frozenset(found.markers),
-        pull=found.pullable and found.state is None,
+        flags=frozenset(build.flags),
+        markers=frozenset(build.markers),
+        pull=build.pullable and build.state is None,
     )
 
 

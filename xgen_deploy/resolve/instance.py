@@ -47,7 +47,7 @@ def resolve_instance(
         engine_state=engine.state,
         gpus=tuple(g.known_as(last.spec.gpus if last else ()) for g in picked.gpus),
         n_ctx=n_ctx,
-        n_gpu_layers=settings.layers.wanted,
+        n_gpu_layers=settings.layers.offloaded,
         sampling=config.sampling,
         **settings.own,
         api_key=config.api_key,
@@ -90,5 +90,5 @@ def _major(systemd: str | None) -> int | None:
 
 
 def _sharing(picked: Picked, before: list[Instance]) -> tuple[str, ...]:
-    mine = {g.identity for g in picked.gpus}
-    return tuple(i.name for i in before if mine & {g.identity for g in i.gpus})
+    own_gpus = {g.identity for g in picked.gpus}
+    return tuple(i.name for i in before if own_gpus & {g.identity for g in i.gpus})

@@ -44,9 +44,11 @@ def model_key(source: str, revision: str) -> str:
 
 @dataclass(frozen=True)
 class Layers:
-    """How many layers go to the GPU; `wanted` None: no GPU. `total` counts the output layer too."""
+    """How many layers go to the GPU; `offloaded` None: no GPU. `total` counts the output
+    layer too.
+    """
 
-    wanted: int | Literal["all"] | None
+    offloaded: int | Literal["all"] | None
     total: int | None
     note: str | None = None
 

@@ -30,7 +30,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         gateway_stats=gateway_socket(layout)
         if health and is_gateway_host(site, host.name)
         else None,
-        watchdog=layout.heal if health and layout.process_dir is None else None,
+        watchdog=layout.watchdog if health and layout.process_dir is None else None,
     )
 
 

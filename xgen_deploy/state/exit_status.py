@@ -104,10 +104,10 @@ def out_of_memory(kernel: Sequence[str]) -> str | None:
     are the lines of its log from the time in question.
     """
     for line in reversed(kernel):
-        found = _KILLED.search(line[:LONGEST])
-        if found is not None:
-            where = "the host's" if found[1].startswith("Out") else "its limit of"
-            return f"the kernel killed {found[2]} because {where} memory ran out"
+        match = _KILLED.search(line[:LONGEST])
+        if match is not None:
+            where = "the host's" if match[1].startswith("Out") else "its limit of"
+            return f"the kernel killed {match[2]} because {where} memory ran out"
     return None
 
 

@@ -63,13 +63,13 @@ class Layout(Frozen):
         return f"{self.state_dir}/audit.jsonl"
 
     @property
-    def heal(self) -> str:
+    def watchdog(self) -> str:
         """The name of the watchdog's timer and service; without a hyphen after the project, so that
         no instance can have the same name."""
         return f"xgen-{self.project}"
 
     @property
-    def heal_state(self) -> str:
+    def watchdog_state(self) -> str:
         return f"{self.state_dir}/heal.state"
 
     def service(self, instance: str) -> str:

@@ -155,17 +155,17 @@ def read_record(text: str | None, project: str, host: str) -> Record:
         return Record(project=project)
     try:
         raw = read_json(text, RECORD)
-        found = int(raw["format"])
+        record_format = int(raw["format"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise XgenError(
             f"{host}: the record of project {project} is damaged ({str(error)[:_SHOWN]}); "
             "restore the file record.json in the project's folder there "
             f"(/var/lib/xgen-deploy/{project} unless the runtime is process) or move it away"
         ) from error
-    if found > FORMAT:
+    if record_format > FORMAT:
         raise XgenError(
-            f"{host}: the record of project {project} has format {found}, newer than this tool "
-            f"knows ({FORMAT}); use the newer xgen-deploy that wrote it"
+            f"{host}: the record of project {project} has format {record_format}, newer than "
+            f"this tool knows ({FORMAT}); use the newer xgen-deploy that wrote it"
         )
     try:
         record = Record.model_validate(on_one_line(raw))
@@ -180,7 +180,7 @@ def read_record(text: str | None, project: str, host: str) -> Record:
                 f"{host}: the record of project {project} names an instance {name[:80]!r}, which "
                 "no instance can be called; restore the file record.json there or move it away"
             )
-    edited = [n for n, one in record.instances.items() if one.digest != one.spec.digest]
+    edited = [n for n, entry in record.instances.items() if entry.digest != entry.spec.digest]
     if record.gateway is not None and record.gateway.digest != record.gateway.spec.digest:
         edited.append(GATEWAY)
     if edited:

@@ -73,7 +73,7 @@ class Routes(Frozen):
 def build_routes(
     gateway_host: Host,
     hosts: Mapping[str, Host],
-    endpoint: Sequence[Endpoint],
+    endpoints: Sequence[Endpoint],
     fallback: Mapping[str, tuple[str, ...]],
     kept: Mapping[str, Route] | None = None,
 ) -> Routes:
@@ -83,22 +83,22 @@ def build_routes(
     """
     routes, unreachable, conflicts = [], [], []
     for model, others in fallback.items():
-        mine = [s for s in endpoint if s.model == model]
+        served = [s for s in endpoints if s.model == model]
         before = (kept or {}).get(model)
         servers = list(before.servers) if before else []
-        said = mine[0] if mine else before
-        for one in mine:
-            address = address_from(gateway_host, hosts.get(one.host), one)
+        said = served[0] if served else before
+        for endpoint in served:
+            address = address_from(gateway_host, hosts.get(endpoint.host), endpoint)
             if address is None:
                 unreachable.append(
-                    f"{one.host}/{one.instance} listens on {one.listen} alone, which the gateway "
-                    f"on {gateway_host.name} cannot reach"
+                    f"{endpoint.host}/{endpoint.instance} listens on {endpoint.listen} alone, "
+                    f"which the gateway on {gateway_host.name} cannot reach"
                 )
                 continue
-            servers.append(_server(one, address))
-        other = next((s for s in mine if s.api_key != mine[0].api_key), None)
+            servers.append(_server(endpoint, address))
+        other = next((s for s in served if s.api_key != served[0].api_key), None)
         if other is not None:
-            both = f"{mine[0].host}/{mine[0].instance}, {other.host}/{other.instance}"
+            both = f"{served[0].host}/{served[0].instance}, {other.host}/{other.instance}"
             conflicts.append(f"{model} ({both})")
         routes.append(
             Route(
@@ -150,15 +150,15 @@ def partly_proved(
     return tuple(route for route in chosen if route is not None)
 
 
-def address_from(gateway_host: Host, host: Host | None, one: Endpoint) -> str | None:
+def address_from(gateway_host: Host, host: Host | None, endpoint: Endpoint) -> str | None:
     """Where `gateway_host` reaches an instance; None where it listens on the loopback of another
     host."""
-    if one.host == gateway_host.name:
-        return WILDCARDS.get(one.listen, one.listen)
-    if one.listen in LOOPBACK:
+    if endpoint.host == gateway_host.name:
+        return WILDCARDS.get(endpoint.listen, endpoint.listen)
+    if endpoint.listen in LOOPBACK:
         return None
     if host is None:
-        return one.host
+        return endpoint.host
     return host.client_address or host.address or host.name
 
 
@@ -208,14 +208,14 @@ def safe_name(text: str) -> str:
     return _hashed(re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:40], text)
 
 
-def _server(one: Endpoint, address: str) -> Server:
+def _server(endpoint: Endpoint, address: str) -> Server:
     return Server(
-        name=server_name(one.host, one.instance, second=one.second),
-        second=one.second,
-        host=one.host,
-        instance=one.instance,
+        name=server_name(endpoint.host, endpoint.instance, second=endpoint.second),
+        second=endpoint.second,
+        host=endpoint.host,
+        instance=endpoint.instance,
         address=address,
-        port=one.port,
-        slots=one.slots,
-        health_path=one.health_path,
+        port=endpoint.port,
+        slots=endpoint.slots,
+        health_path=endpoint.health_path,
     )

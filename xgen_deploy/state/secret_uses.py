@@ -51,16 +51,16 @@ def instance_uses(
 
 def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
     """By use. What `--limit` cut off counts for the gateways: they serve it all the same."""
-    found: dict[SecretUse, set[SecretRef]] = {}
-    for one in (*site.declared, *site.elsewhere):
-        for use, ref in instance_uses(one.host, one.name, one.api_key, one.env):
-            found.setdefault(use, set()).add(ref)
-        if one.api_key is not None:
-            found.setdefault(route_key(one.model), set()).add(one.api_key)
+    refs_of: dict[SecretUse, set[SecretRef]] = {}
+    for instance in (*site.declared, *site.elsewhere):
+        for use, ref in instance_uses(instance.host, instance.name, instance.api_key, instance.env):
+            refs_of.setdefault(use, set()).add(ref)
+        if instance.api_key is not None:
+            refs_of.setdefault(route_key(instance.model), set()).add(instance.api_key)
     if site.gateway is not None and site.gateway.api_key is not None:
-        found[GATEWAY_KEY] = {site.gateway.api_key}
+        refs_of[GATEWAY_KEY] = {site.gateway.api_key}
     if site.notify is not None and site.notify.webhook is not None:
-        found[WEBHOOK] = {site.notify.webhook}
+        refs_of[WEBHOOK] = {site.notify.webhook}
     if site.audit is not None and site.audit.webhook is not None:
-        found[AUDIT_WEBHOOK] = {site.audit.webhook}
-    return {use: frozenset(refs) for use, refs in found.items()}
+        refs_of[AUDIT_WEBHOOK] = {site.audit.webhook}
+    return {use: frozenset(refs) for use, refs in refs_of.items()}

@@ -136,8 +136,10 @@ def check_recorded(instance: Instance, record: InstanceRecord | None) -> Check:
     )
 
 
-def _check(instance: Instance, what: str, found: str) -> Check:
-    return Check(host=instance.host, instance=instance.name, what=what, ok=not found, found=found)
+def _check(instance: Instance, what: str, problem: str) -> Check:
+    return Check(
+        host=instance.host, instance=instance.name, what=what, ok=not problem, found=problem
+    )
 
 
 def _answered(body: bytes, key: str) -> bool:

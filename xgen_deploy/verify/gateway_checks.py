@@ -87,6 +87,6 @@ def _request_check(host: str, request: RequestOutcome) -> Check:
     return _check(host, what, detail, ok=request.outcome != "failed")
 
 
-def _check(host: str, what: str, found: str, *, ok: bool | None = None) -> Check:
-    passed = not found if ok is None else ok
-    return Check(host=host, instance=GATEWAY, what=what, ok=passed, found=found)
+def _check(host: str, what: str, problem: str, *, ok: bool | None = None) -> Check:
+    passed = not problem if ok is None else ok
+    return Check(host=host, instance=GATEWAY, what=what, ok=passed, found=problem)

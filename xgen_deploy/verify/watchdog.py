@@ -29,7 +29,7 @@ def watchdog_status(facts: HostFacts, record: Record, layout: Layout) -> Watchdo
     )
     if facts.watchdog is None or layout.process_dir is not None or not watched:
         return None
-    return _status(facts.watchdog, facts, layout.heal)
+    return _status(facts.watchdog, facts, layout.watchdog)
 
 
 def _status(watchdog: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogStatus:

@@ -106,20 +106,20 @@ def watch(config: dict[str, Any], before: dict[str, Any], now: float) -> dict[st
         return {}
     with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
         looked = pool.map(lambda item: look(item[1], before.get(item[0], {}), limits, now), items)
-        found = dict(zip((name for name, _ in items), looked))
+        states = dict(zip((name for name, _ in items), looked))
     return {
-        name: state if reason is None else act(one, state, reason, config["lock"], limits, now)
-        for (name, one), (state, reason) in zip(items, found.values())
+        name: state if reason is None else act(instance, state, reason, config["lock"], limits, now)
+        for (name, instance), (state, reason) in zip(items, states.values())
     }
 
 
 def look(
-    one: dict[str, Any], was: dict[str, Any], limits: Limits, now: float
+    instance: dict[str, Any], was: dict[str, Any], limits: Limits, now: float
 ) -> tuple[dict[str, Any], str | None]:
     """The instance's new state, and why something must be done about it, if so. `was` is the
     state of a minute ago.
     """
-    run, age = started(one["unit"])
+    run, age = started(instance["unit"])
     if was.get("gave_up"):
         state = dict(was, again_at=was.get("again_at", now + limits.again))
         if run is None:
@@ -130,7 +130,7 @@ def look(
     if run is None or age < limits.pause:
         return of_earlier_starts(was), None
     state = of_this_start(was, run, limits, now)
-    return judge(one, state, observe(one, state, limits), age, limits, now)
+    return judge(instance, state, observe(instance, state, limits), age, limits, now)
 
 
 def of_earlier_starts(was: dict[str, Any]) -> dict[str, Any]:
@@ -145,30 +145,32 @@ def of_this_start(was: dict[str, Any], run: str, limits: Limits, now: float) -> 
     return dict(was, looked_at=now)
 
 
-def observe(one: dict[str, Any], state: dict[str, Any], limits: Limits) -> Seen:
+def observe(instance: dict[str, Any], state: dict[str, Any], limits: Limits) -> Seen:
     """A real request is sent to an engine that says it has nothing to do and moved nothing: never
     behind others, and one at a time.
     """
-    how, page = ask(one, "GET", "/metrics", None, limits.page)
-    counters, busy = total(one["counters"], page), total(one["in_flight"], page)
+    how, page = ask(instance, "GET", "/metrics", None, limits.page)
+    counters, busy = total(instance["counters"], page), total(instance["in_flight"], page)
     before = state.get("counters")
     moved = None not in (counters, before) and counters != before
     if counters is None or busy or moved:
         return Seen(how, counters, busy, moved, None)
-    smoke_request, _ = ask(one, "POST", one["path"], json.dumps(one["body"]), limits.request)
+    smoke_request, _ = ask(
+        instance, "POST", instance["path"], json.dumps(instance["body"]), limits.request
+    )
     return Seen(how, counters, busy, moved, smoke_request)
 
 
 def judge(
-    one: dict[str, Any],
+    instance: dict[str, Any],
     state: dict[str, Any],
     seen: Seen,
     age: float,
     limits: Limits,
     now: float,
 ) -> tuple[dict[str, Any], str | None]:
-    """Pure. `one["still"]` is how long nothing may move while requests are under way,
-    `one["loading"]` how long a start may take until its first answer.
+    """Pure. `instance["still"]` is how long nothing may move while requests are under way,
+    `instance["loading"]` how long a start may take until its first answer.
     """
     if seen.moved or seen.smoke_request == ANSWERED:
         # The request itself moved the counters: where they stand now is the next look's to say.
@@ -180,20 +182,20 @@ def judge(
         state["moved_at"] = now  # it answers, and there is nothing yet that could stand still
     if seen.counters is not None:
         state["counters"] = seen.counters
-    if seen.page == ANSWERED and not one["counters"]:
+    if seen.page == ANSWERED and not instance["counters"]:
         state["answered"] = True
     asked = seen.smoke_request not in (None, UNASKED)
     state["failures"] = state.get("failures", 0) + 1 if asked else 0
     state["closed"] = state.get("closed", 0) + 1 if seen.page == CLOSED else 0
-    if not state.get("answered") and age <= one["loading"]:
+    if not state.get("answered") and age <= instance["loading"]:
         return state, None
     if now < state.get("not_before", 0):
         return state, None
-    return state, stands_still(one, state, seen, limits, now)
+    return state, stands_still(instance, state, seen, limits, now)
 
 
 def stands_still(
-    one: dict[str, Any], state: dict[str, Any], seen: Seen, limits: Limits, now: float
+    instance: dict[str, Any], state: dict[str, Any], seen: Seen, limits: Limits, now: float
 ) -> str | None:
     """Why, or None. Some engines answer /metrics between two batches only, so one that is
     silent there works on a request.
@@ -204,13 +206,13 @@ def stands_still(
         return "real requests time out while nothing moves"
     busy = seen.active_requests or seen.page == SILENT
     still = now - state["moved_at"]
-    if one["counters"] and busy and still >= one["still"]:
+    if instance["counters"] and busy and still >= instance["still"]:
         return f"requests are under way and nothing has moved for {still / 60:.0f} min"
     return None
 
 
 def act(
-    one: dict[str, Any],
+    instance: dict[str, Any],
     state: dict[str, Any],
     reason: str,
     lock: str,
@@ -222,36 +224,36 @@ def act(
     """
     reason = lost_gpu() or reason
     with lock_free(lock) as free:
-        if not free or started(one["unit"])[0] != state.get("run"):
+        if not free or started(instance["unit"])[0] != state.get("run"):
             return state
         if state.get("gave_up"):
-            return start_again(one, state, limits, now)
-        return restart(one, state, reason, limits, now)
+            return start_again(instance, state, limits, now)
+        return restart(instance, state, reason, limits, now)
 
 
 def start_again(
-    one: dict[str, Any], state: dict[str, Any], limits: Limits, now: float
+    instance: dict[str, Any], state: dict[str, Any], limits: Limits, now: float
 ) -> dict[str, Any]:
-    if command("systemctl", "is-enabled", one["unit"]).strip() != "enabled":
+    if command("systemctl", "is-enabled", instance["unit"]).strip() != "enabled":
         return dict(state, again_at=now + limits.again)  # somebody wants it down
-    print(one["unit"] + ": started again; it was " + state["gave_up"])
-    command("systemctl", "start", "--no-block", one["unit"])
+    print(instance["unit"] + ": started again; it was " + state["gave_up"])
+    command("systemctl", "start", "--no-block", instance["unit"])
     return {"reason": state["gave_up"]}
 
 
 def restart(
-    one: dict[str, Any], state: dict[str, Any], reason: str, limits: Limits, now: float
+    instance: dict[str, Any], state: dict[str, Any], reason: str, limits: Limits, now: float
 ) -> dict[str, Any]:
     restarts = int(state.get("restarts", 0))
     if restarts < limits.restarts:
-        print("{}: restarted: {}".format(one["unit"], reason))
-        command("systemctl", "restart", "--no-block", one["unit"])
+        print("{}: restarted: {}".format(instance["unit"], reason))
+        command("systemctl", "restart", "--no-block", instance["unit"])
         pause = limits.pause * 2**restarts
         return {"restarts": restarts + 1, "not_before": now + pause, "reason": reason}
     minutes = round(limits.again / 60)
     said = f"given up for {minutes} min, restarted {restarts} times: {reason}"
-    print(one["unit"] + ": " + said)
-    command("systemctl", "stop", "--no-block", one["unit"])
+    print(instance["unit"] + ": " + said)
+    command("systemctl", "stop", "--no-block", instance["unit"])
     return {"run": state["run"], "gave_up": said, "again_at": now + limits.again}
 
 
@@ -318,18 +320,18 @@ def number(text: str) -> float:
 
 
 def ask(
-    one: dict[str, Any], method: str, path: str, body: str | None, timeout: float
+    instance: dict[str, Any], method: str, path: str, body: str | None, timeout: float
 ) -> tuple[str, str]:
     """How the request ended, and the answer's text. `timeout` is for all of it: an engine that
     drips would keep the watchdog from all others of its host.
     """
     late = threading.Event()
-    found = asked(one, method, path, body, timeout, late)
-    return (SILENT, "") if late.is_set() else found
+    answer = asked(instance, method, path, body, timeout, late)
+    return (SILENT, "") if late.is_set() else answer
 
 
 def asked(
-    one: dict[str, Any],
+    instance: dict[str, Any],
     method: str,
     path: str,
     body: str | None,
@@ -337,14 +339,16 @@ def asked(
     late: threading.Event,
 ) -> tuple[str, str]:
     headers = {"Content-Type": "application/json"}
-    address = one["address"]
+    address = instance["address"]
     connection = http.client.HTTPConnection(
-        address, one["port"], timeout=timeout, source_address=(address, 0)
+        address, instance["port"], timeout=timeout, source_address=(address, 0)
     )
     try:
-        if one.get("key_file"):
-            with open(one["key_file"], encoding="utf-8") as file:
-                headers["Authorization"] = "Bearer " + key_in(file.read(), one.get("key_pattern"))
+        if instance.get("key_file"):
+            with open(instance["key_file"], encoding="utf-8") as file:
+                headers["Authorization"] = "Bearer " + key_in(
+                    file.read(), instance.get("key_pattern")
+                )
         connection.connect()
         with hung_up_after(timeout, connection.sock, late):
             connection.request(method, path, body, headers)

@@ -42,10 +42,10 @@ def marketing_name(device: int | None, revision: int | None, files: tuple[str, .
     """From libdrm's list, whose lines are `744C,	C8,	AMD Radeon RX 7900 XTX`."""
     if device is None or revision is None:
         return None
-    wanted = (f"{device:04X}", f"{revision:02X}")
+    ids = (f"{device:04X}", f"{revision:02X}")
     for file in files:
         for line in (read_text(file) or "").splitlines():
             parts = [part.strip() for part in line.split(",", 2)]
-            if len(parts) == 3 and (parts[0].upper(), parts[1].upper()) == wanted:
+            if len(parts) == 3 and (parts[0].upper(), parts[1].upper()) == ids:
                 return parts[2]
     return None

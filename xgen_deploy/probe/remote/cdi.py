@@ -19,12 +19,12 @@ def cdi_devices(info: dict[str, Any]) -> list[str]:
     told = info.get("DiscoveredDevices")
     if told is not None:
         return sorted({item["ID"] for item in told if item.get("Source") == "cdi"})
-    found: set[str] = set()
+    names: set[str] = set()
     for folder in info.get("CDISpecDirs") or ():
         for ending in ("json", "yaml", "yml"):
             for path in glob.glob(f"{folder}/*.{ending}"):
-                found.update(devices_in(read_text(path, 1 << 22) or ""))
-    return sorted(found)
+                names.update(devices_in(read_text(path, 1 << 22) or ""))
+    return sorted(names)
 
 
 def devices_in(text: str) -> list[str]:

@@ -113,8 +113,8 @@ class Printed:
         return True
 
 
-def _as_nobody(wanted: bool) -> dict[str, Any]:
-    if not wanted or os.geteuid() != 0:
+def _as_nobody(drop_rights: bool) -> dict[str, Any]:
+    if not drop_rights or os.geteuid() != 0:
         return {}
     if sys.version_info >= (3, 9):
         return {"user": NOBODY, "group": NOBODY, "extra_groups": []}

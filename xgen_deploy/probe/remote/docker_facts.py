@@ -51,8 +51,10 @@ def _containers(project: str, socket: str) -> list[dict[str, Any]]:
         if listed.status != 200:
             raise RuntimeError("the Docker daemon lists no containers: " + listed.complaint)
         ids.update((item["Id"], None) for item in listed.value)
-    found = [request(socket, "GET", f"/containers/{one}/json", PATIENCE) for one in ids]
-    return [_container(answer.value) for answer in found if answer.status == 200]
+    answers = [
+        request(socket, "GET", f"/containers/{container_id}/json", PATIENCE) for container_id in ids
+    ]
+    return [_container(answer.value) for answer in answers if answer.status == 200]
 
 
 def _container(seen: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import os
 
 def render_node(folder: str) -> str | None:
     """`/dev/dri/renderD128`, from a device's folder in sysfs."""
-    found = sorted(glob.glob(folder + "/drm/renderD*"))
-    return "/dev/dri/" + os.path.basename(found[0]) if found else None
+    nodes = sorted(glob.glob(folder + "/drm/renderD*"))
+    return "/dev/dri/" + os.path.basename(nodes[0]) if nodes else None
 
 
 def render_path(address: str, root: str = "/") -> str | None:

@@ -18,29 +18,33 @@ class Cannot(Exception):
     """Why an engine build cannot be used."""
 
 
-def engines(wanted: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) -> dict[str, Any]:
+def engines(requests: list[dict[str, Any]], state_dir: str, socket: str = SOCKET) -> dict[str, Any]:
     """Builds are asked side by side, and one that several backends name is asked once."""
     known = learned(state_dir, "engines")
-    builds = {_build(item): item for item in wanted}
+    builds = {_build(request): request for request in requests}
     answers = side_by_side(lambda item: engine(item, known, socket), list(builds.values()))
     by_build = dict(zip(builds, answers))
-    return {"engines": [dict(by_build[_build(one)], backend=one["backend"]) for one in wanted]}
+    return {
+        "engines": [
+            dict(by_build[_build(request)], backend=request["backend"]) for request in requests
+        ]
+    }
 
 
-def _build(wanted: dict[str, Any]) -> tuple[Any, ...]:
-    place = (wanted.get("binary"), wanted.get("image"), tuple(wanted.get("entrypoint") or ()))
-    return (*place, wanted.get("may_pull"), wanted.get("has_help"))
+def _build(request: dict[str, Any]) -> tuple[Any, ...]:
+    place = (request.get("binary"), request.get("image"), tuple(request.get("entrypoint") or ()))
+    return (*place, request.get("may_pull"), request.get("has_help"))
 
 
-def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
-    """`wanted` and the answer are as in EngineRequest and EngineFacts."""
-    facts = {key: wanted.get(key) for key in ("backend", "binary", "image")}
-    facts["entrypoint"] = wanted.get("entrypoint") or []
+def engine(request: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
+    """`request` and the answer are as in EngineRequest and EngineFacts."""
+    facts = {key: request.get(key) for key in ("backend", "binary", "image")}
+    facts["entrypoint"] = request.get("entrypoint") or []
     try:
-        if wanted.get("image"):
-            _ask_image(facts, wanted, known, socket)
-        elif wanted.get("binary"):
-            _ask_binary(facts, wanted, known)
+        if request.get("image"):
+            _ask_image(facts, request, known, socket)
+        elif request.get("binary"):
+            _ask_binary(facts, request, known)
         else:
             raise Cannot("neither a binary nor an image is named for it")
     except Cannot as error:
@@ -50,7 +54,7 @@ def engine(wanted: dict[str, Any], known: dict[str, Any], socket: str) -> dict[s
     return facts
 
 
-def _ask_binary(facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, Any]) -> None:
+def _ask_binary(facts: dict[str, Any], request: dict[str, Any], known: dict[str, Any]) -> None:
     path = facts["binary"]
     if not os.path.isfile(path):
         raise Cannot(f"{path} is not there")
@@ -58,16 +62,16 @@ def _ask_binary(facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, 
         raise Cannot(f"{path} is not executable")
     libraries = sorted(glob.glob(os.path.join(os.path.dirname(os.path.realpath(path)), "lib*.so*")))
     facts["state"] = file_state([path, *filter(os.path.isfile, libraries)])
-    if _recall(facts, known) or not wanted.get("has_help"):
+    if _recall(facts, known) or not request.get("has_help"):
         return
-    answer = run([path, "--help"], HELP_PATIENCE, not wanted.get("as_login"))
+    answer = run([path, "--help"], HELP_PATIENCE, not request.get("as_login"))
     if answer.code != 0:
         raise Cannot(f"{path} --help, run without privileges: {answer.complaint}")
     _understand(facts, answer.out or answer.err)
 
 
 def _ask_image(
-    facts: dict[str, Any], wanted: dict[str, Any], known: dict[str, Any], socket: str
+    facts: dict[str, Any], request: dict[str, Any], known: dict[str, Any], socket: str
 ) -> None:
     from xgen_deploy.probe.remote import docker_image  # only where an image is named
 
@@ -77,7 +81,7 @@ def _ask_image(
     except OSError as error:
         raise Cannot(f"Docker is not usable: {error}") from None
     if seen.status == 404:
-        _ask_registry(facts, wanted, socket)
+        _ask_registry(facts, request, socket)
     if seen.status != 200:
         raise Cannot(f"Docker says of {image}: {seen.complaint}")
     config = seen.value.get("Config") or {}
@@ -86,7 +90,7 @@ def _ask_image(
     facts["entrypoint"] = facts["entrypoint"] or config.get("Entrypoint") or []
     if not facts["entrypoint"]:
         raise Cannot(f"image {image} has no ENTRYPOINT; state {{image: …, entrypoint: […]}}")
-    if _recall(facts, known) or not wanted.get("has_help"):
+    if _recall(facts, known) or not request.get("has_help"):
         return
     try:
         text = docker_image.help_text(socket, facts["state"], facts["entrypoint"], HELP_PATIENCE)
@@ -95,9 +99,9 @@ def _ask_image(
     _understand(facts, text)
 
 
-def _ask_registry(facts: dict[str, Any], wanted: dict[str, Any], socket: str) -> None:
+def _ask_registry(facts: dict[str, Any], request: dict[str, Any], socket: str) -> None:
     problem = "image {} is not on this host".format(facts["image"])
-    if wanted.get("may_pull"):
+    if request.get("may_pull"):
         from xgen_deploy.probe.remote import docker_image
 
         refusal = docker_image.pullable(socket, facts["image"])

@@ -49,23 +49,23 @@ def learned(state_dir: str, name: str) -> dict[str, Any]:
         return {}
 
 
-def heal_state(state_dir: str) -> str | None:
+def watchdog_state(state_dir: str) -> str | None:
     """What the timer that looks after the engines remembers."""
     return read_text(os.path.join(state_dir, "heal.state"), 1 << 20)
 
 
 def list_folder(folder: str) -> list[dict[str, Any]]:
     """Everything beneath a folder, without contents or digests: secrets lie there."""
-    found = []
+    files = []
     for place, folders, names in os.walk(folder):
         for name in sorted(folders + names):
-            found.append(file_facts(os.path.join(place, name), hashed=False))
-            if len(found) >= MOST:
-                return found
-    there = file_facts(folder, hashed=False)["kind"] != "absent"
-    if there and not os.access(folder, os.R_OK | os.X_OK):
+            files.append(file_facts(os.path.join(place, name), hashed=False))
+            if len(files) >= MOST:
+                return files
+    exists = file_facts(folder, hashed=False)["kind"] != "absent"
+    if exists and not os.access(folder, os.R_OK | os.X_OK):
         return [{"path": folder, "kind": "denied"}]
-    return found
+    return files
 
 
 def file_facts(path: str, hashed: bool) -> dict[str, Any]:

@@ -90,12 +90,12 @@ def _memory(smi: Any, handle: Any, kind: str) -> tuple[int | None, int | None]:
 
 
 def _processes(smi: Any, handle: Any) -> list[dict[str, Any]]:
-    found = []
-    for one in _maybe(lambda: smi.amdsmi_get_gpu_process_list(handle)) or ():
-        memory = _number(one.get("memory_usage", {}).get("vram_mem"))
-        if _number(one.get("pid")):
-            found.append(gpu_process(one["pid"], mebibytes(memory)))
-    return found
+    processes = []
+    for process in _maybe(lambda: smi.amdsmi_get_gpu_process_list(handle)) or ():
+        memory = _number(process.get("memory_usage", {}).get("vram_mem"))
+        if _number(process.get("pid")):
+            processes.append(gpu_process(process["pid"], mebibytes(memory)))
+    return processes
 
 
 def _uuid(text: Any) -> str | None:

@@ -21,16 +21,16 @@ def apple_by_profiler() -> Found:
 def read_profiler(output: str) -> Found:
     """Apple's own ones, which share the machine's memory. Raises ValueError for no JSON."""
     seen = json.loads(output).get("SPDisplaysDataType", [])
-    ours = [one for one in seen if "Apple" in one.get("spdisplays_vendor", "")]
+    ours = [display for display in seen if "Apple" in display.get("spdisplays_vendor", "")]
     return Found(
         [
             {
                 "index": index,
                 "gpu_type": "apple_mps",
-                "device_name": one.get("sppci_model") or one.get("_name"),
+                "device_name": display.get("sppci_model") or display.get("_name"),
                 "apu": True,
             }
-            for index, one in enumerate(ours)
+            for index, display in enumerate(ours)
         ],
         [],
     )

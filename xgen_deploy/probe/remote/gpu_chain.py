@@ -17,7 +17,7 @@ GRACE = 0.5  # seconds that even the last detector gets, for reading a few files
 class Outcome(NamedTuple):
     """What one detector came to: its finds, or why there are none."""
 
-    found: Found | None
+    finds: Found | None
     reason: str | None
     not_here: bool
 
@@ -46,10 +46,10 @@ def detect(
         else:
             outcome = Outcome(None, absent, True)
         attempts += _attempts(detector, outcome)
-        if outcome.found is not None:
-            gpus = _completed(outcome.found, detector.vendor)
+        if outcome.finds is not None:
+            gpus = _completed(outcome.finds, detector.vendor)
             vendors[detector.vendor] = gpus
-            methods += [detector.name] if outcome.found.gpus else []
+            methods += [detector.name] if outcome.finds.gpus else []
     if not methods:
         attempts.append({"detector": "cpu_fallback", "ok": True})
     return {
@@ -59,10 +59,10 @@ def detect(
     }
 
 
-def _completed(found: Found, vendor: str) -> list[dict[str, Any]]:
+def _completed(finds: Found, vendor: str) -> list[dict[str, Any]]:
     from xgen_deploy.probe.remote.gpu_completion import completed  # only where GPUs are
 
-    return [completed(gpu, vendor) for gpu in found.gpus]
+    return [completed(gpu, vendor) for gpu in finds.gpus]
 
 
 def _patiently(detect: Callable[[], Found], patience: float) -> Outcome:
@@ -82,35 +82,35 @@ def _patiently(detect: Callable[[], Found], patience: float) -> Outcome:
 
 def _without(known: Container[str], outcome: Outcome) -> Outcome:
     """Leaves out what belongs to a vendor whose GPUs were found before."""
-    found = outcome.found
-    if found is None or not found.vendors:
+    finds = outcome.finds
+    if finds is None or not finds.vendors:
         return outcome
-    new = [gpu for gpu, vendor in zip(found.gpus, found.vendors) if vendor not in known]
+    new = [gpu for gpu, vendor in zip(finds.gpus, finds.vendors) if vendor not in known]
     if not new:
         return Outcome(None, "shows only GPUs that were found before", True)
-    return Outcome(Found(new, found.lost), None, False)
+    return Outcome(Found(new, finds.lost), None, False)
 
 
 def _outcome(detect: Callable[[], Found]) -> Outcome:
     try:
-        found = detect()
+        finds = detect()
     except NotHere as error:
         return Outcome(None, str(error), True)
     except BaseException as error:  # a library may raise anything, even SystemExit
         return Outcome(None, f"{type(error).__name__}: {' '.join(str(error).split())}", False)
-    if not found.gpus and not found.lost:
+    if not finds.gpus and not finds.lost:
         return Outcome(None, "answers, and knows of no GPU", True)
-    return Outcome(found, None, False)
+    return Outcome(finds, None, False)
 
 
 def _attempts(detector: Detector, outcome: Outcome) -> list[dict[str, Any]]:
-    if outcome.found is None:
+    if outcome.finds is None:
         moot = outcome.not_here and not expected(detector.vendor)
         failed = {"detector": detector.name, "ok": False, "reason": outcome.reason, "moot": moot}
         return [failed]
     lost = [
         {"detector": f"{detector.name}:{which}", "ok": False, "reason": why}
-        for which, why in outcome.found.lost
+        for which, why in outcome.finds.lost
     ]
     return [{"detector": detector.name, "ok": True}, *lost]
 

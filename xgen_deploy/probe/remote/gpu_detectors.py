@@ -24,8 +24,8 @@ def late(module: str, function: str) -> Callable[[], Found]:
     """Loaded when it is asked: a host compiles what it loads, at every run."""
 
     def ask() -> Found:
-        found: Found = getattr(import_module(PACKAGE + module), function)()
-        return found
+        finds: Found = getattr(import_module(PACKAGE + module), function)()
+        return finds
 
     return ask
 
@@ -50,8 +50,8 @@ def _torch(name: str, vendor: str, function: str) -> Detector:
     return Detector(name, vendor, 9, late("gpu_torch", function), lambda _: no_card(vendor))
 
 
-def _no_vulkan(found: Collection[str]) -> str | None:
-    return no_tool("vulkaninfo") or (no_stranger(found) if found else None)
+def _no_vulkan(vendors: Collection[str]) -> str | None:
+    return no_tool("vulkaninfo") or (no_stranger(vendors) if vendors else None)
 
 
 _EVERYWHERE = (

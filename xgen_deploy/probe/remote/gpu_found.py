@@ -26,10 +26,10 @@ class Found(NamedTuple):
 
 def pci_address(text: str | None) -> str | None:
     """The kernel's form, `0000:41:00.0`, of any other one."""
-    found = _ADDRESS.match((text or "").strip())
-    if not found:
+    match = _ADDRESS.match((text or "").strip())
+    if not match:
         return None
-    return "{:04x}:{}".format(int(found[1] or "0", 16), found[2].lower())
+    return "{:04x}:{}".format(int(match[1] or "0", 16), match[2].lower())
 
 
 def mebibytes(count: int | None) -> int | None:

@@ -21,8 +21,8 @@ def nvidia_by_proc(root: str = "/") -> Found:
     version = read_text(os.path.join(root, FOLDER, "version"))
     if version is None:
         cards = pci_gpus(NVIDIA, root)
-        there = f", although there are cards: {', '.join(cards)}" if cards else ""
-        raise NotHere("the NVIDIA driver is not loaded" + there)
+        cards_text = f", although there are cards: {', '.join(cards)}" if cards else ""
+        raise NotHere("the NVIDIA driver is not loaded" + cards_text)
     release = _VERSION.search(version)
     driver = release[1] if release else None
     gpus: list[dict[str, Any]] = []

@@ -48,8 +48,8 @@ def _start(nvml: Any) -> None:
 
 
 def _cards() -> str:
-    found = pci_gpus(NVIDIA)
-    return f", although there are NVIDIA cards: {', '.join(found)}" if found else ""
+    cards = pci_gpus(NVIDIA)
+    return f", although there are NVIDIA cards: {', '.join(cards)}" if cards else ""
 
 
 def _gpu(nvml: Any, index: int, driver: str | None) -> dict[str, Any]:
@@ -88,18 +88,18 @@ def _mig(nvml: Any, handle: Any) -> list[str]:
     mode = _maybe(lambda: nvml.nvmlDeviceGetMigMode(handle))
     if not mode or not mode[0]:
         return []
-    found = []
+    uuids = []
     for slot in range(_maybe(lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) or 0):
         part = _maybe(lambda: nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot))  # noqa: B023
         uuid = _maybe(lambda: nvml.nvmlDeviceGetUUID(part)) if part else None  # noqa: B023
         if uuid:
-            found.append(uuid)
-    return found
+            uuids.append(uuid)
+    return uuids
 
 
 def _processes(nvml: Any, handle: Any) -> list[dict[str, Any]]:
     running = _maybe(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
-    return [gpu_process(one.pid, mebibytes(one.usedGpuMemory)) for one in running or ()]
+    return [gpu_process(process.pid, mebibytes(process.usedGpuMemory)) for process in running or ()]
 
 
 def _maybe(ask: Callable[[], Any]) -> Any:

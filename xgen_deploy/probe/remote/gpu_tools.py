@@ -22,8 +22,8 @@ SHARE = "/share/amd_smi"
 
 def gpu_tool(name: str) -> str | None:
     """Where one of the vendors' tools is."""
-    found = (path for folder in ROCM_BIN for path in glob.glob(folder + name))
-    return which(name) or next(found, None)
+    paths = (path for folder in ROCM_BIN for path in glob.glob(folder + name))
+    return which(name) or next(paths, None)
 
 
 def no_tool(name: str) -> str | None:
@@ -34,9 +34,9 @@ def rocm_tree() -> str | None:
     """The folder of a ROCm that brings amdsmi; of several the newest."""
     stated = os.environ.get("ROCM_PATH")
     for pattern in (stated, *ROCM) if stated else ROCM:
-        found = sorted(glob.glob(pattern + SHARE + "/amdsmi"), key=_version)
-        if found:
-            return found[-1][: -len(SHARE + "/amdsmi")]
+        versions = sorted(glob.glob(pattern + SHARE + "/amdsmi"), key=_version)
+        if versions:
+            return versions[-1][: -len(SHARE + "/amdsmi")]
     return None
 
 
@@ -63,20 +63,20 @@ def no_card(vendor: str) -> str | None:
     return None if expected(vendor) else "not asked: no such card is on the bus"
 
 
-def no_stranger(found: Container[str]) -> str | None:
+def no_stranger(vendors: Container[str]) -> str | None:
     """Where GPUs were found, only a card of a further vendor makes one look on."""
-    known = {number for vendor, number in VENDORS.items() if vendor in found}
+    known = {number for vendor, number in VENDORS.items() if vendor in vendors}
     return "not asked: every card on the bus is known" if known >= pci_vendors() else None
 
 
 def no_amd_driver() -> str | None:
-    there = os.path.isdir("/sys/module/amdgpu") or expected("amd")
-    return None if there else "no AMD GPU: the amdgpu driver is not loaded"
+    loaded = os.path.isdir("/sys/module/amdgpu") or expected("amd")
+    return None if loaded else "no AMD GPU: the amdgpu driver is not loaded"
 
 
 def no_nvidia_driver() -> str | None:
-    there = os.path.isdir("/proc/driver/nvidia") or expected("nvidia")
-    return None if there else "no NVIDIA GPU: its driver is not loaded"
+    loaded = os.path.isdir("/proc/driver/nvidia") or expected("nvidia")
+    return None if loaded else "no NVIDIA GPU: its driver is not loaded"
 
 
 def _version(path: str) -> list[int]:

@@ -23,7 +23,7 @@ SCRIPT = """
 import sys
 sys.path = [p for p in sys.path if p]
 import json, torch
-found = []
+gpus = []
 for i in range(torch.cuda.device_count()):
     p = torch.cuda.get_device_properties(i)
     try:
@@ -31,10 +31,10 @@ for i in range(torch.cuda.device_count()):
     except Exception:
         free = None
     get = lambda name: getattr(p, name, None)
-    found.append(dict(name=p.name, total=p.total_memory, free=free, major=p.major, minor=p.minor,
+    gpus.append(dict(name=p.name, total=p.total_memory, free=free, major=p.major, minor=p.minor,
         gfx=get("gcnArchName"), uuid=str(get("uuid") or ""), integrated=bool(get("is_integrated")),
         pci=[get("pci_domain_id"), get("pci_bus_id"), get("pci_device_id")]))
-print("XGEN-TORCH " + json.dumps(found))
+print("XGEN-TORCH " + json.dumps(gpus))
 """
 
 
@@ -67,8 +67,8 @@ def torch_builds(folders: list[str]) -> set[str]:
     for folder in folders:
         text = read_text(folder + "/torch/version.py")
         if text is not None:
-            found = re.findall(r"^(hip|cuda)\b.*=\s*['\"]", text, re.MULTILINE)
-            return set(found)
+            kinds = re.findall(r"^(hip|cuda)\b.*=\s*['\"]", text, re.MULTILINE)
+            return set(kinds)
     return set()
 
 

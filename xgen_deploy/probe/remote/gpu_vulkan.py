@@ -67,9 +67,9 @@ def _gpu(index: int, device: dict[str, str], root: str) -> dict[str, Any]:
 
 def _address(vendor: int, device: int, root: str) -> str | None:
     """The card's place, where there is just one of its kind."""
-    found = [
+    places = [
         os.path.basename(folder)
         for folder in glob.glob(os.path.join(root, DEVICES, "*"))
         if read_int(folder + "/vendor") == vendor and read_int(folder + "/device") == device
     ]
-    return found[0] if len(found) == 1 else None
+    return places[0] if len(places) == 1 else None

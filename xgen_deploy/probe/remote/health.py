@@ -23,11 +23,11 @@ def health(record: str | None, asked: dict[str, Any]) -> dict[str, Any]:
     """`record` is the text of the project's record. Raises ValueError where it is not JSON."""
     instances = read_json(record, RECORD)["instances"] if record else {}
 
-    def one(instance: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    def health(instance: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         name, recorded = instance
         return dict(_asked(name, recorded), **_started(name, recorded, asked))
 
-    return {"health": side_by_side(one, [i for i in instances.items() if _sensible(*i)][:MOST])}
+    return {"health": side_by_side(health, [i for i in instances.items() if _sensible(*i)][:MOST])}
 
 
 def _sensible(name: str, recorded: Any) -> bool:

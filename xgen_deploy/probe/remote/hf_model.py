@@ -52,12 +52,12 @@ def hf_model(folder: str) -> dict[str, Any]:
 
 
 def _files(folder: str) -> list[str]:
-    found: list[str] = []
+    paths: list[str] = []
     for place, _, names in os.walk(folder, followlinks=False):
-        found.extend(os.path.join(place, name) for name in names)
-        if len(found) > MOST_FILES:
+        paths.extend(os.path.join(place, name) for name in names)
+        if len(paths) > MOST_FILES:
             raise ValueError(f"it holds more than {MOST_FILES} files")
-    return sorted(found)
+    return sorted(paths)
 
 
 def _json(path: str, limit: int) -> dict[str, Any] | None:
@@ -123,6 +123,6 @@ def _last_offset(file: BinaryIO, left: int) -> int:
             break
         left -= len(piece)
         text = before + piece
-        end = max([end, *(int(found[1]) for found in OFFSETS.finditer(text))])
+        end = max([end, *(int(match[1]) for match in OFFSETS.finditer(text))])
         before = text[-OVERLAP:]
     return end

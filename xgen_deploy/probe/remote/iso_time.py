@@ -9,16 +9,16 @@ _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\
 
 def epoch(text: str | None) -> float | None:
     """Seconds since 1970 of `2026-11-21T03:31:02.123456789Z`; None for Docker's year 1."""
-    found = _STAMP.match(text or "")
-    if not found or found[1] == "0001":
+    match = _STAMP.match(text or "")
+    if not match or match[1] == "0001":
         return None
-    year, month, day, hour, minute, second = (int(found[n]) for n in range(1, 7))
-    zone = found[8]
+    year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
+    zone = match[8]
     offset = 0
     if zone != "Z":
         offset = (int(zone[1:3]) * 60 + int(zone[4:6])) * (60 if zone[0] == "+" else -60)
     seconds = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
-    return round(seconds - offset + float(found[7] or 0), 3)
+    return round(seconds - offset + float(match[7] or 0), 3)
 
 
 def _days(year: int, month: int, day: int) -> int:

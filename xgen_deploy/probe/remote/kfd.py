@@ -26,12 +26,12 @@ class KFDNode(NamedTuple):
 
 def kfd_nodes(root: str) -> list[KFDNode]:
     """The GPUs among the nodes; which nodes exist says nothing about card numbers."""
-    found = []
+    gpus = []
     for folder in glob.glob(os.path.join(root, TOPOLOGY)):
         seen = read_pairs(folder + "/properties")
         numbers = {key: int(value) for key, value in seen.items() if value.isdigit()}
         if numbers.get("simd_count"):
-            found.append(
+            gpus.append(
                 KFDNode(
                     numbers.get("drm_render_minor", -1),
                     read_int(folder + "/gpu_id"),
@@ -40,14 +40,14 @@ def kfd_nodes(root: str) -> list[KFDNode]:
                     numbers.get("cpu_cores_count", 0),
                 )
             )
-    return found
+    return gpus
 
 
 def gpu_processes(root: str, gpu_id: int | None) -> list[dict[str, Any]]:
-    found = []
+    processes = []
     for folder in glob.glob(os.path.join(root, PROCESSES)):
         used = read_int(f"{folder}/vram_{gpu_id}")
         name = os.path.basename(folder)
         if used and name.isdigit():
-            found.append(gpu_process(int(name), mebibytes(used)))
-    return found
+            processes.append(gpu_process(int(name), mebibytes(used)))
+    return processes

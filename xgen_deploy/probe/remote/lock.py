@@ -25,12 +25,12 @@ def lock(state_dir: str) -> dict[str, Any]:
 
 def _held() -> dict[str, int]:
     """By device and inode, as the kernel lists them, who has a file locked as a whole."""
-    found = {}
+    holders = {}
     for line in (read_text("/proc/locks", 1 << 22) or "").splitlines():
         words = line.split()
         if len(words) > 5 and words[1] == "FLOCK":
-            found[words[5]] = int(words[4])
-    return found
+            holders[words[5]] = int(words[4])
+    return holders
 
 
 def _place(path: str) -> str:

@@ -12,7 +12,7 @@ from xgen_deploy.probe.remote.commands import end_children
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.engines import engines
-from xgen_deploy.probe.remote.files import asked_files, heal_state, record
+from xgen_deploy.probe.remote.files import asked_files, record, watchdog_state
 from xgen_deploy.probe.remote.gpu_chain import detect
 from xgen_deploy.probe.remote.lock import lock
 from xgen_deploy.probe.remote.machine import machine
@@ -111,4 +111,4 @@ def _health(asked: dict[str, Any]) -> dict[str, Any]:
 
     text = record(asked["state_dir"])["record"]
     answer = health(text, asked)
-    return dict(answer, heal=heal_state(asked["state_dir"]))
+    return dict(answer, heal=watchdog_state(asked["state_dir"]))

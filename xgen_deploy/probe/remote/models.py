@@ -22,9 +22,9 @@ class Source(NamedTuple):
     hf_home: str
 
 
-def models(wanted: list[dict[str, str]], state_dir: str) -> dict[str, Any]:
+def models(sources: list[dict[str, str]], state_dir: str) -> dict[str, Any]:
     known = learned(state_dir, "models")
-    return {"models": [model(Source(**item), known) for item in wanted]}
+    return {"models": [model(Source(**item), known) for item in sources]}
 
 
 def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -17,12 +17,14 @@ LISTEN = "0A"
 def ports(asked: Sequence[Sequence[int]], proc: str = "/proc") -> dict[str, Any]:
     """All that listen; who, of the ports in one of the `asked` ranges alone: that takes a look at
     every process's open files."""
-    found = _listeners(proc)
-    wanted = {one.inode for one in found if any(a <= one.port <= b for a, b in asked)}
-    owners = _owners(proc, wanted)
-    single = {(one.port, one.address): one for one in sorted(found)}
+    listeners = _listeners(proc)
+    inodes = {
+        listener.inode for listener in listeners if any(a <= listener.port <= b for a, b in asked)
+    }
+    owners = _owners(proc, inodes)
+    single = {(listener.port, listener.address): listener for listener in sorted(listeners)}
     return {
-        "ports": [_port(one, owners.get(one.inode)) for one in single.values()],
+        "ports": [_port(listener, owners.get(listener.inode)) for listener in single.values()],
         "ephemeral_ports": _ephemeral(proc),
     }
 
@@ -45,14 +47,14 @@ def _listeners(proc: str) -> set[Listener]:
 
 
 def _listed(proc: str) -> set[Listener]:
-    found = set()
+    listeners = set()
     for table in ("tcp", "tcp6"):
         for line in (read_text(f"{proc}/net/{table}", 1 << 26) or "").splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == LISTEN:
                 address, _, port = fields[1].partition(":")
-                found.add(Listener(int(port, 16), _address(address), fields[9]))
-    return found
+                listeners.add(Listener(int(port, 16), _address(address), fields[9]))
+    return listeners
 
 
 def _address(text: str) -> str:
@@ -65,7 +67,7 @@ def _address(text: str) -> str:
 def _owners(proc: str, inodes: set[str]) -> dict[str, int]:
     """The youngest process of each socket's, as engines are younger than most; others' sockets
     are visible to root only."""
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    inode_of = {f"socket:[{inode}]": inode for inode in inodes}
     owners: dict[str, int] = {}
     for pid in sorted(map(int, filter(str.isdigit, os.listdir(proc))), reverse=True):
         if len(owners) == len(inodes):
@@ -76,7 +78,7 @@ def _owners(proc: str, inodes: set[str]) -> dict[str, int]:
         except OSError:
             continue
         for name in names:
-            inode = wanted.get(_link(f"{folder}/{name}"))
+            inode = inode_of.get(_link(f"{folder}/{name}"))
             if inode is not None:
                 owners.setdefault(inode, pid)
     return owners

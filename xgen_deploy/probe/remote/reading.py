@@ -25,7 +25,7 @@ def read_pairs(path: str, separator: str | None = None) -> dict[str, str]:
     """The lines `key<separator>value` of a file; white space separates unless stated."""
     pairs = {}
     for line in (read_text(path) or "").splitlines():
-        key, found, value = line.strip().partition(separator or " ")
-        if found:
+        key, separated, value = line.strip().partition(separator or " ")
+        if separated:
             pairs[key.strip()] = value.strip()
     return pairs

@@ -10,9 +10,9 @@ from xgen_deploy.probe.remote.units import systemd_version, units
 def services(project: str, process_dir: str | None) -> dict[str, Any]:
     """Raises where a manager is there and does not answer."""
     version = systemd_version()
-    found = units(project) if version else []
+    services = units(project) if version else []
     if process_dir:
         from xgen_deploy.probe.remote.programs import programs  # costly, and seldom needed
 
-        found += programs(process_dir)
-    return {"systemd": version, "services": found}
+        services += programs(process_dir)
+    return {"systemd": version, "services": services}

@@ -25,7 +25,7 @@ class Listener(NamedTuple):
 
 def listeners() -> set[Listener]:
     """Raises OSError where the kernel or a sandbox does not let us ask."""
-    found = set()
+    listeners = set()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as asked:
         asked.settimeout(PATIENCE)
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
@@ -36,8 +36,8 @@ def listeners() -> set[Listener]:
             for body in _answers(asked):
                 port, address, inode = MESSAGE.unpack_from(body)
                 name = socket.inet_ntop(family, address[:size])
-                found.add(Listener(int.from_bytes(port, "big"), name, str(inode)))
-    return found
+                listeners.add(Listener(int.from_bytes(port, "big"), name, str(inode)))
+    return listeners
 
 
 def _answers(asked: socket.socket) -> Iterator[bytes]:

@@ -64,14 +64,14 @@ def units(project: str) -> list[dict[str, Any]]:
 
 def parse_show(text: str, booted: float) -> list[dict[str, Any]]:
     """`booted` is the moment, since 1970, from which systemd counts its monotonic stamps."""
-    found: dict[str, dict[str, Any]] = {}
+    units_by_name: dict[str, dict[str, Any]] = {}
     for block in text.split("\n\n"):
         seen = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         name = seen.get("Id", "")
         gone = seen.get("LoadState") == "not-found" and seen.get("ActiveState") == "inactive"
         if name and not gone:
-            found[name] = _unit(name, seen, booted)
-    return [found[name] for name in sorted(found)]
+            units_by_name[name] = _unit(name, seen, booted)
+    return [units_by_name[name] for name in sorted(units_by_name)]
 
 
 def _unit(name: str, seen: dict[str, str], booted: float) -> dict[str, Any]:

@@ -121,14 +121,14 @@ def _bounded(data: bytes) -> bytes:
 
 
 def _chunks(stream: BinaryIO) -> bytes:
-    found: list[bytes] = []
+    chunks: list[bytes] = []
     total = 0
     while True:
         size = int(stream.readline(LONGEST_LINE).split(b";")[0], 16)
         if size == 0:
-            return b"".join(found)
+            return b"".join(chunks)
         total += size
         if size < 0 or total > MOST:
             raise ValueError(f"its answer is longer than {MOST >> 20} MiB")
-        found.append(stream.read(size))
+        chunks.append(stream.read(size))
         stream.readline(LONGEST_LINE)

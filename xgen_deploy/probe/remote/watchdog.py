@@ -38,11 +38,11 @@ def parse_watchdog(text: str, name: str, booted: float) -> dict[str, Any]:
     ]
     shown = {block.get("Id", ""): block for block in blocks}
     timer, service = shown.get(name + ".timer", {}), shown.get(name + ".service", {})
-    there = timer.get("LoadState") not in (None, "not-found")
+    has_timer = timer.get("LoadState") not in (None, "not-found")
     ended = int(service.get("ExecMainExitTimestampMonotonic") or 0)
     exited = service.get("ExecMainCode", "0") != "0"
     return {
-        "timer": timer.get("ActiveState") if there else None,
+        "timer": timer.get("ActiveState") if has_timer else None,
         "enabled": timer.get("UnitFileState") == "enabled",
         "state": service.get("ActiveState") or None,
         "result": service.get("Result") or None,
