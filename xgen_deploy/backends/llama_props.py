@@ -1,4 +1,6 @@
-"""What llama-server's `GET /props` adds to its log: sampling defaults, build, quantization."""
+"""What llama-server's `GET /props` adds to its log: sampling defaults, build, quantization, and
+whether it takes images.
+"""
 
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
@@ -19,6 +21,7 @@ def with_props(report: LoadReport, page: str) -> LoadReport:
         props = read_json(page, PAGE)
         params = props["default_generation_settings"]["params"]
         return report.adding(
+            vision=_flag(props.get("modalities"), "vision"),
             sampling={
                 ours: float(params[theirs])
                 for theirs, ours in _SAMPLING.items()
@@ -33,3 +36,8 @@ def with_props(report: LoadReport, page: str) -> LoadReport:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _flag(value: object, name: str) -> bool | None:
+    flag = value.get(name) if isinstance(value, dict) else None
+    return flag if isinstance(flag, bool) else None

@@ -5,8 +5,10 @@ Starting first needs a gateway that moves the requests over, a second port, and 
 once; how much the new one takes is judged by what the engine reported of the one that runs.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
@@ -151,11 +153,15 @@ def needed_mib(report: LoadReport | None, gpus: int | None, growth: float) -> fl
     """
     if report is None:
         return None
-    sizes = [d.model_mib + d.kv_mib * growth + d.compute_mib for d in report.devices]
+    loads = (report, report.draft) if report.draft else (report,)
+    sizes: dict[str, float] = defaultdict(float)
+    for device in chain.from_iterable(load.devices for load in loads):
+        sizes[device.name] += device.model_mib + device.kv_mib * growth + device.compute_mib
     if gpus is None:
-        whole = sum(sizes) + sum(report.host_mib.values()) * growth
+        beside = sum(sum(load.host_mib.values()) for load in loads)
+        whole = sum(sizes.values()) + beside * growth
         return whole + _BESIDE_MIB if whole else None
-    return max(sizes) + _BESIDE_MIB if sizes else None
+    return max(sizes.values()) + _BESIDE_MIB if sizes else None
 
 
 def _too_little(where: str, needed: float | None, free: int | None) -> str | None:

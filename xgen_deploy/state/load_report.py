@@ -44,11 +44,24 @@ class DeviceReport(Frozen):
     compute_mib: float = 0.0
 
 
+class DraftReport(Frozen):
+    """The load of a draft model, told as the model's own (see LoadReport). `used`: the engine
+    drafts with it; some builds load one and leave it at that.
+    """
+
+    devices: Annotated[tuple[DeviceReport, ...], AfterValidator(_few)] = ()
+    offloaded: int | None = None
+    total_layers: int | None = None
+    host_mib: Sizes = Field(default_factory=dict)
+    used: bool = True
+
+
 class LoadReport(Frozen):
     """`offloaded` and `total_layers` are the engine's words; on no device nothing is offloaded,
     whatever the log claims (it prints `offloaded 19/19` without any GPU). `context` is per slot.
     `sampling` are the defaults that the running engine names, by the manifest's words.
-    `max_concurrency` is how many requests of the whole context the KV cache holds.
+    `max_concurrency` is how many requests of the whole context the KV cache holds. `draft` is a
+    draft model that was loaded beside the model; `vision` whether it takes images.
     """
 
     devices: Annotated[tuple[DeviceReport, ...], AfterValidator(_few)] = ()
@@ -62,6 +75,8 @@ class LoadReport(Frozen):
     version: Text | None = None
     quantization: Text | None = None
     host_mib: Sizes = Field(default_factory=dict)
+    draft: DraftReport | None = None
+    vision: bool | None = None
     warnings: Annotated[tuple[Text, ...], AfterValidator(_few)] = ()
 
     def adding(self, **more: object) -> "LoadReport":

@@ -23,6 +23,7 @@ def _devices(instance: Instance, report: LoadReport) -> str | None:
     asked, used = instance.spec.gpus, tuple(d for d in report.devices if d.model_mib > 0)
     layers = instance.spec.n_gpu_layers
     if not asked:
+        used += tuple(d for d in report.draft.devices if d.model_mib > 0) if report.draft else ()
         return f"asked for the CPU; the engine used {used[0].name}" if used else None
     why = f": {report.warnings[0]}" if report.warnings else ""
     if not report.devices:

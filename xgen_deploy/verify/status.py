@@ -13,7 +13,7 @@ from xgen_deploy.state.facts import HealthFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.load_report import DeviceReport, LoadReport
+from xgen_deploy.state.load_report import DeviceReport, DraftReport, LoadReport
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.visible import on_one_line
@@ -24,7 +24,8 @@ State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
 
 class Status(Frozen):
     """One instance, in the contract's words. `gpus` are indices in PCI order, `devices` what the
-    engine reports that it uses, `since` seconds since the epoch; None is unknown.
+    engine reports that it uses, `draft` the load of a draft model, `since` seconds since the epoch;
+    None is unknown.
     """
 
     model_id: str
@@ -45,6 +46,7 @@ class Status(Frozen):
     since: float | None = None
     reason: str | None = None
     devices: tuple[DeviceReport, ...] | None = None
+    draft: DraftReport | None = None
 
 
 def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
@@ -131,6 +133,7 @@ def _status(
         since=service.since if service else None,
         reason=reason,
         devices=report.devices if report else None,
+        draft=report.draft if report else None,
     )
 
 
