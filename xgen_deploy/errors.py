@@ -34,6 +34,11 @@ class LockedError(XgenError):
     exit_code = 5
 
 
+def reason_of(error: XgenError) -> str:
+    """What happened, without what to do about it; of an unreachable host without its name."""
+    return error.reason if isinstance(error, UnreachableError) else str(error)
+
+
 def exit_code_of(errors: Iterable[XgenError]) -> int:
     """Of a command that goes on without some hosts: 4 where the only trouble is that these could
     not be reached, 1 where there is another error, 0 without any.

@@ -15,6 +15,13 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
+# Said of a host that was seen, each would be a claim about one that was not.
+CLAIMS = (
+    *("never applied", "not applied", "no apply is recorded", "no earlier apply", "no event is"),
+    *("nothing to do", "all good", "absent", "not locked", "passed", "no record of", "0 GPUs"),
+)
+
+
 def _takes_a_manifest(name: str) -> bool:
     command = main.get_command(click.Context(main), name)
     return command is not None and any(p.name == "manifest" for p in command.params)
@@ -44,6 +51,7 @@ def test_all_hosts_unreachable_is_4_with_the_reason(
     ran = site.run(*words)
     assert ran.code == 4, ran.said
     assert WHY in ran.said
+    assert [claim for claim in CLAIMS if claim in ran.said] == []
     if "--csv" not in words:
         assert site.run(*words, "--json").code == 4
 
@@ -93,3 +101,34 @@ def test_a_refusal_beside_an_unreachable_host_is_1(make_site: MakeSite) -> None:
     site = two_hosts(make_site)
     site.change(lambda m: m["models"]["q"].update(backend="vllm"))
     assert site.run("plan").code == 1
+
+
+def test_what_an_unreached_host_may_know_is_said_as_unknown(make_site: MakeSite) -> None:
+    site = make_site({"h": "cpu", "b": "cpu"}, hosts={"h": [q()], "b": [q(name="q-b")]})
+    site.hosts["b"].unreachable = WHY
+    for command in ("plan", "status"):
+        assert "last apply unknown (not seen: b)" in site.run(command).said
+    assert "no apply is recorded on h\n" in site.run("history").said
+    said = site.apply(code=4)
+    assert said.endswith("apply #1: 1 done, not reached: b\n")
+    for command in ("plan", "status", "restart -y"):
+        assert " ago (not seen: b)" in site.run(*command.split()).said
+    assert "all passed; unknown: b" in site.run("verify").said
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "9")], ids=["", "to"])
+def test_a_rollback_that_only_an_unreached_host_may_know_of_is_4(
+    make_site: MakeSite, to: tuple[str, ...]
+) -> None:
+    ran = two_hosts(make_site).run("rollback", "-y", *to)
+    assert ran.code == 4
+    assert f"on the hosts that were reached; not seen:\nb: {WHY}" in ran.said
+
+
+def test_a_gateway_s_host_that_is_unreached_is_unknown_with_the_reason(
+    gateway_site: FakeSite,
+) -> None:
+    gateway_site.hosts["g"].unreachable = WHY
+    ran = gateway_site.run("status")
+    assert ran.code == 4
+    assert f"GATEWAY  g  unknown: {WHY}" in ran.said

@@ -8,9 +8,9 @@ import pytest
 from tests.plan.deciding import desired_state
 from tests.plan.test_plan import BASE
 from tests.plan.world import World
-from xgen_deploy.cli import status
 from xgen_deploy.plan import build
 from xgen_deploy.state.observation import observation_of
+from xgen_deploy.verify import site_status
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -35,8 +35,8 @@ def test_a_status_that_cannot_be_read_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(BASE, tmp_path)
-    monkeypatch.setattr(status, "host_statuses", fail)
-    observation = observation_of("h", world.facts, world.scene.layout)
-    (row,) = status._guarded_rows(world.scene.site, "h", observation)
+    monkeypatch.setattr(site_status, "host_statuses", fail)
+    observed = {"h": observation_of("h", world.facts, world.scene.layout)}
+    (row,) = site_status.site_status(world.scene.site, observed).instances
     assert row.status == "unknown"
     assert "KeyError" in (row.reason or "")

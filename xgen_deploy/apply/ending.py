@@ -27,7 +27,7 @@ def end(
         report.problem(name, str(error))
     for name in plan.unreachable:
         report.problem(name, plan.hosts[name].error or "unreachable")
-    report.summary(identity, whole, len(lost))
+    report.summary(identity, whole, len(lost), plan.unreachable)
     failed = bool(lost) or bool(plan.left_out) or not all(r.ok for r in whole)
     code = 1 if failed else plan.exit_code()
     if isinstance(webhook, Webhook):

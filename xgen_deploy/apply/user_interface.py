@@ -25,8 +25,14 @@ class Reporter(Protocol):
     def warning(self, text: str) -> None:
         """Something that does not change how the apply ends."""
 
-    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
-        """How it ended; `lost` hosts failed as a whole."""
+    def summary(
+        self,
+        identity: ApplyIdentity,
+        results: list[HostResult],
+        lost: int,
+        unreached: Sequence[str] = (),
+    ) -> None:
+        """How it ended; `lost` hosts failed as a whole, `unreached` ones were never begun with."""
 
 
 class UserInterface(Protocol):

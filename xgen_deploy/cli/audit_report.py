@@ -84,7 +84,8 @@ def _show(
         return
     screen = Screen(settings)
     table = aligned([_HEAD, *(tuple(_cell(c) for c in _row(e.event)) for e in entries)])
-    screen.lines(escape(line) for line in (table if entries else ["no event is recorded"]))
+    nothing = "no event is recorded" if logs else "no host was reached: the events are unknown"
+    screen.lines(escape(line) for line in (table if entries else [nothing]))
     screen.value(
         {
             "events": [e.event.model_dump(mode="json") for e in entries],

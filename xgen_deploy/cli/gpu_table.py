@@ -7,7 +7,7 @@ from rich.markup import escape
 from xgen_deploy.cli.gpu_details import details, failures
 from xgen_deploy.cli.gpu_overview import used_by
 from xgen_deploy.cli.screen import aligned
-from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.layout import SECOND
@@ -26,7 +26,7 @@ def gpu_table(site: Site, observed: Observed, *, verbose: bool) -> list[str]:
     below: dict[int, list[str]] = {}
     for name, observation in observed.items():
         if isinstance(observation, XgenError):
-            rows.append((name, "", "UNREACHABLE", reason(observation), "", ""))
+            rows.append((name, "", "UNREACHABLE", reason_of(observation), "", ""))
         else:
             rows += _gpu_rows(site, name, observation.facts)
             below[len(rows) - 1] = list(details(site, name, observation.facts, verbose=verbose))
@@ -37,10 +37,6 @@ def gpu_table(site: Site, observed: Observed, *, verbose: bool) -> list[str]:
         shown.append(line.replace("UNREACHABLE", "[red]UNREACHABLE[/red]"))
         shown += [indent + detail for detail in below.get(number, [])]
     return [*shown, "", _count(observed)]
-
-
-def reason(error: XgenError) -> str:
-    return error.reason if isinstance(error, UnreachableError) else str(error)
 
 
 def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
@@ -110,6 +106,12 @@ def _count(observed: Observed) -> str:
     with_gpu = [f for f in facts if f.gpu.gpus]
     total = sum(len(f.gpu.gpus) for f in with_gpu)
     parts = [f"{total} GPU{'s'[: total != 1]} on {len(with_gpu)} host{'s'[: len(with_gpu) != 1]}"]
+    if not facts:
+        return (
+            "no host was reached: its GPUs are unknown"
+            if len(observed) == 1
+            else (f"none of {len(observed)} hosts was reached: their GPUs are unknown")
+        )
     if len(facts) > len(with_gpu):
         parts.append(f"{len(facts) - len(with_gpu)} without")
     if len(observed) > len(facts):

@@ -6,11 +6,11 @@ import click
 
 from xgen_deploy.backends.availability import available_backends, recommended_family
 from xgen_deploy.cli.gpu_overview import gpu_json, overall_type
-from xgen_deploy.cli.gpu_table import gpu_table, owners, reason
+from xgen_deploy.cli.gpu_table import gpu_table, owners
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import XgenError, exit_code_of
+from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observation
@@ -39,7 +39,7 @@ def command(settings: Settings, watch: bool) -> int:
 
 def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[str, object]:
     if isinstance(observation, XgenError):
-        return {"reachable": False, "error": reason(observation)}
+        return {"reachable": False, "error": reason_of(observation)}
     facts = observation.facts
     instances = owners(run.site, name, facts)
     gpus = [gpu_json(gpu, instances) for gpu in facts.gpu.gpus]

@@ -1,6 +1,7 @@
 """`xgen-deploy history`: who applied what, when, and how it ended."""
 
 import time
+from collections.abc import Collection
 
 import click
 from rich.markup import escape
@@ -10,6 +11,7 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import XgenError, exit_code_of
+from xgen_deploy.plan.headlines import named
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
@@ -46,8 +48,8 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
         for entry in () if isinstance(entries, XgenError) else entries:
             applies.setdefault(entry.apply.number, {})[host] = entry.apply
     screen = Screen(settings)
-    screen.lines(_lines(applies))
     errors = {h: e for h, e in histories.items() if isinstance(e, XgenError)}
+    screen.lines(_lines(applies) if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
         {
@@ -71,8 +73,6 @@ def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]
 
 
 def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
-    if not applies:
-        return ["no apply is recorded"]
     newest = sorted(applies.items(), reverse=True)
     table = aligned([_HEAD, *(_row(n, per) for n, per in newest)])
     lines = [f"[dim]{escape(table[0])}[/dim]"]
@@ -83,6 +83,14 @@ def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
         if len(changes) > _MOST_CHANGES:
             lines.append(f"    [dim]... and {len(changes) - _MOST_CHANGES} more[/dim]")
     return lines
+
+
+def _no_apply(histories: Collection[str], errors: Collection[str]) -> list[str]:
+    seen = [host for host in histories if host not in errors]
+    if not seen:
+        return ["no host was reached: the applies are unknown"]
+    where = f" on {named(seen)}" if errors else ""
+    return [f"no apply is recorded{where}"]
 
 
 def _row(number: int, per: dict[str, ApplyRecord]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.plan.headlines import named
 from xgen_deploy.visible import json_text, printable
 
 
@@ -52,16 +53,23 @@ class Progress:
         """A problem that does not change how the apply ended."""
         print(printable(text), file=sys.stderr)
 
-    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
-        """The last line; `lost` hosts failed as a whole."""
+    def summary(
+        self,
+        identity: ApplyIdentity,
+        results: list[HostResult],
+        lost: int,
+        unreached: Sequence[str] = (),
+    ) -> None:
+        """The last line; see Reporter."""
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
         if self._settings.json:
             value = {"kind": "end", "number": identity.number, "done": done, "failed": failed}
             sys.stdout.write(json.dumps(value) + "\n")
-        elif not self._settings.quiet or failed:
-            word = f"[bold red]{failed} FAILED[/bold red]" if failed else "[green]all good[/green]"
-            self._console.print(f"{escape(printable(_name(identity)))}: {done} done, {word}")
+        elif not self._settings.quiet or failed or unreached:
+            words = [f"{done} done", *_trouble(failed, unreached)]
+            line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
+            self._console.print(f"{escape(printable(_name(identity)))}: {line}")
 
     def _keep(self, event: Event) -> None:
         name = f"{event.host}/{event.instance}" if event.instance else event.host
@@ -92,7 +100,13 @@ class Gathering(Progress):
         with self._lock:
             self.events.append(event)
 
-    def summary(self, identity: ApplyIdentity, results: list[HostResult], lost: int) -> None:
+    def summary(
+        self,
+        identity: ApplyIdentity,
+        results: list[HostResult],
+        lost: int,
+        unreached: Sequence[str] = (),
+    ) -> None:
         """Nothing: see `by_host`."""
 
     def by_host(self, hosts: Iterable[str]) -> dict[str, dict[str, object]]:
@@ -115,6 +129,13 @@ def progress(settings: Settings) -> Iterator[Progress]:
         return
     with Live(console=console, transient=True, refresh_per_second=8) as live:
         yield Progress(settings, console, live)
+
+
+def _trouble(failed: int, unreached: Sequence[str]) -> Iterator[str]:
+    if failed:
+        yield f"[bold red]{failed} FAILED[/bold red]"
+    if unreached:
+        yield f"[bold red]not reached: {escape(printable(named(unreached)))}[/bold red]"
 
 
 def _name(identity: ApplyIdentity) -> str:

@@ -94,7 +94,7 @@ def _no_such_apply(number: int, histories: Histories) -> XgenError:
     reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
     numbers = ", ".join(f"#{n}" for n in _numbers(reached)[-_MOST_NUMBERS:])
     there_are = f"; there are {numbers}" if numbers else ""
-    return _nowhere(f"no host has a record of apply #{number}{there_are}", histories)
+    return _nowhere(f"there is no record of apply #{number}{there_are}", histories)
 
 
 def _nowhere(why: str, histories: Histories) -> XgenError:
@@ -104,9 +104,9 @@ def _nowhere(why: str, histories: Histories) -> XgenError:
         return UsageError(f"{why}; `xgen-deploy history` lists all")
     reasons = "\n".join(str(e) for e in lost)
     if len(lost) == len(histories):
-        error = XgenError(f"no host told its history, so nothing was done:\n{reasons}")
+        error = XgenError(f"no host was reached: which applies there were is unknown\n{reasons}")
     else:
-        error = XgenError(f"of the hosts that were reached: {why}. Not known of:\n{reasons}")
+        error = XgenError(f"{why} on the hosts that were reached; not seen:\n{reasons}")
     error.exit_code = exit_code_of(lost)
     return error
 

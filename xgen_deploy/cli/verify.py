@@ -10,6 +10,7 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.drift import drift_of
+from xgen_deploy.plan.headlines import named
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -149,11 +150,13 @@ def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> lis
         elif verbose:
             lines.append(f"[green]ok[/green]       {where}  {escape(check.what)}")
     lines += [f"[red]{escape(text)}[/red]" for text in errors.values()]
+    if errors and not checks:
+        return [*lines, "nothing could be checked"]
     bad = sum(not c.ok for c in checks)
     instances = len({(c.host, c.instance) for c in checks})
     verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all checks passed[/green]"
     if errors and not bad:
-        verdict = "[red]the rest is unknown[/red]"
+        verdict = f"[red]all passed; unknown: {escape(named(errors))}[/red]"
     plural = "s"[: instances != 1]
     lines.append(f"{len(checks)} checks of {instances} instance{plural}: {verdict}")
     return lines

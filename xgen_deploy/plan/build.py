@@ -69,7 +69,7 @@ def make_plan(
         manifest_digest=site.manifest_digest,
         hosts=hosts,
         warnings=site.warnings + outdated_warning(hosts),
-        last_apply=last_apply_line(records.values(), now),
+        last_apply=last_apply_line(observed, now),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 
@@ -90,7 +90,7 @@ def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: f
         manifest_file=site.manifest_file,
         manifest_digest=site.manifest_digest,
         hosts={n: hosts[n] for n in observed if n in hosts},
-        last_apply=last_apply_line(records.values(), now),
+        last_apply=last_apply_line(observed, now),
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Collection
 
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.record import Record
+from xgen_deploy.state.observation import Observed, records_of
+
+_NAMED = 3
 
 
 def host_headline(facts: HostFacts) -> str:
@@ -27,17 +29,26 @@ def gib(mebibytes: int | None) -> str:
     return "n/m" if mebibytes is None else f"{mebibytes / 1024:.1f} GiB"
 
 
-def last_apply_line(records: Collection[Record], now: float) -> str:
-    """`last apply #41 kim@ops 6 d ago`; `records` are of the observed hosts."""
-    if not records:
-        return "last apply unknown"
-    applies = [r.last_apply for r in records if r.last_apply is not None]
+def last_apply_line(observed: Observed, now: float) -> str:
+    """`last apply #41 kim@ops 6 d ago`. A host whose record is unknown may have a later one."""
+    records = records_of(observed)
+    unknown = [name for name in observed if name not in records]
+    applies = [r.last_apply for r in records.values() if r.last_apply is not None]
     newest = max(applies, key=lambda a: a.number, default=None)
+    if newest is None and unknown:
+        return f"last apply unknown (not seen: {named(unknown)})"
     if newest is None:
         return "never applied"
     outcome = newest.outcome or "never ended"
     ended = "" if outcome == "ok" else f": {outcome.upper()}"
-    return f"last apply #{newest.number} {newest.by} {ago(now - newest.began)} ago{ended}"
+    line = f"last apply #{newest.number} {newest.by} {ago(now - newest.began)} ago{ended}"
+    return f"{line} (not seen: {named(unknown)})" if unknown else line
+
+
+def named(names: Collection[str]) -> str:
+    """`a, b, c and 4 more`."""
+    shown, more = list(names)[:_NAMED], len(names) - _NAMED
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def ago(seconds: float) -> str:

@@ -174,6 +174,9 @@ def _secrets(plan: Plan) -> list[str]:
 
 
 def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
+    if plan.hosts and len(plan.unreachable) == len(plan.hosts):
+        yield "No host was reached; nothing was changed."
+        return
     counts = plan.summary()
     own = tuple(k for k in MAINTENANCE if k in counts)
     kinds: tuple[str, ...] = own or ("create", "update", "repair", "remove")

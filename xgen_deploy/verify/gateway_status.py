@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from xgen_deploy.errors import XgenError
+from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.gateway.stats import ServerState, parse_servers
@@ -60,8 +60,10 @@ def _guarded(site: Site, observation: Observation | XgenError, host: str) -> Gat
 
 
 def _status(site: Site, observation: Observation | XgenError, name: str) -> GatewayStatus:
-    if isinstance(observation, XgenError) or observation.record is None:
-        return GatewayStatus(host=name, status="unknown", reason=f"{name} could not be observed")
+    if isinstance(observation, XgenError):
+        return GatewayStatus(host=name, status="unknown", reason=reason_of(observation))
+    if observation.record is None:
+        return GatewayStatus(host=name, status="unknown", reason=observation.record_error)
     facts, record = observation.facts, observation.record
     if record.gateway is None:
         return GatewayStatus(host=name, status="absent", reason="not applied yet")
