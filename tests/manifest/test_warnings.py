@@ -17,10 +17,6 @@ from tests.site_file import load_site
             "2:20: the gateway's port 33000 overlaps 32768-60999",
         ),
         (
-            "models: {q: {source: /q, fallback: [r]}, r: {source: /r}}",
-            "1:36: `fallback` has no effect without a `gateway:`",
-        ),
-        (
             "models: {q: {source: /q, n_gpu_layers: 33}}",
             "3:24: n_gpu_layers 33 of q is ignored on h: `gpus: []` is the CPU",
         ),
@@ -34,3 +30,74 @@ def test_what_is_said_and_does_not_stop(manifest: str, warning: str | None, tmp_
     warnings = load_site(str(path)).warnings
     assert len(warnings) == (warning is not None)
     assert all(one.startswith(f"{path}:{warning}") for one in warnings)
+
+
+_HEAD = "project: a\nimages: {llama: i}\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "warnings"),
+    [
+        (
+            "models: {q: {source: /q, fallback: [r]}, r: {source: /r}}\n"
+            "hosts: {h: [{model: q}, {model: r}]}",
+            ["3:36: `fallback` has no effect without a `gateway:`"],
+        ),
+        (
+            "models: {q: {source: /q}, r: {source: /r}}\nhosts: {h: [{model: q}]}",
+            ["3:27: model `r` is placed on no host"],
+        ),
+        (
+            "models: {q: {source: /q.gguf, vllm: {dtype: auto}}}\nhosts: {h: [{model: q}]}",
+            ["3:31: `vllm` has no effect: another engine serves here"],
+        ),
+        (
+            "models: {q: {source: /q, revision: v1}}\n"
+            "hosts: {h: [{model: q, binary: /b, spare_gpus: [1]}]}",
+            [
+                "3:26: `revision` has no effect: it is for models of Hugging Face",
+                "4:24: `binary` has no effect: it is for the runtimes systemd and process",
+                "4:36: `spare_gpus` has no effect: it stands in for GPUs that `gpus` lists",
+            ],
+        ),
+        (
+            "runtime: systemd\nbinaries: {haproxy: /h}\nmodels: {q: {source: /q}}\n"
+            "hosts: {h: [{model: q, port: 80, container: {args: [-t]}}]}",
+            [
+                "2:10: `images.llama` is used by no instance here",
+                "4:12: `binaries.haproxy` is used by no gateway here",
+                "6:24: port 80 is below 1024",
+                "6:34: `container` has no effect: it is for the runtime docker",
+            ],
+        ),
+        (
+            "models: {q: {source: {gguf: /q, hf: o/q}}}\nhosts: {h: [{model: q, gpus: [0, 1, 2], "
+            "llama: {main_gpu: 1, tensor_split: [1, 2]}, vllm: {tensor_parallel_size: 2}}]}",
+            [
+                "4:49: main_gpu is 1, but it is used only with split_mode none or row",
+                "4:62: tensor_split has 2 parts, but q on h has 3 in `gpus`; those without a part",
+                "4:92: tensor_parallel_size × pipeline_parallel_size is 2 × 1 = 2",
+            ],
+        ),
+        (
+            "defaults: {vllm: {dtype: auto}, llama: {threads: 4}}\n"
+            "models: {q: {source: /q.gguf}, r: {source: {hf: o/r}}}\n"
+            "hosts: {h: [{model: q, gpus: []}, {model: r}]}",
+            [],
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(manifest: str, warnings: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(f"{_HEAD}{manifest}\n")
+    told = sorted(load_site(str(path)).warnings)
+    assert len(told) == len(warnings), told
+    for said, expected in zip(told, warnings, strict=True):
+        assert said.startswith(f"{path}:{expected}")
+
+
+def test_of_a_manifest_that_is_extended_nothing_is_said(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("models: {q: {source: /q}, r: {source: /r}}\n")
+    path = tmp_path / "site.yaml"
+    path.write_text("extends: base.yaml\nproject: a\nhosts: {h: [{model: q}]}\n")
+    assert load_site(str(path)).warnings == ()

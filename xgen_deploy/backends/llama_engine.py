@@ -34,10 +34,22 @@ class LlamaEngine(Backend, ABC):
         self,
         declared: InstanceConfig,
         model: ModelFacts,
-        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],
         n_ctx: int,
     ) -> None:
+        _check_settings(declared, gpus)
         _check_context(declared, self.context_limit(model), n_ctx)
+
+
+def _check_settings(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> None:
+    """Raises Refused for what does not fit the GPUs that the host turned out to have."""
+    for wrong in declared.llama.contradictions(len(gpus)):
+        if wrong.fatal:
+            count = (
+                f"the placement has {len(gpus)} GPU{'s'[: len(gpus) != 1]}, and " * wrong.by_gpus
+            )
+            reason = f"{wrong.field} {wrong.found}, but {count}{wrong.rule}"
+            raise refuse(declared, reason, field=f"llama.{wrong.field}")
 
 
 def _check_context(declared: InstanceConfig, limit: int | None, n_ctx: int) -> None:

@@ -102,7 +102,15 @@ class LlamaServer(LlamaEngine):
         stated = instance.spec.llama.flash_attn
         if stated is not None:
             return stated
-        return "off" if instance.gpus and self.name != "llama-server-cuda" else None
+        if not instance.gpus or self.name == "llama-server-cuda":
+            return None
+        if instance.spec.llama.quantised_values:
+            raise Unsupported(
+                f"cache_type_v is {instance.spec.llama.cache_type_v}, which needs flash attention, "
+                f"and that is off on {self.name} unless stated; state `flash_attn: on`, or leave "
+                "cache_type_v out"
+            )
+        return "off"
 
     def _environment(self, instance: Instance) -> dict[str, str]:
         """Which devices the process sees, in the manifest's order (by UUID where one works)."""

@@ -4,7 +4,7 @@ from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.llama_cpp_python import LLAMA_CPP_PYTHON
 from xgen_deploy.backends.llama_server import LLAMA_SERVER
 from xgen_deploy.backends.vllm import VLLM
-from xgen_deploy.state.engine_words import EngineWords
+from xgen_deploy.state.engine_words import EngineTraits, EngineWords
 
 ENGINES: tuple[Backend, ...] = (
     *VLLM,
@@ -37,8 +37,18 @@ def model_formats() -> tuple[str, ...]:
 
 def engine_words() -> EngineWords:
     """What a manifest may call engines."""
-    return EngineWords(
-        backends=tuple(b.name for b in ENGINES),
-        families=tuple(sorted({b.family for b in ENGINES})),
-        vendors=tuple(dict.fromkeys(b.vendor for b in ENGINES)),
+    return EngineWords(tuple(map(_traits, ENGINES)))
+
+
+def _traits(backend: Backend) -> EngineTraits:
+    return EngineTraits(
+        name=backend.name,
+        family=backend.family,
+        vendor=backend.vendor,
+        formats=backend.formats,
+        section=backend.settings,
+        uses_gpus=bool(backend.hardware.uses),
+        needs_gpu=backend.hardware.needs_gpu,
+        offloads_layers=backend.offloads_layers,
+        on_request=not backend.automatic,
     )

@@ -6,6 +6,7 @@ from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import Gateway
 
 _EPHEMERAL = (32768, 60999)
+_PRIVILEGED = 1024
 
 
 def check_ports(
@@ -38,6 +39,12 @@ def _fixed(instance: InstanceConfig, taken: dict[int, Mark], problems: Problems)
         return
     mark = instance.marks["port"]
     _ephemeral("port", instance.port, instance.port, mark, problems)
+    if instance.port < _PRIVILEGED and instance.runtime != "docker":
+        problems.warn(
+            mark,
+            f"port {instance.port} is below {_PRIVILEGED}, and engines run without the right to "
+            f"listen there with the runtime {instance.runtime}",
+        )
     if instance.port in taken:
         first = taken[instance.port]
         same = first == mark

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+from xgen_deploy.manifest.check_engines import check_engines
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.expand import model_tree
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.settings import ENGINE_SETTINGS, EngineSettings
 
 
 def check_models(sections: Sections, problems: Problems) -> None:
@@ -49,7 +50,10 @@ def _type(name: str, sections: Sections) -> str:
 
 
 def check_instances(
-    instances: Iterable[InstanceConfig], hosts: dict[str, Host], problems: Problems
+    instances: Iterable[InstanceConfig],
+    hosts: dict[str, Host],
+    words: EngineWords,
+    problems: Problems,
 ) -> None:
     """Each instance by itself, and that its name is unique on its host."""
     seen: dict[tuple[str, str], InstanceConfig] = {}
@@ -62,7 +66,7 @@ def check_instances(
                 f"from {first.marks['']}; give one of them another `name:`",
             )
         _check_layers(instance, problems)
-        _check_engine_settings(instance, problems)
+        check_engines(instance, words, problems)
         _check_local(instance, hosts[instance.host], problems)
 
 
@@ -72,20 +76,6 @@ def _check_layers(instance: InstanceConfig, problems: Problems) -> None:
             instance.marks["n_gpu_layers"],
             f"n_gpu_layers is {instance.n_gpu_layers}, but `gpus: []` is the CPU; remove either",
         )
-
-
-def _check_engine_settings(instance: InstanceConfig, problems: Problems) -> None:
-    if not isinstance(instance.gpus, tuple):
-        return
-    for section in ENGINE_SETTINGS:
-        settings: EngineSettings = getattr(instance, section)
-        wrong = settings.mismatch(len(instance.gpus))
-        if wrong is not None:
-            problems.add(
-                instance.marks[f"{section}.{wrong.field}"],
-                f"{wrong.field} {wrong.found}, but {instance.name} on {instance.host} has "
-                f"{len(instance.gpus)} in `gpus`; {wrong.rule}",
-            )
 
 
 def _check_local(instance: InstanceConfig, host: Host, problems: Problems) -> None:

@@ -4,6 +4,7 @@ import hashlib
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_ports import check_ports
+from xgen_deploy.manifest.check_unused import check_unused
 from xgen_deploy.manifest.checks import check_instances, check_models
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import instance_configs, merged_placements, placements_by_host
@@ -13,7 +14,11 @@ from xgen_deploy.manifest.gateway import gateway_hosts, whole_gateway
 from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
 from xgen_deploy.manifest.sections import Sections, read_sections
-from xgen_deploy.manifest.text_rules import refuse_control_characters, refuse_tags
+from xgen_deploy.manifest.text_rules import (
+    refuse_control_characters,
+    refuse_tags,
+    refuse_templates,
+)
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.settings import Audit, Notify
 from xgen_deploy.state.site import Site
@@ -41,8 +46,9 @@ def load_site(path: str, words: EngineWords, *, inventory: str | None = None) ->
         for instance in instance_configs(merged, sections, hosts, problems)
     ]
     gateway = whole_gateway(sections, gateway_node)
-    check_instances(instances, hosts.known, problems)
+    check_instances(instances, hosts.known, words, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
+    check_unused(path, sections, instances, hosts.known, problems)
     problems.raise_if_any()
     return Site(
         project=sections.manifest.project,
@@ -68,6 +74,7 @@ def _refuse_odd_text(written: MapNode, problems: Problems) -> None:
     tree = MapNode(entries, written.mark, written.tag)
     refuse_control_characters(tree, problems)
     refuse_tags(tree, problems)
+    refuse_templates(tree, problems)
 
 
 def _digest(files: Files) -> str:

@@ -165,8 +165,11 @@ class _Composer:
     def key(self, event: yaml.Event, depth: int) -> tuple[str, bool]:
         """The key, and whether it is the merge key `<<`."""
         node = self.node(event, depth + 1)
+        if isinstance(node, MapNode):
+            hint = "; Jinja (`{{ … }}`) is not evaluated, write the value itself"
+            self.fail(event, f"a key must be text, not a map{hint}")
         if not isinstance(node, ScalarNode):
-            self.fail(event, "a key must be text, not a list or a map")
+            self.fail(event, "a key must be text, not a list")
         plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0]
         return node.text, node.text == "<<" and plain
 

@@ -8,6 +8,8 @@ from xgen_deploy.state.instance_config import Mark
 
 # Unicode categories: controls, halves of pairs, line and paragraph separators.
 REFUSED = ("Cc", "Cs", "Zl", "Zp")
+# Their texts may be templates or JSON for the engine.
+_AS_THEY_ARE = frozenset({"env", "args", "extra_args"})
 
 
 def refuse_control_characters(node: Node, problems: Problems) -> None:
@@ -33,6 +35,22 @@ def refuse_tags(node: Node, problems: Problems) -> None:
     elif isinstance(node, ListNode):
         for item in node.items:
             refuse_tags(item, problems)
+
+
+def refuse_templates(node: Node, problems: Problems) -> None:
+    """Reports Jinja, which nothing here evaluates, outside of what reaches an engine as it is."""
+    if isinstance(node, MapNode):
+        for key, entry in node.entries.items():
+            if key not in _AS_THEY_ARE:
+                refuse_templates(ScalarNode(key, key, entry.mark), problems)
+                refuse_templates(entry.node, problems)
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            refuse_templates(item, problems)
+    elif any(sign in node.text for sign in ("{{", "{%")):
+        problems.add(
+            node.mark, f"Jinja is not evaluated (`{node.text[:60]}`); write the value itself"
+        )
 
 
 def _check(text: str, mark: Mark, problems: Problems) -> None:

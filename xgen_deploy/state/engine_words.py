@@ -1,4 +1,6 @@
-"""The names of engines that a manifest may use; the registry's, passed to its loader."""
+"""What a manifest may call engines, and what can be told of each without a host; the registry's,
+passed to its loader.
+"""
 
 from dataclasses import dataclass
 
@@ -6,16 +8,43 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticKnownError
 
 _AUTO = "auto"
-_GATEWAY = "haproxy"
+GATEWAY_KEY = "haproxy"
+
+
+@dataclass(frozen=True)
+class EngineTraits:
+    """One build. `formats` are the models that it takes, `section` its own settings of a model;
+    `on_request`: it serves only where the manifest names it.
+    """
+
+    name: str
+    family: str
+    vendor: str
+    formats: tuple[str, ...]
+    section: str | None
+    uses_gpus: bool
+    needs_gpu: bool
+    offloads_layers: bool
+    on_request: bool
 
 
 @dataclass(frozen=True)
 class EngineWords:
     """The context (in pydantic's sense) of everything that names an engine."""
 
-    backends: tuple[str, ...]
-    families: tuple[str, ...]
-    vendors: tuple[str, ...]
+    engines: tuple[EngineTraits, ...]
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        return tuple(engine.name for engine in self.engines)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(sorted({engine.family for engine in self.engines}))
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(engine.vendor for engine in self.engines))
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -25,7 +54,16 @@ class EngineWords:
     @property
     def table_keys(self) -> tuple[str, ...]:
         """For `images:` and `binaries:`."""
-        return (*self.backends, *self.families, *self.vendors, _GATEWAY)
+        return (*self.backends, *self.families, *self.vendors, GATEWAY_KEY)
+
+    def chosen_by(self, backend: str) -> tuple[EngineTraits, ...]:
+        """The builds that a value of `backend:` leaves open."""
+        named = tuple(engine for engine in self.engines if engine.name == backend)
+        return named or tuple(
+            engine
+            for engine in self.engines
+            if not engine.on_request and backend in (_AUTO, engine.family)
+        )
 
 
 def known_choice(value: object, info: ValidationInfo) -> str:

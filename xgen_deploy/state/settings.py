@@ -3,7 +3,8 @@ everywhere. None means not stated. The descriptions are what an editor shows
 (see manifest/json_schema.py).
 """
 
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -54,6 +55,7 @@ TableKey = Annotated[
 ]
 GPURef = Annotated[Whole | str, AfterValidator(gpu)]
 Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
+_QUANTISED = frozenset(get_args(CacheType)) - {"f32", "f16", "bf16"}
 
 
 class SecretRef(Frozen):
@@ -108,12 +110,16 @@ class Sampling(Frozen):
     max_tokens: Positive | None = Field(default=None, description="Most tokens in one answer.")
 
 
-class GPUMismatch(NamedTuple):
-    """A field that does not fit the number of GPUs that a placement names, and why."""
+class Contradiction(NamedTuple):
+    """A field that cannot be kept beside what else is stated. `found` and `rule` are clauses;
+    `by_gpus`: it is the number of GPUs that it does not fit. Not `fatal`: it only has no effect.
+    """
 
     field: str
     found: str
     rule: str
+    by_gpus: bool = True
+    fatal: bool = True
 
 
 class EngineSettings(Frozen):
@@ -123,9 +129,9 @@ class EngineSettings(Frozen):
 
     trusted: ClassVar[tuple[str, ...]] = ("extra_args",)
 
-    def mismatch(self, gpus: int) -> GPUMismatch | None:  # noqa: ARG002
-        """What is wrong with it where a placement names so many GPUs."""
-        return None
+    def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:  # noqa: ARG002
+        """What cannot work in it with so many GPUs; None: their number is not known."""
+        yield from ()
 
 
 class LlamaSettings(EngineSettings):
@@ -160,13 +166,41 @@ class LlamaSettings(EngineSettings):
         default=None, description="Passed to the engine as they are, at the end."
     )
 
-    def mismatch(self, gpus: int) -> GPUMismatch | None:
-        split = self.tensor_split
-        if not split or len(split) <= max(1, gpus):
-            return None
-        return GPUMismatch(
-            "tensor_split", f"has {len(split)} parts", "one part for each, in that order"
-        )
+    @property
+    def quantised_values(self) -> bool:
+        """Whether the V cache is quantised, which needs flash attention."""
+        return self.cache_type_v in _QUANTISED
+
+    def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
+        if self.flash_attn == "off" and self.quantised_values:
+            yield Contradiction(
+                "cache_type_v",
+                f"is {self.cache_type_v}",
+                "a quantised V cache needs flash attention, and flash_attn is off",
+                by_gpus=False,
+            )
+        if gpus is not None:
+            yield from self._misplaced(gpus)
+
+    def _misplaced(self, gpus: int) -> Iterator[Contradiction]:
+        main, parts = self.main_gpu, len(self.tensor_split or ())
+        if parts > max(1, gpus):
+            rule = "one part for each, in that order"
+            yield Contradiction("tensor_split", f"has {parts} parts", rule)
+        elif 0 < parts < gpus:
+            rule = "those without a part get no layer"
+            yield Contradiction(
+                "tensor_split", f"has {parts} part{'s'[: parts != 1]}", rule, fatal=False
+            )
+        if main is not None and gpus and main >= gpus:
+            rule = f"a position in that list, counted from 0, is at most {gpus - 1}"
+            yield Contradiction("main_gpu", f"is {main}", rule)
+        elif main and self.split_mode in (None, "layer"):
+            rule = "it is used only with split_mode none or row"
+            yield Contradiction("main_gpu", f"is {main}", rule, by_gpus=False, fatal=False)
+        if self.split_mode == "none" and gpus > 1:
+            rule = "only one of them is used; list that one"
+            yield Contradiction("split_mode", "is none", rule, fatal=False)
 
 
 class VllmSettings(EngineSettings):
@@ -197,6 +231,18 @@ class VllmSettings(EngineSettings):
     extra_args: tuple[str, ...] | None = Field(
         default=None, description="Passed to the engine as they are, at the end."
     )
+
+    def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
+        stated, stages = self.tensor_parallel_size, self.pipeline_parallel_size or 1
+        if not gpus:
+            return
+        if stated is None and gpus % stages:
+            rule = "the stages must divide their number"
+            yield Contradiction("pipeline_parallel_size", f"is {stages}", rule)
+        elif stated is not None and stated * stages != gpus:
+            product = f"× pipeline_parallel_size is {stated} × {stages} = {stated * stages}"
+            rule = "the product is their number; leave `tensor_parallel_size` out"
+            yield Contradiction("tensor_parallel_size", product, rule)
 
 
 # By field of a model, an InstanceConfig and a Spec.
