@@ -6,6 +6,7 @@ from rich.markup import escape
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
+from xgen_deploy.resolve.foreseen import foreseen
 
 
 @click.command("validate")
@@ -14,7 +15,8 @@ def command(settings: Settings) -> int:
     """Check MANIFEST and its inventory. No host is contacted."""
     site = read_site(settings)
     screen = Screen(settings)
-    screen.lines([f"[yellow]warning[/yellow]  {escape(w)}" for w in site.warnings], always=True)
+    warnings = (*site.warnings, *foreseen(site))
+    screen.lines([f"[yellow]warning[/yellow]  {escape(w)}" for w in warnings], always=True)
     count, hosts = len(site.declared), len(site.hosts)
     screen.lines(
         [
@@ -28,7 +30,7 @@ def command(settings: Settings) -> int:
             "project": site.project,
             "instances": count,
             "hosts": list(site.hosts),
-            "warnings": list(site.warnings),
+            "warnings": list(warnings),
         }
     )
     return 0
