@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.fake_host.description import describe
@@ -20,7 +20,7 @@ from tests.fake_host.systemd import OK, UNIT_DIR, Process, Systemd
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.gateway_paths import config_file, keys_file
 from xgen_deploy.state.layout import system_layout
-from xgen_deploy.transport.base import Completed, HostError, Reply
+from xgen_deploy.transport.base import Completed, HostError, Reply, Take
 
 Document = dict[str, Any]
 Before = Callable[[tuple[str, ...], str], str | Completed | None]
@@ -84,9 +84,14 @@ class FakeHost:
             return self.raw
         return json.dumps(self.document or describe(self, json.loads(request))).encode()
 
-    def follow(self, *_: object, **__: object) -> int:
+    def follow(self, argv: Sequence[str], *, take: Take | None = None, **_: object) -> int:
         self.connect()
-        raise UnreachableError(self.name, "it cannot be followed")
+        done = self.run(tuple(argv))
+        if take is not None:
+            take(done.stdout.encode())
+        else:
+            print(done.stdout)
+        return done.returncode
 
     def session(self) -> FakeSession:
         self.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -143,17 +144,26 @@ class Systemd:
 
     def _journal(self, argv: Sequence[str]) -> Completed:
         asked = [w.partition("=")[2] for w in argv if "UNIT=" in w or w.startswith("--unit=")]
-        unit = self._units.get(asked[0]) if asked else None
-        if unit is None or unit.process is None:
-            return OK
-        text, run = unit.process.log(), unit.process.run
+        logs = [(name, p) for name in asked if (p := self._process(name)) is not None]
+        wanted = next((w.partition("=")[2] for w in argv if w.startswith("--grep=")), "")
+        entries = [
+            {
+                "MESSAGE": line,
+                "UNIT": name,
+                "__MONOTONIC_TIMESTAMP": "1",
+                "__REALTIME_TIMESTAMP": "1700000000000000",
+                "_SYSTEMD_INVOCATION_ID": process.run,
+            }
+            for name, process in logs
+            for line in process.log().splitlines()
+            if re.search(wanted, line)
+        ]
         if "--output=json" not in argv:
-            return Completed(0, text, "")
-        entries = (
-            {"MESSAGE": line, "__MONOTONIC_TIMESTAMP": "1", "_SYSTEMD_INVOCATION_ID": run}
-            for line in text.splitlines()
-        )
+            return Completed(0, "\n".join(e["MESSAGE"] for e in entries), "")
         return Completed(0, "\n".join(map(json.dumps, entries)), "")
+
+    def _process(self, unit: str) -> Process | None:
+        return self._units[unit].process if unit in self._units else None
 
 
 def _running(unit: Unit) -> dict[str, object]:

@@ -40,7 +40,7 @@ def test_what_a_limit_leaves(
 
 
 def test_a_name_that_is_nothing(site: Site) -> None:
-    with pytest.raises(UsageError, match=r"`gpu-1`\. Did you mean `gpu-01`"):
+    with pytest.raises(UsageError, match=r"`gpu-1`; there are gpu-01, .*\. Did you mean `gpu-01`"):
         limit(site, ["gpu-1"])
 
 

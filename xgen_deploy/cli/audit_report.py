@@ -1,9 +1,8 @@
 """`history --since`: the audit events of all hosts, as a table, CSV or JSON."""
 
 import csv as csv_module
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from rich.markup import escape
 
@@ -12,6 +11,7 @@ from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen, aligned
+from xgen_deploy.cli.since import begin_of
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -22,7 +22,6 @@ _HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "EN
 _LONGEST = 1000
 # A spreadsheet would take these for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@")
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def report(settings: Settings, since: str | None, *, csv: bool) -> int:
@@ -115,19 +114,3 @@ def _after(entry: Entry, begin: datetime | None) -> bool:
         return begin is None or datetime.fromisoformat(entry.event.time) >= begin
     except (ValueError, TypeError):
         return True
-
-
-def begin_of(since: str | None, now: datetime) -> datetime | None:
-    """Raises UsageError."""
-    if since is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})([hdw])", since)
-    if match:
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        stated = datetime.fromisoformat(since)
-    except ValueError:
-        raise UsageError(
-            f"--since {since}: expected a date such as 2026-11-01, or 7d, 12h, 4w"
-        ) from None
-    return stated if stated.tzinfo else stated.replace(tzinfo=UTC)

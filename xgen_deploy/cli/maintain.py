@@ -6,6 +6,7 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out, observe_and_apply
+from xgen_deploy.cli.names import no_instance
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -94,9 +95,8 @@ def _requested(run: Run, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     for instance in run.site.declared:
         if not names or instance.name in names:
             requested[instance.host] = (*requested.get(instance.host, ()), instance.name)
-    known = {instance.name for instance in run.site.declared}
-    unknown = set(names) - known
-    if unknown:
-        missing, existing = ", ".join(sorted(unknown)), ", ".join(sorted(known))
-        raise UsageError(f"there is no instance {missing} in the manifest; it has {existing}")
+    known = dict.fromkeys(instance.name for instance in run.site.declared)
+    for name in names:
+        if name not in known:
+            raise no_instance(run.site, name, known)
     return requested

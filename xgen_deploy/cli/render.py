@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import Desired, DesiredState
@@ -30,9 +30,7 @@ def command(settings: Settings, host: str | None) -> int:
     screen = Screen(settings)
     with open_run(settings) as run:
         if host is not None and host not in run.site.hosts:
-            raise UsageError(
-                f"there is no host {host} in the manifest; it has {', '.join(run.site.hosts)}"
-            )
+            raise unknown("host", host, run.site.hosts)
         observed = run.observe(among=frozenset({host}) if host else None)
         desired = DesiredState(run.site, run.renderer)
         plan = make_plan(run.site, observed, desired, {}, now=time.time())

@@ -16,8 +16,10 @@ def command(file: str, as_json: bool) -> int:
     """Show a plan that `plan -o FILE` saved. No host is contacted."""
     try:
         text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no saved plan: it is not text") from None
     plan = read_saved(text, file)
     if as_json:
         click.echo(plan.model_dump_json(indent=2, exclude_none=True))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
-from xgen_deploy.manifest.diagnostics import nearest
+from xgen_deploy.manifest.diagnostics import listing, nearest
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
@@ -25,8 +25,11 @@ def limit(site: Site, names: Sequence[str]) -> Site:
     known = {name for i in site.declared for name in (i.model, i.name)}
     for name in limits:
         if name not in site.hosts and name not in site.groups and name not in known:
-            hint = nearest(name, [*site.hosts, *site.groups, *sorted(known)])
-            raise UsageError(f"--limit: no host, group or model `{name}`.{hint}")
+            names_known = [*site.hosts, *site.groups, *sorted(known)]
+            raise UsageError(
+                f"--limit: there is no host, group or model `{name}`; there are "
+                f"{listing(names_known, 20)}.{nearest(name, names_known)}"
+            )
     on = [host for name in limits for host in _hosts(site, name)]
     models = [name for name in limits if _is_model(site, name, known)]
 

@@ -15,6 +15,12 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a gateway on another host needs
 USUAL_BINARIES = ("/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy")
 
 
+def gateway_hosts(site: Site) -> tuple[str, ...]:
+    """The gateway's hosts, as far as `--limit` leaves them."""
+    stated = (site.gateway.hosts or ()) if site.gateway else ()
+    return tuple(host for host in stated if host in site.hosts)
+
+
 def is_gateway_host(site: Site, host: str) -> bool:
     return site.gateway is not None and host in (site.gateway.hosts or ())
 

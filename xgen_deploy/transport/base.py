@@ -1,11 +1,13 @@
 """A host as the rest of the tool sees it, however it is reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from xgen_deploy.errors import XgenError
+
+Take = Callable[[bytes], None]
 
 
 class HostError(XgenError):
@@ -121,10 +123,16 @@ class Connection(Protocol):
         Python. Exactly one round trip. Raises UnreachableError."""
 
     def follow(
-        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        raw: bool = False,
+        take: Take | None = None,
     ) -> int:
         """Run a command that only reads, copying its output to ours, control characters spelled
-        out unless `raw`; returns its exit status."""
+        out unless `raw`; `take` gets its standard output as it comes instead. Returns its exit
+        status."""
 
     def session(self) -> Session: ...
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.transport import framing, launch
-from xgen_deploy.transport.base import Session
+from xgen_deploy.transport.base import Session, Take
 from xgen_deploy.transport.command import Become
 from xgen_deploy.transport.process import Deadline, Output, Process
 from xgen_deploy.transport.program import remote_program
@@ -53,13 +53,18 @@ class PythonHost:
             process.close()
 
     def follow(
-        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        raw: bool = False,
+        take: Take | None = None,
     ) -> int:
         deadline = Deadline(timeout)
         process = self._open(Deadline(_START_TIMEOUT))
         try:
             rest = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
-            return _relay(process, rest, deadline, raw=raw)
+            return _relay(process, rest, deadline, raw=raw, take=take)
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:
@@ -116,13 +121,18 @@ class PythonHost:
         )
 
 
-def _relay(process: Process, rest: bytes, deadline: Deadline, *, raw: bool) -> int:
-    """Copy a process's output to ours until it ends; its exit status, 124 for a timeout."""
+def _relay(
+    process: Process, rest: bytes, deadline: Deadline, *, raw: bool, take: Take | None
+) -> int:
+    """Copy a process's output to ours, or hand it on, until it ends; its exit status, 124 for a
+    timeout."""
     got = Output(out=rest)
     out, err = VisibleStream(), VisibleStream()
     try:
         while True:
-            if raw:
+            if take is not None:
+                take(got.out)
+            elif raw:
                 sys.stdout.buffer.write(got.out)
             else:
                 sys.stdout.write(out.add(got.out, last=got.ended))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.base import Connection, Take
 
 
 class WriteRefused(Exception):
@@ -29,9 +29,14 @@ class ReadOnly:
         return self._connection.observe(program, request, timeout=timeout, shell=shell)
 
     def follow(
-        self, argv: Sequence[str], *, timeout: float | None = None, raw: bool = False
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        raw: bool = False,
+        take: Take | None = None,
     ) -> int:
-        return self._connection.follow(argv, timeout=timeout, raw=raw)
+        return self._connection.follow(argv, timeout=timeout, raw=raw, take=take)
 
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")

@@ -1,0 +1,48 @@
+"""`logs --previous`: the logs of attempts that did not pass their gate."""
+
+import sys
+from collections.abc import Sequence
+
+from xgen_deploy.cli.log_request import LogRequest
+from xgen_deploy.cli.log_streams import Target, show_lines
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.errors import XgenError, exit_code_of
+from xgen_deploy.manifest.diagnostics import listing
+from xgen_deploy.run.run import Run
+from xgen_deploy.transport.base import Connection
+from xgen_deploy.transport.fleet import each
+from xgen_deploy.visible import printable
+
+_MOST = 1 << 24  # bytes
+
+
+def show_previous(
+    run: Run, targets: Sequence[Target], request: LogRequest, screen: Screen, *, raw: bool
+) -> int:
+    """Of each instance that has one; which it is is said where several were asked for. Returns the
+    exit code. Raises XgenError where there is none."""
+
+    def read_host(connection: Connection) -> list[tuple[Target, bytes]]:
+        layout = run.layout(connection.name)
+        own = [t for t in targets if t.host == connection.name]
+        with connection.session() as session:
+            paths = {t: layout.failed_log(t.instance) for t in own}
+            logs = {t: session.read_file(path, limit=_MOST) for t, path in paths.items()}
+        return [(target, log) for target, log in logs.items() if log is not None]
+
+    hosts = dict.fromkeys(t.host for t in targets)
+    results = each([run.connections[host] for host in hosts], read_host)
+    errors = [r for r in results.values() if isinstance(r, XgenError)]
+    logs = [log for r in results.values() if not isinstance(r, XgenError) for log in r]
+    if not logs and not errors:
+        named = listing(f"{t.host}/{t.instance}" for t in targets)
+        raise XgenError(f"{named}: no failed attempt is recorded")
+    for target, log in logs:
+        if len(targets) > 1 and not screen.json:
+            print(f"# {target.host}/{target.instance}")
+        lines = log.removesuffix(b"\n").split(b"\n")
+        matching = [line for line in lines if request.matches(line.decode(errors="replace"))]
+        show_lines(screen, target, matching[-request.most :], raw=raw)
+    for error in errors:
+        print(printable(str(error)), file=sys.stderr)
+    return exit_code_of(errors)
