@@ -4,9 +4,16 @@ from collections.abc import Iterable
 
 
 class XgenError(Exception):
-    """Base of every error that the command line prints as a sentence, never as a traceback."""
+    """Base of every error that the command line prints as a sentence, never as a traceback.
+
+    Where it concerns one host, that is its `host`, and `reason` the sentence without the name;
+    `hint` is what to do about it, or "".
+    """
 
     exit_code = 1
+    host: str | None = None
+    reason: str = ""
+    hint: str = ""
 
 
 class UsageError(XgenError):
@@ -32,6 +39,11 @@ class LockedError(XgenError):
     """Another apply holds a host's lock (exit code 5)."""
 
     exit_code = 5
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"{host}: {reason}")
+        self.host = host
+        self.reason = reason
 
 
 def reason_of(error: XgenError) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 from tests.fleets.described import fleets
 from tests.site_file import load_site
 from xgen_deploy.cli.gpu_table import gpu_table, owners
+from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UnreachableError
@@ -20,7 +21,7 @@ from xgen_deploy.state.site import Site
 FLEETS = fleets()
 PLAIN = Settings(
     manifest="site.yaml", inventory=None, limit=(), json=False, quiet=False, verbose=False,
-    ssh_config=None, accept_new_host_keys=False, ask_become_pass=False,
+    ssh_config=None, accept_new_host_keys=False, ask_become_pass=False, output=JsonOutput(),
 )  # fmt: skip
 MANIFEST = """
 project: demo

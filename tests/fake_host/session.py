@@ -82,7 +82,7 @@ class FakeSession:
     def lock(self, path: str, owner: Mapping[str, str], **_: object) -> None:
         def lock() -> None:
             if self._host.locked_by:
-                raise LockedError(f"{self._host.name}: {self._host.locked_by}")
+                raise LockedError(self._host.name, self._host.locked_by)
             self._host.put(path, str(dict(owner)).encode(), 0o600)
 
         self._call(f"lock {path}", lock)

@@ -27,10 +27,11 @@ SECRETS = {"ENGINE_KEY": "sk-engine", "CLIENT_KEY": "sk-client", "OTHER_KEY": "s
 
 @dataclass(frozen=True)
 class Ran:
-    """How the tool ended, and all that it printed."""
+    """How the tool ended, and all that it printed; `out` on standard output alone."""
 
     code: int
     said: str
+    out: str = ""
 
 
 class FakeSite:
@@ -67,16 +68,20 @@ class FakeSite:
 
     def run_on(self, file: Path, command: str, *words: str) -> Ran:
         """The same over another file: a saved plan."""
+        return self.call(command, str(file), *words)
+
+    def call(self, *words: str) -> Ran:
+        """One command line as it stands."""
         self._capture.readouterr()
         try:
             with pytest.raises(SystemExit) as ended:
-                main.run([command, str(file), *words])
+                main.run(list(words))
         except Exception as error:  # noqa: BLE001 - a user would see a traceback
             said = "".join(traceback.format_exception(error)[-2:])
             return Ran(1, f"Traceback {said}")
         out, err = self._capture.readouterr()
         code = ended.value.code
-        ran = Ran(code if isinstance(code, int) else 1, out + err)
+        ran = Ran(code if isinstance(code, int) else 1, out + err, out)
         self._keeps_secrets(ran)
         return ran
 

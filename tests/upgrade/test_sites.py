@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.upgrade.site import CASES, HOST, OldSite
+from xgen_deploy.cli.documents.plan import plan_document
 from xgen_deploy.errors import XgenError
-from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Kind, Plan
 from xgen_deploy.state.record import HistoryEntry, read_record
@@ -29,7 +29,7 @@ def test_there_is_nothing_to_do_and_one_line_about_the_units(case: str, who: str
     assert said(plan) == {}
     assert plan.exit_code(detailed=True) == 0
     line = f"{who} of an older xgen-deploy; renew with `xgen-deploy apply --refresh`"
-    assert plan_json(plan)["warnings"] == [line]
+    assert plan_document(plan).warnings == (line,)
     text = "\n".join(plan_text(plan, 1.0))
     assert text.count("older xgen-deploy") == 1
     assert "nothing to do" in text
@@ -41,7 +41,7 @@ def test_refresh_is_an_update_like_any_other() -> None:
     assert said(plan)["b"] == f"update: {OLDER}"
     assert "c" not in said(plan), "it was stopped on purpose"
     assert [o.strategy for o in plan.operations][:2] == ["start-first", "start-first"]
-    assert plan_json(plan)["warnings"] == []
+    assert plan_document(plan).warnings == ()
     assert plan.exit_code(detailed=True) == 2
 
 
@@ -58,7 +58,7 @@ def test_units_of_this_version_are_not_spoken_of() -> None:
     old.record["instances"]["a"]["unit_version"] = 2
     plan = old.plan()
     assert said(plan) == {}
-    assert plan_json(plan)["warnings"] == []
+    assert plan_document(plan).warnings == ()
 
 
 def test_refresh_writes_a_unit_anew_that_would_be_another_one_now() -> None:

@@ -8,6 +8,8 @@ from rich.markup import escape
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
+from xgen_deploy.cli.documents.history import HistoryDocument
+from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen, aligned
@@ -41,8 +43,16 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     logs = {h: e for h, e in results.items() if not isinstance(e, XgenError)}
     entries = [e for log in logs.values() for e in log.entries if _after(e, begin)]
     entries.sort(key=lambda e: e.event.time)
-    _show(settings, entries, logs, csv=csv)
+    _show(settings, entries, reached=bool(logs), csv=csv)
     broken = {h: log.broken for h, log in logs.items() if log.broken}
+    tampered = (ErrorEntry(message=broken_line(n), host=h) for h, n in broken.items())
+    Screen(settings).value(
+        HistoryDocument(
+            events=tuple(e.event for e in entries),
+            broken=broken,
+            errors=(*host_errors(results), *tampered),
+        )
+    )
     for host, numbers in broken.items():
         print(printable(f"{host}: {broken_line(numbers)}"), file=sys.stderr)
     for error in errors:
@@ -73,9 +83,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
-def _show(
-    settings: Settings, entries: list[Entry], logs: dict[str, HostEvents], *, csv: bool
-) -> None:
+def _show(settings: Settings, entries: list[Entry], *, reached: bool, csv: bool) -> None:
     if csv:
         writer = csv_module.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_FIELDS)
@@ -83,14 +91,8 @@ def _show(
         return
     screen = Screen(settings)
     table = aligned([_HEAD, *(tuple(_cell(c) for c in _row(e.event)) for e in entries)])
-    nothing = "no event is recorded" if logs else "no host was reached: the events are unknown"
+    nothing = "no event is recorded" if reached else "no host was reached: the events are unknown"
     screen.lines(escape(line) for line in (table if entries else [nothing]))
-    screen.value(
-        {
-            "events": [e.event.model_dump(mode="json") for e in entries],
-            "broken": {h: list(log.broken) for h, log in logs.items() if log.broken},
-        }
-    )
 
 
 def _row(event: AuditEvent) -> tuple[str, ...]:

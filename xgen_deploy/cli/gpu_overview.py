@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.cli.documents.gpus import GPUEntry, GPUProcessEntry
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
 
@@ -31,40 +32,17 @@ def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
     return next((name for part, name in owners.items() if part in (process.cgroup or "")), None)
 
 
-def gpu_json(gpu: GPUInfo, owners: Mapping[str, str]) -> dict[str, object]:
-    """One GPU of `gpus --json`; unknown is null."""
-    fields = (
-        "index",
-        "gpu_type",
-        "device_name",
-        "uuid",
-        "pci_bus_id",
-        "memory_total_mb",
-        "memory_used_mb",
-        "memory_free_mb",
-        "utilization_percent",
-        "compute_capability",
-        "gfx_version",
-        "driver_version",
-        "gtt_total_mb",
-        "gtt_used_mb",
-        "apu",
-        "software",
-        "mig",
-        "hip_uuid",
-        "render_node",
-        "render_path",
-        "note",
-    )
-    value: dict[str, object] = dict(gpu.model_dump(mode="json", include=set(fields)))
-    value["processes"] = [
-        {
-            "pid": u.process.pid,
-            "name": u.process.name,
-            "user": u.process.user,
-            "memory_mb": u.process.memory_mb,
-            "instance": u.instance,
-        }
+def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str]) -> GPUEntry:
+    """One GPU of `gpus --json`."""
+    fields = {name: getattr(gpu, name) for name in GPUEntry.model_fields if name != "processes"}
+    processes = tuple(
+        GPUProcessEntry(
+            pid=u.process.pid,
+            name=u.process.name,
+            user=u.process.user,
+            memory_mb=u.process.memory_mb,
+            instance=u.instance,
+        )
         for u in used_by(gpu, owners)
-    ]
-    return value
+    )
+    return GPUEntry(**fields, processes=processes)

@@ -5,7 +5,9 @@ import time
 import click
 
 from xgen_deploy.backends.availability import available_backends, recommended_family
-from xgen_deploy.cli.gpu_overview import gpu_json, overall_type
+from xgen_deploy.cli.documents.gpus import GPUsDocument, HostGPUs
+from xgen_deploy.cli.error_entry import host_errors
+from xgen_deploy.cli.gpu_overview import gpu_entry, overall_type
 from xgen_deploy.cli.gpu_table import gpu_table, owners
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -30,32 +32,34 @@ def command(settings: Settings, watch: bool) -> int:
             if watch and not settings.json:
                 click.clear()
             screen.lines(gpu_table(run.site, observed, verbose=settings.verbose))
-            screen.value({"hosts": {n: _value(run, n, o) for n, o in observed.items()}})
+            hosts = {n: _value(run, n, o) for n, o in observed.items()}
+            errors = tuple(host_errors(observed))
+            screen.value(GPUsDocument(hosts=hosts, errors=errors), more=watch)
             if not watch:
                 break
             time.sleep(_EVERY)
     return exit_code_of(o for o in observed.values() if isinstance(o, XgenError))
 
 
-def _value(run: Run, name: str, observation: Observation | XgenError) -> dict[str, object]:
+def _value(run: Run, name: str, observation: Observation | XgenError) -> HostGPUs:
     if isinstance(observation, XgenError):
-        return {"reachable": False, "error": reason_of(observation)}
+        return HostGPUs(reachable=False, error=reason_of(observation))
     facts = observation.facts
     instances = owners(run.site, name, facts)
-    gpus = [gpu_json(gpu, instances) for gpu in facts.gpu.gpus]
+    gpus = tuple(gpu_entry(gpu, instances) for gpu in facts.gpu.gpus)
     primary = facts.gpu.primary_gpu
     available = available_backends(facts.gpu.gpus)
-    return {
-        "reachable": True,
-        "available": facts.gpu.available,
-        "detection_method": facts.gpu.detection_method,
-        "gpu_type": overall_type(facts.gpu.gpus),
-        "gpus": gpus,
-        "primary_gpu": next((g for g in gpus if primary and g["index"] == primary.index), None),
-        "available_backends": list(available.backends),
-        "recommended_backend": recommended_family(available.backends),
-        "not_ready": not_ready(run.site, run.site.hosts[name], facts),
-        "unavailable": available.reasons,
-        "attempts": [a.model_dump(mode="json", by_alias=True) for a in facts.gpu.attempts],
-        "probe": facts.probe,
-    }
+    return HostGPUs(
+        reachable=True,
+        available=facts.gpu.available,
+        detection_method=facts.gpu.detection_method,
+        gpu_type=overall_type(facts.gpu.gpus),
+        gpus=gpus,
+        primary_gpu=next((g for g in gpus if primary and g.index == primary.index), None),
+        available_backends=available.backends,
+        recommended_backend=recommended_family(available.backends),
+        not_ready=not_ready(run.site, run.site.hosts[name], facts),
+        unavailable=available.reasons,
+        attempts=facts.gpu.attempts,
+        probe=facts.probe,
+    )

@@ -7,6 +7,8 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.apply.history import read_entries
+from xgen_deploy.cli.documents.history import ApplyEntry, HistoryDocument
+from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
@@ -52,12 +54,12 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
     screen.lines(_lines(applies) if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
-        {
-            "applies": [
-                {"number": n, "hosts": {h: a.model_dump(mode="json") for h, a in per.items()}}
-                for n, per in sorted(applies.items(), reverse=True)
-            ]
-        }
+        HistoryDocument(
+            applies=tuple(
+                ApplyEntry(number=n, hosts=per) for n, per in sorted(applies.items(), reverse=True)
+            ),
+            errors=tuple(host_errors(histories)),
+        )
     )
     return exit_code_of(errors.values())
 

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from xgen_deploy.cli.documents.logs import EntryOfLog, LogsDocument
+from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.log_entries import FileEntries, JournalEntries, LogEntry
 from xgen_deploy.cli.log_request import LogRequest, log_argv, units_of
 from xgen_deploy.cli.screen import Screen
@@ -82,7 +84,7 @@ def show_lines(screen: Screen, target: Target, lines: Sequence[bytes], *, raw: b
         sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
         return
     texts = [line.decode(errors="backslashreplace") for line in lines]
-    screen.value({"host": target.host, "instance": target.instance, "lines": texts})
+    screen.value(LogsDocument(host=target.host, instance=target.instance, lines=tuple(texts)))
     if not screen.json:
         for text in texts:
             print(visible(text))
@@ -112,7 +114,7 @@ def show_several(run: Run, targets: Sequence[Target], request: LogRequest, scree
     if not screen.json:
         for entry in merged:
             show(entry)
-    screen.value({"host": None, "instance": None, "lines": None, "entries": _values(merged)})
+    screen.value(LogsDocument(entries=_values(merged), errors=tuple(host_errors(results))))
     return exit_code_of(r for r in results.values() if isinstance(r, XgenError))
 
 
@@ -162,8 +164,8 @@ def _line(entry: LogEntry, width: int) -> str:
     return printable(f"{at}{where:<{width}}  {entry.text}")
 
 
-def _values(entries: Sequence[LogEntry]) -> list[dict[str, object]]:
-    return [
-        {"time": e.at, "host": e.host, "instance": e.instance or None, "text": e.text}
+def _values(entries: Sequence[LogEntry]) -> tuple[EntryOfLog, ...]:
+    return tuple(
+        EntryOfLog(time=e.at, host=e.host, instance=e.instance or None, text=e.text)
         for e in entries
-    ]
+    )

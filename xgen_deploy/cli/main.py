@@ -8,6 +8,8 @@ import sys
 import click
 
 from xgen_deploy import __version__
+from xgen_deploy.cli.error_entry import ErrorEntry, entries_of
+from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.outlet import close_outlets, open_outlets, went_away
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import what_failed
@@ -62,13 +64,17 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
             import difflib
 
             near = difflib.get_close_matches(args[0], _COMMANDS, 1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(f"there is no command `{args[0]}`.{hint}", ctx) from error
+        output = ctx.find_object(JsonOutput)
+        if output is not None:
+            output.command = name or ""
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in _SECTIONS:
@@ -116,27 +122,47 @@ def run(argv: list[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> int:
+    output = JsonOutput(words)
+    code = _run_command(words, output)
     try:
-        code = main.main(args=words or ["--help"], prog_name="xgen-deploy", standalone_mode=False)
+        output.close(code)
+    except Exception as error:  # noqa: BLE001 - the reader gets a sentence
+        _say_fault(error)
+        code = 1
+    return code
+
+
+def _run_command(words: list[str], output: JsonOutput) -> int:
+    """Errors are said, and added to `output`."""
+    try:
+        code = main.main(
+            args=words or ["--help"], prog_name="xgen-deploy", standalone_mode=False, obj=output
+        )
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except click.UsageError as error:
-        _say_usage(error)
+        output.error(_say_usage(error))
         code = 1
     except click.ClickException as error:
         _say(f"xgen-deploy: {error.format_message()}")
+        output.error(ErrorEntry(message=error.format_message()))
         code = 1
     except (click.Abort, KeyboardInterrupt) as ending:
         # Answering no is an Abort without a cause.
         by_signal = isinstance(ending, KeyboardInterrupt) or ending.__cause__ is not None
-        _say(_interruption(words, by_signal=by_signal))
+        sentence = _interruption(words, by_signal=by_signal)
+        _say(("\n" if by_signal else "") + f"xgen-deploy: {sentence}")
+        output.error(ErrorEntry(message=sentence))
+        output.cut_short = True
         code = _INTERRUPTED if by_signal else 1
     except XgenError as error:
         _say(str(error))
+        for entry in entries_of(error):
+            output.error(entry)
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the reader gets a sentence
-        if close_outlets() is not error:
-            _say(f"xgen-deploy itself failed ({what_failed(error)}). Please report it.")
+        output.error(ErrorEntry(message=_say_fault(error)))
+        output.cut_short = True
         code = 1
     return code if isinstance(code, int) else 0
 
@@ -146,14 +172,23 @@ def _say(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
+def _say_fault(error: Exception) -> str:
+    """A bug; nothing is said where standard output could not be written."""
+    sentence = f"xgen-deploy itself failed ({what_failed(error)}). Please report it."
+    if close_outlets() is not error:
+        _say(sentence)
+    return sentence
+
+
 def _interruption(words: list[str], *, by_signal: bool) -> str:
     if not by_signal:
-        return "xgen-deploy: nothing was done"
+        return "nothing was done"
     changing = {"apply", "rollback", "destroy"}.intersection(words)
-    finished = "; the next apply finishes what this one began" if changing else ""
-    return f"\nxgen-deploy: interrupted{finished}"
+    return "interrupted" + ("; the next apply finishes what this one began" if changing else "")
 
 
-def _say_usage(error: click.UsageError) -> None:
+def _say_usage(error: click.UsageError) -> ErrorEntry:
     command = error.ctx.command_path if error.ctx else "xgen-deploy"
-    _say(f"{command}: {error.format_message()}\nRun `{command} --help` for its usage.")
+    message, way_out = error.format_message(), f"Run `{command} --help` for its usage."
+    _say(f"{command}: {message}\n{way_out}")
+    return ErrorEntry(message=message, way_out=way_out)

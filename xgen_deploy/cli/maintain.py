@@ -1,7 +1,5 @@
 """`xgen-deploy stop`, `start` and `restart`: planned, shown and carried out like an apply."""
 
-from dataclasses import replace
-
 import click
 
 from xgen_deploy.apply.options import ApplyOptions
@@ -9,7 +7,6 @@ from xgen_deploy.cli.applying import carry_out, observe_and_apply
 from xgen_deploy.cli.names import no_instance
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.run.run import Run
@@ -74,16 +71,17 @@ def _maintain(
 
 def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: Request) -> int:
     """Prints nothing but one JSON document, at the end."""
+    from xgen_deploy.cli.documents.maintain import MaintainDocument
     from xgen_deploy.cli.progress import Gathering
 
     gathering = Gathering()
-    silent = replace(settings, json=False, quiet=True)
-    code, observed = observe_and_apply(run, silent, options, gathering)
-    hosts = gathering.by_host(request.instances)
-    for name, observation in observed.items():
-        if isinstance(observation, XgenError) and name in hosts:
-            hosts[name]["error"] = str(observation)
-    Screen(settings).value({"hosts": hosts})
+    lost: dict[str, str] = {}
+    try:
+        code, observed = observe_and_apply(run, settings, options, gathering)
+        lost = {n: str(o) for n, o in observed.items() if isinstance(o, XgenError)}
+    finally:
+        hosts = {name: gathering.on(name, lost.get(name)) for name in request.instances}
+        settings.output.document(MaintainDocument(hosts=hosts, errors=gathering.failed))
     return code
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from xgen_deploy.cli.json_output import JsonOutput
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +23,13 @@ class Settings:
     ssh_config: str | None
     accept_new_host_keys: bool
     ask_become_pass: bool
+    output: JsonOutput
+
+
+def current_output() -> JsonOutput:
+    """Of the command that is being run."""
+    output: JsonOutput | None = click.get_current_context().find_object(JsonOutput)
+    return output or JsonOutput()
 
 
 def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,8 +48,10 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def with_settings(**values: Any) -> Any:
-        names = Settings.__dataclass_fields__
-        settings = Settings(**{k: values.pop(k) for k in names})
+        output = current_output()
+        output.begin(wanted=values["json"])
+        names = [name for name in Settings.__dataclass_fields__ if name != "output"]
+        settings = Settings(**{k: values.pop(k) for k in names}, output=output)
         return function(settings=settings, **values)
 
     wrapped: Callable[..., Any] = with_settings

@@ -5,13 +5,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from xgen_deploy.cli.documents.plan import plan_document
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.desired import DesiredState
-from xgen_deploy.plan.json_form import plan_json
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.run import Run
@@ -48,7 +48,7 @@ def planned(
     if output is not None and not plan.refusals:
         saved = save(plan, run.site, tuple(lines), refresh=refresh)
         write_file(output, saved.model_dump_json(exclude_none=True))
-    screen.value(plan_json(plan))
+    screen.value(plan_document(plan))
     return plan
 
 

@@ -1,8 +1,10 @@
 """`logs --previous`: the logs of attempts that did not pass their gate."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from xgen_deploy.cli.documents.logs import EntryOfLog, LogsDocument
+from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.log_request import LogRequest
 from xgen_deploy.cli.log_streams import Target, show_lines
 from xgen_deploy.cli.screen import Screen
@@ -37,12 +39,33 @@ def show_previous(
     if not logs and not errors:
         named = listing(f"{t.host}/{t.instance}" for t in targets)
         raise XgenError(f"{named}: no failed attempt is recorded")
-    for target, log in logs:
-        if len(targets) > 1 and not screen.json:
+    shown = {target: _matching(log, request) for target, log in logs}
+    if len(targets) > 1 and screen.json:
+        screen.value(LogsDocument(entries=_entries(shown), errors=tuple(host_errors(results))))
+        return exit_code_of(errors)
+    for target, lines in shown.items():
+        if len(targets) > 1:
             print(f"# {target.host}/{target.instance}")
-        lines = log.removesuffix(b"\n").split(b"\n")
-        matching = [line for line in lines if request.matches(line.decode(errors="replace"))]
-        show_lines(screen, target, matching[-request.most :], raw=raw)
+        show_lines(screen, target, lines, raw=raw)
     for error in errors:
         print(printable(str(error)), file=sys.stderr)
     return exit_code_of(errors)
+
+
+def _matching(log: bytes, request: LogRequest) -> list[bytes]:
+    lines = log.removesuffix(b"\n").split(b"\n")
+    matching = [line for line in lines if request.matches(line.decode(errors="replace"))]
+    return matching[-request.most :]
+
+
+def _entries(shown: Mapping[Target, Sequence[bytes]]) -> tuple[EntryOfLog, ...]:
+    return tuple(
+        EntryOfLog(
+            time=None,
+            host=target.host,
+            instance=target.instance,
+            text=line.decode(errors="backslashreplace"),
+        )
+        for target, lines in shown.items()
+        for line in lines
+    )

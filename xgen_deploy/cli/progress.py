@@ -1,10 +1,9 @@
 """The progress of an apply: lines on a terminal or in a log, or JSON events."""
 
-import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,9 +15,11 @@ from rich.table import Table
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
+from xgen_deploy.cli.documents.maintain import HostEntry, InstanceEntry
+from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.plan.headlines import named
-from xgen_deploy.visible import json_text, printable
+from xgen_deploy.visible import printable
 
 
 class Progress:
@@ -36,9 +37,7 @@ class Progress:
         with self._lock:
             self.events.append(event)
             if self._settings.json:
-                value = event.model_dump(mode="json", exclude_none=True)
-                sys.stdout.write(json_text(value, ascii_only=True) + "\n")
-                sys.stdout.flush()
+                self._settings.output.event(event)
                 return
             self._keep(event)
             for line in _lines(event, every_step=self._live is None):
@@ -64,8 +63,7 @@ class Progress:
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
         if self._settings.json:
-            value = {"kind": "end", "number": identity.number, "done": done, "failed": failed}
-            sys.stdout.write(json.dumps(value) + "\n")
+            self._settings.output.ended(identity.number, done, failed)
         elif not self._settings.quiet or failed or unreached:
             words = [f"{done} done", *_trouble(failed, unreached)]
             line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
@@ -109,15 +107,28 @@ class Gathering(Progress):
     ) -> None:
         """Nothing: see `by_host`."""
 
-    def by_host(self, hosts: Iterable[str]) -> dict[str, dict[str, object]]:
-        """`done` are sentences, `error` is the first failure."""
-        return {name: self._host(name) for name in hosts}
+    @property
+    def failed(self) -> tuple[ErrorEntry, ...]:
+        return tuple(
+            ErrorEntry(message=e.text, host=e.host, instance=e.instance)
+            for e in self.events
+            if e.kind == "failed"
+        )
 
-    def _host(self, name: str) -> dict[str, object]:
-        events = [e for e in self.events if e.host == name]
-        done = [f"{name}/{e.instance}: {e.text}" for e in events if e.kind == "done"]
-        failed = [f"{name}/{e.instance or ''}: {e.text}" for e in events if e.kind == "failed"]
-        return {"done": done, "error": failed[0] if failed else None}
+    def on(self, host: str, lost: str | None) -> HostEntry:
+        """How it went on one host; `lost` is why that could not be reached."""
+        events = [e for e in self.events if e.host == host]
+        done = (f"{host}/{e.instance}: {e.text}" for e in events if e.kind == "done")
+        failed = [f"{host}/{e.instance or ''}: {e.text}" for e in events if e.kind == "failed"]
+        instances = (
+            InstanceEntry(
+                instance=e.instance, outcome=e.kind, text=e.text, seconds=e.seconds, log=e.log
+            )
+            for e in events
+            if e.instance is not None and (e.kind == "done" or e.kind == "failed")
+        )
+        error = lost or (failed[0] if failed else None)
+        return HostEntry(done=tuple(done), error=error, instances=tuple(instances))
 
 
 @contextmanager

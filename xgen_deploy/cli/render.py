@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.documents.plan import plan_errors
+from xgen_deploy.cli.documents.render import FileEntry, RenderDocument, UnitEntry
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -46,11 +48,11 @@ def command(settings: Settings, host: str | None) -> int:
         screen.lines([f"{escape(run.site.project)}: the manifest places nothing on these hosts"])
     screen.lines(problems, always=True)
     screen.value(
-        {
-            "hosts": {n: [_value(unit) for unit in rendered.get(n, [])] for n in observed},
-            "refusals": [str(r) for r in plan.refusals],
-            "errors": {n: plan.hosts[n].error for n in plan.unreachable},
-        }
+        RenderDocument(
+            hosts={n: tuple(_value(unit) for unit in rendered.get(n, [])) for n in observed},
+            refusals=tuple(str(r) for r in plan.refusals),
+            errors=tuple(plan_errors(plan)),
+        )
     )
     return plan.exit_code()
 
@@ -103,15 +105,15 @@ def _problems(plan: Plan) -> list[str]:
     return lines
 
 
-def _value(unit: _Unit) -> dict[str, object]:
+def _value(unit: _Unit) -> UnitEntry:
     rendered = unit.rendered
-    return {
-        "instance": unit.name,
-        "backend": unit.backend,
-        "argv": list(rendered.argv),
-        "env": dict(rendered.env),
-        "files": [
-            {"path": f.path, "mode": f"{f.mode:04o}", "content": None if f.secret else f.content}
+    return UnitEntry(
+        instance=unit.name,
+        backend=unit.backend,
+        argv=tuple(rendered.argv),
+        env=dict(rendered.env),
+        files=tuple(
+            FileEntry(path=f.path, mode=f"{f.mode:04o}", content=None if f.secret else f.content)
             for f in (*rendered.files, rendered.definition)
-        ],
-    }
+        ),
+    )

@@ -1,10 +1,13 @@
 """Output: tables and lines, coloured on a terminal, or JSON."""
 
-import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.visible import json_text, printable
+from xgen_deploy.visible import printable
+
+if TYPE_CHECKING:
+    from xgen_deploy.cli.documents.base import Document
 
 WIDEST = 120
 
@@ -14,6 +17,7 @@ class Screen:
 
     def __init__(self, settings: Settings) -> None:
         self.json = settings.json
+        self._output = settings.output
         self.quiet = settings.quiet
 
     def lines(self, lines: Iterable[str], *, always: bool = False) -> None:
@@ -26,12 +30,14 @@ class Screen:
         for line in lines:
             console.print(printable(line))
 
-    def value(self, value: object) -> None:
-        """Prints a JSON document, with --json only."""
-        if self.json:
-            utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-            sys.stdout.write(json_text(value, indent=2, ascii_only=not utf8) + "\n")
-            sys.stdout.flush()
+    def value(self, document: "Document", *, more: bool = False) -> None:
+        """Prints a JSON document at the end of the run, with --json only. `more`: at once, because
+        others follow it.
+        """
+        if more:
+            self._output.snapshot(document)
+        else:
+            self._output.document(document)
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:

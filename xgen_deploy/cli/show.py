@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from xgen_deploy.cli.documents.show import ShowDocument
+from xgen_deploy.cli.options import current_output
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
 from xgen_deploy.visible import printable
@@ -14,6 +16,8 @@ from xgen_deploy.visible import printable
 @click.argument("file")
 def command(file: str, as_json: bool) -> int:
     """Show a plan that `plan -o FILE` saved. No host is contacted."""
+    output = current_output()
+    output.begin(wanted=as_json)
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:
@@ -21,8 +25,8 @@ def command(file: str, as_json: bool) -> int:
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no saved plan: it is not text") from None
     plan = read_saved(text, file)
+    output.document(ShowDocument(**plan.model_dump(mode="json", exclude_none=True)))
     if as_json:
-        click.echo(plan.model_dump_json(indent=2, exclude_none=True))
         return 0
     from rich.console import Console
 

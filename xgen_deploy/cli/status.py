@@ -1,13 +1,17 @@
 """`xgen-deploy status`: what runs, as the engines report it."""
 
 import time
+from collections.abc import Iterator
 
 import click
 
+from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
+from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.status_screen import status_lines, warning_lines
+from xgen_deploy.state.observation import Observed, reached
 from xgen_deploy.verify.site_status import SiteStatus, site_status
 
 
@@ -23,21 +27,30 @@ def command(settings: Settings) -> int:
     screen = Screen(settings)
     always = not status.all_run or bool(warning_lines(status))
     screen.lines(status_lines(status, time.time()), always=always)
-    screen.value(_value(status))
+    screen.value(_document(status))
     return status.exit_code
 
 
-def _value(status: SiteStatus) -> dict[str, object]:
-    return {
-        "hosts": {
-            n: {
-                "reachable": n not in status.unreached,
-                "error": status.errors.get(n),
-                "lock": lock.model_dump(mode="json") if (lock := status.locks.get(n)) else None,
-                "watchdog": w.model_dump() if (w := status.watchdogs.get(n)) else None,
-            }
+def _document(status: SiteStatus) -> StatusDocument:
+    return StatusDocument(
+        hosts={
+            n: HostEntry(
+                reachable=n not in status.unreached,
+                error=status.errors.get(n),
+                lock=status.locks.get(n),
+                watchdog=status.watchdogs.get(n),
+            )
             for n in status.observed
         },
-        "models": [i.model_dump(mode="json") for i in status.instances],
-        "gateways": [g.model_dump(mode="json") for g in status.gateways],
-    }
+        models=status.instances,
+        gateways=status.gateways,
+        errors=tuple(_errors(status.observed)),
+    )
+
+
+def _errors(observed: Observed) -> Iterator[ErrorEntry]:
+    """Of hosts that could not be observed, or not whole."""
+    yield from host_errors(observed)
+    for name, observation in reached(observed).items():
+        if observation.record is None:
+            yield ErrorEntry(message=observation.record_error, host=name)

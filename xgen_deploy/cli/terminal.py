@@ -7,6 +7,7 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.user_interface import Reporter
+from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.progress import progress
 from xgen_deploy.cli.screen import Screen
@@ -30,6 +31,7 @@ class Terminal:
             self._screen.lines(
                 ["[yellow]The hosts have changed meanwhile. The plan is now:[/yellow]"]
             )
+        self._settings.output.plan_errors(plan_errors(plan))
         always = bool(plan.refusals or plan.unreachable)
         lines = plan_text(plan, seconds, verbose=self._settings.verbose, applying=True)
         self._screen.lines(lines, always=always)

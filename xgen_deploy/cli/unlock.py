@@ -1,9 +1,13 @@
 """`xgen-deploy unlock`: releases a lock whose holder does not end by itself."""
 
+from typing import TypeGuard
+
 import click
 from rich.markup import escape
 
 from xgen_deploy.apply.auditing import Auditing
+from xgen_deploy.cli.documents.unlock import HostEntry, UnlockDocument
+from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -50,14 +54,33 @@ def command(settings: Settings) -> int:
     screen = Screen(settings)
     shown = {h: str(r).removeprefix(f"{h}: ") for h, r in results.items()}
     screen.lines(escape(f"{host}: {text}") for host, text in shown.items())
-    screen.value({"hosts": {host: {"lock": text} for host, text in shown.items()}})
-    if any(isinstance(r, str) and r.startswith("still") for r in results.values()):
+    screen.value(
+        UnlockDocument(
+            hosts={h: HostEntry(lock=shown[h], locked=_locked(r)) for h, r in results.items()},
+            errors=(
+                *host_errors(results),
+                *(ErrorEntry(message=r, host=h) for h, r in results.items() if _kept(r)),
+            ),
+        )
+    )
+    if any(_kept(r) for r in results.values()):
         return 1
     return exit_code_of(r for r in results.values() if isinstance(r, XgenError))
 
 
 def _outcome(result: str) -> str:
-    return "failed" if result.startswith("still") else "ok"
+    return "failed" if _kept(result) else "ok"
+
+
+def _kept(result: str | XgenError) -> TypeGuard[str]:
+    """Whether the lock could not be released."""
+    return isinstance(result, str) and result.startswith("still held")
+
+
+def _locked(result: str | XgenError) -> bool | None:
+    if isinstance(result, XgenError):
+        return None
+    return result not in ("not locked", "freed")
 
 
 def free(session: Session, lock: str) -> str:

@@ -3,6 +3,7 @@
 import click
 from rich.markup import escape
 
+from xgen_deploy.cli.documents.validate import ValidateDocument
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -25,12 +26,12 @@ def command(settings: Settings) -> int:
         ]
     )
     screen.value(
-        {
-            "valid": True,
-            "project": site.project,
-            "instances": count,
-            "hosts": list(site.hosts),
-            "warnings": list(warnings),
-        }
+        ValidateDocument(
+            valid=True,
+            project=site.project,
+            instances=count,
+            hosts=tuple(site.hosts),
+            warnings=tuple(warnings),
+        )
     )
     return 0

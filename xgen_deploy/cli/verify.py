@@ -4,6 +4,8 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.cli.documents.verify import VerifyDocument
+from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -62,7 +64,8 @@ def command(settings: Settings, deep: bool) -> int:
     screen = Screen(settings)
     bad = [c for c in checks if not c.ok]
     screen.lines(_lines(checks, errors, verbose=settings.verbose), always=bool(bad or errors))
-    screen.value({"checks": [c.model_dump() for c in checks], "errors": errors})
+    documented = tuple(host_errors(failed))
+    screen.value(VerifyDocument(checks=tuple(checks), errors=documented))
     return 1 if bad else exit_code_of(failed.values())
 
 

@@ -216,7 +216,7 @@ class AgentSession:
                 except ValidationError:
                     raise self._connection_lost(doing, "its answer is malformed") from None
             case "locked":
-                raise LockedError(f"{self._host}: another apply has the lock: {_owner(said)}")
+                raise LockedError(self._host, f"another apply has the lock: {_owner(said)}")
         raise HostError(self._host, f"{doing} failed: {said[:_SHOWN]}")
 
     def _connection_lost(self, doing: str, why: str) -> UnreachableError:

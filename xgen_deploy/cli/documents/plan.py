@@ -1,0 +1,130 @@
+"""`plan --json`."""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.cli.error_entry import ErrorEntry
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
+
+FORMAT_VERSION = 1
+
+
+class DiffEntry(Frozen):
+    """JSON values; None where there was or will be nothing."""
+
+    path: str
+    before: object
+    after: object
+
+
+class OperationEntry(Frozen):
+    """The fields of state/plan.py, Operation."""
+
+    id: str
+    instance: str
+    action: Action
+    cause: str
+    strategy: Strategy | None
+    interrupts: bool
+    needs: tuple[str, ...]
+    moves: bool
+    diff: tuple[DiffEntry, ...]
+
+
+class RefusalEntry(Frozen):
+    """`at` is `FILE:LINE:COLUMN`."""
+
+    instance: str | None
+    reason: str
+    way_out: str | None
+    at: str | None
+
+
+class HostEntry(Frozen):
+    """The fields of state/plan.py, HostPlan."""
+
+    reachable: bool
+    error: str | None
+    operations: tuple[OperationEntry, ...]
+    unchanged: tuple[str, ...]
+    refusals: tuple[RefusalEntry, ...]
+    left_out: bool
+    warnings: tuple[str, ...]
+    secrets_kept: tuple[str, ...]
+
+
+class PlanDocument(Document):
+    """`summary` counts operations by action, and the instances and hosts without any."""
+
+    format_version: int = FORMAT_VERSION
+    project: str | None = None
+    fingerprint: str | None = None
+    summary: Mapping[str, int] | None = None
+    warnings: tuple[str, ...] | None = None
+    hosts: Mapping[str, HostEntry] | None = None
+
+
+def plan_document(plan: Plan) -> PlanDocument:
+    """Its errors are those of `plan_errors`."""
+    return PlanDocument(
+        project=plan.project,
+        fingerprint=plan.fingerprint,
+        summary=plan.summary(),
+        warnings=plan.warnings,
+        hosts={name: _host(host) for name, host in plan.hosts.items()},
+        errors=tuple(plan_errors(plan)),
+    )
+
+
+def _host(host: HostPlan) -> HostEntry:
+    return HostEntry(
+        reachable=host.reachable,
+        error=host.error,
+        operations=tuple(_operation(o) for o in host.operations),
+        unchanged=host.unchanged,
+        refusals=tuple(
+            RefusalEntry(
+                instance=r.instance,
+                reason=r.reason,
+                way_out=r.hint or None,
+                at=str(r.mark) if r.mark else None,
+            )
+            for r in host.refusals
+        ),
+        left_out=host.left_out,
+        warnings=host.warnings,
+        secrets_kept=host.secrets_kept,
+    )
+
+
+def _operation(operation: Operation) -> OperationEntry:
+    return OperationEntry(
+        id=operation.id,
+        instance=operation.name,
+        action=operation.action,
+        cause=operation.cause,
+        strategy=operation.strategy,
+        interrupts=operation.interrupts,
+        needs=operation.needs,
+        moves=operation.moves,
+        diff=tuple(DiffEntry(path=d.path, before=d.before, after=d.after) for d in operation.diff),
+    )
+
+
+def plan_errors(plan: Plan) -> Iterator[ErrorEntry]:
+    """Hosts that were not reached, and refusals."""
+    for name in plan.unreachable:
+        host = plan.hosts[name]
+        yield ErrorEntry(message=host.error or "unreachable", host=name, way_out=host.hint or None)
+    for refusal in plan.refusals:
+        mark = refusal.mark
+        yield ErrorEntry(
+            message=refusal.reason,
+            host=refusal.host,
+            instance=refusal.instance,
+            file=mark.file if mark else None,
+            line=mark.line if mark else None,
+            column=mark.column if mark else None,
+            way_out=refusal.hint or None,
+        )

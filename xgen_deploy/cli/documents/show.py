@@ -1,0 +1,17 @@
+"""`show --json`."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.cli.documents.base import Document
+
+
+class ShowDocument(Document):
+    """The saved plan: see plan/saved.py."""
+
+    xgen_plan: int | None = None
+    site: Mapping[str, object] | None = None
+    fingerprint: str | None = None
+    parts: Mapping[str, Mapping[str, str]] | None = None
+    operations: tuple[str, ...] | None = None
+    text: tuple[str, ...] | None = None
+    refresh: bool | None = None

@@ -1,0 +1,25 @@
+"""`status --json`."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.verify.gateway_status import GatewayStatus
+from xgen_deploy.verify.locks import LockStatus
+from xgen_deploy.verify.status import Status
+from xgen_deploy.verify.watchdog import WatchdogStatus
+
+
+class HostEntry(Frozen):
+    """`lock` is None where it is free, `watchdog` where it is unknown."""
+
+    reachable: bool
+    error: str | None
+    lock: LockStatus | None
+    watchdog: WatchdogStatus | None
+
+
+class StatusDocument(Document):
+    hosts: Mapping[str, HostEntry] | None = None
+    models: tuple[Status, ...] | None = None
+    gateways: tuple[GatewayStatus, ...] | None = None
