@@ -46,7 +46,15 @@ def planned(
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
     if output is not None and not plan.refusals:
-        saved = save(plan, run.site, tuple(lines), refresh=refresh)
+        inventory = settings.inventory
+        saved = save(
+            plan,
+            run.site,
+            tuple(lines),
+            refresh=refresh,
+            manifest=str(Path(settings.manifest).absolute()),
+            inventory=inventory and str(Path(inventory).absolute()),
+        )
         write_file(output, saved.model_dump_json(exclude_none=True))
     screen.value(plan_document(plan))
     return plan

@@ -17,7 +17,8 @@ FORMAT = 2
 
 class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
-    done; `refresh` as it was asked for.
+    done; `refresh` as it was asked for. `manifest` and `inventory` are absolute paths where the
+    plan was made; `inventory` None where the command line named none.
     """
 
     xgen_plan: int = FORMAT
@@ -27,6 +28,8 @@ class SavedPlan(Frozen):
     operations: tuple[str, ...]
     text: tuple[str, ...] = ()
     refresh: bool = False
+    manifest: str | None = None
+    inventory: str | None = None
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What has changed since, as sentences; () where the plan still holds."""
@@ -59,7 +62,15 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
             yield f"{what} was {before[what]}; now it is {now[what]}"
 
 
-def save(plan: Plan, site: Site, text: tuple[str, ...], *, refresh: bool = False) -> SavedPlan:
+def save(
+    plan: Plan,
+    site: Site,
+    text: tuple[str, ...],
+    *,
+    refresh: bool = False,
+    manifest: str | None = None,
+    inventory: str | None = None,
+) -> SavedPlan:
     """A plan that was just made, ready to be written; `text` is what `show` prints."""
     return SavedPlan(
         site=site,
@@ -68,6 +79,8 @@ def save(plan: Plan, site: Site, text: tuple[str, ...], *, refresh: bool = False
         operations=operation_lines(plan),
         text=text,
         refresh=refresh,
+        manifest=manifest,
+        inventory=inventory,
     )
 
 

@@ -15,3 +15,5 @@ class ShowDocument(Document):
     operations: tuple[str, ...] | None = None
     text: tuple[str, ...] | None = None
     refresh: bool | None = None
+    manifest: str | None = None
+    inventory: str | None = None
