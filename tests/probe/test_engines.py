@@ -22,12 +22,16 @@ HELP = """----- common params -----
 --mlock                                 DEPRECATED in favor of `--load-mode`: keep in RAM
 --draft, --draft-max N                  the argument has been removed. use --spec-draft-n-max
 -ngl,  --gpu-layers, --n-gpu-layers N   max. number of layers in VRAM (-1 is --fit)
+--lora-scaled FNAME:SCALE,...           adapters (format: A:B,...)
+--spec-type none,draft-simple,ngram-mod how to draft
 """
 FLAGS = (
-    "--flash-attn", "--gpu-layers", "--help", "--mlock", "--n-gpu-layers", "--no-perf", "--perf",
-    "--split-mode", "--usage", "-fa", "-h", "-ngl", "-sm",
+    "--flash-attn", "--gpu-layers", "--help", "--lora-scaled", "--mlock", "--n-gpu-layers",
+    "--no-perf", "--perf", "--spec-type", "--split-mode", "--usage", "-fa", "-h", "-ngl", "-sm",
 )  # fmt: skip
-MARKERS = ("[on|off|auto]", "{none,layer,row,tensor}")
+MARKERS = (
+    "FNAME:SCALE,...", "[on|off|auto]", "none,draft-simple,ngram-mod", "{none,layer,row,tensor}",
+)  # fmt: skip
 IMAGE = {"Id": "sha256:aa", "Config": {"Entrypoint": ["/llama-server"], "User": "1000"}}
 
 
@@ -200,3 +204,16 @@ def test_a_registry_is_not_asked_where_pulling_is_off(tmp_path: Path) -> None:
     (facts,), asked = ask(tmp_path, {"backend": "vllm-cuda", "image": "llama:1"})
     assert facts.error == "image llama:1 is not on this host"
     assert not any("/distribution" in target for _, target, _ in asked)
+
+
+def test_what_an_older_version_read_is_asked_again_where_it_does_not_do(
+    tmp_path: Path, opt: Path
+) -> None:
+    path = binary(opt)
+    (before,), _ = ask(tmp_path, wanted_binary(path))
+    known = {before.state: {"flags": ["--fit"], "markers": []}}
+    write(tmp_path / "engines.json", json.dumps({"format": 1, "engines": known}).encode())
+    (enough,), _ = ask(tmp_path, wanted_binary(path))
+    (more,), _ = ask(tmp_path, wanted_binary(path) | {"reading": 2})
+    assert (enough.flags, enough.cached, enough.reading) == (("--fit",), True, 1)
+    assert (more.markers, more.cached, more.reading) == (MARKERS, False, 2)

@@ -20,9 +20,11 @@ CONFIG = {
 }
 
 
-def look(tmp_path: Path, source: str, revision: str = "main") -> ModelFacts:
-    places = {"model_dir": str(tmp_path / "models"), "hf_home": str(tmp_path / "hf")}
-    return ModelFacts.model_validate(model(Source("k", source, revision, **places)))
+def look(
+    tmp_path: Path, source: str, revision: str = "main", *, any_file: bool = False
+) -> ModelFacts:
+    folders = (str(tmp_path / "models"), str(tmp_path / "hf"))
+    return ModelFacts.model_validate(model(Source("k", source, revision, *folders, any_file)))
 
 
 def safetensors(data: int = 16, claimed: int = 16) -> bytes:
@@ -164,3 +166,23 @@ def test_what_is_closed_to_an_engines_own_user_is_told(tmp_path: Path) -> None:
     shut = closed_folder(str(folder / "config.json"))
     assert shut is not None
     assert str(folder).startswith(shut)
+
+
+def test_an_adapter_of_peft(tmp_path: Path) -> None:
+    folder = tmp_path / "law"
+    config = {"peft_type": "LORA", "r": 48, "target_modules": ["q_proj"]}
+    write(folder / "adapter_config.json", json.dumps(config).encode())
+    assert look(tmp_path, str(folder)).error == "has an adapter_config.json but no weights"
+    write(folder / "adapter_model.safetensors", safetensors())
+    facts = look(tmp_path, str(folder))
+    assert (facts.error, facts.format) == (None, "hf")
+    assert facts.config == {"peft_type": "LORA", "r": 48}
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    path = write(tmp_path / "chat.jinja", b"{{ messages }}")
+    facts = look(tmp_path, str(path), any_file=True)
+    assert (facts.error, facts.format, facts.size) == (None, None, 14)
+    assert look(tmp_path, str(tmp_path), any_file=True).error == "is not a file"
+    gone = look(tmp_path, str(tmp_path / "gone.jinja"), any_file=True)
+    assert (gone.error, gone.missing) == ("is not there", True)

@@ -49,7 +49,8 @@ def _parsable(argv: list[str], folder: Path) -> list[str]:
     """
     key = folder / "key"
     key.write_text("secret\n")
-    for flag, value in {"--device": "none", "--api-key-file": str(key)}.items():
+    given = dict.fromkeys(("--api-key-file", "--chat-template-file", "--lora"), str(key))
+    for flag, value in {"--device": "none", "--spec-draft-device": "none", **given}.items():
         if flag in argv:
             argv[argv.index(flag) + 1] = value
     return [*argv, "--version"]

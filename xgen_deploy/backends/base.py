@@ -102,6 +102,8 @@ class Backend(ABC):
     shares_tables: bool = True
     # The section of a model's settings that is its own (see `ENGINE_SETTINGS`).
     settings: str | None = None
+    # What it can load beside a model: fields of the spec.
+    features: frozenset[str] = frozenset()
     # Whether `n_gpu_layers` means anything to it.
     offloads_layers: bool = True
     # Whether it answers only to the model names that it was started with.

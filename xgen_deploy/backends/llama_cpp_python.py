@@ -94,6 +94,13 @@ def _refuse_what_it_lacks(instance: Instance) -> None:
         "llama.cont_batching": bool(llama.cont_batching),
         "llama.pooling": llama.pooling is not None,
         "llama.split_mode: tensor": llama.split_mode == "tensor",
+        **{name: bool(getattr(spec, name)) for name in ("mmproj", "draft", "loras")},
+        "chat_template": spec.chat_template is not None,
+        "llama.n_cpu_moe": llama.n_cpu_moe is not None,
+        "llama.override_tensors": llama.override_tensors is not None,
+        "llama.reasoning": llama.reasoning is not None,
+        "llama.reasoning_format": llama.reasoning_format is not None,
+        "llama.reasoning_budget": llama.reasoning_budget is not None,
         "llama.flash_attn: auto": llama.flash_attn == "auto",
     }
     lacking = [name for name, wanted in asked.items() if wanted]

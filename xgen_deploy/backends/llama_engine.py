@@ -20,6 +20,7 @@ class LlamaEngine(Backend, ABC):
     family = "llama"
     formats = ("gguf",)
     settings = "llama"
+    features = frozenset({"mmproj", "draft", "loras", "chat_template"})
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)

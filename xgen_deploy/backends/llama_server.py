@@ -6,6 +6,7 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
+from xgen_deploy.backends.llama_beside import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
@@ -70,6 +71,11 @@ class LlamaServer(LlamaEngine):
             "load_mode": _load_mode(instance),
             "mlock_flag": bool(spec.llama.mlock) and "--load-mode" not in flags,
             "fit_off": "--fit" in flags,
+            "overrides": _overrides(spec),
+            "draft": draft_options(spec, instance.engine),
+            "projector_on_cpu": not instance.gpus and "--no-mmproj-offload" in flags,
+            "draft_device": self._draft_device(instance),
+            "loras": lora_arguments(spec, instance.engine),
         }
         return Command(
             "llama-server.args.j2",
@@ -97,6 +103,11 @@ class LlamaServer(LlamaEngine):
             places = pci_places(instance)
         return ",".join(f"{prefix}{i}" for i in places)
 
+    def _draft_device(self, instance: Instance) -> str:
+        """Left out, it would be every device, whatever the model's are."""
+        draft = instance.spec.draft
+        return "none" if draft is None or draft.n_gpu_layers == 0 else self._device(instance)
+
     def _flash_attn(self, instance: Instance) -> str | None:
         """Off by default on AMD and on Vulkan, where it crashed in the field."""
         stated = instance.spec.llama.flash_attn
@@ -113,7 +124,15 @@ class LlamaServer(LlamaEngine):
         return "off"
 
     def _environment(self, instance: Instance) -> dict[str, str]:
-        """Which devices the process sees, in the manifest's order (by UUID where one works)."""
+        """Which devices the process sees, in the manifest's order (by UUID where one works), and
+        which of them has the projector: the first one that the process sees unless told.
+        """
+        visible = self._visible(instance)
+        if instance.spec.mmproj is None or not instance.gpus or self.name not in _PREFIX:
+            return visible
+        return visible | {"MTMD_BACKEND_DEVICE": self._device(instance).partition(",")[0]}
+
+    def _visible(self, instance: Instance) -> dict[str, str]:
         variable = _VISIBLE.get(self.name)
         if not instance.gpus or variable is None:
             return {}
@@ -133,6 +152,10 @@ LLAMA_SERVER = (
     LlamaServer("llama-server-rocm", "amd", ROCM),
     LlamaServer("llama-server-cpu", "cpu", CPU),
 )
+
+
+def _overrides(spec: Spec) -> str | None:
+    return ",".join(f"{k}={v}" for k, v in (spec.llama.override_tensors or {}).items()) or None
 
 
 def _load_mode(instance: Instance) -> str | None:
@@ -158,6 +181,15 @@ def _refuse_what_the_build_lacks(instance: Instance) -> None:
         "--pooling": llama.pooling,
         "--device": True,
         "--reranking": instance.spec.type == "reranker",
+        "--mmproj": instance.spec.mmproj,
+        "--lora": instance.spec.loras,
+        "--chat-template-file": instance.spec.chat_template,
+        "--cpu-moe": llama.n_cpu_moe == "all",
+        "--n-cpu-moe": llama.n_cpu_moe not in (None, "all"),
+        "--override-tensor": llama.override_tensors,
+        "--reasoning": llama.reasoning,
+        "--reasoning-format": llama.reasoning_format,
+        "--reasoning-budget": llama.reasoning_budget is not None,
     }
     for flag, wanted in needed.items():
         if wanted and flag not in engine.flags:

@@ -5,6 +5,7 @@ prefix for the flag that it begins.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xgen_deploy.backends.base import (
@@ -53,6 +54,10 @@ _GFX = frozenset(
 # Where the manifest says nothing: `--max-num-seqs`, and vllm/config/cache.py of 0.32.
 _SLOTS = 256
 _SHARE = 0.92
+_DRAFTED = 5
+# `--max-lora-rank`: unless stated, and what it can be (vllm/config/lora.py).
+_RANK = 16
+_RANKS = (32, 64, 128, 256, 320, 512)
 
 
 class Vllm(Backend):
@@ -64,6 +69,7 @@ class Vllm(Backend):
     container_port = 8000
     api_key = KeyFile("vllm.yaml", "vllm-key.yaml.j2", r'api-key: \[(".*")\]\n?')
     settings = "vllm"
+    features = frozenset({"draft", "loras", "chat_template"})
     offloads_layers = False
     checks_model_name = True
     report_endpoints = (VERSION, MODELS)
@@ -91,6 +97,10 @@ class Vllm(Backend):
             "vllm": spec.vllm,
             "tensor_parallel_size": tensor_parallel_size(spec),
             "generation": _generation(spec),
+            "speculative": _speculative(spec),
+            "loras": [_as_json({"name": n, "path": f.path}) for n, f in spec.loras.items()],
+            "lora_rank": _lora_rank(spec),
+            "mm_limit": _as_json(limit) if (limit := spec.vllm.limit_mm_per_prompt) else None,
         }
         env = self._environment(instance)
         return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
@@ -152,3 +162,21 @@ def _generation(spec: Spec) -> str | None:
     }
     stated = {k: v for k, v in named.items() if v is not None}
     return json.dumps(stated) if stated else None
+
+
+def _speculative(spec: Spec) -> str | None:
+    """vLLM finds out itself of which kind the draft model is, but has no number of tokens."""
+    if spec.draft is None:
+        return None
+    tokens = spec.draft.tokens or _DRAFTED
+    return _as_json({"model": spec.draft.path, "num_speculative_tokens": tokens})
+
+
+def _lora_rank(spec: Spec) -> int | None:
+    """What every adapter fits into; None where the engine's own does, or no adapter tells."""
+    rank = max((f.rank or 0 for f in spec.loras.values()), default=0)
+    return next((r for r in _RANKS if rank <= r), rank) if rank > _RANK else None
+
+
+def _as_json(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """Checks across the parts of a site that need no host."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from xgen_deploy.manifest.check_engines import check_engines
 from xgen_deploy.manifest.diagnostics import Problems, nearest
@@ -10,6 +10,7 @@ from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.settings import SourceByFormat
 
 
 def check_models(sections: Sections, problems: Problems) -> None:
@@ -87,14 +88,31 @@ def _check_local(instance: InstanceConfig, host: Host, problems: Problems) -> No
             f"{host.name}: the runtime `process` is for local connections only; "
             "use docker or systemd there",
         )
-    if isinstance(instance.source, str):
-        _check_home(instance, "source", instance.source, problems)
-    else:
-        for key, text in (("gguf", instance.source.gguf), ("hf", instance.source.hf)):
-            _check_home(instance, f"source.{key}", text, problems)
+    for key, text in _paths(instance):
+        _check_home(instance, key, text, problems)
     _check_home(instance, "binary", instance.binary, problems)
     for key, text in instance.binaries.items():
         _check_home(instance, f"binaries.{key}", text, problems)
+
+
+def _paths(instance: InstanceConfig) -> Iterator[tuple[str, str | None]]:
+    """Every path of a model's files, by where it is stated."""
+    yield from _sources("source", instance.source)
+    yield "mmproj", instance.mmproj
+    yield "chat_template", instance.chat_template
+    if instance.draft is not None:
+        yield from _sources("draft.source", instance.draft.source)
+    for name, lora in instance.loras.items():
+        field = f"loras.{name}"
+        yield (field, lora) if isinstance(lora, str) else (f"{field}.source", lora.source)
+
+
+def _sources(key: str, source: str | SourceByFormat) -> Iterator[tuple[str, str | None]]:
+    if isinstance(source, str):
+        yield key, source
+    else:
+        yield f"{key}.gguf", source.gguf
+        yield f"{key}.hf", source.hf
 
 
 def _check_home(instance: InstanceConfig, key: str, text: str | None, problems: Problems) -> None:

@@ -1,8 +1,10 @@
 """`~/` in paths of hosts with a local connection."""
 
 from xgen_deploy.frozen import replace
+from xgen_deploy.state.features import Lora
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.settings import SourceByFormat
 from xgen_deploy.state.site import Site
 
 
@@ -27,18 +29,33 @@ def _host(host: Host, home: str) -> Host:
 
 
 def _instance(instance: InstanceConfig, home: str) -> InstanceConfig:
-    source = instance.source
-    if not isinstance(source, str):
-        gguf, hf = source.gguf, source.hf
-        source = replace(
-            source, gguf=_path(gguf, home) if gguf else gguf, hf=_path(hf, home) if hf else hf
-        )
     return replace(
         instance,
-        source=_path(source, home) if isinstance(source, str) else source,
+        mmproj=_path(instance.mmproj, home) if instance.mmproj else None,
+        draft=replace(instance.draft, source=_source(instance.draft.source, home))
+        if instance.draft
+        else None,
+        loras={name: _lora(lora, home) for name, lora in instance.loras.items()},
+        chat_template=_path(instance.chat_template, home) if instance.chat_template else None,
+        source=_source(instance.source, home),
         binary=_path(instance.binary, home) if instance.binary else None,
         binaries={k: _path(v, home) for k, v in instance.binaries.items()},
     )
+
+
+def _source(source: str | SourceByFormat, home: str) -> str | SourceByFormat:
+    if isinstance(source, str):
+        return _path(source, home)
+    gguf, hf = source.gguf, source.hf
+    return replace(
+        source, gguf=_path(gguf, home) if gguf else gguf, hf=_path(hf, home) if hf else hf
+    )
+
+
+def _lora(lora: str | Lora, home: str) -> str | Lora:
+    if isinstance(lora, str):
+        return _path(lora, home)
+    return replace(lora, source=_path(lora.source, home))
 
 
 def _path(path: str, home: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.field_types import (
     Address,
     EnvName,
@@ -69,6 +70,23 @@ class ModelFields(Frozen):
     )
     n_gpu_layers: Layers | None = Field(
         default=None, description="-1 or `all`: every layer; 0: CPU. Ignored by vLLM."
+    )
+    mmproj: SourceText | None = Field(
+        default=None, description="The projector of a model that takes images. Ignored by vLLM."
+    )
+    draft: Draft | None = Field(
+        default=None, description="A small model that guesses tokens: speculative decoding."
+    )
+    loras: dict[ModelName, SourceText | Lora] | None = Field(
+        default=None,
+        description="Adapters by name. vLLM serves each under its name, beside the model; "
+        "llama-server applies all of them to the model.",
+    )
+    chat_template: HostPath | None = Field(
+        default=None, description="A Jinja file on the host, in place of the model's own."
+    )
+    aliases: tuple[ModelName, ...] | None = Field(
+        default=None, description="Further names that clients may ask for."
     )
     sampling: Sampling | None = None
     llama: LlamaSettings | None = None

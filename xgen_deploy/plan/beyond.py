@@ -30,6 +30,7 @@ def beyond(then: InstanceConfig, site: Site) -> tuple[str, ...]:
         *_container(then, now),
         *(_image(then, now, images) if then.runtime == "docker" else ()),
         *(_binaries(then, now, binaries) if then.runtime != "docker" else ()),
+        *_template(then, now),
         *_engine(then, now),
         *_secrets(then, now),
     ]
@@ -78,6 +79,11 @@ def _binaries(
     for key, path in then.binaries.items():
         if path != known.get(key):
             yield f"binaries.{key}", path
+
+
+def _template(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:
+    if then.chat_template and then.chat_template != (now.chat_template if now else None):
+        yield "chat_template", then.chat_template
 
 
 def _engine(then: InstanceConfig, now: InstanceConfig | None) -> _Grants:

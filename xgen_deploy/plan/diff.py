@@ -7,6 +7,7 @@ from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.plan import FieldDiff
 
 _HIDDEN = {"spec_version"}
+_BESIDE = ("mmproj", "draft", "loras", "chat_template")
 _SAYS = {
     "model_state": "the model file's content",
     "engine_state": "the engine's build",
@@ -20,13 +21,20 @@ def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[Fi
     for path in sorted(old.keys() | new.keys()):
         if path in _HIDDEN or old.get(path) == new.get(path):
             continue
-        if path in _SAYS:
-            diff.append(FieldDiff(path=_SAYS[path], before="as applied", after="changed"))
+        says = _SAYS.get(path) or _content_of(path)
+        if says is not None and path in old and path in new:
+            diff.append(FieldDiff(path=says, before="as applied", after="changed"))
             continue
         diff.append(
             FieldDiff(path=path, before=old.get(path), after=new.get(path), mark=marks.get(path))
         )
     return tuple(diff)
+
+
+def _content_of(path: str) -> str | None:
+    """What is loaded beside a model has its state at `draft.state`, `loras.NAME.state`."""
+    field = path.removesuffix(".state")
+    return f"the content of {field}" if field != path and field.split(".")[0] in _BESIDE else None
 
 
 def flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:

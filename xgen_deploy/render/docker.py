@@ -116,12 +116,28 @@ def _stated_mount(mount: str) -> str:
 
 
 def _folders(instance: Instance) -> tuple[str, ...]:
-    """The folder to mount for the model: the host's model folder that has it, else its parent."""
-    path = instance.spec.model_path
-    for folder in instance.model_folders:
-        if path == folder or path.startswith(folder.rstrip("/") + "/"):
-            return (folder,)
-    return (path.rsplit("/", 1)[0] or "/",)
+    """What to mount for the model and what it loads beside it: the host's model folder that has a
+    file, else the parent of a model or draft (both may be in several files), else the file itself.
+    """
+    spec = instance.spec
+    models = (spec.model_path, *((spec.draft.path,) if spec.draft else ()))
+    mounts = [_holder(path, instance) or _parent(path) for path in models]
+    for path in (f.path for f in spec.beside if f is not spec.draft):
+        if not any(_is_in(path, mount) for mount in mounts):
+            mounts.append(_holder(path, instance) or path)
+    return tuple(dict.fromkeys(mounts))
+
+
+def _holder(path: str, instance: Instance) -> str | None:
+    return next((folder for folder in instance.model_folders if _is_in(path, folder)), None)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _parent(path: str) -> str:
+    return path.rsplit("/", 1)[0] or "/"
 
 
 def _nvidia_request(instance: Instance) -> str | None:

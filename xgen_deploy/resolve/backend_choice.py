@@ -8,7 +8,7 @@ from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.refuse import Refused, refuse
+from xgen_deploy.state.refuse import Refused
 
 
 def choose_backend(
@@ -23,7 +23,8 @@ def choose_backend(
     missing: Refused | None = None
     for source in models.sources(config).values():
         try:
-            model = models.usable_model(config, _facts_of(config, source, inputs))
+            key = models.model_key(source, config.revision)
+            model = models.usable_model(config, models.facts_of(config, key, inputs.models))
         except Refused as error:
             missing = missing or error
             continue
@@ -51,19 +52,6 @@ def choose_backend(
         reasons["its other source"] = missing.refusal.reason
     model_format = (model.format if model else None) or "gguf"
     raise engines.no_backend(config, model_format, reasons, frozenset(unfit), inputs.host)
-
-
-def _facts_of(config: InstanceConfig, source: str, inputs: HostInputs) -> ModelFacts:
-    """What the probe reports on a source. Raises Refused where it left it out."""
-    facts = inputs.models.get(models.model_key(source, config.revision))
-    if facts is None:
-        raise refuse(
-            config,
-            f"the probe did not report on the model {source}",
-            "Run the command again.",
-            "source",
-        )
-    return facts
 
 
 def _ready(

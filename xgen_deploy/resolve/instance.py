@@ -3,6 +3,7 @@
 import re
 
 from xgen_deploy.resolve.backend_choice import choose_backend
+from xgen_deploy.resolve.features import find_features
 from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.inputs import HostInputs
@@ -29,6 +30,7 @@ def resolve_instance(
     backend, engine, model, source = choose_backend(config, inputs, picked.gpus)
     access = gpu_access(config, picked.gpus, backend, inputs.facts)
     n_ctx, note = decide_context(config, backend.context_limit(model))
+    features = find_features(config, backend, model, inputs.models, on_gpu=bool(picked.gpus))
     settings = engine_settings(config, backend, model, picked.gpus, n_ctx)
     spec = Spec(
         model=config.model,
@@ -49,6 +51,10 @@ def resolve_instance(
         n_ctx=n_ctx,
         n_gpu_layers=settings.layers.offloaded,
         sampling=config.sampling,
+        mmproj=features.mmproj,
+        draft=features.draft,
+        loras=features.loras,
+        chat_template=features.chat_template,
         **settings.own,
         api_key=config.api_key,
         env=config.env,
@@ -79,7 +85,7 @@ def resolve_instance(
         docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
-        notes=tuple(n for n in (*picked.notes, *settings.notes, note) if n),
+        notes=tuple(n for n in (*picked.notes, *features.notes, *settings.notes, note) if n),
     )
 
 

@@ -1,5 +1,6 @@
 """The model's files on the host, and the layers and context that they allow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,13 +29,18 @@ _ENCODERS = frozenset(
 
 
 def sources(declared: InstanceConfig) -> dict[str, str]:
+    """Of the model itself (see `formats_of`)."""
+    return formats_of(declared.source)
+
+
+def formats_of(source: str | SourceByFormat) -> dict[str, str]:
     """Format (`gguf`, `hf`, or `any` for a single source) -> source, in the engines' order of
     preference.
     """
-    if isinstance(declared.source, SourceByFormat):
-        stated = declared.source.model_dump(exclude_none=True)
+    if isinstance(source, SourceByFormat):
+        stated = source.model_dump(exclude_none=True)
         return {f: stated[f] for f in model_formats() if f in stated}
-    return {"any": declared.source}
+    return {"any": source}
 
 
 def model_key(source: str, revision: str) -> str:
@@ -53,16 +59,43 @@ class Layers:
     note: str | None = None
 
 
+def facts_of(
+    declared: InstanceConfig, key: str, models: Mapping[str, ModelFacts], field: str = "source"
+) -> ModelFacts:
+    """What the probe reports on files. Raises Refused where it left them out."""
+    facts = models.get(key)
+    if facts is None:
+        reason = f"the probe did not report on the model {_name(key)}"
+        raise refuse(declared, reason, "Run the command again.", field)
+    return facts
+
+
 def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
+    """Raises Refused when the files cannot be used, or hold a model of another type."""
+    usable_files(declared, facts, "model", "source")
+    architecture = facts.gguf.architecture if facts.gguf else None
+    if declared.type == "llm" and architecture in _ENCODERS:
+        raise refuse(
+            declared,
+            f"model {_name(facts.key)}: its architecture, {architecture}, makes vectors "
+            "or scores, not text",
+            "State `type: embedding` or `type: reranker`, or correct `source`.",
+            "source",
+        )
+    return facts
+
+
+def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: str) -> None:
     """Raises Refused when the files are missing, cut short, not what they claim to be, or closed
-    to the user that the engine runs as.
+    to the user that the engine runs as. `field` is where the manifest states them.
     """
+    name = f"{what} {_name(facts.key)}"
     if facts.error is not None:
         raise refuse(
             declared,
-            f"model {facts.key.rsplit('@', 1)[0]}: {facts.error}",
-            "Copy the file to the host, or correct `source`.",
-            "source",
+            f"{name}: {facts.error}",
+            f"Copy the file to the host, or correct `{field}`.",
+            field,
         )
     closed = facts.closed_file if declared.runtime != "process" else None
     if closed is None and declared.runtime == "systemd":  # a container sees the model alone
@@ -71,43 +104,43 @@ def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
         bits = "o+rX" if closed == facts.closed_file else "o+x"
         raise refuse(
             declared,
-            f"model {facts.key.rsplit('@', 1)[0]}: the engine, which runs as its own user, may not "
-            f"read {closed}",
+            f"{name}: the engine, which runs as its own user, may not read {closed}",
             f"Run on the host: `chmod {bits} {closed}`.",
-            "source",
+            field,
         )
-    architecture = facts.gguf.architecture if facts.gguf else None
-    if declared.type == "llm" and architecture in _ENCODERS:
-        raise refuse(
-            declared,
-            f"model {facts.key.rsplit('@', 1)[0]}: its architecture, {architecture}, makes vectors "
-            "or scores, not text",
-            "State `type: embedding` or `type: reranker`, or correct `source`.",
-            "source",
-        )
-    return facts
 
 
-def decide_layers(declared: InstanceConfig, facts: ModelFacts, *, on_gpu: bool) -> Layers:
-    """-1 and `all` are every layer, and so is no count with a GPU; a count above the model's is
-    every layer, with a note. Raises Refused for a count without a GPU.
+def _name(key: str) -> str:
+    return key.rsplit("@", 1)[0]
+
+
+def decide_layers(
+    declared: InstanceConfig,
+    facts: ModelFacts,
+    stated: int | str | None,
+    *,
+    on_gpu: bool,
+    field: str = "n_gpu_layers",
+) -> Layers:
+    """`stated` is what the manifest's `field` says. -1 and `all` are every layer, and so is no
+    count with a GPU; a count above the model's is every layer, with a note. Raises Refused for a
+    count without a GPU.
     """
-    stated = declared.n_gpu_layers
     total = facts.gguf.layers + 1 if facts.gguf and facts.gguf.layers is not None else None
     if not on_gpu:
         if stated not in (None, 0):
             raise refuse(
                 declared,
-                f"n_gpu_layers: {stated} was asked for, and this placement has no GPU",
-                "State `n_gpu_layers: 0` here, or give it a GPU.",
-                "n_gpu_layers",
+                f"{field}: {stated} was asked for, and this placement has no GPU",
+                f"State `{field}: 0` here, or give it a GPU.",
+                field,
             )
         return Layers(None, total)
     if stated in (None, -1, "all"):
         return Layers("all", total)
     count = int(stated) if stated is not None else 0
     if total is not None and count > total:
-        return Layers("all", total, f"n_gpu_layers: {count} is more than the model's {total}: all")
+        return Layers("all", total, f"{field}: {count} is more than the model's {total}: all")
     return Layers(count, total)
 
 

@@ -1,14 +1,18 @@
 """The probe request of a host: what resolving its instances needs to know."""
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
-from xgen_deploy.resolve.models import model_key, sources
+from xgen_deploy.resolve.models import sources
+from xgen_deploy.resolve.stated_files import StatedFile, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.site import Site
+
+_FORMS = 2
 
 
 def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:
@@ -51,20 +55,31 @@ def _units(name: str, layout: Layout) -> tuple[str, str]:
 
 
 def _models(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequest, ...]:
+    """The models, and what is loaded beside them."""
     requests: dict[str, ModelRequest] = {}
     for config in declared:
-        for source in sources(config).values():
-            key = model_key(source, config.revision)
-            requests[key] = ModelRequest(
-                key=key,
-                source=source,
-                revision=config.revision,
+        own = (StatedFile("source", s, config.revision) for s in sources(config).values())
+        for stated in (*own, *stated_files(config)):
+            requests[stated.key] = ModelRequest(
+                key=stated.key,
+                source=stated.source,
+                revision=stated.revision,
                 model_dir=host.model_dir,
                 hf_home=host.hf_home,
+                any_file=stated.any_file,
             )
     return tuple(requests.values())
 
 
 def _engines(declared: tuple[InstanceConfig, ...]) -> tuple[EngineRequest, ...]:
     requests = (build_named(d, d.runtime, backend) for d in declared for backend in candidates(d))
-    return tuple(dict.fromkeys(request for request in requests if request is not None))
+    reading = _FORMS if any(_uses_forms(d) for d in declared) else 1
+    named = (replace(request, reading=reading) for request in requests if request is not None)
+    return tuple(dict.fromkeys(named))
+
+
+def _uses_forms(config: InstanceConfig) -> bool:
+    """Whether its command depends on the forms of options' values, which an older version of this
+    tool did not read.
+    """
+    return config.draft is not None or bool(config.loras)

@@ -33,7 +33,7 @@ def engine_settings(
     backend.check(declared, model, gpus, n_ctx)
     layers = Layers(None, None)
     if backend.offloads_layers:
-        layers = decide_layers(declared, model, on_gpu=bool(gpus))
+        layers = decide_layers(declared, model, declared.n_gpu_layers, on_gpu=bool(gpus))
     own = {name: getattr(declared, name) for name in ENGINE_SETTINGS if name == backend.settings}
     ignored = [
         name

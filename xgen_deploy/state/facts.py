@@ -20,13 +20,16 @@ INSTALL_PYTHON = (
 
 
 class ModelRequest(Frozen):
-    """A model whose files the probe looks for. `key` names it in the answer."""
+    """A model whose files the probe looks for. `key` names it in the answer. `any_file`: it is
+    something else that is loaded beside one, and only has to be there.
+    """
 
     key: str
     source: str
     revision: str = "main"
     model_dir: str
     hf_home: str
+    any_file: bool = False
 
 
 class EngineRequest(Frozen):
@@ -35,7 +38,8 @@ class EngineRequest(Frozen):
     `entrypoint` is set where the image's own one is not the engine. `may_pull` asks the daemon
     whether a registry has an image that the host lacks (nothing is pulled). `as_login`: the
     engine will run as the login itself, not as a user of its own, and is asked so. `has_help`: its
-    `--help` is read.
+    `--help` is read. `reading` is how much of it must have been read where a recorded answer is to
+    do: see probe/remote/engine_help.py.
     """
 
     backend: str
@@ -45,6 +49,7 @@ class EngineRequest(Frozen):
     may_pull: bool = False
     as_login: bool = False
     has_help: bool = False
+    reading: int = 1
 
 
 class ProbeRequest(Frozen):
@@ -132,6 +137,7 @@ class EngineFacts(Frozen):
     user: str | None = None
     flags: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
+    reading: int = 1
     cached: bool = False
     pullable: bool = False
     error: str | None = None

@@ -180,6 +180,12 @@ def syslog_address(value: str) -> str:
     return value
 
 
+def tensor_pattern(value: str) -> str:
+    if not value or re.search(r"[\s,=]", value):
+        raise ValueError("a pattern of tensors' names has no blanks, commas or `=`")
+    return value
+
+
 def env_name(value: str) -> str:
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError(
@@ -296,6 +302,7 @@ SourceText = Annotated[str, AfterValidator(source)]
 HostPath = Annotated[str, AfterValidator(host_path)]
 AbsolutePath = Annotated[str, AfterValidator(absolute)]
 Address = Annotated[str, AfterValidator(address)]
+TensorPattern = Annotated[str, AfterValidator(tensor_pattern)]
 EnvName = Annotated[str, AfterValidator(env_name)]
 Size = Annotated[str, AfterValidator(size)]
 ShmSize = Annotated[str, AfterValidator(shm_size)]

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.features import FoundDraft, FoundFile, FoundLora
 from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
@@ -51,6 +52,10 @@ class Spec(Frozen):
     gpus: tuple[str, ...] = ()
     n_ctx: Positive
     n_gpu_layers: int | Literal["all"] | None = None
+    mmproj: FoundFile | None = None
+    draft: FoundDraft | None = None
+    loras: dict[str, FoundLora] = Field(default_factory=dict)
+    chat_template: FoundFile | None = None
     sampling: Sampling = Sampling()
     llama: LlamaSettings = LlamaSettings()
     vllm: VllmSettings = VllmSettings()
@@ -65,6 +70,12 @@ class Spec(Frozen):
         return self.model_dump(mode="json", exclude_defaults=True) | {
             "spec_version": self.spec_version
         }
+
+    @property
+    def beside(self) -> tuple[FoundFile, ...]:
+        """The files and folders that it loads besides the model."""
+        optional = (self.mmproj, self.draft, self.chat_template)
+        return (*(f for f in optional if f is not None), *self.loras.values())
 
     @property
     def digest(self) -> str:

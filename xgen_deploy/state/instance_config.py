@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.settings import (
     ContainerSettings,
     GPURef,
@@ -58,6 +59,11 @@ class InstanceConfig(Frozen):
     n_gpu_layers: Layers | None = None
     layers_here: bool = False
     gpus: tuple[GPURef, ...] | Literal["all"] | None = None
+    mmproj: str | None = None
+    draft: Draft | None = None
+    loras: dict[str, str | Lora] = Field(default_factory=dict)
+    chat_template: str | None = None
+    aliases: tuple[str, ...] = ()
     sampling: Sampling = Sampling()
     llama: LlamaSettings = LlamaSettings()
     vllm: VllmSettings = VllmSettings()

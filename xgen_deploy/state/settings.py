@@ -33,6 +33,7 @@ from xgen_deploy.state.field_types import (
     Size,
     SourceText,
     SyslogAddress,
+    TensorPattern,
     Whole,
     Word,
     gpu,
@@ -162,6 +163,20 @@ class LlamaSettings(EngineSettings):
         default=None, description="How an embedding model makes one vector of many."
     )
     threads: Positive | None = Field(default=None, description="CPU threads.")
+    n_cpu_moe: NotNegative | Literal["all"] | None = Field(
+        default=None,
+        description="Of a mixture of experts: so many layers' experts stay on the CPU.",
+    )
+    override_tensors: dict[TensorPattern, Word] | None = Field(
+        default=None, description="Pattern of tensors' names -> buffer, such as CPU."
+    )
+    reasoning: Flash | None = Field(default=None, description="Thinking: auto | on | off.")
+    reasoning_format: Literal["auto", "none", "deepseek", "deepseek-legacy"] | None = Field(
+        default=None, description="Where thoughts are in an answer."
+    )
+    reasoning_budget: Annotated[Whole, Field(ge=-1)] | None = Field(
+        default=None, description="Most tokens of thought; -1 is no limit."
+    )
     extra_args: tuple[str, ...] | None = Field(
         default=None, description="Passed to the engine as they are, at the end."
     )
@@ -223,7 +238,16 @@ class VllmSettings(EngineSettings):
     dtype: Literal["auto", "bfloat16", "float16", "half", "float32", "float"] | None = None
     enable_prefix_caching: Flag | None = None
     tool_call_parser: Word | None = Field(default=None, description="Switches tool calls on.")
-    reasoning_parser: Word | None = None
+    reasoning_parser: Word | None = Field(
+        default=None, description="Parts thoughts from the answer: qwen3, deepseek_r1, …"
+    )
+    kv_cache_dtype: Word | None = Field(default=None, description="auto, fp8, fp8_e5m2, …")
+    limit_mm_per_prompt: dict[Word, NotNegative] | None = Field(
+        default=None, description="Most images, videos, … in one prompt: {image: 4}."
+    )
+    max_loras: Positive | None = Field(
+        default=None, description="Different adapters in one batch; 1 unless stated."
+    )
     trust_remote_code: Flag | None = Field(
         default=None, description="Run Python code that comes with the model."
     )

@@ -12,6 +12,8 @@ def differences(instance: Instance, report: LoadReport) -> tuple[str, ...]:
         for difference in (
             _devices(instance, report),
             _layers(instance, report),
+            _draft(instance, report),
+            _vision(instance, report),
             _context(instance, report),
             _sampling(instance, report),
         )
@@ -64,6 +66,30 @@ def _layers(instance: Instance, report: LoadReport) -> str | None:
         f"asked for {_layers_text(asked)}; the engine placed "
         f"{report.offloaded} of {report.total_layers}"
     )
+
+
+def _draft(instance: Instance, report: LoadReport) -> str | None:
+    """Of an engine that tells of its layers: only that one tells of a draft model's load."""
+    asked, draft = instance.spec.draft, report.draft
+    if asked is None or report.total_layers is None:
+        return None
+    if draft is None:
+        return "asked for a draft model; the engine loaded none"
+    if not draft.used:
+        return "asked for a draft model; the engine loaded it and does not use it"
+    expected = draft.total_layers if asked.n_gpu_layers == "all" else asked.n_gpu_layers or 0
+    if not instance.spec.gpus or expected in (None, draft.offloaded):
+        return None
+    return (
+        f"asked for {_layers_text(asked.n_gpu_layers)} of the draft model; the engine placed "
+        f"{draft.offloaded} of {draft.total_layers}"
+    )
+
+
+def _vision(instance: Instance, report: LoadReport) -> str | None:
+    if instance.spec.mmproj is None or report.vision is not False:
+        return None
+    return "asked for a projector; the engine takes no images"
 
 
 def _context(instance: Instance, report: LoadReport) -> str | None:

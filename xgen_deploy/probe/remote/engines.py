@@ -62,7 +62,7 @@ def _ask_binary(facts: dict[str, Any], request: dict[str, Any], known: dict[str,
         raise Cannot(f"{path} is not executable")
     libraries = sorted(glob.glob(os.path.join(os.path.dirname(os.path.realpath(path)), "lib*.so*")))
     facts["state"] = file_state([path, *filter(os.path.isfile, libraries)])
-    if _recall(facts, known) or not request.get("has_help"):
+    if _recall(facts, request, known) or not request.get("has_help"):
         return
     answer = run([path, "--help"], HELP_PATIENCE, not request.get("as_login"))
     if answer.code != 0:
@@ -90,7 +90,7 @@ def _ask_image(
     facts["entrypoint"] = facts["entrypoint"] or config.get("Entrypoint") or []
     if not facts["entrypoint"]:
         raise Cannot(f"image {image} has no ENTRYPOINT; state {{image: …, entrypoint: […]}}")
-    if _recall(facts, known) or not request.get("has_help"):
+    if _recall(facts, request, known) or not request.get("has_help"):
         return
     try:
         text = docker_image.help_text(socket, facts["state"], facts["entrypoint"], HELP_PATIENCE)
@@ -110,20 +110,24 @@ def _ask_registry(facts: dict[str, Any], request: dict[str, Any], socket: str) -
     raise Cannot(problem)
 
 
-def _recall(facts: dict[str, Any], known: dict[str, Any]) -> bool:
+def _recall(facts: dict[str, Any], request: dict[str, Any], known: dict[str, Any]) -> bool:
     entry = known.get(facts["state"])
     if not isinstance(entry, dict):
         return False
     if list(entry.get("entrypoint", facts["entrypoint"])) != list(facts["entrypoint"]):
         return False
-    facts.update(flags=entry.get("flags", []), markers=entry.get("markers", []), cached=True)
+    reading = entry.get("reading", 1)
+    if reading < request.get("reading", 1):
+        return False
+    facts.update(flags=entry.get("flags", []), markers=entry.get("markers", []))
+    facts.update(reading=reading, cached=True)
     return True
 
 
 def _understand(facts: dict[str, Any], text: str) -> None:
-    from xgen_deploy.probe.remote.engine_help import read_help  # seldom asked
+    from xgen_deploy.probe.remote.engine_help import READING, read_help  # seldom asked
 
     said = read_help(text)
     if not said.flags:
         raise Cannot(f"its --help lists no options; it begins with `{text.strip()[:120]}`")
-    facts.update(flags=said.flags, markers=said.markers)
+    facts.update(flags=said.flags, markers=said.markers, reading=READING)

@@ -24,6 +24,7 @@ KEPT = (
     "torch_dtype",
     "dtype",
 )
+ADAPTER = ("peft_type", "r", "base_model_name_or_path")
 INDEX = "model.safetensors.index.json"
 LONGEST_CONFIG = 4 << 20
 LONGEST_INDEX = 64 << 20
@@ -49,6 +50,23 @@ def hf_model(folder: str) -> dict[str, Any]:
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
     return dict(answer, config=_essentials(config), error=_incomplete(folder, paths))
+
+
+def hf_adapter(folder: str) -> dict[str, Any]:
+    """A LoRA adapter as the library PEFT writes it. Raises OSError."""
+    paths = [p for p in _files(folder) if os.path.exists(p)]
+    answer = {
+        "path": folder,
+        "format": "hf",
+        "size": sum(os.path.getsize(path) for path in paths),
+        "state": file_state(paths),
+    }
+    config = _json(os.path.join(folder, "adapter_config.json"), LONGEST_CONFIG)
+    if config is None:
+        return dict(answer, error="its adapter_config.json is not valid JSON")
+    if not any(path.endswith(WEIGHTS) for path in paths):
+        return dict(answer, error="has an adapter_config.json but no weights")
+    return dict(answer, config={key: config[key] for key in ADAPTER if key in config})
 
 
 def _files(folder: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from xgen_deploy.probe.remote.files import learned
+from xgen_deploy.probe.remote.files import file_state, learned
 from xgen_deploy.probe.remote.gguf_parts import gguf_model, is_gguf
 from xgen_deploy.probe.remote.hf_cache import Missing, snapshot
 from xgen_deploy.probe.remote.machine import login_home, login_name
@@ -20,9 +20,10 @@ class Source(NamedTuple):
     revision: str
     model_dir: str
     hf_home: str
+    any_file: bool = False
 
 
-def models(sources: list[dict[str, str]], state_dir: str) -> dict[str, Any]:
+def models(sources: list[dict[str, Any]], state_dir: str) -> dict[str, Any]:
     known = learned(state_dir, "models")
     return {"models": [model(Source(**item), known) for item in sources]}
 
@@ -31,7 +32,8 @@ def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]
     """Whatever is wrong with one model stays with it. `known` are GGUF facts by state."""
     try:
         path = locate(source)
-        answer = dict(_inspect(path, known or {}), key=source.key)
+        inspected = _any_file(path) if source.any_file else _inspect(path, known or {})
+        answer = dict(inspected, key=source.key)
         answer.update(closed_file=closed_file(path), closed_folder=closed_folder(path))
     except Missing as error:
         return {"key": source.key, "path": error.path, "error": str(error), "missing": True}
@@ -80,6 +82,12 @@ def _existing(path: str, problem: str) -> str:
     return path
 
 
+def _any_file(path: str) -> dict[str, Any]:
+    if not os.path.isfile(path):
+        return {"path": path, "error": "is not a file"}
+    return {"path": path, "size": os.path.getsize(path), "state": file_state([path])}
+
+
 def _inspect(path: str, known: dict[str, Any]) -> dict[str, Any]:
     if os.path.isdir(path):
         return _inspect_folder(path, known)
@@ -94,6 +102,10 @@ def _inspect_folder(path: str, known: dict[str, Any]) -> dict[str, Any]:
         from xgen_deploy.probe.remote.hf_model import hf_model  # only where there is one
 
         return hf_model(path)
+    if os.path.exists(os.path.join(path, "adapter_config.json")):
+        from xgen_deploy.probe.remote.hf_model import hf_adapter
+
+        return hf_adapter(path)
     names = sorted(name for name in os.listdir(path) if name.endswith(".gguf"))
     firsts = [name for name in names if "-of-" not in name or "-00001-of-" in name]
     if len(firsts) == 1:

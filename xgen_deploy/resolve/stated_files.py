@@ -1,0 +1,59 @@
+"""The files that a placement names besides its model's own: what the probe is to look for. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xgen_deploy.resolve.models import formats_of, model_key
+from xgen_deploy.state.features import Draft, Lora
+from xgen_deploy.state.instance_config import InstanceConfig
+
+
+@dataclass(frozen=True)
+class StatedFile:
+    """`field` is where the manifest states it. `any_file`: its content is no model's."""
+
+    field: str
+    source: str
+    revision: str
+    any_file: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its key in the probe's request and answer."""
+        return model_key(self.source, self.revision)
+
+
+def stated_files(config: InstanceConfig) -> Iterator[StatedFile]:
+    """All of them; of a draft in two formats both."""
+    if config.mmproj is not None:
+        yield projector_file(config, config.mmproj)
+    if config.draft is not None:
+        yield from draft_files(config.draft).values()
+    for name, lora in config.loras.items():
+        yield lora_file(name, lora)
+    if config.chat_template is not None:
+        yield template_file(config.chat_template)
+
+
+def projector_file(config: InstanceConfig, source: str) -> StatedFile:
+    """A projector comes with the model, so that in the same repository it is of its revision."""
+    models = (s.partition(":")[0] for s in formats_of(config.source).values())
+    same = source.partition(":")[0] in models
+    return StatedFile("mmproj", source, config.revision if same else "main")
+
+
+def draft_files(draft: Draft) -> dict[str, StatedFile]:
+    """By format, as the model's own."""
+    sources = formats_of(draft.source)
+    return {f: StatedFile("draft", s, draft.revision or "main") for f, s in sources.items()}
+
+
+def lora_file(name: str, lora: str | Lora) -> StatedFile:
+    field = f"loras.{name}"
+    if isinstance(lora, str):
+        return StatedFile(field, lora, "main")
+    return StatedFile(field, lora.source, lora.revision or "main")
+
+
+def template_file(path: str) -> StatedFile:
+    return StatedFile("chat_template", path, "main", any_file=True)
