@@ -12,7 +12,7 @@ REFUSED = {
     "logs big": "`big` is a model; its instances are chat",
     "logs embed --limit h": "`embed` is on g, which `--limit h` leaves out",
     "stop chatt -y": "Did you mean `chat`?",
-    "start nobody -y": "it has chat, embed",
+    "start nobody -y": "it has chat, embed, gateway",
     "restart chat big -y": "`big` is a model; its instances are chat",
     "restart embed --limit h -y": "`embed` is on g, which `--limit h` leaves out",
     "rollback --to 99 -y": "there is no record of apply #99; there are #1;",

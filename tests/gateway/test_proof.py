@@ -23,8 +23,9 @@ from xgen_deploy.gateway.away import away
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Spec
-from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.routes import Route, Server
+from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.verify.gateway_requests import GatewayRequests, changed_models, proved_text
 
 

@@ -20,8 +20,9 @@ from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.observation import Observation, observation_of
 from xgen_deploy.state.plan import Operation, Plan
-from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
+from xgen_deploy.state.stopped import Stopped
 
 LAYOUT = system_layout("p")
 MODEL = {"source": "/m/Qwen3-8B-Q4_K_M.gguf", "n_ctx": 4096}

@@ -13,7 +13,8 @@ from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.observation import observation_of
 from xgen_deploy.state.plan import HostPlan
-from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.stopped import Stopped
 
 
 class World:

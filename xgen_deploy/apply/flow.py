@@ -171,7 +171,8 @@ def _gateway_hosts(plan: Plan, observed: Observed) -> frozenset[str]:
     told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
     if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
         return frozenset()
-    return frozenset(n for n, r in records_of(observed).items() if r.gateway is not None)
+    records = records_of(observed)
+    return frozenset(n for n, r in records.items() if r.gateway and r.gateway.stopped is None)
 
 
 def _record_changed(observation: Observation, before: Observation | XgenError) -> bool:

@@ -12,8 +12,9 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import Operation
-from xgen_deploy.state.record import InstanceRecord, Stopped
+from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.state.secret_uses import engine_key
+from xgen_deploy.state.stopped import Stopped
 
 
 def stop(execution: Execution, operation: Operation) -> str:

@@ -7,6 +7,7 @@ from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import GatePassed
 from xgen_deploy.apply.gateway import close_gateway
 from xgen_deploy.apply.gateway_change import change_gateway
+from xgen_deploy.apply.gateway_maintenance import restart_gateway, start_gateway, stop_gateway
 from xgen_deploy.apply.maintenance import restart, start, stop
 from xgen_deploy.apply.outcomes import Result
 from xgen_deploy.apply.start_first import start_first_update
@@ -55,6 +56,12 @@ def _perform(execution: Execution, operation: Operation) -> str:
             return restart(execution, operation)
         case Kind.CREATE_GATEWAY | Kind.UPDATE_GATEWAY | Kind.REFRESH_GATEWAY | Kind.REPAIR_GATEWAY:
             return change_gateway(execution, operation)
+        case Kind.STOP_GATEWAY:
+            return stop_gateway(execution)
+        case Kind.START_GATEWAY:
+            return start_gateway(execution, operation)
+        case Kind.RESTART_GATEWAY:
+            return restart_gateway(execution, operation)
         case Kind.REMOVE_GATEWAY:
             close_gateway(execution.context)
             return "removed"

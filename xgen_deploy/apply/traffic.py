@@ -226,9 +226,10 @@ class Traffic:
         return _servers(routes, host, instance)
 
     def _routes_of(self, gateway_host: str, record: Record) -> tuple[Route, ...]:
-        """What a host's gateway has, where it is to stay."""
+        """What a host's gateway has, where it is to stay; nothing where it was stopped."""
         stays = is_gateway_host(self._site, gateway_host)
-        return record.gateway.spec.routes if record.gateway and stays else ()
+        gateway = record.gateway
+        return gateway.spec.routes if gateway and stays and gateway.stopped is None else ()
 
     def _name(self, gateway_host: str, host: str, instance: str, *, second: bool = False) -> str:
         """What the gateway on a host at work calls an instance."""

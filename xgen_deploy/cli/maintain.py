@@ -4,12 +4,14 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out, observe_and_apply
-from xgen_deploy.cli.names import no_instance
+from xgen_deploy.cli.names import instance_hosts, no_instance
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.plan.maintenance import Maintaining, Request
+from xgen_deploy.resolve.gateway_needs import gateway_hosts
 from xgen_deploy.run.run import Run
+from xgen_deploy.state.gateway import GATEWAY
 
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 _instances = click.argument("instances", nargs=-1)
@@ -20,7 +22,8 @@ _instances = click.argument("instances", nargs=-1)
 @host_options
 @_instances
 def stop(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Stop INSTANCES (default: all of the manifest's) until `xgen-deploy start`.
+    """Stop INSTANCES (default: all of the manifest's) until `xgen-deploy start`;
+    `gateway` is one that has to be named.
 
     The plan is shown and confirmed first. Behind a gateway each instance is drained before it
     stops. Stopped instances stay stopped over boots and applies.
@@ -33,7 +36,8 @@ def stop(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 @host_options
 @_instances
 def start(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Start stopped INSTANCES (default: all of the manifest's).
+    """Start stopped INSTANCES (default: all of the manifest's); `gateway` is one that has to be
+    named.
 
     The plan is shown and confirmed first. Each instance must answer a real request before it
     counts as started.
@@ -46,7 +50,7 @@ def start(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
 @host_options
 @_instances
 def restart(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
-    """Restart INSTANCES (default: all of the manifest's).
+    """Restart INSTANCES (default: all of the manifest's); `gateway` is one that has to be named.
 
     The plan is shown and confirmed first. Behind a gateway each instance is drained before it
     stops; replicas of a model restart batch by batch, and each must answer a real request before
@@ -86,14 +90,17 @@ def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: R
 
 
 def _requested(run: Run, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Host -> its instances with these names, or all of them without names. Raises UsageError for a
-    name that the manifest does not have.
+    """Host -> its instances with these names (and the gateway); without names, all instances.
+    Raises UsageError for a name that the manifest does not have.
     """
     requested: dict[str, tuple[str, ...]] = {}
     for instance in run.site.declared:
         if not names or instance.name in names:
             requested[instance.host] = (*requested.get(instance.host, ()), instance.name)
-    known = dict.fromkeys(instance.name for instance in run.site.declared)
+    if GATEWAY in names:
+        for host in gateway_hosts(run.site):
+            requested[host] = (*requested.get(host, ()), GATEWAY)
+    known = instance_hosts(run.site)
     for name in names:
         if name not in known:
             raise no_instance(run.site, name, known)

@@ -19,8 +19,8 @@ from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation, reached
-from xgen_deploy.state.record import Stopped
 from xgen_deploy.state.secret_uses import engine_key
+from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages

@@ -21,6 +21,7 @@ from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Routes, build_routes
 from xgen_deploy.state.site import Site
+from xgen_deploy.state.stopped import Stopped
 
 
 def with_gateways(
@@ -85,6 +86,8 @@ def _host(
         if last is None and not _unrecorded_unit(observation):
             return plan
         return _adding(plan, _removal(site, name), first=True)
+    if last is not None and last.stopped is not None:
+        return replace(plan, warnings=(*plan.warnings, _stays_stopped(last.stopped)))
     routes = routes_for(site, name, plans, records)
     warnings = plan.warnings + tuple(gateway_warnings(site.gateway, routes))
     try:
@@ -101,6 +104,13 @@ def _host(
         plan = replace(plan, secrets_kept=kept)
     operation = _change(name, spec, last, observation, new_secret=bool(new_secret))
     return _adding(plan, operation) if operation else plan
+
+
+def _stays_stopped(stopped: Stopped) -> str:
+    return (
+        f"the gateway stays as it is: {stopped.by} stopped it; `xgen-deploy start` starts it, "
+        "the next apply then brings it up to date"
+    )
 
 
 def _change(

@@ -35,7 +35,7 @@ def with_refreshed_gateways(
     for name, observation in observations.items():
         last = observation.record.gateway if observation.record else None
         plan = plans.get(name)
-        if last is not None and plan is not None and not plan.refusals:
+        if last is not None and last.stopped is None and plan is not None and not plan.refusals:
             layout = observation.layout
             changed[name] = _host(plan, last, layout, templates, refresh=name in refresh)
     return changed

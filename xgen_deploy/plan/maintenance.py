@@ -9,11 +9,13 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
+from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
+from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Engine, Instance, Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Layout
@@ -27,7 +29,7 @@ MAINTENANCE: tuple[Maintaining, ...] = ("stop", "start", "restart")
 
 @dataclass(frozen=True)
 class Request:
-    """The action, and the instances to do it to, by host."""
+    """The action, and the instances (and the gateway) to do it to, by host."""
 
     action: Maintaining
     instances: Mapping[str, tuple[str, ...]]
@@ -57,7 +59,10 @@ def _host(
     site: Site, request: Request, host: str, facts: HostFacts, record: Record, layout: Layout
 ) -> HostPlan:
     operations, unchanged, refusals, warnings = [], [], [], []
-    for name in request.instances.get(host, ()):
+    names = request.instances.get(host, ())
+    for name in names:
+        if name == GATEWAY:
+            continue
         last = record.instances.get(name)
         service = facts.service(layout.service(record.name_on_host(name)))
         refused = _refused(request.action, name, record, service, layout)
@@ -69,7 +74,7 @@ def _host(
         else:
             instance = recorded_instance(site, host, name, last, facts)
             operations.append(_operation(request.action, instance, last))
-    return HostPlan(
+    plan = HostPlan(
         host=host,
         headline=host_headline(facts),
         operations=tuple(operations),
@@ -78,6 +83,10 @@ def _host(
         warnings=tuple(warnings),
         parts=host_parts(facts, record),
     )
+    if GATEWAY not in names:
+        return plan
+    service = facts.service(layout.service(GATEWAY))
+    return with_gateway_maintenance(plan, request.action, record.gateway, service)
 
 
 def _refused(
@@ -159,7 +168,7 @@ def _judged(
     """The plan, with what each operation interrupts."""
     operations = []
     for operation in plan.operations:
-        if operation.kind is not Kind.START:
+        if operation.kind in (Kind.STOP, Kind.RESTART):
             note, interrupts = _meanwhile(site, operation, going, records)
             operations.append(replace(operation, interrupts=interrupts, notes=(note,)))
         else:
@@ -171,11 +180,11 @@ def _meanwhile(
     site: Site, operation: Operation, going: list[Operation], records: Mapping[str, Record]
 ) -> tuple[str, bool]:
     """Who takes its requests while it is away, as a clause; and whether nobody does."""
-    gateway_hosts = [r.gateway for r in records.values() if r.gateway is not None]
+    gateways = [g for r in records.values() if (g := r.gateway) and g.stopped is None]
     if not any(
         (s.host, s.instance) == (operation.host, operation.name)
-        for d in gateway_hosts
-        for s in d.spec.servers
+        for gateway in gateways
+        for s in gateway.spec.servers
     ):
         return "no observed gateway sends it requests: those sent to it fail meanwhile", True
     model = _model(operation)

@@ -18,7 +18,8 @@ from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.ownership import mislabelled_containers, orphans
 from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
-from xgen_deploy.state.record import InstanceRecord, Record, Stopped
+from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.stopped import Stopped
 
 
 def reconcile(

@@ -9,6 +9,7 @@ from xgen_deploy.frozen import Frozen, Moment
 from xgen_deploy.state.field_types import Address, Port
 from xgen_deploy.state.routes import Route, Server
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
+from xgen_deploy.state.stopped import Stopped
 
 GATEWAY = "gateway"
 SPEC_VERSION = 1
@@ -72,3 +73,4 @@ class GatewayRecord(Frozen):
     apply: int | None = None
     unit_version: int = 1
     config_version: int = 1
+    stopped: Stopped | None = None

@@ -31,12 +31,23 @@ class Kind(StrEnum):
     REFRESH_GATEWAY = "refresh gateway"
     REPAIR_GATEWAY = "repair gateway"
     REMOVE_GATEWAY = "remove gateway"
+    STOP_GATEWAY = "stop gateway"
+    START_GATEWAY = "start gateway"
+    RESTART_GATEWAY = "restart gateway"
 
 
 UPDATES = frozenset({Kind.UPDATE, Kind.REFRESH})
 # Carried out last, when every host has done its own part. A gateway is removed before that.
 GATEWAY_CHANGES = frozenset(
-    {Kind.CREATE_GATEWAY, Kind.UPDATE_GATEWAY, Kind.REFRESH_GATEWAY, Kind.REPAIR_GATEWAY}
+    {
+        Kind.CREATE_GATEWAY,
+        Kind.UPDATE_GATEWAY,
+        Kind.REFRESH_GATEWAY,
+        Kind.REPAIR_GATEWAY,
+        Kind.STOP_GATEWAY,
+        Kind.START_GATEWAY,
+        Kind.RESTART_GATEWAY,
+    }
 )
 
 # What people and programs read: a refresh is an update to them, a gateway one more instance.
@@ -55,6 +66,9 @@ _ACTIONS: Mapping[Kind, Action] = {
     Kind.REFRESH_GATEWAY: "update",
     Kind.REPAIR_GATEWAY: "repair",
     Kind.REMOVE_GATEWAY: "remove",
+    Kind.STOP_GATEWAY: "stop",
+    Kind.START_GATEWAY: "start",
+    Kind.RESTART_GATEWAY: "restart",
 }
 
 

@@ -20,6 +20,7 @@ from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Slot
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.visible import on_one_line
 
 # 1 is what 0.1.0 wrote: it is read, and written as 2 by the next change.
@@ -29,13 +30,6 @@ _SHOWN = 200
 # Far above any real number, so that no host can name one from which counting on would fail.
 LAST_APPLY = 10**9
 FAR = 10**6
-
-
-class Stopped(Frozen):
-    """An operator stopped it on purpose; that is not drift."""
-
-    by: str
-    at: Moment
 
 
 class InstanceRecord(Frozen):

@@ -43,6 +43,9 @@ def check_gateway(
     if last is None:
         yield _check(host, "applied", "never applied")
         return
+    if last.stopped is not None:
+        yield _check(host, "stopped on purpose", f"by {last.stopped.by}", ok=True)
+        return
     yield _check(host, "applied", _outdated(site, observations[host], records, last))
     yield _check(host, "unit and configuration", gateway_drift(last, observations[host]) or "")
     files, layout = HostFiles(host, session), observations[host].layout

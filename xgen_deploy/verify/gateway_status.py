@@ -11,7 +11,7 @@ from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.site import Site
 
-State = Literal["up", "down", "absent", "unknown"]
+State = Literal["up", "down", "stopped", "absent", "unknown"]
 
 
 class GatewayStatus(Frozen):
@@ -70,6 +70,9 @@ def _status(site: Site, observation: Observation | XgenError, name: str) -> Gate
     spec = record.gateway.spec
     endpoint = _endpoint(site, name, spec)
     service = facts.service(observation.layout.service(GATEWAY))
+    if record.gateway.stopped is not None and (service is None or service.state != "active"):
+        reason = f"stopped by {record.gateway.stopped.by}; `xgen-deploy start` starts it"
+        return GatewayStatus(host=name, status="stopped", endpoint=endpoint, reason=reason)
     if service is None or service.state not in ("active", "reloading"):
         reason = f"its unit is {service.state}" if service else "its unit is missing"
         return GatewayStatus(host=name, status="down", endpoint=endpoint, reason=reason)

@@ -1,0 +1,10 @@
+"""That an operator stopped an instance or a gateway on purpose: it is not drift."""
+
+from xgen_deploy.frozen import Frozen, Moment
+
+
+class Stopped(Frozen):
+    """Who stopped it, and when."""
+
+    by: str
+    at: Moment
