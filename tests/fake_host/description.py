@@ -49,6 +49,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
         ],
         "health": [_health(host, i, u) for i, u in request["units"].items() if request["health"]],
         "gateway_stats": host.gateway_says("show stat") if request["gateway_stats"] else None,
+        "lock": host.lock_facts,
         "record": record.decode() if record is not None else None,
     }  # fmt: skip
 

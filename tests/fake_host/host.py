@@ -33,6 +33,9 @@ class FakeHost:
     """`gpus` as in tests/render/hosts.yaml. `engines` says how engines behave, by a text in their
     unit: the first that is in it; others are good. `peers` are all hosts by their address.
 
+    `lock_facts` is what the probe tells of the lock; `noted` are operations that its file named,
+    None between two.
+
     What a test looks at: `files`, `calls` (of sessions), `ran` (commands), `touched` (paths).
     What a test may set: `document` or `raw` in place of what the probe would tell; `before`, asked
     first for what a command prints, or how it ends, by its words and input; `lost_at`, the number
@@ -54,6 +57,8 @@ class FakeHost:
         self.killed = False
         self.disk_left: int | None = None
         self.locked_by = ""
+        self.lock_facts: Document | None = None
+        self.noted: list[str | None] = []
         self.unreachable = ""
         self.files: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}

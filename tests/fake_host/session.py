@@ -87,6 +87,9 @@ class FakeSession:
 
         self._call(f"lock {path}", lock)
 
+    def note_operation(self, lock: str, operation: str | None) -> None:
+        self._call(f"note {lock}", lambda: self._host.noted.append(operation))
+
     def close(self) -> None:
         """The lock is freed: who waits for it on the host goes on."""
         if self._open:

@@ -359,6 +359,7 @@ def _interrupt(site: Site, how: signal.Signals, moment: str) -> None:
     assert "Traceback" not in rest
     if how != signal.SIGKILL:
         assert "the next apply finishes what this one began" in rest
+        assert "interrupted. The previous version was put back and serves again" in rest
 
 
 def _wait_until_it_serves(host: LabHost) -> None:

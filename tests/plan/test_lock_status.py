@@ -7,7 +7,7 @@ import pytest
 
 from xgen_deploy.apply.host_sessions import lock_owner
 from xgen_deploy.state.facts import LockFacts
-from xgen_deploy.verify.locks import lock_status
+from xgen_deploy.state.lock import lock_status
 
 NOW = time.strftime("%Y-%m-%d %H:%M:%S %z")
 KIM = {"by": "kim@ops", "since": NOW, "doing": "apply", "pid": "77"}

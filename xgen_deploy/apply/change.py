@@ -15,7 +15,13 @@ from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.run.run import Run
-from xgen_deploy.state.observation import Observed, facts_of, reached, records_of
+from xgen_deploy.state.observation import (
+    Observed,
+    facts_of,
+    reached,
+    records_of,
+    under_own_lock,
+)
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.record import LAST_APPLY, last_number
 from xgen_deploy.transport.fleet import each, lost_among
@@ -66,7 +72,7 @@ class Change:
             return exit_code_of(lost.values())
         if any(pulled[name] is True for name in changing):
             # A build that was not there could not be asked what it can do.
-            observed = {**observed, **self._run.observe(among=changing)}
+            observed = {**observed, **under_own_lock(self._run.observe(among=changing))}
             keep_answers(self._run, self._locked, observed)
             plan = replan(observed)
             if plan.forbidden:

@@ -7,16 +7,23 @@ from dataclasses import replace
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.change import Change, keep_answers
 from xgen_deploy.apply.host_sessions import LockedHosts, lock_owner
+from xgen_deploy.apply.interrupted import wait_for_put_back
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
-from xgen_deploy.apply.user_interface import UserInterface
+from xgen_deploy.apply.user_interface import Reporter, UserInterface
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
-from xgen_deploy.state.observation import Observation, Observed, reached, records_of
+from xgen_deploy.state.observation import (
+    Observation,
+    Observed,
+    reached,
+    records_of,
+    under_own_lock,
+)
 from xgen_deploy.state.plan import Plan
 
 
@@ -71,7 +78,7 @@ class Apply:
         """What is to be done, now that nobody else changes these hosts; shown and asked again
         where it is something else."""
         keep_answers(self._run, locked, before)
-        observed = {**before, **self._run.observe(among=locked.hosts)}
+        observed = {**before, **under_own_lock(self._run.observe(among=locked.hosts))}
         if self._options.compares_secrets:
             changed = {
                 name: observation
@@ -107,7 +114,20 @@ class Apply:
             change = Change(
                 self._run, self._options, locked, self._comparison, self._auditing, report
             )
-            return change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
+            try:
+                return change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
+            except KeyboardInterrupt:
+                locked.close()
+                self._wait_for_put_back(changing - lost.keys(), report)
+                raise
+
+    def _wait_for_put_back(self, hosts: frozenset[str], report: Reporter) -> None:
+        connections = [c for n, c in self._run.connections.items() if n in hosts]
+        try:
+            wait_for_put_back(connections, {n: self._run.layout(n) for n in hosts}, report)
+        except KeyboardInterrupt:
+            report.warning("not waited for: the hosts put back by themselves what worked")
+            raise
 
     def _replan(self, observed: Observed) -> Plan:
         """Plans again once images were pulled whose engines could not be queried before."""

@@ -1,7 +1,8 @@
 """A host while it is being changed: its session, its record, and how instances run there."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.service_manager import ServiceManager
@@ -41,6 +42,7 @@ class HostContext:
     python: str | None = None
     audit: HostTrail | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
+    _under_way: list[str] = field(default_factory=list)
 
     def keep(self, change: Callable[[Record], Record]) -> None:
         """Applies `change` to the record, raises its revision by one and writes it atomically."""
@@ -53,6 +55,20 @@ class HostContext:
                 raise HostError(self.name, f"the record would be longer than {most} MiB")
             self.session.write_file(self.layout.record, content, mode=0o600)
             self.record = record
+
+    @contextmanager
+    def at_work(self, operation: str) -> Iterator[None]:
+        """The lock's file names the operation meanwhile, for who looks at the host."""
+        self._note(lambda: self._under_way.append(operation))
+        try:
+            yield
+        finally:
+            self._note(lambda: self._under_way.remove(operation))
+
+    def _note(self, change: Callable[[], object]) -> None:
+        with self._keeping, suppress(XgenError):  # what is lost shows at the next call
+            change()
+            self.session.note_operation(self.layout.lock, ", ".join(self._under_way) or None)
 
     def must(self, *argv: str) -> None:
         """Runs a command on the host. Raises HostError where it fails."""

@@ -23,7 +23,8 @@ def execute(execution: Execution, operation: Operation) -> Result:
     gateway = operation.kind in GATEWAY_CHANGES
     execution.tell("start" if gateway else "plan", name, operation.action)
     try:
-        text = _perform(execution, operation)
+        with execution.context.at_work(f"{operation.action} {name}"):
+            text = _perform(execution, operation)
     except UnreachableError:
         raise
     except (OperationFailed, XgenError) as error:

@@ -7,12 +7,15 @@ from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.render.instance import NOTHING_STOPPED
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import InstanceRecord
+from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import local_address
 
 _ASK = 60.0
 _START = 300.0
 _PAUSE = 0.5
 _STOPPED = "stopped"
+SERVES_AGAIN = "The previous version was put back and serves again"
+NOT_READY = "The previous version was put back and started, but is not ready yet"
 
 
 def forget_previous(context: HostContext, instance: str) -> None:
@@ -20,6 +23,18 @@ def forget_previous(context: HostContext, instance: str) -> None:
     context.session.remove(context.layout.previous(instance), within=context.layout.state_dir)
     for slot in ("", SECOND):
         disarm(context, instance + slot)
+
+
+def serves(session: Session, last: InstanceRecord, timeout: float) -> bool:
+    """Waits until the version in the record says that it is healthy."""
+    deadline = time.monotonic() + timeout
+    address = local_address(last.spec.listen)
+    while time.monotonic() < deadline:
+        reply = session.request("GET", address, last.spec.port, last.health_path, timeout=5.0)
+        if reply.status == 200:
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 class Previous:
@@ -93,23 +108,9 @@ class Previous:
             return f"Putting the previous version back failed too: {error}"
         self._context.session.remove(self._folder, within=self._context.layout.state_dir)
         last = self._context.record.instances[self._instance]
-        if self._serves(last, time.monotonic() + timeout):
-            return "The previous version was put back and serves again"
-        return "The previous version was put back and started, but is not ready yet"
-
-    def _serves(self, last: InstanceRecord, deadline: float) -> bool:
-        while time.monotonic() < deadline:
-            reply = self._context.session.request(
-                "GET",
-                local_address(last.spec.listen),
-                last.spec.port,
-                last.health_path,
-                timeout=5.0,
-            )
-            if reply.status == 200:
-                return True
-            time.sleep(_PAUSE)
-        return False
+        if serves(self._context.session, last, timeout):
+            return SERVES_AGAIN
+        return NOT_READY
 
     def _put_back_argv(self) -> tuple[str, ...]:
         layout = self._context.layout

@@ -1,7 +1,7 @@
 """`xgen-deploy history`: who applied what, when, and how it ended."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import click
 from rich.markup import escape
@@ -13,8 +13,10 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen, aligned
 from xgen_deploy.errors import XgenError, exit_code_of
-from xgen_deploy.plan.headlines import named
+from xgen_deploy.plan.headlines import ago, named, unended_clause
 from xgen_deploy.run.run import Run
+from xgen_deploy.state.lock import LockStatus
+from xgen_deploy.state.observation import Observed, locks_of, records_of
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -44,20 +46,20 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
 
         return report(settings, since, csv=csv)
     with open_run(settings) as run:
+        observed = run.observe()
         histories = entries_by_host(run)
-    applies: dict[int, dict[str, ApplyRecord]] = {}
-    for host, entries in histories.items():
-        for entry in () if isinstance(entries, XgenError) else entries:
-            applies.setdefault(entry.apply.number, {})[host] = entry.apply
+    applies = _applies(histories, observed)
+    locks = locks_of(observed)
     screen = Screen(settings)
     errors = {h: e for h, e in histories.items() if isinstance(e, XgenError)}
-    screen.lines(_lines(applies) if applies else _no_apply(histories, errors))
+    screen.lines(_lines(applies, locks) if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
         HistoryDocument(
             applies=tuple(
                 ApplyEntry(number=n, hosts=per) for n, per in sorted(applies.items(), reverse=True)
             ),
+            locks=locks,
             errors=tuple(host_errors(histories)),
         )
     )
@@ -74,9 +76,26 @@ def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]
     return each(list(run.connections.values()), read_host)
 
 
-def _lines(applies: dict[int, dict[str, ApplyRecord]]) -> list[str]:
+def _applies(
+    histories: Mapping[str, tuple[HistoryEntry, ...] | XgenError], observed: Observed
+) -> dict[int, dict[str, ApplyRecord]]:
+    """By number and host; with the one that its host's record says has not ended."""
+    applies: dict[int, dict[str, ApplyRecord]] = {}
+    for host, entries in histories.items():
+        for entry in () if isinstance(entries, XgenError) else entries:
+            applies.setdefault(entry.apply.number, {})[host] = entry.apply
+    for host, record in records_of(observed).items():
+        last = record.last_apply
+        if last is not None and last.outcome is None:
+            applies.setdefault(last.number, {}).setdefault(host, last)
+    return applies
+
+
+def _lines(
+    applies: dict[int, dict[str, ApplyRecord]], locks: Mapping[str, LockStatus]
+) -> list[str]:
     newest = sorted(applies.items(), reverse=True)
-    table = aligned([_HEAD, *(_row(n, per) for n, per in newest)])
+    table = aligned([_HEAD, *(_row(n, per, locks) for n, per in newest)])
     lines = [f"[dim]{escape(table[0])}[/dim]"]
     for text, (_, per) in zip(table[1:], newest, strict=True):
         lines.append(escape(text))
@@ -95,10 +114,16 @@ def _no_apply(histories: Collection[str], errors: Collection[str]) -> list[str]:
     return [f"no apply is recorded{where}"]
 
 
-def _row(number: int, per: dict[str, ApplyRecord]) -> tuple[str, ...]:
+def _row(
+    number: int, per: dict[str, ApplyRecord], locks: Mapping[str, LockStatus]
+) -> tuple[str, ...]:
     first = next(iter(per.values()))
     took = max((a.ended - a.began for a in per.values() if a.ended), default=None)
-    outcomes = sorted({a.outcome or "did not finish" for a in per.values()})
+    outcomes = sorted({a.outcome for a in per.values() if a.outcome})
+    unended = [h for h, a in per.items() if a.outcome is None]
+    if unended:
+        since = ago(time.time() - first.began)
+        outcomes.append(unended_clause(unended, locks, since))
     return (
         f"#{number}",
         time.strftime("%Y-%m-%d %H:%M", time.localtime(first.began)),

@@ -16,7 +16,9 @@ _COLOUR = {
     "running": "green",
     "loading": "yellow",
     "failed": "bold red",
+    "stopping": "yellow",
     "stopped": "yellow",
+    "putting back": "bold yellow",
     "absent": "red",
     "unknown": "magenta",
 }

@@ -1,10 +1,11 @@
 """What heads a screen: the newest apply, and each host in a few words."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.observation import Observed, records_of
+from xgen_deploy.state.lock import LockStatus
+from xgen_deploy.state.observation import Observed, locks_of, records_of
 
 _NAMED = 3
 
@@ -30,19 +31,38 @@ def gib(mebibytes: int | None) -> str:
 
 
 def last_apply_line(observed: Observed, now: float) -> str:
-    """`last apply #41 kim@ops 6 d ago`. A host whose record is unknown may have a later one."""
+    """`last apply #41 kim@ops 6 d ago`, or that it is under way. A host whose record is unknown may
+    have a later one.
+    """
     records = records_of(observed)
     unknown = [name for name in observed if name not in records]
-    applies = [r.last_apply for r in records.values() if r.last_apply is not None]
-    newest = max(applies, key=lambda a: a.number, default=None)
+    applies = {h: r.last_apply for h, r in records.items() if r.last_apply is not None}
+    newest = max(applies.values(), key=lambda a: (a.number, a.outcome is None), default=None)
     if newest is None and unknown:
         return f"last apply unknown (not seen: {named(unknown)})"
     if newest is None:
         return "never applied"
-    outcome = newest.outcome or "never ended"
-    ended = "" if outcome == "ok" else f": {outcome.upper()}"
-    line = f"last apply #{newest.number} {newest.by} {ago(now - newest.began)} ago{ended}"
+    name, since = f"#{newest.number} {newest.by}", ago(now - newest.began)
+    if newest.outcome is None:
+        hosts = [h for h, a in applies.items() if a.number == newest.number and a.outcome is None]
+        line = f"{newest.what} {name} {unended_clause(hosts, locks_of(observed), since)}"
+    else:
+        ended = "" if newest.outcome == "ok" else f": {newest.outcome.upper()}"
+        line = f"last apply {name} {since} ago{ended}"
     return f"{line} (not seen: {named(unknown)})" if unknown else line
+
+
+def unended_clause(hosts: Collection[str], locks: Mapping[str, LockStatus], since: str) -> str:
+    """How it is with an apply that has not ended on `hosts`: who is at work, or that nobody is."""
+    at_work = {h: locks[h] for h in hosts if h in locks and locks[h].at_work}
+    if at_work:
+        operations = [f"{h}: {lock.operation}" for h, lock in at_work.items() if lock.operation]
+        where = f" ({', '.join(operations)})" if operations else f" on {named(at_work)}"
+        return f"under way for {since}{where}"
+    putting_back = [h for h in hosts if h in locks and locks[h].putting_back]
+    if putting_back:
+        return f"interrupted: {named(putting_back)} puts back what worked before"
+    return f"{since} ago: NEVER ENDED, and nobody is at it any more"
 
 
 def named(names: Collection[str]) -> str:

@@ -12,6 +12,7 @@ from xgen_deploy.plan.reconcile import reconcile
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.ownership import ours
 from xgen_deploy.state.plan import HostPlan, Kind
@@ -62,11 +63,19 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         plan,
         headline=host_headline(facts),
         secrets_kept=_secrets_kept(plan, site, scope),
-        warnings=plan.warnings + _left_behind(record, site),
+        warnings=locked_warning(facts) + plan.warnings + _left_behind(record, site),
         refusals=plan.refusals + _names_taken(plan, facts, record, layout),
         parts=host_parts(facts, record),
         outdated=outdated(record, plan.unchanged),
     )
+
+
+def locked_warning(facts: HostFacts) -> tuple[str, ...]:
+    """Somebody is at work on the host: what is planned is about a moment of that."""
+    lock = lock_status(facts.lock)
+    if lock is None or lock.pid is None:
+        return ()
+    return (f"{lock.line}; the plan is of this moment and may be another one when that has ended",)
 
 
 def refused_plan(host: str, error: XgenError) -> HostPlan:

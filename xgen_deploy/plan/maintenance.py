@@ -11,7 +11,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
-from xgen_deploy.plan.host_plan import refused_plan
+from xgen_deploy.plan.host_plan import locked_warning, refused_plan
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
@@ -19,6 +19,7 @@ from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Engine, Instance, Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.plan import HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
@@ -64,11 +65,10 @@ def _host(
         if name == GATEWAY:
             continue
         last = record.instances.get(name)
-        service = facts.service(layout.service(record.name_on_host(name)))
-        refused = _refused(request.action, name, record, service, layout)
+        refused = _refused(request.action, name, record, facts, layout)
         if last is None or refused is not None:
             refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
-        elif (why := _nothing_to_do(request.action, last, service)) is not None:
+        elif why := _nothing_to_do(request.action, last, _service(facts, record, name, layout)):
             unchanged.append(name)
             warnings.append(f"{name} {why}")
         else:
@@ -80,7 +80,7 @@ def _host(
         operations=tuple(operations),
         unchanged=tuple(unchanged),
         refusals=tuple(refusals),
-        warnings=tuple(warnings),
+        warnings=(*locked_warning(facts), *warnings),
         parts=host_parts(facts, record),
     )
     if GATEWAY not in names:
@@ -90,22 +90,30 @@ def _host(
 
 
 def _refused(
-    action: Maintaining, name: str, record: Record, service: ServiceFacts | None, layout: Layout
+    action: Maintaining, name: str, record: Record, facts: HostFacts, layout: Layout
 ) -> str | None:
     """Why the action is refused; None where not. Only a version that passed its gate is started."""
     last = record.instances.get(name)
     if last is None:
         return "never applied on this host; run `xgen-deploy apply`"
+    lock = lock_status(facts.lock)
+    if name in record.pending and lock is not None and lock.pid is not None:
+        return f"it is being changed right now ({lock.line}); try again when that has ended"
     if name in record.pending:
         return "an earlier apply began to change it and did not finish; run `xgen-deploy apply`"
     if action == "stop":
         return None
     path = layout.definition(record.name_on_host(name))
+    service = _service(facts, record, name, layout)
     if service is None or service.sha256 is None:
         return f"{path} is missing; `xgen-deploy apply` restores it"
     if service.sha256 != last.files.get(path):
         return f"{path} was edited by hand; `xgen-deploy apply` repairs it"
     return None
+
+
+def _service(facts: HostFacts, record: Record, name: str, layout: Layout) -> ServiceFacts | None:
+    return facts.service(layout.service(record.name_on_host(name)))
 
 
 def _nothing_to_do(

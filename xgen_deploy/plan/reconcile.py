@@ -16,6 +16,7 @@ from xgen_deploy.resolve.host import Resolved
 from xgen_deploy.state.facts import ContainerFacts, HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.lock import LockStatus, lock_status
 from xgen_deploy.state.ownership import mislabelled_containers, orphans
 from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
@@ -100,7 +101,7 @@ def _change(
 ) -> Operation | None:
     last = record.instances.get(instance.name)
     if instance.name in record.pending:
-        begun = "an earlier apply began it and did not finish"
+        begun = _begun_clause(lock_status(facts.lock))
         if last is None:
             return _operation(instance, Kind.CREATE, begun, None)
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
@@ -114,6 +115,15 @@ def _change(
         return _operation(instance, Kind.UPDATE, "the value of its secret changed", last)
     drift = drift_of(instance.name, last, facts, layout)
     return _operation(instance, Kind.REPAIR, drift, last) if drift else None
+
+
+def _begun_clause(lock: LockStatus | None) -> str:
+    """Why something is pending."""
+    if lock is not None and lock.at_work:
+        return f"it is being changed right now, by {lock.owner.clause}"
+    if lock is not None and lock.putting_back:
+        return "an earlier apply began it and was interrupted; the host puts back what worked"
+    return "an earlier apply began it and did not finish"
 
 
 def _refresh(

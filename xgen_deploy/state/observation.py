@@ -1,11 +1,13 @@
 """The observation of a host, on which all decisions about it are based."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from xgen_deploy import frozen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
 from xgen_deploy.state.layout import Layout
+from xgen_deploy.state.lock import LockStatus, lock_status
 from xgen_deploy.state.record import Record, read_record
 
 
@@ -49,6 +51,20 @@ def facts_of(observed: Observed) -> dict[str, HostFacts]:
 def records_of(observed: Observed) -> dict[str, Record]:
     """The usable records, by host; the plan of a host refuses an unusable one."""
     return {n: o.record for n, o in reached(observed).items() if o.record is not None}
+
+
+def locks_of(observed: Observed) -> dict[str, LockStatus]:
+    """The locks that are held or waited for, by host."""
+    locks = {n: lock_status(f.lock) for n, f in facts_of(observed).items()}
+    return {n: lock for n, lock in locks.items() if lock is not None}
+
+
+def under_own_lock(observed: Observed) -> dict[str, Observation | XgenError]:
+    """Of hosts that this command has locked: nobody else is at work there."""
+    return {
+        n: replace(o, facts=frozen.replace(o.facts, lock=None)) if isinstance(o, Observation) else o
+        for n, o in observed.items()
+    }
 
 
 def _record(host: str, facts: HostFacts, project: str) -> Record:

@@ -94,6 +94,9 @@ class Session(Protocol):
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         """Hold the lock file until the session ends. Raises LockedError naming the owner."""
 
+    def note_operation(self, lock: str, operation: str | None) -> None:
+        """The lock's file, which this session holds, names the operation that is under way."""
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...

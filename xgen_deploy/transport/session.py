@@ -173,6 +173,9 @@ class AgentSession:
             wait=wait,
         )
 
+    def note_operation(self, lock: str, operation: str | None) -> None:
+        self._ask(Nothing, f"writing {lock}", op="note", path=lock, operation=operation)
+
     def close(self) -> None:
         self._lose("the session was closed")
         self._process.close()

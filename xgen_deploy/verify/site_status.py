@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.faults import guarded
 from xgen_deploy.state.facts import INSTALL_PYTHON
-from xgen_deploy.state.observation import Observation, Observed, facts_of, reached
+from xgen_deploy.state.lock import LockStatus
+from xgen_deploy.state.observation import Observation, Observed, locks_of, reached
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
-from xgen_deploy.verify.locks import LockStatus, lock_status
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 from xgen_deploy.verify.watchdog import WatchdogStatus, watchdog_status
 
@@ -57,13 +57,12 @@ class SiteStatus:
 
 def site_status(site: Site, observed: Observed) -> SiteStatus:
     """What cannot be read of one host is that host's error."""
-    locks = {n: lock_status(f.lock) for n, f in facts_of(observed).items()}
     return SiteStatus(
         project=site.project,
         observed=observed,
         instances=tuple(s for name in observed for s in _statuses(site, name, observed[name])),
         gateways=gateway_statuses(site, observed),
-        locks={n: lock for n, lock in locks.items() if lock is not None},
+        locks=locks_of(observed),
         watchdogs={
             n: watchdog_status(o.facts, o.record, o.layout)
             for n, o in reached(observed).items()

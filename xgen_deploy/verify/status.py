@@ -9,17 +9,27 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
 from xgen_deploy.plan.drift import crash_loop_clause, is_crash_looping, pausing
 from xgen_deploy.state.exit_status import exit_words
-from xgen_deploy.state.facts import HealthFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.facts import HealthFacts, HostFacts, LockFacts, ServiceFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.load_report import DeviceReport, DraftReport, LoadReport
+from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.visible import on_one_line
 
 _SHOWN = 1000
-State = Literal["loading", "running", "failed", "stopped", "absent", "unknown"]
+State = Literal[
+    "loading",
+    "running",
+    "failed",
+    "stopping",
+    "stopped",
+    "putting back",
+    "absent",
+    "unknown",
+]
 
 
 class Status(Frozen):
@@ -94,9 +104,7 @@ def _status(
 ) -> Status:
     last = record.instances.get(name)
     if last is None:
-        pending = (
-            "an apply began to create it and did not finish" if name in record.pending else None
-        )
+        pending = _creating(facts.lock) if name in record.pending else None
         return Status(
             model_id=model,
             host=host.name,
@@ -107,6 +115,10 @@ def _status(
     state, reason = _state(service, health)
     if last.stopped is not None and state in ("stopped", "failed", "absent"):
         state, reason = "stopped", f"stopped by {last.stopped.by}; `xgen-deploy start` starts it"
+    lock = lock_status(facts.lock)
+    if name in record.pending and lock is not None and lock.putting_back:
+        state = "putting back"
+        reason = "a change was interrupted; the host brings back the version before"
     given_up = _given_up(facts.heal, name)
     if given_up is not None and state != "running":
         state, reason = "failed", given_up
@@ -137,6 +149,14 @@ def _status(
     )
 
 
+def _creating(lock: LockFacts | None) -> str:
+    """Why there is something that was never applied whole."""
+    status = lock_status(lock)
+    if status is not None and status.at_work:
+        return f"it is being created right now, by {status.owner.clause}"
+    return "an apply began to create it and did not finish"
+
+
 def _given_up(heal: str | None, name: str) -> str | None:
     """Why the watchdog gave up restarting the engine; None where it did not."""
     try:
@@ -162,6 +182,8 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
         last_error = complaint(lines)
         words = exit_words(service.result, service.exit_status, lines)
         return "failed", f"{words} ({last_error})" if last_error else words
+    if service.state == "deactivating":
+        return "stopping", "it is being stopped, or restarted"
     if service.state == "inactive":
         return "stopped", "not running; `xgen-deploy apply` starts it"
     if is_crash_looping(service):

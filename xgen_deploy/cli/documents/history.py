@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.record import ApplyRecord
 
 
@@ -16,10 +17,11 @@ class ApplyEntry(Frozen):
 
 
 class HistoryDocument(Document):
-    """`applies`, newest first; with --since `events`, oldest first, and `broken`: host -> lines of
-    its audit log that do not follow from the line before.
+    """`applies`, newest first, and `locks` that are held; with --since `events`, oldest first, and
+    `broken`: host -> lines of its audit log that do not follow from the line before.
     """
 
     applies: tuple[ApplyEntry, ...] | None = None
+    locks: Mapping[str, LockStatus] | None = None
     events: tuple[AuditEvent, ...] | None = None
     broken: Mapping[str, tuple[int, ...]] | None = None

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.verify.gateway_status import GatewayStatus
-from xgen_deploy.verify.locks import LockStatus
 from xgen_deploy.verify.status import Status
 from xgen_deploy.verify.watchdog import WatchdogStatus
 

@@ -27,6 +27,7 @@ SILENCE = 25.0
 class Agent:
     def __init__(self) -> None:
         self._groups = Groups()
+        locks = Locks()
         self._writing = threading.Lock()
         self._heard = time.monotonic()
         self._operations: dict[str, Callable[..., dict[str, Any]]] = {
@@ -38,7 +39,8 @@ class Agent:
             "remove": removal.remove,
             "request": web.request,
             "ask_socket": unix_socket.ask_socket,
-            "lock": Locks().take,
+            "lock": locks.take,
+            "note": locks.note,
         }
 
     def serve(self) -> None:

@@ -29,6 +29,7 @@ class Locked(Exception):
 class Locks:
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
+        self._owners: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
     def take(self, path: str, owner: dict[str, str], wait: float) -> dict[str, Any]:
@@ -36,11 +37,19 @@ class Locks:
         `wait` seconds, and OSError."""
         with self._lock:
             if path not in self._held:
-                content = json.dumps(dict(owner, pid=str(os.getpid()))).encode()
+                self._owners[path] = dict(owner, pid=str(os.getpid()))
+                content = json.dumps(self._owners[path]).encode()
                 self._held[path] = _acquire(path, content, wait)
-                os.ftruncate(self._held[path], 0)
-                os.pwrite(self._held[path], content, 0)
+                _write(self._held[path], content)
                 os.fsync(self._held[path])
+        return {}
+
+    def note(self, path: str, operation: str | None) -> dict[str, Any]:
+        """Names the operation that the owner is at, in a lock that is held. Raises OSError."""
+        with self._lock:
+            if path in self._held:
+                at = {} if operation is None else {"operation": operation}
+                _write(self._held[path], json.dumps(dict(self._owners[path], **at)).encode())
         return {}
 
 
@@ -67,6 +76,12 @@ def _acquire(path: str, content: bytes, wait: float) -> int:
     finally:
         if ticket:
             ticket.leave()
+
+
+def _write(handle: int, content: bytes) -> None:
+    """Over what is there before it is cut, so that a reader never finds an empty file."""
+    os.pwrite(handle, content, 0)
+    os.ftruncate(handle, len(content))
 
 
 def _open(path: str) -> int:
