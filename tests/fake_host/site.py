@@ -97,6 +97,9 @@ class FakeSite:
         change(manifest)
         self._write(manifest)
 
+    def change_to(self, manifest: Manifest) -> None:
+        self._write(manifest)
+
     @property
     def manifest(self) -> Manifest:
         read: Manifest = yaml.safe_load((self.folder / "manifest.yaml").read_text())

@@ -114,6 +114,7 @@ class Change:
             manifest=site.manifest_file,
             manifest_digest=site.manifest_digest,
             hosts=(*site.hosts, *site.other_hosts),
+            origin=site.origin if self._options.what == "apply" else None,
         )
 
     def _without(self, lost: dict[str, XgenError]) -> dict[str, XgenError]:

@@ -14,6 +14,7 @@ from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes
 from xgen_deploy.apply.teardown import clear_host
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import UnreachableError, XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.plan import GATEWAY_CHANGES, Plan
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
@@ -68,8 +69,10 @@ def _change_hosts(
 
     def change(connection: Connection) -> HostResult:
         execution, own = executions[connection.name], plan.hosts[connection.name]
-        if not own.operations and not destroy:
-            return HostResult(connection.name)  # only its gateway is needed
+        if not own.operations and not destroy:  # only its gateway or its record is needed
+            if own.other_origin is not None and identity.origin is not None:
+                execution.context.keep(lambda r: replace(r, origin=identity.origin))
+            return HostResult(connection.name)
         result = carry_out(execution, own, identity, outcomes)
         if destroy and result.ok:
             clear_host(execution.context)

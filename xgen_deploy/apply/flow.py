@@ -15,6 +15,7 @@ from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
+from xgen_deploy.plan.take_over import taken_over, taken_over_clause
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.observation import (
@@ -48,6 +49,7 @@ class Apply:
         plan = self._plan(observed)
         self._ui.show(plan, time.monotonic() - began)
         self._hold_to_saved(plan, observed)
+        self._hold_to_take_over(plan, observed)
         if plan.refusals:
             self._auditing.refused(plan, observed)
         changing = self._changing(plan, observed)
@@ -88,6 +90,7 @@ class Apply:
             observed |= self._comparison.compare(changed)
         now = self._plan(observed)
         self._hold_to_saved(now, observed)
+        self._hold_to_take_over(now, observed)
         if now.forbidden:
             self._auditing.refused(now, observed)
         if now.forbidden or _operations(now) != _operations(plan):
@@ -168,6 +171,7 @@ class Apply:
             h.host
             for h in plan.hosts.values()
             if h.operations
+            or (self._options.take_over and h.other_origin is not None)
             or (self._options.destroy and h.reachable and _traces(observations[h.host]))
         )
         return own | _gateway_hosts(plan, observed)
@@ -184,6 +188,21 @@ class Apply:
                 + "\n  ".join(changed)
                 + "\nMake a new one with `xgen-deploy plan -o FILE`."
             )
+
+    def _hold_to_take_over(self, plan: Plan, observed: Observed) -> None:
+        """Who is asked sees what another manifest applied, and is asked twice."""
+        if not taken_over(plan) or self._options.take_over or not self._options.yes:
+            return
+        clause = taken_over_clause(plan)
+        self._auditing.refused(plan, observed, f"it would remove {clause}")
+        option = "`--take-over`"
+        if self._options.expected is not None:
+            option = "a plan saved with `plan -o FILE --take-over`"
+        raise XgenError(
+            f"refused: this would remove {clause}. Where this manifest takes over from that one, "
+            f"it needs {option}; if it is a copy, give it a `project:` of its own. "
+            "Nothing was changed."
+        )
 
 
 def _gateway_hosts(plan: Plan, observed: Observed) -> frozenset[str]:

@@ -12,13 +12,16 @@ from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
+from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation
-from xgen_deploy.state.record import ApplyRecord
+from xgen_deploy.state.record import ApplyRecord, Record
 
 
 @dataclass(frozen=True)
 class ApplyIdentity:
-    """Which apply this is and whose, as it goes into every host's record."""
+    """Which apply this is and whose, as it goes into every host's record. `origin` None: as it was
+    recorded before.
+    """
 
     number: int
     by: str
@@ -27,6 +30,7 @@ class ApplyIdentity:
     hosts: tuple[str, ...] = field(default=())
     what: str = "apply"
     git: str | None = None
+    origin: Origin | None = None
 
 
 def carry_out(
@@ -41,7 +45,7 @@ def carry_out(
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
-        context.keep(lambda record: replace(record, last_apply=apply, hosts=identity.hosts))
+        context.keep(lambda record: _begun(record, apply, identity))
         tell_whole(context, "began", count)
         for operation in plan.operations:
             if operation.kind not in GATEWAY_CHANGES:
@@ -56,6 +60,11 @@ def carry_out(
     finally:
         outcomes.give_up(plan.operations)
     return HostResult(context.name, tuple(results))
+
+
+def _begun(record: Record, apply: ApplyRecord, identity: ApplyIdentity) -> Record:
+    origin = identity.origin or record.origin
+    return replace(record, last_apply=apply, hosts=identity.hosts, origin=origin)
 
 
 def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:

@@ -11,7 +11,8 @@ class ApplyOptions:
     """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
     in seconds. `what` goes into the history. `refresh` as in plan/host_plan.py, Scope; `repin` as
-    in plan/desired.py. `skip_refused`: hosts with refusals are left out. `ask_first`: no secret is
+    in plan/desired.py. `skip_refused`: hosts with refusals are left out. `take_over`:
+    what another manifest applied is removed too. `ask_first`: no secret is
     looked up before the answer. `trust_history` as `rollback` was given it. `maintain`: instead
     of what the manifest says.
     """
@@ -24,6 +25,7 @@ class ApplyOptions:
     lock_wait: float = 0.0
     what: str = "apply"
     skip_refused: bool = False
+    take_over: bool = False
     ask_first: bool = False
     trust_history: bool = False
     maintain: Request | None = None
@@ -43,6 +45,7 @@ class ApplyOptions:
             "repin": self.repin,
             "refresh": self.refresh,
             "skip-refused": self.skip_refused,
+            "take-over": self.take_over,
             "trust-history": self.trust_history,
             "accept-new-host-keys": self.accept_new_host_keys,
         }

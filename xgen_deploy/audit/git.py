@@ -1,7 +1,10 @@
-"""The Git commit of a manifest."""
+"""What Git knows of a manifest."""
 
+import re
 import subprocess
 from pathlib import Path
+
+from xgen_deploy.state.origin import Origin
 
 
 def git_commit(manifest: str) -> str | None:
@@ -12,6 +15,24 @@ def git_commit(manifest: str) -> str | None:
         return None
     changed = _git(folder, "status", "--porcelain", "--", name)
     return commit + ("+" if changed else "")
+
+
+def origin_of(manifest: str) -> Origin:
+    """By the repository's first commit, which every clone has, except a shallow one."""
+    path = Path(manifest).resolve()
+    said = _git(path.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
+    if said is None:
+        return Origin(path=path.name)
+    shallow, _, prefix = said.partition("\n")
+    return Origin(
+        repository=None if shallow == "true" else _first_commit(path.parent),
+        path=f"{prefix}{path.name}",
+    )
+
+
+def _first_commit(folder: Path) -> str | None:
+    said = _git(folder, "rev-list", "--first-parent", "--max-parents=0", "HEAD") or ""
+    return said if re.fullmatch("[0-9a-f]{7,64}", said) else None
 
 
 def _git(folder: Path, *words: str) -> str | None:

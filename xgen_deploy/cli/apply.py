@@ -4,7 +4,7 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
-from xgen_deploy.cli.opening import open_run, run_for
+from xgen_deploy.cli.opening import open_run, run_for, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.saved_plan import saved_plan
 
@@ -30,6 +30,7 @@ def command(
     yes: bool,
     repin: bool,
     refresh: bool,
+    take_over: bool,
     lock_wait: float,
     skip_refused: bool,
 ) -> int:
@@ -47,9 +48,10 @@ def command(
         yes=yes or saved is not None,
         repin=repin,
         refresh=refresh or (saved is not None and saved.refresh),
+        take_over=take_over if saved is None else saved.take_over,
         lock_wait=lock_wait,
         expected=saved,
         skip_refused=skip_refused,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
-        return carry_out(run, settings, options)
+        return carry_out(with_origin(run), settings, options)

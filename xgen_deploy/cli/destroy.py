@@ -4,8 +4,8 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
-from xgen_deploy.cli.opening import open_run
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.opening import open_run, with_origin
+from xgen_deploy.cli.options import Settings, host_options, take_over_option
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.host_plan import empty_site
 from xgen_deploy.run.run import Run
@@ -13,8 +13,9 @@ from xgen_deploy.run.run import Run
 
 @click.command("destroy")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
+@take_over_option
 @host_options
-def command(settings: Settings, yes: bool) -> int:
+def command(settings: Settings, yes: bool, take_over: bool) -> int:
     """Remove the project from its hosts: units, containers, settings, secrets and records.
 
     Model files and images stay.
@@ -26,4 +27,5 @@ def command(settings: Settings, yes: bool) -> int:
                 "model, delete it from the manifest and apply"
             )
         emptied = Run(empty_site(run.site), run.control_node, run.connections)
-        return carry_out(emptied, settings, ApplyOptions(yes=yes, destroy=True, what="destroy"))
+        options = ApplyOptions(yes=yes, take_over=take_over, destroy=True, what="destroy")
+        return carry_out(with_origin(emptied), settings, options)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from xgen_deploy import frozen
+from xgen_deploy.audit.git import origin_of
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.errors import UsageError
@@ -52,6 +54,12 @@ def run_for(site: Site, settings: Settings) -> Iterator[Run]:
     )
     with run_on(site, options) as run:
         yield run
+
+
+def with_origin(run: Run) -> Run:
+    """The same with where its manifest comes from, unless a saved plan knows."""
+    origin = run.site.origin or origin_of(run.site.manifest_file)
+    return Run(frozen.replace(run.site, origin=origin), run.control_node, run.connections)
 
 
 def _password(settings: Settings) -> str | None:

@@ -78,9 +78,17 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("manifest", metavar="MANIFEST")(wrapped)
 
 
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Also remove what another manifest of the same project applied.",
+)
+
+
 def accepting_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--repin`, `--refresh`: what a plan does only where it was asked for."""
+    """`--repin`, `--refresh`, `--take-over`: what a plan does only where it was asked for."""
     for option in (
+        take_over_option,
         click.option(
             "--refresh",
             is_flag=True,

@@ -4,7 +4,7 @@ import time
 
 import click
 
-from xgen_deploy.cli.opening import open_run
+from xgen_deploy.cli.opening import open_run, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
 
@@ -28,6 +28,7 @@ def command(
     detailed_exitcode: bool,
     repin: bool,
     refresh: bool,
+    take_over: bool,
     output: str | None,
     drift: bool,
 ) -> int:
@@ -41,9 +42,11 @@ def command(
             from xgen_deploy.cli.planning import as_applied
 
             run = as_applied(run)
+        else:
+            run = with_origin(run)
         observed = run.observe(preload=PLANNING)
     from xgen_deploy.cli.planning import Accepting, planned
 
-    accepting = Accepting(repin=repin, refresh=refresh)
+    accepting = Accepting(repin=repin, refresh=refresh, take_over=take_over)
     plan = planned(run, observed, settings, began=began, accepting=accepting, output=output)
     return plan.exit_code(detailed=detailed_exitcode)

@@ -26,6 +26,7 @@ class Accepting:
 
     repin: bool
     refresh: bool
+    take_over: bool
 
 
 def planned(
@@ -52,6 +53,7 @@ def planned(
             run.site,
             tuple(lines),
             refresh=refresh,
+            take_over=accepting.take_over,
             manifest=str(Path(settings.manifest).absolute()),
             inventory=inventory and str(Path(inventory).absolute()),
         )

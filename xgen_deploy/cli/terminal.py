@@ -12,8 +12,10 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.progress import progress
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError
+from xgen_deploy.plan.take_over import taken_over, taken_over_clause
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Plan
+from xgen_deploy.visible import on_one_line, printable
 
 
 class Terminal:
@@ -42,10 +44,20 @@ class Terminal:
             return
         if not sys.stdin.isatty() or self._settings.json:
             raise UsageError("cannot ask without a terminal; add -y to carry out this plan")
-        count = len(plan.operations)
-        question = f"Carry out {count} operation{'s'[: count != 1]}?"
-        if not click.confirm("Remove all of this?" if self._options.destroy else question):
+        if not click.confirm(self._question(plan)):
             raise click.Abort
+        if taken_over(plan) and not self._options.take_over:
+            clause = printable(on_one_line(taken_over_clause(plan)))
+            if not click.confirm(f"Remove {clause}, too?"):
+                raise click.Abort
+
+    def _question(self, plan: Plan) -> str:
+        count = len(plan.operations)
+        if self._options.destroy:
+            return "Remove all of this?"
+        if self._options.take_over and not count:
+            return "Take over from the other manifest?"
+        return f"Carry out {count} operation{'s'[: count != 1]}?"
 
     def reporting(self) -> AbstractContextManager[Reporter]:
         return nullcontext(self._reporter) if self._reporter else progress(self._settings)

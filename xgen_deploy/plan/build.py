@@ -17,6 +17,7 @@ from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
+from xgen_deploy.plan.take_over import with_other_origins
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
@@ -63,6 +64,7 @@ def make_plan(
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)
     if skip_refused:
         hosts = _without_refused(hosts)
+    hosts = with_other_origins(hosts, records, site.origin)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

@@ -17,8 +17,8 @@ FORMAT = 2
 
 class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
-    done; `refresh` as it was asked for. `manifest` and `inventory` are absolute paths where the
-    plan was made; `inventory` None where the command line named none.
+    done; `refresh` and `take_over` as they were asked for. `manifest` and `inventory` are absolute
+    paths where the plan was made; `inventory` None where the command line named none.
     """
 
     xgen_plan: int = FORMAT
@@ -30,6 +30,7 @@ class SavedPlan(Frozen):
     refresh: bool = False
     manifest: str | None = None
     inventory: str | None = None
+    take_over: bool = False
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What has changed since, as sentences; () where the plan still holds."""
@@ -68,6 +69,7 @@ def save(
     text: tuple[str, ...],
     *,
     refresh: bool = False,
+    take_over: bool = False,
     manifest: str | None = None,
     inventory: str | None = None,
 ) -> SavedPlan:
@@ -79,6 +81,7 @@ def save(
         operations=operation_lines(plan),
         text=text,
         refresh=refresh,
+        take_over=take_over,
         manifest=manifest,
         inventory=inventory,
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.origin import Origin
 
 Action = Literal["create", "update", "repair", "restart", "remove", "stop", "start"]
 Strategy = Literal["stop-first", "start-first"]
@@ -129,7 +130,8 @@ class HostPlan:
     `secrets_kept` are instances whose secrets were not compared with what they were given.
     `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
     gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
-    done here because of its refusals, and the other hosts go on.
+    done here because of its refusals, and the other hosts go on. `other_origin`: of the manifest
+    that was applied here last, where it is another one.
     """
 
     host: str
@@ -146,6 +148,7 @@ class HostPlan:
     outdated: tuple[str, ...] = ()
     parts: dict[str, str] = field(default_factory=dict)
     left_out: bool = False
+    other_origin: Origin | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -20,6 +20,7 @@ from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Slot
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.visible import on_one_line
 
@@ -90,7 +91,9 @@ class HistoryEntry(Frozen):
 
 
 class Record(Frozen):
-    """`pending` names instances that an apply began to change and has not finished with."""
+    """`pending` names instances that an apply began to change and has not finished with. `origin`
+    is the manifest's of the last apply, None where an older version wrote the record.
+    """
 
     format: int = FORMAT
     revision: int = 0
@@ -100,6 +103,7 @@ class Record(Frozen):
     instances: dict[str, InstanceRecord] = Field(default_factory=dict, max_length=INSTANCES)
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
+    origin: Origin | None = None
 
     def begun(self, instance: str, digest: str) -> "Record":
         """An apply begins to bring the instance to the spec of this digest."""

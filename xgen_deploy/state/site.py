@@ -5,6 +5,7 @@ from pydantic import Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Runtime
 
 
@@ -15,7 +16,7 @@ class Site(Frozen):
     is in `hosts` all the same. `manifest_digest` is of all `files` that took part. A gateway has
     its `hosts` filled in. What `--limit` cut off is in `other_hosts` and `elsewhere`: it is to be
     left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
-    host that is not in `declared`.
+    host that is not in `declared`. `origin` is known where the manifest is planned or applied.
     """
 
     project: str
@@ -37,6 +38,7 @@ class Site(Frozen):
     elsewhere: tuple[InstanceConfig, ...] = ()
     limited_to: tuple[str, ...] = ()
     limited_models: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     def on(self, host: str) -> tuple[InstanceConfig, ...]:
         """The instances of one host, in manifest order."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
 
 FORMAT_VERSION = 1
@@ -42,7 +43,9 @@ class RefusalEntry(Frozen):
 
 
 class HostEntry(Frozen):
-    """The fields of state/plan.py, HostPlan."""
+    """The fields of state/plan.py, HostPlan. `other_origin` is of the manifest that was applied
+    here last, None where it is this one or unknown.
+    """
 
     reachable: bool
     error: str | None
@@ -52,6 +55,7 @@ class HostEntry(Frozen):
     left_out: bool
     warnings: tuple[str, ...]
     secrets_kept: tuple[str, ...]
+    other_origin: Origin | None
 
 
 class PlanDocument(Document):
@@ -95,6 +99,7 @@ def _host(host: HostPlan) -> HostEntry:
         left_out=host.left_out,
         warnings=host.warnings,
         secrets_kept=host.secrets_kept,
+        other_origin=host.other_origin,
     )
 
 

@@ -17,3 +17,4 @@ class ShowDocument(Document):
     refresh: bool | None = None
     manifest: str | None = None
     inventory: str | None = None
+    take_over: bool | None = None
