@@ -42,7 +42,8 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
             {"path": p, "kind": "file", "mode": host.modes[p], "uid": 0}
             for p in sorted(host.files) if p.startswith(f"{request['etc_dir']}/")
         ],
-        "services": [_service(host, p) for p in sorted(host.files) if _is_service(p)],
+        "edited": [_edited(host, p) for p in _differing(host, record)],
+        "services": [_service(host, n) for n in _units(host)],
         "ports": [
             {"port": p.port, "address": "127.0.0.1", "unit": name}
             for name, p in host.systemd.running() if isinstance(p, EngineProcess | FakeHaproxy)
@@ -80,15 +81,36 @@ def _file(host: FakeHost, path: str) -> dict[str, Any]:
     return {"path": path, "kind": "file", "sha256": _sha(host.files[path])}
 
 
+def _differing(host: FakeHost, record: bytes | None) -> list[str]:
+    """Files of the record whose content is another one now, and the drop-ins of its units."""
+    known = json.loads(record or b"{}")
+    entries = [*known.get("instances", {}).values(), known.get("gateway") or {}]
+    written = {p: d for e in entries for p, d in e.get("files", {}).items()}
+    changed = [p for p, d in written.items() if p not in host.files or _sha(host.files[p]) != d]
+    return [*changed, *(p for p in sorted(host.files) if p.endswith(".conf"))]
+
+
+def _edited(host: FakeHost, path: str) -> dict[str, Any]:
+    content = host.files.get(path)
+    lines = None if content is None else content.decode().split("\n")
+    return {"path": path, "exists": content is not None, "lines": lines}
+
+
 def _is_service(path: str) -> bool:
     """Of an instance or the gateway; the watchdog's has no hyphen behind the project."""
     name = path.rpartition("/")[2]
     return path.startswith(f"{UNIT_DIR}/xgen-p-") and name.endswith(".service")
 
 
-def _service(host: FakeHost, path: str) -> dict[str, Any]:
-    name = path.rpartition("/")[2]
-    unit = host.systemd.unit(name)
+def _units(host: FakeHost) -> list[str]:
+    """Those on the disk, and those that run without a file any more."""
+    files = {p.rpartition("/")[2] for p in host.files if _is_service(p)}
+    return sorted(files | {n for n, _ in host.systemd.running() if _is_service(f"{UNIT_DIR}/{n}")})
+
+
+def _service(host: FakeHost, name: str) -> dict[str, Any]:
+    path, unit = f"{UNIT_DIR}/{name}", host.systemd.unit(name)
+    content = host.files.get(path)
     state, sub = ("active", "running") if unit.active else ("inactive", "dead")
     if unit.crashing:
         state, sub = "activating", "auto-restart"
@@ -97,8 +119,9 @@ def _service(host: FakeHost, path: str) -> dict[str, Any]:
         "kind": "unit",
         "state": state,
         "sub_state": sub,
-        "sha256": _sha(host.files[path]),
+        "sha256": None if content is None else _sha(content),
         "enabled": unit.enabled,
+        "overridden": [p for p in sorted(host.files) if p.startswith(f"{path}.d/")],
         "pid": 7 if unit.active else None,
         "restarts": unit.restarts,
         "invocation": unit.process.run if unit.process else None,

@@ -138,6 +138,9 @@ class FakeHost:
                 return self.systemd.run(argv)
             case "mv" | "cp":
                 return self._move(*argv[-2:], keep=argv[0] == "cp")
+            case "chmod" if argv[2] in self.files:
+                self.touched.append(argv[2])
+                self.modes[argv[2]] = int(argv[1], 8)
             case "ls":
                 return Completed(0, "\n".join(self._names(argv[-1])), "")
             case "test":

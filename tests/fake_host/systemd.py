@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class Systemd:
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], start: Callable[[str, str, str], Process | None]
+        self, files: dict[str, bytes], start: Callable[[str, str, str], Process | None]
     ) -> None:
         self._files = files
         self._start = start
@@ -83,10 +83,16 @@ class Systemd:
                 return self._show(name)
             case "enable":
                 self.unit(name).enabled = True
+            case "disable" if self._text(name) is None:
+                return Completed(1, "", f"Failed to disable unit: Unit file {name} does not exist.")
             case "disable":
                 self.unit(name).enabled = False
                 if "--now" in argv:
                     self._stop(name)
+            case "revert":
+                for path in self._drop_ins(name):
+                    del self._files[path]
+                return self._reload()
             case "stop":
                 self.guards.pop(name, None)
                 self._stop(name)
@@ -108,6 +114,9 @@ class Systemd:
     def _text(self, name: str) -> str | None:
         content = self._files.get(f"{UNIT_DIR}/{name}")
         return None if content is None else content.decode()
+
+    def _drop_ins(self, name: str) -> list[str]:
+        return [path for path in self._files if path.startswith(f"{UNIT_DIR}/{name}.d/")]
 
     def _reload(self) -> Completed:
         self.reloads += 1
@@ -136,7 +145,7 @@ class Systemd:
             "LoadState": "not-found" if unit.loaded is None else "loaded",
             "NeedDaemonReload": "no" if unit.loaded == self._text(name) else "yes",
             "UnitFileState": "enabled" if unit.enabled else "disabled",
-            "DropInPaths": "",
+            "DropInPaths": " ".join(self._drop_ins(name)),
             "WantedBy": "multi-user.target" if unit.enabled else "",
             **_running(unit),
         }

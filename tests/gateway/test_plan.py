@@ -105,7 +105,7 @@ class World:
 
     def plan(self) -> HostPlan:
         plans = {n: self._own(n) for n in self.records}
-        return with_gateways(self.site, plans, self.observed(), self.new_secrets)["edge"]
+        return with_gateways(self.site, plans, self.observed(), self.new_secrets, TEMPLATES)["edge"]
 
     def _own(self, host: str) -> HostPlan:
         """What the manifest does not name any more is removed."""
@@ -379,5 +379,5 @@ def test_the_gateway_is_the_last_of_its_hosts_operations(world: World) -> None:
     own = removal("edge", "x")
     plans = {n: HostPlan(host=n) for n in world.records}
     plans["edge"] = HostPlan(host="edge", operations=(own,))
-    found = with_gateways(world.site, plans, world.observed(), {})["edge"].operations
+    found = with_gateways(world.site, plans, world.observed(), {}, TEMPLATES)["edge"].operations
     assert [o.name for o in found] == ["x", GATEWAY]

@@ -18,6 +18,7 @@ _MOST_PRINTED = 200_000
 _ALLOWED = re.compile(
     r"/(etc|var/lib)/xgen-deploy(/p(/[A-Za-z0-9][A-Za-z0-9_.-]*)*)?"
     r"|/etc/systemd/system/xgen-p([-.][A-Za-z0-9][A-Za-z0-9_.-]*)?\.(service|timer)(\.next)?"
+    r"|/(etc|run)/systemd/system(\.control)?/xgen-p-[A-Za-z0-9][A-Za-z0-9_.-]*\.service\.d"
 )
 _PROGRAMS = {
     "systemctl", "journalctl", "systemd-run", "systemd-cat", "logger", "docker", "/usr/bin/docker",

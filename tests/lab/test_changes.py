@@ -115,3 +115,33 @@ def test_a_version_that_fails_stops_the_rest_and_costs_no_request(
     finally:
         site.models["one"] = good
     site.plan(0)
+
+
+def test_what_is_done_by_hand_is_put_right_and_costs_no_request(
+    site: Site, pair: list[LabHost]
+) -> None:
+    """A comment leaves the engine alone; one that was started from an edited unit is replaced."""
+    service, gateway = f"xgen-{PROJECT}-two.service", f"xgen-{PROJECT}-gateway.service"
+    unit = f"/etc/systemd/system/{service}"
+    start = "systemctl show -P InvocationID "
+    before = [pair[1].sh(start + service), pair[0].sh(start + gateway)]
+    pair[1].sh(f"echo '# mine' >> {unit}; systemctl daemon-reload; systemctl disable {service}")
+    pair[0].sh(f"echo '# mine' >> /etc/systemd/system/{gateway}")
+    other = f"xgen-{PROJECT}-two-2.service"
+    pair[1].sh(f"sed -i 's/RestartSec=5/RestartSec=7/' /etc/systemd/system/{other}")
+    pair[1].sh(f"systemctl daemon-reload; systemctl restart {other}")
+    planned = {o["instance"]: o for o in site.plan(3).operations(pair[1].name)}
+    assert {o["action"] for o in planned.values()} == {"repair"}
+    assert (planned["two"]["interrupts"], planned["two"]["strategy"]) == (False, None)
+    assert planned["two-2"]["strategy"] == "start-first"
+    assert {"path": f"{other}:17", "before": "RestartSec=7", "after": "RestartSec=5"}.items() <= (
+        planned["two-2"]["diff"][0].items()
+    )
+    with _clients(pair, "two") as clients:
+        clients.more(50)
+        site.apply()
+        clients.more(50)
+    assert clients.failed == []
+    assert [pair[1].sh(start + service), pair[0].sh(start + gateway)] == before
+    assert pair[1].sh(f"systemctl is-enabled {service}") == "enabled"
+    site.plan(0)

@@ -133,6 +133,10 @@ class Fleet:
                 "services": [
                     _service(n, r, edited=name in self.edited) for n, r in record.instances.items()
                 ],
+                "etc_files": [
+                    {"path": f"{LAYOUT.settings(n + r.slot)}/{file}", "kind": "file"}
+                    for n, r in record.instances.items() for file in ("env", "api-key")
+                ],
                 "record": record.model_dump_json(exclude_none=True),
             }
         )  # fmt: skip

@@ -9,7 +9,7 @@ from tests.plan.deciding import RENDERER, desired_state
 from tests.render.scene import Scene
 from xgen_deploy.plan.host_plan import Scope, plan_host
 from xgen_deploy.resolve.host import resolve_host
-from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.facts import ContainerFacts, FileFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.observation import observation_of
 from xgen_deploy.state.plan import HostPlan
@@ -31,9 +31,11 @@ class World:
         site, layout = self.scene.site, self.scene.layout
         resolved = resolve_host(site, site.hosts["h"], self.facts, self.record, layout, repin=repin)
         assert not resolved.refusals, resolved.refusals
-        instances, services, boxes = {}, [], []
+        instances: dict[str, InstanceRecord] = {}
+        services, boxes, files = [], [], []
         for one in resolved.instances:
             rendered = rendering.render(one)
+            files += [FileFacts(path=f.path, kind="file", mode=f.mode) for f in rendered.files]
             digest = hashlib.sha256(rendered.definition.content.encode()).hexdigest()
             instances[one.name] = InstanceRecord(
                 spec=one.spec,
@@ -41,6 +43,7 @@ class World:
                 files={rendered.definition.path: digest},
                 pins=one.pins,
                 ready_seconds=5.0,
+                invocation="run-1",
             )
             services.append(
                 ServiceFacts(
@@ -51,6 +54,7 @@ class World:
                     sha256=digest,
                     enabled=True,
                     pid=7,
+                    invocation="run-1",
                 )
             )
             if one.spec.runtime == "docker":
@@ -70,7 +74,7 @@ class World:
                 )
         self.record = self.record.model_copy(update={"instances": instances, "revision": 1})
         docker = self.facts.docker.model_copy(update={"containers": tuple(boxes)})
-        self.facts = self.facts.model_copy(update={"services": tuple(services), "docker": docker})
+        self.fact(services=tuple(services), docker=docker, etc_files=tuple(files))
 
     def service(self, **changes: object) -> None:
         """Something befell the (first) unit."""

@@ -66,13 +66,17 @@ def open_gateway(
     number: int,
     *,
     refresh: bool = False,
+    restart: bool | None = None,
+    reload: bool = True,
     away: Mapping[str, str] | None = None,
     moving: bool = False,
 ) -> str:
     """Creates, updates or repairs the gateway; a clause for people about how it stands then. A
     unit that an older version of this tool wrote is written anew only with `refresh`: that
-    starts the gateway anew where a reload would do. It counts once a real request to each model
-    whose routes changed was answered through it; `away` and `moving`: see Proof.of.
+    starts the gateway anew where a reload would do. `restart` is whether HAProxy is started anew,
+    by default where its unit changes; `reload` as in state/plan.py, Operation. The gateway counts
+    once a real request to each model whose routes changed was answered through it; `away` and
+    `moving`: see Proof.of.
 
     Raises GatewayFailed; what ran before runs on or was put back. XgenError without a secret.
     """
@@ -90,7 +94,8 @@ def open_gateway(
     files = (*rendered.files, rendered.definition)
     runtime = haproxy_socket(context)
     try:
-        _put(context, rendered, before, runtime)
+        keeps = moving or (not restart if restart is not None else None)
+        started = _put(context, rendered, before, runtime, keeps=keeps, reload=reload)
         proved = _prove(context, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
         log = context.service_manager.log(rendered.service, None, lines=_LINES)
@@ -107,6 +112,7 @@ def open_gateway(
         apply=number,
         unit_version=version,
         config_version=UNIT_VERSION,
+        invocation=_invocation(context, rendered.service, started=started),
     )
     context.keep(lambda record: replace(record, gateway=gateway))
     return f"{_standing(spec, runtime)}; {proved}".removesuffix("; ")
@@ -128,20 +134,34 @@ def _put(
     rendered: Rendered,
     before: dict[str, bytes | None],
     runtime: HaproxySocket,
-) -> None:
+    *,
+    keeps: bool | None,
+    reload: bool,
+) -> bool:
+    """Whether HAProxy was started anew. `keeps`: the process that runs goes on, by default where
+    its unit is the same."""
     unit = rendered.definition
     same_unit = before[unit.path] == unit.content.encode()
-    old = _running(runtime) if same_unit else None
+    old = _running(runtime) if (same_unit if keeps is None else keeps) else None
     _write(context, rendered.files)
     if not same_unit:
         _write(context, (unit,))
-        context.service_manager.reload()
+        if reload or old is None:
+            context.service_manager.reload()
     if old is not None:
         _reload(context, rendered.service)
     else:
         context.service_manager.start(rendered.service)
     config = next(f.content for f in rendered.files if not f.secret)
     _await(context, runtime, digest_in(config), old)
+    return old is None
+
+
+def _invocation(context: HostContext, service: str, *, started: bool) -> str | None:
+    """Of the start that this version's unit made."""
+    if started:
+        return context.service_manager.state(service).run
+    return context.record.gateway.invocation if context.record.gateway else None
 
 
 def _prove(

@@ -7,7 +7,7 @@ from xgen_deploy.apply.gateway import GatewayFailed, open_gateway
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
 from xgen_deploy.state.plan import Kind, Operation
 from xgen_deploy.state.routes import partly_proved
 
@@ -23,8 +23,16 @@ def change_gateway(execution: Execution, operation: Operation) -> str:
     spec = replace(operation.gateway, routes=execution.traffic.routes(context.name))
     away = execution.traffic.away(context.name)
     refresh = operation.kind is Kind.REFRESH_GATEWAY
+    repairs = operation.kind is Kind.REPAIR_GATEWAY
+    restart = operation.interrupts if repairs else None
+    reload = operation.reload
     try:
-        return open_gateway(context, spec, number, refresh=refresh, away=away)
+        text = open_gateway(
+            context, spec, number, refresh=refresh, restart=restart, reload=reload, away=away
+        )
+        if repairs:
+            context.service_manager.restore(context.layout.service(GATEWAY), reload=reload)
+        return text
     except GatewayFailed as error:
         text = _without_unproved(context, spec, error, number, away)
         raise OperationFailed(text, error.log) from None

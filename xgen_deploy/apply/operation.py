@@ -10,6 +10,7 @@ from xgen_deploy.apply.gateway_change import change_gateway
 from xgen_deploy.apply.gateway_maintenance import restart_gateway, start_gateway, stop_gateway
 from xgen_deploy.apply.maintenance import restart, start, stop
 from xgen_deploy.apply.outcomes import Result
+from xgen_deploy.apply.restore import restore_files
 from xgen_deploy.apply.start_first import start_first_update
 from xgen_deploy.apply.stop_first import bring_up
 from xgen_deploy.apply.teardown import clear_stale_slot, remove
@@ -38,9 +39,11 @@ def execute(execution: Execution, operation: Operation) -> Result:
 def _perform(execution: Execution, operation: Operation) -> str:
     """Returns a clause about the outcome."""
     match operation.kind:
-        case Kind.CREATE | Kind.REPAIR:
+        case Kind.CREATE:
             return _serves(operation, bring_up(execution, operation))
-        case Kind.UPDATE | Kind.REFRESH:
+        case Kind.RESTORE_FILES:
+            return restore_files(execution, operation)
+        case Kind.UPDATE | Kind.REFRESH | Kind.REPAIR:
             update = start_first_update if operation.strategy == "start-first" else bring_up
             return _serves(operation, update(execution, operation))
         case Kind.CLEAR_SLOT:

@@ -41,6 +41,10 @@ class ServiceManager(Protocol):
     def stop(self, service: str) -> None:
         """Stops it, now and at boot. A service that does not exist is not an error."""
 
+    def restore(self, service: str, *, reload: bool) -> None:
+        """Its start at boot, and its definition alone, without changes from elsewhere; what runs
+        goes on. `reload` False: that is read at its next start."""
+
     def restart_argv(self, service: str) -> tuple[str, ...]:
         """A command that starts the service again, for a script on the host."""
 

@@ -2,7 +2,6 @@
 recorded.
 """
 
-import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from xgen_deploy.backends.registry import backend_named, health_path_of
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import fault_of
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.file_drift import digest
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.secret_text import SecretText
@@ -122,13 +122,14 @@ def remember(
     other_port: int | None = None,
 ) -> None:
     """It is what runs now. `other_port` as in InstanceRecord, where that changed."""
-    context, instance, definition = execution.context, new.instance, new.rendered.definition
+    context, instance = execution.context, new.instance
+    files = (new.rendered.definition, *new.rendered.files)
     name, last = instance.name, context.record.instances.get(instance.name)
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
         declared=replace(instance.declared, marks={}),
-        files={definition.path: hashlib.sha256(definition.content.encode()).hexdigest()},
+        files={f.path: digest(f) for f in files if not f.secret},
         pins=instance.pins,
         health_path=health_path_of(instance.spec.backend),
         applied_at=time.time(),

@@ -54,6 +54,9 @@ class Supervisord:
         self._control("stop", service)
         self._control("remove", service)
 
+    def restore(self, service: str, *, reload: bool) -> None:
+        """supervisord reads what it starts anew at its next start."""
+
     def end(self) -> None:
         """Ends the supervisor itself, with all that it runs."""
         self._control("shutdown")

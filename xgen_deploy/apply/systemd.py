@@ -24,6 +24,8 @@ _PROPERTIES = (
 _LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths,WantedBy"
 _NUMBER = re.compile("[0-9]{1,20}")
 _DOCKER = "docker.service"
+# Where a drop-in for a unit of ours may lie, but for what a package brought.
+_OWN = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
 
 class Systemd:
@@ -58,11 +60,21 @@ class Systemd:
             ran = self.state(service).result not in (None, "success")
             raise EndedAtOnce(self._host, error.reason) if ran else error
 
+    def restore(self, service: str, *, reload: bool) -> None:
+        unit = f"{service}.service"
+        for folder in _OWN:
+            self._session.remove(f"{folder}/{unit}.d", within=folder)
+        self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
+        if reload and _outdated(self._loaded(unit)):
+            self.reload()
+
     def stop(self, service: str) -> None:
         unit = f"{service}.service"
         done = self._session.run(["systemctl", "disable", "--now", "--quiet", unit], timeout=_STOP)
+        if done.returncode != 0 and self.state(service).alive:  # as where its file is gone
+            done = self._session.run(["systemctl", "stop", unit], timeout=_STOP)
         if done.returncode != 0 and self.state(service).alive:
-            raise self._failed(done, ("disable", "--now", unit))
+            raise self._failed(done, ("stop", unit))
         self._drop_changes(unit, self._loaded(unit))
         self._session.run(["systemctl", "reset-failed", unit], timeout=_ASK)
 

@@ -11,7 +11,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.desired import Desired, DesiredState
-from xgen_deploy.plan.drift import drift_of
+from xgen_deploy.plan.drift import Drift, drift_of
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.secrets.delivered import InstanceSecrets
@@ -54,7 +54,9 @@ def command(settings: Settings, deep: bool) -> int:
                 return checks
             with connection.session() as session:
                 name = connection.name
-                gateway = check_gateway(run.site, name, observations, session, secrets)
+                gateway = check_gateway(
+                    run.site, name, observations, session, secrets, run.renderer.templates
+                )
                 return [*checks, *gateway]
 
         results = each([run.connections[n] for n in observations], check_host)
@@ -95,7 +97,7 @@ def _host(
             if last.stopped is not None:
                 checks.append(_stopped(instance, last.stopped))
                 continue
-            drift = drift_of(instance.name, last, facts, layout)
+            drift = drift_of(instance.name, last, facts, layout, desired.rendered[instance.name])
             checks.append(_drift(instance, drift))
             service = facts.service(layout.service(instance.name_on_host))
             report = current_report(last, service, health.get(instance.name))
@@ -131,13 +133,13 @@ def _stopped(instance: Instance, stopped: Stopped) -> Check:
     )
 
 
-def _drift(instance: Instance, drift: str | None) -> Check:
+def _drift(instance: Instance, drift: Drift | None) -> Check:
     return Check(
         host=instance.host,
         instance=instance.name,
         what="unit and container",
         ok=drift is None,
-        found=drift or "",
+        found=drift.cause if drift else "",
     )
 
 

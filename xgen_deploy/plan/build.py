@@ -58,7 +58,7 @@ def make_plan(
         for h, s in scopes.items()
         if s.secrets_compared and GATEWAY not in s.kept_secrets
     }
-    hosts = with_gateways(site, hosts, observations, compared)
+    hosts = with_gateways(site, hosts, observations, compared, desired.renderer.templates)
     # With `--limit MODEL` a gateway is not started anew for one model's sake.
     refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)

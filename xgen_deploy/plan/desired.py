@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.render.instance import Renderer, Rendering
+from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.resolve.host import Resolved, resolve_host
 from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
 from xgen_deploy.state.instance import Instance, Refusal
@@ -19,12 +19,12 @@ _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
 @dataclass(frozen=True)
 class Desired:
     """The desired state of a host. `record` is None where too much is unknown and all is refused.
-    `definitions` maps an instance to the SHA-256 of its unit as this version renders it.
+    `rendered` has each instance's files as this version renders them, without secrets.
     """
 
     record: Record | None
     resolved: Resolved
-    definitions: Mapping[str, str] = field(default_factory=dict)
+    rendered: Mapping[str, Rendered] = field(default_factory=dict)
 
 
 class DesiredState:
@@ -79,11 +79,11 @@ def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusa
 def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -> Desired:
     """Refuses here, before anything is changed, what the engine's build cannot do."""
     kept: list[Instance] = []
-    definitions = {}
+    files = {}
     refusals = list(resolved.refusals)
     for instance in resolved.instances:
         try:
-            unit = rendering.render(instance).definition.content
+            rendered = rendering.render(instance)
         except (Unsupported, ValueError) as error:
             refusals.append(
                 Refusal(
@@ -95,6 +95,6 @@ def _only_renderable(record: Record, resolved: Resolved, rendering: Rendering) -
             )
         else:
             kept.append(instance)
-            definitions[instance.name] = sha256(unit.encode()).hexdigest()
+            files[instance.name] = rendered
     decided = Resolved(tuple(kept), tuple(refusals), resolved.warnings)
-    return Desired(record, decided, definitions)
+    return Desired(record, decided, files)

@@ -1,10 +1,13 @@
 """Drift: whether what runs is still what was applied, and if not, why. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.backends.log_errors import complaint
+from xgen_deploy.plan.file_drift import FileDrift, file_drift
+from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.state.exit_status import exit_words
-from xgen_deploy.state.facts import HostFacts, ServiceFacts
+from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.ownership import ours
 from xgen_deploy.state.record import InstanceRecord, Record
@@ -12,34 +15,77 @@ from xgen_deploy.state.record import InstanceRecord, Record
 _OFTEN = 2
 
 
-def drift_of(name: str, record: InstanceRecord, facts: HostFacts, layout: Layout) -> str | None:
-    """The first difference that matters, as a clause; None where all is as applied."""
+@dataclass(frozen=True)
+class Drift:
+    """`cause` is all that differs, as a clause, `files` what of it lies in files. `proven`: what
+    runs is what was applied, so that putting the files right is enough. `serves`: requests reach
+    what runs there.
+    """
+
+    cause: str
+    files: tuple[FileDrift, ...] = ()
+    proven: bool = False
+    serves: bool = False
+
+
+def drift_of(
+    name: str,
+    record: InstanceRecord,
+    facts: HostFacts,
+    layout: Layout,
+    rendered: Rendered | None = None,
+) -> Drift | None:
+    """None where all is as applied. `rendered` as in `file_drift`."""
+    service = layout.service(f"{name}{record.slot}")
+    unit, box = facts.service(service), facts.docker.container(service)
+    definition = layout.definition(f"{name}{record.slot}")
+    files = tuple(file_drift(definition, unit, record.files, facts, rendered))
     present = frozenset[str]().union(*(g.names for g in facts.gpu.gpus))
-    missing = [g for g in record.spec.gpus if g not in present]
-    if missing:
-        return f"GPU {missing[0]}, on which it was applied, is missing"
-    name_on_host = f"{name}{record.slot}"
-    service = layout.service(name_on_host)
-    unit = facts.service(service)
-    path = layout.definition(name_on_host)
-    if unit is None or unit.sha256 is None:
-        return f"{path} is missing"
-    if unit.sha256 != record.files.get(path):
-        return f"{path} was edited by hand"
-    return service_drift(unit) or _container_drift(service, record, facts)
+    lost = [g for g in record.spec.gpus if g not in present]
+    gpus = [f"GPU {lost[0]}, on which it was applied, is missing"] if lost else []
+    process = process_drift(unit) or _container_drift(box, record)
+    causes = [*gpus, *(f.clause for f in files), *([process] if process else [])]
+    if not causes:
+        return None
+    contained = record.spec.runtime == "docker"
+    return Drift(
+        cause="; ".join(causes),
+        files=files,
+        proven=not gpus and process is None and is_proven(files, unit, record.invocation),
+        serves=runs(unit) and (not contained or (box is not None and box.state == "running")),
+    )
 
 
-def service_drift(service: ServiceFacts) -> str | None:
-    """What is wrong with a unit or program whose file is as it was written."""
-    if service.overridden:
-        return f"drop-ins change the unit: {', '.join(service.overridden)}"
-    if service.kind == "unit" and service.enabled is False:
-        return "the unit is disabled: it would not start at boot"
+def is_proven(
+    files: Iterable[FileDrift], unit: ServiceFacts | None, invocation: str | None
+) -> bool:
+    """Whether what runs is what was applied, whatever its files say now: it is the start that
+    passed its gate (`invocation`), or nothing that it read says something else. A program is known
+    by its process."""
+    if any(f.secret for f in files):
+        return False
+    if not any(f.content for f in files):
+        return True
+    return invocation is not None and unit is not None and invocation == _start(unit)
+
+
+def _start(unit: ServiceFacts) -> str:
+    return unit.invocation or str(unit.pid)
+
+
+def process_drift(service: ServiceFacts | None) -> str | None:
+    """What is wrong with what a unit or program runs."""
+    if service is None:
+        return None  # its definition is missing
     if service.state == "failed":
         return f"it failed: {exit_words(service.result, service.exit_status)}"
     if service.state == "inactive":
         return "it was stopped by hand, or exited"
     return crash_loop_clause(service) if is_crash_looping(service) else None
+
+
+def runs(service: ServiceFacts | None) -> bool:
+    return service is not None and service.state in ("active", "reloading")
 
 
 def is_crash_looping(service: ServiceFacts) -> bool:
@@ -67,10 +113,9 @@ def crash_loop_clause(service: ServiceFacts, lines: Sequence[str] = ()) -> str:
     return f"{words} ({last_words})" if last_words else words
 
 
-def _container_drift(service: str, record: InstanceRecord, facts: HostFacts) -> str | None:
+def _container_drift(box: ContainerFacts | None, record: InstanceRecord) -> str | None:
     if record.spec.runtime != "docker":
         return None
-    box = facts.docker.container(service)
     if box is None:
         return "its container is missing"
     if box.labels.get("xgen.digest") != record.digest:

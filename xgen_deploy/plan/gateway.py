@@ -8,14 +8,13 @@ from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.gateway.resolve import NoGateway, gateway_warnings, resolve_gateway
 from xgen_deploy.plan.diff import flat
-from xgen_deploy.plan.drift import service_drift
+from xgen_deploy.plan.gateway_drift import gateway_drift
 from xgen_deploy.plan.gateway_routes import gather, kept_routes, served_models
 from xgen_deploy.plan.host_plan import refused_plan
+from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.endpoint import Endpoint
-from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
-from xgen_deploy.state.gateway_paths import config_file
 from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation
 from xgen_deploy.state.record import Record
@@ -29,6 +28,7 @@ def with_gateways(
     plans: Mapping[str, HostPlan],
     observations: Mapping[str, Observation],
     new_secrets: Mapping[str, bool | None],
+    templates: Templates,
 ) -> dict[str, HostPlan]:
     """The plans with an operation for each gateway that changes, after the host's own.
     `new_secrets`: by host, whether the value of one of its gateway's is another one now; None
@@ -39,7 +39,7 @@ def with_gateways(
     for name, observation in observations.items():
         if name in records and name in plans:
             new = new_secrets.get(name)
-            plan = guarded(name, partial(_host, site, plans, records, observation, new))
+            plan = guarded(name, partial(_host, site, plans, records, observation, new, templates))
             if isinstance(plan, XgenError):
                 refusals = plans[name].refusals + refused_plan(name, plan).refusals
                 plan = replace(plans[name], refusals=refusals)
@@ -79,6 +79,7 @@ def _host(
     records: Mapping[str, Record],
     observation: Observation,
     new_secret: bool | None,
+    templates: Templates,
 ) -> HostPlan:
     name = observation.host
     plan, last = plans[name], records[name].gateway
@@ -102,7 +103,7 @@ def _host(
     if new_secret is None and last is not None and spec.secrets:
         kept = (*plan.secrets_kept, GATEWAY)
         plan = replace(plan, secrets_kept=kept)
-    operation = _change(name, spec, last, observation, new_secret=bool(new_secret))
+    operation = _change(name, spec, last, observation, templates, new_secret=bool(new_secret))
     return _adding(plan, operation) if operation else plan
 
 
@@ -118,6 +119,7 @@ def _change(
     spec: GatewaySpec,
     last: GatewayRecord | None,
     observation: Observation,
+    templates: Templates,
     *,
     new_secret: bool,
 ) -> Operation | None:
@@ -139,8 +141,11 @@ def _change(
             "the value of a secret changed; reload, no interruption",
             spec,
         )
-    drift = gateway_drift(last, observation)
-    return _operation(host, Kind.REPAIR_GATEWAY, drift, spec) if drift else None
+    drift = gateway_drift(last, observation, templates)
+    if drift is None:
+        return None
+    operation = _operation(host, Kind.REPAIR_GATEWAY, drift.cause, spec, interrupts=drift.restarts)
+    return replace(operation, diff=drift.diff, notes=drift.notes, reload=drift.reload)
 
 
 def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
@@ -170,34 +175,6 @@ def _diff(before: GatewaySpec, after: GatewaySpec) -> tuple[FieldDiff, ...]:
 def _settings(spec: GatewaySpec) -> dict[str, object]:
     hidden = {"routes", "spec_version", "docker_cli"}
     return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
-
-
-def gateway_drift(last: GatewayRecord, observation: Observation) -> str | None:
-    """The first difference of unit, configuration or container from what was applied, or None."""
-    layout, facts = observation.layout, observation.facts
-    service, path = layout.service(GATEWAY), layout.definition(GATEWAY)
-    unit = facts.service(service)
-    if unit is None or unit.sha256 is None:
-        return f"{path} is missing"
-    if unit.sha256 != last.files.get(path):
-        return f"{path} was edited by hand"
-    config = next((f for f in facts.files if f.path == config_file(layout)), None)
-    if config is not None and config.kind == "absent":
-        return f"{config.path} is missing"
-    if config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
-        return f"{config.path} was edited by hand"
-    return service_drift(unit) or _box_drift(service, last, facts)
-
-
-def _box_drift(service: str, last: GatewayRecord, facts: HostFacts) -> str | None:
-    if last.spec.image is None:
-        return None
-    box = facts.docker.container(service)
-    if box is None or box.state != "running":
-        return "its container is missing" if box is None else f"its container is {box.state}"
-    if last.spec.image_state and box.image_id != last.spec.image_state:
-        return "its container runs another image than was applied"
-    return None
 
 
 def _unrecorded_unit(observation: Observation) -> bool:

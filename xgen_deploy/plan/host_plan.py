@@ -57,7 +57,8 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         in_scope=scope.instances,
         changed_secrets=scope.changed_secrets,
         clearing=scope.clearing,
-        definitions=desired.definitions if scope.refresh else None,
+        rendered=desired.rendered,
+        refresh=scope.refresh,
     )
     return replace(
         plan,

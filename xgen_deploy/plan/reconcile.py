@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, stale_slot
+from xgen_deploy.plan.file_drift import is_reproducible
 from xgen_deploy.plan.outdated import OLDER_UNIT
+from xgen_deploy.plan.repair import repaired
+from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
 from xgen_deploy.state.facts import ContainerFacts, HostFacts
@@ -34,13 +37,15 @@ def reconcile(
     in_scope: frozenset[str] | None = None,
     changed_secrets: frozenset[str] = frozenset(),
     clearing: bool = False,
-    definitions: Mapping[str, str] | None = None,
+    rendered: Mapping[str, Rendered],
+    refresh: bool = False,
 ) -> HostPlan:
     """`declared` are the instances that the manifest names here, those that were refused too:
     these are not removed. `in_scope` None means all; else only these instances are looked at.
     `changed_secrets` are instances whose secret's value is another one now (known to apply).
-    `clearing`: the whole project is being taken away. `definitions` are given where units of an
-    older version of this tool are to be written anew (see plan/outdated.py).
+    `clearing`: the whole project is being taken away. `rendered` has the files of each of the
+    `resolved` instances. `refresh`: units of an older version of this tool are written anew (see
+    plan/outdated.py).
     """
     operations = [
         _removal(host, name, record, layout, clearing=clearing)
@@ -62,9 +67,10 @@ def reconcile(
             unchanged.append(instance.name)
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
-        operation = _change(instance, record, facts, layout, instance.name in changed_secrets)
-        if operation is None and last is not None and definitions is not None:
-            operation = _refresh(instance, last, layout, definitions)
+        files, new_secret = rendered[instance.name], instance.name in changed_secrets
+        operation = _change(instance, files, record, facts, layout, new_secret)
+        if operation is None and last is not None and refresh:
+            operation = _refresh(instance, last, files)
         operation = _with_stale_slot(instance, operation, facts, record, layout)
         if operation is None:
             unchanged.append(instance.name)
@@ -97,7 +103,12 @@ def _left_stopped(instance: Instance, last: InstanceRecord, stopped: Stopped) ->
 
 
 def _change(
-    instance: Instance, record: Record, facts: HostFacts, layout: Layout, new_secret: bool
+    instance: Instance,
+    rendered: Rendered,
+    record: Record,
+    facts: HostFacts,
+    layout: Layout,
+    new_secret: bool,
 ) -> Operation | None:
     last = record.instances.get(instance.name)
     if instance.name in record.pending:
@@ -113,8 +124,11 @@ def _change(
         return replace(_operation(instance, Kind.UPDATE, cause_of(diff), last), diff=diff)
     if new_secret:
         return _operation(instance, Kind.UPDATE, "the value of its secret changed", last)
-    drift = drift_of(instance.name, last, facts, layout)
-    return _operation(instance, Kind.REPAIR, drift, last) if drift else None
+    drift = drift_of(instance.name, last, facts, layout, rendered)
+    if drift is None:
+        return None
+    operation = _operation(instance, Kind.REPAIR, drift.cause, last)
+    return repaired(operation, drift, rendered, last, facts)
 
 
 def _begun_clause(lock: LockStatus | None) -> str:
@@ -126,11 +140,8 @@ def _begun_clause(lock: LockStatus | None) -> str:
     return "an earlier apply began it and did not finish"
 
 
-def _refresh(
-    instance: Instance, last: InstanceRecord, layout: Layout, definitions: Mapping[str, str]
-) -> Operation | None:
-    was = last.files.get(layout.definition(f"{instance.name}{last.slot}"))
-    if last.unit_version >= UNIT_VERSION and was == definitions.get(instance.name):
+def _refresh(instance: Instance, last: InstanceRecord, rendered: Rendered) -> Operation | None:
+    if last.unit_version >= UNIT_VERSION and is_reproducible(rendered, last.files):
         return None
     return _operation(instance, Kind.REFRESH, OLDER_UNIT, last)
 

@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.plan import UPDATES, HostPlan, Kind, Operation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
 
 _ONE = 1
 
 
 def in_batches(
-    plans: Mapping[str, HostPlan], *, kinds: frozenset[Kind] = UPDATES
+    plans: Mapping[str, HostPlan], *, kinds: frozenset[Kind] | None = None
 ) -> dict[str, HostPlan]:
-    """The plans, with the operations that each update (or other operation) has to wait for."""
+    """The plans, with the operations that each one of these `kinds` has to wait for; without them
+    those that take the place of what serves: each update, and the repair of what serves."""
     by_model: dict[str, list[Operation]] = {}
     for plan in plans.values():
         for operation in plan.operations:
-            if operation.kind in kinds and operation.instance is not None:
+            batched = operation.strategy is not None if kinds is None else operation.kind in kinds
+            if batched and operation.instance is not None:
                 by_model.setdefault(operation.instance.spec.model, []).append(operation)
     needs: dict[str, tuple[str, ...]] = {}
     for operations in by_model.values():

@@ -20,7 +20,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance, Refusal, Spec
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.load_report import LoadReport
-from xgen_deploy.state.plan import UPDATES, HostPlan, Operation
+from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
@@ -34,8 +34,9 @@ def with_strategies(
     facts: Mapping[str, HostFacts],
     records: Mapping[str, Record],
 ) -> dict[str, HostPlan]:
-    """The plans with every update's strategy decided; one that was stated and cannot be is a
-    refusal. `facts` and `records` are of the hosts that were seen.
+    """The plans with the strategy of every update decided, and of every repair of what serves; one
+    that was stated and cannot be is a refusal. `facts` and `records` are of the hosts that were
+    seen.
     """
     decided: dict[str, HostPlan] = {}
     for name, plan in plans.items():
@@ -54,7 +55,7 @@ def _host(
     for operation in plan.operations:
         last = record.instances.get(operation.name) if record else None
         if (
-            operation.kind not in UPDATES
+            operation.strategy is None
             or operation.instance is None
             or last is None
             or facts is None

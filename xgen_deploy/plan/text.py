@@ -11,7 +11,7 @@ from rich.markup import escape
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.plan import UPDATES, FieldDiff, HostPlan, Kind, Operation, Plan
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation, Plan
 
 _LOOK = {
     "create": ("green", "+"),
@@ -97,7 +97,7 @@ def _operation(operation: Operation) -> Iterator[str]:
 
 
 def _how(operation: Operation) -> Iterator[str]:
-    """How an update is carried out, why, and what it waits for."""
+    """How what serves is replaced, why, and what it waits for."""
     if operation.strategy is not None:
         yield (
             f"{operation.strategy.replace('-', ' ')}: {operation.why}"
@@ -106,7 +106,7 @@ def _how(operation: Operation) -> Iterator[str]:
         )
     if operation.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    all_told = operation.kind in (*UPDATES, Kind.RESTART) or operation.moves
+    all_told = operation.strategy is not None or operation.kind is Kind.RESTART or operation.moves
     before = [n for n in operation.needs if n.split("/", 1)[1] == operation.name or all_told]
     if before:
         yield f"after {', '.join(before)}"

@@ -4,7 +4,7 @@ Plain values: sizes in bytes unless the name ends in `_mb` (MiB), times in secon
 epoch. None means unknown.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from xgen_deploy.frozen import Frozen, Moment
 from xgen_deploy.state.gpu import GPUDetectionResult
 
 FORMAT = 1
+EDITED_LINES = 2000
 
 INSTALL_PYTHON = (
     "Install Python 3.8 or newer there (`apt-get install python3`), or name an interpreter in the "
@@ -145,7 +146,8 @@ class EngineFacts(Frozen):
 
 class ContainerFacts(Frozen):
     """A container that carries this project's label or one of its names. `restarts` counts those
-    by the daemon's restart policy.
+    by the daemon's restart policy. `gpu_request`: it was given GPUs by a device request (`--gpus`),
+    which a reload of systemd can take away again, and not by CDI or device files.
     """
 
     name: str
@@ -159,6 +161,7 @@ class ContainerFacts(Frozen):
     started_at: Moment | None = None
     restarts: int | None = None
     oom_killed: bool = False
+    gpu_request: bool = False
 
 
 class DockerFacts(Frozen):
@@ -224,6 +227,17 @@ class FileFacts(Frozen):
     sha256: str | None = None
 
 
+class EditedFile(Frozen):
+    """A file of the project whose content is not what was written (`exists` False: it is gone), or
+    a drop-in of one of its units. `lines` are what it says now; None where that is no text or too
+    long to be sent.
+    """
+
+    path: str
+    exists: bool
+    lines: Annotated[tuple[str, ...], Field(max_length=EDITED_LINES)] | None = None
+
+
 class HealthFacts(Frozen):
     """What an instance's health endpoint said: the HTTP status, 0 where nothing answered.
 
@@ -268,7 +282,8 @@ class HostFacts(Frozen):
 
     `record` is the text of the project's record file, None where there is none; `record_error`
     says that one is there and cannot be read. `etc_files` lists what lies in the project's
-    folder of settings and secrets. `heal` is what the timer that looks after the engines remembers
+    folder of settings and secrets, `edited` what of all that was written differs from the record.
+    `heal` is what the timer that looks after the engines remembers
     (JSON), `watchdog` how it is itself, `python_path` the interpreter that the probe ran in.
     `timings` are the probe's own seconds by part. `errors` name the parts that could not
     be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
@@ -302,6 +317,7 @@ class HostFacts(Frozen):
     engines: tuple[EngineFacts, ...] = ()
     files: tuple[FileFacts, ...] = ()
     etc_files: tuple[FileFacts, ...] = ()
+    edited: tuple[EditedFile, ...] = ()
     groups: dict[str, int] = Field(default_factory=dict)
     device_files: tuple[str, ...] = ()
     health: tuple[HealthFacts, ...] = ()

@@ -63,7 +63,7 @@ class GatewaySpec(Frozen):
 class GatewayRecord(Frozen):
     """The gateway as it was last applied on a host with success. `files` maps each file without
     secrets to the SHA-256 of its content; `unit_version` as in InstanceRecord,
-    `config_version` the same of its configuration.
+    `config_version` the same of its configuration; `invocation` is systemd's id of its start.
     """
 
     spec: GatewaySpec
@@ -74,3 +74,4 @@ class GatewayRecord(Frozen):
     unit_version: int = 1
     config_version: int = 1
     stopped: Stopped | None = None
+    invocation: str | None = None

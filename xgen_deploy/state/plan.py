@@ -22,6 +22,7 @@ class Kind(StrEnum):
     UPDATE = "update"
     REFRESH = "refresh"
     REPAIR = "repair"
+    RESTORE_FILES = "restore files"
     CLEAR_SLOT = "clear slot"
     REMOVE = "remove"
     STOP = "stop"
@@ -57,6 +58,7 @@ _ACTIONS: Mapping[Kind, Action] = {
     Kind.UPDATE: "update",
     Kind.REFRESH: "update",
     Kind.REPAIR: "repair",
+    Kind.RESTORE_FILES: "repair",
     Kind.CLEAR_SLOT: "repair",
     Kind.REMOVE: "remove",
     Kind.STOP: "stop",
@@ -92,7 +94,8 @@ class Operation:
     something of it is left: that is cleared first. `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
     start took, None where that is unknown. `needs` are ids of operations that come first.
-    `moves`: its model goes on elsewhere.
+    `moves`: its model goes on elsewhere. `reload` False: systemd reads changed units only when it
+    next starts them.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Operation:
     stale_slot: str | None = None
     moves: bool = False
     why: str | None = None
+    reload: bool = True
 
     @property
     def action(self) -> Action:

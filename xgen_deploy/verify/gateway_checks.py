@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.away import away
 from xgen_deploy.gateway.resolve import NoGateway, resolve_gateway
-from xgen_deploy.plan.gateway import gateway_drift, routes_for
+from xgen_deploy.plan.gateway import routes_for
+from xgen_deploy.plan.gateway_drift import gateway_drift
+from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.gateway_needs import is_gateway_host, python_on
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -32,6 +34,7 @@ def check_gateway(
     observations: Mapping[str, Observation],
     session: Session,
     resolver: SecretResolver,
+    templates: Templates,
 ) -> Iterator[Check]:
     """No check where the manifest has no gateway on the host. `observations`, by host, are of the
     hosts that were reached.
@@ -47,7 +50,8 @@ def check_gateway(
         yield _check(host, "stopped on purpose", f"by {last.stopped.by}", ok=True)
         return
     yield _check(host, "applied", _outdated(site, observations[host], records, last))
-    yield _check(host, "unit and configuration", gateway_drift(last, observations[host]) or "")
+    drift = gateway_drift(last, observations[host], templates)
+    yield _check(host, "unit and configuration", drift.cause if drift else "")
     files, layout = HostFiles(host, session), observations[host].layout
     key = GatewaySecrets(resolver, files, layout, records[host]).asking(last.spec)
     if last.spec.api_key is not None and key is None:

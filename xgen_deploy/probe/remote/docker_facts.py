@@ -72,7 +72,14 @@ def _container(seen: dict[str, Any]) -> dict[str, Any]:
         "started_at": epoch(state.get("StartedAt")),
         "restarts": seen.get("RestartCount"),
         "oom_killed": bool(state.get("OOMKilled")),
+        "gpu_request": _gpu_request(seen),
     }
+
+
+def _gpu_request(seen: dict[str, Any]) -> bool:
+    """CDI devices are among the requests too, with a driver of that name."""
+    requests = seen.get("HostConfig", {}).get("DeviceRequests") or ()
+    return any(request.get("Driver") != "cdi" for request in requests)
 
 
 def _published(seen: dict[str, Any]) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any, Callable
 from xgen_deploy.probe.remote.commands import end_children
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
+from xgen_deploy.probe.remote.edited import edited
 from xgen_deploy.probe.remote.engines import engines
 from xgen_deploy.probe.remote.files import asked_files, record, watchdog_state
 from xgen_deploy.probe.remote.gpu_chain import detect
@@ -63,6 +64,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("ports", lambda: ports(asked["ports"]), {}),
         Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
+        Part("edited", lambda: edited(asked), {}),
         Part("devices", devices, {}),
         Part("lock", lambda: lock(state_dir), {}),
     ]

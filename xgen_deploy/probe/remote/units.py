@@ -59,7 +59,8 @@ def units(project: str) -> list[dict[str, Any]]:
     answer = run([*argv, *sorted(names), pattern], PATIENCE)
     if answer.code != 0:
         raise RuntimeError("systemctl: " + answer.complaint)
-    return parse_show(answer.out, time.time() - time.clock_gettime(time.CLOCK_MONOTONIC))
+    found = parse_show(answer.out, time.time() - time.clock_gettime(time.CLOCK_MONOTONIC))
+    return [dict(unit, overridden=_on_disk(unit["name"], unit["overridden"])) for unit in found]
 
 
 def parse_show(text: str, booted: float) -> list[dict[str, Any]]:
@@ -89,7 +90,7 @@ def _unit(name: str, seen: dict[str, str], booted: float) -> dict[str, Any]:
         "sha256": sha256(fragment) if fragment else None,
         "uid": owner(fragment) if fragment else None,
         "enabled": state_of_file.startswith("enabled") if state_of_file else None,
-        "overridden": _own_drop_ins(seen.get("DropInPaths", "")),
+        "overridden": _own_drop_ins(name, seen.get("DropInPaths", "")),
         "needs_reload": seen.get("NeedDaemonReload") == "yes",
         "pid": pid or None,
         "restarts": _number(seen.get("NRestarts")),
@@ -99,9 +100,15 @@ def _unit(name: str, seen: dict[str, str], booted: float) -> dict[str, Any]:
     }
 
 
-def _own_drop_ins(paths: str) -> list[str]:
-    """Those meant for this unit; `service.d` is the distribution's, for every service."""
-    return [p for p in paths.split() if os.path.basename(os.path.dirname(p)) != "service.d"]
+def _own_drop_ins(name: str, paths: str) -> list[str]:
+    """What is meant for several services (`service.d`, `xgen-.service.d`) is the host's policy."""
+    return [p for p in paths.split() if os.path.basename(os.path.dirname(p)) == name + ".d"]
+
+
+def _on_disk(name: str, loaded: list[str]) -> list[str]:
+    """The unit's drop-ins that are there, whether systemd has read its folders since or not."""
+    paths = [p for d in FOLDERS for p in glob.glob(os.path.join(d, name + ".d", "*.conf"))]
+    return sorted({p for p in (*loaded, *paths) if os.path.exists(p)})
 
 
 def _number(text: str | None) -> int | None:
