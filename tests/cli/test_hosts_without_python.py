@@ -9,7 +9,7 @@ import yaml
 
 from tests.cli.test_odd_hosts import Site
 from tests.plan.fleet import Fleet
-from xgen_deploy.state.facts import INSTALL_PYTHON
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 
 WHY = "/no/such/python3 was not found"
 MANIFEST = {

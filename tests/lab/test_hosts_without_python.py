@@ -12,8 +12,9 @@ from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site
 from xgen_deploy.probe.observe import observe
-from xgen_deploy.state.facts import INSTALL_PYTHON, ProbeRequest
+from xgen_deploy.state.facts import ProbeRequest
 from xgen_deploy.state.host import Host
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options
 

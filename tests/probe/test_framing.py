@@ -81,7 +81,7 @@ def test_an_input_that_ends_early_is_told() -> None:
             (b"'xmlrpc'", b"'no_pkg'"),
             b'"python-incomplete", "missing": "no_pkg"',
         ),
-        ((b"< (3, 8)", b"< (9, 8)"), b'"error": "python-old", "missing": "3.8"'),
+        ((b"OLDEST = (3", b"OLDEST = (9"), b'"error": "python-old", "missing": "9.8"'),
     ],
 )
 def test_a_python_that_cannot_run_the_probe_says_so(

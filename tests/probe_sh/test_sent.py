@@ -39,7 +39,7 @@ def test_where_the_named_python_is_missing(tmp_path: Path, path: Path) -> None:
 
 EDITS = {
     "lacks the module j_on": (b"'json'", b"'j_on'"),
-    "3.8 or newer is required": (b"version_info < (3, 8)", b"version_info < (9, 8)"),
+    "3.8 or newer is required": (b"OLDEST = (3", b"OLDEST = (9"),
 }
 
 

@@ -8,8 +8,9 @@ from rich.markup import escape
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve.readiness import not_ready
-from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import Attempt
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.site import Site
 
 _CDI = {"nvidia.com/gpu", "amd.com/gpu"}

@@ -7,7 +7,8 @@ from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.render.instance import Renderer, Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.resolve.host import Resolved, resolve_host
-from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.record import Record

@@ -8,7 +8,8 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import DOCUMENT
 from xgen_deploy.probe.program import probe_program
 from xgen_deploy.probe.sh.program import fixed_part, sh_program
-from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts, ProbeRequest
+from xgen_deploy.state.facts import HostFacts, ProbeRequest
+from xgen_deploy.state.host_python import INCOMPLETE, INSTALL_PYTHON, TOO_OLD
 from xgen_deploy.transport import framing
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.visible import on_one_line
@@ -89,14 +90,12 @@ def _failure(value: object) -> ProbeFailure | None:
 def _explain(host: str, failure: ProbeFailure) -> UnreachableError:
     what, python = failure.missing, failure.python
     if failure.error == "python-incomplete":
-        reason = f"its python3 ({python}) lacks the module {what}"
-        return UnreachableError(host, reason, INSTALL_PYTHON)
+        return UnreachableError(host, INCOMPLETE % (python, what), INSTALL_PYTHON)
     if failure.error == "sh-incomplete":
         reason = f"it has no usable Python, and its shell lacks `{what}`"
         return UnreachableError(host, reason, INSTALL_PYTHON)
     if failure.error == "python-old":
-        reason = f"its python3 is {python}, but {what} or newer is required"
-        return UnreachableError(host, reason, INSTALL_PYTHON)
+        return UnreachableError(host, TOO_OLD % python, INSTALL_PYTHON)
     if failure.error == "python-input":
         reason = f"the probe was not received completely: {what} are missing"
         return UnreachableError(host, reason, "Run the command again.")

@@ -14,11 +14,6 @@ from xgen_deploy.state.gpu import GPUDetectionResult
 FORMAT = 1
 EDITED_LINES = 2000
 
-INSTALL_PYTHON = (
-    "Install Python 3.8 or newer there (`apt-get install python3`), or name an interpreter in the "
-    "inventory: `ansible_python_interpreter: /path/to/python3`."
-)
-
 
 class ModelRequest(Frozen):
     """A model whose files the probe looks for. `key` names it in the answer. `any_file`: it is

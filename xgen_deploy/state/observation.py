@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from xgen_deploy import frozen
 from xgen_deploy.errors import XgenError
-from xgen_deploy.state.facts import INSTALL_PYTHON, HostFacts
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.lock import LockStatus, lock_status
 from xgen_deploy.state.record import Record, read_record

@@ -12,6 +12,8 @@ import zlib
 from functools import lru_cache
 from itertools import islice
 
+from xgen_deploy.state.host_python import INCOMPLETE, OLDEST, TOO_OLD
+
 MARKER = b"XGEN-PROBE 1"
 DOCUMENT = b"XGEN-DOC"
 SHELL = b"XGEN-SH 1"
@@ -50,10 +52,7 @@ def _cannot(error, missing):
     if len(n) < 4:
         return _refuse(error, missing)
     version = sys.version.split()[0]
-    why = {
-        "old": "its python3 is %s, but %s or newer is required",
-        "incomplete": "its python3 (%s) lacks the module %s",
-    }[error] % (version, missing)
+    why = TOO_OLD % version if error == "old" else INCOMPLETE % (version, missing)
     _become_shell(i.read(n[3]), why, version)
 
 
@@ -72,8 +71,8 @@ def _become_shell(program, why, version):
 
 
 def _start():
-    if sys.version_info < (3, 8):
-        return _cannot("old", "3.8")
+    if sys.version_info < OLDEST:
+        return _cannot("old", "%d.%d" % OLDEST)
     if len(REQUEST) != n[2]:
         return _refuse("input", "%d bytes" % (n[1] + n[2] - len(PROGRAM) - len(REQUEST)))
     for name in NEEDED:
@@ -113,7 +112,15 @@ def encode(program: bytes, request: bytes, shell: bytes = b"") -> bytes:
     `shell` is gzipped POSIX sh source that prints the document where `program` cannot run; its
     variable `why` has the reason and `python` Python's version, if any.
     """
-    loader = f"NEEDED = {NEEDED!r}\nSHELL = {_READ_SHELL!r}{_LOADER}".encode()
+    names = {
+        "NEEDED": NEEDED,
+        "SHELL": _READ_SHELL,
+        "OLDEST": OLDEST,
+        "TOO_OLD": TOO_OLD,
+        "INCOMPLETE": INCOMPLETE,
+    }
+    stated = "\n".join(f"{name} = {value!r}" for name, value in names.items())
+    loader = f"{stated}{_LOADER}".encode()
     lengths = [len(loader), len(packed(program)), len(request)]
     appended = b""
     if shell:

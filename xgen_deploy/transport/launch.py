@@ -1,13 +1,14 @@
 """Start a Python program in a process that runs the stub: answer sudo, then send the program."""
 
 from xgen_deploy.limits import DOCUMENT, PREAMBLE, STDERR
+from xgen_deploy.state.host_python import OLDEST
 from xgen_deploy.transport.command import OLD_PYTHON, PROMPT, STARTED
 from xgen_deploy.transport.framing import MARKER
 from xgen_deploy.transport.process import Deadline, Output, Process
 
 _NEW_ENOUGH = (
     "import sys\n"
-    "if sys.version_info < (3, 8):\n"
+    f"if sys.version_info < {OLDEST}:\n"
     f"    sys.exit('{OLD_PYTHON} ' + sys.version.split()[0])\n"
 ).encode()
 

@@ -4,7 +4,7 @@ import re
 
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.log_lines import short_lines
-from xgen_deploy.state.facts import INSTALL_PYTHON
+from xgen_deploy.state.host_python import INSTALL_PYTHON, TOO_OLD
 from xgen_deploy.transport.command import NO_PYTHON, NO_SUDO, OLD_PYTHON, PROMPT
 
 # A pattern in the output, the reason, the hint; {user} is the login, {0} the pattern's group.
@@ -21,7 +21,7 @@ _CASES = (
     ),
     (
         OLD_PYTHON + r" (\d\S{0,40})",
-        "its python3 is {0}, but 3.8 or newer is required",
+        TOO_OLD % "{0}",
         INSTALL_PYTHON,
     ),
     (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.faults import guarded
-from xgen_deploy.state.facts import INSTALL_PYTHON
+from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.observation import Observation, Observed, locks_of, reached
 from xgen_deploy.state.site import Site

@@ -6,6 +6,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.render.watchdog import usable
 from xgen_deploy.state.facts import HostFacts, WatchdogFacts
+from xgen_deploy.state.host_python import PYTHON
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record
 
@@ -34,9 +35,7 @@ def watchdog_status(facts: HostFacts, record: Record, layout: Layout) -> Watchdo
 
 def _status(watchdog: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogStatus:
     if not usable(facts.python_path):
-        return WatchdogStatus(
-            state="absent", reason="the host has no Python 3.8 or newer to run it"
-        )
+        return WatchdogStatus(state="absent", reason=f"the host has no {PYTHON} to run it")
     if watchdog.timer is None:
         reason = "its timer is missing; the next apply that changes this host restores it"
         return WatchdogStatus(state="absent", reason=reason)
