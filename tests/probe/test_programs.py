@@ -51,3 +51,10 @@ def test_no_supervisor_means_that_nothing_runs(tmp_path: Path) -> None:
 
 def test_no_folder_means_no_programs(tmp_path: Path) -> None:
     assert look(tmp_path / "absent") == {}
+
+
+def test_no_supervisor_listens_at_a_path_that_no_socket_can_have(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    define(folder, "a")
+    (only,) = look(folder).values()
+    assert (only.state, only.sub_state) == ("inactive", "no supervisor")

@@ -22,11 +22,6 @@ class Supervisord:
 
     def prepare(self) -> None:
         base = self._layout.process_dir or ""
-        if len(f"{base}/supervisor.sock") > 100:
-            raise HostError(
-                self._host,
-                f"{base} is too long a path for a socket; set `XDG_STATE_HOME` to a shorter one",
-            )
         for folder in (base, f"{base}/conf.d", f"{base}/log"):
             self._session.make_dir(folder, mode=0o700)
         path = f"{base}/supervisord.conf"

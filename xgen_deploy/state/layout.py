@@ -72,6 +72,11 @@ class Layout(Frozen):
     def watchdog_state(self) -> str:
         return f"{self.state_dir}/heal.state"
 
+    @property
+    def supervisor_socket(self) -> str:
+        """ "" unless the process runtime's supervisor runs the instances."""
+        return f"{self.process_dir}/supervisor.sock" if self.process_dir else ""
+
     def service(self, instance: str) -> str:
         """The unit's and the container's common name, without `.service`."""
         return f"xgen-{self.project}-{instance}"

@@ -12,6 +12,7 @@ from typing import Any
 from xgen_deploy.probe.remote.files import owner, sha256
 
 PATIENCE = 5.0
+LONGEST = 107  # bytes of a socket's path (unix(7))
 STATES = {
     "RUNNING": "active",
     "STARTING": "activating",
@@ -62,7 +63,9 @@ def programs(folder: str) -> list[dict[str, Any]]:
 
 
 def _all_info(path: str) -> list[dict[str, Any]]:
-    """Empty where no supervisor runs: a socket file may outlive it."""
+    """Empty where no supervisor runs: a socket file may outlive it, and none has so long a path."""
+    if len(os.fsencode(path)) > LONGEST:
+        return []
     server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(path))
     try:
         answer: Any = server.supervisor.getAllProcessInfo()
