@@ -20,6 +20,11 @@ def said(plan: Plan) -> dict[str, str]:
     return {o.name: f"{o.action}: {o.cause}" for o in plan.operations}
 
 
+def of_units(plan: Plan) -> tuple[str, ...]:
+    """The plan's warnings, without those about the manifest."""
+    return tuple(w for w in plan_document(plan).warnings if "xgen-deploy" in w)
+
+
 @pytest.mark.parametrize(
     ("case", "who"),
     [("systemd", "2 instances and the gateway run units"), ("docker", "1 instance runs a unit")],
@@ -29,7 +34,7 @@ def test_there_is_nothing_to_do_and_one_line_about_the_units(case: str, who: str
     assert said(plan) == {}
     assert plan.exit_code(detailed=True) == 0
     line = f"{who} of an older xgen-deploy; renew with `xgen-deploy apply --refresh`"
-    assert plan_document(plan).warnings == (line,)
+    assert of_units(plan) == (line,)
     text = "\n".join(plan_text(plan, 1.0))
     assert text.count("older xgen-deploy") == 1
     assert "nothing to do" in text
@@ -41,7 +46,7 @@ def test_refresh_is_an_update_like_any_other() -> None:
     assert said(plan)["b"] == f"update: {OLDER}"
     assert "c" not in said(plan), "it was stopped on purpose"
     assert [o.strategy for o in plan.operations][:2] == ["start-first", "start-first"]
-    assert plan_document(plan).warnings == ()
+    assert of_units(plan) == ()
     assert plan.exit_code(detailed=True) == 2
 
 
@@ -58,7 +63,7 @@ def test_units_of_this_version_are_not_spoken_of() -> None:
     old.record["instances"]["a"]["unit_version"] = 2
     plan = old.plan()
     assert said(plan) == {}
-    assert plan_document(plan).warnings == ()
+    assert of_units(plan) == ()
 
 
 def test_refresh_writes_a_unit_anew_that_would_be_another_one_now() -> None:
