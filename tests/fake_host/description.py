@@ -35,8 +35,8 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
             "state": "ok", "version": "29.1.0", "runtimes": ["runc", "nvidia"],
             "cli": "/usr/bin/docker",
         },
-        "models": [_model(m) for m in request["models"]],
-        "engines": [_engine(e) for e in request["engines"]],
+        "models": [_model(host, m) for m in request["models"]],
+        "engines": [_engine(host, e) for e in request["engines"]],
         "files": [_file(host, p) for p in request["files"]],
         "etc_files": [
             {"path": p, "kind": "file", "mode": host.modes[p], "uid": 0}
@@ -55,12 +55,18 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _model(request: Request) -> dict[str, Any]:
+def _model(host: FakeHost, request: Request) -> dict[str, Any]:
+    if request["source"] in host.gone:
+        error = f"{request['source']} does not exist"
+        return {"key": request["key"], "error": error, "missing": True}
     facts = model_facts(request["key"], request["source"])
     return json.loads(facts.model_dump_json(exclude_none=True))  # type: ignore[no-any-return]
 
 
-def _engine(request: Request) -> dict[str, Any]:
+def _engine(host: FakeHost, request: Request) -> dict[str, Any]:
+    if request["binary"] in host.gone:
+        binary = request["binary"]
+        return {"backend": request["backend"], "binary": binary, "error": f"{binary} is missing"}
     known = FLAGS["new"] if request["backend"].startswith("llama-server") else {}
     return {
         "backend": request["backend"],

@@ -40,7 +40,7 @@ class FakeHost:
     What a test may set: `document` or `raw` in place of what the probe would tell; `before`, asked
     first for what a command prints, or how it ends, by its words and input; `lost_at`, the number
     of the call at which the connection is gone (`killed`: the tool itself is); `disk_left`, how
-    many more writes there is room for.
+    many more writes there is room for; `gone`, models and builds that were taken away.
     """
 
     def __init__(self, name: str, kind: str = "cpu") -> None:
@@ -60,6 +60,7 @@ class FakeHost:
         self.lock_facts: Document | None = None
         self.noted: list[str | None] = []
         self.unreachable = ""
+        self.gone: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}
         self.folders = {UNIT_DIR}

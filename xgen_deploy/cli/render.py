@@ -17,6 +17,7 @@ from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.gateway import gateway_of
+from xgen_deploy.plan.text import refusal_lines
 from xgen_deploy.render.instance import Renderer
 from xgen_deploy.render.rendered import File, Rendered
 from xgen_deploy.state.gateway import GATEWAY
@@ -99,7 +100,7 @@ def _content(file: File) -> str:
 
 
 def _problems(plan: Plan) -> list[str]:
-    lines = [f"[red]refused[/red]  {escape(str(r))}" for r in plan.refusals]
+    lines = list(refusal_lines(plan.refusals))
     for name in plan.unreachable:
         lines.append(f"[red]{escape(name)}: {escape(plan.hosts[name].error or '')}[/red]")
     return lines

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.screen import aligned
-from xgen_deploy.plan.headlines import ago, last_apply_line
+from xgen_deploy.plan.headlines import ago, last_apply_line, named
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
@@ -49,11 +49,20 @@ def status_lines(status: SiteStatus, now: float) -> list[str]:
 
 
 def warning_lines(status: SiteStatus) -> list[str]:
-    """What is to be said even with `-q`: hosts where a hanging engine would not be restarted."""
-    return [
+    """What is to be said even with `-q`: hosts where a hanging engine would not be restarted, and
+    instances whose next start would not be like this one."""
+    watchdogs = [
         f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(watchdog.reason)}"
         for host, watchdog in status.watchdogs.items()
         if watchdog is not None and watchdog.reason
+    ]
+    where: dict[str, list[str]] = {}
+    for instance in status.instances:
+        for warning in instance.warnings:
+            where.setdefault(warning, []).append(f"{instance.host}/{instance.instance}")
+    return watchdogs + [
+        f"[yellow]WARNING[/yellow]  {escape(named(places))}: {escape(warning)}"
+        for warning, places in where.items()
     ]
 
 

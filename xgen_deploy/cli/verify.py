@@ -13,13 +13,16 @@ from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.drift import Drift, drift_of
 from xgen_deploy.plan.headlines import named
+from xgen_deploy.plan.maintenance import recorded_instance
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.secret_uses import engine_key
+from xgen_deploy.state.site import Site
 from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -49,7 +52,9 @@ def command(settings: Settings, deep: bool) -> int:
 
         def check_host(connection: Connection) -> list[Check]:
             observation = observations[connection.name]
-            checks = _host(connection, observation, desired.of(observation), secrets, deep=deep)
+            checks = _host(
+                run.site, connection, observation, desired.of(observation), secrets, deep=deep
+            )
             if not is_gateway_host(run.site, connection.name) or observation.record is None:
                 return checks
             with connection.session() as session:
@@ -72,6 +77,7 @@ def command(settings: Settings, deep: bool) -> int:
 
 
 def _host(
+    site: Site,
     connection: Connection,
     observation: Observation,
     desired: Desired,
@@ -79,6 +85,7 @@ def _host(
     *,
     deep: bool,
 ) -> list[Check]:
+    """What the manifest cannot be applied to is checked as it was applied, where it runs."""
     name, facts, layout = observation.host, observation.facts, observation.layout
     records = desired.record.instances if desired.record else {}
     health = {h.instance: h for h in facts.health}
@@ -86,18 +93,21 @@ def _host(
         Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=_refused(r))
         for r in desired.resolved.refusals
     ]
-    if not desired.resolved.instances:
+    instances, refused = desired.resolved.instances, _refused_but_recorded(site, desired, facts)
+    if not instances and not refused:
         return checks
     with connection.session() as session:
-        for instance in desired.resolved.instances:
+        for instance in (*instances, *refused):
             last = records.get(instance.name)
-            checks.append(check_recorded(instance, last))
+            if instance not in refused:
+                checks.append(check_recorded(instance, last))
             if last is None:
                 continue
             if last.stopped is not None:
                 checks.append(_stopped(instance, last.stopped))
                 continue
-            drift = drift_of(instance.name, last, facts, layout, desired.rendered[instance.name])
+            rendered = desired.rendered.get(instance.name)
+            drift = drift_of(instance.name, last, facts, layout, rendered)
             checks.append(_drift(instance, drift))
             service = facts.service(layout.service(instance.name_on_host))
             report = current_report(last, service, health.get(instance.name))
@@ -116,6 +126,17 @@ def _host(
 
                 checks += deep_checks(instance, layout, session)
     return checks
+
+
+def _refused_but_recorded(site: Site, desired: Desired, facts: HostFacts) -> tuple[Instance, ...]:
+    records = desired.record.instances if desired.record else {}
+    resolved = {i.name for i in desired.resolved.instances}
+    host = next((r.host for r in desired.resolved.refusals), "")
+    return tuple(
+        recorded_instance(site, host, d.name, records[d.name], facts)
+        for d in site.on(host)
+        if d.name in records and d.name not in resolved
+    )
 
 
 def _refused(refusal: Refusal) -> str:

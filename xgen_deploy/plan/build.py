@@ -113,7 +113,8 @@ def default_scope(site: Site, host: str, *, refresh: bool = False) -> Scope:
 def _unreached(name: str, error: XgenError) -> HostPlan:
     if isinstance(error, UnreachableError):
         return HostPlan(host=name, reachable=False, error=error.reason, hint=error.hint)
-    return HostPlan(host=name, reachable=False, unreadable=True, error=str(error))
+    reason = str(error).removeprefix(f"{name}: ")
+    return HostPlan(host=name, reachable=False, unreadable=True, error=reason)
 
 
 def _without_refused(plans: Mapping[str, HostPlan]) -> dict[str, HostPlan]:

@@ -4,13 +4,15 @@ Colour is markup of the `rich` library; values are escaped, so that nothing in a
 act as markup.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation, Plan
 
 _LOOK = {
@@ -146,12 +148,24 @@ def _value(value: object) -> str:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
-    for refusal in plan.refusals:
-        first, *rest = str(refusal).splitlines()
-        yield f"[red]refused[/red]  {escape(first)}"
-        yield from (f"       {escape(line)}" for line in rest)
+    yield from refusal_lines(plan.refusals)
     if plan.refusals:
         yield ""
+
+
+def refusal_lines(refusals: Sequence[Refusal]) -> Iterator[str]:
+    """Those of one cause are said once, with every instance that it concerns."""
+    causes: dict[tuple[str, str], list[Refusal]] = {}
+    for refusal in refusals:
+        causes.setdefault((refusal.reason, refusal.hint), []).append(refusal)
+    for (reason, hint), alike in causes.items():
+        where = named([r.where for r in alike])
+        marks = dict.fromkeys(str(r.mark) for r in alike if r.mark)
+        at = f" ({named(marks)})" if marks else ""
+        first, *rest = f"{where}: {reason}{at}".splitlines()
+        yield f"[red]refused[/red]  {escape(first)}"
+        yield from (f"       {escape(line)}" for line in rest)
+        yield from (f"           {escape(line)}" for line in hint.splitlines())
 
 
 def _warnings(plan: Plan) -> Iterator[str]:
@@ -199,11 +213,23 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
         what += f"[bold red]Refused and left out: {escape(', '.join(plan.left_out))}.[/bold red] "
     if plan.forbidden:
         what += "[bold red]Refused: nothing can be applied until this is fixed.[/bold red] "
+        what += _way_past(plan)
     if applying and not plan.forbidden:
         if what:
             yield what.rstrip()
         return
     yield f"{what}Nothing was changed. Fingerprint {plan.fingerprint[:6]}"
+
+
+def _way_past(plan: Plan) -> str:
+    """What can be applied all the same: `--limit` with the names of what is not refused."""
+    hosts_refused = {r.host for r in plan.refusals if r.instance is None}
+    refused = {r.instance for r in plan.refusals}
+    names = dict.fromkeys(
+        o.name for o in plan.operations if o.instance and o.host not in hosts_refused
+    )
+    free = [name for name in names if name not in refused]
+    return f"`--limit {escape(','.join(free))}` applies the rest. " if free else ""
 
 
 def _duration(seconds: float) -> str:

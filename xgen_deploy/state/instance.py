@@ -161,8 +161,11 @@ class Refusal:
     hint: str = ""
     mark: Mark | None = None
 
+    @property
+    def where(self) -> str:
+        return f"{self.host}/{self.instance}" if self.instance else self.host
+
     def __str__(self) -> str:
-        where = f"{self.host}/{self.instance}" if self.instance else self.host
         at = f" ({self.mark})" if self.mark else ""
         out = f"\n    {self.hint}" if self.hint else ""
-        return f"{where}: {self.reason}{at}{out}"
+        return f"{self.where}: {self.reason}{at}{out}"

@@ -17,6 +17,7 @@ from xgen_deploy.state.load_report import DeviceReport, DraftReport, LoadReport
 from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
+from xgen_deploy.verify.next_start import start_warnings
 from xgen_deploy.visible import on_one_line
 
 _SHOWN = 1000
@@ -35,7 +36,7 @@ State = Literal[
 class Status(Frozen):
     """One instance, in the contract's words. `gpus` are indices in PCI order, `devices` what the
     engine reports that it uses, `draft` the load of a draft model, `since` seconds since the epoch;
-    None is unknown.
+    None is unknown. `warnings` are clauses about what its next start would meet.
     """
 
     model_id: str
@@ -57,6 +58,7 @@ class Status(Frozen):
     reason: str | None = None
     devices: tuple[DeviceReport, ...] | None = None
     draft: DraftReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
@@ -145,6 +147,7 @@ def _status(
         since=service.since if service else None,
         reason=reason,
         devices=report.devices if report else None,
+        warnings=start_warnings(spec, facts),
         draft=report.draft if report else None,
     )
 
