@@ -60,23 +60,24 @@ class ModelFields(Frozen):
     revision: Word | None = Field(
         default=None, description="Branch, tag or commit on Hugging Face; main unless stated."
     )
-    sha256: Sha256 | None = Field(default=None, description="Checked on the host.")
+    sha256: Sha256 | None = Field(
+        default=None, description="SHA-256 of the model's file, checked on the host before a start."
+    )
     type: ModelType | None = Field(default=None, description="llm unless stated.")
     backend: BackendChoice | None = Field(
         default=None, description="auto, one engine build, or a family ({families})."
     )
     n_ctx: Positive | None = Field(
-        default=None, description="The context that one request can have, in tokens."
+        default=None, description="Context length of one request, in tokens."
     )
     n_gpu_layers: Layers | None = Field(
         default=None, description="-1 or `all`: every layer; 0: CPU. Ignored by vLLM."
     )
     mmproj: SourceText | None = Field(
-        default=None, description="The projector of a model that takes images. Ignored by vLLM."
+        default=None,
+        description="Multimodal projector, for a model that takes images. Ignored by vLLM.",
     )
-    draft: Draft | None = Field(
-        default=None, description="A small model that guesses tokens: speculative decoding."
-    )
+    draft: Draft | None = Field(default=None, description="Draft model, for speculative decoding.")
     loras: dict[ModelName, SourceText | Lora] | None = Field(
         default=None,
         description="Adapters by name. vLLM serves each under its name, beside the model; "
@@ -104,7 +105,7 @@ class ModelFields(Frozen):
     )
     fallback: tuple[str, ...] | None = Field(
         default=None,
-        description="Models that the gateway uses while no instance answers.",
+        description="Models that the gateway turns to while no instance of this one answers.",
     )
     update: Update | None = None
     spare_gpus: tuple[GPURef, ...] | None = Field(
@@ -131,10 +132,11 @@ class Placement(ModelFields):
         default=None, description="The instance's name on the host; the model's unless stated."
     )
     port: Port | None = Field(
-        default=None, description="Fixed; else the lowest free one of `ports`, kept."
+        default=None,
+        description="Unless stated: the lowest free one of `ports`, kept from then on.",
     )
     replicas: Positive | None = Field(
-        default=None, description="On this host, each with all of `gpus`."
+        default=None, description="Number of instances on this host, each with all of `gpus`."
     )
 
 
@@ -155,10 +157,12 @@ class Manifest(Frozen):
     ports: Ports = Field(default="8001-8020", description="Ports for instances to listen on.")
     pull: Pull = Field(default="missing", description="Whether missing images are pulled.")
     images: dict[TableKey, Image] = Field(
-        default_factory=dict, description="By backend, family ({families}) or vendor."
+        default_factory=dict,
+        description="Image of each backend, family ({families}) or GPU vendor.",
     )
     binaries: dict[TableKey, HostPath] = Field(
-        default_factory=dict, description="For the runtimes systemd and process."
+        default_factory=dict,
+        description="Executable of each of these, for the runtimes systemd and process.",
     )
     defaults: ModelFields = Field(
         default=ModelFields(), description="Any field of a model, for all models."

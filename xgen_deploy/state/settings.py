@@ -102,13 +102,15 @@ class Sampling(Frozen):
     """Sampling defaults for requests that state none."""
 
     profile: Literal["creative", "balanced", "precise", "deterministic"] | None = Field(
-        default=None, description="A set of values; the fields beside it go over it."
+        default=None, description="A preset; the fields beside it override it."
     )
     temperature: Annotated[Number, Field(ge=0)] | None = None
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     top_k: NotNegative | None = None
     repeat_penalty: Annotated[Number, Field(gt=0)] | None = None
-    max_tokens: Positive | None = Field(default=None, description="Most tokens in one answer.")
+    max_tokens: Positive | None = Field(
+        default=None, description="Maximum number of tokens in an answer."
+    )
 
 
 class Contradiction(NamedTuple):
@@ -142,43 +144,45 @@ class LlamaSettings(EngineSettings):
     n_batch: Positive | None = Field(default=None, description="Logical batch, in tokens.")
     n_ubatch: Positive | None = Field(default=None, description="Physical batch, in tokens.")
     parallel: Positive | None = Field(
-        default=None, description="Requests served at once; each has the whole n_ctx."
+        default=None, description="Requests served at the same time, each with the whole `n_ctx`."
     )
     cont_batching: Flag | None = Field(default=None, description="Continuous batching.")
-    mlock: Flag | None = Field(default=None, description="Keep the model in memory, never swapped.")
-    cache_type_k: CacheType | None = Field(default=None, description="Type of the K cache.")
+    mlock: Flag | None = Field(
+        default=None, description="Lock the model in memory, so that it is never swapped."
+    )
+    cache_type_k: CacheType | None = Field(default=None, description="Data type of the K cache.")
     cache_type_v: CacheType | None = Field(
-        default=None, description="Type of the V cache; a quantised one needs flash attention."
+        default=None, description="Data type of the V cache; a quantised one needs flash attention."
     )
     main_gpu: NotNegative | None = Field(
-        default=None, description="Position in `gpus` of the GPU used with split_mode none."
+        default=None, description="Position in `gpus` of the GPU used with `split_mode: none`."
     )
     split_mode: Literal["none", "layer", "row", "tensor"] | None = Field(
-        default=None, description="How a model is spread over several GPUs."
+        default=None, description="How the model is split over several GPUs."
     )
     tensor_split: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(
-        default=None, description="Proportions, in the order of `gpus`: [3, 1] is 75 % and 25 %."
+        default=None, description="Proportions, in the order of `gpus`: `[3, 1]` is 75 % and 25 %."
     )
     pooling: Literal["none", "mean", "cls", "last", "rank"] | None = Field(
-        default=None, description="How an embedding model makes one vector of many."
+        default=None, description="How an embedding model pools its tokens' vectors into one."
     )
     threads: Positive | None = Field(default=None, description="CPU threads.")
     n_cpu_moe: NotNegative | Literal["all"] | None = Field(
         default=None,
-        description="Of a mixture of experts: so many layers' experts stay on the CPU.",
+        description="Number of layers whose experts stay on the CPU (mixture of experts).",
     )
     override_tensors: dict[TensorPattern, Word] | None = Field(
-        default=None, description="Pattern of tensors' names -> buffer, such as CPU."
+        default=None, description="Tensor name pattern to buffer type, such as CPU."
     )
     reasoning: Flash | None = Field(default=None, description="Thinking: auto | on | off.")
     reasoning_format: Literal["auto", "none", "deepseek", "deepseek-legacy"] | None = Field(
-        default=None, description="Where thoughts are in an answer."
+        default=None, description="Where an answer carries the reasoning."
     )
     reasoning_budget: Annotated[Whole, Field(ge=-1)] | None = Field(
-        default=None, description="Most tokens of thought; -1 is no limit."
+        default=None, description="Maximum number of reasoning tokens; -1: no limit."
     )
     extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Passed to the engine as they are, at the end."
+        default=None, description="Further options of the engine, appended as they are."
     )
 
     @property
@@ -224,36 +228,48 @@ class VllmSettings(EngineSettings):
     trusted: ClassVar[tuple[str, ...]] = ("extra_args", "trust_remote_code")
 
     tensor_parallel_size: Positive | None = Field(
-        default=None, description="Left out: number of GPUs ÷ pipeline_parallel_size."
+        default=None, description="Unless stated: number of GPUs ÷ `pipeline_parallel_size`."
     )
-    pipeline_parallel_size: Positive | None = None
+    pipeline_parallel_size: Positive | None = Field(
+        default=None, description="Stages that the layers are split into; 1 unless stated."
+    )
     gpu_memory_utilization: Annotated[Number, Field(gt=0, le=1)] | None = Field(
-        default=None, description="Share of each GPU's memory that vLLM takes at start."
+        default=None, description="Share of each GPU's memory that vLLM reserves at its start."
     )
     kv_cache_memory_bytes: Positive | Size | None = Field(
-        default=None, description="Size of the KV cache on each GPU, such as 8G."
+        default=None, description="Size of the KV cache on each GPU, such as `8G`."
     )
-    max_num_seqs: Positive | None = Field(default=None, description="Sequences in one batch.")
-    quantization: Word | None = Field(default=None, description="awq, gptq, fp8, …")
+    max_num_seqs: Positive | None = Field(
+        default=None, description="Maximum number of sequences in a batch."
+    )
+    quantization: Word | None = Field(
+        default=None, description="Quantisation method: awq, gptq, fp8, …"
+    )
     dtype: Literal["auto", "bfloat16", "float16", "half", "float32", "float"] | None = None
     enable_prefix_caching: Flag | None = None
-    tool_call_parser: Word | None = Field(default=None, description="Switches tool calls on.")
-    reasoning_parser: Word | None = Field(
-        default=None, description="Parts thoughts from the answer: qwen3, deepseek_r1, …"
+    tool_call_parser: Word | None = Field(
+        default=None, description="Parser of tool calls; naming one enables them."
     )
-    kv_cache_dtype: Word | None = Field(default=None, description="auto, fp8, fp8_e5m2, …")
+    reasoning_parser: Word | None = Field(
+        default=None, description="Separates the reasoning from the answer: qwen3, deepseek_r1, …"
+    )
+    kv_cache_dtype: Word | None = Field(
+        default=None, description="Data type of the KV cache: auto, fp8, fp8_e5m2, …"
+    )
     limit_mm_per_prompt: dict[Word, NotNegative] | None = Field(
-        default=None, description="Most images, videos, … in one prompt: {image: 4}."
+        default=None, description="Maximum number of images, videos, … in a prompt: `{image: 4}`."
     )
     max_loras: Positive | None = Field(
-        default=None, description="Different adapters in one batch; 1 unless stated."
+        default=None, description="Maximum number of adapters in a batch; 1 unless stated."
     )
     trust_remote_code: Flag | None = Field(
         default=None, description="Run Python code that comes with the model."
     )
-    enforce_eager: Flag | None = Field(default=None, description="No CUDA graphs.")
+    enforce_eager: Flag | None = Field(
+        default=None, description="Run without CUDA graphs: less memory, slower."
+    )
     extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Passed to the engine as they are, at the end."
+        default=None, description="Further options of the engine, appended as they are."
     )
 
     def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
@@ -276,12 +292,12 @@ ENGINE_SETTINGS: dict[str, type[EngineSettings]] = {"llama": LlamaSettings, "vll
 class ContainerSettings(Frozen):
     """Container settings beyond what the engine needs."""
 
-    shm_size: ShmSize | None = Field(default=None, description="Shared memory, such as 8g.")
+    shm_size: ShmSize | None = Field(default=None, description="Size of /dev/shm, such as `8g`.")
     mounts: tuple[Mount, ...] | None = Field(
         default=None, description="/path/on/host:/path/inside[:ro]"
     )
     args: tuple[str, ...] | None = Field(
-        default=None, description="Further options of `docker run`, each one item."
+        default=None, description="Further arguments of `docker run`, one in each item."
     )
 
 
@@ -289,17 +305,18 @@ class Update(Frozen):
     """How a change of a model is carried out. Durations in seconds after reading (`10m`)."""
 
     strategy: Literal["auto", "start-first", "stop-first"] | None = Field(
-        default=None, description="auto: start first where there is room."
+        default=None, description="auto: start-first where there is room, else stop-first."
     )
     max_unavailable: Positive | None = Field(
         default=None, description="How many instances of a model may be down at once."
     )
     canary: NotNegative | None = Field(
-        default=None, description="How many instances are changed and proved before the others."
+        default=None, description="How many instances are updated and verified before the others."
     )
     timeout: Seconds | None = Field(default=None, description="How long a start may take.")
     drain: Seconds | None = Field(
-        default=None, description="How long requests under way may take before the stop."
+        default=None,
+        description="How long active requests may take before their instance is stopped.",
     )
 
 
@@ -324,9 +341,13 @@ class Gateway(Frozen):
     """The one address that clients talk to. `queue_timeout` in seconds after reading."""
 
     host: str | None = None
-    hosts: tuple[str, ...] | None = Field(default=None, description="In place of `host`: several.")
+    hosts: tuple[str, ...] | None = Field(
+        default=None, description="Several hosts, in place of `host`."
+    )
     listen: Address | None = None
-    port: Port = Field(default=8080, description="8080 unless stated.")
+    port: Port = Field(
+        default=8080, description="Port that clients connect to; 8080 unless stated."
+    )
     tls: GatewayTLS | None = None
     api_key: SecretRef | None = None
     queue_timeout: Seconds | None = Field(
@@ -348,6 +369,7 @@ class Audit(Frozen):
         description="A file where xgen-deploy runs; relative to this manifest, `~/` is home.",
     )
     syslog: Flag | SyslogAddress | None = Field(
-        default=None, description="true for this machine's, or HOST[:PORT] (UDP), or a socket."
+        default=None,
+        description="true: this machine's; or HOST[:PORT] (UDP), or the path of a socket.",
     )
-    webhook: SecretRef | None = Field(default=None, description="Its URL, told by POST.")
+    webhook: SecretRef | None = Field(default=None, description="URL that events are posted to.")
