@@ -159,6 +159,20 @@ def test_a_gateway_keeps_its_process(
     assert site.pending_operations() == []
 
 
+def test_it_keeps_its_process_while_it_is_updated_too(site: FakeSite) -> None:
+    host = site.hosts["g"]
+    _edit(GATEWAY)(host)
+    site.change(lambda m: m["gateway"].update(queue_timeout="33s"))
+    plan = site.run("plan").said
+    assert f"{GATEWAY} was edited by hand" in plan
+    assert "INTERRUPT" not in plan
+    site.apply()
+    assert host.gateway_starts == 2
+    assert ("systemctl", "restart", "xgen-p-gateway.service") not in host.ran
+    assert b"mine" not in host.files[GATEWAY]
+    assert site.pending_operations() == []
+
+
 def test_secrets_typed_into_a_unit_are_not_shown(site: FakeSite) -> None:
     _edit(UNIT, new=b"Environment=HF_TOKEN=hf_abc\nEnvironment=P=http://u:pw@h/\n")(site.hosts["h"])
     said = site.run("plan").said

@@ -94,8 +94,9 @@ def open_gateway(
     files = (*rendered.files, rendered.definition)
     runtime = haproxy_socket(context)
     try:
-        keeps = moving or (not restart if restart is not None else None)
-        started = _put(context, rendered, before, runtime, keeps=keeps, reload=reload)
+        keeps = True if moving else None if restart is None else not restart
+        reads = reload and not moving
+        started = _put(context, rendered, before, runtime, keeps=keeps, reload=reads)
         proved = _prove(context, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
         log = context.service_manager.log(rendered.service, None, lines=_LINES)

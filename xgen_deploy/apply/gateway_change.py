@@ -23,15 +23,12 @@ def change_gateway(execution: Execution, operation: Operation) -> str:
     spec = replace(operation.gateway, routes=execution.traffic.routes(context.name))
     away = execution.traffic.away(context.name)
     refresh = operation.kind is Kind.REFRESH_GATEWAY
-    repairs = operation.kind is Kind.REPAIR_GATEWAY
-    restart = operation.interrupts if repairs else None
-    reload = operation.reload
+    restart, reload = operation.interrupts, operation.reload
     try:
         text = open_gateway(
             context, spec, number, refresh=refresh, restart=restart, reload=reload, away=away
         )
-        if repairs:
-            context.service_manager.restore(context.layout.service(GATEWAY), reload=reload)
+        context.service_manager.restore(context.layout.service(GATEWAY), reload=reload)
         return text
     except GatewayFailed as error:
         text = _without_unproved(context, spec, error, number, away)

@@ -126,26 +126,34 @@ def _change(
     if last is None:
         cause = f"{_count(len(spec.routes), 'model')} on {_count(len(spec.servers), 'server')}"
         return _operation(host, Kind.CREATE_GATEWAY, cause, spec)
+    drift = gateway_drift(last, observation, templates)
+    restarts = spec.needs_restart(last.spec) or (drift is not None and drift.restarts)
+    operation = _updated(host, spec, last, new_secret=new_secret, restarts=restarts)
+    if drift is None:
+        return operation
+    if operation is None:
+        operation = _operation(
+            host, Kind.REPAIR_GATEWAY, drift.cause, spec, interrupts=drift.restarts
+        )
+        return replace(operation, diff=drift.diff, notes=drift.notes, reload=drift.reload)
+    cause, diff = f"{drift.cause}; {operation.cause}", (*operation.diff, *drift.diff)
+    return replace(operation, cause=cause, diff=diff, notes=drift.notes, reload=drift.reload)
+
+
+def _updated(
+    host: str, spec: GatewaySpec, last: GatewayRecord, *, new_secret: bool, restarts: bool
+) -> Operation | None:
+    how = "restart" if restarts else "reload, no interruption"
     if last.digest != spec.digest:
-        restarts = spec.needs_restart(last.spec)
-        how = "restart" if restarts else "reload, no interruption"
         diff = _diff(last.spec, spec)
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])
         operation = _operation(host, Kind.UPDATE_GATEWAY, cause, spec, interrupts=restarts)
         return replace(operation, notes=(cause,) if diff else (), diff=diff)
-    if new_secret:
-        return _operation(
-            host,
-            Kind.UPDATE_GATEWAY,
-            "the value of a secret changed; reload, no interruption",
-            spec,
-        )
-    drift = gateway_drift(last, observation, templates)
-    if drift is None:
+    if not new_secret:
         return None
-    operation = _operation(host, Kind.REPAIR_GATEWAY, drift.cause, spec, interrupts=drift.restarts)
-    return replace(operation, diff=drift.diff, notes=drift.notes, reload=drift.reload)
+    cause = f"the value of a secret changed; {how}"
+    return _operation(host, Kind.UPDATE_GATEWAY, cause, spec, interrupts=restarts)
 
 
 def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
