@@ -49,7 +49,7 @@ def test_replicas_restart_batch_by_batch_so_that_one_is_always_there(fleet: Flee
 def test_without_a_gateway_each_restart_interrupts(fleet: Fleet) -> None:
     plan = fleet.maintained(THREE, "restart", "m")
     assert all(o.interrupts for o in plan.operations)
-    assert "3 INTERRUPTIONS: m, m, m" in "\n".join(plan_text(plan, 0.0)).replace(
+    assert "3 INTERRUPTIONS: a/m, b/m, c/m" in "\n".join(plan_text(plan, 0.0)).replace(
         "[bold]", ""
     ).replace("[/bold]", "")
 

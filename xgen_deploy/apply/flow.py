@@ -160,6 +160,7 @@ class Apply:
             scopes,
             now=time.time(),
             skip_refused=options.skip_refused,
+            against="nothing" if options.destroy else "manifest",
         )
 
     def _changing(self, plan: Plan, observed: Observed) -> frozenset[str]:

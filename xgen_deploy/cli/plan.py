@@ -48,5 +48,13 @@ def command(
     from xgen_deploy.cli.planning import Accepting, planned
 
     accepting = Accepting(repin=repin, refresh=refresh, take_over=take_over)
-    plan = planned(run, observed, settings, began=began, accepting=accepting, output=output)
+    plan = planned(
+        run,
+        observed,
+        settings,
+        began=began,
+        accepting=accepting,
+        output=output,
+        against="record" if drift else "manifest",
+    )
     return plan.exit_code(detailed=detailed_exitcode)

@@ -17,7 +17,7 @@ from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.observation import Observation, Observed
-from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.plan import Against, Plan
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ def planned(
     began: float,
     accepting: Accepting,
     output: str | None,
+    against: Against = "manifest",
 ) -> Plan:
-    """Makes a plan, shows it, and saves it to `output`. `began` is in monotonic seconds."""
+    """Makes a plan, shows it, and saves it to `output`. `began` is in monotonic seconds, `against`
+    as in Plan."""
     refresh = accepting.refresh
     desired = DesiredState(run.site, run.renderer, repin=accepting.repin)
     scopes = {h: default_scope(run.site, h, refresh=refresh) for h in observed}
-    plan = make_plan(run.site, observed, desired, scopes, now=time.time())
+    plan = make_plan(run.site, observed, desired, scopes, now=time.time(), against=against)
     screen = Screen(settings)
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))

@@ -21,7 +21,7 @@ from xgen_deploy.plan.take_over import with_other_origins
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
-from xgen_deploy.state.plan import HostPlan, Plan
+from xgen_deploy.state.plan import Against, HostPlan, Plan
 from xgen_deploy.state.site import Site
 
 
@@ -33,10 +33,11 @@ def make_plan(
     *,
     now: float,
     skip_refused: bool = False,
+    against: Against = "manifest",
 ) -> Plan:
     """The plan over what was observed; unreachable hosts are in it with their reason.
     `skip_refused`: hosts with refusals are left out, rather than forbidding everything. `now` is
-    in seconds since the epoch.
+    in seconds since the epoch. `against` as in Plan.
     """
     hosts: dict[str, HostPlan] = {}
     for name, observation in observed.items():
@@ -72,6 +73,7 @@ def make_plan(
         hosts=hosts,
         warnings=site.warnings + outdated_warning(hosts),
         last_apply=last_apply_line(observed, now),
+        against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 
@@ -93,6 +95,7 @@ def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: f
         manifest_digest=site.manifest_digest,
         hosts={n: hosts[n] for n in observed if n in hosts},
         last_apply=last_apply_line(observed, now),
+        against=request.action,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
     )
 

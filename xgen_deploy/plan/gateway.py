@@ -88,7 +88,9 @@ def _host(
             return plan
         return _adding(plan, _removal(site, name), first=True)
     if last is not None and last.stopped is not None:
-        return replace(plan, warnings=(*plan.warnings, _stays_stopped(last.stopped)))
+        warning = _stays_stopped(last.stopped)
+        stopped = (*plan.stopped, GATEWAY)
+        return replace(plan, warnings=(*plan.warnings, warning), stopped=stopped)
     routes = routes_for(site, name, plans, records)
     warnings = plan.warnings + tuple(gateway_warnings(site.gateway, routes))
     try:

@@ -197,6 +197,7 @@ def _planned(graph: _Graph, plan: HostPlan, order: Mapping[str, int]) -> HostPla
     return replace(
         plan,
         operations=tuple(_with(graph, o) for o in operations if o.id not in graph.held),
+        held=tuple(o.name for o in operations if o.id in graph.held),
         warnings=(*plan.warnings, *graph.warnings.get(plan.host, ()), *left),
     )
 

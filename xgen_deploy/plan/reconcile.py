@@ -55,7 +55,9 @@ def reconcile(
         )
         if in_scope is None or name in in_scope
     ]
-    unchanged = []
+    unchanged: list[str] = []
+    stopped: list[str] = []
+    waiting: list[str] = []
     mislabelled = mislabelled_containers(facts, record, layout)
     warnings = [*resolved.warnings, *map(_left_alone, mislabelled)]
     for instance in resolved.instances:
@@ -64,7 +66,9 @@ def reconcile(
         last = record.instances.get(instance.name)
         begun = instance.name in record.pending  # what was begun is finished, stopped or not
         if last is not None and last.stopped is not None and not begun:
-            unchanged.append(instance.name)
+            stopped.append(instance.name)
+            if last.digest != instance.digest:
+                waiting.append(instance.name)
             warnings.append(_left_stopped(instance, last, last.stopped))
             continue
         files, new_secret = rendered[instance.name], instance.name in changed_secrets
@@ -79,7 +83,9 @@ def reconcile(
     return HostPlan(
         host=host,
         operations=_ordered(operations),
-        unchanged=tuple(unchanged),
+        unchanged=(*unchanged, *stopped),
+        stopped=tuple(stopped),
+        waiting=tuple(waiting),
         refusals=resolved.refusals,
         warnings=tuple(warnings),
     )

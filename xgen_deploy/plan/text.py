@@ -11,10 +11,12 @@ from rich.markup import escape
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
+from xgen_deploy.plan.nothing import nothing_sentence
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation, Plan
 
+_NAMED = 12
 _LOOK = {
     "create": ("green", "+"),
     "update": ("yellow", "~"),
@@ -32,7 +34,8 @@ def plan_text(
     """Lines with markup; `took` is how long looking at the hosts took, in seconds. `applying`:
     the plan is about to be carried out, so that nothing is said about what was not done.
     """
-    if not plan.operations and not plan.refusals and not plan.unreachable:
+    left = any(host.left for host in plan.hosts.values())
+    if not (plan.operations or plan.refusals or plan.unreachable or left):
         return [*_warnings(plan), _nothing(plan, took)]
     lines = [_head(plan, took), ""]
     for name, host in plan.hosts.items():
@@ -53,13 +56,8 @@ def _head(plan: Plan, took: float) -> str:
 
 
 def _nothing(plan: Plan, took: float) -> str:
-    count, hosts = plan.summary()["unchanged"], len(plan.hosts)
-    return (
-        f"[bold]{escape(plan.project)}[/bold]  nothing to do: {count} "
-        f"instance{'s'[: count != 1]} on {hosts} host{'s'[: hosts != 1]} "
-        f"{'are' if count != 1 else 'is'} as {escape(plan.manifest_file)} says ({took:.1f} s)"
-        + "; ".join(["", *_secrets(plan)])
-    )
+    sentence = f"{escape(nothing_sentence(plan))} ({took:.1f} s)"
+    return f"[bold]{escape(plan.project)}[/bold]  " + "; ".join([sentence, *_secrets(plan)])
 
 
 def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
@@ -69,11 +67,13 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
             yield from (f"    {escape(line)}" for line in host.hint.splitlines())
         yield ""
         return
-    if not host.operations and not host.refusals and not verbose:
+    if not (host.operations or host.refusals or host.left or verbose):
         return
     yield f"[bold]{escape(name)}[/bold]  {escape(host.headline)}"
     for operation in host.operations:
         yield from _operation(operation)
+    if host.left:
+        yield "  [red]- remove[/red]  what else is left of the project: settings, secrets, record"
     if verbose:
         yield from (f"    [dim]= {escape(n)}  unchanged[/dim]" for n in host.unchanged)
     yield ""
@@ -198,17 +198,7 @@ def _tail(plan: Plan, *, applying: bool) -> Iterator[str]:
     unknown = counts["unreachable"]
     hosts = f"; {unknown} host{'s'[: unknown != 1]} unknown" if unknown else ""
     yield ", ".join(parts) + hosts
-    stopped = [
-        o.name for o in plan.operations if o.interrupts and (o.action != "remove" or o.moves)
-    ]
-    what = ""
-    if stopped:
-        plural = "s" if len(stopped) > 1 else ""
-        what = (
-            f"[bold]{len(stopped)} INTERRUPTION{plural.upper()}[/bold]: "
-            + escape(", ".join(stopped))
-            + ". "
-        )
+    what = _interruptions(plan)
     if plan.left_out:
         what += f"[bold red]Refused and left out: {escape(', '.join(plan.left_out))}.[/bold red] "
     if plan.forbidden:
@@ -230,6 +220,18 @@ def _way_past(plan: Plan) -> str:
     )
     free = [name for name in names if name not in refused]
     return f"`--limit {escape(','.join(free))}` applies the rest. " if free else ""
+
+
+def _interruptions(plan: Plan) -> str:
+    """How many operations interrupt what serves, and which."""
+    several = len({o.host for o in plan.operations}) > 1
+    names = [o.id if several else o.name for o in plan.operations if o.interrupts]
+    if not names:
+        return ""
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    plural = "S"[: len(names) != 1]
+    return f"[bold]{len(names)} INTERRUPTION{plural}[/bold]: {escape(shown)}. "
 
 
 def _duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from xgen_deploy.state.origin import Origin
 
 Action = Literal["create", "update", "repair", "restart", "remove", "stop", "start"]
 Strategy = Literal["stop-first", "start-first"]
+Against = Literal["manifest", "record", "nothing", "stop", "start", "restart"]
 SUMMARY = ("create", "update", "repair", "remove", "unchanged", "unreachable")
 
 
@@ -135,7 +136,9 @@ class HostPlan:
     `parts` is what the plan rests on: how each thing there was. `outdated` are instances (and the
     gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
     done here because of its refusals, and the other hosts go on. `other_origin`: of the manifest
-    that was applied here last, where it is another one.
+    that was applied here last, where it is another one. `stopped` are instances, and the gateway,
+    that stay stopped, `waiting` those of them that differ from the manifest; `held` are not changed
+    because of what they wait for. `left`: what is left of a project that is removed.
     """
 
     host: str
@@ -150,6 +153,10 @@ class HostPlan:
     warnings: tuple[str, ...] = ()
     secrets_kept: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    left: bool = False
     parts: dict[str, str] = field(default_factory=dict)
     left_out: bool = False
     other_origin: Origin | None = None
@@ -162,7 +169,10 @@ class HostPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Every host's part. `last_apply` is a line for people about the newest apply seen."""
+    """Every host's part. `last_apply` is a line for people about the newest apply seen. `against`
+    is what the hosts are held against: the manifest, their own last apply, nothing at all where the
+    project is removed, or what was asked for instead.
+    """
 
     project: str
     manifest_file: str
@@ -170,6 +180,7 @@ class Plan:
     hosts: Mapping[str, HostPlan] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     last_apply: str | None = None
+    against: Against = "manifest"
     fingerprint: str = ""
 
     @property
