@@ -117,14 +117,15 @@ def test_every_command_with_json_has_a_schema() -> None:
 def test_output_is_as_published(applied: FakeSite, case: str) -> None:
     """An error is in the document where the exit code tells of one."""
     plan = applied.folder / "plan.json"
+    manifest_file = str(applied.folder / "manifest.yaml")
     applied.run("plan", "-o", str(plan))
     hosts, manifest = applied.saved(), applied.manifest
     for command in SHOWN:
         applied.restore(hosts)
         applied.change(lambda m: m.update(manifest))
         CASES[case](applied)
-        file = plan if command == "show" else applied.folder / "manifest.yaml"
-        ran = applied.run_on(file, command, *WORDS.get(command, ()), "--json")
+        first = {"show": str(plan), "projects": "h"}.get(command, manifest_file)
+        ran = applied.call(command, first, *WORDS.get(command, ()), "--json")
         documents = values(ran, command)
         told = documents[-1]["errors"] or _findings(documents[-1])
         assert bool(told) is bool(ran.code), (command, ran)

@@ -22,7 +22,7 @@ def said(plan: Plan) -> dict[str, str]:
 
 def of_units(plan: Plan) -> tuple[str, ...]:
     """The plan's warnings, without those about the manifest."""
-    return tuple(w for w in plan_document(plan).warnings if "xgen-deploy" in w)
+    return tuple(w for w in plan_document(plan).warnings or () if "xgen-deploy" in w)
 
 
 @pytest.mark.parametrize(

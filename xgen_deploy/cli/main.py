@@ -30,6 +30,7 @@ _COMMANDS = {
     "stop": "Stop instances until `start`.",
     "start": "Start stopped instances.",
     "restart": "Restart instances.",
+    "projects": "Show whose instances, ports and GPUs are on hosts; no manifest is needed.",
     "history": "Show a project's applies and how they ended.",
     "rollback": "Go back to an earlier apply, verified in the same way.",
     "unlock": "Release the lock of an apply that no longer runs.",
@@ -37,7 +38,10 @@ _COMMANDS = {
 }
 _SECTIONS = (
     ("Getting started", ("init", "validate", "schema")),
-    ("Inspecting", ("gpus", "render", "plan", "show", "status", "verify", "logs", "history")),
+    (
+        "Inspecting",
+        ("gpus", "render", "plan", "show", "status", "verify", "logs", "history", "projects"),
+    ),
     ("Changing", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )
 # Commands that share a module; every other one is `command` in the module of its name.

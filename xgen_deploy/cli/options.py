@@ -1,6 +1,6 @@
 """Options common to most commands, and their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -48,21 +48,11 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def with_settings(**values: Any) -> Any:
-        output = current_output()
-        output.begin(wanted=values["json"])
-        names = [name for name in Settings.__dataclass_fields__ if name != "output"]
-        settings = Settings(**{k: values.pop(k) for k in names}, output=output)
-        return function(settings=settings, **values)
+        settings, others = settings_of(values)
+        return function(settings=settings, **others)
 
-    wrapped: Callable[..., Any] = with_settings
+    wrapped = connection_options(with_settings)
     for option in (
-        click.option("--ask-become-pass", is_flag=True, help="Ask for the sudo password."),
-        click.option(
-            "--accept-new-host-keys",
-            is_flag=True,
-            help="Record the key of a new host; a changed key is still refused.",
-        ),
-        click.option("--ssh-config", metavar="FILE", help="Use FILE instead of ~/.ssh/config."),
         click.option(
             "--limit",
             multiple=True,
@@ -76,6 +66,30 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
         wrapped = option(wrapped)
     wrapped = output_options(wrapped)
     return click.argument("manifest", metavar="MANIFEST")(wrapped)
+
+
+def settings_of(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """From a command's parameters, and those that are left."""
+    output = current_output()
+    output.begin(wanted=values["json"])
+    names = [name for name in Settings.__dataclass_fields__ if name != "output"]
+    settings = Settings(**{name: values[name] for name in names}, output=output)
+    return settings, {name: value for name, value in values.items() if name not in names}
+
+
+def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How hosts are reached."""
+    for option in (
+        click.option("--ask-become-pass", is_flag=True, help="Ask for the sudo password."),
+        click.option(
+            "--accept-new-host-keys",
+            is_flag=True,
+            help="Record the key of a new host; a changed key is still refused.",
+        ),
+        click.option("--ssh-config", metavar="FILE", help="Use FILE instead of ~/.ssh/config."),
+    ):
+        function = option(function)
+    return function
 
 
 take_over_option = click.option(

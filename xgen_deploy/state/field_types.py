@@ -110,6 +110,14 @@ def project(value: str) -> str:
     return value
 
 
+def is_project_name(value: str) -> bool:
+    """Whether a project may have this name; names read from a host are checked too."""
+    try:
+        return bool(project(value))
+    except ValueError:
+        return False
+
+
 def word(value: str) -> str:
     """Text that stands alone in a command: no spaces, not mistaken for an option."""
     if not value or value.startswith("-") or any(map(str.isspace, value)):

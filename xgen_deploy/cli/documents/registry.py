@@ -17,6 +17,7 @@ _MODELS = {
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",
     "history": "history.HistoryDocument",
+    "projects": "projects.ProjectsDocument",
     "unlock": "unlock.UnlockDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),
     **dict.fromkeys(("apply", "rollback", "destroy"), "events.Line"),

@@ -1,0 +1,40 @@
+"""Hosts that the command line names, for commands that need no manifest."""
+
+from collections.abc import Sequence
+
+from xgen_deploy.errors import UsageError
+from xgen_deploy.manifest.diagnostics import Problems
+from xgen_deploy.manifest.file_text import Files
+from xgen_deploy.manifest.hosts import Hosts, find_inventory
+from xgen_deploy.manifest.node import MapNode
+from xgen_deploy.state.engine_words import EngineWords
+from xgen_deploy.state.field_types import word
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.transport.target import parse_hop
+
+_COMMAND_LINE = Mark(file="the command line", line=0, column=0)
+
+
+def named_hosts(names: Sequence[str], inventory: str | None, words: EngineWords) -> dict[str, Host]:
+    """From the inventory's file, or as ssh takes them. Raises UsageError, and ManifestError for an
+    inventory with problems or without such a name.
+    """
+    if inventory is None:
+        return {host.name: host for host in map(_as_ssh_takes_it, names)}
+    problems, files = Problems(), Files()
+    described = find_inventory(MapNode({}, _COMMAND_LINE), inventory, files, problems)
+    hosts = Hosts(described, files, words, problems)
+    wanted = [host for name in names for host in hosts.named(name, _COMMAND_LINE)]
+    problems.raise_if_any()
+    hosts.describe(dict.fromkeys(wanted, _COMMAND_LINE))
+    problems.raise_if_any()
+    return hosts.known
+
+
+def _as_ssh_takes_it(name: str) -> Host:
+    try:
+        place = parse_hop(name)
+        return Host(name=word(place.alias), user=place.user, port=place.port)
+    except (UsageError, ValueError):
+        raise UsageError(f"`{name}` is not a host; write [user@]host[:port]") from None
