@@ -27,7 +27,8 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
     return {
         "probe": "python", "hostname": host.name, "arch": "x86_64", "kernel": "6.8",
         "user": "root", "uid": 0, "now": 0.0, "cores": 16, "systemd": "255",
-        "python_path": "python3",
+        "python_path": "/usr/bin/python3" if host.watchdog else "python3",
+        "watchdog": host.watchdog or None,
         "memory_available_mb": host.memory_free_mb,
         "gpu": json.loads(found.model_dump_json(exclude_none=True)),
         **kind.get("facts", {}),

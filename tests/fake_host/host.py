@@ -40,7 +40,8 @@ class FakeHost:
     What a test may set: `document` or `raw` in place of what the probe would tell; `before`, asked
     first for what a command prints, or how it ends, by its words and input; `lost_at`, the number
     of the call at which the connection is gone (`killed`: the tool itself is); `disk_left`, how
-    many more writes there is room for; `gone`, models and builds that were taken away.
+    many more writes there is room for; `gone`, models and builds that were taken away;
+    `watchdog`, what is told of it.
     """
 
     def __init__(self, name: str, kind: str = "cpu") -> None:
@@ -56,6 +57,7 @@ class FakeHost:
         self.lost_at = 0
         self.killed = False
         self.disk_left: int | None = None
+        self.watchdog: Document = {}
         self.locked_by = ""
         self.lock_facts: Document | None = None
         self.noted: list[str | None] = []

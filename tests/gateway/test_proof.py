@@ -19,7 +19,7 @@ from tests.gateway.running_gateway import (
 )
 from tests.gateway.stub import PATIENCE, Engine
 from tests.transport.eventually import eventually
-from xgen_deploy.gateway.away import away
+from xgen_deploy.gateway.away import Away, away
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.instance import Spec
@@ -42,9 +42,10 @@ def proved(
 ) -> dict[str, str]:
     """Every model's outcome, and what the whole says."""
     secret = SecretText(key) if key else None
+    aways = {model: Away(reason=why) for model, why in (aside or {}).items()}
     proof = GatewayRequests(Local(), gateway.spec, gateway.runtime, secret)  # type: ignore[arg-type]
     models = frozenset(r.model for r in gateway.spec.routes)
-    found = proof.of(models, aside or {}, **more)
+    found = proof.of(models, aways, **more)
     return {p.model: p.outcome for p in found} | {"": proved_text(found)}
 
 
@@ -172,7 +173,11 @@ def test_what_was_stopped_on_purpose_or_not_looked_at_need_not_answer() -> None:
     records = {"h": Record(project="p", instances={"a": stopped, "b": runs})}
     routes = (route("a", "h/a"), route("b", "h/a", "h/b"), route("c", "h/a", "g/c"), route("d"))
     assert away(routes, records) == {
-        "a": "h/a was stopped on purpose",
-        "c": "h/a was stopped on purpose; g was not observed",
-        "d": "it has no instance yet",
+        "a": Away(reason="h/a was stopped on purpose"),
+        "c": Away(reason="h/a was stopped on purpose; g was not observed"),
+        "d": Away(reason="it has no instance yet"),
     }
+    limited = away(routes, records, elsewhere={"g"})
+    assert limited["c"] == Away(
+        reason="h/a was stopped on purpose; g is outside --limit", excused=False
+    )

@@ -6,6 +6,7 @@ from xgen_deploy.apply.artifacts import NotPulled, pull_images
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.ending import end
 from xgen_deploy.apply.executor import carry_out_all
+from xgen_deploy.apply.gateway_proof import GatewayProof
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.host_context import HostContext, host_context
 from xgen_deploy.apply.host_sessions import LockedHosts, login
@@ -93,6 +94,9 @@ class Change:
             destroy=self._options.destroy,
             new_secrets=self._comparison.changed,
         )
+        records = {**records_of(observed), **{n: c.record for n, c in contexts.items()}}
+        secrets = self._auditing.secrets
+        results = GatewayProof(self._run, records, contexts, secrets, self._report).of(results)
         trail.close()
         code = end(self._run.site, plan, results, identity, self._report, webhook)
         return first_that_holds(code, exit_code_of(lost.values()))

@@ -1,10 +1,11 @@
 """What the operations on one host share while they are carried out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xgen_deploy.apply.events import Event, EventKind, Listener
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.verify.gateway_requests import RequestOutcome
 
 
 class OperationFailed(Exception):
@@ -18,13 +19,16 @@ class OperationFailed(Exception):
 
 @dataclass(frozen=True)
 class Execution:
-    """`number` is the apply's, `by` who runs it."""
+    """`number` is the apply's, `by` who runs it; `asked`: how models answered through the gateway
+    here once it was changed.
+    """
 
     context: HostContext
     traffic: Traffic
     number: int
     by: str
     listener: Listener
+    asked: list[RequestOutcome] = field(default_factory=list)
 
     def tell(
         self,

@@ -94,7 +94,8 @@ def _change_gateways(plan: Plan, executions: Mapping[str, Execution]) -> dict[st
             with suppress(UnreachableError):  # then the record says that it never ended
                 record_failed_gateway(execution.context)
         tell_ended(execution.context, before, result)
-        results[operation.host] = HostResult(operation.host, (result,))
+        asked = tuple(execution.asked)
+        results[operation.host] = HostResult(operation.host, (result,), asked=asked)
     return results
 
 
@@ -104,7 +105,8 @@ def _with_gateways(results: Results, gateways: Mapping[str, HostResult]) -> Resu
     for name, gateway in gateways.items():
         own = whole.get(name)
         if isinstance(own, HostResult):
-            whole[name] = HostResult(name, own.results + gateway.results, own.error)
+            results_there = own.results + gateway.results
+            whole[name] = HostResult(name, results_there, own.error, gateway.asked)
         else:
             whole.setdefault(name, gateway)
     return whole

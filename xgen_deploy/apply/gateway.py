@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from xgen_deploy.apply.containers import remove_container
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
-from xgen_deploy.frozen import replace
+from xgen_deploy.frozen import Frozen, replace
+from xgen_deploy.gateway.away import Away
 from xgen_deploy.gateway.config import digest_in
 from xgen_deploy.gateway.keys import old_keys
 from xgen_deploy.gateway.render import render_gateway
@@ -19,7 +20,12 @@ from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import gateway_socket, keys_file
 from xgen_deploy.transport.base import HostError
-from xgen_deploy.verify.gateway_requests import GatewayRequests, changed_models, proved_text
+from xgen_deploy.verify.gateway_requests import (
+    GatewayRequests,
+    RequestOutcome,
+    changed_models,
+    proved_text,
+)
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _ASK = 60.0
@@ -28,6 +34,15 @@ _FIRST_CHECKS = 10.0
 _PAUSE = 0.1
 _RESTARTS = 3
 _LINES = 15
+
+
+class Opened(Frozen):
+    """A gateway that serves: a clause for people about how it stands, and how each model that was
+    asked answered.
+    """
+
+    text: str
+    outcomes: tuple[RequestOutcome, ...]
 
 
 class NotProved(XgenError):
@@ -68,15 +83,14 @@ def open_gateway(
     refresh: bool = False,
     restart: bool | None = None,
     reload: bool = True,
-    away: Mapping[str, str] | None = None,
+    away: Mapping[str, Away] | None = None,
     moving: bool = False,
-) -> str:
-    """Creates, updates or repairs the gateway; a clause for people about how it stands then. A
-    unit that an older version of this tool wrote is written anew only with `refresh`: that
-    starts the gateway anew where a reload would do. `restart` is whether HAProxy is started anew,
-    by default where its unit changes; `reload` as in state/plan.py, Operation. The gateway counts
-    once a real request to each model whose routes changed was answered through it; `away` and
-    `moving`: see Proof.of.
+) -> Opened:
+    """Creates, updates or repairs the gateway. A unit that an older version of this tool wrote is
+    written anew only with `refresh`: that starts the gateway anew where a reload would do.
+    `restart` is whether HAProxy is started anew, by default where its unit changes; `reload` as in
+    state/plan.py, Operation. The gateway counts once a real request to each model whose routes
+    changed was answered through it; `away` and `moving`: see GatewayRequests.of.
 
     Raises GatewayFailed; what ran before runs on or was put back. XgenError without a secret.
     """
@@ -116,7 +130,8 @@ def open_gateway(
         invocation=_invocation(context, rendered.service, started=started),
     )
     context.keep(lambda record: replace(record, gateway=gateway))
-    return f"{_standing(spec, runtime)}; {proved}".removesuffix("; ")
+    text = f"{_standing(spec, runtime)}; {proved_text(proved)}".removesuffix("; ")
+    return Opened(text=text, outcomes=proved)
 
 
 def close_gateway(context: HostContext) -> None:
@@ -170,16 +185,16 @@ def _prove(
     spec: GatewaySpec,
     last: GatewaySpec | None,
     runtime: HaproxySocket,
-    away: Mapping[str, str],
+    away: Mapping[str, Away],
     *,
     moving: bool,
-) -> str:
+) -> tuple[RequestOutcome, ...]:
     proof = GatewayRequests(context.session, spec, runtime, gateway_secrets(context).asking(spec))
     proved = proof.of(changed_models(spec, last), away, moving=moving)
     failed = tuple(p for p in proved if p.outcome == "failed")
     if failed:
         raise NotProved(proved_text(failed), frozenset(p.model for p in failed))
-    return proved_text(proved)
+    return proved
 
 
 def _running(runtime: HaproxySocket) -> int | None:

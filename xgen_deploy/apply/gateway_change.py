@@ -7,6 +7,7 @@ from xgen_deploy.apply.gateway import GatewayFailed, open_gateway
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
+from xgen_deploy.gateway.away import Away
 from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
 from xgen_deploy.state.plan import Kind, Operation
 from xgen_deploy.state.routes import partly_proved
@@ -25,16 +26,19 @@ def change_gateway(execution: Execution, operation: Operation) -> str:
     refresh = operation.kind is Kind.REFRESH_GATEWAY
     restart, reload = operation.interrupts, operation.reload
     try:
-        text = open_gateway(
+        opened = open_gateway(
             context, spec, number, refresh=refresh, restart=restart, reload=reload, away=away
         )
         context.service_manager.restore(context.layout.service(GATEWAY), reload=reload)
-        return text
     except GatewayFailed as error:
         text = _without_unproved(context, spec, error, number, away)
         raise OperationFailed(text, error.log) from None
     except XgenError as error:
         raise OperationFailed(str(error)) from None
+    if any(o.bad for o in opened.outcomes):
+        raise OperationFailed(f"{opened.text}. Its change is in place all the same")
+    execution.asked.extend(opened.outcomes)
+    return opened.text
 
 
 def _without_unproved(
@@ -42,7 +46,7 @@ def _without_unproved(
     spec: GatewaySpec,
     error: GatewayFailed,
     number: int,
-    away: Mapping[str, str],
+    away: Mapping[str, Away],
 ) -> str:
     """The models that answered keep their new routes, which may be the only ones that lead to
     them now; the others have those from before. A sentence about how it stands.

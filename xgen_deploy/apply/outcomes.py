@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.plan import Operation
+from xgen_deploy.verify.gateway_requests import RequestOutcome
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,19 @@ class Result:
 
 @dataclass(frozen=True)
 class HostResult:
-    """`error` is set where the host was lost on the way; what `results` lacks is untouched."""
+    """`error` is set where the host was lost on the way; what `results` lacks is untouched.
+    `asked`: how models answered through the gateway there.
+    """
 
     host: str
     results: tuple[Result, ...] = ()
     error: XgenError | None = None
+    asked: tuple[RequestOutcome, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return self.error is None and all(r.ok for r in self.results)
+        failed = any(not r.ok for r in self.results) or any(o.bad for o in self.asked)
+        return self.error is None and not failed
 
 
 class OperationOutcomes:

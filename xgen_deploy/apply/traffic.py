@@ -12,7 +12,7 @@ from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.key_rotation import KeyRotation
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
-from xgen_deploy.gateway.away import away
+from xgen_deploy.gateway.away import Away, away
 from xgen_deploy.plan.gateway import routes_for
 from xgen_deploy.resolve.gateway_needs import everywhere, is_gateway_host
 from xgen_deploy.state.endpoint import Endpoint
@@ -109,9 +109,9 @@ class Traffic:
         """Seconds, the most that the manifest has for any instance; 0 where it says nothing."""
         return max((d.update.drain or 0.0 for d in everywhere(self._site)), default=0.0)
 
-    def away(self, gateway_host: str) -> dict[str, str]:
-        """Models of a gateway that need not answer now, each with why."""
-        return away(self.routes(gateway_host), self._records_now())
+    def away(self, gateway_host: str) -> dict[str, Away]:
+        """Models of a gateway that may have nobody to answer now, each with why."""
+        return away(self.routes(gateway_host), self._records_now(), self._site.other_hosts)
 
     def _records_now(self) -> dict[str, Record]:
         """The records of all hosts that were seen, as they are at this moment."""

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xgen_deploy.cli.error_entry import ErrorEntry
@@ -30,7 +30,7 @@ class JsonOutput:
         self._errors: list[ErrorEntry] = []
         self._of_plan: tuple[ErrorEntry, ...] = ()
         self._document: Document | None = None
-        self._counts: dict[str, int | None] | None = None
+        self._counts: dict[str, object] | None = None
         self._failed = 0
         self._printed = False
         self._closed = False
@@ -69,9 +69,10 @@ class JsonOutput:
         """Of the plan that was shown last."""
         self._of_plan = tuple(entries)
 
-    def ended(self, number: int, done: int, failed: int) -> None:
+    def ended(self, number: int, done: int, failed: int, not_verified: Mapping[str, str]) -> None:
         """How the operations ended, for the event `end`."""
-        self._counts = {"number": number, "done": done, "failed": failed}
+        counts = {"number": number, "done": done, "failed": failed}
+        self._counts = {**counts, "not_verified": dict(not_verified)}
 
     def close(self, code: int) -> None:
         """Prints the document, or the event `end`, with all errors."""

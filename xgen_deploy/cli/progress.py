@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -62,10 +62,12 @@ class Progress:
         """The last line; see Reporter."""
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
+        failed += sum(o.bad for h in results for o in h.asked)
+        not_seen = {o.model: o.detail for h in results for o in h.asked if not (o.good or o.bad)}
         if self._settings.json:
-            self._settings.output.ended(identity.number, done, failed)
+            self._settings.output.ended(identity.number, done, failed, not_seen)
         elif not self._settings.quiet or failed or unreached:
-            words = [f"{done} done", *_trouble(failed, unreached)]
+            words = [f"{done} done", *_trouble(failed, unreached, not_seen)]
             line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
             self._console.print(f"{escape(printable(_name(identity)))}: {line}")
 
@@ -142,11 +144,15 @@ def progress(settings: Settings) -> Iterator[Progress]:
         yield Progress(settings, console, live)
 
 
-def _trouble(failed: int, unreached: Sequence[str]) -> Iterator[str]:
+def _trouble(failed: int, unreached: Sequence[str], not_seen: Mapping[str, str]) -> Iterator[str]:
+    """What keeps the end from being `all good`."""
     if failed:
         yield f"[bold red]{failed} FAILED[/bold red]"
     if unreached:
         yield f"[bold red]not reached: {escape(printable(named(unreached)))}[/bold red]"
+    if not_seen:
+        models = "; ".join(f"{model} ({reason})" for model, reason in not_seen.items())
+        yield f"[yellow]not verified: {escape(printable(models))}[/yellow]"
 
 
 def _name(identity: ApplyIdentity) -> str:

@@ -19,6 +19,7 @@ from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.secret_uses import engine_key
@@ -29,6 +30,7 @@ from xgen_deploy.transport.fleet import each
 from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages
 from xgen_deploy.verify.gateway_checks import check_gateway
 from xgen_deploy.verify.status import current_report
+from xgen_deploy.verify.watchdog import watchdog_status
 
 
 @click.command("verify")
@@ -55,6 +57,7 @@ def command(settings: Settings, deep: bool) -> int:
             checks = _host(
                 run.site, connection, observation, desired.of(observation), secrets, deep=deep
             )
+            checks += _watchdog(observation)
             if not is_gateway_host(run.site, connection.name) or observation.record is None:
                 return checks
             with connection.session() as session:
@@ -66,6 +69,7 @@ def command(settings: Settings, deep: bool) -> int:
 
         results = each([run.connections[n] for n in observations], check_host)
     checks = [c for r in results.values() if not isinstance(r, XgenError) for c in r]
+    checks += _other_gateways(run.site)
     failed = {n: r for n, r in {**observed, **results}.items() if isinstance(r, XgenError)}
     errors = {n: str(e) for n, e in failed.items()}
     screen = Screen(settings)
@@ -137,6 +141,34 @@ def _refused_but_recorded(site: Site, desired: Desired, facts: HostFacts) -> tup
         for d in site.on(host)
         if d.name in records and d.name not in resolved
     )
+
+
+def _watchdog(observation: Observation) -> list[Check]:
+    """What would restart a hung engine; none where nothing runs that it would look after."""
+    if observation.record is None:
+        return []
+    status = watchdog_status(observation.facts, observation.record, observation.layout)
+    if status is None:
+        return []
+    found = "" if status.state == "running" else f"it is {status.state}: {status.reason}"
+    host = observation.host
+    return [Check(host=host, instance="-", what="watchdog", ok=not found, found=found)]
+
+
+def _other_gateways(site: Site) -> list[Check]:
+    """Gateways that `--limit` left out: nothing was found out about them."""
+    hosts = (site.gateway.hosts or ()) if site.gateway else ()
+    return [
+        Check(
+            host=host,
+            instance=GATEWAY,
+            what="not verified",
+            ok=True,
+            found=f"{host} is outside --limit",
+        )
+        for host in hosts
+        if host in site.other_hosts
+    ]
 
 
 def _refused(refusal: Refusal) -> str:

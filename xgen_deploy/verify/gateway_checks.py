@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.gateway.away import away
+from xgen_deploy.gateway.away import away, stopped_reason
 from xgen_deploy.gateway.resolve import NoGateway, resolve_gateway
+from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.plan.gateway import routes_for
 from xgen_deploy.plan.gateway_drift import gateway_drift
 from xgen_deploy.render.templates import Templates
@@ -16,6 +17,7 @@ from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.record import Record
+from xgen_deploy.state.routes import Server
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import Check
@@ -60,9 +62,12 @@ def check_gateway(
     runtime = HaproxySocket(host, session, gateway_socket(layout), python_on(site, host))
     models = frozenset(r.model for r in last.spec.routes)
     try:
-        excluded = away(last.spec.routes, records)
+        excluded = away(last.spec.routes, records, site.other_hosts)
         for outcome in GatewayRequests(session, last.spec, runtime, key).of(models, excluded):
             yield _request_check(host, outcome)
+        states = {s.name: s for s in runtime.servers()}
+        for server in last.spec.servers:
+            yield _server_check(host, server, states.get(server.name), records)
     except XgenError as error:
         yield _check(host, "real requests", str(error).removeprefix(f"{host}: "))
 
@@ -91,7 +96,20 @@ def _request_check(host: str, request: RequestOutcome) -> Check:
     if request.outcome == "left out":
         what += " skipped"
     detail = details.get(request.outcome, request.detail)
-    return _check(host, what, detail, ok=request.outcome != "failed")
+    return _check(host, what, detail, ok=not request.bad)
+
+
+def _server_check(
+    host: str, server: Server, state: ServerState | None, records: Mapping[str, Record]
+) -> Check:
+    """A model answers while one of its servers is up; each of them is to be."""
+    what = f"server {server.name}"
+    if state is None:
+        return _check(host, what, "the running gateway does not know it")
+    if state.up:
+        return _check(host, what, "")
+    stopped = stopped_reason(server, records)
+    return _check(host, what, stopped or state.reason, ok=stopped is not None)
 
 
 def _check(host: str, what: str, problem: str, *, ok: bool | None = None) -> Check:

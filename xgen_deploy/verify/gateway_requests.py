@@ -7,6 +7,7 @@ from typing import Literal
 
 from xgen_deploy.backends.smoke_request import openai_smoke_request
 from xgen_deploy.frozen import Frozen, replace
+from xgen_deploy.gateway.away import Away
 from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
@@ -22,11 +23,22 @@ _NO_SERVER = b'"service_unavailable"'
 
 
 class RequestOutcome(Frozen):
-    """The outcome for one model. `detail`: why it was left out or busy, or how it failed."""
+    """The outcome for one model. `detail`: why it was left out or busy, or how it failed. `down`:
+    nothing answers, for what this run did not observe.
+    """
 
     model: str
-    outcome: Literal["answered", "fallback", "busy", "left out", "failed"]
+    outcome: Literal["answered", "fallback", "busy", "left out", "down", "failed"]
     detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        """A real answer was seen."""
+        return self.outcome in ("answered", "fallback")
+
+    @property
+    def bad(self) -> bool:
+        return self.outcome in ("down", "failed")
 
 
 @dataclass(frozen=True)
@@ -39,22 +51,27 @@ class GatewayRequests:
     key: SecretText | None
 
     def of(
-        self, models: Container[str], away: Mapping[str, str], *, moving: bool = False
+        self, models: Container[str], away: Mapping[str, Away], *, moving: bool = False
     ) -> tuple[RequestOutcome, ...]:
-        """One outcome for each of `models`, in the order of the routes. `away`: model -> why it is
-        left out; while instances are `moving`, models without a server up are left out too.
+        """One outcome for each of `models`, in the order of the routes. Those that are `away`,
+        and all while instances are `moving`, are asked where a server of theirs is up.
         Raises XgenError.
         """
         up = _up(self.runtime.settled(_FIRST_CHECKS))
         asked = [r for r in self.spec.routes if r.model in models]
 
         def outcome_of(route: Route) -> RequestOutcome:
-            reason = away.get(route.model)
-            if moving and not up.intersection(self._pools(route)):
-                reason = reason or "none of its servers is up yet"
-            if reason is not None:
-                return RequestOutcome(model=route.model, outcome="left out", detail=reason)
-            return self._ask(route, up)
+            why = away.get(route.model)
+            if up.intersection(self._pools(route)):
+                asked = self._ask(route, up)
+                elsewhere = why is not None and asked.outcome == "failed"
+                return replace(asked, outcome="down") if elsewhere else asked
+            if moving:
+                why = why or Away(reason="none of its servers is up yet")
+            if why is None:
+                return self._ask(route, up)
+            outcome: Literal["left out", "down"] = "left out" if why.excused else "down"
+            return RequestOutcome(model=route.model, outcome=outcome, detail=why.reason)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return tuple(pool.map(outcome_of, asked))
@@ -113,6 +130,8 @@ def proved_text(proved: tuple[RequestOutcome, ...]) -> str:
                 parts.append(f"{request.model} is busy: {request.detail}")
             case "left out":
                 parts.append(f"no request to {request.model}: {request.detail}")
+            case "down":
+                parts.append(f"nothing answers for {request.model}: {request.detail}")
             case "failed":
                 parts.append(f"a real request to {request.model} failed: {request.detail}")
     return "; ".join(parts)

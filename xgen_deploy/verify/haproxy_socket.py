@@ -1,7 +1,7 @@
 """A running gateway's runtime socket, reached through its host's session."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TypeVar
 
 from xgen_deploy.errors import XgenError
@@ -59,6 +59,15 @@ class HaproxySocket:
             servers = self.servers()
             if not any(s.undecided for s in servers) or time.monotonic() > end:
                 return servers
+            time.sleep(_PAUSE)
+
+    def wait_pools_up(self, pools: Container[str], timeout: float) -> None:
+        """Until each of these pools has a server up, for `timeout` seconds at most."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            servers = [s for s in self.servers() if s.pool in pools]
+            if {s.pool for s in servers} == {s.pool for s in servers if s.up}:
+                return
             time.sleep(_PAUSE)
 
     def drain(self, server: str) -> None:

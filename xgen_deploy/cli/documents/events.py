@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import RootModel
+from pydantic import Field, RootModel
 
 from xgen_deploy.apply.events import Event
 from xgen_deploy.cli.documents.base import Document
@@ -11,12 +11,14 @@ from xgen_deploy.cli.documents.base import Document
 class End(Document):
     """The last line, in every case. `number` is the apply's, None where none was begun; `done` and
     `failed` count operations, and hosts that were lost. They are None where the run was cut short.
+    `not_verified` are models behind a gateway that were not asked, each with why.
     """
 
     kind: Literal["end"] = "end"
     number: int | None = None
     done: int | None = 0
     failed: int | None = 0
+    not_verified: dict[str, str] = Field(default_factory=dict)
     exit_code: int = 0
 
 
