@@ -143,9 +143,11 @@ def test_an_invalid_manifest_is_every_problem_with_its_place(applied: FakeSite) 
 
 def test_an_apply_with_nothing_to_do_ends(applied: FakeSite) -> None:
     ran = applied.run("apply", "--json")
-    assert values(ran, "apply") == [
-        {"kind": "end", "number": None, "done": 0, "failed": 0, "exit_code": 0, "errors": []}
-    ]
+    (end,) = values(ran, "apply")
+    assert end.pop("not_verified") == {}
+    assert end == {
+        "kind": "end", "number": None, "done": 0, "failed": 0, "exit_code": 0, "errors": [],
+    }  # fmt: skip
 
 
 def test_an_apply_tells_what_it_did_and_ends(applied: FakeSite) -> None:

@@ -129,11 +129,17 @@ class RunningGateway:
         assert eventually(lambda: "Loading success" in self.log()), self.log()
 
     def reload(self) -> None:
-        """New worker, as a unit's reload does it."""
-        assert self._process is not None
-        before = self.runtime.info().pid
-        self._process.send_signal(signal.SIGUSR2)
-        assert eventually(lambda: self._answers() and self.runtime.info().pid != before)
+        """New worker, as a unit's reload does it. A master that has just started may miss the first
+        signal.
+        """
+        process, before = self._process, self.runtime.info().pid
+        assert process is not None
+
+        def sent() -> bool:
+            process.send_signal(signal.SIGUSR2)
+            return eventually(lambda: self._answers() and self.runtime.info().pid != before, 10)
+
+        assert eventually(sent)
 
     def reload_in_vain(self) -> None:
         """A reload that fails: the master tells so."""

@@ -76,7 +76,7 @@ class GatewayProof:
             outcomes = tuple(
                 RequestOutcome(model=m, outcome="failed", detail=reason) for m in sorted(models)
             )
-        kind: EventKind = "done"
+        kind: EventKind = "gate"
         if any(o.bad for o in outcomes):
             kind = "failed"
             if context is not None:

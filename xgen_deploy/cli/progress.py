@@ -62,7 +62,7 @@ class Progress:
         """The last line; see Reporter."""
         done = sum(r.ok for h in results for r in h.results)
         failed = sum(not r.ok for h in results for r in h.results) + lost
-        failed += sum(o.bad for h in results for o in h.asked)
+        failed += sum(any(o.bad for o in h.asked) for h in results)
         not_seen = {o.model: o.detail for h in results for o in h.asked if not (o.good or o.bad)}
         if self._settings.json:
             self._settings.output.ended(identity.number, done, failed, not_seen)
