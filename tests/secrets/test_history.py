@@ -248,4 +248,4 @@ def test_no_word_about_an_apply_breaks_what_shows_it(field: str, tmp_path: Path)
         whole["apply"][field] = value
         with contextlib.suppress(ValidationError):
             read = HistoryEntry.model_validate_json(json.dumps(whole))
-            assert _lines({read.apply.number: {"h": read.apply}}, {})
+            assert _lines({read.apply.number: {"h": read.apply}}, {}, None)

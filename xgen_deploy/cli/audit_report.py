@@ -4,16 +4,15 @@ import csv as csv_module
 import sys
 from datetime import UTC, datetime
 
-from rich.markup import escape
-
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
 from xgen_deploy.cli.documents.history import HistoryDocument
 from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screen import Screen, aligned
+from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.since import begin_of
+from xgen_deploy.cli.table import Table
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -21,6 +20,7 @@ from xgen_deploy.visible import printable
 
 _FIELDS = (*AuditEvent.model_fields, "chain")
 _HEAD = ("WHEN", "HOST", "BY", "KEY", "WHAT", "APPLY", "INSTANCE", "ACTION", "ENDED", "WHY")
+_DROP = ("KEY", "APPLY", "BY", "INSTANCE")
 _LONGEST = 1000
 # A spreadsheet would take these for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@")
@@ -90,9 +90,11 @@ def _show(settings: Settings, entries: list[Entry], *, reached: bool, csv: bool)
         writer.writerows(cells(e) for e in entries)
         return
     screen = Screen(settings)
-    table = aligned([_HEAD, *(tuple(_cell(c) for c in _row(e.event)) for e in entries)])
+    table = Table(_HEAD, _DROP)
+    for entry in entries:
+        table.add(*(_cell(c) for c in _row(entry.event)))
     nothing = "no event is recorded" if reached else "no host was reached: the events are unknown"
-    screen.lines(escape(line) for line in (table if entries else [nothing]))
+    screen.lines(table.whole(screen.width) if entries else [nothing])
 
 
 def _row(event: AuditEvent) -> tuple[str, ...]:

@@ -2,41 +2,55 @@
 
 from collections.abc import Iterator
 
-from rich.markup import escape
-
 from xgen_deploy.cli.gpu_details import details, failures
 from xgen_deploy.cli.gpu_overview import used_by
-from xgen_deploy.cli.screen import aligned
+from xgen_deploy.cli.table import Cell, Table
 from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.layout import SECOND
-from xgen_deploy.state.observation import Observed, facts_of
+from xgen_deploy.state.observation import Observation, Observed, facts_of
 from xgen_deploy.state.site import Site
 
 _BAR = 10
 _HEAD = ("HOST", "GPU", "TYPE", "MEMORY USED / TOTAL", "UTIL", "USED BY")
-_MEMORY = 3
+# What a narrow terminal goes without, in this order; the bars of the memory go before.
+_DROP = ("UTIL", "USED BY")
 _AGREED = "all detectors agree; nothing failed"
 
 
-def gpu_table(site: Site, observed: Observed, *, verbose: bool) -> list[str]:
-    """Lines with `rich` markup."""
-    rows: list[tuple[str, ...]] = [_HEAD]
-    below: dict[int, list[str]] = {}
+def gpu_table(
+    site: Site, observed: Observed, *, verbose: bool, width: int | None = None
+) -> list[str]:
+    """Lines with `rich` markup for a terminal of this width."""
+    table = _table(site, observed, bar=True)
+    if not table.fits(width):
+        table = _table(site, observed, bar=False)
+    lines, rows = table.lines(width)
+    indent = " " * (max(map(len, (_HEAD[0], *observed))) + 2)
+    rows_left = iter(rows)
+    for name, observation in observed.items():
+        for _ in range(_row_count(observation)):
+            lines += next(rows_left)
+        if not isinstance(observation, XgenError):
+            below = details(site, name, observation.facts, verbose=verbose)
+            lines += [indent + detail for detail in below]
+    return [*lines, "", _count(observed)]
+
+
+def _table(site: Site, observed: Observed, *, bar: bool) -> Table:
+    table = Table(_HEAD, _DROP)
     for name, observation in observed.items():
         if isinstance(observation, XgenError):
-            rows.append((name, "", "UNREACHABLE", reason_of(observation), "", ""))
+            table.add(name, "", Cell("UNREACHABLE", "red"), reason_of(observation))
         else:
-            rows += _gpu_rows(site, name, observation.facts)
-            below[len(rows) - 1] = list(details(site, name, observation.facts, verbose=verbose))
-    lines = [escape(line) for line in _aligned(rows)]
-    indent = " " * (max(len(r[0]) for r in rows) + 2)
-    shown = [f"[dim]{lines[0]}[/dim]"]
-    for number, line in enumerate(lines[1:], 1):
-        shown.append(line.replace("UNREACHABLE", "[red]UNREACHABLE[/red]"))
-        shown += [indent + detail for detail in below.get(number, [])]
-    return [*shown, "", _count(observed)]
+            for row in _gpu_rows(site, name, observation.facts, bar=bar):
+                table.add(*row)
+    return table
+
+
+def _row_count(observation: Observation | XgenError) -> int:
+    return 1 if isinstance(observation, XgenError) else max(1, len(observation.facts.gpu.gpus))
 
 
 def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
@@ -53,23 +67,9 @@ def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
     return owners
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """A sentence in place of the memory and later columns must not widen the memory column."""
-    short = [row if any(row[_MEMORY + 1 :]) else (*row[:_MEMORY], "", "", "") for row in rows]
-    widths = [max(len(row[n]) for row in short) for n in range(_MEMORY)]
-    return [
-        line if row is fitted else f"{_start(row, widths)}{row[_MEMORY]}".rstrip()
-        for line, row, fitted in zip(aligned(short), rows, short, strict=True)
-    ]
-
-
-def _start(row: tuple[str, ...], widths: list[int]) -> str:
-    return "".join(row[n].ljust(width + 2) for n, width in enumerate(widths))
-
-
-def _gpu_rows(site: Site, name: str, facts: HostFacts) -> Iterator[tuple[str, ...]]:
+def _gpu_rows(site: Site, name: str, facts: HostFacts, *, bar: bool) -> Iterator[tuple[str, ...]]:
     if not facts.gpu.gpus:
-        yield (name, "-", "no GPU", "" if failures(facts) else _AGREED, "", "")
+        yield (name, "-", "no GPU", "" if failures(facts) else _AGREED)
     instances = owners(site, name, facts)
     for place, gpu in enumerate(facts.gpu.gpus):
         users = [
@@ -80,20 +80,23 @@ def _gpu_rows(site: Site, name: str, facts: HostFacts) -> Iterator[tuple[str, ..
             name if place == 0 else "",
             str(gpu.index),
             gpu.device_name or gpu.gfx_version or f"{gpu.gpu_type} without a name",
-            _memory(gpu),
+            _memory(gpu, bar=bar),
             "n/m" if gpu.utilization_percent is None else f"{gpu.utilization_percent:3} %",
             ", ".join(dict.fromkeys(users)),
         )
 
 
-def _memory(gpu: GPUInfo) -> str:
+def _memory(gpu: GPUInfo, *, bar: bool) -> str:
     used, total = gpu.memory_used_mb, gpu.memory_total_mb
     if total is None:
         return "n/m"
     if used is None or not total:
         return f"n/m of {total / 1024:.1f} GiB"
+    figures = f"{used / 1024:5.1f}/{total / 1024:.1f} GiB"
+    if not bar:
+        return figures
     full = round(_BAR * min(used, total) / total)
-    return f"[{'#' * full}{'.' * (_BAR - full)}] {used / 1024:5.1f}/{total / 1024:.1f} GiB"
+    return f"[{'#' * full}{'.' * (_BAR - full)}] {figures}"
 
 
 def _foreign(name: str | None, user: str | None, memory: int | None) -> str:

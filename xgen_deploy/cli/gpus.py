@@ -31,7 +31,8 @@ def command(settings: Settings, watch: bool) -> int:
             observed = run.observe()
             if watch and not settings.json:
                 click.clear()
-            screen.lines(gpu_table(run.site, observed, verbose=settings.verbose))
+            width = screen.width
+            screen.lines(gpu_table(run.site, observed, verbose=settings.verbose, width=width))
             hosts = {n: _value(run, n, o) for n, o in observed.items()}
             errors = tuple(host_errors(observed))
             screen.value(GPUsDocument(hosts=hosts, errors=errors), more=watch)

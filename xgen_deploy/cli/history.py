@@ -11,7 +11,8 @@ from xgen_deploy.cli.documents.history import ApplyEntry, HistoryDocument
 from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
-from xgen_deploy.cli.screen import Screen, aligned
+from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.table import Table
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.headlines import ago, named, unended_clause
 from xgen_deploy.run.run import Run
@@ -22,6 +23,7 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
 _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
+_DROP = ("GIT", "TOOK", "MANIFEST", "BY", "HOSTS")
 # Limits for one apply on the screen; --json has all of it.
 _MOST_CHANGES = 30
 _LONGEST = 200
@@ -52,7 +54,7 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
     locks = locks_of(observed)
     screen = Screen(settings)
     errors = {h: e for h, e in histories.items() if isinstance(e, XgenError)}
-    screen.lines(_lines(applies, locks) if applies else _no_apply(histories, errors))
+    screen.lines(_lines(applies, locks, screen.width) if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
         HistoryDocument(
@@ -92,13 +94,17 @@ def _applies(
 
 
 def _lines(
-    applies: dict[int, dict[str, ApplyRecord]], locks: Mapping[str, LockStatus]
+    applies: dict[int, dict[str, ApplyRecord]],
+    locks: Mapping[str, LockStatus],
+    width: int | None,
 ) -> list[str]:
     newest = sorted(applies.items(), reverse=True)
-    table = aligned([_HEAD, *(_row(n, per, locks) for n, per in newest)])
-    lines = [f"[dim]{escape(table[0])}[/dim]"]
-    for text, (_, per) in zip(table[1:], newest, strict=True):
-        lines.append(escape(text))
+    table = Table(_HEAD, _DROP)
+    for number, per in newest:
+        table.add(*_row(number, per, locks))
+    lines, rows = table.lines(width)
+    for row, (_, per) in zip(rows, newest, strict=True):
+        lines += row
         changes = list(dict.fromkeys(c for a in per.values() for c in a.changes))
         lines += [f"    [dim]{escape(c[:_LONGEST])}[/dim]" for c in changes[:_MOST_CHANGES]]
         if len(changes) > _MOST_CHANGES:

@@ -43,7 +43,7 @@ def command(settings: Settings, host: str | None) -> int:
         }
     for name, units in rendered.items():
         for unit in units:
-            screen.lines(_text(name, unit))
+            screen.lines(_text(name, unit), exact=True)
     problems = _problems(plan)
     if not problems and not any(rendered.values()):
         screen.lines([f"{escape(run.site.project)}: the manifest places nothing on these hosts"])

@@ -26,7 +26,7 @@ def command(settings: Settings) -> int:
         status = site_status(run.site, run.observe(health=True))
     screen = Screen(settings)
     always = not status.all_run or bool(warning_lines(status))
-    screen.lines(status_lines(status, time.time()), always=always)
+    screen.lines(status_lines(status, time.time(), screen.width), always=always)
     screen.value(_document(status))
     return status.exit_code
 

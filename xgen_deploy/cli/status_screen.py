@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
-from xgen_deploy.cli.screen import aligned
+from xgen_deploy.cli.table import Cell, Table
 from xgen_deploy.plan.headlines import ago, last_apply_line, named
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.site_status import SiteStatus
@@ -34,14 +34,16 @@ _HEAD = (
     "CTXxSLOTS",
     "RESTARTS",
 )
+# What a narrow terminal goes without, in this order.
+_DROP = ("RESTARTS", "CTXxSLOTS", "SINCE", "LAYERS", "PORT", "BACKEND", "GPU")
 
 
-def status_lines(status: SiteStatus, now: float) -> list[str]:
-    """Lines with `rich` markup; `now` is in seconds since the epoch."""
+def status_lines(status: SiteStatus, now: float, width: int | None) -> list[str]:
+    """Lines with `rich` markup; `now` is in seconds since the epoch, `width` the terminal's."""
     return [
         *_head(status, now),
         "",
-        *_table(status.instances, now),
+        *_table(status.instances, now, width),
         *_reasons(status.instances),
         "",
         _counts(status.instances),
@@ -76,11 +78,11 @@ def _head(status: SiteStatus, now: float) -> Iterator[str]:
     yield from warning_lines(status)
 
 
-def _table(instances: tuple[Status, ...], now: float) -> Iterator[str]:
-    head, *lines = aligned([_HEAD, *(_cells(i, now) for i in instances)])
-    yield f"[dim]{escape(head)}[/dim]"
-    for instance, line in zip(instances, lines, strict=True):
-        yield _coloured(line, instance)
+def _table(instances: tuple[Status, ...], now: float, width: int | None) -> Iterator[str]:
+    table = Table(_HEAD, _DROP)
+    for instance in instances:
+        table.add(*_cells(instance, now))
+    yield from table.whole(width)
 
 
 def _reasons(instances: tuple[Status, ...]) -> Iterator[str]:
@@ -102,7 +104,7 @@ def _gateway_line(gateway: GatewayStatus) -> str:
     return f"[{colour}]GATEWAY[/{colour}]  {escape(gateway.line)}"
 
 
-def _cells(row: Status, now: float) -> tuple[str, ...]:
+def _cells(row: Status, now: float) -> tuple[str | Cell, ...]:
     layers = "-"
     if row.total_layers is not None and row.gpus:
         layers = f"{row.offloaded_layers}/{row.total_layers}"
@@ -110,7 +112,7 @@ def _cells(row: Status, now: float) -> tuple[str, ...]:
     return (
         row.host,
         row.instance,
-        _shown(row.status),
+        Cell(_shown(row.status), _COLOUR[row.status]),
         ago(now - row.since) if row.since and row.status in ("running", "loading") else "-",
         short_name_of(row.backend) if row.backend else "-",
         str(row.port or "-"),
@@ -123,11 +125,3 @@ def _cells(row: Status, now: float) -> tuple[str, ...]:
 
 def _shown(status: str) -> str:
     return status.upper() if status == "failed" else status
-
-
-def _coloured(text: str, row: Status) -> str:
-    shown = _shown(row.status)
-    before, after = text.split(shown, 1) if text.count(shown) == 1 else (None, None)
-    if before is None or after is None:
-        return escape(text)
-    return f"{escape(before)}[{_COLOUR[row.status]}]{shown}[/]{escape(after)}"
