@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xgen_deploy.render.instance import NOTHING_STOPPED
+from xgen_deploy.render.put_back import NOTHING_STOPPED
 from xgen_deploy.transport.base import Completed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from xgen_deploy.apply.events import Event, EventKind, Listener
 from xgen_deploy.apply.rollback import NOT_READY, SERVES_AGAIN, serves
 from xgen_deploy.errors import XgenError
-from xgen_deploy.render.instance import NOTHING_STOPPED
+from xgen_deploy.render.put_back import NOTHING_STOPPED
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record, read_record
 from xgen_deploy.transport.base import Connection, Session

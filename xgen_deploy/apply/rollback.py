@@ -4,7 +4,7 @@ import time
 
 from xgen_deploy.apply.guard import arm, disarm
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.render.instance import NOTHING_STOPPED
+from xgen_deploy.render.put_back import NOTHING_STOPPED
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.transport.base import Session

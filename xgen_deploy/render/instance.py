@@ -5,22 +5,19 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.backends.base import Backend, Command, KeyFile, KeyVariable, Place, Unsupported
+from xgen_deploy.backends.base import Backend, Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render import docker
+from xgen_deploy.render.environment import environment, has_secret, key_file, key_files
+from xgen_deploy.render.put_back import put_back_script, put_back_unit
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_commands import gpu_wait_argv, pause_argvs, pauses_itself
 from xgen_deploy.render.watchdog import watchdog_files
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.layout import NEXT, SECOND, Layout
+from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.settings import SecretRef
 
-# The content of the file `armed` until something is stopped or changed.
-NOTHING_STOPPED = "files"
-# Private to the unit (PrivateTmp=), on disk, and removed when the unit stops.
-_PRIVATE_TMP = "/var/tmp"  # noqa: S108
 # Above every range that systemd or login.defs assigns (systemd's UIDS-GIDS: unused).
 _UID_BASE = 0x70000000
 
@@ -65,27 +62,12 @@ class Rendering:
         return self._process(instance, secrets)
 
     def put_back(self) -> str:
-        """The shell script that restores an instance's previous version, on the host alone."""
-        values = {
-            "etc_dir": self._layout.etc_dir,
-            "definitions": self._layout.definitions,
-            "next": NEXT,
-            "files": NOTHING_STOPPED,
-        }
-        return self._templates.text("put-back.sh.j2", values)
+        """The script that restores an instance's previous version (see render/put_back.py)."""
+        return put_back_script(self._layout, self._templates)
 
     def put_back_unit(self, name_on_host: str, script: Sequence[str]) -> str:
-        """The unit that runs `script` (path and arguments) at the boot after a power cut, unless an
-        apply is running."""
-        path, previous, *rest = script
-        flock = ("flock", "--nonblock", "--conflict-exit-code", "0", self._layout.lock)
-        values = {
-            "project": self._layout.project,
-            "service": self._layout.service(name_on_host),
-            "previous": previous,
-            "argv": ("/usr/bin/env", *flock, "sh", path, "--boot", previous, *rest),
-        }
-        return self._templates.text("put-back.service.j2", values)
+        """The unit that runs `script` (path and arguments) at the next boot."""
+        return put_back_unit(name_on_host, script, self._layout, self._templates)
 
     def watchdog(self, record: Record, python: str | None) -> tuple[File, ...]:
         """The watchdog's files (see watchdog/remote.py); `python` is the host's interpreter."""
@@ -102,15 +84,15 @@ class Rendering:
         spec, settings = instance.spec, self._layout.settings(instance.name_on_host)
         service = self._layout.service(instance.name_on_host)
         backend = _backend(instance)
-        key = _key_file(instance, backend)
+        key = key_file(instance, backend)
         place = self._place(instance, f"/run/credentials/{service}.service", key)
         command = backend.command(instance, place)
         argv = (spec.binary or "", *self._arguments(command))
-        env = _environment(instance, backend, command, secrets)
-        files = self._key_files(instance, key, secrets, uid=0)
+        env = environment(instance, backend, command, secrets)
+        files = key_files(instance, key, settings, secrets, self._templates, uid=0)
         if env:
             text = self._templates.text("instance.env.j2", {"env": sorted(env.items())})
-            secret = _has_secret(instance, backend)
+            secret = has_secret(instance, backend)
             files = (*files, File(f"{settings}/env", text, 0o600, secret=secret))
         values = self._unit_values(instance) | {
             "argv": argv,
@@ -130,7 +112,7 @@ class Rendering:
 
     def _docker(self, instance: Instance, secrets: Secrets) -> Rendered:
         backend = _backend(instance)
-        port, key = backend.container_port, _key_file(instance, backend)
+        port, key = backend.container_port, key_file(instance, backend)
         place = Place(
             instance.spec.model_path,
             "0.0.0.0",  # noqa: S104 - inside
@@ -141,11 +123,12 @@ class Rendering:
         command = backend.command(instance, place)
         arguments = self._arguments(command)
         service, uid = self._layout.service(instance.name_on_host), container_uid(instance)
+        settings = self._layout.settings(instance.name_on_host)
         box = docker.container(
             instance,
             command,
             service,
-            self._layout.settings(instance.name_on_host),
+            settings,
             uid,
             port,
             backend.api_key,
@@ -166,17 +149,17 @@ class Rendering:
         }
         unit = self._templates.text("docker.service.j2", values)
         definition = File(self._layout.definition(instance.name_on_host), unit, 0o644)
-        files = self._key_files(instance, key, secrets, uid=uid) + box.files
+        files = key_files(instance, key, settings, secrets, self._templates, uid=uid) + box.files
         return Rendered(service, definition, files, argv, box.env)
 
     def _process(self, instance: Instance, secrets: Secrets) -> Rendered:
         spec, settings = instance.spec, self._layout.settings(instance.name_on_host)
         backend = _backend(instance)
-        key = _key_file(instance, backend)
+        key = key_file(instance, backend)
         place = self._place(instance, settings, key)
         command = backend.command(instance, place)
         argv = (spec.binary or "", *self._arguments(command))
-        env = _environment(instance, backend, command, secrets)
+        env = environment(instance, backend, command, secrets)
         start = json.dumps({"argv": argv, "env": env}, indent=1, ensure_ascii=False)
         service = self._layout.service(instance.name_on_host)
         text = self._templates.text(
@@ -189,8 +172,8 @@ class Rendering:
             },
         )
         files = (
-            *self._key_files(instance, key, secrets, uid=0),
-            File(f"{settings}/start.json", start, 0o600, secret=_has_secret(instance, backend)),
+            *key_files(instance, key, settings, secrets, self._templates, uid=0),
+            File(f"{settings}/start.json", start, 0o600, secret=has_secret(instance, backend)),
         )
         definition = File(self._layout.definition(instance.name_on_host), text, 0o600)
         return Rendered(service, definition, files, argv, env)
@@ -199,16 +182,6 @@ class Rendering:
         spec = instance.spec
         file = f"{folder}/{key.name}" if key else None
         return Place(spec.model_path, spec.listen, spec.port, file)
-
-    def _key_files(
-        self, instance: Instance, key: KeyFile | None, secrets: Secrets, *, uid: int
-    ) -> tuple[File, ...]:
-        ref = instance.spec.api_key
-        if ref is None or key is None:
-            return ()
-        path = f"{self._layout.settings(instance.name_on_host)}/{key.name}"
-        text = self._templates.text(key.template, {"key": secrets.value(ref)})
-        return (File(path, text, 0o400 if uid else 0o600, uid=uid, secret=True),)
 
     def _unit_values(self, instance: Instance) -> dict[str, object]:
         unit = f"{self._layout.service(instance.name_on_host)}.service"
@@ -238,28 +211,3 @@ def _backend(instance: Instance) -> Backend:
     if backend is None:
         raise Unsupported(f"this version of xgen-deploy knows no backend {instance.spec.backend}")
     return backend
-
-
-def _key_file(instance: Instance, backend: Backend) -> KeyFile | None:
-    how = backend.api_key
-    return how if instance.spec.api_key and isinstance(how, KeyFile) else None
-
-
-def _environment(
-    instance: Instance, backend: Backend, command: Command, secrets: Secrets
-) -> dict[str, str]:
-    """Without a container: the engine's variables, the manifest's over them, and the key."""
-    spec = instance.spec
-    env = dict(command.env)
-    if command.compiles and spec.runtime == "systemd":
-        env["HOME"] = _PRIVATE_TMP
-    env |= {k: secrets.value(v) if isinstance(v, SecretRef) else v for k, v in spec.env.items()}
-    if spec.api_key is not None and isinstance(backend.api_key, KeyVariable):
-        env[backend.api_key.variable] = secrets.value(spec.api_key)
-    return env
-
-
-def _has_secret(instance: Instance, backend: Backend) -> bool:
-    spec = instance.spec
-    key = spec.api_key is not None and isinstance(backend.api_key, KeyVariable)
-    return key or any(isinstance(v, SecretRef) for v in spec.env.values())
