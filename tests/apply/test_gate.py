@@ -130,3 +130,14 @@ def test_the_gate_waits_as_long_as_the_manifest_says(make_site: MakeSite) -> Non
     site.hosts["h"].engines["/opt/engine"] = Engine(health=503)
     site.apply(code=1)
     assert 1190 < site.clock.skipped < 1210
+
+
+def test_what_is_known_of_a_long_loading_is_told_at_intervals(gpu_site: FakeSite) -> None:
+    gpu_site.hosts["h"].engines[NEW] = Engine(health=503)
+    gpu_site.hosts["h"].bytes_read = 3 << 30
+    gpu_site.change(lambda m: m["models"]["q"].update(n_ctx=4096, update={"timeout": "2m"}))
+    said = gpu_site.apply(code=1)
+    told = [line for line in said.splitlines() if "loading the model: " in line]
+    assert 2 <= len(told) <= 5, told
+    assert "GiB read" in told[0]
+    assert "last time" in told[0]

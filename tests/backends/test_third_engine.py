@@ -143,7 +143,7 @@ def test_it_passes_its_gate_and_its_checks(applied: World) -> None:
     session: Any = Session()
     running: Any = Running()
     passed = gate.Gate(instance, "xgen-p-m", ECHO, session, running, None)
-    report = passed.wait(5.0, lambda: None).report
+    report = passed.wait(5.0, lambda: None, lambda _: None).report
     assert report.version == "1"
     checks = (*check_report(instance, report), check_request(instance, session, None))
     assert all(check.ok for check in checks), checks

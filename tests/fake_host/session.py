@@ -79,6 +79,9 @@ class FakeSession:
         asked = sent.decode().strip()
         return self._call(f"ask-socket {asked}", lambda: self._host.ask_socket(path, asked))
 
+    def bytes_read(self, pid: int) -> int | None:
+        return self._call(f"read bytes of {pid}", lambda: self._host.bytes_read)
+
     def lock(self, path: str, owner: Mapping[str, str], **_: object) -> None:
         def lock() -> None:
             if self._host.locked_by:

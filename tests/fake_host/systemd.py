@@ -198,4 +198,5 @@ def _running(unit: Unit) -> dict[str, object]:
         "ExecMainStatus": 0,
         "InvocationID": run,
         "ExecMainStartTimestampMonotonic": 1,
+        "MainPID": 7,
     }

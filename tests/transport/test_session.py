@@ -1,7 +1,9 @@
 import fcntl
 import http.server
 import os
+import signal
 import stat
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -244,3 +246,17 @@ def test_a_closed_session_says_so(session):
     session.close()
     with pytest.raises(UnreachableError, match=r"here: .*lost while running true"):
         session.run(["true"], timeout=5)
+
+
+def test_what_a_process_and_its_children_have_read_is_told(session, tmp_path):
+    (tmp_path / "model").write_bytes(bytes(3 << 20))
+    script = f"sh -c 'cat {tmp_path}/model >/dev/null; echo $$; sleep 600' & sleep 600"
+    argv = ["sh", "-c", script]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:
+        process.stdout.readline()
+        read = session.bytes_read(process.pid)
+        own = session.bytes_read(os.getpid())
+        os.killpg(process.pid, signal.SIGKILL)
+    assert read >= 1 << 20
+    assert own > 0
+    assert session.bytes_read(2**22 - 1) is None

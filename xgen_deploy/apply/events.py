@@ -11,13 +11,16 @@ EventKind = Literal[
 
 
 class Event(Frozen):
-    """`text` is a clause for people; `log` are the engine's last lines where it failed."""
+    """`text` is a clause for people; `log` are the engine's last lines where it failed. `waited`:
+    the step that was told last goes on, for so many seconds now.
+    """
 
     kind: EventKind
     host: str
     instance: str | None = None
     text: str = ""
     seconds: float | None = None
+    waited: float | None = None
     log: tuple[str, ...] = ()
 
 

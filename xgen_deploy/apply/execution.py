@@ -37,10 +37,19 @@ class Execution:
         text: str,
         *,
         seconds: float | None = None,
+        waited: float | None = None,
         log: tuple[str, ...] = (),
     ) -> None:
         """One event of an instance on this host."""
         host = self.context.name
         self.listener(
-            Event(kind=kind, host=host, instance=instance, text=text, seconds=seconds, log=log)
+            Event(
+                kind=kind,
+                host=host,
+                instance=instance,
+                text=text,
+                seconds=seconds,
+                waited=waited,
+                log=log,
+            )
         )

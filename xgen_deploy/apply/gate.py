@@ -64,11 +64,14 @@ class Gate:
         self._api_key = api_key
         self._first: State | None = None
 
-    def wait(self, timeout: float, ready: Callable[[], None]) -> GatePassed:
-        """`ready` is called once the model is loaded. Raises GateFailed at the first exit or
-        restart, and when the time is over.
+    def wait(
+        self, timeout: float, ready: Callable[[], None], loading: Callable[[str | None], None]
+    ) -> GatePassed:
+        """`loading` is called again and again while the model loads, with the start's name; `ready`
+        once that is done. Raises GateFailed at the first exit or restart, and when the time is
+        over.
         """
-        self._until_ready(time.monotonic() + timeout)
+        self._until_ready(time.monotonic() + timeout, loading)
         ready()
         self._real_request()
         answered = time.monotonic()
@@ -87,12 +90,12 @@ class Gate:
         spec = self._instance.spec
         return with_pages(report, self._backend, spec, self._session, self._api_key)
 
-    def _until_ready(self, deadline: float) -> None:
+    def _until_ready(self, deadline: float, loading: Callable[[str | None], None]) -> None:
         pause = _POLL_FIRST
         path = self._backend.health_path
         while True:
             reply = get(self._session, self._instance.spec, path, self._api_key)
-            self._alive()  # it, and not another one on its port
+            state = self._alive()  # it, and not another one on its port
             if reply.status == 200:
                 return
             if time.monotonic() + pause > deadline:
@@ -102,6 +105,7 @@ class Gate:
                     else reply.body.decode(errors="replace")[:100]
                 )
                 raise self._failure(f"not ready in time; {path}: {answer}")
+            loading(state.run)
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_MOST)
 

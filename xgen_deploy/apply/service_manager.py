@@ -48,6 +48,9 @@ class ServiceManager(Protocol):
     def restart_argv(self, service: str) -> tuple[str, ...]:
         """A command that starts the service again, for a script on the host."""
 
+    def pid(self, service: str) -> int | None:
+        """Of the process that was started; None where it does not run."""
+
     def state(self, service: str) -> State: ...
 
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:

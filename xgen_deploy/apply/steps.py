@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xgen_deploy.apply.artifacts import check_sha256
 from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import Gate, GateFailed, GatePassed
+from xgen_deploy.apply.loading import LOADING, Loading
 from xgen_deploy.apply.service_manager import EndedAtOnce
 from xgen_deploy.apply.staging import commit, stage
 from xgen_deploy.apply.teardown import clear_stale_slot
@@ -88,10 +89,23 @@ def pass_gate(
     backend = backend_named(instance.spec.backend)
     if backend is None:
         raise XgenError(f"this version of xgen-deploy knows no backend {instance.spec.backend}")
-    execution.tell("progress", name, "loading the model")
-    gate = Gate(instance, service, backend, context.session, context.service_manager, key)
+    execution.tell("progress", name, LOADING)
+    session, service_manager = context.session, context.service_manager
+    gate = Gate(instance, service, backend, session, service_manager, key)
+    last = context.record.instances.get(name)
+    loading = Loading(
+        instance,
+        service,
+        backend,
+        session,
+        service_manager,
+        last.ready_seconds if last else None,
+        lambda text, waited: execution.tell("progress", name, text, waited=waited),
+    )
     return gate.wait(
-        ready_timeout(instance), lambda: execution.tell("gate", name, "a real request")
+        ready_timeout(instance),
+        lambda: execution.tell("gate", name, "a real request"),
+        loading.look,
     )
 
 

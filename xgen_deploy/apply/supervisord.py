@@ -67,6 +67,10 @@ class Supervisord:
         pid = self._control("pid", service).stdout.strip() if name == "RUNNING" else None
         return State(alive=name in _ALIVE, detail=detail, run=pid)
 
+    def pid(self, service: str) -> int | None:
+        text = self._control("pid", service).stdout.strip()
+        return int(text) if text.isdigit() and int(text) > 0 else None
+
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:  # noqa: ARG002
         path = self._log_path(service)
         start = self._offsets.get(service, 0) if lines is None else max(0, self._size(path) - 65536)

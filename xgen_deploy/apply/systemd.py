@@ -81,6 +81,11 @@ class Systemd:
     def restart_argv(self, service: str) -> tuple[str, ...]:
         return ("systemctl", "restart", f"{service}.service")
 
+    def pid(self, service: str) -> int | None:
+        argv = ["systemctl", "show", "--property=MainPID", f"{service}.service"]
+        shown = _properties(self._session.run(argv, timeout=_ASK).stdout)
+        return _number(shown.get("MainPID")) or None
+
     def state(self, service: str) -> State:
         shown = self._shown(service)
         active, sub = shown.get("ActiveState", "unknown"), shown.get("SubState", "")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.hardware import Hardware
+from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
@@ -118,6 +119,8 @@ class Backend(ABC):
     counters: tuple[str, ...] = ()
     # Gauges of its /metrics: what it works on or has waiting.
     in_flight: tuple[str, ...] = ()
+    # Lines of its log that tell how far its loading is.
+    loading_stages: tuple[Stage, ...] = ()
 
     def __init__(
         self, name: str, vendor: str, hardware: Hardware, *, automatic: bool = True

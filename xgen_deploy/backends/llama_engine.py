@@ -3,7 +3,7 @@
 from abc import ABC
 
 from xgen_deploy.backends.base import Backend
-from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.backends.llama_log import LOADING_STAGES, read_report
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Spec
@@ -20,6 +20,7 @@ class LlamaEngine(Backend, ABC):
     family = "llama"
     formats = ("gguf",)
     settings = "llama"
+    loading_stages = LOADING_STAGES
     features = frozenset({"mmproj", "draft", "loras", "chat_template"})
 
     def read_report(self, log: str) -> LoadReport:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
+from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.frozen import replace
 from xgen_deploy.log_lines import short_lines
 from xgen_deploy.state.load_report import DeviceReport, DraftReport, LoadReport
@@ -41,6 +42,10 @@ _PROJECTOR = re.compile(r"clip_model_loader: |loaded multimodal model")
 _FIRST = "system_info: n_threads"  # printed once a start, before any device
 _FIELD = {"model": "model_mib", "KV": "kv_mib", "RS": "kv_mib", "compute": "compute_mib"}
 _PCI = re.compile(r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$", re.IGNORECASE)
+LOADING_STAGES: tuple[Stage, ...] = (
+    (re.compile("load_tensors: loading model tensors"), "tensors"),
+    (re.compile("warming up the model"), "warming up"),
+)
 
 
 def read_report(log: str) -> LoadReport:

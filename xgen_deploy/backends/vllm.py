@@ -19,7 +19,7 @@ from xgen_deploy.backends.base import (
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import CPU, CUDA, ROCM
 from xgen_deploy.backends.sampling import chosen
-from xgen_deploy.backends.vllm_log import read_report
+from xgen_deploy.backends.vllm_log import LOADING_STAGES, read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
 from xgen_deploy.state.facts import ModelFacts
@@ -73,6 +73,7 @@ class Vllm(Backend):
     offloads_layers = False
     checks_model_name = True
     report_endpoints = (VERSION, MODELS)
+    loading_stages = LOADING_STAGES
     counters = (
         "vllm:iteration_tokens_total_count",
         "vllm:iteration_tokens_total_sum",

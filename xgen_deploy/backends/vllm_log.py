@@ -6,6 +6,7 @@ v1/core/kv_cache_utils.py (`KV cache size`) of vLLM 0.32.
 
 import re
 
+from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.log_lines import short_lines
 from xgen_deploy.state.load_report import MOST, DeviceReport, LoadReport
 
@@ -25,6 +26,16 @@ _KV = re.compile(
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 _WORKERS = re.compile(r"\d{1,4}", re.ASCII)
 _MIB_PER_GIB = 1024
+_SHARDS = r"Loading \S{1,20} checkpoint shards:\s{0,6}\d{1,3}% Completed \| (\d{1,5}/\d{1,5})"
+LOADING_STAGES: tuple[Stage, ...] = (
+    (re.compile(_SHARDS, re.ASCII), "shard {}"),
+    (re.compile("Model loading took"), "weights are loaded"),
+    (re.compile(r"torch\.compile|Compiling a graph"), "compiling"),
+    (
+        re.compile(r"Capturing CUDA graphs?[^:]{0,60}:\s{0,6}(\d{1,3})%", re.ASCII),
+        "CUDA graphs {} %",
+    ),
+)
 
 
 def read_report(log: str) -> LoadReport:

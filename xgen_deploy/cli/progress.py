@@ -2,15 +2,12 @@
 
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.spinner import Spinner
-from rich.table import Table
 
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import ApplyIdentity
@@ -18,6 +15,7 @@ from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.cli.documents.maintain import HostEntry, InstanceEntry
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.running_rows import Intervals, RunningRows, where
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.visible import printable
 
@@ -30,16 +28,21 @@ class Progress:
         self._console = console
         self._live = live
         self._lock = threading.Lock()
-        self._running: dict[str, tuple[str, float]] = {}
+        self._rows = RunningRows()
+        self._intervals = Intervals()
         self.events: list[Event] = []
+        if live is not None:
+            live.update(self._rows)
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            self._rows.keep(event)
+            if not self._intervals.is_due(event):
+                return
             self.events.append(event)
             if self._settings.json:
                 self._settings.output.event(event)
                 return
-            self._keep(event)
             for line in _lines(event, every_step=self._live is None):
                 if not self._settings.quiet or event.kind == "failed":
                     self._console.print(printable(line))
@@ -71,23 +74,6 @@ class Progress:
             line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
             self._console.print(f"{escape(printable(_name(identity)))}: {line}")
 
-    def _keep(self, event: Event) -> None:
-        name = f"{event.host}/{event.instance}" if event.instance else event.host
-        if event.kind in ("done", "failed"):
-            self._running.pop(name, None)
-        else:
-            began = self._running.get(name, ("", time.monotonic()))[1]
-            self._running[name] = (event.text, began)
-        if self._live is not None:
-            self._live.update(self._table())
-
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        for name, (text, began) in self._running.items():
-            took = f"{time.monotonic() - began:.0f} s"
-            table.add_row(Spinner("dots"), escape(printable(name)), escape(printable(text)), took)
-        return table
-
 
 class Gathering(Progress):
     """Collects events for a command that prints one JSON document at its end."""
@@ -97,6 +83,8 @@ class Gathering(Progress):
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
+        if event.waited is not None:
+            return
         with self._lock:
             self.events.append(event)
 
@@ -163,12 +151,13 @@ def _name(identity: ApplyIdentity) -> str:
 
 
 def _lines(event: Event, *, every_step: bool) -> Iterator[str]:
-    where = escape(f"{event.host}/{event.instance}" if event.instance else event.host)
+    name = escape(where(event))
     took = f" ({event.seconds:.1f} s)" if event.seconds is not None else ""
     if event.kind == "done":
-        yield f"[green]ok[/green]      {where}  {escape(event.text)}{took}"
+        yield f"[green]ok[/green]      {name}  {escape(event.text)}{took}"
     elif event.kind == "failed":
-        yield f"[red]FAILED[/red]  {where}  {escape(event.text)}{took}"
+        yield f"[red]FAILED[/red]  {name}  {escape(event.text)}{took}"
         yield from (f"          [dim]{escape(line)}[/dim]" for line in event.log)
     elif every_step:
-        yield f"...     {where}  {escape(event.text)}"
+        waited = f" ({event.waited:.0f} s)" if event.waited is not None else ""
+        yield f"...     {name}  {escape(event.text)}{waited}"

@@ -74,6 +74,7 @@ def resolve_instance(
         gpus=picked.gpus,
         ordinals=ordinals(picked.gpus, inputs.facts.gpu.gpus),
         total_layers=settings.layers.total,
+        model_size=model.size,
         pins=picked.pins,
         share=_sharing(picked, before),
         software_gpu=any(g.software for g in picked.gpus),

@@ -109,7 +109,8 @@ class Instance:
     """One instance, ready to be rendered.
 
     `ordinals` are the positions of `gpus` among the host's GPUs of their vendor, in PCI order.
-    `total_layers` counts as the engine does (blocks and the output layer). `pins` maps what the
+    `total_layers` counts as the engine does (blocks and the output layer). `model_size` is of the
+    model's files. `pins` maps what the
     manifest called a GPU to its identity. `share` names instances before this one on the same
     GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
     (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models.
@@ -127,6 +128,7 @@ class Instance:
     gpus: tuple[GPUInfo, ...] = ()
     ordinals: tuple[int, ...] = ()
     total_layers: int | None = None
+    model_size: int | None = None
     pins: dict[str, str] = field(default_factory=dict)
     share: tuple[str, ...] = ()
     software_gpu: bool = False

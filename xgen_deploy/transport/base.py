@@ -91,6 +91,9 @@ class Session(Protocol):
         """One exchange over a unix socket of the host: what answers until it closes. Raises
         HostError where nothing listens there or the time ran out."""
 
+    def bytes_read(self, pid: int) -> int | None:
+        """How much a process and all that it started have read or mapped; None where unknown."""
+
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         """Hold the lock file until the session ends. Raises LockedError naming the owner."""
 

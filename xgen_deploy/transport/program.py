@@ -13,6 +13,7 @@ _AGENT = (
     "groups",
     "commands",
     "files",
+    "bytes_read",
     "removal",
     "web",
     "unix_socket",

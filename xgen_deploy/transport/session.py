@@ -62,6 +62,10 @@ class Replied(Nothing):
     body: Base64Bytes
 
 
+class BytesRead(Nothing):
+    bytes: int | None
+
+
 class AgentSession:
     """A Session over a process that runs the agent. `rest` is its output after READY."""
 
@@ -161,6 +165,9 @@ class AgentSession:
             timeout=timeout,
         )
         return got.answer
+
+    def bytes_read(self, pid: int) -> int | None:
+        return self._ask(BytesRead, f"looking at process {pid}", op="bytes_read", pid=pid).bytes
 
     def lock(self, path: str, owner: Mapping[str, str], *, wait: float = 0.0) -> None:
         self._ask(

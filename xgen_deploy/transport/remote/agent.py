@@ -17,7 +17,14 @@ import threading
 import time
 from typing import Any, Callable
 
-from xgen_deploy.transport.remote import commands, files, removal, unix_socket, web
+from xgen_deploy.transport.remote import (
+    bytes_read,
+    commands,
+    files,
+    removal,
+    unix_socket,
+    web,
+)
 from xgen_deploy.transport.remote.groups import GRACE, Groups
 from xgen_deploy.transport.remote.locks import Locked, Locks
 
@@ -39,6 +46,7 @@ class Agent:
             "remove": removal.remove,
             "request": web.request,
             "ask_socket": unix_socket.ask_socket,
+            "bytes_read": bytes_read.bytes_read,
             "lock": locks.take,
             "note": locks.note,
         }
