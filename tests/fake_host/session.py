@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from tests.fake_host.host import FakeHost
 
 T = TypeVar("T")
+# A host does one thing after the other, though several operations ask it at once.
+_AT_WORK: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
 
 class FakeSession:
@@ -106,10 +110,11 @@ class FakeSession:
         self.close()
 
     def _call(self, what: str, do: Callable[[], T]) -> T:
-        if not self._open:
-            raise UnreachableError(self._host.name, "the connection was lost")
-        self._host.calls.append(what)
-        if len(self._host.calls) == self._host.lost_at:
-            self.close()
-            self._host.lost()
-        return do()
+        with _AT_WORK[self._host.name]:
+            if not self._open:
+                raise UnreachableError(self._host.name, "the connection was lost")
+            self._host.calls.append(what)
+            if len(self._host.calls) == self._host.lost_at:
+                self.close()
+                self._host.lost()
+            return do()

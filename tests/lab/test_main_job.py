@@ -119,6 +119,8 @@ HARMS: dict[str, tuple[Callable[[LabHost, str], None], str]] = {
     "dropped": (_drop_in, "drop-ins change the unit"),
     "killed": (_kill_for_good, "it failed"),
 }
+# Where the engine is left alone.
+ONLY_FILES = frozenset({"disabled", "edited", "deleted", "dropped"})
 Deployed = tuple[Site, LabHost]
 SAME = "same"
 
@@ -141,6 +143,10 @@ def deployed(
 
 def _service(site: Site, name: str) -> str:
     return f"xgen-{site.project}-{name}"
+
+
+def _invocation(site: Site, host: LabHost, name: str) -> str:
+    return host.sh(f"systemctl show -P InvocationID {_service(site, name)}.service")
 
 
 def test_what_lies_on_the_host(lab: Lab, deployed: Deployed) -> None:
@@ -178,7 +184,9 @@ def test_an_engine_runs_as_nobody_special(deployed: Deployed) -> None:
 
 
 def test_what_is_done_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
+    """Files are put right beside what runs; what does not run is started, side by side."""
     site, host = deployed
+    before = {name: _invocation(site, host, name) for name in ONLY_FILES}
     for name, (harm, _) in HARMS.items():
         harm(host, _service(site, name))
     causes = site.plan(3).causes(host.name)
@@ -186,7 +194,10 @@ def test_what_is_done_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
     for name, (_, cause) in HARMS.items():
         assert causes[name].startswith("repair: ")
         assert cause in causes[name]
-    site.apply()
+    said = site.apply().stdout
+    assert {name: _invocation(site, host, name) for name in ONLY_FILES} == before
+    assert said.count("  starting") == len(HARMS.keys() - ONLY_FILES)
+    assert said.rindex("  starting") < said.index("answers on port")
     assert site.plan(0).operations(host.name) == []
     assert site.run("status").code == 0
 

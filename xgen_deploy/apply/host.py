@@ -9,9 +9,11 @@ from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.operation import execute
 from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result
+from xgen_deploy.apply.side_by_side import side_by_side
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.turns import most_at_once
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation
 from xgen_deploy.state.record import ApplyRecord, Record
@@ -40,16 +42,21 @@ def carry_out(
     raises for a failed operation; the host's record says how it ended.
     """
     context, count = execution.context, len(plan.operations)
+
+    def after_its_needs(operation: Operation) -> Result:
+        result = _after_its_needs(execution, operation, outcomes)
+        results.append(result)
+        return result
+
     apply = _apply_record(identity, plan)
     results: list[Result] = []
+    own = [o for o in plan.operations if o.kind not in GATEWAY_CHANGES]
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
         context.keep(lambda record: _begun(record, apply, identity))
         tell_whole(context, "began", count)
-        for operation in plan.operations:
-            if operation.kind not in GATEWAY_CHANGES:
-                results.append(_after_its_needs(execution, operation, outcomes))
+        side_by_side(own, most_at_once(own), outcomes, after_its_needs)
         outcome = "ok" if all(r.ok for r in results) else "failed"
         _record_end(context, replace(apply, ended=time.time(), outcome=outcome))
         watch(context)

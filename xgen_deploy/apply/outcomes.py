@@ -37,28 +37,33 @@ class HostResult:
 
 
 class OperationOutcomes:
-    """Over all operations that are being carried out; what is not among them never succeeds."""
+    """Over all operations that are being carried out; what is not among them never succeeds.
+    `changed` is told whenever one has ended.
+    """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._pending = {o.id for o in operations}
         self._succeeded: set[str] = set()
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
 
     def ended(self, operation: Operation, *, ok: bool) -> None:
-        with self._changed:
+        with self.changed:
             self._pending.discard(operation.id)
             if ok:
                 self._succeeded.add(operation.id)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def give_up(self, operations: Iterable[Operation]) -> None:
         """Their host was lost: operations that wait for them are not carried out."""
-        with self._changed:
+        with self.changed:
             self._pending -= {o.id for o in operations}
-            self._changed.notify_all()
+            self.changed.notify_all()
 
-    def failed_of(self, needs: tuple[str, ...]) -> tuple[str, ...]:
-        """Waits until all of these have ended; those that did not succeed."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._pending & set(needs))
+    def have_ended(self, ids: Iterable[str]) -> bool:
+        """To be asked under `changed`."""
+        return self._pending.isdisjoint(ids)
+
+    def failed_of(self, needs: Iterable[str]) -> tuple[str, ...]:
+        """Those of operations that have ended which did not succeed."""
+        with self.changed:
             return tuple(n for n in needs if n not in self._succeeded)

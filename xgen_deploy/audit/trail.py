@@ -56,10 +56,12 @@ class HostTrail:
         self._log = log
         self._sinks = sinks
         self._warn = warn
+        self._writing = threading.Lock()
 
     def tell(self, outcome: str, **more: str | None) -> None:
         """`more` are fields of AuditEvent."""
         event = self._subject.event(time.time(), outcome, host=self._host, **more)
-        events, failure = self._log.write([event])
+        with self._writing:  # operations on one host end side by side
+            events, failure = self._log.write([event])
         for text in (*((failure,) if failure else ()), *self._sinks.write(events)):
             self._warn(text)

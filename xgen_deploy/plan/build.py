@@ -18,6 +18,7 @@ from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.plan.take_over import with_other_origins
+from xgen_deploy.plan.turns import in_turn
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
@@ -53,7 +54,7 @@ def make_plan(
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:
         hosts = _without_refused(hosts)
-    hosts = with_moves(site, in_batches(hosts), facts, records)
+    hosts = in_turn(with_moves(site, in_batches(hosts), facts, records))
     compared = {
         h: GATEWAY in s.changed_secrets
         for h, s in scopes.items()

@@ -1,5 +1,7 @@
 """Whether a new instance and one that leaves fit on a host at the same time. Pure."""
 
+from typing import Literal
+
 from xgen_deploy.plan.strategy import needed_mib
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance
@@ -28,12 +30,15 @@ def compete(last: InstanceRecord | None, new: Operation, facts: HostFacts) -> bo
 
 def takes_over(
     new: Operation, leaving: Operation, last: InstanceRecord | None, facts: HostFacts
-) -> bool:
-    """Whether `new` comes to a GPU that `leaving`, another instance's update, goes away from."""
+) -> Literal["GPU", "port"] | None:
+    """What `new` is given that `leaving`, another instance's update, goes away from."""
     if new.instance is None or leaving.instance is None or last is None:
-        return False
+        return None
     left = _gpus(last.spec.gpus, facts) - _gpus(leaving.instance.spec.gpus, facts)
-    return bool(left & _gpus(new.instance.spec.gpus, facts))
+    if left & _gpus(new.instance.spec.gpus, facts):
+        return "GPU"
+    freed = last.spec.port == new.instance.spec.port != leaving.instance.spec.port
+    return "port" if freed else None
 
 
 def _gpus(names: tuple[str, ...], facts: HostFacts) -> frozenset[str]:

@@ -13,6 +13,7 @@ from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import locked_warning, refused_plan
 from xgen_deploy.plan.rollout import batches, in_batches
+from xgen_deploy.plan.turns import in_turn
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
 from xgen_deploy.state.gateway import GATEWAY
@@ -51,7 +52,7 @@ def maintenance(
         plans[name] = (
             refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
         )
-    plans = in_batches(plans, kinds=frozenset({Kind.RESTART}))
+    plans = in_turn(in_batches(plans, kinds=frozenset({Kind.RESTART})))
     going = [o for p in plans.values() for o in p.operations]
     return {name: _judged(site, plan, going, records) for name, plan in plans.items()}
 

@@ -139,12 +139,13 @@ def _look_elsewhere(graph: _Graph, old: Operation, model: str) -> None:
 
 
 def _take_over(graph: _Graph, coming: list[Operation]) -> None:
-    """An instance that needs a GPU waits for the update of another instance that frees it."""
+    """An instance that needs a GPU or port waits for the update of another that frees it."""
     for leaving, new in _on_one_host(coming, coming):
-        if not takes_over(new, leaving, graph.last(leaving), graph.facts[new.host]):
+        what = takes_over(new, leaving, graph.last(leaving), graph.facts[new.host])
+        if what is None:
             continue
         if leaving.id in graph.dependents(new.id):
-            note = f"they swap GPUs: it starts while {leaving.id} still holds its GPU"
+            note = f"they swap {what}s: it starts while {leaving.id} still holds its {what}"
             graph.notes.setdefault(new.id, []).append(note)
         else:
             graph.needs[new.id][leaving.id] = None

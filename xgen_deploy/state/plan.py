@@ -94,7 +94,8 @@ class Operation:
     `stale_slot` is the instance's other slot (see layout.py), by its name on the host, where
     something of it is left: that is cleared first. `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
-    start took, None where that is unknown. `needs` are ids of operations that come first.
+    start took, None where that is unknown. `needs` are ids of operations that come first,
+    `after` of those on its host that come first however they end.
     `moves`: its model goes on elsewhere. `reload` False: systemd reads changed units only when it
     next starts them.
     """
@@ -108,6 +109,7 @@ class Operation:
     interrupts: bool = False
     seconds: float | None = None
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     diff: tuple[FieldDiff, ...] = ()
     instance: Instance | None = None
     gateway: GatewaySpec | None = None

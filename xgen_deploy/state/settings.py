@@ -313,6 +313,9 @@ class Update(Frozen):
     canary: NotNegative | None = Field(
         default=None, description="How many instances are updated and verified before the others."
     )
+    max_parallel: Positive | None = Field(
+        default=None, description="How many operations a host carries out at once (4)."
+    )
     timeout: Seconds | None = Field(default=None, description="How long a start may take.")
     drain: Seconds | None = Field(
         default=None,
