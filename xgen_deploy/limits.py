@@ -12,6 +12,8 @@ ANSWER = 32 << 20
 STDERR = 1 << 16
 # A project's record.
 RECORD = 16 << 20
+# A manifest as it was applied.
+MANIFEST = 1 << 20
 # Projects on a host that are read.
 PROJECTS = 100
 # Entries in a record: hosts of the project, instances, changes of one apply.

@@ -18,7 +18,7 @@ from xgen_deploy.cli.main import main
 STREAMS = ("apply", "rollback", "destroy")
 CHANGES = (*STREAMS, "stop", "start", "restart")
 WORDS = {**dict.fromkeys(CHANGES, ("-y",)), "logs": ("q",)}
-LOCAL = ("validate", "show")
+FIRST = {"projects": ("h",), "config": ("--from-host", "h")}
 Case = Callable[[FakeSite], object]
 
 
@@ -124,8 +124,8 @@ def test_output_is_as_published(applied: FakeSite, case: str) -> None:
         applied.restore(hosts)
         applied.change(lambda m: m.update(manifest))
         CASES[case](applied)
-        first = {"show": str(plan), "projects": "h"}.get(command, manifest_file)
-        ran = applied.call(command, first, *WORDS.get(command, ()), "--json")
+        first = FIRST.get(command, (str(plan) if command == "show" else manifest_file,))
+        ran = applied.call(command, *first, *WORDS.get(command, ()), "--json")
         documents = values(ran, command)
         told = documents[-1]["errors"] or _findings(documents[-1])
         assert bool(told) is bool(ran.code), (command, ran)

@@ -15,6 +15,7 @@ from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
+from xgen_deploy.manifest.as_applied import as_applied
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import (
     Observed,
@@ -104,6 +105,7 @@ class Change:
     def _identity(self, observed: Observed) -> ApplyIdentity:
         """Numbered one after the newest apply that a host remembers."""
         site = self._run.site
+        unversioned = self._options.maintain is not None or self._options.destroy
         applies = {n: r.last_apply for n, r in records_of(observed).items()}
         last, far = last_number(applies)
         for name in far:
@@ -119,6 +121,7 @@ class Change:
             manifest_digest=site.manifest_digest,
             hosts=(*site.hosts, *site.other_hosts),
             origin=site.origin if self._options.what == "apply" else None,
+            manifest_values=None if unversioned else as_applied(site),
         )
 
     def _without(self, lost: dict[str, XgenError]) -> dict[str, XgenError]:

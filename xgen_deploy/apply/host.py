@@ -1,6 +1,7 @@
 """Carries out one host's part of a plan, operation by operation, and records the outcome."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.auditing import recorded_digest, tell_ended, tell_whole
@@ -13,7 +14,9 @@ from xgen_deploy.apply.side_by_side import side_by_side
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
+from xgen_deploy.limits import MANIFEST
 from xgen_deploy.plan.turns import most_at_once
+from xgen_deploy.state.kept_manifest import KeptManifest
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation
 from xgen_deploy.state.record import ApplyRecord, Record
@@ -22,7 +25,8 @@ from xgen_deploy.state.record import ApplyRecord, Record
 @dataclass(frozen=True)
 class ApplyIdentity:
     """Which apply this is and whose, as it goes into every host's record. `origin` None: as it was
-    recorded before.
+    recorded before. `manifest_values` are what the host keeps (see manifest/as_applied.py), None
+    for what changes no version.
     """
 
     number: int
@@ -33,6 +37,7 @@ class ApplyIdentity:
     what: str = "apply"
     git: str | None = None
     origin: Origin | None = None
+    manifest_values: Mapping[str, object] | None = None
 
 
 def carry_out(
@@ -59,6 +64,8 @@ def carry_out(
         side_by_side(own, most_at_once(own), outcomes, after_its_needs)
         outcome = "ok" if all(r.ok for r in results) else "failed"
         _record_end(context, replace(apply, ended=time.time(), outcome=outcome))
+        if outcome == "ok" and identity.manifest_values is not None:
+            _keep_manifest(context, apply.number, identity.manifest_values)
         watch(context)
         tell_whole(context, outcome, count)
     except XgenError as error:
@@ -97,6 +104,16 @@ def _note_interrupted(context: HostContext) -> None:
 def _record_end(context: HostContext, ended: ApplyRecord) -> None:
     context.keep(lambda record: replace(record, last_apply=ended))
     write_entry(context, ended)
+
+
+def _keep_manifest(context: HostContext, number: int, values: Mapping[str, object]) -> None:
+    """One that is too long to be read again is not kept; neither is the outdated one."""
+    kept = KeptManifest(apply=number, host=context.name, manifest=values)
+    content = kept.model_dump_json().encode()
+    if len(content) > MANIFEST:
+        context.session.remove(context.layout.manifest, within=context.layout.state_dir)
+    else:
+        context.session.write_file(context.layout.manifest, content, mode=0o600)
 
 
 def record_failed_gateway(context: HostContext) -> None:

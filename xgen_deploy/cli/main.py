@@ -31,6 +31,7 @@ _COMMANDS = {
     "start": "Start stopped instances.",
     "restart": "Restart instances.",
     "projects": "Show whose instances, ports and GPUs are on hosts; no manifest is needed.",
+    "config": "Print the manifest that a host kept of its last apply.",
     "history": "Show a project's applies and how they ended.",
     "rollback": "Go back to an earlier apply, verified in the same way.",
     "unlock": "Release the lock of an apply that no longer runs.",
@@ -40,7 +41,18 @@ _SECTIONS = (
     ("Getting started", ("init", "validate", "schema")),
     (
         "Inspecting",
-        ("gpus", "render", "plan", "show", "status", "verify", "logs", "history", "projects"),
+        (
+            "gpus",
+            "render",
+            "plan",
+            "show",
+            "status",
+            "verify",
+            "logs",
+            "history",
+            "projects",
+            "config",
+        ),
     ),
     ("Changing", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
 )

@@ -36,6 +36,11 @@ class Layout(Frozen):
         return f"{self.state_dir}/record.json"
 
     @property
+    def manifest(self) -> str:
+        """The manifest as it was last applied with success (see state/kept_manifest.py)."""
+        return f"{self.state_dir}/manifest.json"
+
+    @property
     def engines(self) -> str:
         return f"{self.state_dir}/engines.json"
 

@@ -17,6 +17,7 @@ _MODELS = {
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",
     "history": "history.HistoryDocument",
+    "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",
     "unlock": "unlock.UnlockDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),

@@ -1,0 +1,64 @@
+"""The manifest that a host kept, made fit for use on this machine: the host decides neither how
+hosts are reached nor who is told. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from xgen_deploy.manifest.as_applied import KEYS, VARIABLES, Values
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.kept_manifest import KeptManifest
+
+_LOCAL = ("env", "file", "command")
+
+
+def manifest_from(kept: KeptManifest, reached: Host) -> Values:
+    """With an inventory in which names are as SSH knows them, and the host that kept it is reached
+    as it just was.
+    """
+    values = {key: kept.manifest[key] for key in KEYS if key in kept.manifest}
+    names = [*_path(kept.manifest, "hosts"), kept.host]
+    stated = _path(kept.manifest, "inventory", "all", "hosts")
+    hosts: Values = {name: _variables(_path(stated, name)) for name in names}
+    hosts[kept.host] = {**_reached(kept.host, reached), **_variables(_path(stated, kept.host))}
+    return {
+        "project": values.pop("project", None),
+        "inventory": {"all": {"hosts": hosts}},
+        **values,
+    }
+
+
+def _variables(stated: Values) -> Values:
+    return {key: stated[key] for key in VARIABLES if key in stated}
+
+
+def _reached(name: str, host: Host) -> Values:
+    address = host.address or (host.name if host.name != name else None)
+    values: Values = {
+        "ansible_host": address,
+        "ansible_port": host.port,
+        "ansible_user": host.user,
+        "ansible_connection": "local" if host.connection == "local" else None,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _path(values: Mapping[str, object], *keys: str) -> dict[str, object]:
+    """The map there; an empty one where there is none."""
+    found: object = values
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def looked_up(values: object) -> Iterator[str]:
+    """`env QWEN_KEY`: every reference that a command would look up on this machine."""
+    if isinstance(values, dict):
+        if len(values) == 1:
+            ((key, value),) = values.items()
+            if key in _LOCAL and isinstance(value, str):
+                yield f"{key} {value}"
+        for value in values.values():
+            yield from looked_up(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from looked_up(value)
