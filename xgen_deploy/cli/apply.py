@@ -4,12 +4,13 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run, run_for, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.saved_plan import saved_plan
 
 
-@click.command("apply")
+@click.command("apply", cls=ManifestCommand)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 @accepting_options
 @click.option(

@@ -4,6 +4,7 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.manifest_command import NamedManifestCommand
 from xgen_deploy.cli.opening import open_run, with_origin
 from xgen_deploy.cli.options import Settings, host_options, take_over_option
 from xgen_deploy.errors import UsageError
@@ -11,7 +12,7 @@ from xgen_deploy.plan.host_plan import empty_site
 from xgen_deploy.run.run import Run
 
 
-@click.command("destroy")
+@click.command("destroy", cls=NamedManifestCommand)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 @take_over_option
 @host_options

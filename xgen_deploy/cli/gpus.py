@@ -9,6 +9,7 @@ from xgen_deploy.cli.documents.gpus import GPUsDocument, HostGPUs
 from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.gpu_overview import gpu_entry, overall_type
 from xgen_deploy.cli.gpu_table import gpu_table, owners
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -20,7 +21,7 @@ from xgen_deploy.state.observation import Observation
 _EVERY = 5.0  # seconds; amdsmi was seen to fail when asked more often
 
 
-@click.command("gpus")
+@click.command("gpus", cls=ManifestCommand)
 @click.option("--watch", is_flag=True, help="Refresh every 5 s; Ctrl-C ends.")
 @host_options
 def command(settings: Settings, watch: bool) -> int:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from xgen_deploy.apply.history import read_entries
 from xgen_deploy.cli.documents.history import ApplyEntry, HistoryDocument
 from xgen_deploy.cli.error_entry import host_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -29,7 +30,7 @@ _MOST_CHANGES = 30
 _LONGEST = 200
 
 
-@click.command("history")
+@click.command("history", cls=ManifestCommand)
 @click.option(
     "--since",
     metavar="DATE",

@@ -13,6 +13,7 @@ from xgen_deploy.cli.log_streams import (
     show_lines,
     show_several,
 )
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import instance_hosts, no_instance
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -24,7 +25,7 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import records_of
 
 
-@click.command("logs")
+@click.command("logs", cls=ManifestCommand)
 @click.option("-f", "--follow", is_flag=True, help="Follow the log; Ctrl-C ends.")
 @click.option(
     "-n",

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import signal
 import sys
 
@@ -59,6 +60,7 @@ _SECTIONS = (
 # Commands that share a module; every other one is `command` in the module of its name.
 _MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
+_FOLDER = "-C"
 _CHANGING = frozenset(dict(_SECTIONS)["Changing"])
 
 
@@ -106,14 +108,36 @@ class Commands(click.Group):
     'Shell completion: eval "$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)" '
     "(or zsh_source, fish_source).",
 )
+@click.option(
+    _FOLDER,
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    help="Run as if started in DIR.",
+)
 @click.version_option(__version__, prog_name="xgen-deploy")
-def main() -> None:
+def main(folders: tuple[str, ...]) -> None:
     """Deploys language models to your own GPU servers, over SSH.
 
     A YAML manifest states the models, GPUs and layers of each host. `plan` shows what would change.
     `apply` carries it out, verifies every model with a real request and the engine's own report,
     and puts the previous version back where that fails.
+
+    Where MANIFEST is left out, it is $XGEN_MANIFEST, else ./xgen.yaml.
     """
+    for folder in folders:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise click.UsageError(f"{_FOLDER} {folder}: {error.strerror}") from None
+
+
+def command_of(words: list[str]) -> str:
+    """The command's name, after the options that stand before it; "" where there is none."""
+    for at, word in enumerate(words):
+        if not word.startswith("-") and (at == 0 or words[at - 1] != _FOLDER):
+            return word
+    return ""
 
 
 def run(argv: list[str] | None = None) -> None:
@@ -121,7 +145,7 @@ def run(argv: list[str] | None = None) -> None:
     gc.set_threshold(200_000, 50, 50)  # imports make many objects and no garbage: 60 ms
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if argv is None else argv
-    changing = bool(words) and words[0] in _CHANGING
+    changing = command_of(words) in _CHANGING
     open_outlets(lasting=changing)
     if changing and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         # A closed terminal stops no change. A handler, because children would inherit SIG_IGN.

@@ -4,6 +4,7 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out, observe_and_apply
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import instance_hosts, no_instance
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -17,7 +18,7 @@ _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask. Required with
 _instances = click.argument("instances", nargs=-1)
 
 
-@click.command("stop")
+@click.command("stop", cls=ManifestCommand)
 @_yes
 @host_options
 @_instances
@@ -31,7 +32,7 @@ def stop(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
     return _maintain(settings, "stop", instances, yes=yes)
 
 
-@click.command("start")
+@click.command("start", cls=ManifestCommand)
 @_yes
 @host_options
 @_instances
@@ -45,7 +46,7 @@ def start(settings: Settings, instances: tuple[str, ...], yes: bool) -> int:
     return _maintain(settings, "start", instances, yes=yes)
 
 
-@click.command("restart")
+@click.command("restart", cls=ManifestCommand)
 @_yes
 @host_options
 @_instances

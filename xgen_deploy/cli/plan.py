@@ -4,12 +4,13 @@ import time
 
 import click
 
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
 
 
-@click.command("plan")
+@click.command("plan", cls=ManifestCommand)
 @click.option(
     "--detailed-exitcode",
     is_flag=True,

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.documents.render import FileEntry, RenderDocument, UnitEntry
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -25,7 +26,7 @@ from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.plan import HostPlan, Plan
 
 
-@click.command("render")
+@click.command("render", cls=ManifestCommand)
 @click.option("--host", help="Only this host.")
 @host_options
 def command(settings: Settings, host: str | None) -> int:

@@ -9,6 +9,7 @@ from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.history import entries_by_host
+from xgen_deploy.cli.manifest_command import NamedManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -28,7 +29,7 @@ Histories = Mapping[str, tuple[HistoryEntry, ...] | XgenError]
 _MOST_NUMBERS = 10
 
 
-@click.command("rollback")
+@click.command("rollback", cls=NamedManifestCommand)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 @click.option(
     "--to", type=int, metavar="N", help="Number of the apply; the previous one by default."

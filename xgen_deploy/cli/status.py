@@ -7,6 +7,7 @@ import click
 
 from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
 from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -15,7 +16,7 @@ from xgen_deploy.state.observation import Observed, reached
 from xgen_deploy.verify.site_status import SiteStatus, site_status
 
 
-@click.command("status")
+@click.command("status", cls=ManifestCommand)
 @host_options
 def command(settings: Settings) -> int:
     """Show what runs on every host, with the layers, devices and context that engines reported.

@@ -8,6 +8,7 @@ from rich.markup import escape
 from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.cli.documents.unlock import HostEntry, UnlockDocument
 from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -26,7 +27,7 @@ _CLEAR = (
 )
 
 
-@click.command("unlock")
+@click.command("unlock", cls=ManifestCommand)
 @host_options
 def command(settings: Settings) -> int:
     """Release the project's lock on each host by ending the process that holds it, and remove dead

@@ -4,13 +4,14 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.cli.documents.validate import ValidateDocument
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.resolve.foreseen import foreseen
 
 
-@click.command("validate")
+@click.command("validate", cls=ManifestCommand)
 @host_options
 def command(settings: Settings) -> int:
     """Check MANIFEST and its inventory. No host is contacted."""

@@ -6,6 +6,7 @@ from rich.markup import escape
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.cli.documents.verify import VerifyDocument
 from xgen_deploy.cli.error_entry import host_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
@@ -33,7 +34,7 @@ from xgen_deploy.verify.status import current_report
 from xgen_deploy.verify.watchdog import watchdog_status
 
 
-@click.command("verify")
+@click.command("verify", cls=ManifestCommand)
 @click.option(
     "--deep",
     is_flag=True,
