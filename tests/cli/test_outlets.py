@@ -110,7 +110,7 @@ def test_a_fault_of_the_tool_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_saved_plan_is_whole_or_not_there(tmp_path: Path) -> None:
-    from xgen_deploy.cli.planning import write_file
+    from xgen_deploy.cli.saved_file import write_file
     from xgen_deploy.errors import UsageError
 
     target = tmp_path / "plan.json"

@@ -17,6 +17,7 @@ from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.take_over import taken_over, taken_over_clause
 from xgen_deploy.run.run import Run
+from xgen_deploy.secrets.at_hand import require_at_hand
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.observation import (
     Observation,
@@ -56,6 +57,8 @@ class Apply:
         if not changing:
             return plan.exit_code()
         self._ui.ask(plan)
+        if self._options.maintain is None:
+            require_at_hand(plan, records_of(observed), self._secrets)
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
                 lost = self._lock(locked, changing)

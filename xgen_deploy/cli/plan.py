@@ -8,6 +8,7 @@ from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
+from xgen_deploy.cli.saved_file import check_writable
 
 
 @click.command("plan", cls=ManifestCommand)
@@ -38,6 +39,8 @@ def command(
     Nothing is changed. Unreachable hosts are reported; the others are planned.
     """
     began = time.monotonic()
+    if output is not None:
+        check_writable(output)
     with open_run(settings) as run:
         if drift:
             from xgen_deploy.cli.planning import as_applied

@@ -1,14 +1,13 @@
 """Makes the plan from observations, shows it and saves it."""
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from xgen_deploy.cli.documents.plan import plan_document
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.desired import DesiredState
@@ -80,30 +79,3 @@ def as_applied(run: Run) -> Run:
         ]
     site = replace(run.site, declared=tuple(declared))
     return Run(site, run.control_node, run.connections)
-
-
-def write_file(path: str, text: str) -> None:
-    """Writes the file atomically, readable by its owner alone, because it names hosts and files.
-    Raises UsageError."""
-    target = Path(os.path.realpath(path))
-    try:
-        if target.exists() and not target.is_file():  # a pipe, a device
-            _write(target, text)
-            return
-        new = target.with_name(f"{target.name}.new")
-        try:
-            _write(new, text)
-            new.replace(target)
-        finally:
-            new.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _write(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=_private) as file:
-        file.write(text + "\n")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
