@@ -11,6 +11,7 @@ WHY = "port 22 timed out after 10 s"
 WITHOUT_HOSTS = {"validate"}
 WORDS: dict[str, tuple[str, ...]] = {
     "logs": ("q",),
+    "ask": ("q", "Hello"),
     **dict.fromkeys(("apply", "destroy", "restart", "rollback", "start", "stop"), ("-y",)),
 }
 

@@ -20,7 +20,7 @@ from tests.fake_host.systemd import OK, UNIT_DIR, Process, Systemd
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.gateway_paths import config_file, keys_file
 from xgen_deploy.state.layout import system_layout
-from xgen_deploy.transport.base import Completed, HostError, Reply, Take
+from xgen_deploy.transport.base import Completed, HostError, Reply, Take, WebRequest
 
 Document = dict[str, Any]
 Before = Callable[[tuple[str, ...], str], str | Completed | None]
@@ -102,6 +102,13 @@ class FakeHost:
         else:
             print(done.stdout)
         return done.returncode
+
+    def stream(self, request: WebRequest, take: Take) -> None:
+        self.connect()
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        self.calls.append(f"stream {request.address}:{request.port}{request.path}")
+        reply = self.request(request.method, request.port, request.path, request.body, key)
+        take(json.dumps({"status": reply.status, "error": ""}).encode() + b"\n" + reply.body)
 
     def session(self) -> FakeSession:
         self.connect()

@@ -33,6 +33,11 @@ class Ran:
     said: str
     out: str = ""
 
+    @property
+    def err(self) -> str:
+        """On standard error alone."""
+        return self.said.removeprefix(self.out)
+
 
 class FakeSite:
     """`kinds` are hosts by name, each of a kind of tests/render/hosts.yaml; `manifest` goes over

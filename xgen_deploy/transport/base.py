@@ -1,7 +1,9 @@
 """A host as the rest of the tool sees it, however it is reached."""
 
+import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -39,6 +41,25 @@ class Reply:
 
     status: int
     body: bytes
+
+
+@dataclass(frozen=True)
+class WebRequest:
+    """`timeout` is how long, in seconds, nothing may come."""
+
+    address: str
+    port: int
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    timeout: float = 300.0
+    tls: bool = False
+
+    def line(self) -> bytes:
+        """As remote/stream.py reads it."""
+        fields = {**asdict(self), "body": b64encode(self.body).decode()}
+        return json.dumps(fields).encode() + b"\n"
 
 
 class Session(Protocol):
@@ -139,6 +160,11 @@ class Connection(Protocol):
         """Run a command that only reads, copying its output to ours, control characters spelled
         out unless `raw`; `take` gets its standard output as it comes instead. Returns its exit
         status."""
+
+    def stream(self, request: WebRequest, take: Take) -> None:
+        """An HTTP request made on the host itself, its answer handed on as it comes: a line of
+        JSON (`status`, 0 where there is no answer, and `error`), then the body. With `tls` no
+        certificate is checked. Raises UnreachableError."""
 
     def session(self) -> Session: ...
 

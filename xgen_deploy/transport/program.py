@@ -1,4 +1,4 @@
-"""The Python source that is sent to a host for a session or to follow a command."""
+"""The Python source that is sent to a host for a session, to follow a command or an answer."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -35,10 +35,14 @@ module.main()
 """
 
 
-@lru_cache(maxsize=2)
-def remote_program(which: Literal["agent", "follow"]) -> bytes:
+Program = Literal["agent", "follow", "stream"]
+_MODULES = {"agent": _AGENT, "follow": ("follow",), "stream": ("web", "stream")}
+
+
+@lru_cache(maxsize=3)
+def remote_program(which: Program) -> bytes:
     """Self-contained, for Python 3.8 and its standard library."""
-    return packed(_PACKAGE, _AGENT if which == "agent" else ("follow",))
+    return packed(_PACKAGE, _MODULES[which])
 
 
 def packed(package: str, names: Sequence[str]) -> bytes:

@@ -3,19 +3,19 @@
 import sys
 from collections.abc import Sequence
 from json import dumps
-from typing import Literal
 
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.transport import framing, launch
-from xgen_deploy.transport.base import Session, Take
+from xgen_deploy.transport.base import Session, Take, WebRequest
 from xgen_deploy.transport.command import Become
 from xgen_deploy.transport.process import Deadline, Output, Process
-from xgen_deploy.transport.program import remote_program
+from xgen_deploy.transport.program import Program, remote_program
 from xgen_deploy.transport.refusals import explain
 from xgen_deploy.transport.session import READY, AgentSession
 from xgen_deploy.visible import VisibleStream
 
 _START_TIMEOUT = 30.0
+_MARGIN = 15.0
 _FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
 
 
@@ -70,6 +70,21 @@ class PythonHost:
         finally:
             process.close()
 
+    def stream(self, request: WebRequest, take: Take) -> None:
+        process = self._open(Deadline(_START_TIMEOUT))
+        try:
+            got = Output(out=self._start(process, "stream", request.line()))
+            while True:
+                take(got.out)
+                if got.ended:
+                    return
+                got = process.read(request.timeout + _MARGIN)
+        except (*_FAILURES, TimeoutError) as error:
+            late = f"nothing more of the answer came within {request.timeout:.0f} s"
+            raise self._failure(error, late) from None
+        finally:
+            process.close()
+
     def session(self) -> Session:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
@@ -95,7 +110,7 @@ class PythonHost:
         if self._become == "ask":
             launch.answer_sudo(process, self._password or "", deadline)
 
-    def _start(self, process: Process, which: Literal["agent", "follow"], first: bytes) -> bytes:
+    def _start(self, process: Process, which: Program, first: bytes) -> bytes:
         deadline = Deadline(_START_TIMEOUT)
         self._pass_sudo(process, deadline)
         process.send(launch.payload(remote_program(which)) + first)

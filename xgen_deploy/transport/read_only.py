@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from xgen_deploy.transport.base import Connection, Take
+from xgen_deploy.transport.base import Connection, Take, WebRequest
 
 
 class WriteRefused(Exception):
@@ -37,6 +37,9 @@ class ReadOnly:
         take: Take | None = None,
     ) -> int:
         return self._connection.follow(argv, timeout=timeout, raw=raw, take=take)
+
+    def stream(self, request: WebRequest, take: Take) -> None:
+        self._connection.stream(request, take)
 
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")

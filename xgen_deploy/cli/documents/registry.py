@@ -16,6 +16,7 @@ _MODELS = {
     "status": "status.StatusDocument",
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",
+    "ask": "ask.AskDocument",
     "history": "history.HistoryDocument",
     "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",

@@ -23,9 +23,7 @@ def request(
     """Bodies are base64. Status 0 where no complete answer came; the body then says why. With `tls`
     no certificate is checked, because the host talks to itself."""
     until = time.monotonic() + timeout
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
-    if tls:
-        connection = _over_tls(address, port, timeout)
+    connection = connection_to(address, port, timeout, tls)
     try:
         connection.request(method, path, base64.b64decode(body) or None, headers)
         sock = connection.sock
@@ -49,6 +47,12 @@ def request(
         return {"status": 0, "body": base64.b64encode(text.encode()).decode()}
     finally:
         connection.close()
+
+
+def connection_to(address: str, port: int, timeout: float, tls: bool) -> http.client.HTTPConnection:
+    if tls:
+        return _over_tls(address, port, timeout)
+    return http.client.HTTPConnection(address, port, timeout=timeout)
 
 
 def _over_tls(address: str, port: int, timeout: float) -> http.client.HTTPSConnection:
