@@ -18,7 +18,7 @@ from xgen_deploy.cli.main import main
 STREAMS = ("apply", "rollback", "destroy")
 CHANGES = (*STREAMS, "stop", "start", "restart")
 WORDS = {**dict.fromkeys(CHANGES, ("-y",)), "logs": ("q",), "ask": ("q", "Hi")}
-FIRST = {"projects": ("h",), "config": ("--from-host", "h")}
+FIRST = {"projects": ("h",), "support": ("h", "-o", "/dev/null"), "config": ("--from-host", "h")}
 Case = Callable[[FakeSite], object]
 
 

@@ -34,7 +34,21 @@ def complaint(lines: Sequence[str]) -> str | None:
 
 def telling(lines: Sequence[str], most: int) -> tuple[str, ...]:
     """At most so many lines for a report: the last of those marked as errors, else the last."""
-    short = [line[:LONGEST] for line in lines]
-    own = [line for line in short if line.strip() and not _NOISE.match(line)]
-    wrong = [line for line in own if _EXCEPTION.search(line) or _MARKED.search(line)]
+    own = _own(lines)
+    wrong = [line for line in own if _is_marked(line)]
     return tuple(cut(line, _MOST) for line in (wrong or own)[-most:])
+
+
+def marked_errors(lines: Sequence[str], most: int) -> tuple[str, ...]:
+    """The last lines that are marked as errors, and no other."""
+    return tuple(cut(line, _MOST) for line in _own(lines) if _is_marked(line))[-most:]
+
+
+def _own(lines: Sequence[str]) -> list[str]:
+    """The engine's, each cut short."""
+    short = (line[:LONGEST] for line in lines)
+    return [line for line in short if line.strip() and not _NOISE.match(line)]
+
+
+def _is_marked(line: str) -> bool:
+    return _EXCEPTION.search(line) is not None or _MARKED.search(line) is not None

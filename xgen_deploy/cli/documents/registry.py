@@ -20,6 +20,7 @@ _MODELS = {
     "history": "history.HistoryDocument",
     "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",
+    "support": "support.SupportDocument",
     "unlock": "unlock.UnlockDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),
     **dict.fromkeys(("apply", "rollback", "destroy"), "events.Line"),

@@ -1,0 +1,80 @@
+"""What a text for strangers must not have: secrets and prompts, and where it is asked for, names.
+Pure.
+"""
+
+import re
+from collections.abc import Iterable
+
+_LEFT_OUT = "<left out>"
+_USER_IN_URL = re.compile(r"(?<!\w)(\w+://)[^/\s@]{1,200}@")
+_QUERY_IN_URL = re.compile(r"(?<!\w)(\w+://[^\s?#'\"]{1,500})[?#][^\s'\"]*")
+# `--api-key VALUE`, `token=VALUE`, `"password": "VALUE"`.
+_NAMED = re.compile(
+    r"(?i)([\w-]{0,40}(?:api[_-]?key|token|secret|passw(?:or)?d|authorization)[\w-]{0,20}"
+    r"['\"]?\s{0,3}[=:, ]\s{0,3}['\"]?(?:bearer\s{1,3})?)([^\s'\",]{6,})"
+)
+_KNOWN = re.compile(r"\b(?:sk-|hf_|gh[pousr]_|glpat-|AKIA|xox[abps]-)[\w-]{8,}")
+_PROMPT = re.compile(r"(?i)\b((?:prompts?|messages?|content|input)['\"]?\s{0,3}[:=]\s{0,3}).*$")
+# A line of a plan's difference.
+_VARIABLE = re.compile(r"^(\s*env\.\S+\s+).*$")
+
+# Not the time that llama-server begins its lines with.
+_ADDRESS = re.compile(
+    r"(?<![\w.])[1-9]\d{0,2}(?:\.(?:0|[1-9]\d{0,2})){3}(?![\w.])"
+    r"|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:.])"
+)
+_LOOPBACK = re.compile(r"127\.0\.0\.1|::1?")
+# Not those of HTTP that the tool itself speaks of.
+_PATH = re.compile(r"(?<![\w/.])~?/(?!(?:v1|health|metrics)\b)[\w@+.=-]+(?:/[\w@+.=-]+)*")
+_CARD = re.compile(r"GPU-[0-9a-f]{8}(?:-[0-9a-f]{4,12}){0,4}")
+
+
+def without_secrets(text: str) -> str:
+    """Also without what was asked of a model and what it answered."""
+    text = _VARIABLE.sub(rf"\g<1>{_LEFT_OUT}", text)
+    text = _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub(r"\1", text))
+    text = _KNOWN.sub(_LEFT_OUT, _NAMED.sub(rf"\g<1>{_LEFT_OUT}", text))
+    return _PROMPT.sub(rf"\g<1>{_LEFT_OUT}", text)
+
+
+class Pseudonyms:
+    """One for each name, the same everywhere: `host-1`, `user-2`, `address-1`, `/path-3.gguf`."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        self._words: re.Pattern[str] | None = None
+
+    def add(self, kind: str, names: Iterable[str | None]) -> None:
+        """Names that are replaced wherever they stand alone."""
+        words = [name for name in names if name and name != "root"]
+        for name in words:
+            self._named(kind, name)
+        longest = sorted(filter(_stands_alone, self._names), key=len, reverse=True)
+        known = "|".join(map(re.escape, longest))
+        self._words = re.compile(rf"(?<![\w.])(?:{known})(?!\w)") if longest else None
+
+    def apply(self, text: str) -> str:
+        text = _CARD.sub(lambda m: self._named("card", m[0]), _PATH.sub(self._path, text))
+        if self._words is not None:
+            text = self._words.sub(lambda m: self._names[m[0]], text)
+        return _ADDRESS.sub(self._address, text)
+
+    def _named(self, kind: str, name: str, suffix: str = "") -> str:
+        if name not in self._names:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            self._names[name] = f"{kind}-{self._counts[kind]}{suffix}"
+        return self._names[name]
+
+    def _path(self, found: re.Match[str]) -> str:
+        ending = re.search(r"\.[A-Za-z]{1,12}$", found[0])
+        return "/" + self._named("path", found[0], ending[0] if ending else "")
+
+    def _address(self, found: re.Match[str]) -> str:
+        if _LOOPBACK.fullmatch(found[0]):
+            return found[0]
+        return self._named("address", found[0])
+
+
+def _stands_alone(name: str) -> bool:
+    return not name.startswith(("/", "~"))
