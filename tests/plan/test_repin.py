@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.plan.world import World
+from xgen_deploy.cli.cards import repin_of
+from xgen_deploy.cli.plan import command
+from xgen_deploy.errors import UsageError
 from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.repin import Repin
 
 
 class Case(NamedTuple):
@@ -74,7 +78,7 @@ def test_another_card_under_an_index_is_refused(name: str, tmp_path: Path) -> No
 def test_the_new_card_is_taken_where_one_says_so(name: str, tmp_path: Path) -> None:
     world, cards = applied(name, tmp_path)
     world.cards(cards)
-    plan = world.plan(repin=True)
+    plan = world.plan(repin=range(8))
     assert plan.refusals == ()
     (operation,) = plan.operations
     assert (operation.action, operation.cause) == ("update", "changed: gpus")
@@ -88,7 +92,7 @@ def test_the_new_card_is_remembered(name: str, tmp_path: Path) -> None:
     world, cards = applied(name, tmp_path)
     before = world.facts.gpu.gpus
     world.cards(cards)
-    world.apply(repin=True)
+    world.apply(repin=range(8))
     plan = world.plan()
     assert (plan.operations, plan.refusals, plan.unchanged) == ((), (), ("q",))
     world.cards(before)
@@ -105,3 +109,38 @@ def test_a_card_that_got_a_uuid_is_the_same_card(tmp_path: Path) -> None:
     assert (plan.operations, plan.refusals, plan.unchanged) == ((), (), ("q",))
     world.cards(reversed(named))
     assert "GPU 0 was 0000:03:00.0 when" in world.plan().refusals[0].reason
+
+
+def test_one_card_is_accepted_and_no_other(tmp_path: Path) -> None:
+    name = REFUSED[0]
+    world, cards = applied(name, tmp_path)
+    world.cards(cards)
+    asked = next(int(ref) for ref in CASES[name].gpus)
+    assert world.plan(repin={asked + 1}).refusals
+    assert f"--repin h:{asked}" in world.plan().refusals[0].hint
+
+
+@pytest.mark.parametrize(
+    ("words", "manifest", "repin"),
+    [
+        (["--repin", "m.yaml"], "m.yaml", Repin(everywhere=True)),
+        (["m.yaml", "--repin"], "m.yaml", Repin(everywhere=True)),
+        (["--repin", "a:1", "m.yaml"], "m.yaml", Repin(cards=frozenset({("a", 1)}))),
+        (
+            ["m.yaml", "--repin", "a:1", "--repin=b:0"],
+            "m.yaml",
+            Repin(cards=frozenset({("a", 1), ("b", 0)})),
+        ),
+        (["m.yaml"], "m.yaml", Repin()),
+    ],
+)
+def test_the_option_has_a_card_or_none(words: list[str], manifest: str, repin: Repin) -> None:
+    context = command.make_context("plan", list(words))
+    assert context.params["manifest"] == manifest
+    assert repin_of(context.params["repin"], {"a", "b"}) == repin
+
+
+@pytest.mark.parametrize(("value", "why"), [("a", "names no card"), ("c:0", "no host c")])
+def test_what_names_no_card_is_said(value: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        repin_of([value], {"a", "b"})

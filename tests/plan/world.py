@@ -1,7 +1,7 @@
 """A host on which a manifest was applied, in values: what a plan sees a moment later."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.observation import observation_of
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import InstanceRecord, Record
+from xgen_deploy.state.repin import Repin
 from xgen_deploy.state.stopped import Stopped
 
 
@@ -25,7 +26,7 @@ class World:
         self.record = Record(project="p")
         self.facts: HostFacts = self.scene.facts
 
-    def apply(self, *, repin: bool = False) -> None:
+    def apply(self, *, repin: Container[int] = ()) -> None:
         """As if everything had gone well."""
         rendering = RENDERER.on(self.scene.layout)
         site, layout = self.scene.site, self.scene.layout
@@ -113,7 +114,7 @@ class World:
         case: dict[str, Any] | None = None,
         folder: Path | None = None,
         *,
-        repin: bool = False,
+        repin: Collection[int] = (),
     ) -> HostPlan:
         """For the same manifest, or for another `case` of it."""
         scene = Scene(case, folder) if case is not None and folder is not None else self.scene
@@ -125,5 +126,6 @@ class World:
             }
         )
         observation = observation_of("h", facts, scene.layout)
-        desired = desired_state(scene.site, repin=repin).of(observation)
+        cards = frozenset(("h", index) for index in repin)
+        desired = desired_state(scene.site, repin=Repin(cards=cards)).of(observation)
         return plan_host(scene.site, observation, desired, Scope())

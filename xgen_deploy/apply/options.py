@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import SavedPlan
+from xgen_deploy.state.repin import NO_REPIN, Repin
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ApplyOptions:
     """
 
     yes: bool
-    repin: bool = False
+    repin: Repin = NO_REPIN
     refresh: bool = False
     destroy: bool = False
     expected: SavedPlan | None = None
@@ -42,7 +43,7 @@ class ApplyOptions:
         command line without its dashes: for the audit log.
         """
         stated = {
-            "repin": self.repin,
+            "repin": bool(self.repin),
             "refresh": self.refresh,
             "skip-refused": self.skip_refused,
             "take-over": self.take_over,

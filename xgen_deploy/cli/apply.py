@@ -1,16 +1,18 @@
 """`xgen-deploy apply`: shows the plan, asks, carries it out and verifies it."""
 
+from dataclasses import replace
+
 import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
-from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.cards import AcceptingCommand, repin_of
 from xgen_deploy.cli.opening import open_run, run_for, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.saved_plan import saved_plan
 
 
-@click.command("apply", cls=ManifestCommand)
+@click.command("apply", cls=AcceptingCommand)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 @accepting_options
 @click.option(
@@ -29,7 +31,7 @@ from xgen_deploy.cli.saved_plan import saved_plan
 def command(
     settings: Settings,
     yes: bool,
-    repin: bool,
+    repin: tuple[str, ...],
     refresh: bool,
     take_over: bool,
     lock_wait: float,
@@ -47,7 +49,6 @@ def command(
     saved = saved_plan(settings)
     options = ApplyOptions(
         yes=yes or saved is not None,
-        repin=repin,
         refresh=refresh or (saved is not None and saved.refresh),
         take_over=take_over if saved is None else saved.take_over,
         lock_wait=lock_wait,
@@ -55,4 +56,5 @@ def command(
         skip_refused=skip_refused,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
+        options = replace(options, repin=repin_of(repin, run.site.hosts))
         return carry_out(with_origin(run), settings, options)

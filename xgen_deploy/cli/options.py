@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from xgen_deploy.cli.cards import repin_option
 from xgen_deploy.cli.json_output import JsonOutput
 
 
@@ -108,9 +109,7 @@ def accepting_options(function: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=True,
             help="Also rewrite units that an older xgen-deploy wrote, as updates.",
         ),
-        click.option(
-            "--repin", is_flag=True, help="Accept that a GPU index now means another card."
-        ),
+        repin_option,
     ):
         function = option(function)
     return function

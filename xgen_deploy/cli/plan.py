@@ -4,14 +4,14 @@ import time
 
 import click
 
-from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.cards import AcceptingCommand, repin_of
 from xgen_deploy.cli.opening import open_run, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
 from xgen_deploy.cli.saved_file import check_writable
 
 
-@click.command("plan", cls=ManifestCommand)
+@click.command("plan", cls=AcceptingCommand)
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
@@ -28,7 +28,7 @@ from xgen_deploy.cli.saved_file import check_writable
 def command(
     settings: Settings,
     detailed_exitcode: bool,
-    repin: bool,
+    repin: tuple[str, ...],
     refresh: bool,
     take_over: bool,
     output: str | None,
@@ -51,7 +51,9 @@ def command(
         observed = run.observe(preload=PLANNING)
     from xgen_deploy.cli.planning import Accepting, planned
 
-    accepting = Accepting(repin=repin, refresh=refresh, take_over=take_over)
+    accepting = Accepting(
+        repin=repin_of(repin, run.site.hosts), refresh=refresh, take_over=take_over
+    )
     plan = planned(
         run,
         observed,

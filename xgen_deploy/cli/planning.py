@@ -17,13 +17,14 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.plan import Against, Plan
+from xgen_deploy.state.repin import Repin
 
 
 @dataclass(frozen=True)
 class Accepting:
     """What a plan does only on request (see plan/host_plan.py and plan/desired.py)."""
 
-    repin: bool
+    repin: Repin
     refresh: bool
     take_over: bool
 

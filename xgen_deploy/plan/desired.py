@@ -1,6 +1,6 @@
 """The desired state of a host, from the manifest and its observation. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Unsupported
@@ -12,6 +12,7 @@ from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.record import Record
+from xgen_deploy.state.repin import NO_REPIN, Repin
 from xgen_deploy.state.site import Site
 
 _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
@@ -31,8 +32,8 @@ class Desired:
 class DesiredState:
     """Of a site: decided once for each observation, whoever asks."""
 
-    def __init__(self, site: Site, renderer: Renderer, *, repin: bool = False) -> None:
-        """`repin`: an index of a GPU may mean another card than it did when it was applied."""
+    def __init__(self, site: Site, renderer: Renderer, *, repin: Repin = NO_REPIN) -> None:
+        """`repin`: where an index of a GPU may mean another card than when it was applied."""
         self._site = site
         self.renderer = renderer
         self._repin = repin
@@ -44,12 +45,16 @@ class DesiredState:
         if before is not None and before[0] is observation:
             return before[1]
         rendering = self.renderer.on(observation.layout)
-        desired = _decide(self._site, observation, rendering, repin=self._repin)
+        desired = _decide(
+            self._site, observation, rendering, repin=self._repin.on(observation.host)
+        )
         self._decided[observation.host] = (observation, desired)
         return desired
 
 
-def _decide(site: Site, observation: Observation, rendering: Rendering, *, repin: bool) -> Desired:
+def _decide(
+    site: Site, observation: Observation, rendering: Rendering, *, repin: Container[int]
+) -> Desired:
     name, facts, record = observation.host, observation.facts, observation.record
     if facts.no_python is not None:
         refusal = Refusal(host=name, reason=facts.no_python, hint=INSTALL_PYTHON)

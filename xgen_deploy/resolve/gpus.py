@@ -1,5 +1,6 @@
 """Finds the devices that the manifest's `gpus` names, on one host. Pure."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
@@ -28,11 +29,11 @@ def pick_gpus(
     recorded: dict[str, str],
     ran_on: tuple[str, ...] = (),
     *,
-    repin: bool = False,
+    repin: Container[int] = (),
 ) -> Picked:
     """`recorded` are the pins of the last apply, by which an index keeps meaning the same card;
-    `ran_on` the identities of the cards that it was applied on. Where no GPU is stated, a backend
-    that uses none gets none.
+    `ran_on` the identities of the cards that it was applied on. `repin` are indices that may mean
+    another card now. Where no GPU is stated, a backend that uses none gets none.
 
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
     when the host has several and none is stated, and when none is left of those it ran on.
@@ -60,11 +61,11 @@ def pick_gpus(
             continue
         gpu = _find(declared, ref, gpus, before)
         _check(declared, ref, gpu, free, picked)
-        if isinstance(ref, int) and before and before not in gpu.names and not repin:
+        if isinstance(ref, int) and before and before not in gpu.names and ref not in repin:
             raise refuse(
                 declared,
                 f"GPU {ref} was {before} when this was last applied and is {gpu.identity} now",
-                "Write the card's UUID, or accept the new meaning with `--repin`.",
+                f"Write the card's UUID, or accept the new card with `--repin {host.name}:{ref}`.",
                 "gpus",
             )
         if isinstance(ref, int):

@@ -1,5 +1,6 @@
 """Resolves all instances of one host: instances, refusals, warnings. Pure."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from xgen_deploy.backends.availability import available_backends
@@ -30,7 +31,13 @@ class Resolved:
 
 
 def resolve_host(
-    site: Site, host: Host, facts: HostFacts, record: Record, layout: Layout, *, repin: bool = False
+    site: Site,
+    host: Host,
+    facts: HostFacts,
+    record: Record,
+    layout: Layout,
+    *,
+    repin: Container[int] = (),
 ) -> Resolved:
     """Pure: the same manifest, facts and record give the same answer."""
     declared = site.on(host.name)

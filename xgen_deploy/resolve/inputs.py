@@ -1,5 +1,6 @@
 """What resolving the instances of one host starts from."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from xgen_deploy.backends.availability import Availability
@@ -26,6 +27,6 @@ class HostInputs:
     engines: dict[BuildKey, EngineFacts]
     ports: Ports
     own_cgroups: frozenset[str]
-    repin: bool
+    repin: Container[int]
     listen: str
     also_serves: dict[str, tuple[str, ...]]
