@@ -179,3 +179,36 @@ def test_secrets_typed_into_a_unit_are_not_shown(site: FakeSite) -> None:
     assert "HF_TOKEN=***" in said
     assert "hf_abc" not in said
     assert "u:pw" not in said
+
+
+def _timer_stopped(host: FakeHost) -> None:
+    host.systemd.run(("systemctl", "stop", "xgen-p.timer"))
+
+
+def _timer_disabled(host: FakeHost) -> None:
+    host.systemd.run(("systemctl", "disable", "xgen-p.timer"))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        _timer_stopped,
+        _timer_disabled,
+        *(_lose(path) for path in LAYOUT.watchdog_files),
+    ],
+)
+def test_the_watchdog_is_put_right(harm: Callable[[FakeHost], None], site: FakeSite) -> None:
+    host = site.hosts["h"]
+    host.watchdog = {"timer": "active", "enabled": True}  # it has a Python for it
+    site.change(lambda m: m["models"]["q"].update(n_ctx=1024))
+    site.apply()
+    before = host.running()[0].run
+    harm(host)
+    assert site.pending_operations() == ["h/xgen-p.timer repair"]
+    assert "INTERRUPT" not in site.run("plan").said
+    site.apply()
+    timer = host.systemd.unit("xgen-p.timer")
+    assert (timer.active, timer.enabled) == (True, True)
+    assert {*LAYOUT.watchdog_files} <= {*host.files}
+    assert host.running()[0].run == before
+    assert site.pending_operations() == []

@@ -44,6 +44,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
             for p in sorted(host.files) if p.startswith(f"{request['etc_dir']}/")
         ],
         "edited": [_edited(host, p) for p in _differing(host, record)],
+        "timer": _timer(host, request["project"]),
         "services": [_service(host, n) for n in _units(host)],
         "ports": [
             {"port": p.port, "address": "127.0.0.1", "unit": name}
@@ -86,6 +87,12 @@ def _file(host: FakeHost, path: str) -> dict[str, Any]:
     if path not in host.files:
         return {"path": path, "kind": "absent"}
     return {"path": path, "kind": "file", "sha256": _sha(host.files[path])}
+
+
+def _timer(host: FakeHost, project: str) -> dict[str, Any] | None:
+    name = f"xgen-{project}.timer"
+    known = f"{UNIT_DIR}/{name}" in host.files or host.systemd.unit(name).active
+    return _service(host, name) if known else None
 
 
 def _differing(host: FakeHost, record: bytes | None) -> list[str]:

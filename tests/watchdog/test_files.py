@@ -71,7 +71,7 @@ SAID: dict[str, tuple[dict[str, object], str | None]] = {
     "is at it": ({"state": "activating", "last_run": 9_000.0}, None),
     "just installed": ({"last_run": None}, None),
     "gone": ({"timer": None}, "its timer is missing"),
-    "stopped": ({"timer": "inactive"}, "`systemctl start xgen-p.timer`"),
+    "stopped": ({"timer": "inactive"}, "`xgen-deploy apply` starts it"),
     "disabled": ({"enabled": False}, "would not start at boot"),
     "interpreter gone": (
         {"state": "failed", "result": "exit-code", "exit_status": 203},

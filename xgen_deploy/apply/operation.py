@@ -14,6 +14,7 @@ from xgen_deploy.apply.restore import restore_files
 from xgen_deploy.apply.start_first import start_first_update
 from xgen_deploy.apply.stop_first import bring_up
 from xgen_deploy.apply.teardown import clear_stale_slot, remove
+from xgen_deploy.apply.watchdog import repair_watchdog
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.state.plan import GATEWAY_CHANGES, Kind, Operation
 
@@ -43,6 +44,9 @@ def _perform(execution: Execution, operation: Operation) -> str:
             return _serves(operation, bring_up(execution, operation))
         case Kind.RESTORE_FILES:
             return restore_files(execution, operation)
+        case Kind.REPAIR_WATCHDOG:
+            repair_watchdog(execution.context)
+            return "looks after the engines again"
         case Kind.UPDATE | Kind.REFRESH | Kind.REPAIR:
             update = start_first_update if operation.strategy == "start-first" else bring_up
             return _serves(operation, update(execution, operation))

@@ -33,6 +33,14 @@ def watch(context: HostContext) -> None:
             raise HostError(context.name, f"{timer} could not be started: {done.stderr.strip()}")
 
 
+def repair_watchdog(context: HostContext) -> None:
+    """Its files, and its timer, now and at boot."""
+    watch(context)
+    timer = f"{context.layout.watchdog}.timer"
+    context.must("systemctl", "enable", "--quiet", "--no-reload", timer)
+    context.must("systemctl", "start", timer)
+
+
 def unwatch(context: HostContext) -> None:
     """Files that do not exist are not an error."""
     if context.layout.process_dir is not None:

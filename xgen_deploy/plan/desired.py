@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Unsupported
+from xgen_deploy.frozen import replace
 from xgen_deploy.render.instance import Renderer, Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.resolve.host import Resolved, resolve_host
@@ -21,12 +22,14 @@ _NEEDED = ("services", "models", "engines", "ports", "gpu", "record")
 @dataclass(frozen=True)
 class Desired:
     """The desired state of a host. `record` is None where too much is unknown and all is refused.
-    `rendered` has each instance's files as this version renders them, without secrets.
+    `rendered` has each instance's files as this version renders them, without secrets; `watchdog`
+    are the paths of the watchdog's files for what runs there, () where it has nothing to watch.
     """
 
     record: Record | None
     resolved: Resolved
     rendered: Mapping[str, Rendered] = field(default_factory=dict)
+    watchdog: tuple[str, ...] = ()
 
 
 class DesiredState:
@@ -66,7 +69,8 @@ def _decide(
     if record is None or unknown:
         return Desired(None, Resolved((), unknown, ()))
     resolved = resolve_host(site, site.hosts[name], facts, record, observation.layout, repin=repin)
-    return _only_renderable(record, resolved, rendering)
+    watchdog = tuple(f.path for f in rendering.watchdog(record, facts.python_path))
+    return replace(_only_renderable(record, resolved, rendering), watchdog=watchdog)
 
 
 def _unknown_parts(host: str, facts: HostFacts, *, docker: bool) -> tuple[Refusal, ...]:

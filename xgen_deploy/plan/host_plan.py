@@ -9,6 +9,7 @@ from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
+from xgen_deploy.plan.watchdog_drift import watchdog_repair
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
@@ -60,8 +61,11 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         rendered=desired.rendered,
         refresh=scope.refresh,
     )
+    watchdog = () if scope.clearing or scope.instances is not None else desired.watchdog
+    repair = watchdog_repair(host, watchdog, facts, layout)
     return replace(
         plan,
+        operations=(*plan.operations, *([repair] if repair else [])),
         headline=host_headline(facts),
         secrets_kept=_secrets_kept(plan, site, scope),
         warnings=locked_warning(facts) + plan.warnings + _left_behind(record, site),

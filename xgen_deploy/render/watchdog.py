@@ -33,7 +33,8 @@ def watchdog_files(
     }
     if not watched or layout.process_dir is not None or not usable(python):
         return ()
-    program, config, state = (f"{layout.state_dir}/heal.{n}" for n in ("py", "json", "state"))
+    program, config, service, timer = layout.watchdog_files
+    state = layout.watchdog_state
     values = {
         "project": record.project,
         "argv": (python, "-I", program, config, state),
@@ -43,16 +44,8 @@ def watchdog_files(
     return (
         File(program, templates.raw(WATCHDOG_PROGRAM), 0o600),
         File(config, text, 0o600),
-        File(
-            f"{layout.unit_dir}/{layout.watchdog}.service",
-            templates.text("watchdog.service.j2", values),
-            0o644,
-        ),
-        File(
-            f"{layout.unit_dir}/{layout.watchdog}.timer",
-            templates.text("watchdog.timer.j2", values),
-            0o644,
-        ),
+        File(service, templates.text("watchdog.service.j2", values), 0o644),
+        File(timer, templates.text("watchdog.timer.j2", values), 0o644),
     )
 
 

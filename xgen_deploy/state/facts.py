@@ -278,12 +278,12 @@ class HostFacts(Frozen):
     `record` is the text of the project's record file, None where there is none; `record_error`
     says that one is there and cannot be read. `etc_files` lists what lies in the project's
     folder of settings and secrets, `edited` what of all that was written differs from the record.
-    `heal` is what the timer that looks after the engines remembers
-    (JSON), `watchdog` how it is itself, `python_path` the interpreter that the probe ran in.
-    `timings` are the probe's own seconds by part. `errors` name the parts that could not
-    be answered (gpu, docker, engines, services, models, ports, files, record, devices) and why:
-    their fields are empty then, which means unknown. Of a host without a usable Python (`probe`
-    is `sh`) nothing is known but the machine and its GPUs.
+    `timer` is the watchdog's; `heal` is what the watchdog remembers (JSON), `watchdog` how it is
+    itself, `python_path` the interpreter that the probe ran in. `timings` are the probe's own
+    seconds by part. `errors` name the parts that could not be answered (gpu, docker, engines,
+    services, models, ports, files, record, devices) and why: their fields are empty then, which
+    means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is known but the
+    machine and its GPUs.
     """
 
     format: int = FORMAT
@@ -306,6 +306,7 @@ class HostFacts(Frozen):
     systemd: str | None = None
     docker: DockerFacts = DockerFacts(state="down", reason="it was not asked")
     services: tuple[ServiceFacts, ...] = ()
+    timer: ServiceFacts | None = None
     ports: tuple[PortFacts, ...] = ()
     ephemeral_ports: tuple[int, int] | None = None
     models: tuple[ModelFacts, ...] = ()

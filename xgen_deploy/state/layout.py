@@ -74,6 +74,14 @@ class Layout(Frozen):
         return f"xgen-{self.project}"
 
     @property
+    def watchdog_files(self) -> tuple[str, ...]:
+        """Program, settings, service and timer; () under the process runtime, which has none."""
+        if self.process_dir is not None:
+            return ()
+        units = (f"{self.unit_dir}/{self.watchdog}.{kind}" for kind in ("service", "timer"))
+        return (f"{self.state_dir}/heal.py", f"{self.state_dir}/heal.json", *units)
+
+    @property
     def watchdog_state(self) -> str:
         return f"{self.state_dir}/heal.state"
 

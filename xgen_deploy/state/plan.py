@@ -24,6 +24,7 @@ class Kind(StrEnum):
     REFRESH = "refresh"
     REPAIR = "repair"
     RESTORE_FILES = "restore files"
+    REPAIR_WATCHDOG = "repair watchdog"
     CLEAR_SLOT = "clear slot"
     REMOVE = "remove"
     STOP = "stop"
@@ -60,6 +61,7 @@ _ACTIONS: Mapping[Kind, Action] = {
     Kind.REFRESH: "update",
     Kind.REPAIR: "repair",
     Kind.RESTORE_FILES: "repair",
+    Kind.REPAIR_WATCHDOG: "repair",
     Kind.CLEAR_SLOT: "repair",
     Kind.REMOVE: "remove",
     Kind.STOP: "stop",

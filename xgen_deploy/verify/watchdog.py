@@ -37,12 +37,10 @@ def _status(watchdog: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogSta
     if not usable(facts.python_path):
         return WatchdogStatus(state="absent", reason=f"the host has no {PYTHON} to run it")
     if watchdog.timer is None:
-        reason = "its timer is missing; the next apply that changes this host restores it"
+        reason = "its timer is missing; `xgen-deploy apply` restores it"
         return WatchdogStatus(state="absent", reason=reason)
     if watchdog.timer != "active":
-        reason = (
-            f"its timer is {watchdog.timer}; `systemctl start {name}.timer` on the host starts it"
-        )
+        reason = f"its timer is {watchdog.timer}; `xgen-deploy apply` starts it"
         return WatchdogStatus(state="stopped", reason=reason)
     if watchdog.result not in (None, "success"):
         how = f"{watchdog.result}, exit status {watchdog.exit_status or 0}"
@@ -55,9 +53,6 @@ def _status(watchdog: WatchdogFacts, facts: HostFacts, name: str) -> WatchdogSta
         minutes = round((facts.now - watchdog.last_run) / 60)
         return WatchdogStatus(state="failed", reason=f"its last run was {minutes} minutes ago")
     if not watchdog.enabled:
-        reason = (
-            "its timer is disabled and would not start at boot; "
-            f"`systemctl enable {name}.timer` on the host enables it"
-        )
+        reason = "its timer is disabled and would not start at boot; `xgen-deploy apply` enables it"
         return WatchdogStatus(state="stopped", reason=reason)
     return WatchdogStatus(state="running")

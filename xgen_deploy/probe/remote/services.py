@@ -10,9 +10,11 @@ from xgen_deploy.probe.remote.units import systemd_version, units
 def services(project: str, process_dir: str | None) -> dict[str, Any]:
     """Raises where a manager is there and does not answer."""
     version = systemd_version()
-    services = units(project) if version else []
+    known = units(project) if version else []
+    services = [unit for unit in known if not unit["name"].endswith(".timer")]
+    timer = next((unit for unit in known if unit["name"].endswith(".timer")), None)
     if process_dir:
         from xgen_deploy.probe.remote.programs import programs  # costly, and seldom needed
 
         services += programs(process_dir)
-    return {"systemd": version, "services": services}
+    return {"systemd": version, "services": services, "timer": timer}

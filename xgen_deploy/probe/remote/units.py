@@ -55,6 +55,7 @@ def units(project: str) -> list[dict[str, Any]]:
     pattern = f"xgen-{project}-*.service"
     # A pattern finds loaded units only; the files on disk are named one by one.
     names = {os.path.basename(p) for d in FOLDERS for p in glob.glob(os.path.join(d, pattern))}
+    names.add("xgen-" + project + ".timer")  # the watchdog's
     argv = ["systemctl", "show", "--no-pager", "--property", ",".join(PROPERTIES), "--"]
     answer = run([*argv, *sorted(names), pattern], PATIENCE)
     if answer.code != 0:
