@@ -82,6 +82,8 @@ def test_the_whole_job(lab: Lab, gateway: LabHost, tmp_path: Path, runtime: str)
         assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
         assert ask.status_of(gateway, GATEWAY_PORT) == 401
         assert _status(site)["status"] == "up"
+        _answers_and_tells(site, gateway, back)
+        _is_stopped_and_started(site, gateway, unit)
 
         back.sh(f"systemctl stop xgen-{site.project}-spare")
         assert eventually(lambda: _status(site)["by_fallback"] == ["spare"])
@@ -104,6 +106,40 @@ def test_the_whole_job(lab: Lab, gateway: LabHost, tmp_path: Path, runtime: str)
     for host, files in zip((gateway, back), before, strict=True):
         assert sorted(host.files() ^ files) == []
     assert unit not in gateway.sh("systemctl list-units --all --full --plain")
+
+
+def _answers_and_tells(site: Site, gateway: LabHost, back: LabHost) -> None:
+    """One question from here goes through the gateway, one to an instance itself; every log is
+    read, the gateway's too."""
+    asked = site.run("ask", "gemma", "Write one word.", "--max-tokens", "8")
+    assert asked.code == 0, asked.said
+    assert asked.stdout.strip()
+    assert f"through the gateway on {gateway.name}, over SSH" in asked.stderr
+    document = site.run("ask", "gemma", "Hi", "--max-tokens", "4", "--json").json()
+    assert (document["way"], document["host"]) == ("gateway over ssh", gateway.name)
+    assert document["answer"]
+    said = site.run("logs", "--since", "10m").stdout
+    for place in (f"{gateway.name}/gemma", f"{back.name}/spare", f"{gateway.name}/gateway"):
+        assert f" {place} " in said, place
+    found = site.run("logs", "gemma", "spare", "--grep", "listening|server is").stdout
+    assert f"{back.name}/spare" in found
+    assert f"{gateway.name}/gateway" not in found
+    assert all(secret not in asked.said + said for secret in KEYS.values())
+
+
+def _is_stopped_and_started(site: Site, gateway: LabHost, unit: str) -> None:
+    assert site.run("stop", "gateway", "-y").code == 0
+    assert ask.status_of(gateway, GATEWAY_PORT) == 0
+    assert _status(site)["status"] == "stopped"
+    site.plan(0)
+    straight = site.run("ask", "gemma", "Hi", "--max-tokens", "4", "--json").json()
+    assert (straight["way"], straight["instance"]) == ("ssh", "gemma")
+    assert site.run("start", "gateway", "-y").code == 0
+    before = gateway.sh(f"systemctl show --property=MainPID {unit}")
+    assert site.run("restart", "gateway", "-y").code == 0
+    assert gateway.sh(f"systemctl show --property=MainPID {unit}") != before
+    assert ask.completion(gateway, GATEWAY_PORT, key="sk-door")
+    site.plan(0)
 
 
 def _more_and_fewer_under_load(site: Site, gateway: LabHost, back: LabHost) -> None:

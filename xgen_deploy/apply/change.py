@@ -25,7 +25,7 @@ from xgen_deploy.state.observation import (
     under_own_lock,
 )
 from xgen_deploy.state.plan import Plan
-from xgen_deploy.state.record import LAST_APPLY, last_number
+from xgen_deploy.state.record import LAST_APPLY, Record, last_number
 from xgen_deploy.transport.fleet import each, lost_among
 
 
@@ -47,6 +47,7 @@ class Change:
         self._comparison = comparison
         self._auditing = auditing
         self._report = report
+        self.records: dict[str, Record] = {}
 
     def carry_out(
         self,
@@ -96,6 +97,7 @@ class Change:
             new_secrets=self._comparison.changed,
         )
         records = {**records_of(observed), **{n: c.record for n, c in contexts.items()}}
+        self.records = records
         secrets = self._auditing.secrets
         results = GatewayProof(self._run, records, contexts, secrets, self._report).of(results)
         trail.close()

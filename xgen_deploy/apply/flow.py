@@ -11,7 +11,7 @@ from xgen_deploy.apply.interrupted import wait_for_put_back
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter, UserInterface
-from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
+from xgen_deploy.errors import UnreachableError, XgenError, exit_code_of, first_that_holds
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
@@ -121,11 +121,14 @@ class Apply:
                 self._run, self._options, locked, self._comparison, self._auditing, report
             )
             try:
-                return change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
+                code = change.carry_out(plan, observed, changing - lost.keys(), lost, self._replan)
             except KeyboardInterrupt:
                 locked.close()
                 self._wait_for_put_back(changing - lost.keys(), report)
                 raise
+        if code in (0, UnreachableError.exit_code):
+            self._ui.served(self._run.site, change.records)
+        return code
 
     def _wait_for_put_back(self, hosts: frozenset[str], report: Reporter) -> None:
         connections = [c for n, c in self._run.connections.items() if n in hosts]

@@ -1,6 +1,6 @@
 """What an apply needs of whoever watches it: a terminal, a log or a program that called it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -8,6 +8,8 @@ from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
 from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 
 
 class Reporter(Protocol):
@@ -44,6 +46,9 @@ class UserInterface(Protocol):
 
     def ask(self, plan: Plan) -> None:
         """Returns where the plan is to be carried out. Raises to leave everything as it is."""
+
+    def served(self, site: Site, records: Mapping[str, Record]) -> None:
+        """What every host that was seen remembers after an apply that went well."""
 
     def reporting(self) -> AbstractContextManager[Reporter]:
         """For as long as hosts are being changed, or waited for."""

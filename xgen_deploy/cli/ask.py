@@ -7,6 +7,7 @@ import click
 
 from xgen_deploy.cli.asking import Asked, ask_one_of
 from xgen_deploy.cli.documents.ask import AskDocument, Score
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -20,7 +21,7 @@ from xgen_deploy.verify.ways import ways_to
 _NUMBERS = 4
 
 
-@click.command("ask")
+@click.command("ask", cls=ManifestCommand)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=512, show_default=True)
 @host_options
 @click.argument("model")

@@ -7,12 +7,14 @@ import click
 
 from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
 from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
+from xgen_deploy.cli.how_to_ask import asking_lines
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.status_screen import status_lines, warning_lines
-from xgen_deploy.state.observation import Observed, reached
+from xgen_deploy.state.observation import Observed, reached, records_of
+from xgen_deploy.state.site import Site
 from xgen_deploy.verify.site_status import SiteStatus, site_status
 
 
@@ -28,8 +30,17 @@ def command(settings: Settings) -> int:
     screen = Screen(settings)
     always = not status.all_run or bool(warning_lines(status))
     screen.lines(status_lines(status, time.time(), screen.width), always=always)
+    screen.lines(_how_to_ask(run.site, status, settings.manifest), exact=True)
     screen.value(_document(status))
     return status.exit_code
+
+
+def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:
+    down = {(i.host, i.instance) for i in status.instances if i.status != "running"}
+    if len(down) == len(status.instances):
+        return []
+    lines = asking_lines(site, records_of(status.observed), manifest, down)
+    return ["", *lines] if lines else []
 
 
 def _document(status: SiteStatus) -> StatusDocument:

@@ -1,6 +1,7 @@
 """The terminal of an apply: shows the plan, asks the question and follows the progress."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import click
@@ -8,6 +9,7 @@ import click
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.cli.documents.plan import plan_errors
+from xgen_deploy.cli.how_to_ask import asking_lines
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.progress import progress
 from xgen_deploy.cli.screen import Screen
@@ -15,6 +17,8 @@ from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.take_over import taken_over, taken_over_clause
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 from xgen_deploy.visible import on_one_line, printable
 
 
@@ -58,6 +62,14 @@ class Terminal:
         if self._options.take_over and not count:
             return "Take over from the other manifest?"
         return f"Carry out {count} operation{'s'[: count != 1]}?"
+
+    def served(self, site: Site, records: Mapping[str, Record]) -> None:
+        """How to ask what runs now."""
+        if not self._options.destroy and self._options.what != "stop":
+            saved = self._options.expected is not None
+            manifest = site.manifest_file if saved else self._settings.manifest
+            lines = asking_lines(site, records, manifest)
+            self._screen.lines(lines, exact=True)
 
     def reporting(self) -> AbstractContextManager[Reporter]:
         return nullcontext(self._reporter) if self._reporter else progress(self._settings)

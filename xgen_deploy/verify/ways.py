@@ -1,6 +1,6 @@
 """Where a model can be asked: through a gateway, or one of its instances itself. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.backends.question import Question
@@ -49,7 +49,7 @@ def ways_to(site: Site, observed: Observed, name: str) -> tuple[Way, ...]:
     return (*through, *own) or tuple(w for w in instances if w.name == name)
 
 
-def gateway_ways(site: Site, records: dict[str, Record]) -> Iterator[Way]:
+def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
     """One for each gateway and model."""
     for host, record in records.items():
         gateway = record.gateway
@@ -70,7 +70,7 @@ def gateway_ways(site: Site, records: dict[str, Record]) -> Iterator[Way]:
             )
 
 
-def instance_ways(site: Site, records: dict[str, Record]) -> Iterator[Way]:
+def instance_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
     for host, record in records.items():
         for name, last in record.instances.items():
             if last.stopped is not None or host not in site.hosts:
