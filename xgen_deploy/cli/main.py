@@ -7,6 +7,7 @@ import signal
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from xgen_deploy import __version__
 from xgen_deploy.cli.error_entry import ErrorEntry, entries_of
@@ -20,6 +21,7 @@ _COMMANDS = {
     "init": "Write a first manifest and inventory.",
     "validate": "Check a manifest and its inventory; no host is contacted.",
     "schema": "Print the JSON Schema of manifests, for editors.",
+    "completion": "Print the completion script of bash, zsh or fish.",
     "gpus": "Show each host's GPUs, what it can run and what is missing.",
     "render": "Show the exact commands, units and containers.",
     "plan": "Show what would change, field by field, and why. Changes nothing.",
@@ -41,7 +43,7 @@ _COMMANDS = {
     "destroy": "Remove a project from its hosts; model files stay.",
 }
 _SECTIONS = (
-    ("Getting started", ("init", "validate", "schema")),
+    ("Getting started", ("init", "validate", "schema", "completion")),
     (
         "Inspecting",
         (
@@ -65,6 +67,7 @@ _SECTIONS = (
 _MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 _FOLDER = "-C"
+_COMPLETING = "_XGEN_DEPLOY_COMPLETE"  # set by the shell; click's name for it
 _CHANGING = frozenset(dict(_SECTIONS)["Changing"])
 
 
@@ -80,7 +83,18 @@ class Commands(click.Group):
         shared = _MODULES.get(cmd_name)
         module = importlib.import_module(f"xgen_deploy.cli.{shared or cmd_name}")
         command: click.Command = getattr(module, cmd_name if shared else "command")
+        if _COMPLETING in os.environ:
+            from xgen_deploy.cli.suggestions import suggest_values
+
+            suggest_values(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without the commands' modules."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        names = {n: what for n, what in _COMMANDS.items() if n.startswith(incomplete)}
+        return [CompletionItem(name, help=what) for name, what in names.items()]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -109,8 +123,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `xgen-deploy init`, then `xgen-deploy plan manifests/first.yaml`. "
     "Every command has --help. "
-    'Shell completion: eval "$(_XGEN_DEPLOY_COMPLETE=bash_source xgen-deploy)" '
-    "(or zsh_source, fish_source).",
+    "`xgen-deploy completion bash` (zsh, fish) completes files and names too.",
 )
 @click.option(
     _FOLDER,

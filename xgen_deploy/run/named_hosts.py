@@ -32,6 +32,16 @@ def named_hosts(names: Sequence[str], inventory: str | None, words: EngineWords)
     return hosts.known
 
 
+def inventory_names(path: str) -> dict[str, str]:
+    """The hosts and groups of an inventory's file, each with what it is. Raises as above."""
+    problems = Problems()
+    inventory = find_inventory(MapNode({}, _COMMAND_LINE), path, Files(), problems)
+    problems.raise_if_any()
+    if inventory is None:
+        return {}
+    return dict.fromkeys(inventory.groups, "group") | dict.fromkeys(inventory.hosts, "host")
+
+
 def _as_ssh_takes_it(name: str) -> Host:
     try:
         place = parse_hop(name)
