@@ -34,6 +34,12 @@ TYPED = {
     "the gateway": ("xgen-deploy restart first.yaml gat", "restart first.yaml gateway"),
     "a model": ("xgen-deploy plan first.yaml --limit gem", "--limit gemma"),
     "a group": ("xgen-deploy plan first.yaml --limit edges", "--limit edges"),
+    "an instance of the usual manifest": ("xgen-deploy logs qw", "xgen-deploy logs qwen-b"),
+    "a second one": ("xgen-deploy restart gemma qw", "restart gemma qwen-b"),
+    "a manifest before names": ("xgen-deploy logs fir", "xgen-deploy logs first.yaml"),
+    "a folder": ("xgen-deploy -C bi", "xgen-deploy -C bin"),
+    "a model in another folder": ("xgen-deploy -C sub plan --limit spe", "--limit special"),
+    "a model to ask": ("xgen-deploy ask first.yaml gem", "ask first.yaml gemma"),
     "a host": ("xgen-deploy render first.yaml --host gp", "--host gpu-1"),
 }
 STARTED = {
@@ -50,6 +56,10 @@ SET_UP = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("completion")
     (folder / "first.yaml").write_text(MANIFEST)
+    (folder / "xgen.yaml").write_text(MANIFEST)
+    (folder / "sub").mkdir()
+    (folder / "sub/xgen.yaml").write_text(MANIFEST.replace("gemma", "special"))
+    (folder / "sub/fleet.yaml").write_text(INVENTORY)
     (folder / "fleet.yaml").write_text(INVENTORY)
     (folder / "saved.plan").write_text("{}")
     (folder / "bin").mkdir()
@@ -104,7 +114,7 @@ def test_fish_completes(case: str, folder: Path) -> None:
         check=True,
         timeout=120,
     )
-    words = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    words = [line.split("\t")[0].rstrip("/") for line in done.stdout.splitlines()]
     assert shown.split()[-1] in words
 
 
@@ -132,7 +142,7 @@ def test_names_are_offered_without_what_connects_to_hosts(folder: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("manifest", ["absent.yaml", "saved.plan", "fleet.yaml"])
+@pytest.mark.parametrize("manifest", ["absent.yaml", "fleet.yaml"])
 def test_a_manifest_that_cannot_be_read_offers_nothing_and_says_nothing(
     manifest: str, folder: Path
 ) -> None:

@@ -149,6 +149,12 @@ def main(folders: tuple[str, ...]) -> None:
             raise click.UsageError(f"{_FOLDER} {folder}: {error.strerror}") from None
 
 
+if _COMPLETING in os.environ:
+    from xgen_deploy.cli.suggestions import suggest_values
+
+    suggest_values(main)
+
+
 def command_of(words: list[str]) -> str:
     """The command's name, after the options that stand before it; "" where there is none."""
     for at, word in enumerate(words):

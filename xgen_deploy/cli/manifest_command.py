@@ -15,6 +15,11 @@ def is_manifest(word: str) -> bool:
     return word.endswith(_ENDINGS)
 
 
+def usual_manifest() -> str:
+    """The manifest that is meant where none is written."""
+    return os.environ.get(VARIABLE) or USUAL
+
+
 class ManifestCommand(click.Command):
     """Its first argument is the manifest where it is named like one. Otherwise the manifest is
     `$XGEN_MANIFEST`, else `xgen.yaml` in this folder."""
@@ -62,7 +67,7 @@ class ManifestCommand(click.Command):
     def _usual(self, ctx: click.Context) -> str:
         """Raises UsageError where there is none."""
         stated = os.environ.get(VARIABLE, "")
-        path = stated or USUAL
+        path = usual_manifest()
         written = f"write one after the command: `{ctx.command_path} FILE.yaml`"
         if ctx.resilient_parsing:
             return path

@@ -1,5 +1,6 @@
 """What a shell offers at a TAB: files, and the names of a manifest. No host is contacted."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from xgen_deploy.cli.manifest_command import is_manifest, usual_manifest
 
 if TYPE_CHECKING:
     from xgen_deploy.state.site import Site
@@ -37,13 +40,24 @@ class Suggesting(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 def suggest_values(command: click.Command) -> None:
     """Its parameters offer what their metavar stands for."""
     for param in command.params:
-        name = (param.metavar or param.name or "").strip("[].").upper()
-        if name in _SUGGESTED and not getattr(param, "is_flag", False):
-            param.type = Suggesting(param.type, _SUGGESTED[name])
+        metavar = (param.metavar or param.name or "").strip("[].").upper()
+        suggest = _SUGGESTED.get("LIMIT" if param.name == "limit" else metavar)
+        if suggest is not None and not getattr(param, "is_flag", False):
+            param.type = Suggesting(param.type, suggest)
 
 
 def _files(_: click.Context, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]
+
+
+def _manifests(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Where the usual manifest may be meant, what comes after it may stand first."""
+    _, *more = (p for p in ctx.command.params if isinstance(p, click.Argument))
+    if more and isinstance(more[0].type, Suggesting):
+        names = more[0].type.shell_complete(ctx, more[0], incomplete)
+        if names:
+            return names
+    return _files(ctx, incomplete)
 
 
 def _folders(_: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -65,7 +79,10 @@ def _instances(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 def _models(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     site = _site(ctx)
-    return _matching({i.model: "model" for i in site.declared}, incomplete) if site else []
+    if site is None:
+        return []
+    names = dict.fromkeys((i.model for i in site.declared), "model")
+    return _matching(dict.fromkeys((i.name for i in site.declared), "instance") | names, incomplete)
 
 
 def _limits(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -100,14 +117,14 @@ def _commands(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 _SUGGESTED: dict[str, Suggest] = {
-    "MANIFEST": _files,
+    "MANIFEST": _manifests,
     "FILE": _files,
     "FOLDER": _folders,
     "DIR": _folders,
     "INSTANCE": _instances,
     "INSTANCES": _instances,
     "MODEL": _models,
-    "NAME": _limits,
+    "LIMIT": _limits,
     "HOST": _hosts,
     "COMMAND": _commands,
 }
@@ -122,14 +139,16 @@ def _matching(names: dict[str, str], incomplete: str) -> list[CompletionItem]:
 
 
 def _site(ctx: click.Context) -> "Site | None":
-    """Of the manifest on the command line; None where it cannot be read."""
+    """Of the manifest on the command line or the usual one; None where it cannot be read."""
     from xgen_deploy.backends.registry import engine_words
     from xgen_deploy.errors import XgenError
     from xgen_deploy.manifest.load import load_site
 
     # Words before an option that lacks its value are not parsed, and left in `args`.
-    manifest = ctx.params.get("manifest") or next(iter(ctx.args), "")
+    manifest = ctx.params.get("manifest") or next(filter(is_manifest, ctx.args), usual_manifest())
     with suppress(XgenError, OSError):
+        for folder in ctx.find_root().params.get("folders") or ():
+            os.chdir(folder)
         return load_site(manifest, engine_words(), inventory=ctx.params.get("inventory"))
     return None
 
