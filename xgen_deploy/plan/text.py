@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.plan.alike import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.nothing import nothing_sentence
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal
-from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation, Plan
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan
 
 _NAMED = 12
 _LOOK = {
@@ -31,15 +32,17 @@ _LOOK = {
 def plan_text(
     plan: Plan, took: float, *, verbose: bool = False, applying: bool = False
 ) -> list[str]:
-    """Lines with markup; `took` is how long looking at the hosts took, in seconds. `applying`:
-    the plan is about to be carried out, so that nothing is said about what was not done.
+    """Lines with markup; hosts with the same changes share them unless `verbose`. `took` is how
+    long looking at the hosts took, in seconds. `applying`: the plan is about to be carried out, so
+    that nothing is said about what was not done.
     """
     left = any(host.left for host in plan.hosts.values())
     if not (plan.operations or plan.refusals or plan.unreachable or left):
         return [*_warnings(plan), _nothing(plan, took)]
     lines = [_head(plan, took), ""]
-    for name, host in plan.hosts.items():
-        lines += _host(name, host, verbose=verbose)
+    hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))
+    for host in hosts:
+        lines += _host(host.host, host, verbose=verbose)
     lines += _refusals(plan)
     lines += _warnings(plan)
     lines += _secrets(plan)
@@ -108,8 +111,7 @@ def _how(operation: Operation) -> Iterator[str]:
         )
     if operation.strategy == "stop-first":
         yield "if it fails: the old one is started again"
-    all_told = operation.strategy is not None or operation.kind is Kind.RESTART or operation.moves
-    before = [n for n in operation.needs if n.split("/", 1)[1] == operation.name or all_told]
+    before = told_needs(operation)
     if before:
         yield f"after {', '.join(before)}"
 
