@@ -16,6 +16,10 @@ BIND = "start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8111
             "invalid argument: --no-such-flag",
         ),
         (
+            ['error while handling argument "--rope-scaling": invalid value', "", "usage:"],
+            'error while handling argument "--rope-scaling": invalid value',
+        ),
+        (
             ["INFO 11-21 loading", "ERROR 11-21 06:00:00 [core.py:9] out of memory"],
             "11-21 06:00:00 [core.py:9] out of memory",
         ),

@@ -102,13 +102,13 @@ def test_a_version_that_fails_stops_the_rest_and_costs_no_request(
 ) -> None:
     """The canary fails: the other host is left alone, the old ones serve."""
     good = dict(site.models["one"])
-    site.models["one"] = tiny(llama={"extra_args": ["--no-such-flag"]})
+    site.models["one"] = tiny(llama={"extra_args": ["--rope-scaling", "none-such"]})
     try:
         with _clients(pair) as clients:
             done = site.run("apply", "-y")
             clients.more(50)
         assert done.code == 1
-        assert "invalid argument: --no-such-flag" in done.stdout
+        assert 'argument "--rope-scaling": invalid value' in done.stdout
         assert "The one that runs was left as it is, and serves on" in done.stdout
         assert f"FAILED  {pair[1].name}/one  not started, because {pair[0].name}/" in done.stdout
         assert clients.failed == []

@@ -69,12 +69,12 @@ def test_two_gpus_hold_what_the_split_says(site: Site) -> None:
     ("harm", "said"),
     [
         (
-            {"llama": {"extra_args": ["--device", "none"]}},
-            "asked for every layer on 1 GPU; the engine put everything on the CPU",
+            {"llama": {"override_tensors": {".*": "CPU"}}},
+            "asked for every layer; the engine placed no layer on a GPU",
         ),
         ({"env": {"VK_ICD_FILENAMES": "/nothing.json"}}, "invalid device: Vulkan0"),
     ],
-    ids=["serves on the CPU", "finds no GPU"],
+    ids=["keeps it on the CPU", "finds no GPU"],
 )
 def test_a_gpu_that_is_not_used_fails_the_gate(
     host: LabHost, site: Site, harm: Fields, said: str

@@ -77,7 +77,7 @@ def test_another_model_under_the_same_name_that_fails_leaves_the_old_one_served(
 ) -> None:
     gateway = pair[0]
     update = {"drain": "10s", "strategy": strategy}
-    site.models["new"] = tiny(update=update, llama={"extra_args": ["--no-such-flag"]})
+    site.models["new"] = tiny(update=update, llama={"extra_args": ["--rope-scaling", "none-such"]})
     site.placements[pair[1].name][0]["model"] = "new"
     failed = site.run("apply", "-y")
     assert failed.code == 1, failed.said

@@ -55,7 +55,7 @@ def test_a_move_whose_new_place_fails_leaves_the_old_one_serving(
     site: Site, hosts: list[LabHost]
 ) -> None:
     good = site.placements
-    bad = {"model": "tiny", "gpus": [], "llama": {"extra_args": ["--no-such-flag"]}}
+    bad = {"model": "tiny", "gpus": [], "llama": {"extra_args": ["--rope-scaling", "none-such"]}}
     site.placements = {"lab-fleet-01": [bad]}
     with traffic(hosts[1].address, GATEWAY_PORT, "tiny", KEY, clients=2) as clients:
         clients.more(5)

@@ -233,9 +233,9 @@ def served(
 
 BAD: dict[str, tuple[Fields, str, str]] = {
     "exits": (
-        {"llama": {"extra_args": ["--no-such-flag"]}},
+        {"llama": {"extra_args": ["--rope-scaling", "none-such"]}},
         "it exited",
-        "invalid argument: --no-such-flag",
+        'argument "--rope-scaling": invalid value',
     ),
     "never ready": (
         {"binary": f"{PLACE}/asleep", "update": {"timeout": "3s"}},
@@ -303,13 +303,13 @@ def test_a_first_version_that_does_not_work_leaves_nothing(
 ) -> None:
     site, host = served
     before = host.files(("/var/lib/xgen-deploy",))
-    site.serve(HOST, name="second", llama={"extra_args": ["--no-such-flag"]})
+    site.serve(HOST, name="second", llama={"extra_args": ["--rope-scaling", "none-such"]})
     try:
         done = site.run("apply", "-y")
     finally:
         site.placements[HOST].pop()
     assert done.code == 1, done.said
-    assert "invalid argument: --no-such-flag" in done.stdout
+    assert 'argument "--rope-scaling": invalid value' in done.stdout
     assert host.files(("/var/lib/xgen-deploy",)) == before
     site.plan(0)
 

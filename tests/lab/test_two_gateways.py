@@ -110,7 +110,7 @@ def test_a_new_key_with_a_version_that_fails_costs_no_request(
     """The canary fails: all go on with the key that they have, and the next apply brings the new
     one out."""
     good = {**site.models["tiny"], "update": {"drain": "20s", "strategy": strategy}}
-    bad = {"extra_args": [*good["llama"].get("extra_args", ()), "--no-such-flag"]}
+    bad = {"extra_args": [*good["llama"].get("extra_args", ()), "--rope-scaling", "none-such"]}
     site.env["ENGINE_KEY"] = f"sk-engine-{strategy}"
     site.models["tiny"] = {**good, "llama": {**good["llama"], **bad}}
     _no_request_fails(site, pair, 1)

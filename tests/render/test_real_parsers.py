@@ -49,7 +49,9 @@ def _parsable(argv: list[str], folder: Path) -> list[str]:
     """
     key = folder / "key"
     key.write_text("secret\n")
-    given = dict.fromkeys(("--api-key-file", "--chat-template-file", "--lora"), str(key))
+    given = dict.fromkeys(
+        ("--api-key-file", "--chat-template-file", "--grammar-file", "--lora"), str(key)
+    )
     for flag, value in {"--device": "none", "--spec-draft-device": "none", **given}.items():
         if flag in argv:
             argv[argv.index(flag) + 1] = value

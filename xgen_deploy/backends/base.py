@@ -105,12 +105,16 @@ class Backend(ABC):
     settings: str | None = None
     # What it can load beside a model: fields of the spec.
     features: frozenset[str] = frozenset()
+    # Whether clients ask for an adapter by its own name; else it is applied to the model.
+    names_adapters: bool = False
     # Whether `n_gpu_layers` means anything to it.
     offloads_layers: bool = True
     # Whether it answers only to the model names that it was started with.
     checks_model_name: bool = False
     # Whether its `--help` tells what this build can do, quickly enough for a probe.
     has_help: bool = False
+    # Whether it takes `--option=value` as well as two arguments.
+    joins_values: bool = False
     # A page that answers 200 once it serves, with a key or without.
     health_path: str = "/health"
     # Endpoints that tell more than the log does, asked once it serves.

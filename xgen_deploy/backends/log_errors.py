@@ -12,7 +12,8 @@ _EXCEPTION = re.compile(r"^(?:.{0,300}\] )?(?:\w{1,60}\.){0,10}(\w{0,100}(?:Erro
 # llama-server's `0.00.018.416 E srv start: …` and `error: …`; vLLM's `ERROR 11-21 …`; the loader's
 # and a shell's own words.
 _MARKED = re.compile(
-    r"^[\d.]{1,40} E (.+)$|^(?:.*\s)?error: (.+)$|^(?:.*\s)?ERROR (\d.+)$"
+    r"^[\d.]{1,40} E (.+)$|^(error while handling argument .+)$|^(?:.*\s)?error: (.+)$"
+    r"|^(?:.*\s)?ERROR (\d.+)$"
     r"|^.*: (error while loading shared libraries: .+)$"
     r"|^(docker: Error response from daemon: .+)$"
     r"|^(\S{1,300}: (?:line )?\d{1,9}: .+: "

@@ -51,4 +51,6 @@ def _traits(backend: Backend) -> EngineTraits:
         needs_gpu=backend.hardware.needs_gpu,
         offloads_layers=backend.offloads_layers,
         on_request=not backend.automatic,
+        features=backend.features,
+        names_adapters=backend.names_adapters,
     )

@@ -72,6 +72,8 @@ class Vllm(Backend):
     features = frozenset({"draft", "loras", "chat_template"})
     offloads_layers = False
     checks_model_name = True
+    joins_values = True
+    names_adapters = True
     report_endpoints = (VERSION, MODELS)
     loading_stages = LOADING_STAGES
     counters = (

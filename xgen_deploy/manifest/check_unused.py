@@ -13,7 +13,10 @@ from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import ENGINE_SETTINGS, Gateway, Runtime
 
 _DOCKER: Runtime = "docker"
-_FIELDS = ("image", "binary", "container", "revision", "spare_gpus", *ENGINE_SETTINGS)
+_FEATURES = ("mmproj", "draft", "loras", "chat_template")
+_FIELDS = (
+    "image", "binary", "container", "revision", "spare_gpus", *_FEATURES, *ENGINE_SETTINGS
+)  # fmt: skip
 
 
 def check_unused(
@@ -60,7 +63,8 @@ def _takes(instance: InstanceConfig, field: str, words: EngineWords) -> bool:
             return any(text and not text.startswith(("/", "~", "https:")) for text in texts)
         case "spare_gpus":
             return isinstance(instance.gpus, tuple) and bool(instance.gpus)
-    return any(engine.section == field for engine in able_engines(instance, words))
+    able = able_engines(instance, words)
+    return any(field == engine.section or field in engine.features for engine in able)
 
 
 def _why(field: str) -> str:

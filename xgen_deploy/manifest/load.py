@@ -3,6 +3,7 @@
 import hashlib
 
 from xgen_deploy.frozen import replace
+from xgen_deploy.manifest.check_names import check_names
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.check_unused import check_unused
 from xgen_deploy.manifest.checks import check_instances, check_models
@@ -47,6 +48,7 @@ def load_site(path: str, words: EngineWords, *, inventory: str | None = None) ->
     ]
     gateway = whole_gateway(sections, gateway_node)
     check_instances(instances, hosts.known, words, problems)
+    check_names(instances, sections.names("models"), words, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     check_unused(path, sections, instances, hosts.known, problems)
     problems.raise_if_any()

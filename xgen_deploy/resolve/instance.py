@@ -3,6 +3,7 @@
 import re
 
 from xgen_deploy.resolve.backend_choice import choose_backend
+from xgen_deploy.resolve.extra_args import check_extra_args
 from xgen_deploy.resolve.features import find_features
 from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
@@ -32,6 +33,7 @@ def resolve_instance(
     n_ctx, note = decide_context(config, backend.context_limit(model))
     features = find_features(config, backend, model, inputs.models, on_gpu=bool(picked.gpus))
     settings = engine_settings(config, backend, model, picked.gpus, n_ctx)
+    unchecked = check_extra_args(config, backend, engine, inputs.host, inputs.models)
     spec = Spec(
         model=config.model,
         also_serves=inputs.also_serves[config.model] if backend.checks_model_name else (),
@@ -86,7 +88,9 @@ def resolve_instance(
         docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
-        notes=tuple(n for n in (*picked.notes, *features.notes, *settings.notes, note) if n),
+        notes=tuple(
+            n for n in (*picked.notes, *features.notes, *settings.notes, note, unchecked) if n
+        ),
     )
 
 

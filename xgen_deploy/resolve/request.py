@@ -59,7 +59,7 @@ def _models(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequ
     requests: dict[str, ModelRequest] = {}
     for config in declared:
         own = (StatedFile("source", s, config.revision) for s in sources(config).values())
-        for stated in (*own, *stated_files(config)):
+        for stated in (*own, *stated_files(config, host)):
             requests[stated.key] = ModelRequest(
                 key=stated.key,
                 source=stated.source,

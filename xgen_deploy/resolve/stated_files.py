@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from xgen_deploy.resolve.models import formats_of, model_key
 from xgen_deploy.state.features import Draft, Lora
+from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.settings import ENGINE_SETTINGS, EngineSettings
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,12 @@ class StatedFile:
     @property
     def key(self) -> str:
         """Its key in the probe's request and answer."""
-        return model_key(self.source, self.revision)
+        return model_key(self.source, "file" if self.any_file else self.revision)
 
 
-def stated_files(config: InstanceConfig) -> Iterator[StatedFile]:
+def stated_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
     """All of them; of a draft in two formats both."""
+    yield from argument_files(config, host)
     if config.mmproj is not None:
         yield projector_file(config, config.mmproj)
     if config.draft is not None:
@@ -57,3 +60,27 @@ def lora_file(name: str, lora: str | Lora) -> StatedFile:
 
 def template_file(path: str) -> StatedFile:
     return StatedFile("chat_template", path, "main", any_file=True)
+
+
+def argument_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
+    """Those that `extra_args` name, where the host can tell: not what only the image has."""
+    for section in ENGINE_SETTINGS:
+        settings: EngineSettings = getattr(config, section)
+        for path in settings.options.files_in(settings.extra_args or ()):
+            on_host = _outside(path, config, host)
+            if on_host is not None:
+                yield StatedFile(f"{section}.extra_args", on_host, "main", any_file=True)
+
+
+def _outside(path: str, config: InstanceConfig, host: Host) -> str | None:
+    """Where a path of the engine's is on the host; a container has its model's and what is
+    mounted.
+    """
+    if config.runtime != "docker":
+        return path
+    for mount in config.container.mounts or ():
+        source, target = mount.split(":")[:2]
+        if path.startswith(target.rstrip("/") + "/"):
+            return source.rstrip("/") + path[len(target.rstrip("/")) :]
+    folders = (host.model_dir, host.hf_home)
+    return path if any(path.startswith(f.rstrip("/") + "/") for f in folders) else None

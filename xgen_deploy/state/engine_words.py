@@ -14,7 +14,8 @@ GATEWAY_KEY = "haproxy"
 @dataclass(frozen=True)
 class EngineTraits:
     """One build. `formats` are the models that it takes, `section` its own settings of a model;
-    `on_request`: it serves only where the manifest names it.
+    `on_request`: it serves only where the manifest names it. `features` are the fields of what it
+    can load beside a model; `names_adapters`: it serves each adapter under its own name.
     """
 
     name: str
@@ -26,6 +27,8 @@ class EngineTraits:
     needs_gpu: bool
     offloads_layers: bool
     on_request: bool
+    features: frozenset[str]
+    names_adapters: bool
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pydantic import (
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.engine_words import known_choice, known_table_key
+from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable
 from xgen_deploy.state.field_types import (
     AbsolutePath,
     Address,
@@ -131,14 +132,29 @@ class EngineSettings(Frozen):
     """
 
     trusted: ClassVar[tuple[str, ...]] = ("extra_args",)
+    # Its engine's options that have a place of their own in a manifest.
+    options: ClassVar[OptionTable]
+
+    extra_args: tuple[str, ...] | None = Field(
+        default=None, description="Further options of the engine, appended as they are."
+    )
 
     def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:  # noqa: ARG002
         """What cannot work in it with so many GPUs; None: their number is not known."""
-        yield from ()
+        arguments = self.extra_args or ()
+        for option, instead in self.options.own_in(arguments):
+            yield Contradiction("extra_args", f"has `{option}`", instead, by_gpus=False)
+        for option, setting in self.options.named_in(arguments):
+            field = setting.rpartition(".")[2]
+            twice = getattr(self, field, None) is not None
+            rule = f"`{setting}` is stated too" if twice else f"its setting is `{setting}`"
+            yield Contradiction("extra_args", f"has `{option}`", rule, by_gpus=False, fatal=twice)
 
 
 class LlamaSettings(EngineSettings):
     """Settings that only llama.cpp's servers take."""
+
+    options: ClassVar[OptionTable] = LLAMA
 
     flash_attn: Flash | None = Field(default=None, description="Flash attention.")
     n_batch: Positive | None = Field(default=None, description="Logical batch, in tokens.")
@@ -181,9 +197,6 @@ class LlamaSettings(EngineSettings):
     reasoning_budget: Annotated[Whole, Field(ge=-1)] | None = Field(
         default=None, description="Maximum number of reasoning tokens; -1: no limit."
     )
-    extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Further options of the engine, appended as they are."
-    )
 
     @property
     def quantised_values(self) -> bool:
@@ -191,6 +204,7 @@ class LlamaSettings(EngineSettings):
         return self.cache_type_v in _QUANTISED
 
     def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
+        yield from super().contradictions(gpus)
         if self.flash_attn == "off" and self.quantised_values:
             yield Contradiction(
                 "cache_type_v",
@@ -226,6 +240,7 @@ class VllmSettings(EngineSettings):
     """Settings that only vLLM takes. Sizes like `8G` are the engine's own notation."""
 
     trusted: ClassVar[tuple[str, ...]] = ("extra_args", "trust_remote_code")
+    options: ClassVar[OptionTable] = VLLM
 
     tensor_parallel_size: Positive | None = Field(
         default=None, description="Unless stated: number of GPUs ÷ `pipeline_parallel_size`."
@@ -268,11 +283,9 @@ class VllmSettings(EngineSettings):
     enforce_eager: Flag | None = Field(
         default=None, description="Run without CUDA graphs: less memory, slower."
     )
-    extra_args: tuple[str, ...] | None = Field(
-        default=None, description="Further options of the engine, appended as they are."
-    )
 
     def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
+        yield from super().contradictions(gpus)
         stated, stages = self.tensor_parallel_size, self.pipeline_parallel_size or 1
         if not gpus:
             return

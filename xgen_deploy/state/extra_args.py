@@ -1,0 +1,154 @@
+"""Options in `extra_args` that have a place of their own in a manifest, and files among their
+values. An engine takes the last of two, so that what the tool wrote would not count. Pure.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*")
+_LOGGED = "the tool reads the engine's report in its log; leave it out"
+_PRINTS = "the engine would print it and end; leave it out"
+
+
+@dataclass(frozen=True)
+class OptionTable:
+    """`own` are options that the tool sets, or that would end the engine, each with what to do
+    instead. `named` have a setting, which is given here. `files` are followed by a file's path.
+    """
+
+    own: Mapping[str, str]
+    named: Mapping[str, str]
+    files: frozenset[str] = frozenset()
+
+    def own_in(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The option and what to do instead."""
+        return ((o, self.own[o]) for o in options(arguments) if o in self.own)
+
+    def named_in(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The option and its setting."""
+        return ((o, self.named[o]) for o in options(arguments) if o in self.named)
+
+    def files_in(self, arguments: Sequence[str]) -> Iterator[str]:
+        """Absolute paths; `--lora a,b` and `--lora-scaled a:0.5` name more than a path."""
+        for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+            name, _, joined = argument.partition("=")
+            if spelled(name) in self.files:
+                for part in (joined or following).split(","):
+                    path = re.sub(r":-?[\d.]+$", "", part)
+                    yield from (path,) if path.startswith("/") else ()
+
+
+def options(arguments: Sequence[str]) -> Iterator[str]:
+    """Those among the arguments, without a value that is joined to one."""
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if _OPTION.fullmatch(name):
+            yield spelled(name)
+
+
+def spelled(option: str) -> str:
+    """With hyphens, as engines list them; they take `--ctx_size` as well."""
+    return option.replace("_", "-") if option.startswith("--") else option
+
+
+def _table(*rows: tuple[str, str]) -> dict[str, str]:
+    return {option: text for names, text in rows for option in names.split()}
+
+
+def _state(*settings: str) -> str:
+    return f"the tool sets it itself; state {' or '.join(f'`{s}`' for s in settings)} instead"
+
+
+LLAMA = OptionTable(
+    own=_table(
+        ("-m --model -mu --model-url -hf -hfr --hf-repo -hff --hf-file -dr --docker-repo",
+         _state("source")),
+        ("-a --alias --model-alias", _state("aliases")),
+        ("--host", _state("listen")),
+        ("--port", _state("port")),
+        ("-c --ctx-size --n-ctx", _state("n_ctx")),
+        ("-np --parallel", _state("llama.parallel")),
+        ("-dev --device", _state("gpus")),
+        ("-ngl --gpu-layers --n-gpu-layers", _state("n_gpu_layers")),
+        ("-fit --fit", "the tool switches it off, so that the engine gets what is stated"),
+        ("--api-key --api-key-file", _state("api_key")),
+        ("--embedding --embeddings --rerank --reranking", _state("type")),
+        ("--metrics", "the tool sets it itself; leave it out"),
+        ("-lv --log-verbosity --verbosity -v --verbose --log-verbose --log-disable", _LOGGED),
+        ("-h --help --usage --version --list-devices -cl --cache-list --completion-bash", _PRINTS),
+    ),
+    named=_table(
+        ("-fa --flash-attn", "llama.flash_attn"),
+        ("-b --batch-size --n-batch", "llama.n_batch"),
+        ("-ub --ubatch-size --n-ubatch", "llama.n_ubatch"),
+        ("-cb --cont-batching -nocb --no-cont-batching", "llama.cont_batching"),
+        ("-lm --load-mode --mlock --use-mlock", "llama.mlock"),
+        ("-ctk --cache-type-k --type-k", "llama.cache_type_k"),
+        ("-ctv --cache-type-v --type-v", "llama.cache_type_v"),
+        ("-mg --main-gpu", "llama.main_gpu"),
+        ("-sm --split-mode", "llama.split_mode"),
+        ("-ts --tensor-split", "llama.tensor_split"),
+        ("--pooling", "llama.pooling"),
+        ("-t --threads --n-threads", "llama.threads"),
+        ("-cmoe --cpu-moe -ncmoe --n-cpu-moe", "llama.n_cpu_moe"),
+        ("-ot --override-tensor", "llama.override_tensors"),
+        ("-rea --reasoning", "llama.reasoning"),
+        ("--reasoning-format", "llama.reasoning_format"),
+        ("--reasoning-budget", "llama.reasoning_budget"),
+        ("-mm --mmproj", "mmproj"),
+        ("-md --model-draft --spec-draft-model", "draft.source"),
+        ("-ngld --gpu-layers-draft --n-gpu-layers-draft --spec-draft-ngl", "draft.n_gpu_layers"),
+        ("--draft --draft-n --draft-max --spec-draft-n-max", "draft.tokens"),
+        ("--lora --lora-scaled", "loras"),
+        ("--chat-template-file", "chat_template"),
+        ("--temp --temperature", "sampling.temperature"),
+        ("--top-p", "sampling.top_p"),
+        ("--top-k", "sampling.top_k"),
+        ("--repeat-penalty", "sampling.repeat_penalty"),
+        ("-n --predict --n-predict", "sampling.max_tokens"),
+    ),
+    files=frozenset(_table(
+        ("-mm --mmproj -md --model-draft --spec-draft-model -mv --model-vocoder", ""),
+        ("--lora --lora-scaled --control-vector --control-vector-scaled", ""),
+        ("--chat-template-file --grammar-file -jf --json-schema-file", ""),
+        ("--ssl-key-file --ssl-cert-file -lcs --lookup-cache-static --ui-config-file", ""),
+    )),
+)  # fmt: skip
+
+VLLM = OptionTable(
+    own=_table(
+        ("--model", _state("source")),
+        ("--served-model-name", _state("aliases")),
+        ("--host", _state("listen")),
+        ("--port --uds", _state("port")),
+        ("--max-model-len", _state("n_ctx")),
+        ("-tp --tensor-parallel-size", _state("vllm.tensor_parallel_size")),
+        ("--device-ids", _state("gpus")),
+        ("--api-key", _state("api_key")),
+        ("-h --help -v --version", _PRINTS),
+    ),
+    named=_table(
+        ("-pp --pipeline-parallel-size", "vllm.pipeline_parallel_size"),
+        ("--gpu-memory-utilization --device-memory-utilization", "vllm.gpu_memory_utilization"),
+        ("--kv-cache-memory-bytes", "vllm.kv_cache_memory_bytes"),
+        ("--kv-cache-dtype", "vllm.kv_cache_dtype"),
+        ("--max-num-seqs", "vllm.max_num_seqs"),
+        ("-q --quantization", "vllm.quantization"),
+        ("--dtype", "vllm.dtype"),
+        ("--enable-prefix-caching --no-enable-prefix-caching", "vllm.enable_prefix_caching"),
+        ("--tool-call-parser --enable-auto-tool-choice", "vllm.tool_call_parser"),
+        ("--reasoning-parser", "vllm.reasoning_parser"),
+        ("--limit-mm-per-prompt", "vllm.limit_mm_per_prompt"),
+        ("--max-loras", "vllm.max_loras"),
+        ("--trust-remote-code", "vllm.trust_remote_code"),
+        ("--enforce-eager", "vllm.enforce_eager"),
+        ("--runner", "type"),
+        ("--enable-lora --lora-modules --max-lora-rank", "loras"),
+        ("--speculative-config", "draft"),
+        ("--chat-template", "chat_template"),
+        ("--override-generation-config", "sampling"),
+    ),
+    files=frozenset(["--chat-template", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"]),
+)
