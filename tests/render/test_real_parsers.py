@@ -49,9 +49,8 @@ def _parsable(argv: list[str], folder: Path) -> list[str]:
     """
     key = folder / "key"
     key.write_text("secret\n")
-    given = dict.fromkeys(
-        ("--api-key-file", "--chat-template-file", "--grammar-file", "--lora"), str(key)
-    )
+    files = ("--api-key-file", "--chat-template-file", "--grammar-file", "--lora")
+    given = dict.fromkeys(files, str(key))
     for flag, value in {"--device": "none", "--spec-draft-device": "none", **given}.items():
         if flag in argv:
             argv[argv.index(flag) + 1] = value
