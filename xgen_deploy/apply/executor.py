@@ -10,7 +10,7 @@ from xgen_deploy.apply.host import ApplyIdentity, carry_out, record_failed_gatew
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.key_rotation import KeyRotation, new_keys
 from xgen_deploy.apply.operation import execute
-from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes
+from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, sentence_of
 from xgen_deploy.apply.teardown import clear_host
 from xgen_deploy.apply.traffic import Traffic
 from xgen_deploy.errors import UnreachableError, XgenError
@@ -92,7 +92,7 @@ def _change_gateways(plan: Plan, executions: Mapping[str, Execution]) -> dict[st
         result = execute(execution, operation)
         if not result.ok:
             with suppress(UnreachableError):  # then the record says that it never ended
-                record_failed_gateway(execution.context)
+                record_failed_gateway(execution.context, sentence_of(result))
         tell_ended(execution.context, before, result)
         asked = tuple(execution.asked)
         results[operation.host] = HostResult(operation.host, (result,), asked=asked)

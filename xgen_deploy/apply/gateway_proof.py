@@ -81,7 +81,7 @@ class GatewayProof:
             kind = "failed"
             if context is not None:
                 with suppress(UnreachableError):
-                    record_failed_gateway(context)
+                    record_failed_gateway(context, proved_text(outcomes))
         self.tell(Event(kind=kind, host=host, instance=GATEWAY, text=proved_text(outcomes)))
         return outcomes
 

@@ -1,7 +1,7 @@
 """Carries out one host's part of a plan, operation by operation, and records the outcome."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.auditing import recorded_digest, tell_ended, tell_whole
@@ -9,17 +9,21 @@ from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.operation import execute
-from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result
+from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result, sentence_of
 from xgen_deploy.apply.side_by_side import side_by_side
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
-from xgen_deploy.limits import MANIFEST
+from xgen_deploy.limits import CHANGES, MANIFEST
+from xgen_deploy.log_lines import cut
 from xgen_deploy.plan.turns import most_at_once
+from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.kept_manifest import KeptManifest
 from xgen_deploy.state.origin import Origin
-from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation
+from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation, value_text
 from xgen_deploy.state.record import ApplyRecord, Record
+
+_LONGEST = 200  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,10 @@ def carry_out(
         context.keep(lambda record: _begun(record, apply, identity))
         tell_whole(context, "began", count)
         side_by_side(own, most_at_once(own), outcomes, after_its_needs)
-        outcome = "ok" if all(r.ok for r in results) else "failed"
-        _record_end(context, replace(apply, ended=time.time(), outcome=outcome))
+        failures = {r.operation.name: sentence_of(r) for r in results if not r.ok}
+        outcome = "failed" if failures else "ok"
+        ended = replace(apply, ended=time.time(), outcome=outcome, failures=failures)
+        _record_end(context, ended)
         if outcome == "ok" and identity.manifest_values is not None:
             _keep_manifest(context, apply.number, identity.manifest_values)
         watch(context)
@@ -91,7 +97,16 @@ def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:
         what=identity.what,
         git=identity.git,
         changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
+        values=tuple(_values(plan))[:CHANGES],
     )
+
+
+def _values(plan: HostPlan) -> Iterator[str]:
+    """`q: n_ctx 2048 -> 4096`, for each field that is to change."""
+    for operation in plan.operations:
+        for diff in operation.diff:
+            before, after = (cut(value_text(v), _LONGEST) for v in (diff.before, diff.after))
+            yield f"{operation.name}: {diff.path} {before} -> {after}"
 
 
 def _note_interrupted(context: HostContext) -> None:
@@ -116,10 +131,12 @@ def _keep_manifest(context: HostContext, number: int, values: Mapping[str, objec
         context.session.write_file(context.layout.manifest, content, mode=0o600)
 
 
-def record_failed_gateway(context: HostContext) -> None:
+def record_failed_gateway(context: HostContext, reason: str) -> None:
     """The host's own part may have been recorded as good before its gateway failed."""
-    if context.record.last_apply is not None:
-        _record_end(context, replace(context.record.last_apply, outcome="failed"))
+    last = context.record.last_apply
+    if last is not None:
+        failures = {**last.failures, GATEWAY: reason}
+        _record_end(context, replace(last, outcome="failed", failures=failures))
 
 
 def _after_its_needs(

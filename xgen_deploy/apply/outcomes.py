@@ -4,9 +4,13 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from xgen_deploy.backends.log_errors import complaint
 from xgen_deploy.errors import XgenError
+from xgen_deploy.log_lines import cut
 from xgen_deploy.state.plan import Operation
 from xgen_deploy.verify.gateway_requests import RequestOutcome
+
+_LONGEST = 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,13 @@ class Result:
     ok: bool
     reason: str = ""
     log: tuple[str, ...] = ()
+
+
+def sentence_of(failed: Result) -> str:
+    """Why it failed, with what the engine gave as its reason where that is not in it already."""
+    own = complaint(failed.log)
+    told = failed.reason if own is None or own in failed.reason else f"{failed.reason} ({own})"
+    return cut(told, _LONGEST)
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,20 @@ from collections.abc import Collection, Mapping
 import click
 from rich.markup import escape
 
-from xgen_deploy.apply.history import read_entries
 from xgen_deploy.cli.documents.history import ApplyEntry, HistoryDocument
 from xgen_deploy.cli.error_entry import host_errors
+from xgen_deploy.cli.histories import entries_by_host, no_such_apply
 from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.one_apply import apply_lines
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.table import Table
-from xgen_deploy.errors import XgenError, exit_code_of
+from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.plan.headlines import ago, named, unended_clause
-from xgen_deploy.run.run import Run
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.observation import Observed, locks_of, records_of
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
-from xgen_deploy.transport.base import Connection
-from xgen_deploy.transport.fleet import each
 
 _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
 _DROP = ("GIT", "TOOK", "MANIFEST", "BY", "HOSTS")
@@ -38,13 +36,18 @@ _LONGEST = 200
 )
 @click.option("--csv", "csv", is_flag=True, help="Audit events as CSV.")
 @host_options
-def command(settings: Settings, since: str | None, csv: bool) -> int:
+@click.argument("number", required=False, type=int, metavar="[N]")
+def command(settings: Settings, number: int | None, since: str | None, csv: bool) -> int:
     """Show every recorded apply of the project and its changes, newest first.
+
+    With N, show apply N alone: the values that it changed, what failed, and why.
 
     With --since or --csv, show audit events instead, oldest first: who did what on which host, what
     was refused, and where a host's log was tampered with.
     """
     if since is not None or csv:
+        if number is not None:
+            raise UsageError("N is one apply; leave it out with --since and --csv")
         from xgen_deploy.cli.audit_report import report
 
         return report(settings, since, csv=csv)
@@ -52,10 +55,15 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
         observed = run.observe()
         histories = entries_by_host(run)
     applies = _applies(histories, observed)
+    if number is not None:
+        if number not in applies:
+            raise no_such_apply(number, applies, histories)
+        applies = {number: applies[number]}
     locks = locks_of(observed)
     screen = Screen(settings)
     errors = {h: e for h, e in histories.items() if isinstance(e, XgenError)}
-    screen.lines(_lines(applies, locks, screen.width) if applies else _no_apply(histories, errors))
+    lines = _lines(applies, locks, screen.width, whole=number is not None)
+    screen.lines(lines if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
     screen.value(
         HistoryDocument(
@@ -67,16 +75,6 @@ def command(settings: Settings, since: str | None, csv: bool) -> int:
         )
     )
     return exit_code_of(errors.values())
-
-
-def entries_by_host(run: Run) -> dict[str, tuple[HistoryEntry, ...] | XgenError]:
-    """Each host's recorded applies, oldest first; an error where it could not be reached."""
-
-    def read_host(connection: Connection) -> tuple[HistoryEntry, ...]:
-        with connection.session() as session:
-            return read_entries(session, run.layout(connection.name))
-
-    return each(list(run.connections.values()), read_host)
 
 
 def _applies(
@@ -98,6 +96,8 @@ def _lines(
     applies: dict[int, dict[str, ApplyRecord]],
     locks: Mapping[str, LockStatus],
     width: int | None,
+    *,
+    whole: bool = False,
 ) -> list[str]:
     newest = sorted(applies.items(), reverse=True)
     table = Table(_HEAD, _DROP)
@@ -106,6 +106,9 @@ def _lines(
     lines, rows = table.lines(width)
     for row, (_, per) in zip(rows, newest, strict=True):
         lines += row
+        if whole:
+            lines += apply_lines(per)
+            continue
         changes = list(dict.fromkeys(c for a in per.values() for c in a.changes))
         lines += [f"    [dim]{escape(c[:_LONGEST])}[/dim]" for c in changes[:_MOST_CHANGES]]
         if len(changes) > _MOST_CHANGES:

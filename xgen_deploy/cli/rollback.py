@@ -8,12 +8,18 @@ from xgen_deploy.apply.auditing import Auditing
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.applying import carry_out
-from xgen_deploy.cli.history import entries_by_host
+from xgen_deploy.cli.histories import (
+    Histories,
+    entries_by_host,
+    no_such_apply,
+    not_recorded,
+    numbers_of,
+)
 from xgen_deploy.cli.manifest_command import NamedManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import UsageError, XgenError, exit_code_of
+from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.beyond import beyond
@@ -25,8 +31,6 @@ from xgen_deploy.state.settings import Update
 from xgen_deploy.state.site import Site
 
 Chosen = Mapping[str, HistoryEntry | None]
-Histories = Mapping[str, tuple[HistoryEntry, ...] | XgenError]
-_MOST_NUMBERS = 10
 
 
 @click.command("rollback", cls=NamedManifestCommand)
@@ -56,8 +60,9 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         if to is None and yes:
             _agreed(reached)
         number = _before(histories) if to is None else to
-        if number not in _numbers(reached):
-            raise _no_such_apply(number, histories)
+        known = numbers_of(histories)
+        if number not in known:
+            raise no_such_apply(number, known, histories)
         chosen = {h: _at(entries, number) for h, entries in reached.items()}
         options = ApplyOptions(
             yes=yes,
@@ -75,10 +80,6 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
         return carry_out(_as_then(run, chosen), settings, options)
 
 
-def _numbers(histories: Mapping[str, tuple[HistoryEntry, ...]]) -> list[int]:
-    return sorted({e.apply.number for entries in histories.values() for e in entries})
-
-
 def _before(histories: Histories) -> int:
     """The newest successful apply before the last one. Raises XgenError."""
     entries = [e for es in histories.values() if not isinstance(es, XgenError) for e in es]
@@ -87,29 +88,8 @@ def _before(histories: Histories) -> int:
     good = {a.number for a in applies if a.outcome == "ok"}
     earlier = [n for n in numbers[:-1] if n in good]
     if not earlier:
-        raise _nowhere("there is no earlier apply to go back to", histories)
+        raise not_recorded("there is no earlier apply to go back to", histories)
     return earlier[-1]
-
-
-def _no_such_apply(number: int, histories: Histories) -> XgenError:
-    reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
-    numbers = ", ".join(f"#{n}" for n in _numbers(reached)[-_MOST_NUMBERS:])
-    there_are = f"; there are {numbers}" if numbers else ""
-    return _nowhere(f"there is no record of apply #{number}{there_are}", histories)
-
-
-def _nowhere(why: str, histories: Histories) -> XgenError:
-    """Where a host was not reached it may know of such an apply."""
-    lost = [e for e in histories.values() if isinstance(e, XgenError)]
-    if not lost:
-        return UsageError(f"{why}; `xgen-deploy history` lists all")
-    reasons = "\n".join(str(e) for e in lost)
-    if len(lost) == len(histories):
-        error = XgenError(f"no host was reached: which applies there were is unknown\n{reasons}")
-    else:
-        error = XgenError(f"{why} on the hosts that were reached; not seen:\n{reasons}")
-    error.exit_code = exit_code_of(lost)
-    return error
 
 
 def _agreed(histories: dict[str, tuple[HistoryEntry, ...]]) -> None:

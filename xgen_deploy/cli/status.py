@@ -17,22 +17,37 @@ from xgen_deploy.state.observation import Observed, reached, records_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.site_status import SiteStatus, site_status
 
+_EVERY = 3.0  # seconds
+
 
 @click.command("status", cls=ManifestCommand)
+@click.option("--watch", is_flag=True, help="Look again every 3 s; Ctrl-C ends.")
 @host_options
-def command(settings: Settings) -> int:
+def command(settings: Settings, watch: bool) -> int:
     """Show what runs on every host, with the layers, devices and context that engines reported.
 
     Exits with 0 if every instance runs, 1 if one does not, 4 if a host could not be reached.
     """
-    with open_run(settings) as run:
-        status = site_status(run.site, run.observe(health=True))
     screen = Screen(settings)
+    with open_run(settings) as run:
+        while True:
+            status = site_status(run.site, run.observe(health=True))
+            if watch and screen.width is not None:
+                click.clear()
+            _show(status, run.site, settings, screen, watch=watch)
+            if not watch:
+                return status.exit_code
+            time.sleep(_EVERY)
+
+
+def _show(
+    status: SiteStatus, site: Site, settings: Settings, screen: Screen, *, watch: bool
+) -> None:
     always = not status.all_run or bool(warning_lines(status))
     screen.lines(status_lines(status, time.time(), screen.width), always=always)
-    screen.lines(_how_to_ask(run.site, status, settings.manifest), exact=True)
-    screen.value(_document(status))
-    return status.exit_code
+    if not watch:
+        screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
+    screen.value(_document(status), more=watch)
 
 
 def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:

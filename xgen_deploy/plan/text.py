@@ -15,7 +15,7 @@ from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.nothing import nothing_sentence
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal
-from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan
+from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan, value_text
 
 _NAMED = 12
 _LOOK = {
@@ -137,16 +137,8 @@ def _what(operation: Operation) -> list[str]:
 
 def _diff_line(diff: FieldDiff, width: int) -> str:
     at = f"   [dim]{escape(str(diff.mark))}[/dim]" if diff.mark else ""
-    before, after = escape(_value(diff.before)), escape(_value(diff.after))
+    before, after = escape(value_text(diff.before)), escape(value_text(diff.after))
     return f"      {escape(diff.path):<{width}}  {before} -> {after}{at}"
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "(not set)"
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    return str(value)
 
 
 def _refusals(plan: Plan) -> Iterator[str]:

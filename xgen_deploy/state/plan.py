@@ -88,6 +88,15 @@ class FieldDiff:
     mark: Mark | None = None
 
 
+def value_text(value: object) -> str:
+    """A value of a diff, for people."""
+    if value is None:
+        return "(not set)"
+    if isinstance(value, list):
+        return "[" + ", ".join(value_text(v) for v in value) + "]"
+    return str(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """One thing to do to one instance, or to a host's gateway.

@@ -62,7 +62,9 @@ class InstanceRecord(Frozen):
 
 class ApplyRecord(Frozen):
     """One apply of the project as this host saw it. `ended` None: it never ended. `git` is the
-    commit of the manifest's checkout, `changes` a clause an operation.
+    commit of the manifest's checkout, `changes` a clause an operation, `values` the fields that
+    it was to change. `failures`: instance -> why it failed, in the engine's own words where there
+    are some.
     """
 
     number: Annotated[int, Field(ge=0, le=LAST_APPLY)]
@@ -75,6 +77,8 @@ class ApplyRecord(Frozen):
     what: str = "apply"
     git: str | None = None
     changes: Annotated[tuple[str, ...], Field(max_length=CHANGES)] = ()
+    values: Annotated[tuple[str, ...], Field(max_length=CHANGES)] = ()
+    failures: Annotated[dict[str, str], Field(max_length=INSTANCES)] = Field(default_factory=dict)
 
     @property
     def is_maintenance(self) -> bool:

@@ -112,7 +112,7 @@ def _status(
             host=host.name,
             instance=name,
             status="absent",
-            reason=pending or "not applied yet",
+            reason=pending or _failed_at_last(record, name) or "not applied yet",
         )
     state, reason = _state(service, health)
     if last.stopped is not None and state in ("stopped", "failed", "absent"):
@@ -124,6 +124,7 @@ def _status(
     given_up = _given_up(facts.heal, name)
     if given_up is not None and state != "running":
         state, reason = "failed", given_up
+    failed = _failed_at_last(record, name)
     spec, report = last.spec, current_report(last, service, health)
     index = {name: g.index for g in facts.gpu.gpus for name in g.names}
     address = host.client_address or host.address or host.name
@@ -147,7 +148,7 @@ def _status(
         since=service.since if service else None,
         reason=reason,
         devices=report.devices if report else None,
-        warnings=start_warnings(spec, facts),
+        warnings=(*start_warnings(spec, facts), *([failed] if failed else [])),
         draft=report.draft if report else None,
     )
 
@@ -158,6 +159,16 @@ def _creating(lock: LockFacts | None) -> str:
     if status is not None and status.at_work:
         return f"it is being created right now, by {status.owner.clause}"
     return "an apply began to create it and did not finish"
+
+
+def _failed_at_last(record: Record, name: str) -> str | None:
+    """Why the last apply failed for this instance, in the engine's own words where it has some."""
+    last = record.last_apply
+    sentence = last.failures.get(name) if last is not None else None
+    if last is None or sentence is None:
+        return None
+    which = "apply" if last.what == "apply" else f"{last.what}, apply"
+    return f"{which} #{last.number} failed: {sentence}"
 
 
 def _given_up(heal: str | None, name: str) -> str | None:
