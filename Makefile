@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Twice the processors of a small machine: tests with hosts mostly wait.
 WORKERS := 4
 
-.PHONY: help venv demo demo-down check test lint types format lock release lab-up lab-down bench clean
+.PHONY: help venv demo demo-down check test lint types format lock man release lab-up lab-down bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,10 @@ lock: venv ## the locks anew: runtime, development and benchmarks, by version an
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	@$(LOCK) --extra bench --output-file requirements-bench.lock
+
+man: venv ## the man page, from the commands, into build/xgen-deploy.1
+	@mkdir -p build
+	@$(BIN)/python scripts/man_page.py > build/xgen-deploy.1
 
 release: venv ## wheel, source archive and SBOM into dist/, reproducible and tried out
 	@scripts/release

@@ -39,8 +39,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_the_templates_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
+    data = f"xgen_deploy-{__version__}.data"
+    shared = {name.removeprefix(f"{data}/data/share/") for name in names if name.startswith(data)}
     packed = {name.rpartition("/")[2] for name in names if name.startswith("xgen_deploy/templates")}
-    assert tops == {"xgen_deploy", f"xgen_deploy-{__version__}.dist-info"}
+    assert tops == {"xgen_deploy", f"xgen_deploy-{__version__}.dist-info", data}
+    assert shared == {
+        "man/man1/xgen-deploy.1",
+        "bash-completion/completions/xgen-deploy",
+        "zsh/site-functions/_xgen-deploy",
+        "fish/vendor_completions.d/xgen-deploy.fish",
+    }
     assert packed == {name for name in read_templates() if name.endswith(".j2")}
 
 

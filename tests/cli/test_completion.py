@@ -50,6 +50,12 @@ SET_UP = {
     "bash": 'eval "$(xgen-deploy completion bash)"',
     "zsh": 'autoload -U compinit; compinit -u -D; eval "$(xgen-deploy completion zsh)"',
 }
+# The same by the files of the wheel, as the shells look them up at the first TAB.
+INSTALLED = {
+    "bash": f"_late() {{ . {ROOT}/completions/xgen-deploy.bash; return 124; }}; "
+    "complete -F _late xgen-deploy",
+    "zsh": f"fpath=({ROOT}/completions $fpath); autoload -U compinit; compinit -u -D",
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +93,12 @@ def _needs(name: str) -> None:
         pytest.skip(f"{name} is not installed")
 
 
+@pytest.mark.parametrize("set_up", [SET_UP, INSTALLED], ids=["evaluated", "installed"])
 @pytest.mark.parametrize("name", STARTED)
-def test_tab_completes(name: str, folder: Path) -> None:
+def test_tab_completes(name: str, set_up: dict[str, str], folder: Path) -> None:
     _needs(name)
     with shell(STARTED[name], folder, _environment(folder)) as terminal:
-        terminal.type(SET_UP[name] + "; echo se''t\r")
+        terminal.type(set_up[name] + "; echo se''t\r")
         terminal.await_text("set")
         for typed, shown in TYPED.values():
             begun = len(terminal.screen)

@@ -1,0 +1,1 @@
+eval "$(xgen-deploy completion bash)"

@@ -1,0 +1,1 @@
+xgen-deploy completion fish | source
