@@ -44,6 +44,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
             for p in sorted(host.files) if p.startswith(f"{request['etc_dir']}/")
         ],
         "edited": [_edited(host, p) for p in _differing(host, record)],
+        "adoptable": [_adoptable(host, u) for u in request["adopt_units"] if _has(host, u)],
         "timer": _timer(host, request["project"]),
         "services": [_service(host, n) for n in _units(host)],
         "ports": [
@@ -87,6 +88,18 @@ def _file(host: FakeHost, path: str) -> dict[str, Any]:
     if path not in host.files:
         return {"path": path, "kind": "absent"}
     return {"path": path, "kind": "file", "sha256": _sha(host.files[path])}
+
+
+def _has(host: FakeHost, unit: str) -> bool:
+    return f"{UNIT_DIR}/{unit}" in host.files
+
+
+def _adoptable(host: FakeHost, name: str) -> dict[str, Any]:
+    unit = host.systemd.unit(name)
+    return {
+        "kind": "unit", "name": name, "cgroup": name,
+        "running": unit.active, "at_boot": unit.enabled,
+    }  # fmt: skip
 
 
 def _timer(host: FakeHost, project: str) -> dict[str, Any] | None:

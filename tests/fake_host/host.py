@@ -157,6 +157,10 @@ class FakeHost:
                 return Completed(0, "\n".join(self._names(argv[-1])), "")
             case "test":
                 return Completed(0 if argv[-1] in {*self.files, *self.folders} else 1, "", "")
+            case "sh" if argv[3:4] == ("put-back",):
+                if argv[4] in self.files:  # apply/adoption.py
+                    self.systemd.run(("systemctl", "disable", "--now", argv[5]))
+                    self._run(argv[6:])
             case "sh" if argv[1] == LAYOUT.put_back_script:
                 return put_back(self, argv[2:])
             case "rmdir":

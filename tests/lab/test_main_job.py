@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask, engine_site
+from tests.lab import ask, engine_site, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, alone, small_model
@@ -215,3 +215,59 @@ def test_a_killed_engine_is_started_again_without_us(deployed: Deployed) -> None
     site.plan(0)
     (row,) = [r for r in site.run("status", "--json").json()["models"] if r["instance"] == SAME]
     assert (row["status"], row["restarts"]) == ("running", 1)
+
+
+_BY_HAND = """[Service]
+ExecStart={engine} -m {model} --host 127.0.0.1 --port 8151 -c 256
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@pytest.fixture
+def by_hand(host: LabHost) -> Iterator[None]:
+    """A unit and a container that somebody made, each with an engine that serves."""
+    engine_site.place_models(host)
+    unit = _BY_HAND.format(engine=places.ENGINE, model=engine_site.TINY)
+    host.sh(f"cat > /etc/systemd/system/mine.service <<'END'\n{unit}END")
+    host.sh(
+        "systemctl enable --now mine.service; docker run -d --restart always --name mine"
+        f" -p 127.0.0.1:8152:8080 -v {engine_site.MODELS}:/m:ro {places.IMAGE}"
+        " -m /m/tiny.gguf --host 0.0.0.0 --port 8080 -c 256"
+    )
+    for port in (8151, 8152):
+        host.sh(f"until curl -sf http://127.0.0.1:{port}/health; do sleep 0.2; done")
+    yield
+    host.sh(
+        "docker rm -f mine; systemctl disable --now mine.service;"
+        " rm /etc/systemd/system/mine.service; systemctl daemon-reload"
+    )
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_what_was_started_by_hand_is_taken_over(host: LabHost, tmp_path: Path) -> None:
+    site = Site(tmp_path, "t_adopt", "systemd", ports="8151-8152")
+    for name, adopt in (("a", {"unit": "mine.service"}), ("b", {"container": "mine"})):
+        site.models[name] = engine_site.tiny(env={"LLAMA_ARG_BATCH": "nonsense"})
+        site.serve(host.name, name, adopt=adopt)
+    running = "systemctl is-active mine.service; docker inspect -f '{{.State.Running}}' mine"
+    try:
+        # What does not start leaves what serves, as it was.
+        failed = site.run("apply", "-y")
+        assert failed.code == 1
+        assert "unit mine.service was started again" in failed.stdout
+        assert host.sh(running).split() == ["active", "true"]
+        for name in "ab":
+            site.models[name] = engine_site.tiny()
+        causes = site.plan(2).causes(host.name)
+        assert "takes over from unit mine.service, which listens on its port 8151" in causes["a"]
+        assert "takes over from container mine, which listens on its port 8152" in causes["b"]
+        site.apply()
+        assert host.sh(f"{running} || true").split() == ["inactive", "false"]
+        assert host.sh("systemctl is-enabled mine.service || true") == "disabled"
+        policy = "docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' mine"
+        assert host.sh(policy) == "no"
+        assert site.run("verify").code == 0
+        site.plan(0)
+    finally:
+        assert site.run("destroy", "-y").code == 0

@@ -26,6 +26,12 @@ def arm(
     _stop_older_guard(context, name_on_host)
 
 
+def arm_command(context: HostContext, name_on_host: str, command: Sequence[str]) -> None:
+    """The same for an instance that takes the place of something that is not of this tool:
+    `command` starts that again. Raises HostError."""
+    _arm_unit(context, context.layout.guard(name_on_host), command)
+
+
 def disarm(context: HostContext, name_on_host: str) -> None:
     """Before the lock is freed, lest the guard hold it when the next apply comes. Under the
     process runtime the guard finds nothing armed and ends."""

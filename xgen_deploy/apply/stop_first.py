@@ -5,6 +5,7 @@ new one does not pass its gate.
 import time
 from contextlib import suppress
 
+from xgen_deploy.apply.adoption import Adoption
 from xgen_deploy.apply.drain import drain, drain_time
 from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.gate import GatePassed
@@ -31,6 +32,7 @@ def bring_up(execution: Execution, operation: Operation) -> GatePassed:
     new = prepare(execution, operation)
     instance = new.instance
     previous = Previous(context, instance.name, instance.name_on_host)
+    adoption = Adoption(context, instance)
     began = time.monotonic()
     try:
         previous.keep()
@@ -39,20 +41,24 @@ def bring_up(execution: Execution, operation: Operation) -> GatePassed:
             traffic.before_new_key(context.name, instance.name)
             drain(context, traffic, instance.name, drain_time(instance.declared))
             previous.stopping()
+            adoption.begin()
             traffic.keys.runs_with_new_key(context.name, instance.name)
             start_staged(execution, new)
         passed = prove(execution, new)
+        adoption.proved()
         remember(execution, new, passed, time.monotonic() - began)
     except UnreachableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the previous one comes back
         if previous.stopped:
             ending = _put_back(execution, new, previous)
+            ending = adoption.give_back() or ending
             execution.tell("rolled_back", instance.name, ending)
         else:
             ending = _leave_alone(execution, new, previous)
         raise failed(execution, error, ending) from None
     try:
+        adoption.end()
         if previous.kept:
             previous.discard()
     finally:

@@ -58,6 +58,7 @@ def check_instances(
 ) -> None:
     """Each instance by itself, and that its name is unique on its host."""
     seen: dict[tuple[str, str], InstanceConfig] = {}
+    adopters: dict[tuple[str, str], str] = {}
     for instance in instances:
         first = seen.setdefault((instance.host, instance.name), instance)
         if first is not instance:
@@ -67,8 +68,27 @@ def check_instances(
                 f"from {first.marks['']}; give one of them another `name:`",
             )
         _check_layers(instance, problems)
+        _check_adopt(instance, adopters, problems)
         check_engines(instance, words, problems)
         _check_local(instance, hosts[instance.host], problems)
+
+
+def _check_adopt(
+    instance: InstanceConfig, adopters: dict[tuple[str, str], str], problems: Problems
+) -> None:
+    """One instance takes over one thing; `adopters` are those before it, by host and thing."""
+    if instance.adopt is None:
+        return
+    mark = instance.marks["adopt"]
+    if instance.runtime == "process":
+        problems.add(mark, "`adopt` needs the runtime docker or systemd, not process")
+    first = adopters.setdefault((instance.host, str(instance.adopt)), instance.name)
+    if first != instance.name:
+        problems.add(
+            mark,
+            f"{instance.adopt} of {instance.host} is taken over by `{first}` already; "
+            "one instance takes its place",
+        )
 
 
 def _check_layers(instance: InstanceConfig, problems: Problems) -> None:

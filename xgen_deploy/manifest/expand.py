@@ -29,7 +29,7 @@ from xgen_deploy.state.settings import SecretRef
 Gpus = object  # a list of GPUs, `all` or None; InstanceConfig validates it
 _NO_SOURCE = "/"  # only where a missing source has been reported
 _TABLES = ("runtime", "ports", "pull", "images", "binaries")
-_MERGED = frozenset(ModelFields.model_fields) | {"model", "port"}
+_MERGED = frozenset(ModelFields.model_fields) | {"model", "port", "adopt"}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from xgen_deploy.state.field_types import (
     gpu_lists,
 )
 from xgen_deploy.state.settings import (
+    Adopt,
     Audit,
     BackendChoice,
     ContainerSettings,
@@ -137,6 +138,11 @@ class Placement(ModelFields):
     )
     replicas: Positive | None = Field(
         default=None, description="Number of instances on this host, each with all of `gpus`."
+    )
+    adopt: Adopt | None = Field(
+        default=None,
+        description="Takes over what was started by hand and listens on the port: a unit or a "
+        "container. It is stopped for good once the instance is proved.",
     )
 
 

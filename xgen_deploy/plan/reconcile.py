@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.adopting import adopting
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, stale_slot
 from xgen_deploy.plan.file_drift import is_reproducible
@@ -120,11 +121,11 @@ def _change(
     if instance.name in record.pending:
         begun = _begun_clause(lock_status(facts.lock))
         if last is None:
-            return _operation(instance, Kind.CREATE, begun, None)
+            return adopting(_operation(instance, Kind.CREATE, begun, None))
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
         return replace(_operation(instance, Kind.UPDATE, begun, last), diff=diff)
     if last is None:
-        return _operation(instance, Kind.CREATE, "not on this host yet", None)
+        return adopting(_operation(instance, Kind.CREATE, "not on this host yet", None))
     if last.digest != instance.digest:
         diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
         return replace(_operation(instance, Kind.UPDATE, cause_of(diff), last), diff=diff)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve import engines
+from xgen_deploy.resolve.adoption import adopted_by, its_ports
 from xgen_deploy.resolve.gateway_needs import gateway_port, names_of_others, needed_listen
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
@@ -51,6 +52,8 @@ def resolve_host(
     boxes = {c.name: c for c in mislabelled_containers(facts, record, layout)}
     kept = names | (recorded.keys() if site.limited_models else gateway.keys())
     second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
+    adopts = {d.name: a for d in declared if (a := adopted_by(d, facts, record)) is not None}
+    adopted = {name: its_ports(a, facts) for name, a in adopts.items()}
     inputs = HostInputs(
         host=host,
         facts=facts,
@@ -58,8 +61,11 @@ def resolve_host(
         available=available_backends(facts.gpu.gpus),
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
-        ports=Ports(facts, recorded, second, declared, services, boxes, frozenset(kept)),
-        own_cgroups=_own_cgroups(services - boxes.keys(), services, facts),
+        ports=Ports(facts, recorded, second, declared, services, boxes, frozenset(kept), adopted),
+        own_cgroups=_own_cgroups(services - boxes.keys(), services, facts)
+        | {a.cgroup for a in adopts.values()},
+        adopts=adopts,
+        adopted_ports=adopted,
         repin=repin,
         listen=needed_listen(site, host.name),
         also_serves={d.model: names_of_others(site, d.model) for d in declared},

@@ -1,12 +1,12 @@
 """What resolving the instances of one host starts from."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.backends.availability import Availability
 from xgen_deploy.resolve.engines import BuildKey
 from xgen_deploy.resolve.ports import Ports
-from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts
+from xgen_deploy.state.facts import AdoptableFacts, EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.record import Record
 
@@ -16,7 +16,8 @@ class HostInputs:
     """`models` and `engines` are the host's answers by what was asked. `own_cgroups` are those of
     this project's engines. `listen` is the address where instances must be reached; `also_serves`
     lists, by model, the other names that its requests may come under. `repin` as in
-    plan/desired.py.
+    plan/desired.py. `adopts` is, by instance, what it takes the place of, `adopted_ports` where
+    that listens.
     """
 
     host: Host
@@ -30,3 +31,5 @@ class HostInputs:
     repin: Container[int]
     listen: str
     also_serves: dict[str, tuple[str, ...]]
+    adopts: Mapping[str, AdoptableFacts]
+    adopted_ports: Mapping[str, frozenset[int]]

@@ -2,6 +2,7 @@
 
 import re
 
+from xgen_deploy.resolve.adoption import check_adoption
 from xgen_deploy.resolve.backend_choice import choose_backend
 from xgen_deploy.resolve.extra_args import check_extra_args
 from xgen_deploy.resolve.features import find_features
@@ -64,6 +65,9 @@ def resolve_instance(
         listen=config.listen or inputs.listen,
         port=inputs.ports.take(config),
     )
+    adopts = inputs.adopts.get(config.name)
+    if adopts is not None:
+        check_adoption(config, adopts, inputs.adopted_ports[config.name], spec.port)
     starts = last is None or last.digest != spec.digest
     check_memory(config, backend, spec, picked.gpus, before, inputs.own_cgroups, starts=starts)
     return Instance(
@@ -88,6 +92,7 @@ def resolve_instance(
         docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
+        adopts=adopts,
         notes=tuple(
             n for n in (*picked.notes, *features.notes, *settings.notes, note, unchecked) if n
         ),

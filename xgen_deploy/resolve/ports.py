@@ -32,14 +32,17 @@ class Ports:
         services: frozenset[str],
         boxes: Mapping[str, ContainerFacts],
         kept: frozenset[str],
+        adopted: Mapping[str, frozenset[int]],
     ) -> None:
         """`recorded` are this project's ports by instance, `second` those of their other slots (see
         layout.py), `services` the names of its units and containers; `boxes` are mislabelled
         containers by name. `kept` are the instances that stay: the ports of all others are free.
+        `adopted` are the ports of what an instance takes the place of.
         """
         self._recorded = recorded
         self._second = second
         self._foreign = _foreign(facts, services, boxes)
+        self._adopted = adopted
         self._taken = {d.port: d.name for d in declared if d.port is not None}
         for name, port in recorded.items():
             if name in kept and port not in self._taken:
@@ -70,16 +73,17 @@ class Ports:
         if declared.port is None and kept is not None and self._taken.get(kept) == declared.name:
             port: int | None = kept if low <= kept <= high else None
         else:
-            port = declared.port
+            port = declared.port or self._port_of_adopted(declared)
         if port is not None:
             holder = self._foreign.get(port)
-            if holder is not None:
+            if holder is not None and port not in self._adopted.get(declared.name, ()):
                 raise refuse(
                     declared,
                     f"port {port} is held by {holder.who}",
                     f"{holder.hint}, or give the placement another port.",
                     "port",
                 )
+            self._taken.setdefault(port, declared.name)
             return port
         free = self._free(low, high)
         if free is None:
@@ -90,6 +94,12 @@ class Ports:
             )
         self._taken[free] = declared.name
         return free
+
+    def _port_of_adopted(self, declared: InstanceConfig) -> int | None:
+        """The instance keeps the port that its clients know."""
+        low, high = declared.ports
+        ports = self._adopted.get(declared.name, frozenset())
+        return min((p for p in ports if low <= p <= high and p not in self._taken), default=None)
 
     def _free(self, low: int, high: int) -> int | None:
         """The lowest free port; that of an instance to be removed only where there is no other."""
@@ -114,7 +124,10 @@ def _foreign(
         unit = (port.unit or "").removesuffix(".service")
         if port.port in own or unit in services or (port.pid and port.pid in pids):
             continue
-        holders.setdefault(port.port, Holder(_who(port), "Stop it"))
+        hint = "Stop it"
+        if port.unit and port.unit.endswith(".service") and port.unit != "docker.service":
+            hint += f", take it over with `adopt: {{unit: {port.unit}}}`"
+        holders.setdefault(port.port, Holder(_who(port), hint))
     return holders
 
 

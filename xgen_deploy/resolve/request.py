@@ -27,6 +27,10 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         models=_models(host, declared),
         engines=_engines(declared) + ((gateway_image,) if gateway_image else ()),
         files=(*gateway_files(site, host, layout.etc_dir), *layout.watchdog_files),
+        adopt_units=tuple(d.adopt.unit for d in declared if d.adopt and d.adopt.unit),
+        adopt_containers=tuple(
+            d.adopt.container for d in declared if d.adopt and d.adopt.container
+        ),
         ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
         health=health,

@@ -52,7 +52,8 @@ class ProbeRequest(Frozen):
     """What the control side wants to know of one host, beyond what is always told.
 
     `state_dir` is where the project's record lies on the host, `process_dir` the folder of the
-    process runtime's supervisor (None elsewhere). `files` are further paths to be stated, `ports`
+    process runtime's supervisor (None elsewhere). `files` are further paths to be stated,
+    `adopt_units` and `adopt_containers` what may be taken over, `ports`
     ranges (both ends included) of ports whose holders are to be told.
     `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
     names, in the first slot and in the second (see layout.py). `gateway_stats` is the gateway's
@@ -67,6 +68,8 @@ class ProbeRequest(Frozen):
     models: tuple[ModelRequest, ...] = ()
     engines: tuple[EngineRequest, ...] = ()
     files: tuple[str, ...] = ()
+    adopt_units: tuple[str, ...] = ()
+    adopt_containers: tuple[str, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()
     software_gpu: int = 0
     health: bool = False
@@ -201,6 +204,23 @@ class ServiceFacts(Frozen):
     invocation: str | None = None
 
 
+class AdoptableFacts(Frozen):
+    """A unit or container that the manifest names to be taken over. `ports` are those that a
+    container publishes; `cgroup` is a part of its processes' cgroup paths. `at_boot`: it starts by
+    itself.
+    """
+
+    kind: Literal["unit", "container"]
+    name: str
+    running: bool
+    at_boot: bool
+    cgroup: str
+    ports: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
 class PortFacts(Frozen):
     """A listening TCP port and, where asked, who holds it, as far as the login may know."""
 
@@ -307,6 +327,7 @@ class HostFacts(Frozen):
     docker: DockerFacts = DockerFacts(state="down", reason="it was not asked")
     services: tuple[ServiceFacts, ...] = ()
     timer: ServiceFacts | None = None
+    adoptable: tuple[AdoptableFacts, ...] = ()
     ports: tuple[PortFacts, ...] = ()
     ephemeral_ports: tuple[int, int] | None = None
     models: tuple[ModelFacts, ...] = ()

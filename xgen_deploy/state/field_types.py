@@ -125,6 +125,19 @@ def word(value: str) -> str:
     return value
 
 
+def unit_name(value: str) -> str:
+    """A service of systemd, with the suffix that `systemctl` shows."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.@:-]{0,200}\.service", value):
+        raise ValueError("a unit is named as `systemctl` shows it: `llama.service`")
+    return value
+
+
+def container_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}", value):
+        raise ValueError("a container is named as `docker ps` shows it: `llama`")
+    return value
+
+
 def sha256(value: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", value):
         raise ValueError("a SHA-256 is 64 hexadecimal digits")
@@ -303,6 +316,8 @@ InstanceName = Annotated[
     Field(json_schema_extra={"pattern": _INSTANCE_SCHEMA, "maxLength": MAX_INSTANCE}),
 ]
 Word = Annotated[str, AfterValidator(word)]
+UnitName = Annotated[str, AfterValidator(unit_name)]
+ContainerName = Annotated[str, AfterValidator(container_name)]
 Sha256 = Annotated[
     str, AfterValidator(sha256), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{64}$"})
 ]

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.facts import AdoptableFacts
 from xgen_deploy.state.features import FoundDraft, FoundFile, FoundLora
 from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
 from xgen_deploy.state.gpu import GPUInfo
@@ -116,7 +117,7 @@ class Instance:
     (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models.
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
-    could switch.
+    could switch. `adopts` is what it takes the place of, started by hand.
     """
 
     host: str
@@ -142,6 +143,7 @@ class Instance:
     systemd: int | None = None
     slot: Slot = ""
     spare_port: int | None = None
+    adopts: AdoptableFacts | None = None
 
     @property
     def name_on_host(self) -> str:

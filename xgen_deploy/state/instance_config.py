@@ -7,6 +7,7 @@ from pydantic import Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.settings import (
+    Adopt,
     ContainerSettings,
     GPURef,
     Image,
@@ -77,6 +78,7 @@ class InstanceConfig(Frozen):
     listen: str | None = None
     fallback: tuple[str, ...] = ()
     update: Update = Update()
+    adopt: Adopt | None = None
     spare_gpus: tuple[GPURef, ...] = ()
     marks: dict[str, Mark] = Field(default_factory=dict)
 

@@ -21,6 +21,7 @@ from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable
 from xgen_deploy.state.field_types import (
     AbsolutePath,
     Address,
+    ContainerName,
     EnvName,
     Flag,
     Flash,
@@ -35,6 +36,7 @@ from xgen_deploy.state.field_types import (
     SourceText,
     SyslogAddress,
     TensorPattern,
+    UnitName,
     Whole,
     Word,
     gpu,
@@ -312,6 +314,22 @@ class ContainerSettings(Frozen):
     args: tuple[str, ...] | None = Field(
         default=None, description="Further arguments of `docker run`, one in each item."
     )
+
+
+class Adopt(Frozen):
+    """What was started by hand and serves so far: a unit or a container of the host."""
+
+    unit: UnitName | None = Field(default=None, description="As `systemctl` shows it.")
+    container: ContainerName | None = Field(default=None, description="As `docker ps` shows it.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.unit is None) == (self.container is None):
+            raise ValueError("`adopt` names one thing: unit or container")
+        return self
+
+    def __str__(self) -> str:
+        return f"container {self.container}" if self.container else f"unit {self.unit}"
 
 
 class Update(Frozen):

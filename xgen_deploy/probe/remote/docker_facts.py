@@ -66,7 +66,7 @@ def _container(seen: dict[str, Any]) -> dict[str, Any]:
         "image_id": seen["Image"],
         "state": state["Status"],
         "labels": seen["Config"].get("Labels") or {},
-        "ports": _published(seen),
+        "ports": published(seen),
         "pid": state.get("Pid") or None,
         "exit_code": None if running else state.get("ExitCode"),
         "started_at": epoch(state.get("StartedAt")),
@@ -82,7 +82,7 @@ def _gpu_request(seen: dict[str, Any]) -> bool:
     return any(request.get("Driver") != "cdi" for request in requests)
 
 
-def _published(seen: dict[str, Any]) -> list[int]:
+def published(seen: dict[str, Any]) -> list[int]:
     """Host ports, also those of a stopped container."""
     bindings = seen.get("HostConfig", {}).get("PortBindings") or {}
     ports = {entry.get("HostPort") for entries in bindings.values() for entry in entries or ()}

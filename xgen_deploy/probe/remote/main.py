@@ -68,6 +68,8 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("devices", devices, {}),
         Part("lock", lambda: lock(state_dir), {}),
     ]
+    if asked.get("adopt_units") or asked.get("adopt_containers"):
+        parts.append(Part("adoptable", lambda: _adoptable(asked), {}))
     if asked.get("health"):
         parts.append(Part("health", lambda: _health(asked), {}))
     if asked.get("gateway_stats"):
@@ -94,6 +96,12 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus  # NVIDIA's alone go that way
 
     return {"gpu": seen, "docker_gpus": ways_to_gpus()}
+
+
+def _adoptable(asked: dict[str, Any]) -> dict[str, Any]:
+    from xgen_deploy.probe.remote.adoptable import adoptable  # asked at the first apply alone
+
+    return adoptable(asked["adopt_units"], asked["adopt_containers"])
 
 
 def _gateway_stats(asked: dict[str, Any]) -> dict[str, Any]:
