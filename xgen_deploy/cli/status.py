@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
+from rich.markup import escape
 
 from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
 from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
@@ -13,41 +15,75 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.status_screen import status_lines, warning_lines
+from xgen_deploy.cli.version_screen import version_lines
+from xgen_deploy.plan.headlines import named
 from xgen_deploy.state.observation import Observed, reached, records_of
 from xgen_deploy.state.site import Site
+from xgen_deploy.verify.selection import Condition, condition, narrowed
 from xgen_deploy.verify.site_status import SiteStatus, site_status
+from xgen_deploy.verify.status import Status
 
 _EVERY = 3.0  # seconds
 
 
+@dataclass(frozen=True)
+class View:
+    """What of it is asked for."""
+
+    watch: bool = False
+    versions: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+
 @click.command("status", cls=ManifestCommand)
 @click.option("--watch", is_flag=True, help="Look again every 3 s; Ctrl-C ends.")
+@click.option(
+    "--where",
+    "wheres",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Only these instances: `build<11434`, `state=failed`, `host=gpu-0*`; repeatable.",
+)
+@click.option("--versions", is_flag=True, help="Show builds, model files and units instead.")
 @host_options
-def command(settings: Settings, watch: bool) -> int:
+def command(settings: Settings, watch: bool, wheres: tuple[str, ...], versions: bool) -> int:
     """Show what runs on every host, with the layers, devices and context that engines reported.
 
-    Exits with 0 if every instance runs, 1 if one does not, 4 if a host could not be reached.
+    Exits with 0 if every instance shown runs, 1 if one does not, 4 if a host could not be reached.
     """
+    view = View(watch=watch, versions=versions, conditions=tuple(map(condition, wheres)))
     screen = Screen(settings)
     with open_run(settings) as run:
         while True:
             status = site_status(run.site, run.observe(health=True))
             if watch and screen.width is not None:
                 click.clear()
-            _show(status, run.site, settings, screen, watch=watch)
+            code = _show(status, run.site, settings, screen, view)
             if not watch:
-                return status.exit_code
+                return code
             time.sleep(_EVERY)
 
 
-def _show(
-    status: SiteStatus, site: Site, settings: Settings, screen: Screen, *, watch: bool
-) -> None:
+def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, view: View) -> int:
+    """Returns the exit code of what is shown."""
+    status, unknown = narrowed(whole, view.conditions)
     always = not status.all_run or bool(warning_lines(status))
-    screen.lines(status_lines(status, time.time(), screen.width), always=always)
-    if not watch:
+    if view.versions:
+        screen.lines(version_lines(status, screen.width), always=always)
+    else:
+        screen.lines(status_lines(status, time.time(), screen.width), always=always)
+    screen.lines(_untold(unknown))
+    if view == View():
         screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
-    screen.value(_document(status), more=watch)
+    screen.value(_document(status), more=view.watch)
+    return status.exit_code
+
+
+def _untold(unknown: tuple[Status, ...]) -> list[str]:
+    if not unknown:
+        return []
+    names = named([f"{i.host}/{i.instance}" for i in unknown])
+    return [f"[yellow]left out, because it cannot be told of them:[/yellow] {escape(names)}"]
 
 
 def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:

@@ -36,7 +36,10 @@ State = Literal[
 class Status(Frozen):
     """One instance, in the contract's words. `gpus` are indices in PCI order, `devices` what the
     engine reports that it uses, `draft` the load of a draft model, `since` seconds since the epoch;
-    None is unknown. `warnings` are clauses about what its next start would meet.
+    None is unknown. `build` is the engine's own word for its version, `digest` the spec's;
+    `model_sha256` is known where the manifest states it, `model_state` changes with the model's
+    file; `unit_version` is of its unit's templates, `apply` the number of its last change.
+    `warnings` are clauses about what its next start would meet.
     """
 
     model_id: str
@@ -58,6 +61,12 @@ class Status(Frozen):
     reason: str | None = None
     devices: tuple[DeviceReport, ...] | None = None
     draft: DraftReport | None = None
+    build: str | None = None
+    digest: str | None = None
+    model_sha256: str | None = None
+    model_state: str | None = None
+    unit_version: int | None = None
+    apply: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -148,9 +157,19 @@ def _status(
         since=service.since if service else None,
         reason=reason,
         devices=report.devices if report else None,
+        build=_build(report) or _build(last.report),
+        digest=last.digest,
+        model_sha256=spec.sha256,
+        model_state=spec.model_state,
+        unit_version=last.unit_version,
+        apply=last.apply,
         warnings=(*start_warnings(spec, facts), *([failed] if failed else [])),
         draft=report.draft if report else None,
     )
+
+
+def _build(report: LoadReport | None) -> str | None:
+    return report.version if report else None
 
 
 def _creating(lock: LockFacts | None) -> str:
