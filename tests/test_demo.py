@@ -1,12 +1,18 @@
 """The demo, without its download: what it refuses, and what it leaves alone the second time."""
 
-from collections.abc import Callable
+import hashlib
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from demo import engine, model, payload
 from demo.machine import Machine, why_not
+from demo.packages import unpack
 from demo.problem import DemoError
 
 HASWELL = frozenset({"sse4_2", "avx", "avx2", "bmi2", "f16c", "fma"})
@@ -117,3 +123,44 @@ def test_links_take_the_place_of_a_library_s_copies(tmp_path: Path) -> None:
     engine.link_copies(tmp_path)
     links = {p.name: str(p.readlink()) for p in tmp_path.iterdir() if p.is_symlink()}
     assert links == {"liba.so": "liba.so.0.1", "liba.so.0": "liba.so.0.1"}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A requirements file for a package of 2 MB, and the only index that pip then knows."""
+    folder = tmp_path / "index" / "simple" / "box"
+    folder.mkdir(parents=True)
+    wheel = folder / "box-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("box.bin", bytes(2_000_000))
+        archive.writestr(
+            "box-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: box\nVersion: 1\n"
+        )
+        tag = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        archive.writestr("box-1.dist-info/WHEEL", tag)
+        archive.writestr("box-1.dist-info/RECORD", "box.bin,,\n")
+    requirements = tmp_path / "packages.txt"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirements.write_text(f"box==1 --hash=sha256:{digest}\n")
+    serve = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "index"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        yield requirements
+        server.shutdown()
+
+
+def test_what_is_fetched_shows_its_progress(
+    package: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    unpack(package, tmp_path / "target")
+    assert (tmp_path / "target/box.bin").stat().st_size == 2_000_000
+    assert "2.0/2.0 MB" in capfd.readouterr().out
+
+
+def test_what_cannot_be_fetched_is_said_in_pip_s_words(package: Path, tmp_path: Path) -> None:
+    package.write_text("box==2 --hash=sha256:" + "0" * 64)
+    with pytest.raises(DemoError, match=r"No matching distribution found for box==2"):
+        unpack(package, tmp_path / "target")
