@@ -86,10 +86,22 @@ class FakeHaproxy:
         address, _, port = self.pools[pool].servers[server].rpartition(":")
         return self._reach(address, int(port), "GET", None).status == 200
 
+    def models(self, key: str | None) -> Reply:
+        """What a client is shown, by the rules for its audience."""
+        digest = hashlib.sha256((key or "").encode()).hexdigest()
+        variable = next((n for n, v in self._keys.items() if v == digest), None)
+        if variable is None:
+            return Reply(401, b"{}")
+        number = re.search(rf'acl has_key_(\d+) .*{re.escape(variable)}}}"', self._config)
+        rule = rf"txn.audience\) int\((\d+)\) if has_key_{number[1] if number else 0}\n"
+        audience = re.search(rule, self._config)
+        lists = re.findall(r"string '(.*)' if is_get { path /v1/models }", self._config)
+        return Reply(200, lists[int(audience[1]) if audience else 0].encode())
+
     def request(self, body: bytes, key: str | None) -> Reply:
         """A client's, as far as an engine that is up and not drained."""
         digest = hashlib.sha256((key or "").encode()).hexdigest()
-        if "XGEN_CLIENT_SHA256" in self._keys and digest not in self._keys.values():
+        if "XGEN_PROOF_SHA256" in self._keys and digest not in self._keys.values():
             return Reply(401, b'{"error": {"code": "invalid_api_key"}}')
         pool = self._pool_of(str(json.loads(body)["model"]))
         if pool is None:

@@ -192,7 +192,7 @@ class FakeHost:
 
     def request(self, method: str, port: int, path: str, body: bytes, key: str | None) -> Reply:
         if self.haproxy is not None and port == self.haproxy.port:
-            return self.haproxy.request(body, key)
+            return self.haproxy.models(key) if method == "GET" else self.haproxy.request(body, key)
         for engine in self.running():
             if engine.port == port:
                 return engine.request(method, path, key)

@@ -108,7 +108,9 @@ class RunningGateway:
         text = config_text(self.spec, places, TEMPLATES, self.limits)
         (self.folder / "haproxy.cfg").write_text(text)
         engines = {r.model: SecretText(ENGINE) for r in self.spec.routes if r.api_key}
-        known = GatewayKeys(engines, client_digest(SecretText(CLIENT)), SecretText(PROOF_KEY))
+        clients = {c.name: client_digest(SecretText(f"sk-{c.name}")) for c in self.spec.clients}
+        common = client_digest(SecretText(CLIENT))
+        known = GatewayKeys(engines, common, clients, SecretText(PROOF_KEY))
         keys = keys_text(self.spec, known, TEMPLATES)
         (self.folder / "keys.cfg").write_text(keys)
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.settings import Gateway, SecretRef
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.ways import Way, example, gateway_ways, instance_ways
 
@@ -83,11 +83,18 @@ def _curl(site: Site, way: Way) -> str:
 def _key(site: Site, way: Way) -> str | None:
     """What a shell puts the key in for, where the manifest has one."""
     if way.through_gateway:
-        ref = site.gateway.api_key if site.gateway else None
+        ref = _gateway_key(site.gateway, way.model) if site.gateway else None
     else:
         own = (d.api_key for d in site.declared if (d.host, d.name) == (way.host, way.name))
         ref = next(own, None)
     return None if ref is None else _of(ref)
+
+
+def _gateway_key(gateway: Gateway, model: str) -> SecretRef | None:
+    """The common one, else that of a client who may use the model."""
+    clients = (gateway.clients or {}).values()
+    allowed = (c.key for c in clients if c.models is None or model in c.models)
+    return gateway.api_key or next(allowed, None)
 
 
 def _of(ref: SecretRef) -> str:

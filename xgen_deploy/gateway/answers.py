@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.state.routes import Route
 
+BY_PATH = "POST it to /m/MODEL/v1/… instead, with the model's name in the path"
 _ANTHROPIC = {
     401: "authentication_error",
     403: "permission_error",
@@ -78,6 +79,16 @@ def failures() -> tuple[Answer, ...]:
         unavailable("No instance of the model was available in time."),
         Answer(504, "The instance did not answer in time.", "server_error", "timeout"),
     )
+
+
+def unnamed(routes: Sequence[Route]) -> Answer:
+    text = f"The request's JSON names no model; {BY_PATH}. Models: {names(routes)}."
+    return Answer(400, text, code="model_required", param="model")
+
+
+def unknown(routes: Sequence[Route]) -> Answer:
+    text = f"There is no model of this name. Models: {names(routes)}."
+    return Answer(404, text, code="model_not_found", param="model")
 
 
 def model_card(route: Route) -> dict[str, object]:

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 from xgen_deploy.gateway import answers
 from xgen_deploy.gateway.answers import Answer
+from xgen_deploy.gateway.clients import (
+    UNNAMED,
+    audiences,
+    client_metrics,
+    key_holders,
+    rate_limits,
+)
 from xgen_deploy.gateway.keys import (
     CLIENT,
     PROOF,
     GatewayKeys,
     client_digest,
+    client_variable,
     key_name,
     old_key_name,
 )
@@ -78,19 +86,25 @@ def config_text(
     known. Raises ValueError for a value with a line break.
     """
     limits = limits or Limits()
-    models = spec.routes
+    models, limits_of_clients = spec.routes, rate_limits(spec)
     pools = [_model(number, route, models) for number, route in enumerate(models)]
     values: dict[str, object] = {
         "limits": limits,
         "socket": places.socket,
         "tls": places.tls if spec.tls else "",
         "binds": _binds(spec),
-        "client_key": spec.api_key is not None,
+        "keys": key_holders(spec),
+        "clients": spec.clients,
+        "unnamed": UNNAMED,
+        "client_metrics": client_metrics(spec),
+        "rates": limits_of_clients,
+        "periods": sorted({limit.seconds for limit in limits_of_clients}),
+        "audiences": audiences(spec),
         "queue_ms": max(1, round(spec.queue_timeout * 1000)),
         "paths": PATHS,
         "errors": answers.failures(),
         "silent": _SILENT,
-        "answers": _answers(models, limits),
+        "answers": _answers(limits),
         "models": pools,
         "pools": pools + [_old_pool(pools[n], r, old_keys) for n, r in _with_old_keys(models)],
     }
@@ -122,9 +136,11 @@ def keys_text(
     for number, route in _with_old_keys(spec.routes):
         if route.model in (old_keys or {}):
             variables[old_key_name(number)] = (old_keys or {})[route.model].reveal()
-    if spec.api_key is not None and keys.client is not None:
-        variables[CLIENT] = keys.client
-        variables[PROOF] = client_digest(keys.proof) if keys.proof else keys.client
+    digests = {CLIENT: keys.client} if spec.api_key is not None and keys.client else {}
+    digests |= {client_variable(n): keys.clients[c.name] for n, c in enumerate(spec.clients)}
+    if digests:
+        proof = client_digest(keys.proof) if keys.proof else next(iter(digests.values()))
+        variables |= {**digests, PROOF: proof}
     return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(variables.items())})
 
 
@@ -197,11 +213,8 @@ def _server(server: Server) -> Mapping[str, object]:
     return {"name": server.name, "at": at, "slots": server.slots}
 
 
-def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, object]:
-    known = answers.names(models)
-    by_path = "POST it to /m/MODEL/v1/… instead, with the model's name in the path"
+def _answers(limits: Limits) -> Mapping[str, Answer]:
     return {
-        "models": answers.model_list(models),
         "key": Answer(
             401,
             "The API key is missing or wrong; send it as: Authorization: Bearer KEY, or as: "
@@ -214,19 +227,7 @@ def _answers(models: tuple[Route, ...], limits: Limits) -> Mapping[str, object]:
         "large": Answer(
             413,
             f"The request is larger than {limits.body} bytes, so its model cannot be read from it; "
-            f"{by_path}.",
+            f"{answers.BY_PATH}.",
             code="request_too_large",
-        ),
-        "unnamed": Answer(
-            400,
-            f"The request's JSON names no model; {by_path}. Models: {known}.",
-            code="model_required",
-            param="model",
-        ),
-        "unknown": Answer(
-            404,
-            f"There is no model of this name. Models: {known}.",
-            code="model_not_found",
-            param="model",
         ),
     }

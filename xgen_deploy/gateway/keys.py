@@ -19,19 +19,23 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class GatewayKeys:
-    """`engines`: model -> its engines' key. `client` is the SHA-256 of the clients' key, which is
-    never delivered itself. `proof` is the gateway's own second key, for its verification.
+    """`engines`: model -> its engines' key. `client` is the SHA-256 of the clients' common key,
+    `clients` those of each client by its name: no client's key is delivered itself. `proof` is the
+    gateway's own key, for its verification.
     """
 
     engines: Mapping[str, SecretText] = field(default_factory=dict)
     client: str | None = None
+    clients: Mapping[str, str] = field(default_factory=dict)
     proof: SecretText | None = None
 
 
 def placeholder_keys(spec: GatewaySpec) -> GatewayKeys:
     """Stand-ins, for showing the files without the secrets."""
     engines = {r.model: _placeholder(r.api_key) for r in spec.routes if r.api_key}
-    return GatewayKeys(engines, client_digest(_placeholder(spec.api_key)) if spec.api_key else None)
+    client = client_digest(_placeholder(spec.api_key)) if spec.api_key else None
+    clients = {c.name: client_digest(_placeholder(c.key)) for c in spec.clients}
+    return GatewayKeys(engines, client, clients)
 
 
 def client_digest(key: SecretText) -> str:
@@ -42,6 +46,11 @@ def client_digest(key: SecretText) -> str:
 def key_name(number: int) -> str:
     """The variable that holds the key of the route with this index."""
     return f"XGEN_KEY_{number}"
+
+
+def client_variable(number: int) -> str:
+    """The variable that holds the digest of the key of the client with this index."""
+    return f"XGEN_CLIENT_{number}_SHA256"
 
 
 def old_key_name(number: int) -> str:
@@ -55,10 +64,13 @@ def delivered_keys(last: GatewaySpec | None, keys: bytes | None) -> GatewayKeys:
     routes = enumerate(last.routes if last else ())
     by_model = {route.model: values.get(key_name(number)) for number, route in routes}
     engines = {m: SecretText(v) for m, v in by_model.items() if v is not None}
-    client = values.get(CLIENT)
+    digests = {name: v for name, v in values.items() if _SHA256.fullmatch(v)}
+    clients = enumerate(last.clients if last else ())
+    known = {c.name: digests[v] for n, c in clients if (v := client_variable(n)) in digests}
     return GatewayKeys(
         {m: v for m, v in engines.items() if secret_problem(v, "key") is None},
-        client if client is not None and _SHA256.fullmatch(client) else None,
+        digests.get(CLIENT),
+        known,
     )
 
 

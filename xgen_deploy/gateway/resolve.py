@@ -11,7 +11,7 @@ from xgen_deploy.resolve.gateway_needs import (
     gateway_runtime,
 )
 from xgen_deploy.state.facts import EngineFacts, HostFacts
-from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, GatewaySpec
+from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, Client, GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
@@ -47,6 +47,10 @@ def resolve_gateway(
         port=gateway.port,
         tls=gateway.tls,
         api_key=gateway.api_key,
+        clients=tuple(
+            Client(name=name, key=client.key, models=client.models, rate=client.rate)
+            for name, client in (gateway.clients or {}).items()
+        ),
         queue_timeout=_QUEUE if gateway.queue_timeout is None else gateway.queue_timeout,
         routes=routes.models,
     )
@@ -56,7 +60,8 @@ def gateway_warnings(gateway: Gateway, routes: Routes) -> Iterator[str]:
     """Clauses for the plan; none of them refuses anything."""
     listen = gateway.listen or LOOPBACK
     if listen not in (LOOPBACK, "::1"):
-        missing = [w for w, s in (("TLS", gateway.tls), ("an api_key", gateway.api_key)) if not s]
+        keys = gateway.api_key or gateway.clients
+        missing = [w for w, s in (("TLS", gateway.tls), ("an api_key", keys)) if not s]
         if missing:
             yield f"gateway listens on {listen} without {' and without '.join(missing)}"
     yield from (f"{text}; it gets no requests" for text in routes.unreachable)

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, Path, ScalarNode
-from xgen_deploy.state.settings import ImageWithEntrypoint, SecretRef, SourceByFormat
+from xgen_deploy.state.settings import GatewayClient, ImageWithEntrypoint, SecretRef, SourceByFormat
 
 _SHOWN = 60
 _EXPECTED = {
@@ -124,6 +124,8 @@ def _reason(detail: ErrorDetails) -> str:
 def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) -> str:
     reasons = [_reason(detail) for detail in details if detail["type"] == "value_error"]
     model = _model_at(kind, path)
+    if model is GatewayClient and not isinstance(node, MapNode):
+        return _NEVER_PLAIN  # what was found may be the key itself
     if model is SecretRef and _label(path[-1:]) in ("api_key", "webhook"):
         return reasons[0] if reasons and isinstance(node, MapNode) else _NEVER_PLAIN
     if reasons:

@@ -1,13 +1,13 @@
 """The `gateway:` section, its groups expanded to hosts."""
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.file_text import absolute_secret
+from xgen_deploy.manifest.diagnostics import Problems, nearest
+from xgen_deploy.manifest.file_text import absolute_path, absolute_secret
 from xgen_deploy.manifest.hosts import Hosts
-from xgen_deploy.manifest.node import ListNode, Node, ScalarNode
+from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Gateway
+from xgen_deploy.state.settings import Gateway, GatewayClient, SecretRef
 
 
 def gateway_hosts(sections: Sections, hosts: Hosts, problems: Problems) -> dict[str, Mark]:
@@ -37,4 +37,45 @@ def whole_gateway(sections: Sections, on: dict[str, Mark]) -> Gateway | None:
     key = stated.api_key
     if key is not None:
         key = absolute_secret(key, sections.part("gateway").key_mark("api_key"))
-    return replace(stated, hosts=tuple(on), host=next(iter(on), None), api_key=key)
+    clients = _clients(stated, sections)
+    host = next(iter(on), None)
+    return replace(stated, hosts=tuple(on), host=host, api_key=key, clients=clients)
+
+
+def _clients(stated: Gateway, sections: Sections) -> dict[str, GatewayClient] | None:
+    """With the paths of their keys' files absolute."""
+    nodes = _client_nodes(sections)
+    return stated.clients and {
+        name: replace(client, file=absolute_path(client.file, nodes[name].key_mark("file")))
+        if client.file is not None
+        else client
+        for name, client in stated.clients.items()
+    }
+
+
+def _client_nodes(sections: Sections) -> dict[str, MapNode]:
+    clients = sections.part("gateway").get("clients")
+    entries = clients.entries if isinstance(clients, MapNode) else {}
+    return {name: e.node for name, e in entries.items() if isinstance(e.node, MapNode)}
+
+
+def check_clients(sections: Sections, problems: Problems) -> None:
+    """Each has a key of its own, and models that there are."""
+    known = sections.names("models")
+    stated = sections.manifest.gateway
+    keys: dict[SecretRef, str] = {}
+    if stated is not None and stated.api_key is not None:
+        keys[stated.api_key] = "gateway.api_key"
+    for name, node in _client_nodes(sections).items():
+        client = (stated.clients or {}).get(name) if stated else None
+        if client is not None:
+            first = keys.setdefault(client.key, f"client `{name}`")
+            if first != f"client `{name}`":
+                problems.add(node.mark, f"client `{name}` has the key of {first}; give it its own")
+        models = node.get("models")
+        for item in models.items if isinstance(models, ListNode) else ():
+            text = item.text if isinstance(item, ScalarNode) else ""
+            if text not in known:
+                problems.add(
+                    item.mark, f"client `{name}`: no model `{text}`.{nearest(text, known)}"
+                )

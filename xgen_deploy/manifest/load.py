@@ -11,7 +11,7 @@ from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import instance_configs, merged_placements, placements_by_host
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
-from xgen_deploy.manifest.gateway import gateway_hosts, whole_gateway
+from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
 from xgen_deploy.manifest.sections import Sections, read_sections
@@ -41,6 +41,7 @@ def load_site(path: str, words: EngineWords, *, inventory: str | None = None) ->
     gateway_node = gateway_hosts(sections, hosts, problems)
     hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)
     check_models(sections, problems)
+    check_clients(sections, problems)
     instances = [
         instance
         for merged in merged_placements(sections, by_host, problems)

@@ -183,8 +183,10 @@ def _diff(before: GatewaySpec, after: GatewaySpec) -> tuple[FieldDiff, ...]:
 
 
 def _settings(spec: GatewaySpec) -> dict[str, object]:
-    hidden = {"routes", "spec_version", "docker_cli"}
-    return flat(spec.model_dump(mode="json", exclude=hidden, exclude_none=True))
+    hidden = {"routes", "spec_version", "docker_cli", "clients"}
+    settings = spec.model_dump(mode="json", exclude=hidden, exclude_none=True)
+    clients = {c.name: c.model_dump(mode="json", exclude_none=True) for c in spec.clients}
+    return flat(settings | ({"clients": clients} if clients else {}))
 
 
 def _unrecorded_unit(observation: Observation) -> bool:

@@ -4,19 +4,27 @@ instance still waits for the change of its reference.
 
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.keys import GatewayKeys, client_digest, delivered_keys
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.secrets.source import HostFiles
-from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.gateway import Client, GatewaySpec
 from xgen_deploy.state.gateway_paths import keys_file, proof_key_file
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Route
-from xgen_deploy.state.secret_uses import GATEWAY_KEY, SecretUse, engine_key, route_key
+from xgen_deploy.state.secret_uses import (
+    GATEWAY_KEY,
+    SecretUse,
+    client_key,
+    engine_key,
+    route_key,
+)
 from xgen_deploy.state.settings import SecretRef
 
 _BYTES = 32
@@ -36,14 +44,26 @@ class GatewaySecrets:
         """All keys. Raises XgenError for one that is neither at hand nor delivered."""
         known = self.delivered()
         engines = {r.model: self._engine(r, r.api_key, known) for r in spec.routes if r.api_key}
-        client = self._client(spec.api_key, known) if spec.api_key else None
-        return GatewayKeys(engines, client, self._proof() if spec.api_key else None)
+        last = self._last()
+        same = last is not None and last.api_key == spec.api_key
+        client = None
+        if spec.api_key:
+            client = self._digest(GATEWAY_KEY, spec.api_key, known.client if same else None)
+        before = {c.name: known.clients.get(c.name) for c in _same_clients(spec, last)}
+        clients = {
+            c.name: self._digest(client_key(c.name), c.key, before.get(c.name))
+            for c in spec.clients
+        }
+        _check_distinct(clients, client)
+        return GatewayKeys(engines, client, clients, self._proof() if spec.asks_for_key else None)
 
     def asking(self, spec: GatewaySpec) -> SecretText | None:
         """The key for requests to the gateway: the clients', else its own; None where neither is at
         hand or none is required."""
-        if spec.api_key is None:
+        if not spec.asks_for_key:
             return None
+        if spec.api_key is None:
+            return self._own_key()
         try:
             return self.resolver.value(GATEWAY_KEY, spec.api_key, self.on)
         except (NotAtHand, NotStated):
@@ -62,7 +82,10 @@ class GatewaySecrets:
             if r.api_key is not None
         ]
         if last.api_key is not None:
-            differences.append(self._differs(GATEWAY_KEY, last.api_key, known.client))
+            differences.append(self._digest_differs(GATEWAY_KEY, last.api_key, known.client))
+        for client in last.clients:
+            digest = known.clients.get(client.name)
+            differences.append(self._digest_differs(client_key(client.name), client.key, digest))
         if True in differences:
             return True
         return None if None in differences else False
@@ -70,8 +93,15 @@ class GatewaySecrets:
     def delivered(self) -> GatewayKeys:
         return delivered_keys(self._last(), self.on.session.read_file(keys_file(self.layout)))
 
+    def _digest_differs(self, use: SecretUse, ref: SecretRef, given: str | None) -> bool | None:
+        return self._differs(use, ref, given, client_digest)
+
     def _differs(
-        self, use: SecretUse, ref: SecretRef, given: SecretText | str | None
+        self,
+        use: SecretUse,
+        ref: SecretRef,
+        given: SecretText | str | None,
+        delivered_as: Callable[[SecretText], SecretText | str] = lambda key: key,
     ) -> bool | None:
         try:
             now = self.resolver.value(use, ref, self.on)
@@ -79,7 +109,7 @@ class GatewaySecrets:
             return None
         except NotStated:
             return False
-        return given != (client_digest(now) if use == GATEWAY_KEY else now)
+        return given != delivered_as(now)
 
     def _engine(self, route: Route, ref: SecretRef, known: GatewayKeys) -> SecretText:
         try:
@@ -105,13 +135,13 @@ class GatewaySecrets:
                 return of_server.delivered().get(engine_key(server.host, server.instance))
         return None
 
-    def _client(self, ref: SecretRef, known: GatewayKeys) -> str:
+    def _digest(self, use: SecretUse, ref: SecretRef, delivered: str | None) -> str:
+        """Of a client's key; `delivered` is what was delivered for this very reference."""
         try:
-            return client_digest(self.resolver.value(GATEWAY_KEY, ref, self.on))
+            return client_digest(self.resolver.value(use, ref, self.on))
         except (NotAtHand, NotStated):
-            last = self._last()
-            if last is not None and last.api_key == ref and known.client is not None:
-                return known.client
+            if delivered is not None:
+                return delivered
             raise
 
     def _proof(self) -> SecretText:
@@ -125,3 +155,20 @@ class GatewaySecrets:
 
     def _last(self) -> GatewaySpec | None:
         return self.record.gateway.spec if self.record.gateway else None
+
+
+def _same_clients(spec: GatewaySpec, last: GatewaySpec | None) -> tuple[Client, ...]:
+    """Whose keys have the references that they had before."""
+    before = {(c.name, c.key) for c in (last.clients if last else ())}
+    return tuple(c for c in spec.clients if (c.name, c.key) in before)
+
+
+def _check_distinct(clients: Mapping[str, str], common: str | None) -> None:
+    """Raises XgenError for two with one key: nobody could tell them apart."""
+    holders = {common: "gateway.api_key"} if common else {}
+    for name, digest in clients.items():
+        first = holders.setdefault(digest, f"client {name}")
+        if first != f"client {name}":
+            raise XgenError(
+                f"gateway: {first} and client {name} have the same key; give each its own"
+            )

@@ -17,6 +17,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"\d+(?:\.\d+)?"
 _DURATION = re.compile(rf"(?:{_PART}(?:ms|s|m|h|d))+")
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_RATE = re.compile(r"[1-9]\d{0,5}/[smhd]")
 _GATEWAY = "gateway"
 _TAKEN = "|".join(map(re.escape, OWN_SUFFIXES))
 _INSTANCE_SCHEMA = f"^(?!{_GATEWAY}$)(?!.*(?:{_TAKEN})$)[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -41,6 +42,25 @@ def seconds(value: object) -> object:
         raise ValueError("a duration is a number of seconds, or text such as 60s, 10m, 2h, 1h30m")
     parts = re.findall(rf"({_PART})(ms|s|m|h|d)", value)
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def rate(value: object) -> object:
+    """`60/m`: a number of requests in each second, minute, hour or day."""
+    if not isinstance(value, str) or not _RATE.fullmatch(value):
+        raise ValueError(
+            "a rate is a number of requests a second, minute, hour or day, such as 60/m"
+        )
+    return value
+
+
+def client_name(value: str) -> str:
+    """It stands in the gateway's log and metrics as it is."""
+    if not _INSTANCE.fullmatch(value) or len(value) > MAX_INSTANCE:
+        raise ValueError(
+            "a client's name begins with a letter or digit and holds only letters, digits, "
+            f"`_`, `.` and `-`, at most {MAX_INSTANCE} characters"
+        )
+    return value
 
 
 def port_range(text: str) -> tuple[int, int]:
@@ -308,6 +328,14 @@ ProjectName = Annotated[
     str,
     AfterValidator(project),
     Field(json_schema_extra={"pattern": "^[a-z][a-z0-9_]{0,39}$"}),
+]
+ClientName = Annotated[
+    str,
+    AfterValidator(client_name),
+    Field(json_schema_extra={"pattern": f"^{_INSTANCE.pattern}$", "maxLength": MAX_INSTANCE}),
+]
+Rate = Annotated[
+    str, BeforeValidator(rate), Field(json_schema_extra={"pattern": f"^{_RATE.pattern}$"})
 ]
 ModelName = Annotated[str, AfterValidator(model_name)]
 InstanceName = Annotated[

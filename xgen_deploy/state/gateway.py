@@ -6,7 +6,7 @@ import json
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen, Moment
-from xgen_deploy.state.field_types import Address, Port
+from xgen_deploy.state.field_types import Address, ClientName, Port, Rate
 from xgen_deploy.state.routes import Route, Server
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
 from xgen_deploy.state.stopped import Stopped
@@ -14,6 +14,15 @@ from xgen_deploy.state.stopped import Stopped
 GATEWAY = "gateway"
 SPEC_VERSION = 1
 PRIVILEGED = 1024
+
+
+class Client(Frozen):
+    """A client with a key of its own. `models` None: it may use all of them."""
+
+    name: ClientName
+    key: SecretRef
+    models: tuple[str, ...] | None = None
+    rate: Rate | None = None
 
 
 class GatewaySpec(Frozen):
@@ -31,6 +40,7 @@ class GatewaySpec(Frozen):
     port: Port
     tls: GatewayTLS | None = None
     api_key: SecretRef | None = None
+    clients: tuple[Client, ...] = ()
     queue_timeout: float = 60.0
     routes: tuple[Route, ...] = ()
 
@@ -41,8 +51,18 @@ class GatewaySpec(Frozen):
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
         """Every secret that the gateway needs, each once."""
-        refs = [self.api_key, *(r.api_key for r in self.routes)]
+        clients = (c.key for c in self.clients)
+        refs = [self.api_key, *clients, *(r.api_key for r in self.routes)]
         return tuple(dict.fromkeys(r for r in refs if r is not None))
+
+    @property
+    def asks_for_key(self) -> bool:
+        return self.api_key is not None or bool(self.clients)
+
+    def key_for(self, model: str) -> SecretRef | None:
+        """A key with which the model can be asked: the common one, else a client's."""
+        allowed = (c.key for c in self.clients if c.models is None or model in c.models)
+        return self.api_key or next(allowed, None)
 
     @property
     def digest(self) -> str:

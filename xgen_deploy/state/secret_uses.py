@@ -24,6 +24,11 @@ WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
 AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
 
+def client_key(client: str) -> SecretUse:
+    """The key of one of a gateway's clients."""
+    return SecretUse(owner="gateway", field=f"clients.{client}")
+
+
 def engine_key(host: str, instance: str) -> SecretUse:
     """The key that an instance's clients must send."""
     return SecretUse(host=host, owner=instance, field="api_key")
@@ -59,6 +64,8 @@ def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
             refs_of.setdefault(route_key(instance.model), set()).add(instance.api_key)
     if site.gateway is not None and site.gateway.api_key is not None:
         refs_of[GATEWAY_KEY] = {site.gateway.api_key}
+    for name, client in ((site.gateway.clients if site.gateway else None) or {}).items():
+        refs_of[client_key(name)] = {client.key}
     if site.notify is not None and site.notify.webhook is not None:
         refs_of[WEBHOOK] = {site.notify.webhook}
     if site.audit is not None and site.audit.webhook is not None:

@@ -21,6 +21,7 @@ from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable
 from xgen_deploy.state.field_types import (
     AbsolutePath,
     Address,
+    ClientName,
     ContainerName,
     EnvName,
     Flag,
@@ -30,6 +31,7 @@ from xgen_deploy.state.field_types import (
     Number,
     Port,
     Positive,
+    Rate,
     Seconds,
     ShmSize,
     Size,
@@ -62,10 +64,8 @@ Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
 _QUANTISED = frozenset(get_args(CacheType)) - {"f32", "f16", "bf16"}
 
 
-class SecretRef(Frozen):
-    """Where a secret's value comes from; exactly one is given. The value is resolved by apply."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+class _SecretSource(Frozen):
+    """The places that a secret's value can come from; exactly one is given."""
 
     env: EnvName | None = Field(
         default=None, description="An environment variable where xgen-deploy runs."
@@ -83,9 +83,20 @@ class SecretRef(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_dump(exclude_none=True)) != 1:
+        if len(self.sources) != 1:
             raise ValueError("a secret has exactly one of env, file, command, host_file")
         return self
+
+    @property
+    def sources(self) -> dict[str, str]:
+        stated = {name: getattr(self, name) for name in _SecretSource.model_fields}
+        return {name: value for name, value in stated.items() if value is not None}
+
+
+class SecretRef(_SecretSource):
+    """Where a secret's value comes from; exactly one is given. The value is resolved by apply."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
 
 class SourceByFormat(Frozen):
@@ -371,6 +382,21 @@ class GatewayTLS(Frozen):
     key: str
 
 
+class GatewayClient(_SecretSource):
+    """A client of the gateway: where its key comes from, and what it may do with it."""
+
+    models: tuple[str, ...] | None = Field(
+        default=None, description="The models that it may use; all of them unless stated."
+    )
+    rate: Rate | None = Field(
+        default=None, description="How many requests it may send, such as 60/m; s, m, h or d."
+    )
+
+    @property
+    def key(self) -> SecretRef:
+        return SecretRef.model_validate(self.sources)
+
+
 class Gateway(Frozen):
     """The one address that clients talk to. `queue_timeout` in seconds after reading."""
 
@@ -384,6 +410,9 @@ class Gateway(Frozen):
     )
     tls: GatewayTLS | None = None
     api_key: SecretRef | None = None
+    clients: dict[ClientName, GatewayClient] | None = Field(
+        default=None, description="A key for each client, by its name in the log and the metrics."
+    )
     queue_timeout: Seconds | None = Field(
         default=None, description="How long a request waits for a free instance."
     )

@@ -11,17 +11,22 @@ from xgen_deploy.plan.gateway_drift import gateway_drift
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.resolve.gateway_needs import is_gateway_host, python_on
 from xgen_deploy.secrets.gateway import GatewaySecrets
-from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.secrets.resolver import NotAtHand, SecretResolver
 from xgen_deploy.secrets.source import HostFiles
-from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
+from xgen_deploy.state.gateway import GATEWAY, GatewayRecord, GatewaySpec
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.routes import Server
+from xgen_deploy.state.secret_uses import client_key
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import Check
-from xgen_deploy.verify.gateway_requests import GatewayRequests, RequestOutcome
+from xgen_deploy.verify.gateway_requests import (
+    GatewayRequests,
+    RequestOutcome,
+    wrong_with_models,
+)
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _NO_KEY = (
@@ -56,9 +61,10 @@ def check_gateway(
     yield _check(host, "unit and configuration", drift.cause if drift else "")
     files, layout = HostFiles(host, session), observations[host].layout
     key = GatewaySecrets(resolver, files, layout, records[host]).asking(last.spec)
-    if last.spec.api_key is not None and key is None:
+    if last.spec.asks_for_key and key is None:
         yield _check(host, "real requests skipped", _NO_KEY, ok=True)
         return
+    yield from _client_checks(site, last.spec, files, resolver)
     runtime = HaproxySocket(host, session, gateway_socket(layout), python_on(site, host))
     models = frozenset(r.model for r in last.spec.routes)
     try:
@@ -97,6 +103,23 @@ def _request_check(host: str, request: RequestOutcome) -> Check:
         what += " skipped"
     detail = details.get(request.outcome, request.detail)
     return _check(host, what, detail, ok=not request.bad)
+
+
+def _client_checks(
+    site: Site, spec: GatewaySpec, on: HostFiles, resolver: SecretResolver
+) -> Iterator[Check]:
+    """Each client whose key is at hand sees its models with it; that counts for no rate."""
+    stated = (site.gateway.clients or {}) if site.gateway else {}
+    for client in spec.clients:
+        what = f"client {client.name}"
+        if client.name not in stated or stated[client.name].key != client.key:
+            continue
+        try:
+            key = resolver.value(client_key(client.name), client.key, on)
+        except NotAtHand:
+            yield _check(on.host, f"{what} skipped", "its key is not available here", ok=True)
+            continue
+        yield _check(on.host, what, wrong_with_models(spec, client, key, on.session))
 
 
 def _server_check(

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xgen_deploy.backends.smoke_request import openai_smoke_request
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.gateway.away import Away
 from xgen_deploy.gateway.stats import ServerState
+from xgen_deploy.limits import PAGE
 from xgen_deploy.secret_text import SecretText
-from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.gateway import Client, GatewaySpec
 from xgen_deploy.state.routes import Route
 from xgen_deploy.transport.base import Session
-from xgen_deploy.verify.checks import TRIAL, ask, wrong_with
+from xgen_deploy.verify.checks import TRIAL, ask, key_header, local_address, wrong_with
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _FIRST_CHECKS = 10.0
 _AT_ONCE = 8
+_LIST = 20.0
 # Marks the gateway's own 503; no engine's has it.
 _NO_SERVER = b'"service_unavailable"'
 
@@ -105,6 +108,27 @@ class GatewayRequests:
         for other in self.spec.routes:
             if other.model in route.fallback:
                 yield from _own_pools(other)
+
+
+def wrong_with_models(spec: GatewaySpec, client: Client, key: SecretText, session: Session) -> str:
+    """What is wrong with the models that a client is shown, or "". Raises HostError."""
+    reply = session.request(
+        "GET",
+        local_address(spec.listen),
+        spec.port,
+        "/v1/models",
+        headers=key_header(key),
+        timeout=_LIST,
+        tls=spec.tls is not None,
+    )
+    if reply.status != 200:
+        return f"/v1/models: HTTP {reply.status} with its key"
+    try:
+        shown = [m["id"] for m in read_json(reply.body, PAGE)["data"]]
+    except (ValueError, KeyError, TypeError):
+        return "/v1/models: the answer is not a list of models"
+    allowed = [r.model for r in spec.routes if client.models is None or r.model in client.models]
+    return "" if shown == allowed else "/v1/models does not list the models that it may use"
 
 
 def changed_models(spec: GatewaySpec, last: GatewaySpec | None) -> frozenset[str]:

@@ -66,7 +66,7 @@ def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
                 port=spec.port,
                 address=_address(site.hosts[host], spec.listen),
                 tls=spec.tls is not None,
-                api_key=spec.api_key,
+                api_key=spec.key_for(route.model),
             )
 
 
