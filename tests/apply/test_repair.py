@@ -98,6 +98,20 @@ def test_files_are_put_right_and_what_runs_is_left_alone(by_hand: ByHand, site: 
     assert host.running()[0].context == 2048
 
 
+def test_a_secret_that_is_gone_is_delivered_by_a_change(site: FakeSite) -> None:
+    """What runs may have another value than the one that is at hand now."""
+    host, key = site.hosts["h"], f"{LAYOUT.settings('q')}/api-key"
+    before = host.running()[0].run
+    _lose(key)(host)
+    plan = site.run("plan").said
+    assert f"{key} is missing" in plan
+    assert "INTERRUPTS" in plan
+    assert f"{key} is missing" in site.apply()
+    assert key in host.files
+    assert host.running()[0].run != before
+    assert site.pending_operations() == []
+
+
 @pytest.mark.parametrize("strategy", ["start-first", "stop-first"])
 def test_what_was_started_from_an_edited_unit_is_replaced_as_an_update_would(
     strategy: str, site: FakeSite

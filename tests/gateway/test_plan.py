@@ -88,7 +88,10 @@ class World:
             name=UNIT, kind="unit", state="active", enabled=True,
             sha256=files[rendered.definition.path],
         )  # fmt: skip
-        self.facts["edge"] |= {"files": (HAPROXY, config), "services": (service,)}
+        settings = tuple(FileFacts(path=f.path, kind="file", mode=f.mode) for f in rendered.files)
+        self.facts["edge"] |= {
+            "files": (HAPROXY, config), "services": (service,), "etc_files": settings,
+        }  # fmt: skip
         return operation.gateway
 
     def befalls(self, **changes: object) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.backends.log_errors import complaint
 from xgen_deploy.plan.file_drift import FileDrift, file_drift
+from xgen_deploy.render.delivered import secret_files
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.state.exit_status import exit_words
 from xgen_deploy.state.facts import ContainerFacts, HostFacts, ServiceFacts
@@ -39,7 +40,8 @@ def drift_of(
     service = layout.service(f"{name}{record.slot}")
     unit, box = facts.service(service), facts.docker.container(service)
     definition = layout.definition(f"{name}{record.slot}")
-    files = tuple(file_drift(definition, unit, record.files, facts, rendered))
+    secrets = secret_files(record.spec, layout, f"{name}{record.slot}").values()
+    files = tuple(file_drift(definition, unit, record.files, facts, rendered, secrets))
     present = frozenset[str]().union(*(g.names for g in facts.gpu.gpus))
     lost = [g for g in record.spec.gpus if g not in present]
     gpus = [f"GPU {lost[0]}, on which it was applied, is missing"] if lost else []

@@ -1,6 +1,6 @@
 """What is not as it was written: a unit, its drop-ins, its settings and secrets. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -28,10 +28,12 @@ def file_drift(
     written: Mapping[str, str],
     facts: HostFacts,
     rendered: Rendered | None,
+    secrets: Iterable[str] = (),
 ) -> Iterator[FileDrift]:
     """`written` maps the files that were written to the SHA-256 of their content, `definition` is
-    the unit or program among them. `rendered` are the files as this version writes them: those
-    without a digest are looked for where these are the very ones that were written.
+    the unit or program among them, `secrets` are the paths of those that hold a secret. `rendered`
+    are the files as this version writes them: those without a digest are looked for where these
+    are the very ones that were written.
     """
     if unit is None or unit.sha256 is None:
         yield FileDrift(definition, f"{definition} is missing")
@@ -45,6 +47,10 @@ def file_drift(
         yield FileDrift(
             f"{definition}.d", f"drop-ins change the unit: {', '.join(unit.overridden)}"
         )
+    if not any(f.kind == "denied" for f in facts.etc_files):
+        lying = {f.path for f in facts.etc_files}
+        gone = (path for path in secrets if path not in lying)
+        yield from (FileDrift(path, f"{path} is missing", secret=True) for path in gone)
     if rendered is not None and is_reproducible(rendered, written):
         yield from _lying_otherwise(rendered, written, facts)
     if unit is not None and unit.kind == "unit" and unit.enabled is False:
@@ -70,8 +76,8 @@ def _lying_otherwise(
     lying = {f.path: f for f in facts.etc_files}
     for file in rendered.files:
         seen = lying.get(file.path)
-        if seen is None and file.path not in written:
-            yield FileDrift(file.path, f"{file.path} is missing", secret=file.secret)
+        if seen is None and file.path not in written and not file.secret:
+            yield FileDrift(file.path, f"{file.path} is missing")
         elif seen is not None and (seen.mode or 0) & ~file.mode:
             modes = f"mode {seen.mode:04o} instead of {file.mode:04o}"
             yield FileDrift(file.path, f"{file.path} has {modes}", content=False)

@@ -8,10 +8,11 @@ from xgen_deploy.plan.drift import is_proven, process_drift, runs
 from xgen_deploy.plan.file_drift import FileDrift, file_drift, is_reproducible
 from xgen_deploy.plan.hand_edits import hand_edits
 from xgen_deploy.plan.repair import READ_LATER, reload_is_safe
+from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
-from xgen_deploy.state.gateway_paths import config_file
+from xgen_deploy.state.gateway_paths import config_file, keys_file
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import FieldDiff
@@ -41,7 +42,7 @@ def gateway_drift(
     rendered = render_gateway(last.spec, layout, templates)
     unit, definition = facts.service(service), layout.definition(GATEWAY)
     files = (
-        *file_drift(definition, unit, last.files, facts, rendered),
+        *file_drift(definition, unit, last.files, facts, rendered, _keys(rendered, last, layout)),
         *_config(facts, last, layout),
     )
     process = process_drift(unit) or _container_drift(service, last, facts)
@@ -71,6 +72,10 @@ def _config(facts: HostFacts, last: GatewayRecord, layout: Layout) -> Iterator[F
         yield FileDrift(config.path, f"{config.path} is missing")
     elif config is not None and config.sha256 and config.sha256 != last.files.get(config.path):
         yield FileDrift(config.path, f"{config.path} was edited by hand")
+
+
+def _keys(rendered: Rendered, last: GatewayRecord, layout: Layout) -> tuple[str, ...]:
+    return (keys_file(layout),) if is_reproducible(rendered, last.files) else ()
 
 
 def _content(files: list[FileDrift]) -> bool:

@@ -42,9 +42,12 @@ class InstanceSecrets:
             raise NotAtHand(f"{error}, and no earlier value was delivered there") from None
 
     def differ(self, instance: Instance) -> bool | None:
-        """Whether a value differs from the delivered one; None where one is not at hand. Changed
-        references are ignored here: the plan shows them.
+        """Whether a value differs from the delivered one; None where one is not at hand, and where
+        a file is gone that was delivered: nobody knows what runs there. Changed references are
+        ignored here: the plan shows them.
         """
+        if None in self._files().values():
+            return None
         known, recorded = self.delivered(), self._recorded()
         differs: bool | None = False
         spec = instance.spec
@@ -62,11 +65,17 @@ class InstanceSecrets:
         """The values in the host's files."""
         if self.last is None:
             return {}
-        spec, name_on_host = self.last.spec, f"{self.name}{self.last.slot}"
-        paths = secret_files(spec, self.layout, name_on_host)
-        files = delivered(spec, {k: self.on.session.read_file(p) for k, p in paths.items()})
+        files = delivered(self.last.spec, self._files())
         values = {use: _of(files, use) for use in self._recorded()}
         return {use: value for use, value in values.items() if value is not None}
+
+    def _files(self) -> dict[str, bytes | None]:
+        """The content of those that hold a secret; None for one that is gone."""
+        if self.last is None:
+            return {}
+        name_on_host = f"{self.name}{self.last.slot}"
+        paths = secret_files(self.last.spec, self.layout, name_on_host)
+        return {kind: self.on.session.read_file(path) for kind, path in paths.items()}
 
     def _recorded(self) -> dict[SecretUse, SecretRef]:
         if self.last is None:
