@@ -121,3 +121,17 @@ def test_one_instance_takes_its_place(site: FakeSite) -> None:
     ran = site.run("validate")
     assert ran.code == 1
     assert f"unit {BY_HAND} of h is taken over by `q` already" in ran.said
+
+
+def test_a_rollback_takes_nothing_over(site: FakeSite) -> None:
+    """What a host's history names is no order to stop it."""
+    host = site.hosts["h"]
+    site.apply()
+    site.change(lambda m: m.update(hosts={"h": []}))
+    site.apply()
+    host.systemd.run(("systemctl", "start", BY_HAND))
+    site.change(lambda m: m.update(hosts={"h": [q(port=8001, adopt={"unit": BY_HAND})]}))
+    ran = site.run("rollback", "-y", "--to", "1")
+    assert ran.code == 1
+    assert "port 8001 is held by" in ran.said
+    assert _running(host) == [BY_HAND]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.plan.test_plan import BASE
 from tests.plan.world import World
-from xgen_deploy.plan.repair import READ_LATER, reload_is_safe
+from xgen_deploy.plan.repair import READ_LATER, STARTED_SINCE, reload_is_safe
 from xgen_deploy.state.facts import EditedFile
 from xgen_deploy.state.plan import Kind, Operation
 
@@ -46,6 +46,7 @@ def test_only_what_was_started_as_it_is_now_is_replaced(
     operation = repaired(world)
     assert (operation.kind, operation.interrupts) == (kind, interrupts)
     assert operation.action == "repair"
+    assert (STARTED_SINCE in operation.notes) == ({"sha256", "invocation"} <= unit.keys())
 
 
 def test_what_an_older_version_wrote_cannot_be_written_again(world: World) -> None:

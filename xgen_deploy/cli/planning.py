@@ -74,7 +74,7 @@ def as_applied(run: Run) -> Run:
             declared += run.site.on(name)  # its own plan refuses a record that cannot be used
             continue
         declared += [  # a record speaks for its own host and instance alone
-            replace(r.declared, host=name, name=instance)
+            replace(r.declared, host=name, name=instance, adopt=None)
             for instance, r in observation.record.instances.items()
             if r.declared
         ]

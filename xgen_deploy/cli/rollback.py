@@ -158,7 +158,8 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
 
 def _as_then(run: Run, chosen: Chosen) -> Run:
     """The site with each host's instances as they were. How the change itself is carried out
-    (batches, strategy, drain) is the manifest's, because it concerns all hosts.
+    (batches, strategy, drain) is the manifest's, because it concerns all hosts. No history takes
+    anything over.
     """
     by_instance = {(d.host, d.name): d.update for d in everywhere(run.site)}
     by_model = {d.model: d.update for d in everywhere(run.site)}
@@ -166,7 +167,7 @@ def _as_then(run: Run, chosen: Chosen) -> Run:
     def with_current_update(instance: InstanceConfig) -> InstanceConfig:
         of_model = by_model.get(instance.model, Update())
         update = by_instance.get((instance.host, instance.name), of_model)
-        return replace(instance, update=update)
+        return replace(instance, update=update, adopt=None)
 
     earlier = (d for entry in chosen.values() if entry for d in entry.declared)
     declared = tuple(with_current_update(d) for d in earlier)

@@ -20,13 +20,14 @@ _OFTEN = 2
 class Drift:
     """`cause` is all that differs, as a clause, `files` what of it lies in files. `proven`: what
     runs is what was applied, so that putting the files right is enough. `serves`: requests reach
-    what runs there.
+    what runs there. `started_since`: it may run with what was edited.
     """
 
     cause: str
     files: tuple[FileDrift, ...] = ()
     proven: bool = False
     serves: bool = False
+    started_since: bool = False
 
 
 def drift_of(
@@ -54,6 +55,7 @@ def drift_of(
         cause="; ".join(causes),
         files=files,
         proven=not gpus and process is None and is_proven(files, unit, record.invocation),
+        started_since=started_since(files, unit, record.invocation),
         serves=runs(unit) and (not contained or (box is not None and box.state == "running")),
     )
 
@@ -61,14 +63,19 @@ def drift_of(
 def is_proven(
     files: Iterable[FileDrift], unit: ServiceFacts | None, invocation: str | None
 ) -> bool:
-    """Whether what runs is what was applied, whatever its files say now: it is the start that
-    passed its gate (`invocation`), or nothing that it read says something else. A program is known
-    by its process."""
-    if any(f.secret for f in files):
-        return False
+    """Whether what runs is what was applied, whatever its files say now: nothing that it read says
+    something else, or it is the start that passed its gate (`invocation`)."""
+    drifts = tuple(files)
+    return not any(f.secret for f in drifts) and not started_since(drifts, unit, invocation)
+
+
+def started_since(
+    files: Iterable[FileDrift], unit: ServiceFacts | None, invocation: str | None
+) -> bool:
+    """Whether it may have read what its files say now. A program is known by its process."""
     if not any(f.content for f in files):
-        return True
-    return invocation is not None and unit is not None and invocation == _start(unit)
+        return False
+    return invocation is None or unit is None or invocation != _start(unit)
 
 
 def _start(unit: ServiceFacts) -> str:

@@ -12,6 +12,7 @@ from xgen_deploy.state.plan import Kind, Operation
 from xgen_deploy.state.record import InstanceRecord
 
 LEFT_ALONE = "what runs is what was applied: its files are put right, and it is left alone"
+STARTED_SINCE = "it was started since it was applied, maybe with what was edited: it is replaced"
 READ_LATER = (
     "systemd reads its unit at its next restart: reading it now could take the GPUs from running "
     "containers"
@@ -34,9 +35,10 @@ def repaired(
         later = any(f.content for f in drift.files) and not reload
         notes = (LEFT_ALONE, *((READ_LATER,) if later else ()), *operation.notes)
         return replace(operation, kind=Kind.RESTORE_FILES, reload=reload, notes=notes)
-    if drift.serves:
-        return replace(operation, kind=Kind.REPAIR, strategy="stop-first", interrupts=True)
-    return replace(operation, kind=Kind.REPAIR)
+    if not drift.serves:
+        return replace(operation, kind=Kind.REPAIR)
+    notes = (*((STARTED_SINCE,) if drift.started_since else ()), *operation.notes)
+    return replace(operation, kind=Kind.REPAIR, strategy="stop-first", interrupts=True, notes=notes)
 
 
 def can_be_written(drift: Drift, rendered: Rendered, written: dict[str, str]) -> bool:

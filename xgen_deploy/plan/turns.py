@@ -41,10 +41,16 @@ def _one_by_one(before: Operation, operation: Operation) -> bool:
     if before.strategy == operation.strategy == "start-first":
         return _share_room(old, new)
     in_order = before.kind in _ALONE and operation.kind in _ALONE
-    return in_order and bool(set(old.spec.gpus) & set(new.spec.gpus))
+    return in_order and bool(_gpus(old) & _gpus(new))
 
 
 def _share_room(old: Instance, new: Instance) -> bool:
     """Whether both of them were judged by the same free memory: of a GPU, or of the host."""
     on_host = [not i.gpus or i.software_gpu for i in (old, new)]
-    return all(on_host) or bool(set(old.spec.gpus) & set(new.spec.gpus))
+    return all(on_host) or bool(_gpus(old) & _gpus(new))
+
+
+def _gpus(instance: Instance) -> frozenset[str]:
+    """One identity for each card, by whatever name it is recorded; a missing one keeps its name."""
+    known = {name: g.identity for g in instance.gpus for name in g.names}
+    return frozenset(known.get(name, name) for name in instance.spec.gpus)
