@@ -26,7 +26,6 @@ def applied(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> FakeSite:  
             "api_key": {"env": "ENGINE_KEY"},
             "env": {"SITE": "a value of the customer"},
             "image": "registry.lotte.example/engine:1",
-            "llama": {"parallel": 2, "extra_args": ["--log-prefix", "--api-key", "sk-args-123456"]},
         }
     }
     site: FakeSite = make_site({"g": "cpu", "gpu-h": "h100"}, gateway=GATEWAY, models=models,
@@ -36,7 +35,8 @@ def applied(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> FakeSite:  
     site.change(lambda m: m["models"]["q"].update(n_ctx=4096, env={"SITE": "another value"}))
     assert site.run("apply", "-y").code == 1
     site.hosts["gpu-h"].files[LAYOUT.failed_log("q")] = (
-        f"srv  request: prompt: {PROMPT}\n{ERROR}\n0.02 E failed for prompt: {PROMPT}\n".encode()
+        f"srv  request: prompt: {PROMPT}\n{ERROR}\n0.02 E failed for prompt: {PROMPT}\n"
+        "0.03 E rejected: api_key=sk-args-123456\n".encode()
     )
     monkeypatch.chdir(site.folder)
     return site
@@ -127,6 +127,12 @@ def test_a_manifest_stands_alone(applied: FakeSite) -> None:
 )
 def test_what_is_taken_for_a_secret(text: str, clean: str) -> None:
     assert without_secrets(text) == clean
+
+
+def test_the_tool_s_own_name_stays() -> None:
+    names = Pseudonyms()
+    names.add("user", ["deploy"])
+    assert names.apply("xgen-deploy as deploy@h") == "xgen-deploy as user-1@h"
 
 
 def test_pseudonyms_are_the_same_everywhere() -> None:

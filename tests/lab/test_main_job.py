@@ -183,6 +183,33 @@ def test_an_engine_runs_as_nobody_special(deployed: Deployed) -> None:
     assert "\nNoNewPrivs:\t1" in status
 
 
+def test_a_night_without_the_repository(deployed: Deployed, tmp_path: Path) -> None:
+    """What the host keeps is enough to see, to restart, and to ask for help."""
+    site, host = deployed
+    listed = site.run_on(Path(host.name), "projects", "--json").json()["hosts"][host.name]
+    (project,) = [p for p in listed["projects"] if p["project"] == site.project]
+    assert {i["instance"] for i in project["instances"]} == {SAME, *HARMS}
+    kept = site.run_on(Path(f"--from-host={host.name}"), "config", "--project", site.project)
+    assert kept.code == 0, kept.said
+    night = tmp_path / "night.yaml"
+    night.write_text(kept.stdout)
+    assert site.run_on(night, "plan", "--detailed-exitcode").code == 0
+    before = _invocation(site, host, SAME)
+    restarted = site.run_on(night, "restart", SAME, "-y")
+    assert restarted.code == 0, restarted.said
+    assert _invocation(site, host, SAME) != before
+    assert site.run_on(night, "logs", SAME, "-n", "5").stdout.count("\n") == 5
+    assert site.run_on(night, "status").code == 0
+    ticket = tmp_path / "ticket.txt"
+    for target in (night, Path(host.name)):
+        asked = site.run_on(target, "support", "--anonymous", "-o", str(ticket))
+        assert asked.code == 0, asked.said
+        text = ticket.read_text()
+        assert f"instance {SAME}: model {SAME}" in text
+        assert "layers, context" in text, "the engine's own report"
+        assert not [name for name in (host.name, host.address, places.ENGINE) if name in text]
+
+
 def test_what_is_done_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
     """Files are put right beside what runs; what does not run is started, side by side."""
     site, host = deployed

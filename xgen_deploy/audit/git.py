@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from xgen_deploy.state.origin import Origin
@@ -17,8 +18,11 @@ def git_commit(manifest: str) -> str | None:
     return commit + ("+" if changed else "")
 
 
+@cache
 def origin_of(manifest: str) -> Origin:
-    """By the repository's first commit, which every clone has, except a shallow one."""
+    """By the repository's first commit, which every clone has, except a shallow one. Takes a while
+    where the history is long, the first time.
+    """
     path = Path(manifest).resolve()
     said = _git(path.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
     if said is None:

@@ -7,7 +7,7 @@ import click
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.cards import AcceptingCommand, repin_of
-from xgen_deploy.cli.opening import open_run, run_for, with_origin
+from xgen_deploy.cli.opening import open_run, run_for
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.saved_plan import saved_plan
 
@@ -57,4 +57,4 @@ def command(
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
         options = replace(options, repin=repin_of(repin, run.site.hosts))
-        return carry_out(with_origin(run), settings, options)
+        return carry_out(run, settings, options)

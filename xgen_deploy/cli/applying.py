@@ -4,9 +4,11 @@ the modules that carry out a plan are imported.
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.opening import find_origin, with_origin
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.preload import APPLYING
 from xgen_deploy.run.run import Run
@@ -27,7 +29,11 @@ def observe_and_apply(
     """Returns the exit code and what was observed first. `reporter` as in Terminal."""
     began = time.monotonic()
     options = replace(options, accept_new_host_keys=settings.accept_new_host_keys)
-    observed = run.observe(preload=APPLYING)
+    by_manifest = options.what in ("apply", "destroy")
+    observed = run.observe(
+        preload=APPLYING, also=partial(find_origin, run) if by_manifest else None
+    )
+    run = with_origin(run) if by_manifest else run
     from xgen_deploy.apply.flow import Apply
     from xgen_deploy.cli.terminal import Terminal
 

@@ -5,7 +5,7 @@ import click
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.manifest_command import NamedManifestCommand
-from xgen_deploy.cli.opening import open_run, with_origin
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options, take_over_option
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.host_plan import empty_site
@@ -29,4 +29,4 @@ def command(settings: Settings, yes: bool, take_over: bool) -> int:
             )
         emptied = Run(empty_site(run.site), run.control_node, run.connections)
         options = ApplyOptions(yes=yes, take_over=take_over, destroy=True, what="destroy")
-        return carry_out(with_origin(emptied), settings, options)
+        return carry_out(emptied, settings, options)

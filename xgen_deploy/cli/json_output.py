@@ -78,7 +78,7 @@ class JsonOutput:
         """Prints the document, or the event `end`, with all errors."""
         with self._lock:
             closed, self._closed = self._closed, True
-        errors = tuple(dict.fromkeys((*self._of_plan, *self._errors)))
+        errors = _distinct((*self._of_plan, *self._errors))
         if closed or not self.wanted or not (self.began or errors):
             return
         if self.command in _STREAMING:
@@ -87,8 +87,8 @@ class JsonOutput:
             from xgen_deploy.cli.documents.registry import empty_document
 
             document = self._document or empty_document(self.command)
-            known = tuple(e for e in document.errors if e not in errors)
-            _print_document(document.model_copy(update={"errors": known + errors}))
+            all_errors = _distinct((*document.errors, *errors))
+            _print_document(document.model_copy(update={"errors": all_errors}))
 
     def _print_end(self, code: int, errors: tuple[ErrorEntry, ...]) -> None:
         from xgen_deploy.cli.documents.events import End
@@ -98,6 +98,15 @@ class JsonOutput:
             unknown = self.cut_short and self._printed
             counts = {"done": None, "failed": None} if unknown else {"failed": self._failed}
         _print_line(_value(End(exit_code=code, errors=errors).model_copy(update=counts)))
+
+
+def _distinct(errors: Iterable[ErrorEntry]) -> tuple[ErrorEntry, ...]:
+    """Each once, as it was told first: with its way out."""
+    first: dict[tuple[object, ...], ErrorEntry] = {}
+    for error in errors:
+        place = (error.file, error.line, error.column)
+        first.setdefault((error.message, error.host, error.instance, *place), error)
+    return tuple(first.values())
 
 
 def print_json(value: object) -> None:

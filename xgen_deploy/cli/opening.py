@@ -56,6 +56,11 @@ def run_for(site: Site, settings: Settings) -> Iterator[Run]:
         yield run
 
 
+def find_origin(run: Run) -> None:
+    """Beforehand, for `with_origin`."""
+    origin_of(run.site.manifest_file)
+
+
 def with_origin(run: Run) -> Run:
     """The same with where its manifest comes from, unless a saved plan knows."""
     origin = run.site.origin or origin_of(run.site.manifest_file)

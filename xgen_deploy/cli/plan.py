@@ -1,11 +1,12 @@
 """`xgen-deploy plan`: shows what would change, and why."""
 
 import time
+from functools import partial
 
 import click
 
 from xgen_deploy.cli.cards import AcceptingCommand, repin_of
-from xgen_deploy.cli.opening import open_run, with_origin
+from xgen_deploy.cli.opening import find_origin, open_run, with_origin
 from xgen_deploy.cli.options import Settings, accepting_options, host_options
 from xgen_deploy.cli.preload import PLANNING
 from xgen_deploy.cli.saved_file import check_writable
@@ -46,9 +47,10 @@ def command(
             from xgen_deploy.cli.planning import as_applied
 
             run = as_applied(run)
+            observed = run.observe(preload=PLANNING)
         else:
+            observed = run.observe(preload=PLANNING, also=partial(find_origin, run))
             run = with_origin(run)
-        observed = run.observe(preload=PLANNING)
     from xgen_deploy.cli.planning import Accepting, planned
 
     accepting = Accepting(

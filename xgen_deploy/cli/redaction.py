@@ -37,6 +37,10 @@ def without_secrets(text: str) -> str:
     return _PROMPT.sub(rf"\g<1>{_LEFT_OUT}", text)
 
 
+# Of a name; in the tool's own name it stays.
+_BEGIN = r"(?<![\w.])(?!(?<=xgen-)deploy(?!\w))"
+
+
 class Pseudonyms:
     """One for each name, the same everywhere: `host-1`, `user-2`, `address-1`, `/path-3.gguf`."""
 
@@ -52,7 +56,7 @@ class Pseudonyms:
             self._named(kind, name)
         longest = sorted(filter(_stands_alone, self._names), key=len, reverse=True)
         known = "|".join(map(re.escape, longest))
-        self._words = re.compile(rf"(?<![\w.])(?:{known})(?!\w)") if longest else None
+        self._words = re.compile(rf"{_BEGIN}(?:{known})(?!\w)") if longest else None
 
     def apply(self, text: str) -> str:
         text = _CARD.sub(lambda m: self._named("card", m[0]), _PATH.sub(self._path, text))
