@@ -12,6 +12,7 @@ from tests.fake_host.engine import Engine
 from tests.fake_host.host import LAYOUT
 from tests.fake_host.site import FakeSite, Ran
 from tests.site_file import load_site
+from xgen_deploy.manifest.from_host import looked_up
 
 KEPT = LAYOUT.manifest
 
@@ -77,6 +78,16 @@ def test_secrets_are_references_and_are_named(applied: FakeSite) -> None:
     assert "#   env ENGINE_KEY" in ran.out.splitlines()
     assert "sk-" not in ran.out
     assert applied.hosts["h"].modes[KEPT] == 0o600
+
+
+def test_every_reference_is_named() -> None:
+    gateway = {"api_key": {"file": "/door"}, "clients": {"a": {"env": "A", "models": ["m"]}}}
+    models = {"m": {"env": {"X": {"command": "pass x"}, "Y": "plain"}}}
+    assert sorted(looked_up({"gateway": gateway, "models": models, "hosts": {"h": [{}]}})) == [
+        "command pass x",
+        "env A",
+        "file /door",
+    ]
 
 
 def test_the_host_is_reached_as_it_just_was(applied: FakeSite) -> None:

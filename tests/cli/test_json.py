@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +14,11 @@ import pytest
 
 from tests.apply.conftest import MakeSite, make_site  # noqa: F401 - a fixture
 from tests.fake_host.site import FakeSite, Ran
+from xgen_deploy.cli.documents.events import End
 from xgen_deploy.cli.documents.registry import COMMANDS, model_of, output_schema
 from xgen_deploy.cli.main import main
 
+GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
 STREAMS = ("apply", "rollback", "destroy")
 CHANGES = (*STREAMS, "stop", "start", "restart")
 WORDS = {**dict.fromkeys(CHANGES, ("-y",)), "logs": ("q",), "ask": ("q", "Hi")}
@@ -111,6 +115,20 @@ def applied(make_site: MakeSite) -> FakeSite:  # noqa: F811
 
 def test_every_command_with_json_has_a_schema() -> None:
     assert set(COMMANDS) == set(SHOWN)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_guide_has_its_keys(command: str) -> None:
+    """Those of the document itself; what lies below is in the schema."""
+    rows = [line.split("|") for line in GUIDE.read_text().splitlines() if line.startswith("| `")]
+    (keys,) = [row[2] for row in rows if f"`{command}`" in _commands_of(row[1]) and "`" in row[2]]
+    model = End if command in STREAMS else model_of(command)
+    missing = [k for k in model.model_fields if f"`{k}" not in keys and k != "errors"]
+    assert not missing
+
+
+def _commands_of(cell: str) -> list[str]:
+    return [f"`{name.split()[0]}`" for name in re.findall("`([^`]+)`", cell)]
 
 
 @pytest.mark.parametrize("case", CASES)

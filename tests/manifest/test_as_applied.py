@@ -59,7 +59,9 @@ binaries: {llama: /opt/llama, vllm: /opt/vllm}
 defaults: {n_ctx: 4096, n_gpu_layers: 20, update: {timeout: 10m, drain: 90}}
 notify: {webhook: {env: HOOK}}
 audit: {file: audit.jsonl, syslog: true}
-gateway: {hosts: [a, b], port: 8080, queue_timeout: 30s, api_key: {file: door}}
+gateway:
+  {hosts: [a, b], port: 8080, queue_timeout: 30s, api_key: {file: door},
+   clients: {team-a: {env: KEY_A, models: [m], rate: 60/m}, team-b: {file: b}}}
 models:
   m:
     source: {gguf: /m.gguf, hf: org/name}

@@ -53,9 +53,8 @@ def _path(values: Mapping[str, object], *keys: str) -> dict[str, object]:
 def looked_up(values: object) -> Iterator[str]:
     """`env QWEN_KEY`: every reference that a command would look up on this machine."""
     if isinstance(values, dict):
-        if len(values) == 1:
-            ((key, value),) = values.items()
-            if key in _LOCAL and isinstance(value, str):
+        for key in _LOCAL:
+            if isinstance(value := values.get(key), str):
                 yield f"{key} {value}"
         for value in values.values():
             yield from looked_up(value)
