@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gateway.running_gateway import CLIENT, CLIENT_KEY, ENGINE, ENGINE_KEY, RunningGateway
 from xgen_deploy.backends.endpoint import endpoint_of
 from xgen_deploy.gateway.answers import model_list
-from xgen_deploy.resolve.gateway_needs import names_of_others
+from xgen_deploy.resolve.gateway_needs import further_names
 from xgen_deploy.state.endpoint import Endpoint
+from xgen_deploy.state.features import FoundLora
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -101,10 +103,10 @@ def test_an_instance_answers_to_the_models_that_fall_back_to_it() -> None:
         ),
         gateway=Gateway(hosts=("edge",), port=8080),
     )
-    found = {m: names_of_others(site, m) for m in fallback}
+    found = {m: further_names(site, m) for m in fallback}
     assert found == {"small": ("big", "mid"), "mid": ("big",), "big": ()}
     without = site.model_copy(update={"gateway": None})
-    assert names_of_others(without, "small") == ()
+    assert further_names(without, "small") == ()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,29 @@ def test_an_engine_gets_as_many_requests_as_it_works_on(backend: str, slots: int
         vllm=VllmSettings(max_num_seqs=64),
     )
     assert endpoint_of("h", "m", spec).slots == slots
+
+
+def test_what_an_engine_answers_to_besides() -> None:
+    """The manifest's word, as far as the engine was started with it."""
+    said: dict[str, Any] = {"host": "h", "name": "m", "model": "m", "source": "/m", "ports": (1, 9)}
+    declared = InstanceConfig(**said, aliases=("gpt", "o1"), loras={"law": "/l", "tone": "/t"})
+    spec = Spec(
+        model="m", backend="vllm-cuda", runtime="docker", source="/m", model_path="/m", n_ctx=1,
+        port=8001, also_serves=("gpt",), loras={"law": FoundLora(path="/l")},
+    )  # fmt: skip
+    assert endpoint_of("h", "m", spec, declared).names == ("gpt", "law")
+    llama = spec.model_copy(update={"backend": "llama-server-cuda", "also_serves": ()})
+    assert endpoint_of("h", "m", llama, declared).names == ("gpt", "o1")
+    assert endpoint_of("h", "m", spec).names == ()
+
+
+def test_a_route_has_the_names_that_all_its_servers_know() -> None:
+    one = Endpoint(host="edge", instance="m", model="m", port=8001, names=("gpt", "law"))
+    other = one.model_copy(update={"instance": "m-2", "names": ("gpt",)})
+    hosts = {"edge": EDGE}
+    for endpoints, names in (((one,), ("gpt", "law")), ((one, other), ("gpt",)), ((), ())):
+        (route,) = build_routes(EDGE, hosts, endpoints, {"m": ()}).models
+        assert route.names == names
 
 
 def test_names_that_differ_have_pools_that_differ() -> None:

@@ -46,6 +46,21 @@ def test_a_request_goes_to_the_model_that_it_names(
     assert gateway.ask(CHAT, {"messages": [{"model": "x"}], "model": model}).json["served_by"] == by
 
 
+def test_further_names_are_the_models(make_gateway: MakeGateway, chat: Engine) -> None:
+    gateway = make_gateway()
+    names = {"names": ("gpt-4o", "it's law")}
+    gateway.set([endpoint(chat, "org/qwen3").model_copy(update=names)])
+    gateway.start()
+    for name in ("org/qwen3", "gpt-4o", "it's law"):
+        assert gateway.ask(CHAT, {"model": name}).json["served_by"] == "chat"
+    listed = gateway.ask("/v1/models", method="GET").json["data"]
+    assert [(m["id"], m.get("root")) for m in listed] == [
+        ("org/qwen3", None), ("gpt-4o", "org/qwen3"), ("it's law", "org/qwen3")
+    ]  # fmt: skip
+    assert gateway.ask("/v1/models/gpt-4o", method="GET").json["id"] == "org/qwen3"
+    assert "gpt-4o" in gateway.ask(CHAT, {"model": "gpt-4"}).json["error"]["message"]
+
+
 def test_an_unknown_model_is_told_which_there_are(gateway: RunningGateway) -> None:
     answer = gateway.ask(CHAT, {"model": "gpt-4"})
     assert (answer.status, answer.code) == (404, "model_not_found")

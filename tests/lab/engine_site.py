@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.lab import minilm, tiny_model
+from tests.lab import minilm, tiny_beside, tiny_model
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site
 
 MODELS = "/srv/lab-models"
 TINY = f"{MODELS}/tiny.gguf"
+ADAPTER = f"{MODELS}/tiny-lora.gguf"
+PROJECTOR = f"{MODELS}/tiny-mmproj.gguf"
+TEMPLATE = f"{MODELS}/tiny.jinja"
 MINILM = f"{MODELS}/minilm.gguf"
 # Shaders are compiled for the CPU here, which takes longer than all the rest. The only place
 # that a unit may write to, and that is not cleared when it stops, is below /dev.
@@ -28,6 +31,9 @@ def place_models(host: LabHost) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not _inside(host, TINY).exists():
         tiny_model.write(_inside(host, TINY))
+        tiny_beside.write_adapter(_inside(host, ADAPTER))
+        tiny_beside.write_projector(_inside(host, PROJECTOR))
+        _inside(host, TEMPLATE).write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
     if not _inside(host, MINILM).exists():
         _inside(host, MINILM).write_bytes(minilm.gguf().read_bytes())
     host.sh(

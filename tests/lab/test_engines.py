@@ -8,7 +8,16 @@ import pytest
 
 from tests.lab import places
 from tests.lab.conftest import Lab
-from tests.lab.engine_site import place_models, shaders, status, tiny
+from tests.lab.engine_site import (
+    ADAPTER,
+    PROJECTOR,
+    TEMPLATE,
+    TINY,
+    place_models,
+    shaders,
+    status,
+    tiny,
+)
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site
 from tests.lab.tiny_model import LAYERS
@@ -90,6 +99,36 @@ def test_a_gpu_that_is_not_used_fails_the_gate(
     site.plan(0)
     row = status(site)
     assert (row["status"], row["offloaded_layers"]) == ("running", LAYERS)
+
+
+def test_what_is_loaded_beside_a_model(site: Site) -> None:
+    """A draft model with some of its layers on the GPU, an adapter, a projector and a template."""
+    beside = {
+        "draft": {"source": TINY, "n_gpu_layers": 3, "tokens": 2},
+        "loras": {"law": {"source": ADAPTER, "scale": 0.5}},
+        "mmproj": PROJECTOR,
+        "chat_template": TEMPLATE,
+    }
+    _ask_for(site, gpus=[0], n_gpu_layers=-1, **beside, update={"timeout": "5m"})
+    site.apply()
+    row = status(site)
+    assert (row["offloaded_layers"], row["total_layers"]) == (LAYERS, LAYERS)
+    assert list(_devices(row)) == ["Vulkan0"]
+    draft = row["draft"]
+    assert (draft["offloaded"], draft["total_layers"], draft["used"]) == (3, LAYERS, True)
+    assert 0 < draft["devices"][0]["model_mib"] < _devices(row)["Vulkan0"]
+    assert site.run("verify").code == 0
+    assert site.plan(0).operations(*site.hosts) == []
+
+
+def test_what_is_not_there_is_refused_before_anything_is_stopped(site: Site) -> None:
+    _ask_for(site, gpus=[0], chat_template="/srv/no.jinja", llama={"extra_args": ["--no-such"]})
+    refused = site.run("apply", "-y")
+    assert refused.code == 1
+    assert "chat template /srv/no.jinja: is not there" in refused.said
+    _ask_for(site, gpus=[0], llama={"extra_args": ["--no-such"]})
+    assert f"({places.ENGINE}) has no option `--no-such`" in site.run("plan").said
+    assert status(site)["status"] == "running"
 
 
 def test_a_gpu_asked_for_where_none_is_found_is_refused(host: LabHost, site: Site) -> None:

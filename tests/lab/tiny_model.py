@@ -13,7 +13,7 @@ from tests.lab.gguf_file import Tensor, Value
 BLOCKS = 11
 LAYERS = BLOCKS + 1  # as engines count: the blocks and the output
 CONTEXT = 2048
-_WIDTH, _HEADS, _INNER = 64, 2, 128
+WIDTH, _HEADS, _INNER = 64, 2, 128
 # Of the SentencePiece kind: control tokens, every byte, and what `Hello` is put together from.
 # Each number of tokens at once needs shaders of its own: a prompt of one token needs the fewest.
 _PIECES = ["\u2581", "H", "e", "l", "o", "He", "Hel", "Hell", "Hello"]
@@ -37,11 +37,11 @@ def _keys() -> dict[str, Value]:
         "general.file_type": 0,
         "llama.block_count": BLOCKS,
         "llama.context_length": CONTEXT,
-        "llama.embedding_length": _WIDTH,
+        "llama.embedding_length": WIDTH,
         "llama.feed_forward_length": _INNER,
         "llama.attention.head_count": _HEADS,
         "llama.attention.layer_norm_rms_epsilon": 1e-5,
-        "llama.rope.dimension_count": _WIDTH // _HEADS,
+        "llama.rope.dimension_count": WIDTH // _HEADS,
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.tokens": _TOKENS,
         "tokenizer.ggml.scores": [float(len(token)) for token in _TOKENS],
@@ -60,16 +60,16 @@ def _tensors(chance: random.Random) -> list[Tensor]:
         return Tensor(f"{name}.weight", shape, array("f", values).tobytes())
 
     def norm(name: str) -> Tensor:
-        return Tensor(f"{name}.weight", (_WIDTH,), array("f", [1.0] * _WIDTH).tobytes())
+        return Tensor(f"{name}.weight", (WIDTH,), array("f", [1.0] * WIDTH).tobytes())
 
-    found = [weights("token_embd", _WIDTH, len(_TOKENS)), norm("output_norm"), _output(chance)]
+    found = [weights("token_embd", WIDTH, len(_TOKENS)), norm("output_norm"), _output(chance)]
     for block in range(BLOCKS):
         found += [norm(f"blk.{block}.attn_norm"), norm(f"blk.{block}.ffn_norm")]
         for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            found.append(weights(f"blk.{block}.{name}", _WIDTH, _WIDTH))
-        found.append(weights(f"blk.{block}.ffn_gate", _WIDTH, _INNER))
-        found.append(weights(f"blk.{block}.ffn_up", _WIDTH, _INNER))
-        found.append(weights(f"blk.{block}.ffn_down", _INNER, _WIDTH))
+            found.append(weights(f"blk.{block}.{name}", WIDTH, WIDTH))
+        found.append(weights(f"blk.{block}.ffn_gate", WIDTH, _INNER))
+        found.append(weights(f"blk.{block}.ffn_up", WIDTH, _INNER))
+        found.append(weights(f"blk.{block}.ffn_down", _INNER, WIDTH))
     return found
 
 
@@ -79,6 +79,6 @@ def _output(chance: random.Random) -> Tensor:
     values = [
         chance.uniform(-2.0, 2.0) if token in letters else 0.0
         for token in range(len(_TOKENS))
-        for _ in range(_WIDTH)
+        for _ in range(WIDTH)
     ]
-    return Tensor("output.weight", (_WIDTH, len(_TOKENS)), array("f", values).tobytes())
+    return Tensor("output.weight", (WIDTH, len(_TOKENS)), array("f", values).tobytes())

@@ -61,7 +61,9 @@ def _taken_back(execution: Execution, name: str) -> Iterator[None]:
 
 def _endpoint(execution: Execution, new: Prepared) -> Endpoint:
     instance = new.instance
-    return endpoint_of(execution.context.name, instance.name, instance.spec, second=True)
+    return endpoint_of(
+        execution.context.name, instance.name, instance.spec, instance.declared, second=True
+    )
 
 
 def _give_up(execution: Execution, new: Prepared) -> str:

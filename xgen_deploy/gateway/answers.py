@@ -96,9 +96,15 @@ def model_card(route: Route) -> dict[str, object]:
     return {"id": route.model, "object": "model", "created": 0, "owned_by": "xgen-deploy"}
 
 
+def _cards(route: Route) -> list[dict[str, object]]:
+    """The model, then its further names: each a model of its own to clients that list them."""
+    card = model_card(route)
+    return [card, *({**card, "id": name, "root": route.model} for name in route.names)]
+
+
 def model_list(routes: Sequence[Route]) -> str:
-    return json.dumps({"object": "list", "data": [model_card(r) for r in routes]})
+    return json.dumps({"object": "list", "data": [card for r in routes for card in _cards(r)]})
 
 
 def names(routes: Sequence[Route]) -> str:
-    return ", ".join(r.model for r in routes) or "none"
+    return ", ".join(name for r in routes for name in (r.model, *r.names)) or "none"

@@ -174,6 +174,7 @@ def _model(number: int, route: Route, models: tuple[Route, ...]) -> Mapping[str,
     return {
         "number": number,
         "name": route.model,
+        "names": (route.model, *route.names),
         "pool": route.pool,
         "card": json.dumps(answers.model_card(route)),
         "fallback": fallback,

@@ -83,8 +83,8 @@ def _recorded(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
 def _planned(plan: HostPlan | None, host: str, name: str) -> Endpoint | None:
     for operation in plan.operations if plan else ():
         if operation.name == name and operation.instance is not None:
-            spec = operation.instance.spec
-            return endpoint_of(host, name, spec)
+            instance = operation.instance
+            return endpoint_of(host, name, instance.spec, instance.declared)
     return None
 
 
@@ -103,4 +103,4 @@ def _as_recorded(
     if entry.stopped is not None and now is not None and now.model == spec.model:
         own = {name: getattr(now, name) for name in ENGINE_SETTINGS}
         spec = replace(spec, type=now.type, api_key=now.api_key, **own)
-    return endpoint_of(host, name, spec)
+    return endpoint_of(host, name, spec, now)

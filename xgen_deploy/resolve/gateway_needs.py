@@ -52,14 +52,22 @@ def fallbacks(site: Site) -> dict[str, tuple[str, ...]]:
     return by_model
 
 
-def names_of_others(site: Site, model: str) -> tuple[str, ...]:
-    """The models that fall back to this one, sorted. A gateway passes a request's body on as it
-    came, so an engine that checks the model's name must answer to theirs too.
+def further_names(site: Site, model: str) -> tuple[str, ...]:
+    """What an engine that checks the model's name must answer to besides: the model's aliases, then
+    the models that fall back to it and theirs, sorted. A gateway passes a request's body on as it
+    came.
     """
+    own = aliases(site, model)
     if site.gateway is None:
-        return ()
+        return own
     pairs = fallbacks(site).items()
-    return tuple(sorted(m for m, others in pairs if m != model and model in others))
+    others = [m for m, falls_to in pairs if m != model and model in falls_to]
+    return (*own, *sorted({*others, *(a for m in others for a in aliases(site, m))}))
+
+
+def aliases(site: Site, model: str) -> tuple[str, ...]:
+    """Of all its placements, each once."""
+    return tuple(dict.fromkeys(a for d in everywhere(site) if d.model == model for a in d.aliases))
 
 
 def gateway_runtime(site: Site, host: Host) -> Runtime:

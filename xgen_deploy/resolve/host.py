@@ -7,7 +7,7 @@ from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve import engines
 from xgen_deploy.resolve.adoption import adopted_by, its_ports
-from xgen_deploy.resolve.gateway_needs import gateway_port, names_of_others, needed_listen
+from xgen_deploy.resolve.gateway_needs import further_names, gateway_port, needed_listen
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
@@ -68,7 +68,7 @@ def resolve_host(
         adopted_ports=adopted,
         repin=repin,
         listen=needed_listen(site, host.name),
-        also_serves={d.model: names_of_others(site, d.model) for d in declared},
+        also_serves={d.model: further_names(site, d.model) for d in declared},
     )
     instances: list[Instance] = []
     refusals = list(runtime_refusals(host, declared, facts, layout))

@@ -9,12 +9,14 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildca
 
 class Endpoint(Frozen):
     """`listen` is the address on its host, `slots` the number of requests that it processes at
-    once. `second`: it is the new version, while the old one still runs.
+    once, `names` what it answers to besides the model's own. `second`: it is the new version, while
+    the old one still runs.
     """
 
     host: str
     instance: str
     model: str
+    names: tuple[str, ...] = ()
     type: ModelType = "llm"
     listen: str = "127.0.0.1"
     port: int

@@ -34,11 +34,13 @@ class Server(Frozen):
 
 
 class Route(Frozen):
-    """A model. `pool` is HAProxy's name for its servers, the same at every reload; `fallback`
-    are models that take its requests, in this order, while none of its servers answers.
+    """A model. `names` are those that all its servers answer to besides. `pool` is HAProxy's name
+    for its servers, the same at every reload; `fallback` are models that take its requests, in this
+    order, while none of its servers answers.
     """
 
     model: str
+    names: tuple[str, ...] = ()
     type: ModelType = "llm"
     pool: str
     servers: tuple[Server, ...] = ()
@@ -103,6 +105,7 @@ def build_routes(
         routes.append(
             Route(
                 model=model,
+                names=_common_names(served, before),
                 type=said.type if said else "llm",
                 pool=safe_name(model),
                 servers=tuple(sorted(servers, key=lambda s: s.name)),
@@ -115,6 +118,14 @@ def build_routes(
         unreachable=tuple(unreachable),
         key_conflicts=tuple(conflicts),
     )
+
+
+def _common_names(endpoints: Sequence[Endpoint], before: Route | None) -> tuple[str, ...]:
+    """What every instance answers to; of those on hosts that could not be looked at, `before` says
+    it.
+    """
+    each = [e.names for e in endpoints] + ([before.names] if before else [])
+    return tuple(name for name in each[0] if all(name in names for names in each)) if each else ()
 
 
 def with_old_keys(
