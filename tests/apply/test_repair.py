@@ -226,3 +226,16 @@ def test_the_watchdog_is_put_right(harm: Callable[[FakeHost], None], site: FakeS
     assert {*LAYOUT.watchdog_files} <= {*host.files}
     assert host.running()[0].run == before
     assert site.pending_operations() == []
+
+
+def test_a_saved_plan_that_interrupted_nothing_does_not_interrupt(site: FakeSite) -> None:
+    host, saved = site.hosts["h"], site.folder / "plan.json"
+    _edit(UNIT)(host)
+    assert site.run("plan", "-o", str(saved)).code == 0
+    host.systemd.run(("systemctl", "daemon-reload"))
+    host.systemd.run(("systemctl", "restart", "xgen-p-q.service"))
+    before = host.running()[0].run
+    ran = site.run_on(saved, "apply")
+    assert ran.code == 1
+    assert "the saved plan no longer holds" in ran.said
+    assert host.running()[0].run == before

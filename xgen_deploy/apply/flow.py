@@ -232,5 +232,9 @@ def _traces(observation: Observation) -> bool:
     return bool(observation.facts.record or observation.facts.etc_files)
 
 
-def _operations(plan: Plan) -> Mapping[str, tuple[str, str]]:
-    return {o.id: (o.action, o.instance.digest if o.instance else "") for o in plan.operations}
+def _operations(plan: Plan) -> Mapping[str, tuple[str, str, bool]]:
+    """By id what is done, the digest that it leads to, and whether it interrupts what serves."""
+    return {
+        o.id: (o.action, o.instance.digest if o.instance else "", o.interrupts)
+        for o in plan.operations
+    }

@@ -186,7 +186,8 @@ def _with_stale_slot(
 
 
 def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: bool) -> Operation:
-    known = name in record.instances or name in record.pending
+    last = record.instances.get(name)
+    known = last is not None or name in record.pending
     cause = (
         ("the project is removed" if clearing else "no longer in the manifest")
         if known
@@ -198,7 +199,7 @@ def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: 
         name=name,
         kind=Kind.REMOVE,
         cause=cause,
-        interrupts=known,
+        interrupts=last is not None and last.stopped is None,
     )
 
 

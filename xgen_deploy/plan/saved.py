@@ -88,11 +88,15 @@ def save(
 
 
 def operation_lines(plan: Plan) -> tuple[str, ...]:
-    """One word a thing that is to be done, with the digest that it leads to."""
-    return tuple(
-        f"{o.action} {o.id} {o.instance.digest if o.instance else ''}".strip()
-        for o in plan.operations
-    )
+    """One line a thing that is to be done, with the digest that it leads to. A repair is another
+    one where it interrupts: what runs was started anew since."""
+    lines = []
+    for operation in plan.operations:
+        digest = operation.instance.digest if operation.instance else ""
+        again = "interrupts" if operation.action == "repair" and operation.interrupts else ""
+        words = (operation.action, operation.id, digest, again)
+        lines.append(" ".join(word for word in words if word))
+    return tuple(lines)
 
 
 def read_saved(text: str, path: str) -> SavedPlan:
