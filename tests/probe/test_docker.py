@@ -135,3 +135,15 @@ def test_a_login_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.request", refuse)
     facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
     assert facts.state == "denied"
+
+
+@pytest.mark.parametrize(
+    ("requests", "can_be_lost"),
+    [(None, False), ([{"Driver": "cdi"}], False), ([{"Driver": "", "Count": -1}], True)],
+)
+def test_gpus_of_a_device_request_can_be_lost(
+    requests: object, can_be_lost: bool, tmp_path: Path
+) -> None:
+    given = {**CONTAINER, "HostConfig": {"DeviceRequests": requests}}
+    seen, _ = look(tmp_path, {**DAEMON, "GET /containers/c1/json": given})
+    assert seen.containers[0].gpu_request is can_be_lost
