@@ -58,5 +58,15 @@ def test_a_shallow_clone_is_told_by_the_name_alone(repository: Path, tmp_path: P
     assert not shallow.differs_from(origin_of(str(repository / NAME)))
 
 
+@pytest.mark.parametrize("name", ["\udcff.yaml", "가.yaml", "x" * 250 + ".yaml"])
+def test_any_name_of_a_file_will_do(repository: Path, name: str) -> None:
+    folder = repository / "\udcfe" / "가"
+    folder.mkdir(parents=True)
+    inside, outside = origin_of(str(folder / name)), origin_of(f"/{name}")
+    assert inside.path.startswith("\\udcfe/가/")
+    assert not inside.differs_from(outside)
+    assert Origin.model_validate_json(inside.model_dump_json()) == inside
+
+
 def test_outside_git_it_is_the_file_s_name(tmp_path: Path) -> None:
     assert origin_of(str(tmp_path / "lotte.yaml")) == Origin(path="lotte.yaml")

@@ -5,7 +5,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from xgen_deploy.state.origin import Origin
+from xgen_deploy.state.origin import MOST, Origin
 
 
 def git_commit(manifest: str) -> str | None:
@@ -25,12 +25,10 @@ def origin_of(manifest: str) -> Origin:
     """
     path = Path(manifest).resolve()
     said = _git(path.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
-    if said is None:
-        return Origin(path=path.name)
-    shallow, _, prefix = said.partition("\n")
+    shallow, _, prefix = (said or "true").partition("\n")
     return Origin(
         repository=None if shallow == "true" else _first_commit(path.parent),
-        path=f"{prefix}{path.name}",
+        path=f"{prefix}{path.name}".encode(errors="backslashreplace").decode()[-MOST:],
     )
 
 
@@ -45,6 +43,7 @@ def _git(folder: Path, *words: str) -> str | None:
             ["git", "-C", str(folder), *words],
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             timeout=10,
             check=False,
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
 
+MOST = 1000  # characters of a path
+
 
 class Origin(Frozen):
     """`repository` is its first commit, None where that is unknown; `path` the manifest's in it,
@@ -13,7 +15,7 @@ class Origin(Frozen):
     """
 
     repository: Annotated[str, Field(pattern="^[0-9a-f]{7,64}$")] | None = None
-    path: Annotated[str, Field(max_length=1000)]
+    path: Annotated[str, Field(max_length=MOST)]
 
     def differs_from(self, other: "Origin") -> bool:
         """By the file's name alone where a repository is unknown."""
