@@ -23,5 +23,5 @@ def command(from_host: str, project: str | None, **values: object) -> int:
 
     Secrets are references. What a host says of how others are reached is left out.
     """
-    settings, _ = settings_of({**values, "manifest": "", "limit": ()})
+    settings, _ = settings_of({**values, "manifest": "", "limit": (), "variables": ()})
     return show_from_host(settings, from_host, project)

@@ -20,7 +20,7 @@ def named_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def with_settings(**values: Any) -> Any:
-        settings, others = settings_of({**values, "manifest": "", "limit": ()})
+        settings, others = settings_of({**values, "manifest": "", "limit": (), "variables": ()})
         return function(settings=settings, **others)
 
     inventory = click.option(

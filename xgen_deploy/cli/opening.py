@@ -21,7 +21,12 @@ from xgen_deploy.transport.options import Options
 def read_site(settings: Settings) -> Site:
     """Raises ManifestError with every problem, before any host is contacted."""
     _refuse_saved_plan(settings.manifest)
-    site = load_site(settings.manifest, engine_words(), inventory=settings.inventory)
+    site = load_site(
+        settings.manifest,
+        engine_words(),
+        inventory=settings.inventory,
+        variables=settings.variables,
+    )
     return limit(site, settings.limit) if settings.limit else site
 
 

@@ -25,6 +25,7 @@ class Settings:
     accept_new_host_keys: bool
     ask_become_pass: bool
     output: JsonOutput
+    variables: tuple[str, ...] = ()
 
 
 def current_output() -> JsonOutput:
@@ -59,6 +60,14 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="NAME",
             help="Only this host, group or model; repeatable.",
+        ),
+        click.option(
+            "-e",
+            "--extra-vars",
+            "variables",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A variable of the manifest, over the inventory's; or @FILE. Never a secret.",
         ),
         click.option(
             "-i", "--inventory", metavar="FILE", help="Override the manifest's inventory."

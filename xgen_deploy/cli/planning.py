@@ -58,10 +58,16 @@ def planned(
             take_over=accepting.take_over,
             manifest=str(Path(settings.manifest).absolute()),
             inventory=inventory and str(Path(inventory).absolute()),
+            variables=[_absolute(text) for text in settings.variables],
         )
         write_file(output, saved.model_dump_json(exclude_none=True))
     screen.value(plan_document(plan))
     return plan
+
+
+def _absolute(variable: str) -> str:
+    """Of `-e`: a file is found from anywhere."""
+    return f"@{Path(variable[1:]).absolute()}" if variable.startswith("@") else variable
 
 
 def as_applied(run: Run) -> Run:

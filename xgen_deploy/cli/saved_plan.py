@@ -37,10 +37,12 @@ def _read(path: str) -> SavedPlan | None:
 def _unchanged_site(saved: SavedPlan, settings: Settings) -> Site:
     manifest = _find("manifest", saved.manifest, saved.site.manifest_file, settings)
     inventory = saved.inventory and _find("inventory", saved.inventory, saved.inventory, settings)
-    now = read_site(replace(settings, manifest=manifest, inventory=inventory))
+    variables = settings.variables or saved.variables
+    now = read_site(replace(settings, manifest=manifest, inventory=inventory, variables=variables))
     if now.manifest_digest != saved.site.manifest_digest:
+        given = ", or a variable," if variables else ""
         raise UsageError(
-            f"refused: {manifest} or its inventory has changed since the plan was saved; "
+            f"refused: {manifest} or its inventory{given} has changed since the plan was saved; "
             "save a new one with `xgen-deploy plan -o FILE`"
         )
     return frozen.replace(saved.site, manifest_file=manifest)

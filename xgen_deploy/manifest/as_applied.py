@@ -8,6 +8,7 @@ the matter of whoever uses it.
 from collections.abc import Iterable, Mapping
 
 from xgen_deploy.manifest.schema import Placement
+from xgen_deploy.manifest.substitute import as_text
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
@@ -57,7 +58,7 @@ def as_applied(site: Site) -> Values:
     }
     if isinstance(gateway := values.get("gateway"), dict):
         gateway.pop("host", None)  # the first of `hosts`
-    return {key: value for key, value in values.items() if value not in (None, {})}
+    return {key: as_text(value) for key, value in values.items() if value not in (None, {})}
 
 
 def _shared(configs: Iterable[InstanceConfig], model: str) -> Values:

@@ -7,6 +7,7 @@ from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.expand import model_tree
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.manifest.substitute import undefined
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -19,7 +20,7 @@ def check_models(sections: Sections, problems: Problems) -> None:
     for name, entry in names.items():
         written = entry.node if isinstance(entry.node, MapNode) else None
         tree = model_tree(name, sections)
-        if is_null(tree.get("source")) and (written is None or is_null(written.get("source"))):
+        if _is_missing(tree.get("source")) and (written is None or is_null(written.get("source"))):
             problems.add(entry.mark, f"model `{name}` has no `source`; it is required")
         _check_fallback(name, tree, sections, problems)
     for entry in sections.part("hosts").entries.values():
@@ -29,6 +30,11 @@ def check_models(sections: Sections, problems: Problems) -> None:
                 _check_fallback(model.text, placement, sections, problems)
 
 
+def _is_missing(node: Node | None) -> bool:
+    """A variable that is not stated here is for another host to know."""
+    return is_null(node) and not (node is not None and any(undefined(node)))
+
+
 def _check_fallback(name: str, tree: MapNode, sections: Sections, problems: Problems) -> None:
     names = sections.names("models")
     fallback = tree.get("fallback")
@@ -36,17 +42,26 @@ def _check_fallback(name: str, tree: MapNode, sections: Sections, problems: Prob
         problems.warn(fallback.mark, "`fallback` has no effect without a `gateway:`")
     for node in fallback.items if isinstance(fallback, ListNode) else ():
         other = node.text if isinstance(node, ScalarNode) else ""
+        if any(undefined(node)):
+            continue
         if other == name:
             problems.add(node.mark, f"`{name}` cannot be its own fallback")
         elif other not in names:
             problems.add(node.mark, f"fallback: no model `{other}`.{nearest(other, names)}")
-        elif name in names and _type(other, sections) != _type(name, sections):
+        elif name in names and _differ(_type(other, sections), _type(name, sections)):
             types = f"`{other}` is {_type(other, sections)}, `{name}` is {_type(name, sections)}"
             problems.add(node.mark, f"fallback: the two models differ in type: {types}")
 
 
-def _type(name: str, sections: Sections) -> str:
+def _differ(one: str | None, other: str | None) -> bool:
+    return None not in (one, other) and one != other
+
+
+def _type(name: str, sections: Sections) -> str | None:
+    """None where it is a variable that is not stated here."""
     node: Node | None = model_tree(name, sections).get("type")
+    if node is not None and any(undefined(node)):
+        return None
     return node.text if isinstance(node, ScalarNode) and node.value else "llm"
 
 

@@ -21,6 +21,8 @@ from xgen_deploy.manifest.node import (
 )
 from xgen_deploy.manifest.schema import Manifest, ModelFields, Placement
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.manifest.site_views import SiteViews
+from xgen_deploy.manifest.substitute import undefined
 from xgen_deploy.state.field_types import instance_name, port_range
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
@@ -43,8 +45,18 @@ class MergedPlacement:
     placement: Placement
 
 
-def placements_by_host(sections: Sections, hosts: Hosts) -> dict[str, ListNode]:
-    """The placements of each host, hosts in the order of the manifest.
+def placements_of(
+    host: str, views: SiteViews, by_host: dict[str, ListNode], hosts: Hosts
+) -> ListNode:
+    """The same of one host, with its own variables; `by_host` is the site as a whole."""
+    view = views.of(host)
+    return by_host[host] if view is views.whole else placements_by_host(view, hosts, host)[host]
+
+
+def placements_by_host(
+    sections: Sections, hosts: Hosts, only: str | None = None
+) -> dict[str, ListNode]:
+    """The placements of each host or of one, hosts in the order of the manifest.
 
     Groups' placements are merged by instance name in Ansible's order of precedence, the host's own
     entry last; an empty list clears those before it.
@@ -53,7 +65,7 @@ def placements_by_host(sections: Sections, hosts: Hosts) -> dict[str, ListNode]:
     for name, entry in sections.names("hosts").items():
         node = sections.part("hosts").get(name)
         for host in hosts.named(name, entry.mark):
-            if isinstance(node, ListNode):
+            if isinstance(node, ListNode) and only in (None, host):
                 expanded.append((host, name, node))
     result: dict[str, ListNode] = {host: ListNode((), node.mark) for host, _, node in expanded}
     for host, _, node in sorted(expanded, key=lambda entry: hosts.depth(entry[1])):
@@ -62,30 +74,32 @@ def placements_by_host(sections: Sections, hosts: Hosts) -> dict[str, ListNode]:
 
 
 def merged_placements(
-    sections: Sections, by_host: dict[str, ListNode], problems: Problems
+    host: str, placements: ListNode, views: SiteViews, problems: Problems
 ) -> list[MergedPlacement]:
-    """Every placement whose model exists, merged and checked."""
+    """Every placement of a host whose model exists, merged and checked."""
+    sections = views.of(host)
     result: list[MergedPlacement] = []
-    for host, node in by_host.items():
-        for written in node.items:
-            if not isinstance(written, MapNode):
-                continue
-            merged = _merged(host, written, sections, problems)
-            if merged is not None:
-                result.append(merged)
+    for written in placements.items:
+        if isinstance(written, MapNode):
+            merged = _merged(host, written, sections, views, problems)
+            result += [merged] if merged is not None else []
     return result
 
 
 def _merged(
-    host: str, written: MapNode, sections: Sections, problems: Problems
+    host: str, written: MapNode, sections: Sections, views: SiteViews, problems: Problems
 ) -> MergedPlacement | None:
     name = written.get("model")
+    if name is not None and any(undefined(name)):
+        views.refuse_undefined(name, host)
     if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
         return None
     if name.value not in sections.names("models"):
         problems.add(name.mark, _no_model(name.value, sections))
         return None
-    node = without_nulls(merged_maps(model_tree(name.value, sections), written))
+    whole = merged_maps(model_tree(name.value, sections), written)
+    views.refuse_undefined(whole, host)
+    node = without_nulls(whole)
     try:
         placement = Placement.model_validate(plain(node), context=sections.words)
         return MergedPlacement(host, written, node, placement)

@@ -19,7 +19,8 @@ def add_vars_beside(
     """Fills in `beside` for the groups and `host_beside` for those of `hosts`."""
     folder = Path(inventory.file).parent
     needed = {"all"} | {group.name for host in hosts for group in inventory.groups_of(host)}
-    for name in sorted(needed):
+    for name in sorted(needed - inventory.groups_read):
+        inventory.groups_read.add(name)
         inventory.groups[name].beside |= _read(folder / "group_vars", name, files, problems)
     for name in sorted(hosts & set(inventory.hosts)):
         inventory.host_beside[name] = _read(folder / "host_vars", name, files, problems)

@@ -22,6 +22,7 @@ from xgen_deploy.manifest.node import (
 from xgen_deploy.manifest.proxy_jump import proxy_jump
 from xgen_deploy.manifest.refused_vars import refusal
 from xgen_deploy.manifest.text_rules import refuse_control_characters
+from xgen_deploy.manifest.variables import KEY as VARIABLES
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import Flag, HostPath, NotNegative, Port, Ports, Word, flag
 from xgen_deploy.state.host import Host
@@ -103,11 +104,11 @@ def _used(variables: Variables, problems: Problems) -> Variables:
     known = HostVariables.model_fields
     for key, entry in variables.items():
         name = _ALIASES.get(key, key)
-        if is_null(entry.node):
+        if is_null(entry.node) or key == VARIABLES:
             continue
         if name not in known:
             if key.startswith("xgen_"):
-                xgen = [field for field in known if field.startswith("xgen_")]
+                xgen = [*(field for field in known if field.startswith("xgen_")), VARIABLES]
                 message = f"unknown variable `{key}`.{nearest(key, xgen)}"
                 problems.add(entry.mark, f"{message} Known: {listing(xgen)}")
             elif reason := refusal(key, entry.node):

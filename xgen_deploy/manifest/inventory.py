@@ -34,13 +34,15 @@ class Group:
 
 @dataclass
 class Inventory:
-    """Groups and hosts in the order of the file. `host_beside` has variables from `host_vars/`."""
+    """Groups and hosts in the order of the file. `host_beside` has variables from `host_vars/`,
+    `groups_read` are the groups that were looked up in `group_vars/`."""
 
     file: str
     groups: dict[str, Group] = field(default_factory=dict)
     hosts: dict[str, Mark] = field(default_factory=dict)
     host_variables: dict[str, Variables] = field(default_factory=dict)
     host_beside: dict[str, Variables] = field(default_factory=dict)
+    groups_read: set[str] = field(default_factory=set)
 
     def groups_of(self, host: str) -> list[Group]:
         """Every group of a host except `all`, parents first."""
@@ -68,12 +70,20 @@ class Inventory:
 
     def variables(self, host: str) -> Variables:
         """The variables of one host, by Ansible's order of precedence."""
+        return {key: entry for layer in self.layers(host) for key, entry in layer.items()}
+
+    def layers(self, host: str) -> list[Variables]:
+        """The same as they lie over each other, the last on top."""
         every = self.groups["all"]
         groups = self.groups_of(host)
         layers = [every.variables, *(group.variables for group in groups)]
         layers += [every.beside, *(group.beside for group in groups)]
-        layers += [self.host_variables.get(host, {}), self.host_beside.get(host, {})]
-        return {key: entry for layer in layers for key, entry in layer.items()}
+        return [*layers, self.host_variables.get(host, {}), self.host_beside.get(host, {})]
+
+    def layers_of_all(self) -> list[Variables]:
+        """What holds for every host."""
+        every = self.groups["all"]
+        return [every.variables, every.beside]
 
 
 def read_inventory(file: str, root: Node, problems: Problems) -> Inventory:

@@ -1,6 +1,7 @@
 """From a manifest's path to a checked site."""
 
 import hashlib
+from collections.abc import Sequence
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_names import check_names
@@ -8,55 +9,72 @@ from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.check_unused import check_unused
 from xgen_deploy.manifest.checks import check_instances, check_models
 from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.expand import instance_configs, merged_placements, placements_by_host
+from xgen_deploy.manifest.expand import (
+    instance_configs,
+    merged_placements,
+    placements_by_host,
+    placements_of,
+)
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
-from xgen_deploy.manifest.sections import Sections, read_sections
+from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.manifest.site_views import SiteViews
 from xgen_deploy.manifest.text_rules import (
     refuse_control_characters,
     refuse_tags,
     refuse_templates,
 )
+from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.settings import Audit, Notify
 from xgen_deploy.state.site import Site
 
 
-def load_site(path: str, words: EngineWords, *, inventory: str | None = None) -> Site:
+def load_site(
+    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
+) -> Site:
     """Reads and checks a manifest, the manifests it extends, and its inventory or the given one.
-    `words` are the engines that it may name.
+    `words` are the engines that it may name, `variables` those of the command line.
 
     Raises ManifestError with every problem that can be found without a host.
     """
     problems, files = Problems(), Files()
     written = read_manifest(path, files, problems)
     _refuse_odd_text(written, problems)
-    sections = read_sections(written, words, problems)
     described = find_inventory(written, inventory, files, problems)
     hosts = Hosts(described, files, words, problems)
+    given = given_variables(variables, files, problems)
+    views = SiteViews(written, given, hosts, problems)
+    sections = views.whole
     by_host = placements_by_host(sections, hosts)
     gateway_node = gateway_hosts(sections, hosts, problems)
     hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)
-    check_models(sections, problems)
     check_clients(sections, problems)
     instances = [
         instance
-        for merged in merged_placements(sections, by_host, problems)
+        for host in by_host
+        for merged in merged_placements(
+            host, placements_of(host, views, by_host, hosts), views, problems
+        )
         for instance in instance_configs(merged, sections, hosts, problems)
     ]
+    for view in views.all():
+        check_models(view, problems)
     gateway = whole_gateway(sections, gateway_node)
     check_instances(instances, hosts.known, words, problems)
     check_names(instances, sections.names("models"), words, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     check_unused(path, sections, instances, hosts.known, problems)
+    views.warn_of_unused()
+    views.explain()
     problems.raise_if_any()
     return Site(
         project=sections.manifest.project,
         manifest_file=path,
-        manifest_digest=_digest(files),
+        manifest_digest=_digest(files, variables),
         files=tuple(dict.fromkeys(name for name, _ in files.read)),
         runtime=sections.manifest.runtime,
         pull=sections.manifest.pull,
@@ -80,10 +98,12 @@ def _refuse_odd_text(written: MapNode, problems: Problems) -> None:
     refuse_templates(tree, problems)
 
 
-def _digest(files: Files) -> str:
-    """SHA-256 over the contents in the order of reading, without the names."""
+def _digest(files: Files, variables: Sequence[str]) -> str:
+    """SHA-256 over the contents in the order of reading, without the names, and what the command
+    line gave."""
     whole = hashlib.sha256()
-    for _, content in files.read:
+    values = (v.encode() for v in variables if not v.startswith("@"))
+    for content in (*(content for _, content in files.read), *values):
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
 

@@ -2,7 +2,7 @@
 
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
 
-_WHOLE = frozenset({"api_key", "source", "image", "webhook"})
+WHOLE = frozenset({"api_key", "source", "image", "webhook"})
 _WHOLE_IN = frozenset({"env", "images"})
 
 
@@ -58,4 +58,4 @@ def _holds_placements(path: tuple[str, ...]) -> bool:
 def _is_value(path: tuple[str, ...]) -> bool:
     if len(path) == 2 and path[0] in ("models", "hosts"):
         return False
-    return bool(path) and (path[-1] in _WHOLE or (len(path) > 1 and path[-2] in _WHOLE_IN))
+    return bool(path) and (path[-1] in WHOLE or (len(path) > 1 and path[-2] in _WHOLE_IN))

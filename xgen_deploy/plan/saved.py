@@ -3,7 +3,7 @@
 It holds the site (manifest and inventory as read) and fingerprints; no commands, no secrets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
@@ -18,7 +18,8 @@ FORMAT = 2
 class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
     done; `refresh` and `take_over` as they were asked for. `manifest` and `inventory` are absolute
-    paths where the plan was made; `inventory` None where the command line named none.
+    paths where the plan was made; `inventory` None where the command line named none, `variables`
+    those that it gave.
     """
 
     xgen_plan: int = FORMAT
@@ -31,6 +32,7 @@ class SavedPlan(Frozen):
     manifest: str | None = None
     inventory: str | None = None
     take_over: bool = False
+    variables: tuple[str, ...] = ()
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What has changed since, as sentences; () where the plan still holds."""
@@ -72,6 +74,7 @@ def save(
     take_over: bool = False,
     manifest: str | None = None,
     inventory: str | None = None,
+    variables: Sequence[str] = (),
 ) -> SavedPlan:
     """A plan that was just made, ready to be written; `text` is what `show` prints."""
     return SavedPlan(
@@ -84,6 +87,7 @@ def save(
         take_over=take_over,
         manifest=manifest,
         inventory=inventory,
+        variables=tuple(variables),
     )
 
 
