@@ -49,8 +49,8 @@ def page() -> str:
         *_described(_options(main, context)),
         ".SH COMMANDS",
     ]
-    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    commands = {name: command for name, command in found.items() if command is not None}
+    listed = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    commands = {name: command for name, command in listed.items() if command is not None}
     options = {n: _options(c, click.Context(c, context, n)) for n, c in commands.items()}
     counts = Counter(option for some in options.values() for option in some)
     common = [option for option, count in counts.items() if count >= _COMMON]
