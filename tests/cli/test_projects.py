@@ -119,3 +119,19 @@ def test_an_inventory_s_hosts_and_groups(tmp_path: Path) -> None:
     assert (host.name, host.user, host.port) == ("h", "deploy", 2222)
     with pytest.raises(XgenError, match="no host or group `i` in the inventory"):
         named_hosts(("i",), str(path), engine_words())
+
+
+def test_this_machine_has_those_of_the_process_runtime_too(
+    applied: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/kim/state")
+    (tmp_path / "local.yaml").write_text("all: {hosts: {h: {ansible_connection: local}}}")
+    host, folder = applied.hosts["h"], "/home/kim/state/xgen-deploy/own"
+    record = host.files[LAYOUT.record].replace(b'"project": "p"', b'"project": "own"')
+    host.put(f"{folder}/record.json", record, 0o600)
+    host.folders.add(folder)
+    ran = applied.call("projects", "h", "-i", str(tmp_path / "local.yaml"), "--json")
+    (document,) = values(ran, "projects")
+    assert [p["project"] for p in document["hosts"]["h"]["projects"]] == ["p", "own"]
+    over_ssh = applied.call("projects", "h", "--json")
+    assert "own" not in over_ssh.out
