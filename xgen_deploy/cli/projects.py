@@ -83,7 +83,7 @@ def _entry(project: HostProject, gpus: tuple[GPUInfo, ...]) -> ProjectEntry:
 
 def _instances(record: Record, gpus: tuple[GPUInfo, ...]) -> Iterator[InstanceEntry]:
     index = {name: gpu.index for gpu in gpus for name in gpu.names}
-    for name, last in record.instances.items():
+    for name, last in sorted(record.instances.items()):
         spec = last.spec
         cards = tuple(index[gpu] for gpu in spec.gpus if gpu in index)
         yield InstanceEntry(

@@ -124,7 +124,7 @@ def _project(report: ProjectReport) -> Iterator[str]:
     for apply in reversed(report.applies):
         yield _apply(apply)
         yield from (f"    {change}" for change in apply.changes[:20])
-    for name, last in record.instances.items():
+    for name, last in sorted(record.instances.items()):
         yield from _instance(name, last)
         yield from (f"    ! {line}" for line in report.complaints.get(name, ()))
     yield from _gateway(record)
