@@ -44,6 +44,19 @@ _HEAD = "project: a\nimages: {llama: i}\n"
             ["3:36: `fallback` has no effect without a `gateway:`"],
         ),
         (
+            "models: {q: {source: /q.gguf, env: {CUDA_VISIBLE_DEVICES: '1'}}}\n"
+            "hosts: {h: [{model: q, gpus: [0]}]}",
+            ["3:37: `CUDA_VISIBLE_DEVICES` goes over what the tool sets for `gpus`"],
+        ),
+        (
+            "models: {q: {source: /q.gguf, loras: {law: /l}, llama: {extra_args: [--lora, /m]}}}\n"
+            "hosts: {h: [{model: q}]}",
+            [
+                "3:31: `law` will be applied to `q` from the start, not served by name",
+                "3:57: extra_args has `--lora`, but its setting is `loras`",
+            ],
+        ),
+        (
             "models: {q: {source: /q}, r: {source: /r}}\nhosts: {h: [{model: q}]}",
             ["3:27: model `r` is placed on no host"],
         ),

@@ -108,6 +108,8 @@ def _cells(row: Status, now: float) -> tuple[str | Cell, ...]:
     layers = "-"
     if row.total_layers is not None and row.gpus:
         layers = f"{row.offloaded_layers}/{row.total_layers}"
+        if row.draft is not None and row.draft.total_layers is not None:
+            layers += f" +{row.draft.offloaded}/{row.draft.total_layers}"
     slots = f"{row.context_length}x{row.slots}" if row.context_length and row.slots else "-"
     return (
         row.host,

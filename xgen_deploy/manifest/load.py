@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_names import check_names
+from xgen_deploy.manifest.check_passed_on import check_passed_on
 from xgen_deploy.manifest.check_ports import check_ports
 from xgen_deploy.manifest.check_unused import check_unused
 from xgen_deploy.manifest.checks import check_instances, check_models
@@ -66,6 +67,7 @@ def load_site(
     gateway = whole_gateway(sections, gateway_node)
     check_instances(instances, hosts.known, words, problems)
     check_names(instances, sections.names("models"), words, problems)
+    check_passed_on(instances, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     check_unused(path, sections, instances, hosts.known, problems)
     views.warn_of_unused()
