@@ -40,8 +40,9 @@ class Suggesting(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 def suggest_values(command: click.Command) -> None:
     """Its parameters offer what their metavar stands for."""
     for param in command.params:
-        metavar = (param.metavar or param.name or "").strip("[].").upper()
-        suggest = _SUGGESTED.get("LIMIT" if param.name == "limit" else metavar)
+        metavar = re.search(r"[A-Z]+", (param.metavar or param.name or "").upper())  # HOST[:GPU]
+        name = "LIMIT" if param.name == "limit" else metavar and metavar[0]
+        suggest = _SUGGESTED.get(name or "")
         if suggest is not None and not getattr(param, "is_flag", False):
             param.type = Suggesting(param.type, suggest)
 
