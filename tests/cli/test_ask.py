@@ -49,6 +49,12 @@ def test_without_a_gateway_an_instance_is_asked_over_the_connection(site: FakeSi
     assert site.hosts["h"].calls[-1] == "stream 127.0.0.1:8001/v1/chat/completions"
 
 
+def test_a_model_without_a_chat_template_goes_on_with_the_text(site: FakeSite) -> None:
+    answers(site, "h", {"choices": [{"text": " Paris"}]})
+    assert asked(site, "q", "The capital of France is", "--complete").out == " Paris\n"
+    assert site.hosts["h"].calls[-1] == "stream 127.0.0.1:8001/v1/completions"
+
+
 def test_an_instance_is_asked_itself(site: FakeSite) -> None:
     answers(site, "b", {"choices": [{"message": {"content": "b"}}]})
     assert asked(site, "q-b", "Hi").out == "b\n"
@@ -62,6 +68,15 @@ def test_through_the_gateway_with_the_clients_key(gateway_site: FakeSite) -> Non
         "through the gateway on g, over SSH: the gateway has no TLS, and its key could be read "
         "on the way\n"
     )
+
+
+def test_where_only_clients_have_keys_the_gateway_s_own_opens_it(gateway_site: FakeSite) -> None:
+    clients = {"yes": {"env": "CLIENT_KEY", "rate": "1/d"}}
+    gateway_site.change(lambda m: m["gateway"].pop("api_key"))
+    gateway_site.change(lambda m: m["gateway"].update(clients=clients))
+    gateway_site.apply()
+    answers(gateway_site, "h", {"choices": [{"message": {"content": "own"}}]})
+    assert asked(gateway_site, "q", "Hi").out == "own\n"
 
 
 def test_where_the_gateway_is_stopped_the_instance_itself_is_asked(gateway_site: FakeSite) -> None:
@@ -100,7 +115,7 @@ def test_the_next_instance_is_asked_where_one_does_not_answer(site: FakeSite) ->
 @pytest.mark.parametrize(
     ("status", "body", "sentence"),
     [
-        (400, {"error": {"message": "no chat template"}}, "h/q: HTTP 400: no chat template"),
+        (400, {"error": {"message": "no chat template"}}, "no chat template\n  Add --complete: "),
         (503, {"error": "Loading model"}, "h/q: HTTP 503: Loading model"),
         (500, b"<html>oops</html>", "h/q: HTTP 500: <html>oops</html>"),
         (200, {"choices": []}, "h/q: the answer is empty"),

@@ -36,6 +36,14 @@ def test_through_the_gateway_with_the_name_of_the_key_s_variable(gateway_site: F
     assert ask == f"  $ xgen-deploy ask {manifest} q Hello"
 
 
+def test_a_client_s_key_that_opens_the_model(gateway_site: FakeSite) -> None:
+    clients = {"no": {"env": "OTHER_KEY", "models": []}, "yes": {"env": "CLIENT_KEY"}}
+    gateway_site.change(lambda m: m["gateway"].pop("api_key"))
+    gateway_site.change(lambda m: m["gateway"].update(clients=clients))
+    _, curl, _ = told(gateway_site.run("status").said)
+    assert '-H "Authorization: Bearer $CLIENT_KEY"' in curl
+
+
 def test_an_apply_ends_with_it_and_one_with_nothing_to_do_does_not(make_site: MakeSite) -> None:
     site = make_site()
     manifest = site.folder / "manifest.yaml"

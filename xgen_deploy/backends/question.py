@@ -8,19 +8,23 @@ from xgen_deploy.state.settings import ModelType
 
 @dataclass(frozen=True)
 class Question:
-    """`documents` are what a reranker scores against the `text`."""
+    """`documents` are what a reranker scores against the `text`. `complete`: a language model goes
+    on with the text, as one without a chat template does."""
 
     model: str
     kind: ModelType
     text: str
     documents: tuple[str, ...] = ()
     max_tokens: int = 512
+    complete: bool = False
 
     @property
     def path(self) -> str:
         if self.kind == "embedding":
             return "/v1/embeddings"
-        return "/v1/rerank" if self.kind == "reranker" else "/v1/chat/completions"
+        if self.kind == "reranker":
+            return "/v1/rerank"
+        return "/v1/completions" if self.complete else "/v1/chat/completions"
 
     @property
     def body(self) -> Mapping[str, object]:
@@ -28,13 +32,9 @@ class Question:
             return {"model": self.model, "input": self.text}
         if self.kind == "reranker":
             return {"model": self.model, "query": self.text, "documents": list(self.documents)}
-        message = {"role": "user", "content": self.text}
-        return {
-            "model": self.model,
-            "messages": [message],
-            "max_tokens": self.max_tokens,
-            "stream": True,
-        }
+        messages = [{"role": "user", "content": self.text}]
+        asked = {"prompt": self.text} if self.complete else {"messages": messages}
+        return {"model": self.model, **asked, "max_tokens": self.max_tokens, "stream": True}
 
     @property
     def example(self) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ import time
 
 import click
 
+from xgen_deploy.backends.question import Question
 from xgen_deploy.cli.asking import Asked, ask_one_of
 from xgen_deploy.cli.documents.ask import AskDocument, Score
 from xgen_deploy.cli.manifest_command import ManifestCommand
@@ -23,12 +24,20 @@ _NUMBERS = 4
 
 @click.command("ask", cls=ManifestCommand)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=512, show_default=True)
+@click.option(
+    "--complete", is_flag=True, help="Go on with TEXT; for a model without a chat template."
+)
 @host_options
 @click.argument("model")
 @click.argument("text")
 @click.argument("documents", nargs=-1, metavar="[DOCUMENT]...")
 def command(
-    settings: Settings, model: str, text: str, documents: tuple[str, ...], max_tokens: int
+    settings: Settings,
+    model: str,
+    text: str,
+    documents: tuple[str, ...],
+    max_tokens: int,
+    complete: bool,
 ) -> int:
     """Ask MODEL one question and print its answer as it comes; - reads TEXT from standard input.
 
@@ -50,7 +59,8 @@ def command(
         if not ways:
             raise _no_way(model, observed)
         screen = Screen(settings)
-        asked = ask_one_of(run, observed, ways, text, documents, max_tokens, screen)
+        question = Question(model, "llm", text, documents, max_tokens, complete)
+        asked = ask_one_of(run, observed, ways, question, screen)
     _show(asked, documents, screen)
     screen.value(_document(asked, documents, time.monotonic() - began))
     return 0

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from xgen_deploy.backends.question import Question
@@ -45,19 +45,17 @@ def ask_one_of(
     run: Run,
     observed: Observed,
     ways: Sequence[Way],
-    text: str,
-    documents: tuple[str, ...],
-    max_tokens: int,
+    question: Question,
     screen: Screen,
 ) -> Asked:
-    """The answer, printed as it comes. Raises XgenError where no way answers, or one answers with
-    an error."""
+    """The answer to the question, put to each way's model, printed as it comes. Raises XgenError
+    where no way answers, or one answers with an error."""
     records, errors = records_of(observed), list[XgenError]()
     secrets = SecretResolver(run.site)
     for way in ways:
-        question = Question(way.model, way.kind, text, documents, max_tokens)
+        own = replace(question, model=way.model, kind=way.kind)
         try:
-            return _Asking(run, records[way.host], secrets, way, question, screen).ask()
+            return _Asking(run, records[way.host], secrets, way, own, screen).ask()
         except (_NoAnswer, UnreachableError) as error:
             errors.append(error)
     nobody = XgenError("\n".join(map(str, errors)))
@@ -124,9 +122,9 @@ class _Asking:
         )
 
     def _key(self) -> SecretText | None:
-        """The manifest's, else what was delivered there."""
+        """The manifest's, else what was delivered there; of a gateway else its own."""
         way, ref = self.way, self.way.api_key
-        if ref is None:
+        if not way.locked:
             return None
         layout = self.run.layout(way.host)
         with self.run.connections[way.host].session() as session:
@@ -136,7 +134,7 @@ class _Asking:
                 return of_gateway.asking(self.record.gateway.spec)
             last = self.record.instances.get(way.name)
             own = InstanceSecrets(self.secrets, files, layout, way.name, last)
-            return own.value(engine_key(way.host, way.name), ref)
+            return own.value(engine_key(way.host, way.name), ref) if ref else None
 
     def _ended(self, reply: "_Reply", how: How) -> Asked:
         where = f"{self.way.host}/{self.way.name}"
@@ -145,7 +143,9 @@ class _Asking:
             raise _NoAnswer(f"{where} does not answer on port {self.way.port}: {reply.error}")
         if answer.problem:
             status = "" if answer.status == 200 else f"HTTP {answer.status}: "
-            raise XgenError(f"{where}: {status}{answer.problem}")
+            templates = "chat template" in answer.problem.lower() and not self.question.complete
+            hint = "\n  Add --complete: the model goes on with the text." if templates else ""
+            raise XgenError(f"{where}: {status}{answer.problem}{hint}")
         return Asked(self.way, how, answer)
 
 

@@ -23,8 +23,10 @@ def why_not_direct(way: Way) -> str | None:
         return "there is no gateway for it"
     if way.address is None:
         return "the gateway listens on its own host only"
-    if way.api_key is not None and not way.tls:
+    if way.locked and not way.tls:
         return "the gateway has no TLS, and its key could be read on the way"
+    if way.locked and way.api_key is None:
+        return "the gateway's keys are its clients' own"
     return None
 
 

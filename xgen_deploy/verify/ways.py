@@ -16,7 +16,8 @@ from xgen_deploy.state.site import Site
 @dataclass(frozen=True)
 class Way:
     """`name` is `gateway` or an instance on `host`. `address` is where others reach it, None where
-    only its own host does."""
+    only its own host does. `locked`: it wants a key; `api_key` is the one that all may use.
+    """
 
     host: str
     name: str
@@ -26,6 +27,7 @@ class Way:
     port: int
     address: str | None
     tls: bool = False
+    locked: bool = False
     api_key: SecretRef | None = None
 
     @property
@@ -66,7 +68,8 @@ def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
                 port=spec.port,
                 address=_address(site.hosts[host], spec.listen),
                 tls=spec.tls is not None,
-                api_key=spec.key_for(route.model),
+                locked=spec.asks_for_key,
+                api_key=spec.api_key,
             )
 
 
@@ -84,6 +87,7 @@ def instance_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
                 listen=spec.listen,
                 port=spec.port,
                 address=_address(site.hosts[host], spec.listen),
+                locked=spec.api_key is not None,
                 api_key=spec.api_key,
             )
 
