@@ -65,7 +65,8 @@ class Systemd:
         for folder in _OWN:
             self._session.remove(f"{folder}/{unit}.d", within=folder)
         self._run("enable", "--quiet", "--no-reload", unit, timeout=_ASK)
-        if reload and _outdated(self._loaded(unit)):
+        loaded = self._loaded(unit)
+        if reload and (_outdated(loaded) or self._docker_is_to_know(unit, loaded)):
             self.reload()
 
     def stop(self, service: str) -> None:
