@@ -193,7 +193,9 @@ def test_a_night_without_the_repository(deployed: Deployed, tmp_path: Path) -> N
     assert kept.code == 0, kept.said
     night = tmp_path / "night.yaml"
     night.write_text(kept.stdout)
-    assert site.run_on(night, "plan", "--detailed-exitcode").code == 0
+    planned = site.run_on(night, "plan", "--detailed-exitcode")
+    assert planned.code == 0, planned.said
+    assert "of another manifest, site.yaml; this is night.yaml" in planned.said
     before = _invocation(site, host, SAME)
     restarted = site.run_on(night, "restart", SAME, "-y")
     assert restarted.code == 0, restarted.said

@@ -22,7 +22,7 @@ class JsonOutput:
     def __init__(self, words: Sequence[str] = ()) -> None:
         """`words` are the command line's: they decide until its options are read."""
         options = words[: words.index("--")] if "--" in words else words
-        self.wanted = "--json" in options
+        self.asked_for = "--json" in options
         self.command = ""
         self.began = False
         self.cut_short = False
@@ -35,9 +35,9 @@ class JsonOutput:
         self._printed = False
         self._closed = False
 
-    def begin(self, *, wanted: bool) -> None:
+    def begin(self, *, asked_for: bool) -> None:
         """A command's options have been read."""
-        self.began, self.wanted = True, wanted
+        self.began, self.asked_for = True, asked_for
 
     def document(self, document: "Document") -> None:
         """To be printed at the end of the run."""
@@ -45,7 +45,7 @@ class JsonOutput:
 
     def snapshot(self, document: "Document") -> None:
         """One of several documents, printed at once."""
-        if self.wanted:
+        if self.asked_for:
             self._printed = True
             _print_document(document)
 
@@ -57,7 +57,7 @@ class JsonOutput:
                 self._errors.append(
                     ErrorEntry(message=event.text, host=event.host, instance=event.instance)
                 )
-            if self.wanted and not self._closed:
+            if self.asked_for and not self._closed:
                 self._printed = True
                 _print_line(event.model_dump(mode="json"))
 
@@ -79,7 +79,7 @@ class JsonOutput:
         with self._lock:
             closed, self._closed = self._closed, True
         errors = _distinct((*self._of_plan, *self._errors))
-        if closed or not self.wanted or not (self.began or errors):
+        if closed or not self.asked_for or not (self.began or errors):
             return
         if self.command in _STREAMING:
             self._print_end(code, errors)

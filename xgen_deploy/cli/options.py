@@ -81,7 +81,7 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def settings_of(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """From a command's parameters, and those that are left."""
     output = current_output()
-    output.begin(wanted=values["json"])
+    output.begin(asked_for=values["json"])
     names = [name for name in Settings.__dataclass_fields__ if name != "output"]
     settings = Settings(**{name: values[name] for name in names}, output=output)
     return settings, {name: value for name, value in values.items() if name not in names}

@@ -70,14 +70,14 @@ class Pseudonyms:
             self._names[name] = f"{kind}-{self._counts[kind]}{suffix}"
         return self._names[name]
 
-    def _path(self, found: re.Match[str]) -> str:
-        ending = re.search(r"\.[A-Za-z]{1,12}$", found[0])
-        return "/" + self._named("path", found[0], ending[0] if ending else "")
+    def _path(self, match: re.Match[str]) -> str:
+        ending = re.search(r"\.[A-Za-z]{1,12}$", match[0])
+        return "/" + self._named("path", match[0], ending[0] if ending else "")
 
-    def _address(self, found: re.Match[str]) -> str:
-        if _LOOPBACK.fullmatch(found[0]):
-            return found[0]
-        return self._named("address", found[0])
+    def _address(self, match: re.Match[str]) -> str:
+        if _LOOPBACK.fullmatch(match[0]):
+            return match[0]
+        return self._named("address", match[0])
 
 
 def _stands_alone(name: str) -> bool:

@@ -17,7 +17,7 @@ from xgen_deploy.visible import printable
 def command(file: str, as_json: bool) -> int:
     """Show a plan that `plan -o FILE` saved. No host is contacted."""
     output = current_output()
-    output.begin(wanted=as_json)
+    output.begin(asked_for=as_json)
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:

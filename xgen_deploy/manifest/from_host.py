@@ -44,10 +44,10 @@ def _reached(name: str, host: Host) -> Values:
 
 def _path(values: Mapping[str, object], *keys: str) -> dict[str, object]:
     """The map there; an empty one where there is none."""
-    found: object = values
+    value: object = values
     for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return dict(found) if isinstance(found, dict) else {}
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def looked_up(values: object) -> Iterator[str]:

@@ -59,11 +59,11 @@ def merged(group: Group) -> HostPlan:
         first,
         host=", ".join(plan.host for plan in group),
         headline=f"{len(group)} hosts, each {first.headline}",
-        operations=tuple(_one(column) for column in columns),
+        operations=tuple(_for_all(column) for column in columns),
     )
 
 
-def _one(column: Column) -> Operation:
+def _for_all(column: Column) -> Operation:
     """Its notes say what each waits for."""
     first = column[0]
     seconds = max((o.seconds for o in column if o.seconds), default=None)

@@ -25,9 +25,9 @@ def named_hosts(names: Sequence[str], inventory: str | None, words: EngineWords)
     problems, files = Problems(), Files()
     described = find_inventory(MapNode({}, _COMMAND_LINE), inventory, files, problems)
     hosts = Hosts(described, files, words, problems)
-    wanted = [host for name in names for host in hosts.named(name, _COMMAND_LINE)]
+    chosen = [host for name in names for host in hosts.named(name, _COMMAND_LINE)]
     problems.raise_if_any()
-    hosts.describe(dict.fromkeys(wanted, _COMMAND_LINE))
+    hosts.describe(dict.fromkeys(chosen, _COMMAND_LINE))
     problems.raise_if_any()
     return hosts.known
 

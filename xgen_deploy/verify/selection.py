@@ -111,5 +111,5 @@ def _compared(own: str, operator: str, value: str) -> bool | None:
 
 def _number(text: str) -> tuple[int, ...] | None:
     """`b11434-0a1b2c3` is (11434,), `0.11.2` is (0, 11, 2)."""
-    found = _NUMBER.search(text)
-    return tuple(map(int, found[0].split("."))) if found else None
+    number = _NUMBER.search(text)
+    return tuple(map(int, number[0].split("."))) if number else None
