@@ -20,6 +20,8 @@ PROJECTS = 100
 HOSTS = 10_000
 INSTANCES = 1000
 CHANGES = 3000
+# The same, cordons of a host.
+CORDONS = 64
 # One entry of the history, and how many of the newest are kept and read.
 HISTORY_ENTRY = 1 << 20
 HISTORY_ENTRIES = 50

@@ -88,7 +88,7 @@ def test_its_instances_are_unknown(site: Site) -> None:
     (row,) = found["models"]
     assert (row["status"], row["reason"]) == ("unknown", f"{WHY}. {INSTALL_PYTHON}")
     assert found["hosts"]["bare"] == {
-        "reachable": True, "error": row["reason"], "lock": None, "watchdog": None,
+        "reachable": True, "error": row["reason"], "lock": None, "watchdog": None, "cordons": None,
     }  # fmt: skip
 
 

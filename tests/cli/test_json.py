@@ -19,9 +19,15 @@ from xgen_deploy.cli.documents.registry import COMMANDS, model_of, output_schema
 from xgen_deploy.cli.main import main
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
-STREAMS = ("apply", "rollback", "destroy")
+STREAMS = ("apply", "rollback", "destroy", "cordon", "uncordon")
 CHANGES = (*STREAMS, "stop", "start", "restart")
-WORDS = {**dict.fromkeys(CHANGES, ("-y",)), "logs": ("q",), "ask": ("q", "Hi")}
+PLACES = ("cordon", "uncordon")
+WORDS = {
+    **dict.fromkeys(CHANGES, ("-y",)),
+    **dict.fromkeys(PLACES, ("h", "-y")),
+    "logs": ("q",),
+    "ask": ("q", "Hi"),
+}
 FIRST = {"projects": ("h",), "support": ("h", "-o", "/dev/null"), "config": ("--from-host", "h")}
 Case = Callable[[FakeSite], object]
 

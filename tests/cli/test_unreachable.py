@@ -12,6 +12,7 @@ WITHOUT_HOSTS = {"validate"}
 WORDS: dict[str, tuple[str, ...]] = {
     "logs": ("q",),
     "ask": ("q", "Hello"),
+    **dict.fromkeys(("cordon", "uncordon"), ("h", "-y")),
     **dict.fromkeys(("apply", "destroy", "restart", "rollback", "start", "stop"), ("-y",)),
 }
 

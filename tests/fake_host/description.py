@@ -21,7 +21,8 @@ Request = dict[str, Any]
 
 def describe(host: FakeHost, request: Request) -> dict[str, Any]:
     kind = HOSTS[host.kind]
-    gpus = tuple(GPUInfo(index=i, **g) for i, g in enumerate(kind["gpus"]))
+    cards = kind["gpus"] if host.cards is None else host.cards
+    gpus = tuple(GPUInfo(index=i, **g) for i, g in enumerate(cards))
     found = GPUDetectionResult(gpus=gpus, detection_method="pynvml")
     record = host.files.get(f"{request['state_dir']}/record.json")
     return {

@@ -33,7 +33,8 @@ class FakeHost:
     """`gpus` as in tests/render/hosts.yaml. `engines` says how engines behave, by a text in their
     unit: the first that is in it; others are good. `peers` are all hosts by their address.
 
-    `bytes_read` is what any process there has read.
+    `cards` are its GPUs now, where they are not those of its kind. `bytes_read` is what any process
+    there has read.
     `lock_facts` is what the probe tells of the lock; `noted` are operations that its file named,
     None between two.
 
@@ -61,6 +62,7 @@ class FakeHost:
         self.watchdog: Document = {}
         self.locked_by = ""
         self.bytes_read: int | None = None
+        self.cards: list[Document] | None = None
         self.lock_facts: Document | None = None
         self.noted: list[str | None] = []
         self.unreachable = ""

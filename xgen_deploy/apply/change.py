@@ -61,7 +61,7 @@ class Change:
         where images came to a host.
         """
         contexts = self._contexts(observed, changing)
-        if self._options.maintain is None:  # else secrets stay as they were delivered
+        if not self._options.keeps_versions:  # else secrets stay as they were delivered
             lost = {**lost, **self._without(self._comparison.need(plan, contexts))}
             changing -= lost.keys()
         webhook = find_webhook(self._run.site, self._auditing.secrets)
@@ -107,7 +107,8 @@ class Change:
     def _identity(self, observed: Observed) -> ApplyIdentity:
         """Numbered one after the newest apply that a host remembers."""
         site = self._run.site
-        unversioned = self._options.maintain is not None or self._options.destroy
+        options = self._options
+        unversioned = options.keeps_versions or options.uncordon is not None or options.destroy
         applies = {n: r.last_apply for n, r in records_of(observed).items()}
         last, far = last_number(applies)
         for name in far:

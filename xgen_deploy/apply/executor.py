@@ -69,7 +69,8 @@ def _change_hosts(
 
     def change(connection: Connection) -> HostResult:
         execution, own = executions[connection.name], plan.hosts[connection.name]
-        if not own.operations and not destroy:  # only its gateway or its record is needed
+        if not (own.operations or own.cordon or own.uncordon or destroy):
+            # Only its gateway or its record is needed.
             if own.other_origin is not None and identity.origin is not None:
                 execution.context.keep(lambda r: replace(r, origin=identity.origin))
             return HostResult(connection.name)

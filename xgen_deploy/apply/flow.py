@@ -13,6 +13,7 @@ from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter, UserInterface
 from xgen_deploy.errors import UnreachableError, XgenError, exit_code_of, first_that_holds
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
+from xgen_deploy.plan.cordoning import cordon_plan, uncordon_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.take_over import taken_over, taken_over_clause
@@ -26,7 +27,8 @@ from xgen_deploy.state.observation import (
     records_of,
     under_own_lock,
 )
-from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.plan import Operation, Plan
+from xgen_deploy.state.record import Record
 
 
 class Apply:
@@ -57,7 +59,7 @@ class Apply:
         if not changing:
             return plan.exit_code()
         self._ui.ask(plan)
-        if self._options.maintain is None:
+        if not self._options.keeps_versions:
             require_at_hand(plan, records_of(observed), self._secrets)
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
@@ -150,6 +152,8 @@ class Apply:
         site, options = self._run.site, self._options
         if options.maintain is not None:
             return maintenance_plan(site, observed, options.maintain, now=time.time())
+        if options.cordon is not None:
+            return cordon_plan(site, observed, options.cordon, now=time.time())
         scopes = {
             name: self._comparison.scope(
                 name,
@@ -159,6 +163,10 @@ class Apply:
             )
             for name in observed
         }
+        if options.uncordon is not None:
+            request, now = options.uncordon, time.time()
+            scope = scopes[request.host]
+            return uncordon_plan(site, observed, self._desired, request, scope, now=now)
         return make_plan(
             site,
             observed,
@@ -178,6 +186,8 @@ class Apply:
             h.host
             for h in plan.hosts.values()
             if h.operations
+            or h.cordon
+            or h.uncordon
             or (self._options.take_over and h.other_origin is not None)
             or (self._options.destroy and h.reachable and _traces(observations[h.host]))
         )
@@ -213,12 +223,25 @@ class Apply:
 
 
 def _gateway_hosts(plan: Plan, observed: Observed) -> frozenset[str]:
-    """Hosts whose gateway drains an instance before it stops."""
-    told = (o for o in plan.operations if o.interrupts or o.moves or o.action in MAINTENANCE)
-    if not any(told) and not any(o.strategy == "start-first" for o in plan.operations):
-        return frozenset()
+    """Hosts whose gateway drains an instance before it stops, or has it drained since it was."""
     records = records_of(observed)
+    told = (
+        o.interrupts
+        or o.moves
+        or o.action in MAINTENANCE
+        or o.strategy == "start-first"
+        or _was_stopped(o, records)
+        for o in plan.operations
+    )
+    if not any(told):
+        return frozenset()
     return frozenset(n for n, r in records.items() if r.gateway and r.gateway.stopped is None)
+
+
+def _was_stopped(operation: Operation, records: Mapping[str, Record]) -> bool:
+    record = records.get(operation.host)
+    last = record.instances.get(operation.name) if record is not None else None
+    return last is not None and last.stopped is not None
 
 
 def _record_changed(observation: Observation, before: Observation | XgenError) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.apply.auditing import recorded_digest, tell_ended, tell_whole
+from xgen_deploy.apply.cordoning import begin_cordon, end_cordon
 from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
@@ -64,8 +65,10 @@ def carry_out(
         context.service_manager.prepare()
         _note_interrupted(context)
         context.keep(lambda record: _begun(record, apply, identity))
+        begin_cordon(context, plan)
         tell_whole(context, "began", count)
         side_by_side(own, most_at_once(own), outcomes, after_its_needs)
+        end_cordon(context, plan, results)
         failures = {r.operation.name: sentence_of(r) for r in results if not r.ok}
         outcome = "failed" if failures else "ok"
         ended = replace(apply, ended=time.time(), outcome=outcome, failures=failures)
@@ -96,9 +99,17 @@ def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:
         began=time.time(),
         what=identity.what,
         git=identity.git,
-        changes=tuple(f"{o.action} {o.name}: {o.cause}" for o in plan.operations),
+        changes=tuple(_changes(plan)),
         values=tuple(_values(plan))[:CHANGES],
     )
+
+
+def _changes(plan: HostPlan) -> Iterator[str]:
+    if plan.cordon is not None:
+        yield plan.cordon.clause
+    if plan.uncordon is not None:
+        yield f"{plan.uncordon.place} is back in service"
+    yield from (f"{o.action} {o.name}: {o.cause}" for o in plan.operations)
 
 
 def _values(plan: HostPlan) -> Iterator[str]:

@@ -21,13 +21,15 @@ def stop(execution: Execution, operation: Operation) -> str:
     """It stays stopped over boots and applies, until `start`. Raises NotMoved where a gateway could
     not be told."""
     context, traffic, instance = execution.context, execution.traffic, _applied(operation)
-    name, stopped = instance.name, Stopped(by=execution.by, at=time.time())
+    name = instance.name
+    stopped = Stopped(by=execution.by, at=time.time(), cordon=operation.cordon)
     with traffic.moving(context.name, name):
         drain(context, traffic, name, drain_time(instance.declared))
         _record(context, name, lambda last: replace(last, stopped=stopped))
         context.service_manager.stop(context.layout.service(instance.name_on_host))
         traffic.gone(context.name, name)
-    return "stopped; `xgen-deploy start` starts it again"
+    again = "start" if operation.cordon is None else "uncordon"
+    return f"stopped; `xgen-deploy {again}` starts it again"
 
 
 def start(execution: Execution, operation: Operation) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from xgen_deploy.plan.cordoning import CordonRequest, UncordonRequest
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import SavedPlan
 from xgen_deploy.state.repin import NO_REPIN, Repin
@@ -14,8 +15,8 @@ class ApplyOptions:
     in seconds. `what` goes into the history. `refresh` as in plan/host_plan.py, Scope; `repin` as
     in plan/desired.py. `skip_refused`: hosts with refusals are left out. `take_over`:
     what another manifest applied is removed too. `ask_first`: no secret is
-    looked up before the answer. `trust_history` as `rollback` was given it. `maintain`: instead
-    of what the manifest says.
+    looked up before the answer. `trust_history` as `rollback` was given it. `maintain`,
+    `cordon`, `uncordon`: instead of what the manifest says.
     """
 
     yes: bool
@@ -30,12 +31,19 @@ class ApplyOptions:
     ask_first: bool = False
     trust_history: bool = False
     maintain: Request | None = None
+    cordon: CordonRequest | None = None
+    uncordon: UncordonRequest | None = None
     accept_new_host_keys: bool = False
 
     @property
     def compares_secrets(self) -> bool:
         """Maintenance leaves them as they were delivered, and a saved plan knew of none."""
-        return self.maintain is None and self.expected is None
+        return not self.keeps_versions and self.expected is None
+
+    @property
+    def keeps_versions(self) -> bool:
+        """It stops or starts what was applied, and delivers nothing."""
+        return self.maintain is not None or self.cordon is not None
 
     @property
     def overrides(self) -> tuple[str, ...]:

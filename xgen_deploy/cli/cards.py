@@ -51,7 +51,16 @@ def card_of(text: str, hosts: Collection[str]) -> tuple[str, int]:
     match = _CARD.fullmatch(text)
     if match is None:
         raise UsageError(f"`{text}` names no card; write HOST:INDEX, such as `gpu-01:0`")
-    if match[1] not in hosts:
+    return _known(match[1], hosts), int(match[2])
+
+
+def place_of(text: str, hosts: Collection[str]) -> tuple[str, int | None]:
+    """`HOST` or `HOST:INDEX`. Raises UsageError."""
+    return card_of(text, hosts) if ":" in text else (_known(text, hosts), None)
+
+
+def _known(host: str, hosts: Collection[str]) -> str:
+    if host not in hosts:
         known = ", ".join(sorted(hosts))
-        raise UsageError(f"`{text}`: there is no host {match[1]} in the manifest; it has {known}")
-    return match[1], int(match[2])
+        raise UsageError(f"there is no host {host} in the manifest; it has {known}")
+    return host

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from xgen_deploy.cli.documents.gpus import GPUEntry, GPUProcessEntry
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
+from xgen_deploy.state.record import Record
 
 
 class Used(Frozen):
@@ -32,9 +34,10 @@ def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
     return next((name for part, name in owners.items() if part in (process.cgroup or "")), None)
 
 
-def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str]) -> GPUEntry:
+def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str], cordon: Cordon | None) -> GPUEntry:
     """One GPU of `gpus --json`."""
-    fields = {name: getattr(gpu, name) for name in GPUEntry.model_fields if name != "processes"}
+    own = ("processes", "cordon")
+    fields = {name: getattr(gpu, name) for name in GPUEntry.model_fields if name not in own}
     processes = tuple(
         GPUProcessEntry(
             pid=u.process.pid,
@@ -45,4 +48,10 @@ def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str]) -> GPUEntry:
         )
         for u in used_by(gpu, owners)
     )
-    return GPUEntry(**fields, processes=processes)
+    return GPUEntry(**fields, processes=processes, cordon=cordon)
+
+
+def cordon_on(gpu: GPUInfo, record: Record | None) -> Cordon | None:
+    """The one that the card is under."""
+    cordons = record.cordons if record is not None else ()
+    return next((c for c in cordons if c.covers(gpu.names)), None)

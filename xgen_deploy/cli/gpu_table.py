@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from xgen_deploy.cli.gpu_details import details, failures
-from xgen_deploy.cli.gpu_overview import used_by
+from xgen_deploy.cli.gpu_overview import cordon_on, used_by
 from xgen_deploy.cli.table import Cell, Table
 from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.observation import Observation, Observed, facts_of
+from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 
 _BAR = 10
@@ -44,7 +45,7 @@ def _table(site: Site, observed: Observed, *, bar: bool) -> Table:
         if isinstance(observation, XgenError):
             table.add(name, "", Cell("UNREACHABLE", "red"), reason_of(observation))
         else:
-            for row in _gpu_rows(site, name, observation.facts, bar=bar):
+            for row in _gpu_rows(site, name, observation, bar=bar):
                 table.add(*row)
     return table
 
@@ -67,7 +68,10 @@ def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
     return owners
 
 
-def _gpu_rows(site: Site, name: str, facts: HostFacts, *, bar: bool) -> Iterator[tuple[str, ...]]:
+def _gpu_rows(
+    site: Site, name: str, observation: Observation, *, bar: bool
+) -> Iterator[tuple[str, ...]]:
+    facts = observation.facts
     if not facts.gpu.gpus:
         yield (name, "-", "no GPU", "" if failures(facts) else _AGREED)
     instances = owners(site, name, facts)
@@ -82,8 +86,14 @@ def _gpu_rows(site: Site, name: str, facts: HostFacts, *, bar: bool) -> Iterator
             gpu.device_name or gpu.gfx_version or f"{gpu.gpu_type} without a name",
             _memory(gpu, bar=bar),
             "n/m" if gpu.utilization_percent is None else f"{gpu.utilization_percent:3} %",
-            ", ".join(dict.fromkeys(users)),
+            ", ".join(dict.fromkeys([*_cordoned(gpu, observation.record), *users])),
         )
+
+
+def _cordoned(gpu: GPUInfo, record: Record | None) -> Iterator[str]:
+    cordon = cordon_on(gpu, record)
+    if cordon is not None:
+        yield f"CORDONED by {cordon.by}"
 
 
 def _memory(gpu: GPUInfo, *, bar: bool) -> str:

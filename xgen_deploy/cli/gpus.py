@@ -7,13 +7,14 @@ import click
 from xgen_deploy.backends.availability import available_backends, recommended_family
 from xgen_deploy.cli.documents.gpus import GPUsDocument, HostGPUs
 from xgen_deploy.cli.error_entry import host_errors
-from xgen_deploy.cli.gpu_overview import gpu_entry, overall_type
+from xgen_deploy.cli.gpu_overview import cordon_on, gpu_entry, overall_type
 from xgen_deploy.cli.gpu_table import gpu_table, owners
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
+from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import Observation
@@ -29,7 +30,7 @@ def command(settings: Settings, watch: bool) -> int:
     screen = Screen(settings)
     with open_run(settings) as run:
         while True:
-            observed = run.observe()
+            observed = in_force(run.observe(), time.time())
             if watch and not settings.json:
                 click.clear()
             width = screen.width
@@ -48,7 +49,8 @@ def _value(run: Run, name: str, observation: Observation | XgenError) -> HostGPU
         return HostGPUs(reachable=False, error=reason_of(observation))
     facts = observation.facts
     instances = owners(run.site, name, facts)
-    gpus = tuple(gpu_entry(gpu, instances) for gpu in facts.gpu.gpus)
+    record = observation.record
+    gpus = tuple(gpu_entry(g, instances, cordon_on(g, record)) for g in facts.gpu.gpus)
     primary = facts.gpu.primary_gpu
     available = available_backends(facts.gpu.gpus)
     return HostGPUs(

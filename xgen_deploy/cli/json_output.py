@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xgen_deploy.cli.documents.base import Document
 
 # Their lines are events, and the last one is `end`.
-_STREAMING = frozenset({"apply", "rollback", "destroy"})
+_STREAMING = frozenset({"apply", "rollback", "destroy", "cordon", "uncordon"})
 
 
 class JsonOutput:

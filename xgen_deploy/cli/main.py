@@ -34,6 +34,8 @@ _COMMANDS = {
     "stop": "Stop instances until `start`.",
     "start": "Start stopped instances.",
     "restart": "Restart instances.",
+    "cordon": "Take a host or a GPU out of service.",
+    "uncordon": "Put it back, after a proof.",
     "projects": "Show whose instances, ports and GPUs are on hosts; no manifest is needed.",
     "config": "Print the manifest that a host kept of its last apply.",
     "support": "Write a text file for a ticket, without secrets and prompts.",
@@ -61,10 +63,26 @@ _SECTIONS = (
             "config",
         ),
     ),
-    ("Changing", ("apply", "rollback", "stop", "start", "restart", "unlock", "destroy")),
+    (
+        "Changing",
+        (
+            "apply",
+            "rollback",
+            "stop",
+            "start",
+            "restart",
+            "cordon",
+            "uncordon",
+            "unlock",
+            "destroy",
+        ),
+    ),
 )
 # Commands that share a module; every other one is `command` in the module of its name.
-_MODULES = dict.fromkeys(("stop", "start", "restart"), "maintain")
+_MODULES = {
+    **dict.fromkeys(("stop", "start", "restart"), "maintain"),
+    **dict.fromkeys(("cordon", "uncordon"), "cordon"),
+}
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 _FOLDER = "-C"
 _COMPLETING = "_XGEN_DEPLOY_COMPLETE"  # set by the shell; click's name for it
@@ -246,7 +264,7 @@ def _say_fault(error: Exception) -> str:
 def _interruption(words: list[str], *, by_signal: bool) -> str:
     if not by_signal:
         return "nothing was done"
-    changing = {"apply", "rollback", "destroy"}.intersection(words)
+    changing = {"apply", "rollback", "destroy", "uncordon"}.intersection(words)
     return "interrupted" + ("; the next apply finishes what this one began" if changing else "")
 
 

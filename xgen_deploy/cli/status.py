@@ -17,6 +17,7 @@ from xgen_deploy.cli.screen import Screen
 from xgen_deploy.cli.status_screen import status_lines, warning_lines
 from xgen_deploy.cli.version_screen import version_lines
 from xgen_deploy.plan.headlines import named
+from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.state.observation import Observed, reached, records_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.selection import Condition, condition, narrowed
@@ -55,7 +56,7 @@ def command(settings: Settings, watch: bool, wheres: tuple[str, ...], versions: 
     screen = Screen(settings)
     with open_run(settings) as run:
         while True:
-            status = site_status(run.site, run.observe(health=True))
+            status = site_status(run.site, in_force(run.observe(health=True), time.time()))
             if watch and screen.width is not None:
                 click.clear()
             code = _show(status, run.site, settings, screen, view)
@@ -102,6 +103,7 @@ def _document(status: SiteStatus) -> StatusDocument:
                 error=status.errors.get(n),
                 lock=status.locks.get(n),
                 watchdog=status.watchdogs.get(n),
+                cordons=status.cordons.get(n),
             )
             for n in status.observed
         },

@@ -75,6 +75,9 @@ def _head(status: SiteStatus, now: float) -> Iterator[str]:
     yield from (_gateway_line(g) for g in status.gateways)
     for host, lock in status.locks.items():
         yield f"{escape(host)}  [yellow]{escape(lock.line)}[/yellow]"
+    for host, cordons in status.cordons.items():
+        for cordon in cordons:
+            yield f"{escape(host)}  [yellow]{escape(cordon.clause)}[/yellow]"
     yield from warning_lines(status)
 
 

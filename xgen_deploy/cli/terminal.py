@@ -59,6 +59,10 @@ class Terminal:
         count = len(plan.operations)
         if self._options.destroy:
             return "Remove all of this?"
+        if self._options.cordon is not None:
+            return "Take this out of service?"
+        if self._options.uncordon is not None:
+            return "Put this back into service?"
         if self._options.take_over and not count:
             return "Take over from the other manifest?"
         return f"Carry out {count} operation{'s'[: count != 1]}?"

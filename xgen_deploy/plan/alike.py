@@ -25,6 +25,7 @@ def groups_alike(plans: Mapping[str, HostPlan], told: Told) -> list[Group]:
     groups: dict[object, Group] = {}
     for name, plan in plans.items():
         plain = plan.reachable and plan.operations and not (plan.refusals or plan.left)
+        plain = plain and not (plan.cordon or plan.uncordon)
         changes = tuple(_change(operation, models, told) for operation in plan.operations)
         key = (plan.headline, changes) if plain else name
         groups[key] = (*groups.get(key, ()), plan)

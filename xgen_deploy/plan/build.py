@@ -14,6 +14,7 @@ from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.moves import with_moves
+from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
@@ -41,6 +42,7 @@ def make_plan(
     in seconds since the epoch. `against` as in Plan.
     """
     hosts: dict[str, HostPlan] = {}
+    observed = in_force(observed, now)
     for name, observation in observed.items():
         if not isinstance(observation, Observation):
             hosts[name] = _unreached(name, observation)
@@ -81,6 +83,7 @@ def make_plan(
 
 def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: float) -> Plan:
     """The plan of `stop`, `start` and `restart`; other hosts of the site are only observed."""
+    observed = in_force(observed, now)
     observations, records = reached(observed), records_of(observed)
     layouts = {n: o.layout for n, o in observations.items()}
     hosts = maintenance(site, request, facts_of(observed), records, layouts)

@@ -7,6 +7,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.plan.desired import Desired
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.headlines import host_headline
+from xgen_deploy.plan.out_of_service import covered_instances, with_covered, without_covered
 from xgen_deploy.plan.outdated import outdated
 from xgen_deploy.plan.reconcile import reconcile
 from xgen_deploy.plan.watchdog_drift import watchdog_repair
@@ -48,9 +49,10 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
     record, resolved = desired.record, desired.resolved
     if record is None:
         return HostPlan(host=host, headline=host_headline(facts), refusals=resolved.refusals)
+    covered = {} if scope.clearing else covered_instances(record, site.on(host), resolved)
     plan = reconcile(
         host,
-        resolved,
+        without_covered(resolved, covered),
         record,
         facts,
         layout,
@@ -63,6 +65,8 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
     )
     watchdog = () if scope.clearing or scope.instances is not None else desired.watchdog
     repair = watchdog_repair(host, watchdog, facts, layout)
+    in_scope = {n: c for n, c in covered.items() if scope.instances is None or n in scope.instances}
+    plan = with_covered(plan, in_scope, record, host)
     return replace(
         plan,
         operations=(*plan.operations, *([repair] if repair else [])),

@@ -12,6 +12,7 @@ from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import locked_warning, refused_plan
+from xgen_deploy.plan.out_of_service import cordon_of
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.plan.turns import in_turn
 from xgen_deploy.resolve.gateway_needs import fallbacks
@@ -69,6 +70,9 @@ def _host(
         refused = _refused(request.action, name, record, facts, layout)
         if last is None or refused is not None:
             refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
+        elif request.action != "stop" and (cordon := cordon_of(last, record)):
+            unchanged.append(name)
+            warnings.append(f"{name} is left as it is: {cordon.clause}")
         elif why := _nothing_to_do(request.action, last, _service(facts, record, name, layout)):
             unchanged.append(name)
             warnings.append(f"{name} {why}")

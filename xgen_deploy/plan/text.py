@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.plan.alike import groups_alike, merged, told_needs
+from xgen_deploy.plan.cordon_text import cordon_lines
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.nothing import nothing_sentence
@@ -37,7 +38,8 @@ def plan_text(
     that nothing is said about what was not done.
     """
     left = any(host.left for host in plan.hosts.values())
-    if not (plan.operations or plan.refusals or plan.unreachable or left):
+    cordons = any(host.cordon or host.uncordon for host in plan.hosts.values())
+    if not (plan.operations or plan.refusals or plan.unreachable or left or cordons):
         return [*_warnings(plan), _nothing(plan, took)]
     lines = [_head(plan, took), ""]
     hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))
@@ -70,9 +72,11 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
             yield from (f"    {escape(line)}" for line in host.hint.splitlines())
         yield ""
         return
-    if not (host.operations or host.refusals or host.left or verbose):
+    cordons = host.cordon or host.uncordon
+    if not (host.operations or host.refusals or host.left or cordons or verbose):
         return
     yield f"[bold]{escape(name)}[/bold]  {escape(host.headline)}"
+    yield from cordon_lines(host)
     for operation in host.operations:
         yield from _operation(operation)
     if host.left:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.origin import Origin
@@ -108,7 +110,7 @@ class Operation:
     start took, None where that is unknown. `needs` are ids of operations that come first,
     `after` of those on its host that come first however they end.
     `moves`: its model goes on elsewhere. `reload` False: systemd reads changed units only when it
-    next starts them.
+    next starts them. `cordon` is the key of the cordon that it is stopped for.
     """
 
     id: str
@@ -129,6 +131,7 @@ class Operation:
     moves: bool = False
     why: str | None = None
     reload: bool = True
+    cordon: str | None = None
 
     @property
     def action(self) -> Action:
@@ -151,7 +154,8 @@ class HostPlan:
     done here because of its refusals, and the other hosts go on. `other_origin`: of the manifest
     that was applied here last, where it is another one. `stopped` are instances, and the gateway,
     that stay stopped, `waiting` those of them that differ from the manifest; `held` are not changed
-    because of what they wait for. `left`: what is left of a project that is removed.
+    because of what they wait for. `cordon` is what goes out of service, `uncordon` what comes back,
+    `card_now` the card in its place. `left`: what is left of a project that is removed.
     """
 
     host: str
@@ -169,6 +173,9 @@ class HostPlan:
     stopped: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    cordon: Cordon | None = None
+    uncordon: Cordon | None = None
+    card_now: GPUInfo | None = None
     left: bool = False
     parts: dict[str, str] = field(default_factory=dict)
     left_out: bool = False

@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import Duration, Frozen, Moment, UrlPath, replace
-from xgen_deploy.limits import CHANGES, HOSTS, INSTANCES, RECORD
+from xgen_deploy.limits import CHANGES, CORDONS, HOSTS, INSTANCES, RECORD
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.instance import Spec
@@ -83,7 +84,7 @@ class ApplyRecord(Frozen):
     @property
     def is_maintenance(self) -> bool:
         """It changed no version, so there is nothing to roll back to."""
-        return self.what in ("stop", "start", "restart")
+        return self.what in ("stop", "start", "restart", "cordon", "uncordon")
 
 
 class HistoryEntry(Frozen):
@@ -95,8 +96,9 @@ class HistoryEntry(Frozen):
 
 
 class Record(Frozen):
-    """`pending` names instances that an apply began to change and has not finished with. `origin`
-    is the manifest's of the last apply, None where an older version wrote the record.
+    """`cordons`: what is out of service. `pending` names instances that an apply began to change,
+    and has not finished with. `origin` is the manifest's of the last apply, None where an older
+    version wrote the record.
     """
 
     format: int = FORMAT
@@ -108,6 +110,7 @@ class Record(Frozen):
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
     origin: Origin | None = None
+    cordons: Annotated[tuple[Cordon, ...], Field(max_length=CORDONS)] = ()
 
     def begun(self, instance: str, digest: str) -> "Record":
         """An apply begins to bring the instance to the spec of this digest."""
@@ -122,6 +125,24 @@ class Record(Frozen):
 
     def without_instance(self, name: str) -> "Record":
         return replace(self, instances={n: r for n, r in self.instances.items() if n != name})
+
+    def with_cordon(self, cordon: Cordon) -> "Record":
+        others = tuple(c for c in self.cordons if c.key != cordon.key)
+        return replace(self, cordons=(*others, cordon))
+
+    def in_force(self, now: float, *, lifting: str | None = None) -> "Record":
+        """Without cordons whose time is over, or that is being lifted, and what they stopped counts
+        as not stopped."""
+        cordons = tuple(c for c in self.cordons if c.holds(now) and c.key != lifting)
+        keys = {c.key for c in cordons}
+        freed = {
+            name: replace(last, stopped=None)
+            for name, last in self.instances.items()
+            if last.stopped and last.stopped.cordon and last.stopped.cordon not in keys
+        }
+        if not freed and cordons == self.cordons:
+            return self
+        return replace(self, cordons=cordons, instances={**self.instances, **freed})
 
     def name_on_host(self, instance: str) -> str:
         """An instance's name on the host, by the slot that it lies in."""

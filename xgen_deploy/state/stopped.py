@@ -4,7 +4,8 @@ from xgen_deploy.frozen import Frozen, Moment
 
 
 class Stopped(Frozen):
-    """Who stopped it, and when."""
+    """Who stopped it, and when; `cordon` is the key of the cordon that did (see cordon.py)."""
 
     by: str
     at: Moment
+    cordon: str | None = None

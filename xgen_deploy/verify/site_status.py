@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.faults import guarded
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.lock import LockStatus
-from xgen_deploy.state.observation import Observation, Observed, locks_of, reached
+from xgen_deploy.state.observation import Observation, Observed, locks_of, reached, records_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
@@ -37,6 +38,11 @@ class SiteStatus:
         without_python = {n: _no_python(o) for n, o in reached(self.observed).items()}
         lost = {n: reason_of(e) for n, e in self.unreached.items()}
         return lost | {n: why for n, why in without_python.items() if why}
+
+    @property
+    def cordons(self) -> dict[str, tuple[Cordon, ...]]:
+        """What is out of service, by host."""
+        return {n: r.cordons for n, r in records_of(self.observed).items()}
 
     @property
     def all_run(self) -> bool:

@@ -17,6 +17,7 @@ from xgen_deploy.state.load_report import DeviceReport, DraftReport, LoadReport
 from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
+from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.verify.next_start import start_warnings
 from xgen_deploy.visible import on_one_line
 
@@ -125,7 +126,7 @@ def _status(
         )
     state, reason = _state(service, health)
     if last.stopped is not None and state in ("stopped", "failed", "absent"):
-        state, reason = "stopped", f"stopped by {last.stopped.by}; `xgen-deploy start` starts it"
+        state, reason = "stopped", _stopped_clause(last.stopped)
     lock = lock_status(facts.lock)
     if name in record.pending and lock is not None and lock.putting_back:
         state = "putting back"
@@ -170,6 +171,12 @@ def _status(
 
 def _build(report: LoadReport | None) -> str | None:
     return report.version if report else None
+
+
+def _stopped_clause(stopped: Stopped) -> str:
+    if stopped.cordon is not None:
+        return f"cordoned by {stopped.by}; `xgen-deploy uncordon` starts it"
+    return f"stopped by {stopped.by}; `xgen-deploy start` starts it"
 
 
 def _creating(lock: LockFacts | None) -> str:

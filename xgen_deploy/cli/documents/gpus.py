@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.gpu import Attempt, GPUType
 
 
@@ -18,7 +19,7 @@ class GPUProcessEntry(Frozen):
 
 
 class GPUEntry(Frozen):
-    """Memory in MiB. The fields of state/gpu.py, GPUInfo."""
+    """Memory in MiB. The fields of state/gpu.py, GPUInfo; `cordon`: it is out of service."""
 
     index: int
     gpu_type: GPUType
@@ -42,6 +43,7 @@ class GPUEntry(Frozen):
     render_path: str | None
     note: str | None
     processes: tuple[GPUProcessEntry, ...]
+    cordon: Cordon | None = None
 
 
 class HostGPUs(Frozen):

@@ -23,7 +23,7 @@ _MODELS = {
     "support": "support.SupportDocument",
     "unlock": "unlock.UnlockDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),
-    **dict.fromkeys(("apply", "rollback", "destroy"), "events.Line"),
+    **dict.fromkeys(("apply", "rollback", "destroy", "cordon", "uncordon"), "events.Line"),
 }
 COMMANDS = tuple(_MODELS)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.status import Status
@@ -11,12 +12,13 @@ from xgen_deploy.verify.watchdog import WatchdogStatus
 
 
 class HostEntry(Frozen):
-    """`lock` is None where it is free, `watchdog` where it is unknown."""
+    """`lock` is None where it is free, `watchdog` and `cordons` where they are unknown."""
 
     reachable: bool
     error: str | None
     lock: LockStatus | None
     watchdog: WatchdogStatus | None
+    cordons: tuple[Cordon, ...] | None
 
 
 class StatusDocument(Document):
