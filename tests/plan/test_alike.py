@@ -50,6 +50,17 @@ def test_hosts_that_change_at_once_are_one_turn(applied: Fleet) -> None:
     assert "      first a, then b and c\n" in shown(applied.plan(PLACE, models=models))
 
 
+def test_replicas_of_a_host_wait_for_each_other(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, {"a": "h100x4", "b": "h100x4"})
+    place = {host: [{"model": "q", "gpus": [[0], [1]]}] for host in "ab"}
+    fleet.applied(fleet.plan(place).operations)
+    text = shown(fleet.plan(place, models=NEW))
+    first, second = text.split("~ update")[1:]
+    assert "      first a, then b\n" in first
+    assert "after " not in first
+    assert "      after q on the same host\n" in second
+
+
 @pytest.mark.parametrize(
     "other",
     [

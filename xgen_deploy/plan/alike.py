@@ -1,5 +1,6 @@
 """Hosts on which the same is to be done: the plan for people says it once. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -40,7 +41,8 @@ def _change(operation: Operation, models: Mapping[str, str | None], told: Told) 
     needs = tuple(n for n in told_needs(operation) if not _is_turn(n, operation, models))
     diff = tuple(replace(d, mark=None) for d in operation.diff)
     plain = replace(operation, needs=needs, seconds=None, diff=diff)
-    return tuple(line.replace(f"{operation.host}/", "") for line in told(plain))
+    own = re.compile(rf"(?<![\w./-]){re.escape(operation.host)}/")
+    return tuple(own.sub("", line) for line in told(plain))
 
 
 def _is_turn(need: str, operation: Operation, models: Mapping[str, str | None]) -> bool:
@@ -84,26 +86,27 @@ def _common(of_field: tuple[FieldDiff, ...]) -> FieldDiff:
 
 def _waits(column: Column) -> list[str]:
     """What all of them wait for, beside each other."""
-    ids = {o.id for o in column}
+    hosts = {o.host for o in column}
     waits: list[str] = []
     for operation in column:
         for need in told_needs(operation):
             host, _, name = need.partition("/")
-            if need not in ids:
-                waits.append(f"{name} on the same host" if host == operation.host else need)
+            if host == operation.host:
+                waits.append(f"{name} on the same host")
+            elif host not in hosts:
+                waits.append(need)
     return [f"after {', '.join(dict.fromkeys(waits))}"] if waits else []
 
 
 def _turns(column: Column) -> list[str]:
     """The hosts that change at once, turn by turn."""
-    by_id = {o.id: o for o in column}
     turn: dict[str, int] = {}
     for operation in column:  # each comes after those that it waits for
-        before = [turn[n] for n in operation.needs if n in turn]
-        turn[operation.id] = 1 + max(before, default=0)
-    hosts: dict[int, list[str]] = {}
-    for name, number in turn.items():
-        hosts.setdefault(number, []).append(by_id[name].host)
-    shown = [" and ".join(names) for _, names in sorted(hosts.items())]
+        hosts = {need.partition("/")[0] for need in operation.needs} - {operation.host}
+        turn[operation.host] = 1 + max((turn[h] for h in hosts if h in turn), default=0)
+    by_turn: dict[int, list[str]] = {}
+    for host, number in turn.items():
+        by_turn.setdefault(number, []).append(host)
+    shown = [" and ".join(hosts) for _, hosts in sorted(by_turn.items())]
     more = len(shown) - _SHOWN
     return shown if more <= 0 else [*shown[:_SHOWN], f"{more} more turns"]
