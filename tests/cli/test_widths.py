@@ -8,7 +8,10 @@ from tests.apply.conftest import GATEWAY, MODEL, MakeSite, q
 from tests.fake_host.site import FakeSite
 from xgen_deploy.cli.status_screen import _HEAD
 
-COMMANDS = ("status", "gpus", "history", "validate", "plan", "verify", "status --limit gpu-02")
+COMMANDS = (
+    *("status", "gpus", "history", "history 1", "validate", "plan", "verify"),
+    *("status --limit gpu-02", "status --versions"),
+)
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 # Clocks, ages and durations, and the figures without their bars.
 _MOVES = re.compile(r"[\d:.()]+s?,?")
