@@ -156,9 +156,25 @@ def test_no_word_of_a_host_becomes_a_line_of_its_own(applied: FakeSite) -> None:
     assert yaml.safe_load(out)["project"] == "p"
 
 
-def test_an_older_apply_kept_none(applied: FakeSite) -> None:
-    del applied.hosts["h"].files[KEPT]
-    assert "no manifest of project p was kept" in _from_host(applied, "h").said
+def test_an_older_apply_kept_none_and_its_record_will_do(applied: FakeSite) -> None:
+    for host in applied.hosts.values():
+        del host.files[KEPT]
+    ran = _from_host(applied, "h")
+    assert (
+        "# An older version applied it: this is what the record says of this host alone" in ran.out
+    )
+    applied.change_to(yaml.safe_load(ran.out))
+    assert applied.run("status").code == 0
+    assert applied.run("restart", "-y", "q").code == 0
+    alone = _from_host(applied, "g")
+    assert (alone.code, "no manifest of project p was kept" in alone.said) == (1, True)
+
+
+def test_a_manifest_without_models_is_one_too(applied: FakeSite) -> None:
+    applied.change(lambda m: m.update(hosts={"h": []}, gateway=None, models={}))
+    applied.apply()
+    _at_night(applied)
+    assert applied.run("validate").code == 0
 
 
 def test_one_of_several_projects_is_chosen(applied: FakeSite) -> None:

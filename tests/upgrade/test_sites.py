@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.upgrade.site import CASES, HOST, OldSite
 from xgen_deploy.cli.documents.plan import plan_document
 from xgen_deploy.errors import XgenError
+from xgen_deploy.manifest.from_host import manifest_from
+from xgen_deploy.manifest.from_record import manifest_of_record
+from xgen_deploy.manifest.yaml_text import yaml_text
 from xgen_deploy.plan.text import plan_text
+from xgen_deploy.state.host import Host
 from xgen_deploy.state.plan import Kind, Plan
 from xgen_deploy.state.record import HistoryEntry, read_record
 
@@ -128,3 +133,16 @@ def test_a_newer_record_is_refused_in_a_sentence() -> None:
     old.record["format"] = 3
     with pytest.raises(XgenError, match="newer than this tool knows"):
         read_record(json.dumps(old.record), "up_doc", HOST)
+
+
+@pytest.mark.parametrize("case", ["systemd", "docker"])
+def test_its_record_alone_makes_a_manifest(case: str, tmp_path: Path) -> None:
+    """That version kept none; nothing of the instances is to change by it."""
+    old = OldSite(case)
+    record = read_record(json.dumps(old.record), old.record["project"], HOST)
+    kept = manifest_of_record(record, "x")
+    assert kept is not None
+    path = tmp_path / "night.yaml"
+    path.write_text(yaml_text(manifest_from(kept, Host(name=HOST))))
+    plan = old.plan(manifest=path)
+    assert {name: text for name, text in said(plan).items() if name != "gateway"} == {}

@@ -11,6 +11,7 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.limits import MANIFEST
 from xgen_deploy.manifest.diagnostics import listing
 from xgen_deploy.manifest.from_host import looked_up, manifest_from
+from xgen_deploy.manifest.from_record import manifest_of_record
 from xgen_deploy.manifest.yaml_text import yaml_text
 from xgen_deploy.run.projects import HostProject, host_projects
 from xgen_deploy.state.host import Host
@@ -29,9 +30,11 @@ def show_from_host(settings: Settings, name: str, project: str | None) -> int:
             projects = host_projects(session, host, run.control_node)
             chosen = _chosen(projects, host.name, project)
             kept = _kept(session, chosen, host.name)
+            whole = kept is not None
+            kept = kept or _of_record(chosen, host.name)
     manifest = manifest_from(kept, host)
     if not settings.json:
-        print("\n".join(_heading(chosen, kept, manifest, host)))
+        print("\n".join(_heading(chosen, kept, manifest, host, whole=whole)))
         print(yaml_text(manifest), end="")
     Screen(settings).value(
         ConfigDocument(project=chosen.name, host=host.name, apply=kept.apply, manifest=manifest)
@@ -51,18 +54,27 @@ def _chosen(projects: tuple[HostProject, ...], host: str, name: str | None) -> H
     return chosen
 
 
-def _kept(session: Session, project: HostProject, host: str) -> KeptManifest:
+def _kept(session: Session, project: HostProject, host: str) -> KeptManifest | None:
     content = session.read_file(project.layout.manifest, limit=MANIFEST + 1)
-    if content is None:
-        raise XgenError(
-            f"{host}: no manifest of project {project.name} was kept: an older version applied it, "
-            "or it would be longer than 1 MiB. `xgen-deploy projects` shows what is there"
-        )
-    return read_kept(content, project.name, host)
+    return None if content is None else read_kept(content, project.name, host)
+
+
+def _of_record(project: HostProject, host: str) -> KeptManifest:
+    """Where an older version kept none. Raises XgenError."""
+    kept = manifest_of_record(project.record, host) if project.record else None
+    if kept is None:
+        reason = project.error or "its record has no instance as it was declared"
+        raise XgenError(f"{host}: no manifest of project {project.name} was kept, and {reason}")
+    return kept
 
 
 def _heading(
-    project: HostProject, kept: KeptManifest, manifest: Mapping[str, object], host: Host
+    project: HostProject,
+    kept: KeptManifest,
+    manifest: Mapping[str, object],
+    host: Host,
+    *,
+    whole: bool,
 ) -> Iterator[str]:
     """What whoever uses it has to know; no word of the host's ends a comment."""
     last = project.record.last_apply if project.record else None
@@ -71,6 +83,9 @@ def _heading(
         day = time.strftime("%Y-%m-%d", time.localtime(last.began))
         by = f", by {visible(last.by)} on {day}"
     yield f"# Project {project.name} as apply #{kept.apply} left it{by}. Kept by {host.name}."
+    if not whole:
+        yield "# An older version applied it: this is what the record says of this host alone, and"
+        yield "# nothing to apply."
     yield "# For `status`, `logs`, `restart`, `rollback`. Other hosts are named as SSH knows them:"
     yield "# complete the inventory where it does not."
     references = list(dict.fromkeys(looked_up(manifest)))

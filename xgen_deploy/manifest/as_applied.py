@@ -16,6 +16,7 @@ from xgen_deploy.state.site import Site
 Values = dict[str, object]
 _OF_PLACEMENT = ("model", "name", "gpus", "port")
 _OF_SITE = ("images", "binaries", "gateway")
+_REQUIRED = ("models", "hosts")
 KEYS = ("project", "runtime", "pull", "ports", *_OF_SITE, "models", "hosts")
 _LAYERS = "n_gpu_layers"
 _FIELDS = tuple(
@@ -58,7 +59,11 @@ def as_applied(site: Site) -> Values:
     }
     if isinstance(gateway := values.get("gateway"), dict):
         gateway.pop("host", None)  # the first of `hosts`
-    return {key: as_text(value) for key, value in values.items() if value not in (None, {})}
+    return {
+        key: as_text(value)
+        for key, value in values.items()
+        if key in _REQUIRED or value not in (None, {})
+    }
 
 
 def _shared(configs: Iterable[InstanceConfig], model: str) -> Values:
