@@ -8,7 +8,7 @@ from tests.fake_host.site import FakeSite
 from xgen_deploy.cli.main import main
 
 WHY = "port 22 timed out after 10 s"
-WITHOUT_HOSTS = {"validate"}
+WITHOUT_HOSTS = {"validate", "config"}
 WORDS: dict[str, tuple[str, ...]] = {
     "logs": ("q",),
     "ask": ("q", "Hello"),

@@ -37,7 +37,7 @@ _COMMANDS = {
     "cordon": "Take a host or a GPU out of service.",
     "uncordon": "Put it back, after a proof.",
     "projects": "Show whose instances, ports and GPUs are on hosts; no manifest is needed.",
-    "config": "Print the manifest that a host kept of its last apply.",
+    "config": "Print a manifest as merged, or as a host kept it of its last apply.",
     "support": "Write a text file for a ticket, without secrets and prompts.",
     "history": "Show a project's applies and how they ended.",
     "rollback": "Go back to an earlier apply, verified in the same way.",

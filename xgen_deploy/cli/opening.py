@@ -20,7 +20,7 @@ from xgen_deploy.transport.options import Options
 
 def read_site(settings: Settings) -> Site:
     """Raises ManifestError with every problem, before any host is contacted."""
-    _refuse_saved_plan(settings.manifest)
+    refuse_saved_plan(settings.manifest)
     site = load_site(
         settings.manifest,
         engine_words(),
@@ -30,7 +30,8 @@ def read_site(settings: Settings) -> Site:
     return limit(site, settings.limit) if settings.limit else site
 
 
-def _refuse_saved_plan(path: str) -> None:
+def refuse_saved_plan(path: str) -> None:
+    """Raises UsageError."""
     start = b'{"xgen_plan"'
     try:
         with Path(path).open("rb") as file:

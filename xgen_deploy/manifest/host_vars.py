@@ -79,7 +79,7 @@ def describe_host(
     problems: Problems,
 ) -> tuple[Host, dict[str, Mark]]:
     """The host, and where each used variable was written (`xgen_images.nvidia` -> mark)."""
-    used = _used(variables, problems)
+    used = used_variables(variables, problems)
     tree = MapNode(used, mark)
     refuse_control_characters(tree, problems)
     stated, tree = _sound(tree, words, problems)
@@ -99,7 +99,8 @@ def _sound(tree: MapNode, words: EngineWords, problems: Problems) -> tuple[HostV
     return HostVariables(), MapNode({}, tree.mark)
 
 
-def _used(variables: Variables, problems: Problems) -> Variables:
+def used_variables(variables: Variables, problems: Problems) -> Variables:
+    """Those that mean something here, by their present names."""
     used: Variables = {}
     known = HostVariables.model_fields
     for key, entry in variables.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.check_names import check_names
@@ -11,6 +12,7 @@ from xgen_deploy.manifest.check_unused import check_unused
 from xgen_deploy.manifest.checks import check_instances, check_models
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import (
+    MergedPlacement,
     instance_configs,
     merged_placements,
     placements_by_host,
@@ -30,17 +32,34 @@ from xgen_deploy.manifest.text_rules import (
 )
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
+from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.settings import Audit, Notify
 from xgen_deploy.state.site import Site
 
 
-def load_site(
-    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
-) -> Site:
-    """Reads and checks a manifest, the manifests it extends, and its inventory or the given one.
-    `words` are the engines that it may name, `variables` those of the command line.
+@dataclass(frozen=True)
+class Reading:
+    """A manifest and its inventory as read: merged, not checked as a whole yet. `placements` are in
+    the manifest's order, each merged over its model and the defaults; `gateway_marks` say where
+    each host of the gateway was named."""
 
-    Raises ManifestError with every problem that can be found without a host.
+    path: str
+    variables: Sequence[str]
+    files: Files
+    hosts: Hosts
+    views: SiteViews
+    placements: tuple[MergedPlacement, ...]
+    gateway_marks: dict[str, Mark]
+    problems: Problems
+
+
+def read(
+    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
+) -> Reading:
+    """Reads a manifest, the manifests it extends, and its inventory or the given one. `words` are
+    the engines that it may name, `variables` those of the command line.
+
+    Raises ManifestError where nothing of a file can be read.
     """
     problems, files = Problems(), Files()
     written = read_manifest(path, files, problems)
@@ -49,35 +68,53 @@ def load_site(
     hosts = Hosts(described, files, words, problems)
     given = given_variables(variables, files, problems)
     views = SiteViews(written, given, hosts, problems)
-    sections = views.whole
-    by_host = placements_by_host(sections, hosts)
-    gateway_node = gateway_hosts(sections, hosts, problems)
-    hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_node)
-    check_clients(sections, problems)
-    instances = [
-        instance
+    by_host = placements_by_host(views.whole, hosts)
+    gateway_marks = gateway_hosts(views.whole, hosts, problems)
+    hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_marks)
+    placements = tuple(
+        merged
         for host in by_host
         for merged in merged_placements(
             host, placements_of(host, views, by_host, hosts), views, problems
         )
+    )
+    return Reading(path, variables, files, hosts, views, placements, gateway_marks, problems)
+
+
+def load_site(
+    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
+) -> Site:
+    """The same, checked. Raises ManifestError with every problem that can be found without a
+    host."""
+    return checked_site(read(path, words, inventory=inventory, variables=variables))
+
+
+def checked_site(reading: Reading) -> Site:
+    """Raises ManifestError."""
+    problems, hosts, views = reading.problems, reading.hosts, reading.views
+    sections, words = views.whole, hosts.words
+    check_clients(sections, problems)
+    instances = [
+        instance
+        for merged in reading.placements
         for instance in instance_configs(merged, sections, hosts, problems)
     ]
     for view in views.all():
         check_models(view, problems)
-    gateway = whole_gateway(sections, gateway_node)
+    gateway = whole_gateway(sections, reading.gateway_marks)
     check_instances(instances, hosts.known, words, problems)
     check_names(instances, sections.names("models"), words, problems)
     check_passed_on(instances, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
-    check_unused(path, sections, instances, hosts.known, problems)
+    check_unused(reading.path, sections, instances, hosts.known, problems)
     views.warn_of_unused()
     views.explain()
     problems.raise_if_any()
     return Site(
         project=sections.manifest.project,
-        manifest_file=path,
-        manifest_digest=_digest(files, variables),
-        files=tuple(dict.fromkeys(name for name, _ in files.read)),
+        manifest_file=reading.path,
+        manifest_digest=_digest(reading.files, reading.variables),
+        files=tuple(dict.fromkeys(name for name, _ in reading.files.read)),
         runtime=sections.manifest.runtime,
         pull=sections.manifest.pull,
         images={str(key): image for key, image in sections.manifest.images.items()},

@@ -52,7 +52,7 @@ class SiteViews:
     def of(self, host: str) -> Sections:
         if not self._vary:
             return self.whole
-        variables = host_variables(self.hosts.inventory, host, self.problems) | self.given
+        variables = self.variables(host)
         values = repr([(k, plain(e.node), e.mark) for k, e in sorted(variables.items())])
         if values not in self._by_values:
             own = {k: e for k, e in self.written.entries.items() if k in _OF_HOSTS}
@@ -60,6 +60,15 @@ class SiteViews:
             tree = MapNode(self.whole.written.entries | tree.entries, self.written.mark)
             self._by_values[values] = read_sections(tree, self.hosts.words, self.problems)
         return self._by_values[values]
+
+    def variables(self, host: str) -> Variables:
+        """Those of a host, with the command line's over them."""
+        return host_variables(self.hosts.inventory, host, self.problems) | self.given
+
+    def used_on(self, host: str) -> Used:
+        """The same with the values that one host has."""
+        own = self.variables(host)
+        return {at: (n, own[n].mark) for at, (n, _) in self.used.items() if n in own}
 
     def all(self) -> tuple[Sections, ...]:
         return (self.whole, *self._by_values.values())
@@ -69,7 +78,7 @@ class SiteViews:
             return tree
         substitution = Substitution(variables, self.problems)
         tree = substitution.tree(tree)
-        self.used |= substitution.used
+        self.used = substitution.used | self.used
         return tree
 
     def _refuse_undefined(self, tree: MapNode) -> None:

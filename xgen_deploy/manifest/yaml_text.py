@@ -29,3 +29,11 @@ def yaml_text(values: object) -> str:
     """Keys stay in their order; control characters are escaped."""
     text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, width=100)
     return text
+
+
+def yaml_line(value: object) -> str:
+    """One value on one line; maps and lists in brackets."""
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, width=float("inf"), default_flow_style=True
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
