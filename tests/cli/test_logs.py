@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.apply.conftest import MakeSite, q
+from tests.fake_host.host import FakeHost
 from tests.fake_host.site import FakeSite
 from xgen_deploy.cli.log_entries import FileEntries, JournalEntries, LogEntry
 from xgen_deploy.cli.log_request import LogRequest, log_argv, pattern_of
@@ -45,6 +46,16 @@ def test_all_is_what_the_manifest_has_within_the_limit_the_gateway_too(
     assert "--unit=xgen-p-gateway.service" in asked
     assert gateway_site.run("logs", "gateway").code == 0
     assert gateway_site.run("logs", "gateway", "--limit", "h").code == 1
+
+
+def test_all_are_followed_at_once(site: FakeSite) -> None:
+    said = site.run("logs", "-f", "--grep", "system_info").out
+    assert sorted(line.split()[2] for line in said.splitlines()) == ["b/q-b", "h/q"]
+    assert all("--follow" in argv for h in site.hosts.values() for argv in _journalctl(h))
+
+
+def _journalctl(host: FakeHost) -> list[tuple[str, ...]]:
+    return [argv for argv in host.ran[-1:] if argv[0] == "journalctl"]
 
 
 def test_grep_shows_the_lines_that_match(site: FakeSite) -> None:

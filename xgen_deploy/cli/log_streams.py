@@ -108,7 +108,9 @@ def show_several(run: Run, targets: Sequence[Target], request: LogRequest, scree
         _read(run, connection, names, request, show if request.follow else kept.append)
         return list(kept)
 
-    results = each([run.connections[host] for host in hosts], _telling(read_host))
+    connections = [run.connections[host] for host in hosts]
+    # A thread a host: what is followed does not end.
+    results = each(connections, _telling(read_host), max_workers=len(hosts))
     read = [r for r in results.values() if not isinstance(r, XgenError)]
     merged = list(heapq.merge(*read, key=lambda entry: entry.at or 0.0))
     if not screen.json:
