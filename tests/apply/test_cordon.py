@@ -192,7 +192,7 @@ def test_a_gateway_is_drained_and_sends_requests_again(make_site: MakeSite) -> N
     ("words", "said"),
     [
         (("cordon", "h:7", "-y"), "there is no GPU 7; it has 0 (NVIDIA H100 80GB HBM3), 1"),
-        (("cordon", "nowhere", "-y"), "there is no host nowhere in the manifest; it has h"),
+        (("cordon", "nowhere", "-y"), "there is no host `nowhere` in the manifest; it has h"),
         (("cordon", "h:0", "--for", "soon", "-y"), "--for soon is no time; write 30m, 2h or 7d"),
         (("uncordon", "h:0", "-y"), "h:0 is not cordoned"),
     ],

@@ -18,6 +18,8 @@ REFUSED = {
     "rollback --to 99 -y": "there is no record of apply #99; there are #1;",
     "rollback --to 0 -y": "there is no record of apply #0; there are #1;",
     "render --host x": "there is no host `x` in the manifest; it has h, g",
+    "cordon hh": "there is no host `hh` in the manifest; it has g, h. Did you mean `h`?",
+    "plan --repin hh:0": "Did you mean `h`?",
     "render --host gg": "Did you mean `g`?",
     "plan --limit chatt": "there are h, g, ",
     "gpus --limit hh": "Did you mean `h`?",

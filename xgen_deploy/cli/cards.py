@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 import click
 
 from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.names import unknown
 from xgen_deploy.errors import UsageError
 from xgen_deploy.state.repin import Repin
 
@@ -61,6 +62,5 @@ def place_of(text: str, hosts: Collection[str]) -> tuple[str, int | None]:
 
 def _known(host: str, hosts: Collection[str]) -> str:
     if host not in hosts:
-        known = ", ".join(sorted(hosts))
-        raise UsageError(f"there is no host {host} in the manifest; it has {known}")
+        raise unknown("host", host, sorted(hosts))
     return host
