@@ -124,6 +124,13 @@ def test_every_command_with_json_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_a_schema_is_one(command: str) -> None:
+    schema = output_schema(command)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert '"additionalProperties": false' not in json.dumps(schema), "keys are added later"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_guide_has_its_keys(command: str) -> None:
     """Those of the document itself; what lies below is in the schema."""
     rows = [line.split("|") for line in GUIDE.read_text().splitlines() if line.startswith("| `")]
