@@ -11,6 +11,7 @@ REFUSED = {
     "logs chat chatt": "there is no instance `chatt`",
     "logs big": "`big` is a model; its instances are chat",
     "logs embed --limit h": "`embed` is on g, which `--limit h` leaves out",
+    "logs gateway --limit h": "`gateway` is on g, which `--limit h` leaves out",
     "stop chatt -y": "Did you mean `chat`?",
     "start nobody -y": "it has chat, embed, gateway",
     "restart chat big -y": "`big` is a model; its instances are chat",

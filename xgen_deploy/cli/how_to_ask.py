@@ -58,11 +58,11 @@ def _ways(
 def _addresses(site: Site, ways: list[Way]) -> Iterator[str]:
     models: dict[tuple[str, str], list[str]] = {}
     for way in ways:
-        there = "" if way.address is not None or _is_local(site, way) else f" on {way.host}"
-        models.setdefault((f"{way.url}/v1", there), []).append(way.model)
-    for (url, there), served in list(models.items())[:_MOST]:
+        place = "" if way.address is not None or _is_local(site, way) else f" on {way.host}"
+        models.setdefault((f"{way.url}/v1", place), []).append(way.model)
+    for (url, place), served in list(models.items())[:_MOST]:
         word = "model" if len(served) == 1 else "models"
-        yield f"[bold]ask[/bold]  {escape(url)}{escape(there)}  {word} {escape(named(served))}"
+        yield f"[bold]ask[/bold]  {escape(url)}{escape(place)}  {word} {escape(named(served))}"
     if len(models) > _MOST:
         yield f"     and {len(models) - _MOST} more; `xgen-deploy status --json` has all"
 

@@ -18,17 +18,11 @@ def instance_hosts(site: Site) -> dict[str, tuple[str, ...]]:
     return {**hosts, GATEWAY: with_gateway} if with_gateway else hosts
 
 
-def hosts_of(site: Site, name: str) -> tuple[str, ...]:
-    """The hosts of an instance, or of the gateway. Raises UsageError for a name that is neither."""
-    hosts = instance_hosts(site)
-    if name not in hosts:
-        raise no_instance(site, name, hosts)
-    return hosts[name]
-
-
 def no_instance(site: Site, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is none of the `known` ones."""
     elsewhere = [i.host for i in site.elsewhere if i.name == name]
+    if name == GATEWAY and site.gateway is not None:
+        elsewhere += site.gateway.hosts or ()
     if elsewhere:
         limits = ",".join(site.limited_to)
         return UsageError(
@@ -44,8 +38,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """`there is no host `x` in the manifest; it has a, b. Did you mean `a`?`"""
     known = list(known)
     has = f"it has {listing(known)}" if known else "it has none"
-    return UsageError(
-        f"there is no {what} `{name}` in the manifest; {has}.{nearest(name, known)}".removesuffix(
-            "."
-        )
-    )
+    hint = nearest(name, known)
+    sentence = f"there is no {what} `{name}` in the manifest; {has}"
+    return UsageError(f"{sentence}.{hint}" if hint else sentence)
