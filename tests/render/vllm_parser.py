@@ -21,7 +21,7 @@ def main() -> None:
             answers.append({"error": said.getvalue()[-500:]})
         else:
             answers.append({k: v for k, v in parsed.items() if _plain(v)})
-    print("ANSWERS" + json.dumps(answers))
+    print("ANSWERS" + json.dumps(answers, default=str))
 
 
 def _plain(value: object) -> bool:
