@@ -25,8 +25,11 @@ PYTHON = os.environ.get("XGEN_VLLM_PYTHON")
 PORT = 8511
 KEY = "sk-tiny"
 MODEL = "/srv/lab-models/tiny-hf"
+ADAPTER = f"{MODEL}-law"
 SERVED = {
     "source": MODEL,
+    "aliases": ["gpt-4o"],
+    "loras": {"law": ADAPTER},
     "backend": "vllm-cpu",
     "n_ctx": 1024,
     "sampling": {"profile": "deterministic", "max_tokens": 32},
@@ -50,12 +53,12 @@ if __name__ == "__main__":
 def host(lab: Lab) -> LabHost:
     found = lab.host("lab-b")
     _install(found)
-    if not (found.rootfs / MODEL.lstrip("/") / "config.json").exists():
+    if not (found.rootfs / ADAPTER.lstrip("/") / "adapter_config.json").exists():
         writer = Path(__file__).with_name("tiny_hf.py")
         folder = found.rootfs / MODEL.lstrip("/")
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([str(PYTHON), str(writer), str(folder)], check=True)
-        found.sh(f"chmod -R o+rX {MODEL}")
+        found.sh(f"chmod -R o+rX {MODEL} {ADAPTER}")
     return found
 
 
@@ -87,9 +90,9 @@ def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     assert found.run("destroy", "-y").code == 0
 
 
-def _written(host: LabHost) -> int:
+def _written(host: LabHost, model: str = "tiny") -> int:
     """Tokens of a completion: what random weights write need not be text."""
-    asked = {"model": "tiny", "prompt": "Hello", "max_tokens": 4}
+    asked = {"model": model, "prompt": "Hello", "max_tokens": 4}
     answer = ask.post(host, PORT, "/v1/completions", asked, key=KEY)
     return int(answer["usage"]["completion_tokens"])
 
@@ -103,6 +106,13 @@ def test_it_answers_and_is_proved(site: Site, host: LabHost) -> None:
     assert differences(site) == []
     assert site.plan(0).operations(host.name) == []
     assert KEY not in host.sh("ps axww -o args; systemctl show 'xgen-t_vllm-*'")
+
+
+def test_it_answers_to_its_alias_and_its_adapter(site: Site, host: LabHost) -> None:
+    assert _written(host, "gpt-4o") > 0
+    assert _written(host, "law") > 0
+    command = host.sh("systemctl cat xgen-t_vllm-tiny.service")
+    assert "--max-lora-rank 32" in command
 
 
 def test_a_killed_engine_is_restarted_and_status_says_so(site: Site, host: LabHost) -> None:
