@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from xgen_deploy.transport.base import Reply
 
@@ -20,6 +20,7 @@ _CARD = "0000:41:00.0"
 class Engine:
     """`dies`: right after its start, or once it has answered a request. `layers` are those that it
     says it put on its GPU, all that were asked for where None; `card` is the one that it used.
+    `vector` is what it makes of a text, `text` its answer to any prompt.
     """
 
     dies: Literal["never", "at once", "after a request"] = "never"
@@ -29,6 +30,8 @@ class Engine:
     card: str | None = _CARD
     context: int | None = None
     complaint: str = ""
+    vector: Callable[[str], list[float]] | None = None
+    text: str | None = None
 
 
 class EngineProcess:
@@ -59,7 +62,7 @@ class EngineProcess:
         """From now on these, one each time that it is asked."""
         self._active = None if counts is None else iter(counts)
 
-    def request(self, method: str, path: str, key: str | None) -> Reply:
+    def request(self, method: str, path: str, key: str | None, body: bytes = b"{}") -> Reply:
         if self.ended:
             return _REFUSED
         if path == "/health":
@@ -71,7 +74,16 @@ class EngineProcess:
         if method != "POST":
             return Reply(404, b"")
         self.ended = self.engine.dies == "after a request"
-        return self.engine.answer
+        return self._said(json.loads(body)) or self.engine.answer
+
+    def _said(self, asked: dict[str, Any]) -> Reply | None:
+        if self.engine.vector is not None and isinstance(asked.get("input"), str):
+            vector = self.engine.vector(asked["input"])
+            return Reply(200, json.dumps({"data": [{"embedding": vector}]}).encode())
+        if self.engine.text is not None:
+            choice = {"text": self.engine.text, "message": {"content": self.engine.text}}
+            return Reply(200, json.dumps({"choices": [choice]}).encode())
+        return None
 
     def log(self) -> str:
         """As llama-server prints at `-lv 4`."""

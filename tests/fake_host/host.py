@@ -197,7 +197,7 @@ class FakeHost:
             return self.haproxy.models(key) if method == "GET" else self.haproxy.request(body, key)
         for engine in self.running():
             if engine.port == port:
-                return engine.request(method, path, key)
+                return engine.request(method, path, key, body or b"{}")
         return _REFUSED
 
     def running(self) -> list[EngineProcess]:

@@ -95,6 +95,7 @@ class Change:
             self._report,
             destroy=self._options.destroy,
             new_secrets=self._comparison.changed,
+            accept_new_vectors=self._options.accept_new_vectors,
         )
         records = {**records_of(observed), **{n: c.record for n, c in contexts.items()}}
         self.records = records

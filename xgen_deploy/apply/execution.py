@@ -20,7 +20,7 @@ class OperationFailed(Exception):
 @dataclass(frozen=True)
 class Execution:
     """`number` is the apply's, `by` who runs it; `asked`: how models answered through the gateway
-    here once it was changed.
+    here once it was changed; `accept_new_vectors` as in ApplyOptions.
     """
 
     context: HostContext
@@ -29,6 +29,7 @@ class Execution:
     by: str
     listener: Listener
     asked: list[RequestOutcome] = field(default_factory=list)
+    accept_new_vectors: bool = False
 
     def tell(
         self,

@@ -35,6 +35,7 @@ def carry_out_all(
     *,
     destroy: bool,
     new_secrets: Mapping[str, frozenset[str]],
+    accept_new_vectors: bool = False,
 ) -> Results:
     """By host. `contexts` are of the hosts that are changed, `connections` theirs; `records` of all
     that were observed. `destroy`: what is left of the project there goes too. `new_secrets`: by
@@ -45,7 +46,14 @@ def carry_out_all(
     if keys.instances:
         traffic.part_keys()
     executions = {
-        name: Execution(context, traffic, identity.number, identity.by, tell)
+        name: Execution(
+            context,
+            traffic,
+            identity.number,
+            identity.by,
+            tell,
+            accept_new_vectors=accept_new_vectors,
+        )
         for name, context in contexts.items()
     }
     results = _change_hosts(plan, executions, connections, identity, destroy=destroy)

@@ -17,6 +17,7 @@ from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import get, real_request, with_pages
 from xgen_deploy.verify.compare import differences
+from xgen_deploy.verify.vectors import KeptVectors
 
 _POLL_FIRST = 0.05
 _POLL_MOST = 1.0
@@ -38,10 +39,13 @@ class GateFailed(Exception):
 
 @dataclass(frozen=True)
 class GatePassed:
-    """What the engine reported, and which start of it that was."""
+    """What the engine reported, and which start of it that was. `vectors` are what the host is to
+    keep of an embedding model from now on.
+    """
 
     report: LoadReport
     run: str | None
+    vectors: KeptVectors | None = None
 
 
 class Gate:

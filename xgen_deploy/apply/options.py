@@ -16,7 +16,8 @@ class ApplyOptions:
     in plan/desired.py. `skip_refused`: hosts with refusals are left out. `take_over`:
     what another manifest applied is removed too. `ask_first`: no secret is
     looked up before the answer. `trust_history` as `rollback` was given it. `maintain`,
-    `cordon`, `uncordon`: instead of what the manifest says.
+    `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
+    embedding model may be others than before.
     """
 
     yes: bool
@@ -34,6 +35,7 @@ class ApplyOptions:
     cordon: CordonRequest | None = None
     uncordon: UncordonRequest | None = None
     accept_new_host_keys: bool = False
+    accept_new_vectors: bool = False
 
     @property
     def compares_secrets(self) -> bool:
@@ -57,5 +59,6 @@ class ApplyOptions:
             "take-over": self.take_over,
             "trust-history": self.trust_history,
             "accept-new-host-keys": self.accept_new_host_keys,
+            "accept-new-vectors": self.accept_new_vectors,
         }
         return tuple(name for name, given in stated.items() if given)

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from xgen_deploy.apply.accepting import keep_vectors, keep_vectors_of_running, not_accepted
 from xgen_deploy.apply.artifacts import check_sha256
 from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import Gate, GateFailed, GatePassed
@@ -49,6 +50,7 @@ def prepare(execution: Execution, operation: Operation) -> Prepared:
     check_sha256(context, instance)
     context.keep(lambda record: record.begun(instance.name, instance.digest))
     clear_stale_slot(context, operation)
+    keep_vectors_of_running(execution, instance)
     key = instance.spec.api_key
     return Prepared(instance, rendered, SecretText(secrets.value(key)) if key else None)
 
@@ -102,11 +104,15 @@ def pass_gate(
         last.ready_seconds if last else None,
         lambda text, waited: execution.tell("progress", name, text, waited=waited),
     )
-    return gate.wait(
+    passed = gate.wait(
         ready_timeout(instance),
         lambda: execution.tell("gate", name, "a real request"),
         loading.look,
     )
+    wrong, vectors = not_accepted(execution, instance, key)
+    if wrong:
+        raise GateFailed(wrong, (), passed.run)
+    return replace(passed, vectors=vectors)
 
 
 def ready_timeout(instance: Instance) -> float:
@@ -142,7 +148,7 @@ def remember(
     entry = InstanceRecord(
         spec=instance.spec,
         digest=instance.digest,
-        declared=replace(instance.declared, marks={}),
+        declared=replace(instance.declared, marks={}, accept=None),
         files={f.path: digest(f) for f in files if not f.secret},
         pins=instance.pins,
         health_path=health_path_of(instance.spec.backend),
@@ -155,6 +161,7 @@ def remember(
         other_port=other_port or (last.other_port if last else None),
         unit_version=UNIT_VERSION,
     )
+    keep_vectors(execution, name, passed.vectors)
     context.keep(lambda record: record.with_instance(name, entry).settled(name))
 
 

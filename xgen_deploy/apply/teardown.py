@@ -28,6 +28,7 @@ def remove(context: HostContext, operation: Operation, traffic: Traffic) -> None
             clear_slot(context, name, slot)
         traffic.gone(context.name, name)
     forget_previous(context, name)
+    context.session.remove(context.layout.vectors(name), within=context.layout.state_dir)
     context.keep(lambda record: record.without_instance(name).settled(name))
 
 

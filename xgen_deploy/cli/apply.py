@@ -8,7 +8,12 @@ from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.cards import AcceptingCommand, repin_of
 from xgen_deploy.cli.opening import open_run, run_for
-from xgen_deploy.cli.options import Settings, accepting_options, host_options
+from xgen_deploy.cli.options import (
+    Settings,
+    accept_new_vectors_option,
+    accepting_options,
+    host_options,
+)
 from xgen_deploy.cli.saved_plan import saved_plan
 
 
@@ -27,6 +32,7 @@ from xgen_deploy.cli.saved_plan import saved_plan
     is_flag=True,
     help="Leave out hosts with refusals, apply the others, exit with code 1.",
 )
+@accept_new_vectors_option
 @host_options
 def command(
     settings: Settings,
@@ -36,6 +42,7 @@ def command(
     take_over: bool,
     lock_wait: float,
     skip_refused: bool,
+    accept_new_vectors: bool,
 ) -> int:
     """Apply MANIFEST to its hosts.
 
@@ -54,6 +61,7 @@ def command(
         lock_wait=lock_wait,
         expected=saved,
         skip_refused=skip_refused,
+        accept_new_vectors=accept_new_vectors,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
         options = replace(options, repin=repin_of(repin, run.site.hosts))

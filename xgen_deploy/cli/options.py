@@ -109,6 +109,13 @@ take_over_option = click.option(
 )
 
 
+accept_new_vectors_option = click.option(
+    "--accept-new-vectors",
+    is_flag=True,
+    help="An embedding model may give other vectors than before; earlier indexes do not fit then.",
+)
+
+
 def accepting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--repin`, `--refresh`, `--take-over`: what a plan does only where it was asked for."""
     for option in (

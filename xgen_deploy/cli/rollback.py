@@ -17,7 +17,7 @@ from xgen_deploy.cli.histories import (
 )
 from xgen_deploy.cli.manifest_command import NamedManifestCommand
 from xgen_deploy.cli.opening import open_run
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.options import Settings, accept_new_vectors_option, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.frozen import replace
@@ -44,8 +44,15 @@ Chosen = Mapping[str, HistoryEntry | None]
     help="Accept what a host's history has beyond the current manifest: container options, "
     "mounts, programs, variables, secrets.",
 )
+@accept_new_vectors_option
 @host_options
-def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) -> int:
+def command(
+    settings: Settings,
+    yes: bool,
+    to: int | None,
+    trust_history: bool,
+    accept_new_vectors: bool,
+) -> int:
     """Bring each host back to what ran there after apply N, with the current secrets.
 
     A host that took no part in N goes to its newest apply before N. The manifest is not changed, so
@@ -69,6 +76,7 @@ def command(settings: Settings, yes: bool, to: int | None, trust_history: bool) 
             what=f"rollback to #{number}",
             ask_first=True,
             trust_history=trust_history,
+            accept_new_vectors=accept_new_vectors,
             accept_new_host_keys=settings.accept_new_host_keys,
         )
         try:
@@ -158,19 +166,20 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
 
 def _as_then(run: Run, chosen: Chosen) -> Run:
     """The site with each host's instances as they were. How the change itself is carried out
-    (batches, strategy, drain) is the manifest's, because it concerns all hosts. No history takes
-    anything over.
+    (batches, strategy, drain), and what has to be answered, is the manifest's, because it concerns
+    all hosts. No history takes anything over.
     """
-    by_instance = {(d.host, d.name): d.update for d in everywhere(run.site)}
-    by_model = {d.model: d.update for d in everywhere(run.site)}
+    by_instance = {(d.host, d.name): d for d in everywhere(run.site)}
+    by_model = {d.model: d for d in everywhere(run.site)}
 
-    def with_current_update(instance: InstanceConfig) -> InstanceConfig:
-        of_model = by_model.get(instance.model, Update())
-        update = by_instance.get((instance.host, instance.name), of_model)
-        return replace(instance, update=update, adopt=None)
+    def as_now(instance: InstanceConfig) -> InstanceConfig:
+        of_model = by_model.get(instance.model)
+        now = by_instance.get((instance.host, instance.name), of_model)
+        accept = of_model.accept if of_model else None
+        return replace(instance, update=now.update if now else Update(), accept=accept, adopt=None)
 
     earlier = (d for entry in chosen.values() if entry for d in entry.declared)
-    declared = tuple(with_current_update(d) for d in earlier)
+    declared = tuple(as_now(d) for d in earlier)
     unreachable = tuple(d for d in run.site.declared if d.host not in chosen)
     site = replace(run.site, declared=declared + unreachable)
     return Run(site, run.control_node, run.connections)

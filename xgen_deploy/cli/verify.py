@@ -28,6 +28,7 @@ from xgen_deploy.state.site import Site
 from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
+from xgen_deploy.verify.acceptance_checks import check_acceptance
 from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages
 from xgen_deploy.verify.gateway_checks import check_gateway
 from xgen_deploy.verify.status import current_report
@@ -126,6 +127,7 @@ def _host(
                 report = with_pages(report, backend, instance.spec, session, value)
             checks += check_report(instance, report)
             checks.append(check_request(instance, session, value))
+            checks += check_acceptance(instance, layout, session, value)
             if deep:
                 from xgen_deploy.verify.testinfra_checks import deep_checks
 

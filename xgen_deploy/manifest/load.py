@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.frozen import replace
+from xgen_deploy.manifest.accept import with_recorded
 from xgen_deploy.manifest.check_names import check_names
 from xgen_deploy.manifest.check_passed_on import check_passed_on
 from xgen_deploy.manifest.check_ports import check_ports
@@ -101,6 +102,7 @@ def checked_site(reading: Reading) -> Site:
     ]
     for view in views.all():
         check_models(view, problems)
+    instances = [with_recorded(one, reading.files, problems) for one in instances]
     gateway = whole_gateway(sections, reading.gateway_marks)
     check_instances(instances, hosts.known, words, problems)
     check_names(instances, sections.names("models"), words, problems)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.field_types import (
     Address,
@@ -109,6 +110,9 @@ class ModelFields(Frozen):
         description="Models that the gateway turns to while no instance of this one answers.",
     )
     update: Update | None = None
+    accept: Accept | None = Field(
+        default=None, description="What it must answer before a change counts."
+    )
     spare_gpus: tuple[GPURef, ...] | None = Field(
         default=None, description="GPUs that may take over when one of `gpus` is lost."
     )

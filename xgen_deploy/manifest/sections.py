@@ -60,8 +60,10 @@ def read_sections(written: MapNode, words: EngineWords, problems: Problems) -> S
 
 
 def _cut(path: Path) -> Path:
-    """A placement without a model or a usable name is left out as a whole."""
+    """A placement without a model or a usable name is left out as a whole, and so is a prompt."""
     match path:
+        case ("models", model, "accept", "prompts", at, *_):
+            return ("models", model, "accept", "prompts", at)
         case ("hosts", host, at, "model" | "name"):
             return ("hosts", host, at)
     return path

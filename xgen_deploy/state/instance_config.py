@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.settings import (
     Adopt,
@@ -80,6 +81,7 @@ class InstanceConfig(Frozen):
     update: Update = Update()
     adopt: Adopt | None = None
     spare_gpus: tuple[GPURef, ...] = ()
+    accept: Accept | None = None
     marks: dict[str, Mark] = Field(default_factory=dict)
 
     @property

@@ -141,6 +141,10 @@ class Layout(Frozen):
         """The log of an attempt that did not pass its gate."""
         return f"{self.state_dir}/failed/{instance}.log"
 
+    def vectors(self, instance: str) -> str:
+        """The vectors that an embedding model's later ones are held against."""
+        return f"{self.state_dir}/vectors/{instance}.json"
+
     def log(self, instance: str) -> str:
         """The supervisor's log of an instance; only under the process runtime."""
         return f"{self.process_dir}/log/{instance}.log"

@@ -17,6 +17,7 @@ _MODELS = {
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",
     "ask": "ask.AskDocument",
+    "accept": "accept.AcceptDocument",
     "history": "history.HistoryDocument",
     "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",
