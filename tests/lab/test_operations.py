@@ -101,3 +101,29 @@ def test_replicas_restart_one_after_the_other_without_a_failed_request(
     stopped = site.run("stop", "-y", "--limit", "lab-gpu", "--json").json()["hosts"]
     assert list(stopped) == ["lab-gpu"]
     site.plan(0)
+
+
+def test_a_host_out_of_service_costs_no_request_and_comes_back_proved(
+    site: Site, hosts: list[LabHost]
+) -> None:
+    """No apply, reboot of the unit or watchdog starts it meanwhile."""
+    host = hosts[0]
+    unit = f"xgen-{PROJECT}-tiny.service"
+    site.placements = {h: [{"model": "tiny", "gpus": []}] for h in ("lab-gpu", "lab-fleet-01")}
+    site.apply()
+    assert site.run("start", "-y").code == 0
+    with traffic(hosts[1].address, GATEWAY_PORT, "tiny", KEY, clients=2) as clients:
+        clients.more(5)
+        assert site.run("cordon", "lab-gpu", "-y").code == 0
+        assert host.sh(f"systemctl is-active {unit} || true") == "inactive"
+        assert host.sh(f"systemctl is-enabled {unit} || true") == "disabled"
+        assert "lab-gpu  the host is cordoned by " in site.run("status").stdout
+        assert site.plan(0).operations("lab-gpu") == []
+        clients.more(5)
+        done = site.run("uncordon", "lab-gpu", "-y")
+        assert done.code == 0, done.said
+        clients.more(5)
+    assert clients.failed == [], done.said
+    assert host.sh(f"systemctl is-active {unit}") == "active"
+    assert site.run("status").code == 0
+    assert site.plan(0).operations("lab-gpu") == []
