@@ -202,3 +202,14 @@ def test_what_cannot_be_is_said(two_cards: FakeSite, words: tuple[str, ...], sai
     assert ran.code == 1
     assert said in ran.said
     assert active(two_cards.hosts["h"]) == {"q", "r"}
+
+
+def test_a_saved_plan_holds_the_cards_that_were_accepted(two_cards: FakeSite) -> None:
+    site = two_cards
+    swap(site.hosts["h"])
+    saved = site.folder / "plan.json"
+    assert site.run("plan", "-o", str(saved)).code == 1
+    assert site.run("plan", "--repin", "h:0", "-o", str(saved)).code == 0
+    ran = site.run_on(saved, "apply")
+    assert ran.code == 0, ran.said
+    assert site.record()["instances"]["q"]["spec"]["gpus"] == ["GPU-cccccccc"]

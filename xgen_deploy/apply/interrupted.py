@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from xgen_deploy.apply.events import Event, EventKind, Listener
 from xgen_deploy.apply.rollback import NOT_READY, SERVES_AGAIN, serves
 from xgen_deploy.errors import XgenError
+from xgen_deploy.limits import RECORD
 from xgen_deploy.render.put_back import NOTHING_STOPPED
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record, read_record
@@ -52,7 +53,7 @@ class _Settling:
         self._tell = tell
 
     def all(self) -> None:
-        content = self._session.read_file(self._layout.record)
+        content = self._session.read_file(self._layout.record, limit=RECORD)
         text = None if content is None else content.decode(errors="replace")
         record = read_record(text, self._layout.project, self._host)
         if not record.pending:

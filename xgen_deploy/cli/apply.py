@@ -64,5 +64,6 @@ def command(
         accept_new_vectors=accept_new_vectors,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
-        options = replace(options, repin=repin_of(repin, run.site.hosts))
+        accepted = repin_of(repin, run.site.hosts) if saved is None else saved.repin
+        options = replace(options, repin=accepted)
         return carry_out(run, settings, options)

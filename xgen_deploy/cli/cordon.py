@@ -9,7 +9,7 @@ from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.cards import place_of
 from xgen_deploy.cli.manifest_command import ManifestCommand
-from xgen_deploy.cli.opening import open_run, with_origin
+from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.cordoning import CordonRequest, UncordonRequest, repin_for
@@ -55,7 +55,7 @@ def uncordon(settings: Settings, place: str, yes: bool) -> int:
         host, index = place_of(place, run.site.hosts)
         request = UncordonRequest(host=host, index=index)
         options = ApplyOptions(yes=yes, what="uncordon", uncordon=request, repin=repin_for(request))
-        return carry_out(with_origin(run), settings, options)
+        return carry_out(run, settings, options)
 
 
 def _seconds(text: str) -> int:

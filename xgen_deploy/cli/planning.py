@@ -59,6 +59,7 @@ def planned(
             manifest=str(Path(settings.manifest).absolute()),
             inventory=inventory and str(Path(inventory).absolute()),
             variables=[_absolute(text) for text in settings.variables],
+            repin=accepting.repin,
         )
         write_file(output, saved.model_dump_json(exclude_none=True))
     screen.value(plan_document(plan))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.repin import NO_REPIN, Repin
 from xgen_deploy.state.site import Site
 
 FORMAT = 2
@@ -17,9 +18,9 @@ FORMAT = 2
 
 class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
-    done; `refresh` and `take_over` as they were asked for. `manifest` and `inventory` are absolute
-    paths where the plan was made; `inventory` None where the command line named none, `variables`
-    those that it gave.
+    done; `refresh`, `take_over` and `repin` as they were asked for. `manifest` and `inventory` are
+    absolute paths where the plan was made; `inventory` None where the command line named none,
+    `variables` those that it gave.
     """
 
     xgen_plan: int = FORMAT
@@ -33,6 +34,7 @@ class SavedPlan(Frozen):
     inventory: str | None = None
     take_over: bool = False
     variables: tuple[str, ...] = ()
+    repin: Repin = NO_REPIN
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What has changed since, as sentences; () where the plan still holds."""
@@ -75,6 +77,7 @@ def save(
     manifest: str | None = None,
     inventory: str | None = None,
     variables: Sequence[str] = (),
+    repin: Repin = NO_REPIN,
 ) -> SavedPlan:
     """A plan that was just made, ready to be written; `text` is what `show` prints."""
     return SavedPlan(
@@ -88,6 +91,7 @@ def save(
         manifest=manifest,
         inventory=inventory,
         variables=tuple(variables),
+        repin=repin,
     )
 
 
