@@ -111,6 +111,7 @@ def test_the_host_is_reached_as_it_just_was(applied: FakeSite) -> None:
         (("audit",), {"file": "/root/evil"}),
         (("extends",), "/evil.yaml"),
         (("vars",), {"a": "evil"}),
+        (("models", "q", "accept"), {"file": "/root/evil"}),
     ],
 )
 def test_what_a_host_must_not_decide_is_left_out(

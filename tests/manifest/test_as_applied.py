@@ -95,6 +95,20 @@ def test_whatever_was_stated_is_kept(full: Site, tmp_path: Path) -> None:
     assert (again.pull, again.images) == (full.pull, full.images)
 
 
+def test_files_of_the_machine_that_applied_stay_there(tmp_path: Path) -> None:
+    accept = "{file: a.json, prompts: [{prompt: Hi, expect: Hello}]}"
+    (tmp_path / "a.json").write_text('{"models": {}}')
+    (tmp_path / "site.yaml").write_text(
+        f"project: p\nmodels: {{m: {{source: /m.gguf, accept: {accept}}}}}\n"
+        "hosts: {h: [{model: m}]}\n"
+    )
+    site = load_site(str(tmp_path / "site.yaml"))
+    (own,) = _again(site, tmp_path).declared
+    assert own.accept is not None
+    assert own.accept.file is None
+    assert [p.prompt for p in own.accept.prompts] == ["Hi"]
+
+
 def test_how_hosts_are_reached_is_not_kept(full: Site, tmp_path: Path) -> None:
     again = _again(full, tmp_path)
     assert "192.0.2.1" not in (tmp_path / "kept.yaml").read_text()

@@ -17,6 +17,8 @@ Values = dict[str, object]
 _OF_PLACEMENT = ("model", "name", "gpus", "port")
 _OF_SITE = ("images", "binaries", "gateway")
 _REQUIRED = ("models", "hosts")
+# Of `accept`: a file of the machine that applies, and what it holds.
+_OF_FILE = ("file", "vectors")
 KEYS = ("project", "runtime", "pull", "ports", *_OF_SITE, "models", "hosts")
 _LAYERS = "n_gpu_layers"
 _FIELDS = tuple(
@@ -100,6 +102,8 @@ def _stated(config: InstanceConfig) -> Values:
     )
     if config.name == config.model:
         del fields["name"]
+    accept = {k: v for k, v in fields.pop("accept", {}).items() if k not in _OF_FILE}
+    fields |= {"accept": accept} if accept else {}
     return {key: fields[key] for key in (*_OF_PLACEMENT, *_FIELDS) if key in fields}
 
 

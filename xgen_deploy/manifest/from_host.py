@@ -23,8 +23,20 @@ def manifest_from(kept: KeptManifest, reached: Host) -> Values:
     return {
         "project": values.pop("project", None),
         "inventory": {"all": {"hosts": hosts}},
-        **values,
+        **{key: _without_own_files(value) for key, value in values.items()},
     }
+
+
+def _without_own_files(values: object) -> object:
+    """Files of this machine are not for a host to name; secrets are told apart by `looked_up`."""
+    if isinstance(values, list):
+        return [_without_own_files(item) for item in values]
+    if not isinstance(values, dict):
+        return values
+    kept = {key: _without_own_files(value) for key, value in values.items()}
+    if isinstance(accept := kept.get("accept"), dict):
+        kept["accept"] = {key: value for key, value in accept.items() if key != "file"}
+    return kept
 
 
 def _variables(stated: Values) -> Values:
