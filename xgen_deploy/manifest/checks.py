@@ -138,8 +138,10 @@ def _paths(instance: InstanceConfig) -> Iterator[tuple[str, str | None]]:
     if instance.draft is not None:
         yield from _sources("draft.source", instance.draft.source)
     for name, lora in instance.loras.items():
-        field = f"loras.{name}"
-        yield (field, lora) if isinstance(lora, str) else (f"{field}.source", lora.source)
+        if isinstance(lora, str):
+            yield f"loras.{name}", lora
+        else:
+            yield from _sources(f"loras.{name}.source", lora.source)
 
 
 def _sources(key: str, source: str | SourceByFormat) -> Iterator[tuple[str, str | None]]:

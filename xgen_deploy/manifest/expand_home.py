@@ -55,7 +55,7 @@ def _source(source: str | SourceByFormat, home: str) -> str | SourceByFormat:
 def _lora(lora: str | Lora, home: str) -> str | Lora:
     if isinstance(lora, str):
         return _path(lora, home)
-    return replace(lora, source=_path(lora.source, home))
+    return replace(lora, source=_source(lora.source, home))
 
 
 def _path(path: str, home: str) -> str:

@@ -10,7 +10,7 @@ from xgen_deploy.resolve.models import decide_layers, facts_of, usable_files
 from xgen_deploy.resolve.stated_files import (
     StatedFile,
     draft_files,
-    lora_file,
+    lora_files,
     projector_file,
     template_file,
 )
@@ -85,8 +85,7 @@ class _Finder:
 
     def draft(self, draft: Draft, *, on_gpu: bool) -> tuple[FoundDraft, str | None]:
         """Also a note for the plan, or None."""
-        by_format = draft_files(draft)
-        stated = by_format.get(self.model.format or "gguf") or next(iter(by_format.values()))
+        stated = self._its_format(draft_files(draft))
         facts = self._of_format(self._facts(stated, "draft model"), stated, "draft model")
         layers, note = None, None
         if self.backend.offloads_layers and on_gpu:
@@ -107,7 +106,7 @@ class _Finder:
         return found, note
 
     def lora(self, name: str, lora: str | Lora) -> FoundLora:
-        stated = lora_file(name, lora)
+        stated = self._its_format(lora_files(name, lora))
         facts = self._of_format(self._facts(stated, "adapter"), stated, "adapter")
         made_for = facts.gguf.architecture if facts.gguf else None
         model = self.model.gguf.architecture if self.model.gguf else None
@@ -126,6 +125,10 @@ class _Finder:
     def template(self, path: str) -> FoundFile:
         facts = self._facts(template_file(path), "chat template")
         return FoundFile(path=facts.path or path, state=facts.state)
+
+    def _its_format(self, files: Mapping[str, StatedFile]) -> StatedFile:
+        """The one that the model's own engine loads; any where there is none, to be refused."""
+        return files.get(self.model.format or "gguf") or next(iter(files.values()))
 
     def _facts(self, stated: StatedFile, what: str) -> ModelFacts:
         facts = facts_of(self.config, stated.key, self.files, stated.field)

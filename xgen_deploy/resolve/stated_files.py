@@ -33,7 +33,7 @@ def stated_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
     if config.draft is not None:
         yield from draft_files(config.draft).values()
     for name, lora in config.loras.items():
-        yield lora_file(name, lora)
+        yield from lora_files(name, lora).values()
     if config.chat_template is not None:
         yield template_file(config.chat_template)
 
@@ -51,11 +51,11 @@ def draft_files(draft: Draft) -> dict[str, StatedFile]:
     return {f: StatedFile("draft", s, draft.revision or "main") for f, s in sources.items()}
 
 
-def lora_file(name: str, lora: str | Lora) -> StatedFile:
-    field = f"loras.{name}"
-    if isinstance(lora, str):
-        return StatedFile(field, lora, "main")
-    return StatedFile(field, lora.source, lora.revision or "main")
+def lora_files(name: str, lora: str | Lora) -> dict[str, StatedFile]:
+    """By format, as the model's own."""
+    source, revision = (lora, None) if isinstance(lora, str) else (lora.source, lora.revision)
+    found = formats_of(source).items()
+    return {f: StatedFile(f"loras.{name}", s, revision or "main") for f, s in found}
 
 
 def template_file(path: str) -> StatedFile:

@@ -25,7 +25,7 @@ class Draft(Frozen):
 class Lora(Frozen):
     """An adapter with more than its source."""
 
-    source: SourceText = Field(description="As the model's own `source`.")
+    source: SourceText | SourceByFormat = Field(description="As the model's own `source`.")
     revision: Word | None = Field(default=None, description="main unless stated.")
     scale: Annotated[Number, Field(ge=0)] | None = Field(
         default=None, description="1 unless stated. Ignored by vLLM."
