@@ -12,7 +12,7 @@ COMMANDS = (
     *("status", "gpus", "history", "history 1", "validate", "plan", "verify"),
     *("status --limit gpu-02", "status --versions"),
 )
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 # Clocks, ages and durations, and the figures without their bars.
 _MOVES = re.compile(r"[\d:.()]+s?,?")
 
@@ -79,3 +79,18 @@ def test_columns_go_in_the_documented_order(
 def test_a_pipe_gets_every_column(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     assert "CTXxSLOTS  RESTARTS" in site.run("status").out
+
+
+def test_the_lines_of_a_change_and_of_a_saved_plan_are_broken_between_words_too(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.hosts["gpu-02"].gone.clear()
+    site.change(lambda m: m["models"]["bge-m3"].update(n_ctx=2048))
+    plan = site.folder / "plan.json"
+    site.run("plan", "-o", str(plan))
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = [site.run_on(plan, "show").out, site.run("apply", "-y").out]
+    for line in (line for out in shown for line in _STYLE.sub("", out).splitlines()):
+        longest = max(map(len, line.split()), default=0)
+        assert len(line) <= 60 or longest > 25 or "$ " in line, line

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from xgen_deploy.transport.base import Reply
 
-ANSWER = json.dumps({"choices": [{"text": "a"}], "data": [{}], "results": [{}]}).encode()
+_VECTOR = {"embedding": [1.0, 0.5]}
+ANSWER = json.dumps({"choices": [{"text": "a"}], "data": [_VECTOR], "results": [{}]}).encode()
 _REFUSED = Reply(0, b"Connection refused")
 _TOTAL = 37
 _CARD = "0000:41:00.0"

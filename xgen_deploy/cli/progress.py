@@ -16,6 +16,7 @@ from xgen_deploy.cli.documents.maintain import HostEntry, InstanceEntry
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.running_rows import Intervals, RunningRows, where
+from xgen_deploy.cli.screen import print_line
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.visible import printable
 
@@ -45,7 +46,7 @@ class Progress:
                 return
             for line in _lines(event, every_step=self._live is None):
                 if not self._settings.quiet or event.kind == "failed":
-                    self._console.print(printable(line))
+                    print_line(self._console, line)
 
     def problem(self, host: str, text: str) -> None:
         """A failure of a whole host."""
@@ -72,7 +73,7 @@ class Progress:
         elif not self._settings.quiet or failed or unreached:
             words = [f"{done} done", *_trouble(failed, unreached, not_seen)]
             line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
-            self._console.print(f"{escape(printable(_name(identity)))}: {line}")
+            print_line(self._console, f"{escape(_name(identity))}: {line}")
 
 
 class Gathering(Progress):

@@ -47,10 +47,8 @@ class Screen:
         """
         if self.json or (self.quiet and not always):
             return
-        width = None if exact else self.width
         for line in lines:
-            for piece in broken(printable(line), width):
-                self._console.print(piece)
+            print_line(self._console, line, exact=exact)
 
     def value(self, document: "Document", *, more: bool = False) -> None:
         """Prints a JSON document at the end of the run, with --json only. `more`: at once, because
@@ -60,6 +58,13 @@ class Screen:
             self._output.snapshot(document)
         else:
             self._output.document(document)
+
+
+def print_line(console: "Console", line: str, *, exact: bool = False) -> None:
+    """A line with markup, on a terminal broken between words unless `exact`."""
+    width = console.width if console.is_terminal and not exact else None
+    for piece in broken(printable(line), width):
+        console.print(piece)
 
 
 def broken(line: str, width: int | None) -> "Sequence[str | Text]":

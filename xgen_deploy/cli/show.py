@@ -6,9 +6,9 @@ import click
 
 from xgen_deploy.cli.documents.show import ShowDocument
 from xgen_deploy.cli.options import current_output
+from xgen_deploy.cli.screen import print_line
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
-from xgen_deploy.visible import printable
 
 
 @click.command("show")
@@ -32,5 +32,5 @@ def command(file: str, as_json: bool) -> int:
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     for line in plan.text:
-        console.print(printable(line))
+        print_line(console, line)
     return 0
