@@ -127,6 +127,7 @@ def test_what_was_started_from_an_edited_unit_is_replaced_as_an_update_would(
     (operation,) = json.loads(plan.said)["hosts"]["h"]["operations"]
     assert (operation["action"], operation["strategy"]) == ("repair", strategy)
     assert operation["interrupts"] == (strategy == "stop-first")
+    assert any(note.startswith("it was started since") for note in operation["notes"])
     refused = _requests_during_the_apply(site)
     assert [p.context for p in host.running()] == [2048]
     assert site.pending_operations() == []

@@ -31,6 +31,8 @@ class OperationEntry(Frozen):
     needs: tuple[str, ...]
     moves: bool
     diff: tuple[DiffEntry, ...]
+    why: str | None
+    notes: tuple[str, ...]
 
 
 class RefusalEntry(Frozen):
@@ -114,6 +116,8 @@ def _operation(operation: Operation) -> OperationEntry:
         needs=operation.needs,
         moves=operation.moves,
         diff=tuple(DiffEntry(path=d.path, before=d.before, after=d.after) for d in operation.diff),
+        why=operation.why,
+        notes=operation.notes,
     )
 
 
