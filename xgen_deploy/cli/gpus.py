@@ -14,11 +14,19 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.resolve.readiness import not_ready
 from xgen_deploy.run.run import Run
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.observation import Observation
 
+# What a recorded fleet is planned on: nothing of what runs there, or of who uses it.
+_RECORDED = {
+    *("format", "probe", "hostname", "arch", "kernel", "os", "user", "uid", "now", "cores"),
+    *("cpu_model", "memory_total_mb", "gpu", "systemd", "ephemeral_ports", "models", "engines"),
+    *("groups", "device_files", "docker"),
+}
 _EVERY = 5.0  # seconds; amdsmi was seen to fail when asked more often
 
 
@@ -66,4 +74,15 @@ def _value(run: Run, name: str, observation: Observation | XgenError) -> HostGPU
         unavailable=available.reasons,
         attempts=facts.gpu.attempts,
         probe=facts.probe,
+        facts=_recorded(facts),
     )
+
+
+def _recorded(facts: HostFacts) -> dict[str, object]:
+    gpus = [replace(gpu, processes=()) for gpu in facts.gpu.gpus]
+    idle = replace(
+        facts,
+        gpu=replace(facts.gpu, gpus=tuple(gpus)),
+        docker=replace(facts.docker, containers=()),
+    )
+    return idle.model_dump(mode="json", by_alias=True, include=_RECORDED, exclude_none=True)

@@ -50,6 +50,19 @@ def open_run(settings: Settings) -> Iterator[Run]:
 
 
 @contextmanager
+def open_run_or_fleet(settings: Settings, fleet: str | None) -> Iterator[Run]:
+    """The same, over the fleet in a file where one is named."""
+    if fleet is None:
+        with open_run(settings) as run:
+            yield run
+        return
+    from xgen_deploy.manifest.fleet_file import read_fleet
+    from xgen_deploy.run.fleet_run import run_on_fleet
+
+    yield run_on_fleet(read_site(settings), read_fleet(fleet))
+
+
+@contextmanager
 def run_for(site: Site, settings: Settings) -> Iterator[Run]:
     """A run over another site, such as a saved plan's."""
     options = Options(

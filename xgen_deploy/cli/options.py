@@ -102,6 +102,13 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+fleet_option = click.option(
+    "--fleet",
+    metavar="FILE",
+    help="Instead of the hosts: a fleet in a file, recorded by `gpus --json` or invented.",
+)
+
+
 take_over_option = click.option(
     "--take-over",
     is_flag=True,

@@ -6,10 +6,11 @@ from functools import partial
 import click
 
 from xgen_deploy.cli.cards import AcceptingCommand, repin_of
-from xgen_deploy.cli.opening import find_origin, open_run, with_origin
-from xgen_deploy.cli.options import Settings, accepting_options, host_options
+from xgen_deploy.cli.opening import find_origin, open_run_or_fleet, with_origin
+from xgen_deploy.cli.options import Settings, accepting_options, fleet_option, host_options
 from xgen_deploy.cli.preload import PLANNING
 from xgen_deploy.cli.saved_file import check_writable
+from xgen_deploy.errors import UsageError
 
 
 @click.command("plan", cls=AcceptingCommand)
@@ -25,6 +26,7 @@ from xgen_deploy.cli.saved_file import check_writable
     help="Compare hosts with their own last apply instead of the manifest.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Save the plan for `apply FILE`.")
+@fleet_option
 @host_options
 def command(
     settings: Settings,
@@ -34,15 +36,21 @@ def command(
     take_over: bool,
     output: str | None,
     drift: bool,
+    fleet: str | None,
 ) -> int:
     """Show what `apply` would change on every host, field by field, and why.
 
-    Nothing is changed. Unreachable hosts are reported; the others are planned.
+    Nothing is changed. Unreachable hosts are reported; the others are planned. With --fleet no host
+    is contacted: the plan is for hosts such as a file describes, on which nothing runs.
     """
+    if fleet is not None and (drift or output is not None):
+        raise UsageError(
+            "a plan for --fleet can be neither saved nor compared: leave out -o, --drift"
+        )
     began = time.monotonic()
     if output is not None:
         check_writable(output)
-    with open_run(settings) as run:
+    with open_run_or_fleet(settings, fleet) as run:
         if drift:
             from xgen_deploy.cli.planning import as_applied
 

@@ -11,8 +11,8 @@ from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.documents.render import FileEntry, RenderDocument, UnitEntry
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
-from xgen_deploy.cli.opening import open_run
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.opening import open_run_or_fleet
+from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.cli.screen import Screen
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import make_plan
@@ -28,11 +28,12 @@ from xgen_deploy.state.plan import HostPlan, Plan
 
 @click.command("render", cls=ManifestCommand)
 @click.option("--host", help="Only this host.")
+@fleet_option
 @host_options
-def command(settings: Settings, host: str | None) -> int:
+def command(settings: Settings, host: str | None, fleet: str | None) -> int:
     """Show what `apply` would write and run on each host. Secrets stay placeholders."""
     screen = Screen(settings)
-    with open_run(settings) as run:
+    with open_run_or_fleet(settings, fleet) as run:
         if host is not None and host not in run.site.hosts:
             raise unknown("host", host, run.site.hosts)
         observed = run.observe(among=frozenset({host}) if host else None)

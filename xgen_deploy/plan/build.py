@@ -78,6 +78,7 @@ def make_plan(
         last_apply=last_apply_line(observed, now),
         against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
+        fleet=site.fleet,
     )
 
 

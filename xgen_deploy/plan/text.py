@@ -56,6 +56,8 @@ def _head(plan: Plan, took: float) -> str:
     seen = len(plan.hosts) - len(plan.unreachable)
     of = f"{seen} of {len(plan.hosts)} hosts seen, {took:.1f} s"
     last = plan.last_apply or "last apply unknown"
+    if plan.fleet is not None:
+        of, last = f"{took:.1f} s", "a fleet in a file, no host was asked"
     file = f"{plan.manifest_file} {plan.manifest_digest[:7]}"
     return f"[bold]{escape(plan.project)}[/bold]  {escape(file)}  {escape(last)}  {of}"
 

@@ -202,6 +202,7 @@ class Plan:
     last_apply: str | None = None
     against: Against = "manifest"
     fingerprint: str = ""
+    fleet: str | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -16,7 +16,8 @@ class Site(Frozen):
     is in `hosts` all the same. `manifest_digest` is of all `files` that took part. A gateway has
     its `hosts` filled in. What `--limit` cut off is in `other_hosts` and `elsewhere`: it is to be
     left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
-    host that is not in `declared`. `origin` is known where the manifest is planned or applied.
+    host that is not in `declared`. `origin` is known where the manifest is planned or applied,
+    `fleet` is the file that stands for the hosts.
     """
 
     project: str
@@ -39,6 +40,7 @@ class Site(Frozen):
     limited_to: tuple[str, ...] = ()
     limited_models: tuple[str, ...] = ()
     origin: Origin | None = None
+    fleet: str | None = None
 
     def on(self, host: str) -> tuple[InstanceConfig, ...]:
         """The instances of one host, in manifest order."""

@@ -48,7 +48,7 @@ class GPUEntry(Frozen):
 
 class HostGPUs(Frozen):
     """`not_ready` and `unavailable`: backend -> why it cannot run here. `probe` is `python` or
-    `sh`. All but `error` is None for an unreachable host.
+    `sh`, `facts` what `--fleet` plans on. All but `error` is None for an unreachable host.
     """
 
     reachable: bool
@@ -64,6 +64,7 @@ class HostGPUs(Frozen):
     unavailable: Mapping[str, str] | None = None
     attempts: tuple[Attempt, ...] | None = None
     probe: str | None = None
+    facts: Mapping[str, object] | None = None
 
 
 class GPUsDocument(Document):
