@@ -9,7 +9,8 @@ import pytest
 from tests.gateway.conftest import MakeEngine, MakeGateway
 from tests.gateway.running_gateway import Answer, RunningGateway, endpoint
 from tests.gateway.stub import PATIENCE, Engine
-from tests.transport.eventually import eventually
+from tests.transport.eventually import alive, eventually
+from xgen_deploy.gateway.config import Limits
 
 CHAT = "/v1/chat/completions"
 
@@ -181,6 +182,28 @@ def test_a_new_configuration_does_not_cut_an_answer(
     assert {served_by(gateway) for _ in range(5)} == {"second"}
     first.next_part.release()
     assert response.read() == b"\ndata: 1\n\n"
+
+
+def test_an_old_process_outlives_only_so_many_reloads(
+    make_gateway: MakeGateway, first: Engine, second: Engine
+) -> None:
+    """However long its answers take: there is never a crowd of them."""
+    gateway = make_gateway()
+    gateway.limits = Limits(threads=2, reloads=2)
+    gateway.set([endpoint(first, "qwen")])
+    gateway.start()
+    connection = gateway.connect()
+    connection.request("POST", CHAT, json.dumps({"model": "qwen", "stream": 2}))
+    first.next_part.release()
+    response = connection.getresponse()
+    assert response.readline() == b"data: 0\n"
+    old = gateway.runtime.info().pid
+    gateway.reload()
+    assert alive(old)
+    for _ in range(3):
+        gateway.reload()
+    assert eventually(lambda: not alive(old))
+    assert served_by(gateway) == "first"
 
 
 def test_no_connection_is_lost_over_reloads(

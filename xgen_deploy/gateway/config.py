@@ -53,7 +53,8 @@ class Limits:
     with `headers`. `buffers` is their number: one for each connection that waits, and more for
     responses in progress; a connection that finds none free waits for one. `request_s` is how
     long a request may take to arrive, `last_request_s` how long an active one may go on after a
-    reload, `silence_s` how long both sides may be silent.
+    reload, and `reloads` how many further ones its process outlives; `silence_s` how long both
+    sides may be silent.
     """
 
     body: int = 1 << 20
@@ -63,6 +64,7 @@ class Limits:
     buffers: int = 1280
     threads: int = 4
     last_request_s: int = 3600
+    reloads: int = 50
     silence_s: int = 3600
     request_s: int = 60
 
