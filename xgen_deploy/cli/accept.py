@@ -13,7 +13,7 @@ from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screen import Screen
-from xgen_deploy.errors import XgenError, exit_code_of
+from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.manifest.file_text import MAX_BYTES
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.delivered import InstanceSecrets
@@ -21,7 +21,7 @@ from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.accept import AcceptFile, AcceptPrompt, AcceptVector, Recorded
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.observation import Observation, reached
+from xgen_deploy.state.observation import Observed
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.verify.acceptance import Acceptance, NoAnswer
 from xgen_deploy.verify.vectors import TEXTS
@@ -44,7 +44,7 @@ def command(settings: Settings, action: str, model: str | None) -> int:  # noqa:
         chosen = list(_chosen(run, model))
         observed = run.observe(among=frozenset(d.host for d in chosen))
         failed = {n: o for n, o in observed.items() if isinstance(o, XgenError)}
-        recorder = _Recorder(run, reached(observed))
+        recorder = _Recorder(run, observed)
         models = {name: recorder.record(name, chosen) for name in _models(chosen)}
     screen = Screen(settings)
     for name, entry in models.items():
@@ -77,26 +77,33 @@ def _chosen(run: Run, model: str | None) -> Iterator[InstanceConfig]:
 
 
 class _Recorder:
-    def __init__(self, run: Run, observations: dict[str, Observation]) -> None:
+    def __init__(self, run: Run, observed: Observed) -> None:
         self._run = run
-        self._observations = observations
+        self._observed = observed
         self._secrets = SecretResolver(run.site)
 
     def record(self, model: str, chosen: list[InstanceConfig]) -> RecordedModel:
         """From the first instance of the model that answers. Raises XgenError."""
-        reasons = []
+        reasons, codes = [], []
         for declared in (d for d in chosen if d.model == model):
             try:
                 return self._of(declared)
             except (NoAnswer, XgenError) as error:
-                reasons.append(f"{declared.host}/{declared.name}: {error}")
-        raise XgenError(f"no instance of {model} could be asked: {'; '.join(reasons)}")
+                reason = str(error).removeprefix(f"{declared.host}: ")
+                reasons.append(f"{declared.host}/{declared.name}: {reason}")
+                codes.append(error.exit_code if isinstance(error, XgenError) else 1)
+        nobody = XgenError(f"no instance of {model} could be asked: {'; '.join(reasons)}")
+        nobody.exit_code = first_that_holds(*codes)
+        raise nobody
 
     def _of(self, declared: InstanceConfig) -> RecordedModel:
-        observation = self._observations.get(declared.host)
-        record = observation.record if observation else None
-        last = record.instances.get(declared.name) if record else None
-        if observation is None or last is None or last.stopped is not None:
+        observation = self._observed[declared.host]
+        if isinstance(observation, XgenError):
+            raise observation
+        if observation.record is None:
+            raise NoAnswer(observation.record_error)
+        last = observation.record.instances.get(declared.name)
+        if last is None or last.stopped is not None:
             raise NoAnswer("it does not serve")
         with closing(self._run.connections[declared.host].session()) as session:
             files = HostFiles(declared.host, session)
