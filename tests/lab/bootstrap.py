@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
 from tests.lab import cache, docker_archive, places
 from tests.lab.process import run
 
-SUITE = "bookworm"
+# Debian 12, or with XGEN_LAB_SUITE=trixie Debian 13, whose Docker, systemd and Python are newer.
+SUITE = os.environ.get("XGEN_LAB_SUITE", "bookworm")
 IMAGE_ARCHIVE = "llama-server.tar"
 
 _HOST_PACKAGES = (
