@@ -371,6 +371,18 @@ def test_status_says_who_answers(world: World) -> None:
     assert (gateway.by_fallback, gateway.good) == (("big",), False)
 
 
+@pytest.mark.parametrize(("processes", "old"), [(2, 0), (5, 3), (1, 0), (None, None)])
+def test_status_counts_replaced_processes(
+    world: World, processes: int | None, old: int | None
+) -> None:
+    world.applied()
+    world.facts["edge"]["gateway_stats"] = HEAD
+    world.facts["edge"]["gateway_processes"] = processes
+    (gateway,) = gateway_statuses(world.site, world.observed())
+    assert gateway.old_processes == old
+    assert ("old processes: 3" in gateway.line) is (old == 3)
+
+
 def test_status_of_a_gateway_that_is_down(world: World) -> None:
     world.applied()
     world.befalls(state="failed")

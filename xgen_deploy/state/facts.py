@@ -339,6 +339,7 @@ class HostFacts(Frozen):
     device_files: tuple[str, ...] = ()
     health: tuple[HealthFacts, ...] = ()
     gateway_stats: str | None = None
+    gateway_processes: int | None = None
     heal: str | None = None
     lock: LockFacts | None = None
     watchdog: WatchdogFacts | None = None

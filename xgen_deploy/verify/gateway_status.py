@@ -11,12 +11,15 @@ from xgen_deploy.state.gateway import GATEWAY, GatewaySpec
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.site import Site
 
+# The master and the process that serves.
+_OWN = 2
 State = Literal["up", "down", "stopped", "absent", "unknown"]
 
 
 class GatewayStatus(Frozen):
     """One gateway. `servers` is None where they are unknown. `silent` are models without a server
-    that answers, `by_fallback` those that another model answers for.
+    that answers, `by_fallback` those that another model answers for. `old_processes` were replaced
+    by a reload and finish their last requests; None where that is unknown.
     """
 
     host: str
@@ -25,6 +28,7 @@ class GatewayStatus(Frozen):
     servers: tuple[ServerState, ...] | None = None
     silent: tuple[str, ...] = ()
     by_fallback: tuple[str, ...] = ()
+    old_processes: int | None = None
     reason: str | None = None
 
     @property
@@ -37,6 +41,8 @@ class GatewayStatus(Frozen):
         parts = [self.endpoint or self.host, self.status]
         if self.servers is not None:
             parts.append(f"{sum(s.up for s in self.servers)} of {len(self.servers)} servers")
+        if self.old_processes:
+            parts.append(f"old processes: {self.old_processes}")
         text = "  ".join(parts)
         if self.silent:
             return f"{text}; nothing answers for {', '.join(self.silent)}"
@@ -88,7 +94,15 @@ def _status(site: Site, observation: Observation | XgenError, name: str) -> Gate
         servers=servers,
         silent=silent,
         by_fallback=by_fallback,
+        old_processes=_old_processes(spec, facts.gateway_processes),
     )
+
+
+def _old_processes(spec: GatewaySpec, processes: int | None) -> int | None:
+    """A container's processes are not in the unit, where there is only Docker's client."""
+    if processes is None or spec.image is not None:
+        return None
+    return max(0, processes - _OWN)
 
 
 def _models(
