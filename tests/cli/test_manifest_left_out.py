@@ -95,6 +95,13 @@ def test_a_change_with_a_folder_before_it_is_still_one(folder: Path) -> None:
     assert command_of(["--help"]) == ""
 
 
+def test_what_to_record_follows_its_word(folder: Path, capsys: Capsys) -> None:
+    (folder / "xgen.yaml").write_text(MANIFEST)
+    for words in (("record", "nosuch"), ("record", "xgen.yaml", "nosuch")):
+        code, said = _run(capsys, "accept", *words)
+        assert (code, "nosuch" in said) == (1, True), said
+
+
 def test_help_needs_no_manifest(folder: Path, capsys: Capsys) -> None:
     assert "Usage: xgen-deploy logs [OPTIONS] [MANIFEST] [INST" in _run(capsys, "logs", "-h")[1]
 

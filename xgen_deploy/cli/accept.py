@@ -9,6 +9,7 @@ import click
 
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.cli.documents.accept import AcceptDocument, RecordedModel
+from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -26,11 +27,21 @@ from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.verify.acceptance import Acceptance, NoAnswer
 from xgen_deploy.verify.vectors import TEXTS
 
+_RECORD = "record"
 _PROMPTS = ("What is the capital of France?", "Count from one to five.")
 
 
-@click.command("accept")
-@click.argument("action", type=click.Choice(["record"]))
+class _AcceptCommand(ManifestCommand):
+    """Its first word is what to do, its second the manifest."""
+
+    def with_manifest(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] != [_RECORD]:
+            return args
+        return [_RECORD, *super().with_manifest(ctx, args[1:])]
+
+
+@click.command("accept", cls=_AcceptCommand)
+@click.argument("action", type=click.Choice([_RECORD]))
 @host_options
 @click.argument("model", required=False)
 def command(settings: Settings, action: str, model: str | None) -> int:  # noqa: ARG001

@@ -27,17 +27,21 @@ class ManifestCommand(click.Command):
     may_be_left_out = True
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self.with_manifest(ctx, args))
+
+    def with_manifest(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words of the command line, with the manifest where none is written."""
         words = self._arguments(ctx, args)
         asked = ctx.resilient_parsing and not words  # by a shell: what could come first
         if words is None or asked or (words and is_manifest(words[0])):
-            return super().parse_args(ctx, args)
+            return args
         if words and (not self._takes_more() or "/" in words[0]) and not ctx.resilient_parsing:
             raise click.UsageError(
                 f"`{words[0]}` is not named like a manifest: its name ends in "
                 f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}",
                 ctx,
             )
-        return super().parse_args(ctx, [self._usual(ctx), *args])
+        return [self._usual(ctx), *args]
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         pieces = super().collect_usage_pieces(ctx)
