@@ -110,7 +110,37 @@ def test_what_listens_elsewhere_is_refused(site: FakeSite) -> None:
     assert f"unit {BY_HAND} cannot be adopted: it listens on 8001, not on port 8003" in ran.said
 
 
-@pytest.mark.parametrize("adopt", [{"unit": "sshd"}, {"container": "-x"}, {}])
+def test_what_could_not_be_put_back_is_not_stopped(site: FakeSite) -> None:
+    host = site.hosts["h"]
+    host.transient = {BY_HAND}
+    ran = site.run("plan")
+    assert ran.code == 1
+    assert f"unit {BY_HAND} cannot be adopted: it was started by `systemd-run`" in ran.said
+    site.apply(code=1)
+    assert _running(host) == [BY_HAND]
+
+
+def test_what_still_starts_at_boot_is_said(site: FakeSite) -> None:
+    """The connection was lost after the new one was recorded, before the old one was disabled."""
+    host = site.hosts["h"]
+
+    def lost(argv: tuple[str, ...], _: str) -> None:
+        if argv[:2] == ("systemctl", "disable") and argv[-1] == BY_HAND:
+            raise UnreachableError("h", "the connection was lost")
+
+    host.before = lost
+    site.run("apply", "-y")
+    host.before = lambda *_: None
+    assert _running(host) == [OURS]
+    assert host.systemd.unit(BY_HAND).enabled
+    assert f"`systemctl disable {BY_HAND}` ends that" in site.run("plan").said
+    host.systemd.run(("systemctl", "disable", BY_HAND))
+    assert "ends that" not in site.run("plan").said
+
+
+@pytest.mark.parametrize(
+    "adopt", [{"unit": "sshd"}, {"container": "-x"}, {"unit": "xgen-o-m.service"}, {}]
+)
 def test_only_a_name_is_taken(adopt: dict[str, str], site: FakeSite) -> None:
     site.change(lambda m: m["hosts"]["h"][0].update(adopt=adopt))
     assert site.run("validate").code == 1

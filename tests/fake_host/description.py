@@ -99,7 +99,7 @@ def _adoptable(host: FakeHost, name: str) -> dict[str, Any]:
     unit = host.systemd.unit(name)
     return {
         "kind": "unit", "name": name, "cgroup": name,
-        "running": unit.active, "at_boot": unit.enabled,
+        "running": unit.active, "at_boot": unit.enabled, "vanishes": name in host.transient,
     }  # fmt: skip
 
 

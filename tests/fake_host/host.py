@@ -67,6 +67,7 @@ class FakeHost:
         self.noted: list[str | None] = []
         self.unreachable = ""
         self.gone: set[str] = set()
+        self.transient: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}
         self.folders = {UNIT_DIR}

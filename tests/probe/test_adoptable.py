@@ -31,9 +31,9 @@ def test_units() -> None:
     found = [
         AdoptableFacts(**u) for u in parse_units(SHOWN, ["llama.service", "a.service", "gone"])
     ]
-    assert [(u.name, u.running, u.at_boot, u.cgroup) for u in found] == [
-        ("llama.service", True, True, "llama.service"),
-        ("a.service", False, False, "real.service"),
+    assert [(u.name, u.running, u.at_boot, u.cgroup, u.vanishes) for u in found] == [
+        ("llama.service", True, True, "llama.service", False),
+        ("a.service", False, False, "real.service", True),
     ]
 
 
@@ -47,6 +47,14 @@ def test_a_container(tmp_path: Path) -> None:
     assert AdoptableFacts(**found) == AdoptableFacts(
         kind="container", name="mine", running=True, at_boot=True, cgroup="c1", ports=(8001,)
     )
+
+
+def test_a_container_that_is_removed_once_it_is_stopped(tmp_path: Path) -> None:
+    mine = {**CONTAINER, "HostConfig": {"AutoRemove": True}}
+    socket = tmp_path / "docker.sock"
+    with endpoint(socket, routes({"GET /containers/mine/json": mine})):
+        (found,) = adoptable([], ["mine"], str(socket))["adoptable"]
+    assert AdoptableFacts(**found).vanishes
 
 
 def test_without_docker_there_is_no_container(tmp_path: Path) -> None:

@@ -207,7 +207,8 @@ class ServiceFacts(Frozen):
 class AdoptableFacts(Frozen):
     """A unit or container that the manifest names to be taken over. `ports` are those that a
     container publishes; `cgroup` is a part of its processes' cgroup paths. `at_boot`: it starts by
-    itself.
+    itself. `vanishes`: once it is stopped there is nothing to start again (`docker run --rm`,
+    `systemd-run`).
     """
 
     kind: Literal["unit", "container"]
@@ -216,6 +217,7 @@ class AdoptableFacts(Frozen):
     at_boot: bool
     cgroup: str
     ports: tuple[int, ...] = ()
+    vanishes: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

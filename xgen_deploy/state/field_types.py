@@ -149,12 +149,21 @@ def unit_name(value: str) -> str:
     """A service of systemd, with the suffix that `systemctl` shows."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.@:-]{0,200}\.service", value):
         raise ValueError("a unit is named as `systemctl` shows it: `llama.service`")
-    return value
+    return _by_hand(value)
 
 
 def container_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}", value):
         raise ValueError("a container is named as `docker ps` shows it: `llama`")
+    return _by_hand(value)
+
+
+def _by_hand(value: str) -> str:
+    """Another project's instance would only be started again by that project."""
+    if value.startswith("xgen-"):
+        raise ValueError(
+            f"`{value}` is xgen-deploy's own; stop or remove it with its own project's manifest"
+        )
     return value
 
 

@@ -43,6 +43,7 @@ def parse_units(text: str, names: list[str]) -> list[dict[str, Any]]:
                 "running": seen.get("ActiveState") in ("active", "activating", "reloading"),
                 "at_boot": seen.get("UnitFileState", "").startswith("enabled"),
                 "cgroup": seen.get("Id") or name,
+                "vanishes": seen.get("UnitFileState") == "transient",
             }
         )
     return found
@@ -56,7 +57,8 @@ def _container(name: str, socket: str) -> dict[str, Any] | None:
     if answer.status != 200:
         return None
     seen = answer.value
-    policy = seen.get("HostConfig", {}).get("RestartPolicy") or {}
+    config = seen.get("HostConfig", {})
+    policy = config.get("RestartPolicy") or {}
     return {
         "kind": "container",
         "name": name,
@@ -64,4 +66,5 @@ def _container(name: str, socket: str) -> dict[str, Any] | None:
         "at_boot": policy.get("Name") not in (None, "", "no"),
         "cgroup": seen["Id"],
         "ports": published(seen),
+        "vanishes": bool(config.get("AutoRemove")),
     }
