@@ -140,7 +140,7 @@ def test_the_option_has_a_card_or_none(words: list[str], manifest: str, repin: R
     assert repin_of(context.params["repin"], {"a", "b"}) == repin
 
 
-@pytest.mark.parametrize(("value", "why"), [("a", "names no card"), ("c:0", "no host c")])
+@pytest.mark.parametrize(("value", "why"), [("a", "names no card"), ("c:0", "no host `c`")])
 def test_what_names_no_card_is_said(value: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         repin_of([value], {"a", "b"})
