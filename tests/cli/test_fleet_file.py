@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.apply.conftest import MakeSite
+from tests.lab.gguf_file import Tensor, Value, write
 from xgen_deploy.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,26 @@ def test_what_is_stated_counts(manifest: Path, capsys: Capsys) -> None:
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama"))
     code, said = _run(capsys, "plan", "site.yaml", *fleet)
     assert (code, "llama:1 is not in the fleet file" in said) == (1, True)
+
+
+def test_the_beginning_of_a_gguf_tells_its_layers(manifest: Path, capsys: Capsys) -> None:
+    keys: dict[str, Value] = {"general.architecture": "llama", "llama.block_count": 7}
+    keys |= {"llama.context_length": 4096, "tokenizer.ggml.tokens": ["token"] * 200_000}
+    whole, beginning = manifest.parent / "whole.gguf", manifest.parent / "q.gguf"
+    write(whole, keys, [Tensor("output.weight", (64, 64), bytes(4 * 64 * 64))])
+    content = whole.read_bytes()
+    beginning.write_bytes(content[: -4 * 64 * 64])
+    stated = "hosts: {gpu-a: {cards: [H100], models: {/m/q.gguf: q.gguf}}}"
+    manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama"))
+    fleet = ("--fleet", _fleet(manifest.parent, stated))
+    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    assert (code, "8192 is beyond the 4096" in said) == (1, True), said
+    manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama, n_ctx: 4096"))
+    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    assert (code, "GPU 0  8/8 layers" in said) == (0, True), said
+    beginning.write_bytes(content[:1000])
+    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    assert (code, "give more of its beginning" in said) == (1, True), said
 
 
 def test_a_recorded_fleet_is_planned_as_it_was_seen(

@@ -21,13 +21,14 @@ def read_model_header(request: ModelRequest, path: str) -> ModelFacts:
 
 
 def _gguf(request: ModelRequest, path: str) -> ModelFacts:
-    from xgen_deploy.probe.remote.gguf import essentials, read_header
+    from xgen_deploy.probe.remote.gguf import essentials, read_header_alone
     from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
 
     try:
-        header = read_header(path)
+        header = read_header_alone(path)
     except NotGGUF as error:
-        raise failure(path, f"this is no whole header of a GGUF: {error}") from None
+        reason = f"this is not the whole header of a GGUF ({error}); give more of its beginning"
+        raise failure(path, reason) from None
     return ModelFacts(
         key=request.key,
         path=request.source,

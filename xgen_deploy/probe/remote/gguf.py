@@ -27,15 +27,20 @@ class Header(NamedTuple):
 
 def read_header(path: str) -> Header:
     """Raises NotGGUF with the reason, also for a file that was cut short; OSError."""
-    size = os.path.getsize(path)
-    with open(path, "rb", buffering=0) as file:
-        try:
-            header = _parse(file, size)
-        except EOFError:
-            raise NotGGUF(f"cut short: it ends after {size} bytes, inside its header") from None
+    header, size = read_header_alone(path), os.path.getsize(path)
     if size < header.needed:
         raise NotGGUF(f"cut short: has {size} bytes, needs at least {header.needed}")
     return header
+
+
+def read_header_alone(path: str) -> Header:
+    """Of a file that need not have its tensors. Raises NotGGUF, OSError."""
+    size = os.path.getsize(path)
+    with open(path, "rb", buffering=0) as file:
+        try:
+            return _parse(file, size)
+        except EOFError:
+            raise NotGGUF(f"cut short: it ends after {size} bytes, inside its header") from None
 
 
 def _parse(file: BinaryIO, size: int) -> Header:
