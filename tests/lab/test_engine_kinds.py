@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,30 @@ def test_an_embedding_model_knows_what_is_alike(host: LabHost, site: Site) -> No
     cat, market, kitten = (entry["embedding"] for entry in answer["data"])
     assert [len(vector) for vector in (cat, market, kitten)] == [minilm.LENGTH] * 3
     assert _likeness(cat, kitten) > 0.5 > max(_likeness(cat, market), _likeness(kitten, market))
+    assert site.run("verify").code == 0
+    _other_vectors_are_refused_until_they_are_accepted(site)
+
+
+def _other_vectors_are_refused_until_they_are_accepted(site: Site) -> None:
+    """Another way to make one vector of many: the index of a customer would be worth nothing."""
+    site.models["minilm"]["accept"] = {"file": str(site.folder / "accept.json")}
+    argv = site.argv_on(site.write(), "accept")
+    at = argv.index("accept") + 1
+    recorded = subprocess.run(
+        [*argv[:at], "record", *argv[at:]], capture_output=True, text=True, check=False
+    )
+    assert recorded.returncode == 0, recorded.stderr
+    assert "minilm: 4 vectors of" in recorded.stdout
+    site.models["minilm"]["llama"]["pooling"] = "cls"
+    changed = site.run("apply", "-y")
+    assert changed.code == 1
+    assert "has a cosine of" in changed.said
+    assert "serves again" in changed.said or "started again" in changed.said, changed.said
+    del site.models["minilm"]["accept"]
+    changed = site.run("apply", "-y")
+    assert changed.code == 1
+    assert "its vectors are not those that it gave before" in changed.said
+    assert site.run("apply", "-y", "--accept-new-vectors").code == 0
     assert site.run("verify").code == 0
 
 
