@@ -16,7 +16,9 @@ from tests.apply.conftest import MakeSite, make_site  # noqa: F401 - a fixture
 from tests.fake_host.site import FakeSite, Ran
 from xgen_deploy.cli.documents.events import End
 from xgen_deploy.cli.documents.registry import COMMANDS, model_of, output_schema
+from xgen_deploy.cli.documents.show import ShowDocument
 from xgen_deploy.cli.main import main
+from xgen_deploy.plan.saved import SavedPlan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
 STREAMS = ("apply", "rollback", "destroy", "cordon", "uncordon")
@@ -159,8 +161,13 @@ def test_output_is_as_published(applied: FakeSite, case: str) -> None:
         first = ("record", *first) if command == "accept" else first
         ran = applied.call(command, *first, *WORDS.get(command, ()), "--json")
         documents = values(ran, command)
+        assert "xgen-deploy itself failed (" not in ran.said, (command, ran)
         told = documents[-1]["errors"] or _findings(documents[-1])
         assert bool(told) is bool(ran.code), (command, ran)
+
+
+def test_a_saved_plan_is_shown_whole() -> None:
+    assert set(ShowDocument.model_fields) == {*SavedPlan.model_fields, "errors"}
 
 
 def test_an_invalid_manifest_is_every_problem_with_its_place(applied: FakeSite) -> None:

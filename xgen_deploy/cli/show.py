@@ -25,8 +25,8 @@ def command(file: str, as_json: bool) -> int:
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no saved plan: it is not text") from None
     plan = read_saved(text, file)
-    output.document(ShowDocument(**plan.model_dump(mode="json", exclude_none=True)))
     if as_json:
+        output.document(ShowDocument(**plan.model_dump(mode="json", exclude_none=True)))
         return 0
     from rich.console import Console
 

@@ -6,7 +6,7 @@ from xgen_deploy.cli.documents.base import Document
 
 
 class ShowDocument(Document):
-    """The saved plan: see plan/saved.py."""
+    """The fields of plan/saved.py, SavedPlan."""
 
     xgen_plan: int | None = None
     site: Mapping[str, object] | None = None
@@ -18,3 +18,5 @@ class ShowDocument(Document):
     manifest: str | None = None
     inventory: str | None = None
     take_over: bool | None = None
+    repin: Mapping[str, object] | None = None
+    variables: tuple[str, ...] | None = None
