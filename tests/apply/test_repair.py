@@ -189,11 +189,17 @@ def test_it_keeps_its_process_while_it_is_updated_too(site: FakeSite) -> None:
 
 
 def test_secrets_typed_into_a_unit_are_not_shown(site: FakeSite) -> None:
-    _edit(UNIT, new=b"Environment=HF_TOKEN=hf_abc\nEnvironment=P=http://u:pw@h/\n")(site.hosts["h"])
+    lines = (
+        b"Environment=HF_TOKEN=hf_abc",
+        b"Environment=P=http://u:pw@h/",
+        b"ExecStartPre=curl -H 'Authorization: Bearer typed-1' h",
+        b'Environment="DB_PASSWORD=typed two"',
+    )
+    _edit(UNIT, new=b"\n".join((*lines, b"")))(site.hosts["h"])
     said = site.run("plan").said
     assert "HF_TOKEN=***" in said
-    assert "hf_abc" not in said
-    assert "u:pw" not in said
+    for secret in ("hf_abc", "u:pw", "typed-1", "two"):
+        assert secret not in said
 
 
 def _timer_stopped(host: FakeHost) -> None:

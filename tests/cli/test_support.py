@@ -115,7 +115,17 @@ def test_a_manifest_stands_alone(applied: FakeSite) -> None:
     [
         ("--api-key sk-1234567890", "--api-key <left out>"),
         ("HF_TOKEN=abcdefgh1234", "HF_TOKEN=<left out>"),
-        ('"password": "correct horse"', '"password": "<left out> horse"'),
+        ('"password": "correct horse"', '"password": <left out>'),
+        ("password='my pw'", "password=<left out>"),
+        ("--api-key s3cr", "--api-key <left out>"),
+        ("PGPASS=a,b", "PGPASS=<left out>"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic <left out>"),
+        ("key eyJhbGciOiJI.eyJzdWIi.abc-1", "key <left out>"),
+        ("x.service:7  Environment=SITE=b -> (not set)", "x.service:7  Environment=<left out>"),
+        ("x.service:9  ... -e SITE=b -> ...", "x.service:9  ... -e SITE=<left out> -> ..."),
+        ("      env:1       SITE=a -> b", "      env:1       <left out>"),
+        ("query: 'what is it'", "query: <left out>"),
+        ("special token: 151645, tokens: 4096", "special token: 151645, tokens: 4096"),
         ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer <left out>"),
         ("GET https://kim:pw@host/x?sig=1 ok", "GET https://host/x ok"),
         ("loading hf_abcdefghijkl", "loading <left out>"),
@@ -142,6 +152,8 @@ def test_pseudonyms_are_the_same_everywhere() -> None:
     assert names.apply("kim@gpu-011 (gpu-01, 10.0.0.5, root)") == (
         "user-1@host-2 (host-1, host-3, root)"
     )
+    assert names.apply("nothing at 10.0.0.5.") == "nothing at host-3."
+    assert names.apply("not 10.0.0.9.") == "not address-1."
     assert names.apply("http://10.0.0.9:8001/v1 and 127.0.0.1, 12:34:56") == (
         "http://address-1:8001/v1 and 127.0.0.1, 12:34:56"
     )
@@ -151,3 +163,13 @@ def test_pseudonyms_are_the_same_everywhere() -> None:
     assert names.apply("fe80::1:2:3:4 0000:41:00.0 GPU-0a1b2c3d-0000") == (
         "address-2 0000:41:00.0 card-1"
     )
+
+
+def test_values_that_were_typed_into_files_are_left_out(applied: FakeSite) -> None:
+    host, env = applied.hosts["gpu-h"], {"SITE": "a value of the customer"}
+    applied.change(lambda m: m["models"]["q"].update(n_ctx=2048, env=env))
+    host.files[LAYOUT.definition("q")] += b"Environment=OF=a customer\n"
+    host.files[f"{LAYOUT.settings('q')}/env"] += b"OF=a customer\n"
+    text = _text(applied, "manifest.yaml")
+    assert "was edited by hand" in text
+    assert "a customer" not in text

@@ -5,23 +5,28 @@ Pure.
 import re
 from collections.abc import Iterable
 
+from xgen_deploy.hidden_values import without_hidden
+
 _LEFT_OUT = "<left out>"
 _USER_IN_URL = re.compile(r"(?<!\w)(\w+://)[^/\s@]{1,200}@")
 _QUERY_IN_URL = re.compile(r"(?<!\w)(\w+://[^\s?#'\"]{1,500})[?#][^\s'\"]*")
-# `--api-key VALUE`, `token=VALUE`, `"password": "VALUE"`.
-_NAMED = re.compile(
-    r"(?i)([\w-]{0,40}(?:api[_-]?key|token|secret|passw(?:or)?d|authorization)[\w-]{0,20}"
-    r"['\"]?\s{0,3}[=:, ]\s{0,3}['\"]?(?:bearer\s{1,3})?)([^\s'\",]{6,})"
+# In a sentence: the key secret-1234 was refused.
+_SAID = re.compile(
+    r"(?i)((?:api[_-]?key|token|secret|passw(?:or)?d|authorization)[\w-]{0,20}[, ]\s{0,3}"
+    r"(?:bearer\s{1,3})?)([^\s'\",<]{6,})"
 )
-_KNOWN = re.compile(r"\b(?:sk-|hf_|gh[pousr]_|glpat-|AKIA|xox[abps]-)[\w-]{8,}")
-_PROMPT = re.compile(r"(?i)\b((?:prompts?|messages?|content|input)['\"]?\s{0,3}[:=]\s{0,3}).*$")
-# A line of a plan's difference.
-_VARIABLE = re.compile(r"^(\s*env\.\S+\s+).*$")
+_PROMPT = re.compile(
+    r"(?i)\b((?:prompts?|messages?|content|input|query|documents?)['\"]?\s{0,3}[:=]\s{0,3}).*$"
+)
+# A line of a plan's difference, of a variable or of a file of variables; what else has values.
+_VARIABLE = re.compile(r"^(\s*(?:env\.\S+|\S*\benv:\d+)\s+).*$")
+_IN_UNIT = re.compile(r"(?i)\b(Environment=).*$")
+_FOR_CONTAINER = re.compile(r"(?<!\S)(--env[ =]|-e )[\"']?(\w+)=(?:\"[^\"]*\"|'[^']*'|\S+)")
 
 # Not the time that llama-server begins its lines with.
 _ADDRESS = re.compile(
-    r"(?<![\w.])[1-9]\d{0,2}(?:\.(?:0|[1-9]\d{0,2})){3}(?![\w.])"
-    r"|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:.])"
+    r"(?<![\w.])[1-9]\d{0,2}(?:\.(?:0|[1-9]\d{0,2})){3}(?!\w|\.\w)"
+    r"|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?!\w|[:.]\w)"
 )
 _LOOPBACK = re.compile(r"127\.0\.0\.1|::1?")
 # Not those of HTTP that the tool itself speaks of.
@@ -31,9 +36,10 @@ _CARD = re.compile(r"GPU-[0-9a-f]{8}(?:-[0-9a-f]{4,12}){0,4}")
 
 def without_secrets(text: str) -> str:
     """Also without what was asked of a model and what it answered."""
-    text = _VARIABLE.sub(rf"\g<1>{_LEFT_OUT}", text)
+    text = _IN_UNIT.sub(rf"\g<1>{_LEFT_OUT}", _VARIABLE.sub(rf"\g<1>{_LEFT_OUT}", text))
+    text = _FOR_CONTAINER.sub(rf"\g<1>\g<2>={_LEFT_OUT}", text)
     text = _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub(r"\1", text))
-    text = _KNOWN.sub(_LEFT_OUT, _NAMED.sub(rf"\g<1>{_LEFT_OUT}", text))
+    text = _SAID.sub(rf"\g<1>{_LEFT_OUT}", without_hidden(text, _LEFT_OUT))
     return _PROMPT.sub(rf"\g<1>{_LEFT_OUT}", text)
 
 

@@ -3,12 +3,12 @@
 What somebody typed into a unit may be a secret: values that look like one are not shown.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from posixpath import basename
 
+from xgen_deploy.hidden_values import without_hidden
 from xgen_deploy.plan.file_drift import FileDrift, is_reproducible
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.state.facts import EditedFile
@@ -19,11 +19,6 @@ _MOST = 12
 _WIDTH = 160
 _GAP = "..."
 _HIDDEN = "***"
-_SECRET = re.compile(
-    r"(?i)([\w.-]{0,40}(?:key|token|secret|passw|credential|auth|bearer)[\w.-]{0,40}[\"']?"
-    r"(?: ?[=:] ?| ))(\"[^\"]*\"|'[^']*'|\S+)"
-)
-_IN_URL = re.compile(r"://[^/\s@]{1,200}@")
 # Of a line so much is looked at.
 _LONGEST = 8000
 
@@ -95,9 +90,7 @@ def _around(words: list[str], same: int, tail: int) -> str:
 
 
 def _masked(line: str | None) -> str | None:
-    if line is None:
-        return None
-    return _IN_URL.sub(f"://{_HIDDEN}@", _SECRET.sub(rf"\1{_HIDDEN}", line[:_LONGEST]))
+    return None if line is None else without_hidden(line[:_LONGEST], _HIDDEN)
 
 
 def _cut(text: str | None) -> str | None:
