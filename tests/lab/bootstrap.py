@@ -23,6 +23,7 @@ _HOST_PACKAGES = (
     "iproute2",
     "iptables",
     "docker.io",
+    *(("docker-cli",) if SUITE == "trixie" else ()),  # a package of its own since Debian 13
     "curl",
     "ca-certificates",
     "sudo",
