@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from xgen_deploy.apply.outcomes import OperationOutcomes, Result
-from xgen_deploy.apply.side_by_side import side_by_side
+from xgen_deploy.apply.parallel import side_by_side
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.plan import Kind, Operation
 

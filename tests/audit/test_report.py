@@ -11,8 +11,8 @@ import pytest
 from tests.audit.test_event import SUBJECT
 from xgen_deploy.audit.reading import parsed
 from xgen_deploy.audit.remote.log import append
-from xgen_deploy.cli.audit_report import broken_line, cells
-from xgen_deploy.cli.since import begin_of
+from xgen_deploy.cli.logs.since import begin_of
+from xgen_deploy.cli.screens.audit_report import broken_line, cells
 from xgen_deploy.errors import UsageError
 
 NOW = 1_800_000_000.0

@@ -251,7 +251,7 @@ def test_a_name_of_an_option_is_not_the_option(applied: FakeSite) -> None:
 
 
 def test_a_bug_is_in_the_document_too(applied: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xgen_deploy.cli.status.site_status", lambda *_: 1 / 0)
+    monkeypatch.setattr("xgen_deploy.cli.commands.status.site_status", lambda *_: 1 / 0)
     ran = applied.run("status", "--json")
     (document,) = values(ran, "status")
     assert "ZeroDivisionError" in document["errors"][0]["message"]
@@ -269,7 +269,7 @@ def test_each_look_of_a_watch_is_a_document(
     applied: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter((None, None))
-    monkeypatch.setattr("xgen_deploy.cli.gpus.time.sleep", lambda _: next(looks))
+    monkeypatch.setattr("xgen_deploy.cli.commands.gpus.time.sleep", lambda _: next(looks))
     ran = applied.run("gpus", "--watch", "--json")
     first, rest = json.JSONDecoder().raw_decode(ran.out)
     assert list(first["hosts"]) == ["h"]

@@ -24,7 +24,7 @@ def command():
     return 4
 
 for name in ("apply", "status"):
-    module = types.ModuleType("xgen_deploy.cli." + name)
+    module = types.ModuleType("xgen_deploy.cli.commands." + name)
     module.command = command
     sys.modules[module.__name__] = module
 main.run()

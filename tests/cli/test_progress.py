@@ -15,14 +15,14 @@ from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.loading import Known, loading_text
 from xgen_deploy.backends.loading_stages import stage_of
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.cli.running_rows import Intervals
+from xgen_deploy.cli.screens.running_rows import Intervals
 
 GIB = 1 << 30
 # Until somebody presses a key, one step goes on and nothing more is heard of it.
 _WAITS = """
 from xgen_deploy.apply.events import Event
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.progress import progress
+from xgen_deploy.cli.screens.progress import progress
 import dataclasses, sys
 
 names = {f.name: None for f in dataclasses.fields(Settings)}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.apply.conftest import MakeSite
 from tests.fake_host.site import FakeSite
-from xgen_deploy.cli import status
+from xgen_deploy.cli.commands import status
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from rich.text import Text
 
-from xgen_deploy.cli.table import Cell, Table, wrapped
+from xgen_deploy.cli.screens.table import Cell, Table, wrapped
 
 DROP = ("WHEN", "WHERE")
 

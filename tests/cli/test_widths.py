@@ -6,7 +6,7 @@ import pytest
 
 from tests.apply.conftest import GATEWAY, MODEL, MakeSite, q
 from tests.fake_host.site import FakeSite
-from xgen_deploy.cli.status_screen import _HEAD
+from xgen_deploy.cli.screens.status import _HEAD
 
 COMMANDS = (
     *("status", "gpus", "history", "history 1", "validate", "plan", "verify"),

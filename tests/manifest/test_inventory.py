@@ -6,12 +6,12 @@ import pytest
 from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.file_text import Files
-from xgen_deploy.manifest.group_vars import add_vars_beside
-from xgen_deploy.manifest.host_range import expanded
-from xgen_deploy.manifest.inventory import Inventory, read_inventory
+from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
+from xgen_deploy.manifest.inventory.host_range import expanded
+from xgen_deploy.manifest.inventory.load import Inventory, read_inventory
+from xgen_deploy.manifest.inventory.proxy_jump import proxy_jump
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import plain
-from xgen_deploy.manifest.proxy_jump import proxy_jump
 from xgen_deploy.manifest.scalars import yaml11
 from xgen_deploy.state.host import Host
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.plan.world import World
-from xgen_deploy.cli.cards import repin_of
-from xgen_deploy.cli.plan import command
+from xgen_deploy.cli.commands.plan import command
+from xgen_deploy.cli.gpu_names import repin_of
 from xgen_deploy.errors import UsageError
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.repin import Repin

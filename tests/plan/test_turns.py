@@ -7,7 +7,7 @@ import pytest
 
 from tests.plan.fleet import Fleet
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.turns import in_turn, most_at_once
+from xgen_deploy.plan.concurrency import in_turn, most_at_once
 from xgen_deploy.state.plan import HostPlan, Kind, Operation, Strategy
 
 CPU = {"a": [{"model": "m", "gpus": []}, {"model": "n", "gpus": []}]}

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from tests.render.scene import Scene
 from tests.upgrade.released import SITES
 from xgen_deploy.backends.registry import engine_words
-from xgen_deploy.cli.history import _lines
-from xgen_deploy.cli.rollback import _check
+from xgen_deploy.cli.commands.history import _lines
+from xgen_deploy.cli.commands.rollback import _check
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.restated import why_not_restated
-from xgen_deploy.plan.beyond import beyond
+from xgen_deploy.plan.history_excess import beyond
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.record import ApplyRecord, HistoryEntry
 from xgen_deploy.state.site import Site

@@ -11,13 +11,13 @@ from xgen_deploy.apply.history import write_entry
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.operation import execute
 from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, Result, sentence_of
-from xgen_deploy.apply.side_by_side import side_by_side
+from xgen_deploy.apply.parallel import side_by_side
 from xgen_deploy.apply.watchdog import watch
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.limits import CHANGES, MANIFEST
 from xgen_deploy.log_lines import cut
-from xgen_deploy.plan.turns import most_at_once
+from xgen_deploy.plan.concurrency import most_at_once
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.kept_manifest import KeptManifest
 from xgen_deploy.state.origin import Origin

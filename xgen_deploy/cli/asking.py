@@ -8,7 +8,7 @@ from typing import Literal
 
 from xgen_deploy.backends.question import Question
 from xgen_deploy.bounded_json import read_json
-from xgen_deploy.cli.screen import Screen
+from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import UnreachableError, XgenError, exit_code_of
 from xgen_deploy.limits import PAGE
 from xgen_deploy.run.run import Run
@@ -24,7 +24,7 @@ from xgen_deploy.transport.base import WebRequest
 from xgen_deploy.verify.answer import Answer
 from xgen_deploy.verify.checks import key_header, local_address
 from xgen_deploy.verify.direct import NotDirect, stream_direct, why_not_direct
-from xgen_deploy.verify.ways import Way
+from xgen_deploy.verify.entry_points import Way
 from xgen_deploy.visible import printable, visible
 
 How = Literal["gateway", "gateway over ssh", "ssh", "this machine"]

@@ -101,7 +101,7 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         shared = _MODULES.get(cmd_name)
-        module = importlib.import_module(f"xgen_deploy.cli.{shared or cmd_name}")
+        module = importlib.import_module(f"xgen_deploy.cli.commands.{shared or cmd_name}")
         command: click.Command = getattr(module, cmd_name if shared else "command")
         if _COMPLETING in os.environ:
             from xgen_deploy.cli.suggestions import suggest_values

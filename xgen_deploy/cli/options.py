@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xgen_deploy.cli.cards import repin_option
+from xgen_deploy.cli.gpu_names import repin_option
 from xgen_deploy.cli.json_output import JsonOutput
 
 

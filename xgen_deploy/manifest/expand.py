@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.file_text import absolute_secret
-from xgen_deploy.manifest.hosts import Hosts
+from xgen_deploy.manifest.inventory.hosts import Hosts
 from xgen_deploy.manifest.merge import merged_maps, placements
 from xgen_deploy.manifest.node import (
     ListNode,

@@ -3,7 +3,7 @@
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.file_text import absolute_path, absolute_secret
-from xgen_deploy.manifest.hosts import Hosts
+from xgen_deploy.manifest.inventory.hosts import Hosts
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.instance_config import Mark

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.accept import with_recorded
-from xgen_deploy.manifest.check_names import check_names
-from xgen_deploy.manifest.check_passed_on import check_passed_on
-from xgen_deploy.manifest.check_ports import check_ports
-from xgen_deploy.manifest.check_unused import check_unused
-from xgen_deploy.manifest.checks import check_instances, check_models
+from xgen_deploy.manifest.checks.names import check_names
+from xgen_deploy.manifest.checks.passed_on import check_passed_on
+from xgen_deploy.manifest.checks.ports import check_ports
+from xgen_deploy.manifest.checks.site import check_instances, check_models
+from xgen_deploy.manifest.checks.unused import check_unused
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import (
     MergedPlacement,
@@ -22,7 +22,7 @@ from xgen_deploy.manifest.expand import (
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
-from xgen_deploy.manifest.hosts import Hosts, find_inventory
+from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.site_views import SiteViews

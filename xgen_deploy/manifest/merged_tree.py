@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import model_tree
-from xgen_deploy.manifest.host_vars import used_variables
+from xgen_deploy.manifest.inventory.host_vars import used_variables
 from xgen_deploy.manifest.load import Reading
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, without_nulls
 from xgen_deploy.manifest.variables import KEY

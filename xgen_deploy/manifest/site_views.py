@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from xgen_deploy.manifest.diagnostics import Problem, Problems, nearest
-from xgen_deploy.manifest.group_vars import add_vars_beside
-from xgen_deploy.manifest.hosts import Hosts
-from xgen_deploy.manifest.inventory import Variables
+from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
+from xgen_deploy.manifest.inventory.hosts import Hosts
+from xgen_deploy.manifest.inventory.load import Variables
 from xgen_deploy.manifest.node import MapNode, Node, plain
 from xgen_deploy.manifest.sections import Sections, read_sections
 from xgen_deploy.manifest.substitute import Substitution, has_variables, undefined

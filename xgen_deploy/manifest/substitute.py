@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.inventory import Variables
+from xgen_deploy.manifest.inventory.load import Variables
 from xgen_deploy.manifest.merge import WHOLE
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
 from xgen_deploy.manifest.text_rules import (

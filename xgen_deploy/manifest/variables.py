@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from xgen_deploy.manifest.diagnostics import Problems, failure
 from xgen_deploy.manifest.file_text import Files
-from xgen_deploy.manifest.inventory import Inventory, Variables
+from xgen_deploy.manifest.inventory.load import Inventory, Variables
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.scalars import core

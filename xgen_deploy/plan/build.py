@@ -6,6 +6,7 @@ from functools import partial
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.concurrency import in_turn
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.gateway import with_gateways
@@ -19,7 +20,6 @@ from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.plan.take_over import with_other_origins
-from xgen_deploy.plan.turns import in_turn
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of

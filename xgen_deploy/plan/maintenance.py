@@ -8,13 +8,13 @@ from typing import Literal
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.concurrency import in_turn
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import locked_warning, refused_plan
 from xgen_deploy.plan.out_of_service import cordon_of
 from xgen_deploy.plan.rollout import batches, in_batches
-from xgen_deploy.plan.turns import in_turn
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
 from xgen_deploy.state.gateway import GATEWAY

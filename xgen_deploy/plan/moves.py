@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.compete import compete, takes_over
+from xgen_deploy.plan.contention import compete, takes_over
 from xgen_deploy.resolve.gateway_needs import everywhere
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import HostPlan, Kind, Operation

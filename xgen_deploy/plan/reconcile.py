@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.adopting import adopting
+from xgen_deploy.plan.adoption import adopting
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, stale_slot
 from xgen_deploy.plan.file_drift import is_reproducible

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.plan.alike import groups_alike, merged, told_needs
 from xgen_deploy.plan.cordon_text import cordon_lines
+from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
-from xgen_deploy.plan.nothing import nothing_sentence
+from xgen_deploy.plan.nothing_to_do import nothing_sentence
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan, value_text

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xgen_deploy.errors import UsageError
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.file_text import Files
-from xgen_deploy.manifest.hosts import Hosts, find_inventory
+from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import MapNode
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import word

@@ -7,7 +7,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from xgen_deploy.transport.base import Take, WebRequest
-from xgen_deploy.verify.ways import Way
+from xgen_deploy.verify.entry_points import Way
 
 _CONNECT = 3.0
 _PIECE = 1 << 16

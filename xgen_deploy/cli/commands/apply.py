@@ -1,0 +1,69 @@
+"""`xgen-deploy apply`: shows the plan, asks, carries it out and verifies it."""
+
+from dataclasses import replace
+
+import click
+
+from xgen_deploy.apply.options import ApplyOptions
+from xgen_deploy.cli.applying import carry_out
+from xgen_deploy.cli.gpu_names import AcceptingCommand, repin_of
+from xgen_deploy.cli.opening import open_run, run_for
+from xgen_deploy.cli.options import (
+    Settings,
+    accept_new_vectors_option,
+    accepting_options,
+    host_options,
+)
+from xgen_deploy.cli.screens.saved_plan import saved_plan
+
+
+@click.command("apply", cls=AcceptingCommand)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Required without a terminal.")
+@accepting_options
+@click.option(
+    "--lock-wait",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="Queue for a host's lock instead of exiting with code 5.",
+)
+@click.option(
+    "--skip-refused",
+    is_flag=True,
+    help="Leave out hosts with refusals, apply the others, exit with code 1.",
+)
+@accept_new_vectors_option
+@host_options
+def command(
+    settings: Settings,
+    yes: bool,
+    repin: tuple[str, ...],
+    refresh: bool,
+    take_over: bool,
+    lock_wait: float,
+    skip_refused: bool,
+    accept_new_vectors: bool,
+) -> int:
+    """Apply MANIFEST to its hosts.
+
+    Each instance must answer a real request, and its engine must report the layers, devices and
+    context that were asked for; otherwise the previous version is put back. A second apply has
+    nothing to do.
+
+    MANIFEST may also be a plan saved by `plan -o FILE`: exactly that plan is carried out, without
+    asking, or refused if the manifest or the hosts have changed since.
+    """
+    saved = saved_plan(settings)
+    options = ApplyOptions(
+        yes=yes or saved is not None,
+        refresh=refresh or (saved is not None and saved.refresh),
+        take_over=take_over if saved is None else saved.take_over,
+        lock_wait=lock_wait,
+        expected=saved,
+        skip_refused=skip_refused,
+        accept_new_vectors=accept_new_vectors,
+    )
+    with run_for(saved.site, settings) if saved else open_run(settings) as run:
+        accepted = repin_of(repin, run.site.hosts) if saved is None else saved.repin
+        options = replace(options, repin=accepted)
+        return carry_out(run, settings, options)

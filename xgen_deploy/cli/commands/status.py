@@ -1,0 +1,121 @@
+"""`xgen-deploy status`: what runs, as the engines report it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
+from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.opening import open_run
+from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.screens.how_to_ask import asking_lines
+from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.cli.screens.status import status_lines, warning_lines
+from xgen_deploy.cli.screens.versions import version_lines
+from xgen_deploy.plan.headlines import named
+from xgen_deploy.plan.out_of_service import in_force
+from xgen_deploy.state.observation import Observed, reached, records_of
+from xgen_deploy.state.site import Site
+from xgen_deploy.verify.selection import Condition, condition, narrowed
+from xgen_deploy.verify.site_status import SiteStatus, site_status
+from xgen_deploy.verify.status import Status
+
+_EVERY = 3.0  # seconds
+
+
+@dataclass(frozen=True)
+class View:
+    """What of it is asked for."""
+
+    watch: bool = False
+    versions: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+
+@click.command("status", cls=ManifestCommand)
+@click.option("--watch", is_flag=True, help="Look again every 3 s; Ctrl-C ends.")
+@click.option(
+    "--where",
+    "wheres",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Only these instances: `build<11434`, `state=failed`, `host=gpu-0*`; repeatable.",
+)
+@click.option("--versions", is_flag=True, help="Show builds, model files and units instead.")
+@host_options
+def command(settings: Settings, watch: bool, wheres: tuple[str, ...], versions: bool) -> int:
+    """Show what runs on every host, with the layers, devices and context that engines reported.
+
+    Exits with 0 if every instance shown runs, 1 if one does not, 4 if a host could not be reached.
+    """
+    view = View(watch=watch, versions=versions, conditions=tuple(map(condition, wheres)))
+    screen = Screen(settings)
+    with open_run(settings) as run:
+        while True:
+            status = site_status(run.site, in_force(run.observe(health=True), time.time()))
+            if watch and screen.width is not None:
+                click.clear()
+            code = _show(status, run.site, settings, screen, view)
+            if not watch:
+                return code
+            time.sleep(_EVERY)
+
+
+def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, view: View) -> int:
+    """Returns the exit code of what is shown."""
+    status, unknown = narrowed(whole, view.conditions)
+    always = not status.all_run or bool(warning_lines(status))
+    if view.versions:
+        screen.lines(version_lines(status, screen.width), always=always)
+    else:
+        screen.lines(status_lines(status, time.time(), screen.width), always=always)
+    screen.lines(_untold(unknown))
+    if view == View():
+        screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
+    screen.value(_document(status), more=view.watch)
+    return status.exit_code
+
+
+def _untold(unknown: tuple[Status, ...]) -> list[str]:
+    if not unknown:
+        return []
+    names = named([f"{i.host}/{i.instance}" for i in unknown])
+    return [f"[yellow]left out, because it cannot be told of them:[/yellow] {escape(names)}"]
+
+
+def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:
+    down = {(i.host, i.instance) for i in status.instances if i.status != "running"}
+    if len(down) == len(status.instances):
+        return []
+    lines = asking_lines(site, records_of(status.observed), manifest, down)
+    return ["", *lines] if lines else []
+
+
+def _document(status: SiteStatus) -> StatusDocument:
+    return StatusDocument(
+        hosts={
+            n: HostEntry(
+                reachable=n not in status.unreached,
+                error=status.errors.get(n),
+                lock=status.locks.get(n),
+                watchdog=status.watchdogs.get(n),
+                cordons=status.cordons.get(n),
+            )
+            for n in status.observed
+        },
+        models=status.instances,
+        gateways=status.gateways,
+        errors=tuple(_errors(status.observed)),
+    )
+
+
+def _errors(observed: Observed) -> Iterator[ErrorEntry]:
+    """Of hosts that could not be observed, or not whole."""
+    yield from host_errors(observed)
+    for name, observation in reached(observed).items():
+        if observation.record is None:
+            yield ErrorEntry(message=observation.record_error, host=name)

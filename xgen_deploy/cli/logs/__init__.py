@@ -1,0 +1,1 @@
+"""`logs`: what is asked for, the streams and their lines."""

@@ -1,0 +1,1 @@
+"""What people read: lines, tables and the progress of an apply."""

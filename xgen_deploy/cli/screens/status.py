@@ -1,0 +1,132 @@
+"""The screen of `xgen-deploy status`."""
+
+import time
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from xgen_deploy.backends.registry import short_name_of
+from xgen_deploy.cli.screens.table import Cell, Table
+from xgen_deploy.plan.headlines import ago, last_apply_line, named
+from xgen_deploy.verify.gateway_status import GatewayStatus
+from xgen_deploy.verify.site_status import SiteStatus
+from xgen_deploy.verify.status import Status
+
+_COLOUR = {
+    "running": "green",
+    "loading": "yellow",
+    "failed": "bold red",
+    "stopping": "yellow",
+    "stopped": "yellow",
+    "putting back": "bold yellow",
+    "absent": "red",
+    "unknown": "magenta",
+}
+_HEAD = (
+    "HOST",
+    "INSTANCE",
+    "STATE",
+    "SINCE",
+    "BACKEND",
+    "PORT",
+    "GPU",
+    "LAYERS",
+    "CTXxSLOTS",
+    "RESTARTS",
+)
+# What a narrow terminal goes without, in this order.
+_DROP = ("RESTARTS", "CTXxSLOTS", "SINCE", "LAYERS", "PORT", "BACKEND", "GPU")
+
+
+def status_lines(status: SiteStatus, now: float, width: int | None) -> list[str]:
+    """Lines with `rich` markup; `now` is in seconds since the epoch, `width` the terminal's."""
+    return [
+        *_head(status, now),
+        "",
+        *_table(status.instances, now, width),
+        *_reasons(status.instances),
+        "",
+        _counts(status.instances),
+    ]
+
+
+def warning_lines(status: SiteStatus) -> list[str]:
+    """What is to be said even with `-q`: hosts where a hanging engine would not be restarted, and
+    instances whose next start would not be like this one."""
+    watchdogs = [
+        f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(watchdog.reason)}"
+        for host, watchdog in status.watchdogs.items()
+        if watchdog is not None and watchdog.reason
+    ]
+    where: dict[str, list[str]] = {}
+    for instance in status.instances:
+        for warning in instance.warnings:
+            where.setdefault(warning, []).append(f"{instance.host}/{instance.instance}")
+    return watchdogs + [
+        f"[yellow]WARNING[/yellow]  {escape(named(places))}: {escape(warning)}"
+        for warning, places in where.items()
+    ]
+
+
+def _head(status: SiteStatus, now: float) -> Iterator[str]:
+    clock = time.strftime("%H:%M:%S", time.localtime(now))
+    last = last_apply_line(status.observed, now)
+    yield f"[bold]{escape(status.project)}[/bold]  {clock}  {escape(last)}"
+    yield from (_gateway_line(g) for g in status.gateways)
+    for host, lock in status.locks.items():
+        yield f"{escape(host)}  [yellow]{escape(lock.line)}[/yellow]"
+    for host, cordons in status.cordons.items():
+        for cordon in cordons:
+            yield f"{escape(host)}  [yellow]{escape(cordon.clause)}[/yellow]"
+    yield from warning_lines(status)
+
+
+def _table(instances: tuple[Status, ...], now: float, width: int | None) -> Iterator[str]:
+    table = Table(_HEAD, _DROP)
+    for instance in instances:
+        table.add(*_cells(instance, now))
+    yield from table.whole(width)
+
+
+def _reasons(instances: tuple[Status, ...]) -> Iterator[str]:
+    reasons = [(f"{i.host}/{i.instance}", i.reason) for i in instances if i.reason]
+    if reasons:
+        width = max(len(name) for name, _ in reasons)
+        yield ""
+        yield from (f"{escape(name):<{width}}  {escape(reason)}" for name, reason in reasons)
+
+
+def _counts(instances: tuple[Status, ...]) -> str:
+    counts = {state: sum(i.status == state for i in instances) for state in _COLOUR}
+    parts = [f"{count} {_shown(state)}" for state, count in counts.items() if count]
+    return ", ".join(parts) or "no instances"
+
+
+def _gateway_line(gateway: GatewayStatus) -> str:
+    colour = "green" if gateway.good else ("magenta" if gateway.status == "unknown" else "bold red")
+    return f"[{colour}]GATEWAY[/{colour}]  {escape(gateway.line)}"
+
+
+def _cells(row: Status, now: float) -> tuple[str | Cell, ...]:
+    layers = "-"
+    if row.total_layers is not None and row.gpus:
+        layers = f"{row.offloaded_layers}/{row.total_layers}"
+        if row.draft is not None and row.draft.total_layers is not None:
+            layers += f" +{row.draft.offloaded}/{row.draft.total_layers}"
+    slots = f"{row.context_length}x{row.slots}" if row.context_length and row.slots else "-"
+    return (
+        row.host,
+        row.instance,
+        Cell(_shown(row.status), _COLOUR[row.status]),
+        ago(now - row.since) if row.since and row.status in ("running", "loading") else "-",
+        short_name_of(row.backend) if row.backend else "-",
+        str(row.port or "-"),
+        ",".join(map(str, row.gpus)) if row.gpus else ("cpu" if row.backend else "-"),
+        layers,
+        slots,
+        "-" if row.restarts is None else str(row.restarts),
+    )
+
+
+def _shown(status: str) -> str:
+    return status.upper() if status == "failed" else status

@@ -1,0 +1,1 @@
+"""What no host could carry out, and what has no effect."""

@@ -1,0 +1,1 @@
+"""The inventory: hosts, groups, their variables."""
