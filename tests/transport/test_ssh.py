@@ -9,76 +9,15 @@ import paramiko
 import pytest
 
 from tests.transport import sshd
+from tests.transport.side import look, refusal
 from tests.transport.sshd import Sshd, fingerprint, keygen
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.host import Host
-from xgen_deploy.transport.base import Connection, Session
+from xgen_deploy.transport.base import Session
 from xgen_deploy.transport.connect import Connector
 from xgen_deploy.transport.options import Options
 
 pytestmark = pytest.mark.skipif(sshd.SSHD is None, reason="sshd is not installed")
-
-ECHO = b"emit(b'got ' + REQUEST)"
-
-
-class Side:
-    """Our side: a home of its own, connections that are closed at the end."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.known_hosts = home / ".ssh" / "known_hosts"
-        self.opened: list[Connector] = []
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.home / ".ssh" / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def knows(self, server: Sshd, key: Path) -> None:
-        kind, blob = Path(f"{key}.pub").read_text().split()[:2]
-        self.write("known_hosts", f"[127.0.0.1]:{server.port} {kind} {blob}\n")
-
-    def reach(self, server: Sshd, *, accept: bool = False, **stated: object) -> Connection:
-        connector = Connector(Options(accept_new_host_keys=accept))
-        self.opened.append(connector)
-        host = {"name": "gpu", "address": "127.0.0.1", "port": server.port, "become": False}
-        return connector.connect(Host.model_validate(host | stated))
-
-
-@pytest.fixture
-def side(tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    ours = Side(home)
-    yield ours
-    for connector in ours.opened:
-        connector.close()
-
-
-@pytest.fixture
-def server(tmp_path, side):
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    (side.home / ".ssh").mkdir(mode=0o700)
-    login = keygen(side.home / ".ssh" / "id_ed25519")
-    folder = tmp_path / "sshd"
-    folder.mkdir()
-    started = Sshd(folder, Path(f"{login}.pub"), [keygen(folder / "host_key")])
-    yield started.start()
-    started.stop()
-
-
-def look(connection: Connection) -> bytes:
-    return connection.observe(ECHO, b"it", timeout=30)
-
-
-def refusal(connection: Connection) -> str:
-    with pytest.raises(UnreachableError) as refused:
-        look(connection)
-    return str(refused.value)
 
 
 def test_a_known_host(side, server):

@@ -1,72 +1,18 @@
 """Log in with a key, from a file or the ssh-agent; never with a password."""
 
-import socket
-import threading
-from base64 import b64decode
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
-from paramiko.agent import AgentKey, AgentSSH
 
 from xgen_deploy.errors import UnreachableError
+from xgen_deploy.transport.agent import Agent, HeldKey, NotSigned
+from xgen_deploy.transport.identities import Identities, Identity, KeyFiles
 from xgen_deploy.transport.target import Target
 
 
-class _Locked(Exception):
-    """A key file is encrypted."""
-
-
-class KeyFiles:
-    """The private keys of one run, each file read once."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, paramiko.PKey | Exception] = {}
-        self._lock = threading.Lock()
-
-    def load(self, file: str) -> paramiko.PKey:
-        """Raises OSError, _Locked for an encrypted key, ValueError for a file that is no key."""
-        with self._lock:
-            if file not in self._loaded:
-                self._loaded[file] = _load(file)
-            loaded = self._loaded[file]
-        if isinstance(loaded, Exception):
-            raise loaded
-        return loaded
-
-
-def _load(file: str) -> paramiko.PKey | Exception:
-    try:
-        return paramiko.PKey.from_path(file)
-    except OSError as error:
-        return error
-    except (TypeError, paramiko.PasswordRequiredException):
-        return _Locked(file)
-    except (ValueError, paramiko.SSHException, UnsupportedAlgorithm) as error:
-        return ValueError(str(error))
-
-
-class Agent(AgentSSH):
-    """The ssh-agent at a socket; one that does not answer has no keys."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.settimeout(10.0)
-            self._socket.connect(path)
-            self._connect(self._socket)  # type: ignore[attr-defined]
-        except (OSError, paramiko.SSHException):
-            self.close()
-
-    def close(self) -> None:
-        self._close()  # type: ignore[attr-defined]
-        self._socket.close()
-
-
 class _Transport(Protocol):
+    def offer(self, username: str, key: paramiko.PKey) -> list[str]: ...
     def auth_publickey(self, username: str, key: paramiko.PKey) -> list[str]: ...
 
 
@@ -83,53 +29,44 @@ class KeyLogin:
     def authenticate(self, transport: _Transport) -> None:
         """Raises UnreachableError that names the user and what was tried."""
         agent = Agent(self.target.agent) if self.target.agent else None
+        held: dict[bytes, list[HeldKey]] = {}
+        for key in agent.held() if agent else ():
+            held.setdefault(key.public, []).append(key)
         try:
-            for name, key in self._candidates(agent.get_keys() if agent else ()):
-                self.tried.append(name)
-                try:
-                    more = transport.auth_publickey(self.target.user, key)
-                except paramiko.BadAuthenticationType as error:
-                    raise self._needs_more(error.allowed_types) from None
-                except paramiko.AuthenticationException as error:
-                    if "shut down" in str(error):
-                        raise self._closed() from None
-                    continue
-                except (paramiko.SSHException, EOFError, OSError) as error:
-                    self.notes.append(f"{name}: {error}")
-                    continue
-                if more:
-                    raise self._needs_more(more)
-                return
+            for identity in Identities(self.target, self.key_files, held, self.notes).in_order():
+                if self._logs_in(transport, identity):
+                    return
         finally:
             if agent:
                 agent.close()
         raise self._failed()
 
-    def _candidates(self, agent_keys: tuple[AgentKey, ...]) -> list[tuple[str, paramiko.PKey]]:
-        """Key files first (through the agent where it holds them), then the agent's other keys."""
-        held = {key.asbytes(): key for key in agent_keys}
-        candidates: list[tuple[str, paramiko.PKey]] = []
-        for file in self.target.identity_files:
-            public = _public_part(file)
-            if public in held:
-                candidates.append((f"{file} (ssh-agent)", held.pop(public)))
-                continue
-            try:
-                candidates.append((file, self.key_files.load(file)))
-            except _Locked:
-                self.notes.append(f"{file} has a passphrase: add it with `ssh-add {file}`")
-            except OSError as error:
-                if self.target.stated_keys:
-                    self.notes.append(f"{file}: {error.strerror}")
-            except ValueError:
-                self.notes.append(f"{file} is not a readable private key")
-        if not self.target.identities_only:
-            others: list[tuple[str, paramiko.PKey]] = [
-                (f"ssh-agent {key.comment or key.get_name()}", key) for key in held.values()
-            ]
-            first_files = self.target.stated_keys
-            candidates = candidates + others if first_files else others + candidates
-        return candidates
+    def _logs_in(self, transport: _Transport, identity: Identity) -> bool:
+        self.tried.append(identity.name)
+        try:
+            more: list[str] = []
+            if identity.in_agent:
+                more = transport.offer(self.target.user, identity.key)
+            more = more or transport.auth_publickey(self.target.user, identity.key)
+        except NotSigned as error:
+            self.notes.append(
+                f"{identity.name}: the server takes it, but the ssh-agent did not sign ({error}): "
+                "confirm, touch or unlock it"
+            )
+        except paramiko.BadAuthenticationType as error:
+            raise self._needs_more(error.allowed_types) from None
+        except paramiko.AuthenticationException as error:
+            if "shut down" in str(error):
+                raise self._closed() from None
+            if identity.certificate and (why := identity.certificate.refusal(self.target.user)):
+                self.notes.append(why)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self.notes.append(f"{identity.name}: {error}")
+        else:
+            if more:
+                raise self._needs_more(more)
+            return True
+        return False
 
     def _failed(self) -> UnreachableError:
         tried = f"tried: {', '.join(self.tried)}" if self.tried else "there was no key to try"
@@ -156,11 +93,3 @@ class KeyLogin:
             f"{self.target.user} cannot log in with a key alone: it requires {', '.join(allowed)}",
             "Allow `publickey` alone for this user in its sshd_config; passwords are never used.",
         )
-
-
-def _public_part(file: str) -> bytes | None:
-    try:
-        fields = Path(file + ".pub").read_text().split()
-        return b64decode(fields[1], validate=True)
-    except (OSError, ValueError, IndexError):
-        return None

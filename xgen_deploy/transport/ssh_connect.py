@@ -19,8 +19,10 @@ from paramiko.config import SSHConfig
 
 from xgen_deploy.errors import UnreachableError, UsageError
 from xgen_deploy.transport import ssh_config
-from xgen_deploy.transport.auth import KeyFiles, KeyLogin
+from xgen_deploy.transport.auth import KeyLogin
+from xgen_deploy.transport.auth_transport import AuthTransport
 from xgen_deploy.transport.host_keys import HostKeys
+from xgen_deploy.transport.identities import KeyFiles
 from xgen_deploy.transport.known_hosts import Key
 from xgen_deploy.transport.options import Options
 from xgen_deploy.transport.ssh_connect_errors import HandshakeFailed, explain
@@ -153,7 +155,7 @@ def _prepare(host: str, target: Target, sock: Any, shared: _Shared) -> fabric.Co
     kinds = shared.host_keys.kinds(target)
 
     def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
-        transport = paramiko.Transport(sock, **options)
+        transport = AuthTransport(sock, **options)
         security = transport.get_security_options()
         security.key_types = _ordered(tuple(security.key_types), kinds)
         return transport

@@ -33,6 +33,7 @@ class Target:
     user: str
     known_as: str
     identity_files: tuple[str, ...]
+    certificate_files: tuple[str, ...]
     stated_keys: bool
     identities_only: bool
     agent: str | None
@@ -97,6 +98,7 @@ def resolve(
         user=user,
         known_as=alias.lower() if alias else known_name(address, port),
         identity_files=files(stated or list(_DEFAULT_KEYS)),
+        certificate_files=files(settings.each("certificatefile")),
         stated_keys=bool(stated),
         identities_only=(settings.text("identitiesonly") or "no").lower() == "yes",
         agent=_agent(settings.text("identityagent"), tokens, local),
