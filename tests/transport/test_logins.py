@@ -102,7 +102,8 @@ def test_an_agent_signs_only_what_the_server_takes(side, server, login, tmp_path
     ask = tmp_path / "ask"
     ask.write_text(f"#!/bin/sh\necho asked >> {asked}\n")
     ask.chmod(0o700)
-    with agent(tmp_path / "confirming", SSH_ASKPASS=str(ask)) as socket:
+    always = {"SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+    with agent(tmp_path / "confirming", **always) as socket:
         add(socket, "-c", keygen(tmp_path / "other"))
         add(socket, "-c", login)
         login.unlink()
@@ -116,7 +117,8 @@ def test_the_only_key_is_not_signed_with(side, server, login, held):
     login.unlink()
     said = refusal(side.reach(server))
     assert "the server takes it, but the ssh-agent did not sign" in said
-    assert "confirm, touch or unlock it" in said
+    assert "Confirm the key when the agent asks" in said
+    assert "authorized_keys" not in said
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])

@@ -25,6 +25,7 @@ class KeyLogin:
     key_files: KeyFiles
     tried: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unsigned: bool = False
 
     def authenticate(self, transport: _Transport) -> None:
         """Raises UnreachableError that names the user and what was tried."""
@@ -50,9 +51,9 @@ class KeyLogin:
             more = more or transport.auth_publickey(self.target.user, identity.key)
         except NotSigned as error:
             self.notes.append(
-                f"{identity.name}: the server takes it, but the ssh-agent did not sign ({error}): "
-                "confirm, touch or unlock it"
+                f"{identity.name}: the server takes it, but the ssh-agent did not sign ({error})"
             )
+            self.unsigned = True
         except paramiko.BadAuthenticationType as error:
             raise self._needs_more(error.allowed_types) from None
         except paramiko.AuthenticationException as error:
@@ -71,13 +72,15 @@ class KeyLogin:
     def _failed(self) -> UnreachableError:
         tried = f"tried: {', '.join(self.tried)}" if self.tried else "there was no key to try"
         notes = "".join(f"\n  {note}" for note in self.notes)
-        return UnreachableError(
-            self.host,
-            f"{self.target.user} could not log in: no key was accepted ({tried}){notes}",
-            f"Add your public key to ~{self.target.user}/.ssh/authorized_keys there, or name the "
-            "right key: `ansible_ssh_private_key_file` in the inventory, or `IdentityFile` in "
-            "~/.ssh/config.",
+        hint = (
+            "Confirm the key when the agent asks, touch the security key, or unlock the agent."
+            if self.unsigned
+            else f"Add your public key to ~{self.target.user}/.ssh/authorized_keys there, or name "
+            "the right key: `ansible_ssh_private_key_file` in the inventory, or `IdentityFile` in "
+            "~/.ssh/config."
         )
+        reason = f"{self.target.user} could not log in: no key was accepted ({tried}){notes}"
+        return UnreachableError(self.host, reason, hint)
 
     def _closed(self) -> UnreachableError:
         return UnreachableError(
