@@ -61,8 +61,8 @@ _SECTIONS = (
             "logs",
             "history",
             "config",
+            "projects",
             "support",
-            "config",
         ),
     ),
     (
