@@ -110,6 +110,8 @@ def test_a_card_that_does_not_pass_stays_out_of_service(two_cards: FakeSite) -> 
     ran = site.run("uncordon", "h:0", "-y")
     assert ran.code == 1
     assert active(host) == {"r"}
+    assert "it was stopped again: GPU 0 stays out of service" in ran.said
+    assert "stopped again" in site.run("status").said
     assert len(site.record()["cordons"]) == 1
     assert site.pending_operations() == []
     host.engines.pop("--alias q ")
@@ -127,6 +129,35 @@ def test_a_whole_host_and_what_is_new_there(two_cards: FakeSite) -> None:
     assert site.run("uncordon", "h", "-y").code == 0
     assert active(host) == {"q", "r"}
     assert site.pending_operations() == ["h/new create"]
+
+
+@pytest.mark.parametrize(("first", "then"), [("h", "h:0"), ("h:0", "h")])
+def test_of_two_cordons_the_last_one_to_end_starts_what_is_under_both(
+    first: str, then: str, two_cards: FakeSite
+) -> None:
+    site, host = two_cards, two_cards.hosts["h"]
+    site.run("cordon", first, "-y")
+    site.run("cordon", then, "-y")
+    assert site.run("uncordon", "h", "-y").code == 0
+    assert active(host) == {"r"}
+    assert "h/q  cordoned by " in site.run("status").said
+    assert site.run("uncordon", "h:0", "-y").code == 0
+    assert active(host) == {"q", "r"}
+
+
+def test_changes_that_wait_for_its_end_are_said(two_cards: FakeSite) -> None:
+    """Of what was stopped, and of what runs there since only the other one failed its proof."""
+    site, host = two_cards, two_cards.hosts["h"]
+    site.run("cordon", "h", "-y")
+    host.engines["--alias q "] = Engine(dies="after a request")
+    assert site.run("uncordon", "h", "-y").code == 1
+    assert active(host) == {"r"}
+    said = site.run("plan").said
+    assert "nothing is done now: q stays stopped; r is left as it is" in said
+    site.change(lambda m: [m["models"][name].update(n_ctx=4096) for name in ("q", "r")])
+    said = site.run("plan").said
+    assert "q stays stopped, its changes wait" in said
+    assert "r is left as it is, its changes wait" in said
 
 
 def test_what_was_stopped_before_stays_so_after(two_cards: FakeSite) -> None:

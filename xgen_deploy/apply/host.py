@@ -68,7 +68,7 @@ def carry_out(
         begin_cordon(context, plan)
         tell_whole(context, "began", count)
         side_by_side(own, most_at_once(own), outcomes, after_its_needs)
-        end_cordon(context, plan, results)
+        results = end_cordon(execution, plan, results)
         failures = {r.operation.name: sentence_of(r) for r in results if not r.ok}
         outcome = "failed" if failures else "ok"
         ended = replace(apply, ended=time.time(), outcome=outcome, failures=failures)

@@ -66,7 +66,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
     watchdog = () if scope.clearing or scope.instances is not None else desired.watchdog
     repair = watchdog_repair(host, watchdog, facts, layout)
     in_scope = {n: c for n, c in covered.items() if scope.instances is None or n in scope.instances}
-    plan = with_covered(plan, in_scope, record, host)
+    plan = with_covered(plan, in_scope, record, resolved)
     return replace(
         plan,
         operations=(*plan.operations, *([repair] if repair else [])),

@@ -17,7 +17,12 @@ def nothing_sentence(plan: Plan) -> str:
         why = _OTHERWISE.get(plan.against, "")
         return f"nothing to do: {why} on {_count(len(plan.hosts), 'host')}"
     held = [clause for host in plan.hosts.values() for clause in _held(host)]
-    good = [n for h in plan.hosts.values() for n in h.unchanged if n not in h.stopped]
+    good = [
+        name
+        for host in plan.hosts.values()
+        for name in host.unchanged
+        if name not in (*host.stopped, *host.left_alone)
+    ]
     kept = _kept(plan, len(good))
     if not held:
         return f"nothing to do: {kept}"
@@ -38,7 +43,11 @@ def _held(host: HostPlan) -> list[str]:
         + (", its changes wait until it is started" if name in host.waiting else "")
         for name in host.stopped
     ]
-    return [*stopped, *(f"{name} is not changed yet" for name in host.held)]
+    alone = [
+        f"{name} is left as it is" + (", its changes wait" if name in host.waiting else "")
+        for name in host.left_alone
+    ]
+    return [*stopped, *alone, *(f"{name} is not changed yet" for name in host.held)]
 
 
 def _count(number: int, what: str) -> str:

@@ -76,14 +76,19 @@ def without_covered(resolved: Resolved, covered: Covered) -> Resolved:
     )
 
 
-def with_covered(plan: HostPlan, covered: Covered, record: Record, host: str) -> HostPlan:
+def with_covered(plan: HostPlan, covered: Covered, record: Record, resolved: Resolved) -> HostPlan:
     """The plan of the others, and what it says of these."""
     names = tuple(name for name in covered if name in record.instances)
-    warnings = tuple(_warning(name, cordon, record, host) for name, cordon in covered.items())
+    stopped = tuple(n for n in names if record.instances[n].stopped)
+    digests = {i.name: i.digest for i in resolved.instances}
+    waiting = (n for n in names if digests.get(n) != record.instances[n].digest)
+    warnings = tuple(_warning(name, cordon, record, plan.host) for name, cordon in covered.items())
     return replace(
         plan,
         unchanged=plan.unchanged + names,
-        stopped=plan.stopped + tuple(n for n in names if record.instances[n].stopped),
+        stopped=plan.stopped + stopped,
+        left_alone=tuple(n for n in names if n not in stopped),
+        waiting=(*plan.waiting, *waiting),
         warnings=plan.warnings + warnings,
     )
 

@@ -153,8 +153,9 @@ class HostPlan:
     gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
     done here because of its refusals, and the other hosts go on. `other_origin`: of the manifest
     that was applied here last, where it is another one. `stopped` are instances, and the gateway,
-    that stay stopped, `waiting` those of them that differ from the manifest; `held` are not changed
-    because of what they wait for. `cordon` is what goes out of service, `uncordon` what comes back,
+    that stay stopped, `left_alone` those that run out of service, `waiting` those of both that
+    differ from the manifest; `held` are not changed because of what they wait for.
+    `cordon` is what goes out of service, `uncordon` what comes back,
     `card_now` the card in its place. `left`: what is left of a project that is removed.
     """
 
@@ -171,6 +172,7 @@ class HostPlan:
     secrets_kept: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
+    left_alone: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     cordon: Cordon | None = None

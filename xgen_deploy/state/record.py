@@ -131,12 +131,12 @@ class Record(Frozen):
         return replace(self, cordons=(*others, cordon))
 
     def in_force(self, now: float, *, lifting: str | None = None) -> "Record":
-        """Without cordons whose time is over, or that is being lifted, and what they stopped counts
-        as not stopped."""
+        """Without cordons whose time is over, or that is being lifted; what they stopped counts as
+        not stopped, or as stopped by another one that it is under too."""
         cordons = tuple(c for c in self.cordons if c.holds(now) and c.key != lifting)
         keys = {c.key for c in cordons}
         freed = {
-            name: replace(last, stopped=None)
+            name: _under_another(last, cordons)
             for name, last in self.instances.items()
             if last.stopped and last.stopped.cordon and last.stopped.cordon not in keys
         }
@@ -148,6 +148,12 @@ class Record(Frozen):
         """An instance's name on the host, by the slot that it lies in."""
         last = self.instances.get(instance)
         return instance + (last.slot if last else "")
+
+
+def _under_another(last: InstanceRecord, cordons: tuple[Cordon, ...]) -> InstanceRecord:
+    other = next((c.key for c in cordons if c.covers(last.spec.gpus)), None)
+    stopped = replace(last.stopped, cordon=other) if last.stopped and other else None
+    return replace(last, stopped=stopped)
 
 
 def last_number(applies: Mapping[str, ApplyRecord | None]) -> tuple[int, tuple[str, ...]]:
