@@ -9,7 +9,6 @@ from xgen_deploy.manifest.file_text import Files
 from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
 from xgen_deploy.manifest.inventory.host_range import expanded
 from xgen_deploy.manifest.inventory.load import Inventory, read_inventory
-from xgen_deploy.manifest.inventory.proxy_jump import proxy_jump
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import plain
 from xgen_deploy.manifest.scalars import yaml11
@@ -70,41 +69,6 @@ def test_host_ranges_that_are_none(pattern: str) -> None:
         expanded(pattern)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "hops"),
-    [
-        ("-o ProxyJump=a,kim@b:2222", ("a", "kim@b:2222")),
-        ("-J a", ("a",)),
-        ("-Ja,b", ("a", "b")),
-        ("-oProxyJump=a", ("a",)),
-        ("-o 'proxyjump a'", ("a",)),
-        ("-J [2001:db8::1]:22", ("[2001:db8::1]:22",)),
-        ("-J first -J second", ("first",)),
-        ("-o ProxyJump=none", ()),
-        ("", ()),
-    ],
-)
-def test_jump_hosts(arguments: str, hops: tuple[str, ...]) -> None:
-    assert proxy_jump(arguments) == hops
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ("-o ProxyCommand='ssh -W %h:%p a'", "use `ProxyJump`"),
-        ("-o UserKnownHostsFile=/dev/null", "host keys are always checked"),
-        ("-o ControlMaster=auto", "`ControlMaster` is not supported"),
-        ("-F other_config", "`-F` is not supported"),
-        ("-J", "needs a value"),
-        ("-J -oProxyCommand=x", "not a jump host"),
-        ("-J 'a", "quotes are unbalanced"),
-    ],
-)
-def test_other_ssh_arguments_are_refused(arguments: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        proxy_jump(arguments)
-
-
 def _hosts(tmp_path: Path, variables: str) -> Host:
     (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{h: {{{variables}}}}}}}\n")
     site = tmp_path / "site.yaml"
@@ -122,6 +86,14 @@ def _hosts(tmp_path: Path, variables: str) -> Host:
         ("ansible_python_interpreter: auto_silent", {"python": None}),
         ("ansible_python_interpreter: /opt/python3", {"python": "/opt/python3"}),
         ("ansible_ssh_common_args: -J a", {"proxy_jump": ("a",)}),
+        (
+            "ansible_ssh_args: -C -o ControlMaster=auto -J a, ansible_ssh_extra_args: -J b",
+            {"proxy_jump": ("a",), "ssh_settings": ()},
+        ),
+        (
+            "ansible_become_flags: -H -S -n, ansible_ssh_executable: ssh, ansible_sudo_user: root",
+            {"become": None},
+        ),
         ("xgen_model_dir: /data/", {"model_dir": "/data/", "hf_home": "/data/hf"}),
         ("xgen_hf_home: /hf", {"hf_home": "/hf"}),
         ("xgen_software_gpu: yes", {"software_gpu": 1}),

@@ -13,7 +13,10 @@ def resolved(config: str, destination: Destination, files: dict[str, str] | None
         return [(name, (files or {})[name])]
 
     return resolve(
-        destination, lookup(parse(config, "config", include), destination.alias, "ada"), ADA, 10.0
+        destination,
+        lookup(parse(config, "config", include), destination.alias, "ada", destination.settings),
+        ADA,
+        10.0,
     )
 
 

@@ -12,8 +12,8 @@ class Host(Frozen):
     """None means not stated: SSH's own configuration decides then.
 
     `become` None: sudo is used where the login is not root. `proxy_jump` lists the hops in
-    order, each `[user@]host[:port]`. `software_gpu` is how many software Vulkan devices count
-    as GPUs.
+    order, each `[user@]host[:port]`; `ssh_settings` go before those of ssh_config.
+    `software_gpu` is how many software Vulkan devices count as GPUs.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Host(Frozen):
     become: bool | None = None
     python: str | None = None
     proxy_jump: tuple[str, ...] = ()
+    ssh_settings: tuple[tuple[str, str], ...] = ()
     groups: tuple[str, ...] = ()
     runtime: Runtime | None = None
     ports: str | None = None

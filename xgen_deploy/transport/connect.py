@@ -56,6 +56,7 @@ class Connector:
             host.port,
             host.private_key_file,
             host.proxy_jump,
+            host.ssh_settings,
         )
         return SSHConnection(
             host.name,

@@ -85,10 +85,17 @@ def parse(
     return (*blocks, Block(conditions, tuple(settings), where))
 
 
-def lookup(blocks: tuple[Block, ...], alias: str, local_user: str) -> Settings:
-    """The settings for the host `alias`. Raises UsageError where an unsupported `Match` decides
-    about it."""
+def lookup(
+    blocks: tuple[Block, ...],
+    alias: str,
+    local_user: str,
+    first: tuple[tuple[str, str], ...] = (),
+) -> Settings:
+    """The settings for the host `alias`; `first` are those that come before the files', as ssh's
+    `-o` does. Raises UsageError where an unsupported `Match` decides about it."""
     settings = Settings()
+    for key, value in first:
+        settings.put(key, value)
     final = any("final" in condition for block in blocks for condition in block.conditions)
     for last in (False, True) if final else (False,):
         for block in blocks:

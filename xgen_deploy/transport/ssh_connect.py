@@ -63,7 +63,9 @@ class SSHConnector:
 
     def target(self, destination: Destination) -> Target:
         """Raises UsageError for a setting that cannot be used."""
-        settings = ssh_config.lookup(self._blocks, destination.alias, self._user.user)
+        settings = ssh_config.lookup(
+            self._blocks, destination.alias, self._user.user, destination.settings
+        )
         return resolve(destination, settings, self._user, self._timeout)
 
     def open(self, host: str, target: Target) -> fabric.Connection:

@@ -21,6 +21,7 @@ class Destination:
     port: int | None = None
     private_key_file: str | None = None
     proxy_jump: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

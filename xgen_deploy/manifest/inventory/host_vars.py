@@ -9,8 +9,8 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.inventory.load import Variables
-from xgen_deploy.manifest.inventory.proxy_jump import proxy_jump
 from xgen_deploy.manifest.inventory.refused_vars import refusal
+from xgen_deploy.manifest.inventory.ssh_arguments import checked_ssh_arguments, ssh_arguments
 from xgen_deploy.manifest.node import (
     ListNode,
     MapNode,
@@ -46,6 +46,9 @@ def _count(value: object) -> object:
     return int(value) if isinstance(value, bool) else value
 
 
+SSHArgumentsText = Annotated[str, AfterValidator(checked_ssh_arguments)]
+
+
 class HostVariables(Frozen):
     """The variables that are used, named as in an inventory."""
 
@@ -58,7 +61,9 @@ class HostVariables(Frozen):
     ansible_become_user: Literal["root"] = "root"
     ansible_become_method: Literal["sudo"] = "sudo"
     ansible_python_interpreter: Word | None = None
-    ansible_ssh_common_args: Annotated[str, AfterValidator(proxy_jump)] | None = None
+    ansible_ssh_args: SSHArgumentsText = ""
+    ansible_ssh_common_args: SSHArgumentsText = ""
+    ansible_ssh_extra_args: SSHArgumentsText = ""
     xgen_runtime: Runtime | None = None
     xgen_ports: Ports | None = None
     xgen_images: dict[TableKey, Image] = Field(default_factory=dict)
@@ -137,6 +142,8 @@ def _unreadable(node: Node) -> str:
 
 def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
     python = stated.ansible_python_interpreter
+    texts = (stated.ansible_ssh_args, stated.ansible_ssh_common_args, stated.ansible_ssh_extra_args)
+    arguments = ssh_arguments(" ".join(texts))
     return Host(
         name=name,
         address=stated.ansible_host,
@@ -146,7 +153,8 @@ def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
         connection=stated.ansible_connection,
         become=stated.ansible_become,
         python=None if python and python.startswith("auto") else python,
-        proxy_jump=tuple(stated.ansible_ssh_common_args or ()),
+        proxy_jump=arguments.proxy_jump,
+        ssh_settings=arguments.settings,
         groups=groups,
         runtime=stated.xgen_runtime,
         ports=stated.xgen_ports,

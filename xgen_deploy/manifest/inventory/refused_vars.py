@@ -29,10 +29,17 @@ _REASONS = {
     "ansible_sudo_flags": _BECOME,
     "ansible_sudo_user": _BECOME,
     "ansible_su_user": _BECOME,
-    "ansible_ssh_args": _CONFIG,
-    "ansible_ssh_extra_args": _CONFIG,
     "ansible_ssh_executable": "xgen-deploy has its own SSH client",
     "ansible_paramiko_proxy_command": _CONFIG,
+}
+_HARMLESS = {
+    "ansible_become_exe": ("sudo", "/usr/bin/sudo"),
+    "ansible_sudo_exe": ("sudo", "/usr/bin/sudo"),
+    "ansible_become_flags": ("-H -S -n", "-H -S", "-H -n", "-H", "-n", "-S"),
+    "ansible_sudo_flags": ("-H -S -n", "-H -S", "-H -n", "-H", "-n", "-S"),
+    "ansible_sudo_user": ("root",),
+    "ansible_su_user": ("root",),
+    "ansible_ssh_executable": ("ssh", "/usr/bin/ssh"),
 }
 _KEY_CHECKING = ("ansible_host_key_checking", "ansible_ssh_host_key_checking")
 _KEY_CHECKING_PARAMIKO = "ansible_paramiko_host_key_checking"
@@ -41,7 +48,7 @@ _KEY_CHECKING_PARAMIKO = "ansible_paramiko_host_key_checking"
 def refusal(key: str, node: Node) -> str:
     """Why a variable is not supported and what to do; "" where it may be ignored."""
     value = node.value if isinstance(node, ScalarNode) else None
-    if value == "":
+    if value == "" or value in _HARMLESS.get(key, ()):
         return ""
     if key in (*_KEY_CHECKING, _KEY_CHECKING_PARAMIKO):
         checked = value is True or str(value).lower() in ("yes", "on", "true", "1")
