@@ -30,67 +30,6 @@ serveralivecountmax serveraliveinterval setenv tcpkeepalive updatehostkeys visua
 """
 _HONOURED = frozenset(_HONOURED_NAMES.split())
 _IGNORED = frozenset(_IGNORED_NAMES.split())
-_LETTERS = "246ACKSTXYacekmnqtvxy"
-_STATED_ELSEWHERE = {
-    "hostname": "ansible_host",
-    "port": "ansible_port",
-    "user": "ansible_user",
-}
-_HONOURED = frozenset(
-    [
-        "certificatefile",
-        "connecttimeout",
-        "globalknownhostsfile",
-        "hostkeyalias",
-        "identitiesonly",
-        "identityagent",
-        "identityfile",
-        "userknownhostsfile",
-    ]
-)
-_IGNORED = frozenset(
-    [
-        "addkeystoagent",
-        "addressfamily",
-        "batchmode",
-        "challengeresponseauthentication",
-        "checkhostip",
-        "ciphers",
-        "compression",
-        "connectionattempts",
-        "controlmaster",
-        "controlpath",
-        "controlpersist",
-        "forwardagent",
-        "forwardx11",
-        "forwardx11trusted",
-        "gssapiauthentication",
-        "gssapidelegatecredentials",
-        "hashknownhosts",
-        "hostbasedauthentication",
-        "hostkeyalgorithms",
-        "ipqos",
-        "kbdinteractiveauthentication",
-        "kexalgorithms",
-        "loglevel",
-        "macs",
-        "numberofpasswordprompts",
-        "passwordauthentication",
-        "preferredauthentications",
-        "pubkeyacceptedalgorithms",
-        "pubkeyacceptedkeytypes",
-        "pubkeyauthentication",
-        "rekeylimit",
-        "requesttty",
-        "sendenv",
-        "serveralivecountmax",
-        "serveraliveinterval",
-        "setenv",
-        "tcpkeepalive",
-        "updatehostkeys",
-        "visualhostkey",
-    ]
-)
 _LETTERS = {"-J": "proxyjump", "-i": "identityfile", "-l": "user", "-p": "port"}
 _KEYS_CHECKED = "host keys are always checked against known_hosts; add the host's key there"
 
