@@ -80,6 +80,22 @@ def test_secrets_are_references_and_are_named(applied: FakeSite) -> None:
     assert applied.hosts["h"].modes[KEPT] == 0o600
 
 
+def test_a_command_that_a_host_would_have_run_here_is_a_warning(applied: FakeSite) -> None:
+    """Also of whoever sends the manifest to a file, or as JSON to a program."""
+    kept = json.loads(applied.hosts["h"].files[KEPT])
+    kept["manifest"]["models"]["q"]["api_key"] = {"command": "pass x\n\x1b[2J"}
+    applied.hosts["h"].files[KEPT] = json.dumps(kept).encode()
+    for words in ((), ("--json",)):
+        err = _from_host(applied, "h", *words).err
+        assert "by the word of h this machine would run `pass x" in err
+        assert "\x1b" not in err
+
+
+def test_what_starts_a_model_is_named_beside_the_references(applied: FakeSite) -> None:
+    heading = _from_host(applied, "h").out.partition("project:")[0]
+    assert "`restart`, `start`, `ask`" in heading
+
+
 def test_every_reference_is_named() -> None:
     gateway = {"api_key": {"file": "/door"}, "clients": {"a": {"env": "A", "models": ["m"]}}}
     models = {"m": {"env": {"X": {"command": "pass x"}, "Y": "plain"}}}

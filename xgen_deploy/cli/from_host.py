@@ -1,5 +1,6 @@
 """`xgen-deploy config --from-host`: the manifest that a host kept of its last apply."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 
@@ -33,6 +34,7 @@ def show_from_host(settings: Settings, name: str, project: str | None) -> int:
             whole = kept is not None
             kept = kept or _of_record(chosen, host.name)
     manifest = manifest_from(kept, host)
+    _warn_of_commands(manifest, host.name)
     if not settings.json:
         print("\n".join(_heading(chosen, kept, manifest, host, whole=whole)))
         print(yaml_text(manifest), end="")
@@ -68,6 +70,15 @@ def _of_record(project: HostProject, host: str) -> KeptManifest:
     return kept
 
 
+def _warn_of_commands(manifest: Mapping[str, object], host: str) -> None:
+    """Whoever writes the manifest to a file may not read it."""
+    for reference in dict.fromkeys(looked_up(manifest)):
+        kind, _, command = reference.partition(" ")
+        if kind == "command":
+            text = f"warning: by the word of {host} this machine would run `{visible(command)}`"
+            print(text, file=sys.stderr)
+
+
 def _heading(
     project: HostProject,
     kept: KeptManifest,
@@ -90,5 +101,6 @@ def _heading(
     yield "# complete the inventory where it does not."
     references = list(dict.fromkeys(looked_up(manifest)))
     if references:
-        yield "# Looked up on this machine by `apply` and `verify`; read these before you use them:"
+        yield "# Looked up on this machine, a command is run, by all that starts or asks a model:"
+        yield "# `restart`, `start`, `ask`, `verify`, `apply`, … Read these before you use them:"
         yield from (f"#   {visible(reference)}" for reference in references)
