@@ -122,6 +122,29 @@ def test_what_cannot_be_one_is_told(tmp_path: Path, given: str, told: str) -> No
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ('{PLAIN: "a ${ctx}", TEXT: "$${model}"}', "{PLAIN: '${ref}'}"),
+        ("{host: a, port: '${gate}'}", "{host: a, clients: {team: '${ref}'}}"),
+    ],
+)
+def test_none_makes_a_secret_s_reference(tmp_path: Path, written: str, instead: str) -> None:
+    """An inventory would have its command run here."""
+    manifest = MANIFEST.replace('"${gate}"', "'${gate}'").replace(written, instead)
+    with pytest.raises(ManifestError) as caught:
+        _site(tmp_path, manifest, variables=["ref={command: id}"])
+    assert "`${ref}`: a secret's reference takes no variable" in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["gateway", "notify"])
+def test_none_is_a_section(tmp_path: Path, section: str) -> None:
+    manifest = MANIFEST.replace("gateway:", "x-gateway:") + f"{section}: ${{all}}\n"
+    with pytest.raises(ManifestError) as caught:
+        _site(tmp_path, manifest, variables=["all={}"])
+    assert "`${all}`: a variable is one value, not a section" in str(caught.value)
+
+
 def test_one_that_the_manifest_does_not_use_is_a_warning(tmp_path: Path) -> None:
     (warning,) = _site(tmp_path, variables=["cxt=5"]).warnings
     assert warning == "-e cxt:1:1: the manifest has no `${cxt}`"

@@ -28,6 +28,9 @@ _REFERENCES = frozenset({"env", "command", "host_file"})
 _AS_THEY_ARE = frozenset({"env", "args", "extra_args"})
 # Maps that are nothing without one of their parts.
 _ONE_VALUE = WHOLE | {"draft"}
+_NO_REFERENCE = "a secret's reference takes no variable"
+# `env.NAME`, `clients.NAME`: parts of the path of one of these.
+_OF_ONE = 2
 _Path = tuple[str, ...]
 
 
@@ -99,8 +102,11 @@ class Substitution:
         if stated is None:  # a placement without a model would be another error
             kept = node.text if path[-1] == "model" else None
             return ScalarNode(kept, node.text, node.mark, UNDEFINED)
-        self.used[node.mark] = (name, stated.mark)
         value = stated.node
+        if isinstance(value, MapNode) and _may_be_secret(path):
+            self.problems.add(node.mark, f"`{node.text}`: {_NO_REFERENCE}; write it itself")
+            return node
+        self.used[node.mark] = (name, stated.mark)
         refuse_control_characters(value, self.problems)
         refuse_tags(value, self.problems)
         refuse_templates(value, self.problems)
@@ -175,9 +181,15 @@ def _is_fixed(path: _Path) -> bool:
     return in_env or in_client or path[-1] in _REFERENCES
 
 
+def _may_be_secret(path: _Path) -> bool:
+    """Whether a map that stands there is a secret's reference."""
+    below = _below(path)
+    return below[:1] in (("env",), ("clients",)) and len(below) <= _OF_ONE
+
+
 def _is_section(path: _Path) -> bool:
     """A section as a whole, one model or the list of a host."""
-    depth = {"defaults": 1, "models": 2, "hosts": 2}.get(path[0], 0)
+    depth = {"defaults": 1, "gateway": 1, "notify": 1, "models": 2, "hosts": 2}.get(path[0], 0)
     return len(path) <= depth
 
 
@@ -191,4 +203,4 @@ def _fixed(path: _Path) -> str:
         return f"{path[0]} is the same everywhere and takes no variable"
     if _is_section(path):
         return "a variable is one value, not a section, a model or a host's list"
-    return "a secret's reference takes no variable"
+    return _NO_REFERENCE
