@@ -9,6 +9,7 @@ from xgen_deploy.manifest.file_text import Files
 from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
 from xgen_deploy.manifest.inventory.host_range import expanded
 from xgen_deploy.manifest.inventory.load import Inventory, read_inventory
+from xgen_deploy.manifest.inventory.sources import read_source
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import plain
 from xgen_deploy.manifest.scalars import yaml11
@@ -22,7 +23,7 @@ def _inventory() -> Inventory:
     file = ANSIBLE / "inventory.yaml"
     root = parse(str(file), file.read_text(), yaml11, problems)
     assert root is not None
-    inventory = read_inventory(str(file), root, problems)
+    inventory = read_inventory(str(file), [root], problems)
     add_vars_beside(inventory, set(inventory.hosts), Files(), problems)
     assert not problems.found
     return inventory
@@ -35,6 +36,21 @@ def test_variables_are_those_that_ansible_gives() -> None:
         found = {key: plain(entry.node) for key, entry in inventory.variables(host).items()}
         found.pop("ansible_group_priority", None)
         assert found == wanted, host
+
+
+def test_a_folder_of_ini_and_yaml_is_read_as_ansible_reads_it() -> None:
+    """ansible_folder.json is what `ansible-inventory --list` (core 2.17) says of the folder."""
+    problems = Problems()
+    folder = str(ANSIBLE.parent / "ansible_folder")
+    inventory = read_inventory(folder, read_source(folder, Files(), problems), problems)
+    add_vars_beside(inventory, set(inventory.hosts), Files(), problems)
+    assert not problems.found
+    expected = json.loads(Path(f"{folder}.json").read_text())
+    for host, variables in expected.items():
+        read = {key: plain(entry.node) for key, entry in inventory.variables(host).items()}
+        assert read == variables, host
+    assert set(inventory.hosts) == set(expected)
+    assert inventory.members("site") == (*(f"gpu-0{n}" for n in range(1, 7)), "amd-1", "gpu-07")
 
 
 def test_members_of_nested_groups() -> None:
@@ -83,6 +99,11 @@ def _hosts(tmp_path: Path, variables: str) -> Host:
         ("ansible_host: 192.0.2.1, ansible_port: '2222', ansible_user: kim", {"port": 2222}),
         ("ansible_ssh_host: 192.0.2.7", {"address": "192.0.2.7"}),
         ("ansible_become: no", {"become": False}),
+        ("ansible_connection: smart", {"connection": "ssh"}),
+        ("ansible_connection: ansible.builtin.ssh", {"connection": "ssh"}),
+        ("ansible_connection: paramiko_ssh", {"connection": "ssh"}),
+        ("ansible_connection: ansible.builtin.local", {"connection": "local"}),
+        ("ansible_become_method: ansible.builtin.sudo", {"become": None}),
         ("ansible_python_interpreter: auto_silent", {"python": None}),
         ("ansible_python_interpreter: /opt/python3", {"python": "/opt/python3"}),
         ("ansible_ssh_common_args: -J a", {"proxy_jump": ("a",)}),

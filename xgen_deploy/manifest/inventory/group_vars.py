@@ -17,7 +17,8 @@ def add_vars_beside(
     inventory: Inventory, hosts: set[str], files: Files, problems: Problems
 ) -> None:
     """Fills in `beside` for the groups and `host_beside` for those of `hosts`."""
-    folder = Path(inventory.file).parent
+    source = Path(inventory.file)
+    folder = source if source.is_dir() else source.parent
     needed = {"all"} | {group.name for host in hosts for group in inventory.groups_of(host)}
     for name in sorted(needed - inventory.groups_read):
         inventory.groups_read.add(name)

@@ -37,6 +37,15 @@ _ALIASES = {
 }
 
 
+def _short(value: object) -> object:
+    """Ansible's own plugins also have a long name."""
+    return value.removeprefix("ansible.builtin.") if isinstance(value, str) else value
+
+
+def _connection(value: object) -> object:
+    return "ssh" if _short(value) in ("smart", "paramiko", "paramiko_ssh") else _short(value)
+
+
 def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
@@ -56,10 +65,10 @@ class HostVariables(Frozen):
     ansible_port: Annotated[Port, BeforeValidator(_number)] | None = None
     ansible_user: Word | None = None
     ansible_ssh_private_key_file: str | None = None
-    ansible_connection: Literal["ssh", "local"] = "ssh"
+    ansible_connection: Annotated[Literal["ssh", "local"], BeforeValidator(_connection)] = "ssh"
     ansible_become: Flag | None = None
     ansible_become_user: Literal["root"] = "root"
-    ansible_become_method: Literal["sudo"] = "sudo"
+    ansible_become_method: Annotated[Literal["sudo"], BeforeValidator(_short)] = "sudo"
     ansible_python_interpreter: Word | None = None
     ansible_ssh_args: SSHArgumentsText = ""
     ansible_ssh_common_args: SSHArgumentsText = ""

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xgen_deploy.manifest.diagnostics import ManifestError, Problems, failure, nearest
+from xgen_deploy.manifest.diagnostics import ManifestError, Problems, nearest
 from xgen_deploy.manifest.file_text import Files, beside
 from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
 from xgen_deploy.manifest.inventory.host_vars import describe_host
 from xgen_deploy.manifest.inventory.load import Inventory, read_inventory
-from xgen_deploy.manifest.marked_yaml import parse
+from xgen_deploy.manifest.inventory.sources import read_source
 from xgen_deploy.manifest.node import MapNode, Node, ScalarNode
-from xgen_deploy.manifest.scalars import yaml11
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import word
 from xgen_deploy.state.host import Host
@@ -90,12 +89,12 @@ def find_inventory(
     """The inventory that `-i` or the manifest names, or has inline; None where there is none."""
     node = root.get("inventory")
     if override is None and isinstance(node, MapNode):
-        return read_inventory(node.mark.file, node, problems)
+        return read_inventory(node.mark.file, [node], problems)
     path = override if override is not None else _inventory_path(node)
     if path is None:
         return None
     try:
-        return read_inventory(path, _tree(path, files, problems), problems)
+        return read_inventory(path, read_source(path, files, problems), problems)
     except ManifestError as error:
         if override is None and node is not None and not Path(path).exists():
             problems.add(node.mark, f"the inventory {path} does not exist")
@@ -108,10 +107,3 @@ def _inventory_path(node: Node | None) -> str | None:
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
         return None
     return beside(node.mark.file, node.value)
-
-
-def _tree(path: str, files: Files, problems: Problems) -> Node:
-    root = parse(path, files.text(path, "inventory"), yaml11, problems)
-    if root is None:
-        raise failure(path, "this inventory is empty; it should begin with `all:`")
-    return root

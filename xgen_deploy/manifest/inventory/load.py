@@ -1,6 +1,7 @@
 """Ansible's YAML inventory: groups, their hosts, and the variables of each host."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xgen_deploy.manifest.diagnostics import Problems
@@ -86,26 +87,19 @@ class Inventory:
         return [every.variables, every.beside]
 
 
-def read_inventory(file: str, root: Node, problems: Problems) -> Inventory:
-    """The inventory in a YAML tree; anything else in it is added to `problems`."""
+def read_inventory(file: str, roots: Sequence[Node], problems: Problems) -> Inventory:
+    """The inventory in YAML trees, the last on top; anything else in them is added to `problems`.
+    `group_vars/` is beside `file`, or in it where that is a folder."""
     inventory = Inventory(file)
-    inventory.groups["all"] = Group("all", root.mark)
-    if not isinstance(root, MapNode):
-        problems.add(root.mark, "an inventory is a map that begins with `all:`" + _ini(root))
-        return inventory
-    for name, entry in root.entries.items():
-        _group(inventory, name, entry, problems, ())
+    inventory.groups["all"] = Group("all", Mark(file=file, line=1, column=1))
+    for root in roots:
+        if not isinstance(root, MapNode):
+            problems.add(root.mark, "an inventory is a map that begins with `all:`")
+            continue
+        for name, entry in root.entries.items():
+            _group(inventory, name, entry, problems, ())
     _deepen(inventory)
     return inventory
-
-
-def _ini(root: Node) -> str:
-    return (
-        "; this looks like an INI inventory: `ansible-inventory -i FILE --list --yaml` turns it "
-        "into YAML"
-        if not isinstance(root, MapNode)
-        else ""
-    )
 
 
 def _group(
