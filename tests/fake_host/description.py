@@ -10,7 +10,7 @@ from tests.fake_host.engine import EngineProcess
 from tests.fake_host.haproxy import FakeHaproxy
 from tests.fake_host.systemd import UNIT_DIR
 from tests.render.scene import FLAGS, HOSTS, model_facts
-from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
+from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUInfo
 
 if TYPE_CHECKING:
     from tests.fake_host.host import FakeHost
@@ -23,7 +23,8 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
     kind = HOSTS[host.kind]
     cards = kind["gpus"] if host.cards is None else host.cards
     gpus = tuple(GPUInfo(index=i, **g) for i, g in enumerate(cards))
-    found = GPUDetectionResult(gpus=gpus, detection_method="pynvml")
+    absent = Attempt(detector="amdsmi", ok=False, reason="no AMD card", expected_absent=True)
+    detected = GPUDetectionResult(gpus=gpus, detection_method="pynvml", attempts=(absent,))
     record = host.files.get(f"{request['state_dir']}/record.json")
     return {
         "probe": "python", "hostname": host.name, "arch": "x86_64", "kernel": "6.8",
@@ -31,7 +32,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
         "python_path": "/usr/bin/python3" if host.watchdog else "python3",
         "watchdog": host.watchdog or None,
         "memory_available_mb": host.memory_free_mb,
-        "gpu": json.loads(found.model_dump_json(exclude_none=True)),
+        "gpu": json.loads(detected.model_dump_json(by_alias=True, exclude_none=True)),
         **kind.get("facts", {}),
         "docker": {
             "state": "ok", "version": "29.1.0", "runtimes": ["runc", "nvidia"],

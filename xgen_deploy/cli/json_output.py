@@ -59,7 +59,7 @@ class JsonOutput:
                 )
             if self.asked_for and not self._closed:
                 self._printed = True
-                _print_line(event.model_dump(mode="json"))
+                _print_line(event.model_dump(mode="json", by_alias=True))
 
     def error(self, entry: ErrorEntry) -> None:
         with self._lock:
@@ -130,6 +130,6 @@ def _print(text: str) -> None:
 
 def _value(document: "Document") -> dict[str, object]:
     """As JSON values, `errors` last."""
-    value = document.model_dump(mode="json")
+    value = document.model_dump(mode="json", by_alias=True)
     errors = value.pop("errors")
     return {**value, "errors": errors}
