@@ -60,6 +60,26 @@ def test_an_instance_is_asked_itself(site: FakeSite) -> None:
     assert asked(site, "q-b", "Hi").out == "b\n"
 
 
+def test_an_alias_is_what_the_engine_is_asked_for(site: FakeSite) -> None:
+    """So the engine itself says whether it knows the name."""
+    site.change(lambda m: m["models"]["q"].update(aliases=["gpt-4o"]))
+    answers(site, "h", {"choices": [{"message": {"content": "by alias"}}]})
+    ran = asked(site, "gpt-4o", "Hi", "--json")
+    assert ran.code == 0, ran.said
+    document = json.loads(ran.out)
+    assert (document["model"], document["instance"]) == ("gpt-4o", "q")
+    assert json.loads(site.hosts["h"].streamed[-1])["model"] == "gpt-4o"
+    assert "it has q, gpt-4o, e, r" in asked(site, "nobody", "Hi").said
+
+
+def test_an_alias_goes_through_the_gateway(gateway_site: FakeSite) -> None:
+    gateway_site.change(lambda m: m["models"]["q"].update(aliases=["gpt-4o"]))
+    gateway_site.apply()
+    answers(gateway_site, "h", {"choices": [{"message": {"content": "through"}}]})
+    ran = asked(gateway_site, "gpt-4o", "Hi")
+    assert (ran.code, ran.out) == (0, "through\n"), ran.said
+
+
 def test_through_the_gateway_with_the_clients_key(gateway_site: FakeSite) -> None:
     answers(gateway_site, "h", {"choices": [{"message": {"content": "through"}}]})
     ran = asked(gateway_site, "q", "Hi")
@@ -136,7 +156,7 @@ def test_who_cannot_be_asked_is_said(site: FakeSite) -> None:
     site.run("stop", "e", "-y")
     ran = asked(site, "e", "Hi")
     assert ran.code == 1
-    assert "e runs nowhere: never applied, or stopped" in ran.err
+    assert "nothing that runs answers to e: never applied, or stopped" in ran.err
     for host in site.hosts.values():
         host.unreachable = "port 22 timed out"
     ran = asked(site, "q", "Hi")

@@ -17,7 +17,7 @@ MANIFEST = """
 project: p
 inventory: fleet.yaml
 images: {llama: engine:1}
-models: {gemma: {source: /m/gemma.gguf}, qwen: {source: /m/qwen.gguf}}
+models: {gemma: {source: /m/gemma.gguf, aliases: [opus]}, qwen: {source: /m/qwen.gguf}}
 gateway: {host: edge-1}
 hosts:
   gpu-1: [{model: gemma, gpus: []}, {model: qwen, gpus: [], name: qwen-b}]
@@ -40,6 +40,7 @@ TYPED = {
     "a folder": ("xgen-deploy -C bi", "xgen-deploy -C bin"),
     "a model in another folder": ("xgen-deploy -C sub plan --limit spe", "--limit special"),
     "a model to ask": ("xgen-deploy ask first.yaml gem", "ask first.yaml gemma"),
+    "an alias to ask": ("xgen-deploy ask first.yaml op", "ask first.yaml opus"),
     "a host": ("xgen-deploy render first.yaml --host gp", "--host gpu-1"),
 }
 STARTED = {

@@ -115,7 +115,7 @@ class FakeHaproxy:
 
     def _pool_of(self, model: str) -> str | None:
         """The first rule of the model's whose pool has a server that is up, else the last one."""
-        named = rf"acl is_(\d+) var\(txn.model\) -m str -- '{re.escape(model)}'\n"
+        named = rf"acl is_(\d+) var\(txn.model\) -m str --[^\n]* '{re.escape(model)}'[ \n]"
         number = re.search(named, self._config)
         if number is None:
             return None

@@ -78,6 +78,7 @@ class FakeHost:
     def forget(self) -> None:
         """What was done so far is not looked at any more."""
         self.calls: list[str] = []
+        self.streamed: list[bytes] = []
         self.touched: list[str] = []
         self.removed_within: list[tuple[str, str]] = []
         self.ran: list[tuple[str, ...]] = []
@@ -109,6 +110,7 @@ class FakeHost:
     def stream(self, request: WebRequest, take: Take) -> None:
         self.connect()
         key = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        self.streamed.append(request.body)
         self.calls.append(f"stream {request.address}:{request.port}{request.path}")
         reply = self.request(request.method, request.port, request.path, request.body, key)
         take(json.dumps({"status": reply.status, "error": ""}).encode() + b"\n" + reply.body)

@@ -18,6 +18,7 @@ class Engine:
         self.name = name
         self.health_path = health_path
         self.healthy = True
+        self.unknown: set[str] = set()  # models that it does not have
         self.seen: list[dict[str, Any]] = []
         self.arrived = threading.Semaphore(0)
         self.next_part = threading.Semaphore(0)
@@ -58,6 +59,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
             except ValueError:
                 asked = {}
             told = {
+                "model": asked.get("model"),
                 "served_by": engine.name,
                 "path": self.path,
                 "length": len(body),
@@ -70,7 +72,9 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
             engine.arrived.release()
             if asked.get("hold"):
                 engine.release.wait(PATIENCE)
-            if asked.get("stream"):
+            if asked.get("model") in engine.unknown:
+                self._answer(404, {"error": {"message": "the model does not exist"}})
+            elif asked.get("stream"):
                 self._stream(asked["stream"])
             else:
                 self._answer(200, told)

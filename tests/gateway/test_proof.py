@@ -125,6 +125,18 @@ def test_a_fallback_that_answers_is_good_and_said(
     assert proved(gateway)[""] == "1 model answers; q answers by fallback"
 
 
+def test_a_model_is_asked_by_all_of_its_names(make_gateway: MakeGateway, engine: Engine) -> None:
+    gateway = make_gateway()
+    gateway.set([endpoint(engine, "q", names=("gpt-4o", "law"))])
+    gateway.start()
+    assert proved(gateway) == {"q": "answered", "": "1 model answers"}
+    assert [seen["model"] for seen in engine.seen] == ["q", "gpt-4o", "law"]
+    engine.unknown.add("law")
+    outcome = proved(gateway)
+    assert outcome["q"] == "failed"
+    assert outcome[""].startswith("a real request to q failed: as `law`: /v1/completions: HTTP 404")
+
+
 def test_a_full_queue_is_busy_and_no_failure(make_gateway: MakeGateway, engine: Engine) -> None:
     gateway = make_gateway(queue_timeout=0.2)
     gateway.set([endpoint(engine, "q", slots=1)])

@@ -26,7 +26,7 @@ def endpoint_of(
         host=host,
         instance=instance,
         model=spec.model,
-        names=_names(spec, declared),
+        names=further_names(spec, declared),
         type=spec.type,
         listen=spec.listen,
         port=spec.port,
@@ -37,8 +37,8 @@ def endpoint_of(
     )
 
 
-def _names(spec: Spec, declared: InstanceConfig | None) -> tuple[str, ...]:
-    """Those that the engine answers to as it was started."""
+def further_names(spec: Spec, declared: InstanceConfig | None) -> tuple[str, ...]:
+    """Aliases and adapters that the engine answers to as it was started."""
     backend = backend_named(spec.backend)
     if declared is None or backend is None or declared.model != spec.model:
         return ()

@@ -82,8 +82,12 @@ def _models(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     site = _site(ctx)
     if site is None:
         return []
-    names = dict.fromkeys((i.model for i in site.declared), "model")
-    return _matching(dict.fromkeys((i.name for i in site.declared), "instance") | names, incomplete)
+    names = dict.fromkeys((i.name for i in site.declared), "instance")
+    if ctx.command.name == "ask":
+        names |= {a: f"alias of {i.model}" for i in site.declared for a in i.aliases}
+        names |= {a: f"adapter of {i.model}" for i in site.declared for a in i.loras}
+    names |= dict.fromkeys((i.model for i in site.declared), "model")
+    return _matching(names, incomplete)
 
 
 def _limits(ctx: click.Context, incomplete: str) -> list[CompletionItem]:

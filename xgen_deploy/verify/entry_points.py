@@ -1,8 +1,9 @@
 """Where a model can be asked: through a gateway, or one of its instances itself. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from xgen_deploy.backends.endpoint import further_names
 from xgen_deploy.backends.question import Question
 from xgen_deploy.state.endpoint import LOOPBACK
 from xgen_deploy.state.gateway import GATEWAY
@@ -15,8 +16,9 @@ from xgen_deploy.state.site import Site
 
 @dataclass(frozen=True)
 class Way:
-    """`name` is `gateway` or an instance on `host`. `address` is where others reach it, None where
-    only its own host does. `locked`: it wants a key; `api_key` is the one that all may use.
+    """`name` is `gateway` or an instance on `host`. `model` is what a request calls it, `names`
+    are the others that it answers to. `address` is where others reach it, None where only its own
+    host does. `locked`: it wants a key; `api_key` is the one that all may use.
     """
 
     host: str
@@ -26,6 +28,7 @@ class Way:
     listen: str
     port: int
     address: str | None
+    names: tuple[str, ...] = ()
     tls: bool = False
     locked: bool = False
     api_key: SecretRef | None = None
@@ -42,13 +45,16 @@ class Way:
 
 
 def ways_to(site: Site, observed: Observed, name: str) -> tuple[Way, ...]:
-    """To a model, through a gateway first; or to an instance of this name. What was stopped on
-    purpose is none."""
+    """To a model by one of its names, through a gateway first; or to an instance of this name. What
+    was stopped on purpose is none."""
     records = records_of(observed)
-    through = tuple(w for w in gateway_ways(site, records) if w.model == name)
     instances = tuple(instance_ways(site, records))
-    own = tuple(w for w in instances if w.model == name)
-    return (*through, *own) or tuple(w for w in instances if w.name == name)
+    by_name = tuple(
+        replace(way, model=name)
+        for way in (*gateway_ways(site, records), *instances)
+        if name in (way.model, *way.names)
+    )
+    return by_name or tuple(w for w in instances if w.name == name)
 
 
 def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
@@ -67,6 +73,7 @@ def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
                 listen=spec.listen,
                 port=spec.port,
                 address=_address(site.hosts[host], spec.listen),
+                names=route.names,
                 tls=spec.tls is not None,
                 locked=spec.asks_for_key,
                 api_key=spec.api_key,
@@ -74,6 +81,7 @@ def gateway_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
 
 
 def instance_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
+    declared = {(d.host, d.name): d for d in site.declared}
     for host, record in records.items():
         for name, last in record.instances.items():
             if last.stopped is not None or host not in site.hosts:
@@ -87,6 +95,7 @@ def instance_ways(site: Site, records: Mapping[str, Record]) -> Iterator[Way]:
                 listen=spec.listen,
                 port=spec.port,
                 address=_address(site.hosts[host], spec.listen),
+                names=further_names(spec, declared.get((host, name))),
                 locked=spec.api_key is not None,
                 api_key=spec.api_key,
             )

@@ -26,8 +26,8 @@ _NO_SERVER = b'"service_unavailable"'
 
 
 class RequestOutcome(Frozen):
-    """The outcome for one model. `detail`: why it was left out or busy, or how it failed. `down`:
-    nothing answers, for what this run did not observe.
+    """The outcome for one model, by all of its names. `detail`: why it was left out or busy, or how
+    it failed. `down`: nothing answers, for what this run did not observe.
     """
 
     model: str
@@ -66,21 +66,30 @@ class GatewayRequests:
         def outcome_of(route: Route) -> RequestOutcome:
             why = away.get(route.model)
             if up.intersection(self._pools(route)):
-                asked = self._ask(route, up)
+                asked = self._by_every_name(route, up)
                 elsewhere = why is not None and asked.outcome == "failed"
                 return replace(asked, outcome="down") if elsewhere else asked
             if moving:
                 why = why or Away(reason="none of its servers is up yet")
             if why is None:
-                return self._ask(route, up)
+                return self._by_every_name(route, up)
             outcome: Literal["left out", "down"] = "left out" if why.excused else "down"
             return RequestOutcome(model=route.model, outcome=outcome, detail=why.reason)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return tuple(pool.map(outcome_of, asked))
 
-    def _ask(self, route: Route, up: frozenset[str]) -> RequestOutcome:
-        smoke_request = openai_smoke_request(route.model, route.type, tokens=1)
+    def _by_every_name(self, route: Route, up: frozenset[str]) -> RequestOutcome:
+        """A fallback need not know the model's further names."""
+        outcome = self._ask(route, route.model, up)
+        for name in route.names if outcome.outcome == "answered" else ():
+            asked = self._ask(route, name, up)
+            if asked.outcome != "answered":
+                return replace(asked, detail=f"as `{name}`: {asked.detail}")
+        return outcome
+
+    def _ask(self, route: Route, name: str, up: frozenset[str]) -> RequestOutcome:
+        smoke_request = openai_smoke_request(name, route.type, tokens=1)
         reply = ask(
             smoke_request,
             self.session,

@@ -6,6 +6,7 @@ import time
 import click
 
 from xgen_deploy.backends.question import Question
+from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.asking import Asked, ask_one_of
 from xgen_deploy.cli.documents.ask import AskDocument, Score
 from xgen_deploy.cli.manifest_command import ManifestCommand
@@ -14,7 +15,9 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
+from xgen_deploy.manifest.checks.names import further_names
 from xgen_deploy.resolve.gateway_needs import gateway_hosts
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.observation import Observed
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.entry_points import ways_to
@@ -43,18 +46,19 @@ def command(
 
     The question goes through the gateway where there is one, else over the SSH connection to an
     instance; which way it went is said. An embedding model answers with a vector, a reranker with a
-    score for each DOCUMENT. MODEL may be an instance, which is then asked itself.
+    score for each DOCUMENT. MODEL may be an alias, an adapter that is served by name, or an
+    instance, which is then asked itself.
     """
     began = time.monotonic()
     text = sys.stdin.read() if text == "-" else text
     with open_run(settings) as run:
-        kinds = _kinds(run.site, model)
-        if "reranker" in kinds and not documents:
+        chosen = _chosen(run.site, model)
+        if any(d.type == "reranker" for d in chosen) and not documents:
             raise UsageError(
                 f"{model} is a reranker: it scores documents against a query. Add them: "
                 f"`xgen-deploy ask MANIFEST {model} QUERY DOCUMENT DOCUMENT`"
             )
-        observed = run.observe(among=_hosts(run.site, model))
+        observed = run.observe(among=_hosts(run.site, chosen))
         ways = ways_to(run.site, observed, model)
         if not ways:
             raise _no_way(model, observed)
@@ -66,18 +70,18 @@ def command(
     return 0
 
 
-def _kinds(site: Site, name: str) -> set[str]:
+def _chosen(site: Site, name: str) -> tuple[InstanceConfig, ...]:
     """Raises UsageError for a name that the manifest does not have."""
-    kinds = {d.type for d in site.declared if name in (d.model, d.name)}
-    if not kinds:
-        models = dict.fromkeys(d.model for d in site.declared)
-        raise unknown("model", name, models)
-    return {str(kind) for kind in kinds}
+    words = engine_words()
+    names = [(d, (d.model, *dict(further_names(d, words)))) for d in site.declared]
+    chosen = tuple(d for d, own in names if name in (*own, d.name))
+    if not chosen:
+        raise unknown("model", name, dict.fromkeys(n for _, own in names for n in own))
+    return chosen
 
 
-def _hosts(site: Site, name: str) -> frozenset[str]:
-    own = {d.host for d in site.declared if name in (d.model, d.name)}
-    return frozenset(own | set(gateway_hosts(site)))
+def _hosts(site: Site, chosen: tuple[InstanceConfig, ...]) -> frozenset[str]:
+    return frozenset((*(d.host for d in chosen), *gateway_hosts(site)))
 
 
 def _no_way(model: str, observed: Observed) -> XgenError:
@@ -87,7 +91,8 @@ def _no_way(model: str, observed: Observed) -> XgenError:
         error.exit_code = exit_code_of(lost)
         return error
     return XgenError(
-        f"{model} runs nowhere: never applied, or stopped; `xgen-deploy status` says which"
+        f"nothing that runs answers to {model}: never applied, or stopped; `xgen-deploy status` "
+        "says which"
     )
 
 

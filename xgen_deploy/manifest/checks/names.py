@@ -18,7 +18,7 @@ def check_names(
     owners: dict[str, str] = {}
     reported: set[Mark] = set()
     for instance in instances:
-        for name, field in _further(instance, words):
+        for name, field in further_names(instance, words):
             mark = instance.marks.get(field, instance.marks[""])
             owner = owners.setdefault(name, instance.model)
             if mark in reported or (owner == instance.model and name not in models):
@@ -29,8 +29,8 @@ def check_names(
         _warn_of_adapters(instance, words, problems)
 
 
-def _further(instance: InstanceConfig, words: EngineWords) -> Iterator[tuple[str, str]]:
-    """The names besides the model's, each with the field that states it."""
+def further_names(instance: InstanceConfig, words: EngineWords) -> Iterator[tuple[str, str]]:
+    """What clients may call it besides its model's name, each with the field that states it."""
     yield from ((name, "aliases") for name in instance.aliases)
     if any(engine.names_adapters for engine in able_engines(instance, words)):
         yield from ((name, f"loras.{name}") for name in instance.loras)
