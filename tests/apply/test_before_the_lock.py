@@ -43,6 +43,40 @@ def test_every_secret_that_is_not_at_hand(make_site: MakeSite, command: str) -> 
     assert "h/d:" not in ran.said
 
 
+def test_a_command_is_run_before_the_lock_and_once_an_apply(make_site: MakeSite) -> None:
+    keyed = {**MODEL, "api_key": {"command": "op read key"}}
+    site = make_site(models={"q": keyed}, hosts={"h": [q(), q(name="q2")]})
+    site.commands["op read key"] = "with a blank"
+    ran = site.run("apply", "-y")
+    assert (ran.code, site.hosts["h"].calls) == (1, [])
+    assert "h/q: the secret from command op read key (api_key)" in ran.said
+    assert "with a blank" not in ran.said
+    site.commands["op read key"] = "sk-good"
+    site.commands_run.clear()
+    assert "sk-good" not in site.apply()
+    assert site.commands_run == ["op read key"]
+    assert {process.key for process in site.hosts["h"].running()} == {"sk-good"}
+    assert site.run("plan").code == 0
+    assert site.commands_run == ["op read key"]
+
+
+@pytest.mark.parametrize("address", [None, "not an address"])
+def test_an_unusable_audit_webhook_is_told_before_the_lock_and_once(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    if address is not None:
+        monkeypatch.setenv("HOOK", address)
+    site.change(lambda m: m.update(audit={"webhook": {"env": "HOOK"}}))
+    site.hosts["h"].locked_by = "kim@laptop"
+    ran = site.run("apply", "-y")
+    assert ran.code == 5
+    assert "warning: audit.webhook: the secret" in ran.err
+    assert "it will not be told what is done" in ran.err
+    site.hosts["h"].locked_by = ""
+    ran = site.run("apply", "-y")
+    assert (ran.code, ran.err.count("audit.webhook")) == (0, 1), ran.said
+
+
 def test_what_was_delivered_before_need_not_be_here(
     gateway_site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

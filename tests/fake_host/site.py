@@ -41,7 +41,9 @@ class Ran:
 
 class FakeSite:
     """`kinds` are hosts by name, each of a kind of tests/render/hosts.yaml; `manifest` goes over
-    a small one."""
+    a small one. `commands` are those of secrets, with what they print; `commands_run` those that
+    were run.
+    """
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class FakeSite:
     ) -> None:
         self.folder = folder
         self._capture = capture
+        self.commands: dict[str, str] = {}
+        self.commands_run: list[str] = []
         self.hosts = {name: FakeHost(name, kind) for name, kind in kinds.items()}
         self._peers()
         self._write(
@@ -156,7 +160,16 @@ class FakeSite:
         for name, value in SECRETS.items():
             monkeypatch.setenv(name, value)
         for name in ("run", "Popen", "check_output"):
-            monkeypatch.setattr(subprocess, name, _no_checkout)
+            monkeypatch.setattr(subprocess, name, self._run_here)
+
+    def _run_here(self, argv: Any, *_: object, **__: object) -> subprocess.CompletedProcess[Any]:
+        """The manifest is in no checkout, and nothing but a secret's command runs here."""
+        command = " ".join(argv)
+        if command in self.commands:
+            self.commands_run.append(command)
+            return subprocess.CompletedProcess(argv, 0, self.commands[command].encode(), b"")
+        assert argv[0] == "git", f"{argv} was run on this machine"
+        return subprocess.CompletedProcess(argv, 128, "", "not a git repository")
 
     def _keeps_secrets(self, ran: Ran) -> None:
         """No value of a secret is in a command, in what is said, or in a file that others read."""
@@ -174,9 +187,3 @@ class FakeSite:
 def _templates() -> Templates:
     """Compiled once for all runs: that takes longer than the rest of a run."""
     return Templates(read_templates())
-
-
-def _no_checkout(argv: Any, *_: object, **__: object) -> subprocess.CompletedProcess[str]:
-    """The manifest is in no checkout, and nothing else runs on this machine."""
-    assert argv[0] == "git", f"{argv} was run on this machine"
-    return subprocess.CompletedProcess(argv, 128, "", "not a git repository")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property
 
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.apply.notify import post, webhook_for
+from xgen_deploy.apply.notify import Webhook, post, webhook_for
 from xgen_deploy.apply.outcomes import Result
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.audit.event import AuditEvent, Subject
@@ -44,6 +44,7 @@ class Auditing:
         self._run = run
         self.secrets = secrets or SecretResolver(site)
         self._sinks = Sinks(site.audit, self._post)
+        self._told_unusable = False
         self._subject = Subject(
             project=site.project,
             actor=actor(),
@@ -55,14 +56,23 @@ class Auditing:
 
     def _post(self, events: Sequence[AuditEvent]) -> str | None:
         """Posts to the manifest's webhook, where there is one; a sentence where that failed."""
-        stated = self._run.site.audit
-        if stated is None or stated.webhook is None:
-            return None
-        webhook = webhook_for(AUDIT_WEBHOOK, stated.webhook, self.secrets)
-        if isinstance(webhook, str):
-            return webhook
+        webhook = self._webhook()
+        if webhook is None or isinstance(webhook, str):
+            return None if self._told_unusable else webhook
         told = [e.model_dump(mode="json", exclude_none=True) for e in events]
         return post(webhook, AUDIT_WEBHOOK, {"project": self._run.site.project, "events": told})
+
+    def warn_of_webhook(self) -> None:
+        """Where the manifest's webhook cannot be used."""
+        webhook = self._webhook()
+        if isinstance(webhook, str):
+            self._told_unusable = True
+            warn(f"{webhook}; it will not be told what is done")
+
+    def _webhook(self) -> Webhook | str | None:
+        """As `find_webhook` has that of `notify`."""
+        ref = self._run.site.audit.webhook if self._run.site.audit else None
+        return webhook_for(AUDIT_WEBHOOK, ref, self.secrets) if ref is not None else None
 
     @cached_property
     def git(self) -> str | None:

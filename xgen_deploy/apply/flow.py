@@ -61,6 +61,7 @@ class Apply:
         self._ui.ask(plan)
         if not self._options.keeps_versions:
             require_at_hand(plan, records_of(observed), self._secrets)
+        self._auditing.warn_of_webhook()
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
                 lost = self._lock(locked, changing)
