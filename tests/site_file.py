@@ -6,4 +6,4 @@ from xgen_deploy.state.site import Site
 
 
 def load_site(path: str, *, inventory: str | None = None) -> Site:
-    return load.load_site(path, engine_words(), inventory=inventory)
+    return load.load_site(path, engine_words(), inventory=(inventory,) if inventory else ())

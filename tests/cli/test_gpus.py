@@ -20,7 +20,7 @@ from xgen_deploy.state.site import Site
 
 FLEETS = fleets()
 PLAIN = Settings(
-    manifest="site.yaml", inventory=None, limit=(), json=False, quiet=False, verbose=False,
+    manifest="site.yaml", inventory=(), limit=(), json=False, quiet=False, verbose=False,
     ssh_config=None, accept_new_host_keys=False, ask_become_pass=False, output=JsonOutput(),
 )  # fmt: skip
 MANIFEST = """

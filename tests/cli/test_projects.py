@@ -102,23 +102,23 @@ def test_nothing_is_written(applied: FakeSite) -> None:
 def test_a_host_is_named_as_ssh_takes_it(
     name: str, host: tuple[str, str | None, int | None]
 ) -> None:
-    (named,) = named_hosts((name,), None, engine_words()).values()
+    (named,) = named_hosts((name,), (), engine_words()).values()
     assert (named.name, named.user, named.port) == host
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "kim@", "-oProxyCommand=x", "a b"])
 def test_what_is_no_host_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not a host"):
-        named_hosts((name,), None, engine_words())
+        named_hosts((name,), (), engine_words())
 
 
 def test_an_inventory_s_hosts_and_groups(tmp_path: Path) -> None:
     path = tmp_path / "inventory.yaml"
     path.write_text(INVENTORY)
-    (host,) = named_hosts(("gpus", "h"), str(path), engine_words()).values()
+    (host,) = named_hosts(("gpus", "h"), (str(path),), engine_words()).values()
     assert (host.name, host.user, host.port) == ("h", "deploy", 2222)
     with pytest.raises(XgenError, match="no host or group `i` in the inventory"):
-        named_hosts(("i",), str(path), engine_words())
+        named_hosts(("i",), (str(path),), engine_words())
 
 
 def test_this_machine_has_those_of_the_process_runtime_too(

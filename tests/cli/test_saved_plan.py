@@ -117,3 +117,23 @@ def test_a_plan_of_an_older_version_is_found_beside_it(
     repo.change(lambda m: m["models"]["q"].update(n_ctx=512))
     ran = _apply_from_elsewhere(repo, older, monkeypatch)
     assert (ran.code, "has changed since the plan was saved" in ran.said) == (1, True), ran.said
+
+
+def test_it_holds_every_inventory_that_was_given(
+    repo: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repo.folder / "base"
+    folder.mkdir()
+    (folder / "hosts").write_text("[gpus]\nh ansible_user=nobody\n")
+    top = repo.folder / "top.yaml"
+    top.write_text(INVENTORY)
+    given = ("-i", "base", "-i", "top.yaml")
+    ran = repo.call("plan", "manifest.yaml", *given, "-o", str(PLAN))
+    assert ran.code == 0, ran.said
+    assert json.loads(PLAN.read_text())["site"]["hosts"]["h"]["user"] == "deploy"
+    top.write_text(INVENTORY.replace("deploy", "eve"))
+    refused = _apply_from_elsewhere(repo, repo.folder / PLAN, monkeypatch)
+    assert "or its inventory has changed" in refused.said
+    top.write_text(INVENTORY)
+    assert _apply_from_elsewhere(repo, repo.folder / PLAN, monkeypatch).code == 0
+    assert _was_applied(repo)

@@ -23,7 +23,7 @@ def _inventory() -> Inventory:
     file = ANSIBLE / "inventory.yaml"
     root = parse(str(file), file.read_text(), yaml11, problems)
     assert root is not None
-    inventory = read_inventory(str(file), [root], problems)
+    inventory = read_inventory((str(file),), [root], problems)
     add_vars_beside(inventory, set(inventory.hosts), Files(), problems)
     assert not problems.found
     return inventory
@@ -38,18 +38,29 @@ def test_variables_are_those_that_ansible_gives() -> None:
         assert found == wanted, host
 
 
+def _read_as(expected: str, *sources: str) -> Inventory:
+    problems, files = Problems(), Files()
+    paths = tuple(str(ANSIBLE.parent / source) for source in sources)
+    roots = [root for path in paths for root in read_source(path, files, problems)]
+    inventory = read_inventory(paths, roots, problems)
+    add_vars_beside(inventory, set(inventory.hosts), files, problems)
+    assert not problems.found
+    told = json.loads((ANSIBLE.parent / f"{expected}.json").read_text())
+    for host, variables in told.items():
+        read = {key: plain(entry.node) for key, entry in inventory.variables(host).items()}
+        read.pop("ansible_group_priority", None)
+        assert read == variables, host
+    assert set(inventory.hosts) == set(told)
+    return inventory
+
+
+def test_several_inventories_are_merged_as_ansible_merges_them() -> None:
+    _read_as("ansible_both", "ansible/inventory.yaml", "ansible_folder")
+
+
 def test_a_folder_of_ini_and_yaml_is_read_as_ansible_reads_it() -> None:
     """ansible_folder.json is what `ansible-inventory --list` (core 2.17) says of the folder."""
-    problems = Problems()
-    folder = str(ANSIBLE.parent / "ansible_folder")
-    inventory = read_inventory(folder, read_source(folder, Files(), problems), problems)
-    add_vars_beside(inventory, set(inventory.hosts), Files(), problems)
-    assert not problems.found
-    expected = json.loads(Path(f"{folder}.json").read_text())
-    for host, variables in expected.items():
-        read = {key: plain(entry.node) for key, entry in inventory.variables(host).items()}
-        assert read == variables, host
-    assert set(inventory.hosts) == set(expected)
+    inventory = _read_as("ansible_folder", "ansible_folder")
     assert inventory.members("site") == (*(f"gpu-0{n}" for n in range(1, 7)), "amd-1", "gpu-07")
 
 

@@ -24,7 +24,11 @@ def named_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(settings=settings, **others)
 
     inventory = click.option(
-        "-i", "--inventory", metavar="FILE", help="HOST is one of this inventory, or a group."
+        "-i",
+        "--inventory",
+        multiple=True,
+        metavar="FILE",
+        help="HOST is one of this inventory, or a group; repeatable.",
     )
     wrapped = output_options(inventory(connection_options(with_settings)))
     return click.argument("hosts", nargs=-1, required=True, metavar="HOST...")(wrapped)

@@ -16,7 +16,7 @@ class Settings:
     """The command line's options for hosts and output."""
 
     manifest: str
-    inventory: str | None
+    inventory: tuple[str, ...]
     limit: tuple[str, ...]
     json: bool
     quiet: bool
@@ -70,7 +70,11 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="A variable of the manifest, over the inventory's; or @FILE. Never a secret.",
         ),
         click.option(
-            "-i", "--inventory", metavar="FILE", help="Override the manifest's inventory."
+            "-i",
+            "--inventory",
+            multiple=True,
+            metavar="FILE",
+            help="Override the manifest's inventory; repeatable, the last on top.",
         ),
     ):
         wrapped = option(wrapped)

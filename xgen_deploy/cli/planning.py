@@ -49,7 +49,6 @@ def planned(
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))
     if output is not None and not plan.refusals:
-        inventory = settings.inventory
         saved = save(
             plan,
             run.site,
@@ -57,7 +56,7 @@ def planned(
             refresh=refresh,
             take_over=accepting.take_over,
             manifest=str(Path(settings.manifest).absolute()),
-            inventory=inventory and str(Path(inventory).absolute()),
+            inventories=[str(Path(path).absolute()) for path in settings.inventory],
             variables=[_absolute(text) for text in settings.variables],
             repin=accepting.repin,
         )

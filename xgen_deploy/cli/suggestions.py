@@ -154,16 +154,16 @@ def _site(ctx: click.Context) -> "Site | None":
     with suppress(XgenError, OSError):
         for folder in ctx.find_root().params.get("folders") or ():
             os.chdir(folder)
-        return load_site(manifest, engine_words(), inventory=ctx.params.get("inventory"))
+        return load_site(manifest, engine_words(), inventory=ctx.params.get("inventory") or ())
     return None
 
 
-def _of_inventory(path: str) -> dict[str, str]:
+def _of_inventory(sources: tuple[str, ...]) -> dict[str, str]:
     from xgen_deploy.errors import XgenError
     from xgen_deploy.run.named_hosts import inventory_names
 
     with suppress(XgenError, OSError):
-        return inventory_names(path)
+        return inventory_names(sources)
     return {}
 
 

@@ -55,9 +55,13 @@ class Reading:
 
 
 def read(
-    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
+    path: str,
+    words: EngineWords,
+    *,
+    inventory: tuple[str, ...] = (),
+    variables: Sequence[str] = (),
 ) -> Reading:
-    """Reads a manifest, the manifests it extends, and its inventory or the given one. `words` are
+    """Reads a manifest, the manifests it extends, and its inventory or the given ones. `words` are
     the engines that it may name, `variables` those of the command line.
 
     Raises ManifestError where nothing of a file can be read.
@@ -83,7 +87,11 @@ def read(
 
 
 def load_site(
-    path: str, words: EngineWords, *, inventory: str | None = None, variables: Sequence[str] = ()
+    path: str,
+    words: EngineWords,
+    *,
+    inventory: tuple[str, ...] = (),
+    variables: Sequence[str] = (),
 ) -> Site:
     """The same, checked. Raises ManifestError with every problem that can be found without a
     host."""

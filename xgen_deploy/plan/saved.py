@@ -32,6 +32,7 @@ class SavedPlan(Frozen):
     refresh: bool = False
     manifest: str | None = None
     inventory: str | None = None
+    more_inventories: tuple[str, ...] = ()
     take_over: bool = False
     variables: tuple[str, ...] = ()
     repin: Repin = NO_REPIN
@@ -75,7 +76,7 @@ def save(
     refresh: bool = False,
     take_over: bool = False,
     manifest: str | None = None,
-    inventory: str | None = None,
+    inventories: Sequence[str] = (),
     variables: Sequence[str] = (),
     repin: Repin = NO_REPIN,
 ) -> SavedPlan:
@@ -89,7 +90,8 @@ def save(
         refresh=refresh,
         take_over=take_over,
         manifest=manifest,
-        inventory=inventory,
+        inventory=next(iter(inventories), None),
+        more_inventories=tuple(inventories[1:]),
         variables=tuple(variables),
         repin=repin,
     )

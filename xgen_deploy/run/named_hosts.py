@@ -16,11 +16,13 @@ from xgen_deploy.transport.target import parse_hop
 _COMMAND_LINE = Mark(file="the command line", line=0, column=0)
 
 
-def named_hosts(names: Sequence[str], inventory: str | None, words: EngineWords) -> dict[str, Host]:
-    """From the inventory's file, or as ssh takes them. Raises UsageError, and ManifestError for an
+def named_hosts(
+    names: Sequence[str], inventory: tuple[str, ...], words: EngineWords
+) -> dict[str, Host]:
+    """From the inventory's files, or as ssh takes them. Raises UsageError, and ManifestError for an
     inventory with problems or without such a name.
     """
-    if inventory is None:
+    if not inventory:
         return {host.name: host for host in map(_as_ssh_takes_it, names)}
     problems, files = Problems(), Files()
     described = find_inventory(MapNode({}, _COMMAND_LINE), inventory, files, problems)
@@ -32,10 +34,10 @@ def named_hosts(names: Sequence[str], inventory: str | None, words: EngineWords)
     return hosts.known
 
 
-def inventory_names(path: str) -> dict[str, str]:
-    """The hosts and groups of an inventory's file, each with what it is. Raises as above."""
+def inventory_names(sources: tuple[str, ...]) -> dict[str, str]:
+    """The hosts and groups of an inventory's files, each with what it is. Raises as above."""
     problems = Problems()
-    inventory = find_inventory(MapNode({}, _COMMAND_LINE), path, Files(), problems)
+    inventory = find_inventory(MapNode({}, _COMMAND_LINE), sources, Files(), problems)
     problems.raise_if_any()
     if inventory is None:
         return {}

@@ -36,7 +36,8 @@ def _read(path: str) -> SavedPlan | None:
 
 def _unchanged_site(saved: SavedPlan, settings: Settings) -> Site:
     manifest = _find("manifest", saved.manifest, saved.site.manifest_file, settings)
-    inventory = saved.inventory and _find("inventory", saved.inventory, saved.inventory, settings)
+    paths = (saved.inventory, *saved.more_inventories) if saved.inventory else ()
+    inventory = tuple(_find("inventory", path, path, settings) for path in paths)
     variables = settings.variables or saved.variables
     now = read_site(replace(settings, manifest=manifest, inventory=inventory, variables=variables))
     if now.manifest_digest != saved.site.manifest_digest:
@@ -55,7 +56,7 @@ def _find(what: str, absolute: str | None, name: str, settings: Settings) -> str
     if absolute is not None:
         places.insert(0, Path(absolute))
     for place in places:
-        if place.is_file():
+        if place.is_file() or (what == "inventory" and place.is_dir()):
             return str(place)
     tried = dict.fromkeys(str(p.absolute()) for p in places)
     raise UsageError(

@@ -17,14 +17,16 @@ def add_vars_beside(
     inventory: Inventory, hosts: set[str], files: Files, problems: Problems
 ) -> None:
     """Fills in `beside` for the groups and `host_beside` for those of `hosts`."""
-    source = Path(inventory.file)
-    folder = source if source.is_dir() else source.parent
+    sources = [Path(source) for source in inventory.sources]
+    folders = list(dict.fromkeys(path if path.is_dir() else path.parent for path in sources))
     needed = {"all"} | {group.name for host in hosts for group in inventory.groups_of(host)}
     for name in sorted(needed - inventory.groups_read):
         inventory.groups_read.add(name)
-        inventory.groups[name].beside |= _read(folder / "group_vars", name, files, problems)
+        for folder in folders:
+            inventory.groups[name].beside |= _read(folder / "group_vars", name, files, problems)
     for name in sorted(hosts & set(inventory.hosts)):
-        inventory.host_beside[name] = _read(folder / "host_vars", name, files, problems)
+        beside = [_read(folder / "host_vars", name, files, problems) for folder in folders]
+        inventory.host_beside[name] = {k: entry for each in beside for k, entry in each.items()}
 
 
 def _read(folder: Path, name: str, files: Files, problems: Problems) -> Variables:

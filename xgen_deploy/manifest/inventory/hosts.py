@@ -39,7 +39,9 @@ class Hosts:
                 self.problems.warn(mark, f"group `{name}` has no hosts")
             return members
         hint = nearest(name, [*inventory.hosts, *inventory.groups])
-        message = f"no host or group `{name}` in the inventory {inventory.file}.{hint}"
+        message = (
+            f"no host or group `{name}` in the inventory {', '.join(inventory.sources)}.{hint}"
+        )
         self.problems.add(mark, message)
         return ()
 
@@ -84,26 +86,28 @@ class Hosts:
 
 
 def find_inventory(
-    root: MapNode, override: str | None, files: Files, problems: Problems
+    root: MapNode, override: tuple[str, ...], files: Files, problems: Problems
 ) -> Inventory | None:
-    """The inventory that `-i` or the manifest names, or has inline; None where there is none."""
+    """The inventory that `-i` or the manifest names, or has inline; None where there is none. Of
+    several the last one is on top."""
     node = root.get("inventory")
-    if override is None and isinstance(node, MapNode):
-        return read_inventory(node.mark.file, [node], problems)
-    path = override if override is not None else _inventory_path(node)
-    if path is None:
+    if not override and isinstance(node, MapNode):
+        return read_inventory((node.mark.file,), [node], problems)
+    sources = override or _inventory_path(node)
+    if not sources:
         return None
     try:
-        return read_inventory(path, read_source(path, files, problems), problems)
+        roots = [root for path in sources for root in read_source(path, files, problems)]
+        return read_inventory(sources, roots, problems)
     except ManifestError as error:
-        if override is None and node is not None and not Path(path).exists():
-            problems.add(node.mark, f"the inventory {path} does not exist")
+        if not override and node is not None and not Path(sources[0]).exists():
+            problems.add(node.mark, f"the inventory {sources[0]} does not exist")
         else:
             problems.found += error.problems
         return None
 
 
-def _inventory_path(node: Node | None) -> str | None:
+def _inventory_path(node: Node | None) -> tuple[str, ...]:
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-        return None
-    return beside(node.mark.file, node.value)
+        return ()
+    return (beside(node.mark.file, node.value),)

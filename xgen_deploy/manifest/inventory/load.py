@@ -35,10 +35,10 @@ class Group:
 
 @dataclass
 class Inventory:
-    """Groups and hosts in the order of the file. `host_beside` has variables from `host_vars/`,
+    """Groups and hosts in the order of the files. `host_beside` has variables from `host_vars/`,
     `groups_read` are the groups that were looked up in `group_vars/`."""
 
-    file: str
+    sources: tuple[str, ...]
     groups: dict[str, Group] = field(default_factory=dict)
     hosts: dict[str, Mark] = field(default_factory=dict)
     host_variables: dict[str, Variables] = field(default_factory=dict)
@@ -87,11 +87,13 @@ class Inventory:
         return [every.variables, every.beside]
 
 
-def read_inventory(file: str, roots: Sequence[Node], problems: Problems) -> Inventory:
+def read_inventory(
+    sources: tuple[str, ...], roots: Sequence[Node], problems: Problems
+) -> Inventory:
     """The inventory in YAML trees, the last on top; anything else in them is added to `problems`.
-    `group_vars/` is beside `file`, or in it where that is a folder."""
-    inventory = Inventory(file)
-    inventory.groups["all"] = Group("all", Mark(file=file, line=1, column=1))
+    `sources` are the files and folders that they come from."""
+    inventory = Inventory(sources)
+    inventory.groups["all"] = Group("all", Mark(file=sources[0], line=1, column=1))
     for root in roots:
         if not isinstance(root, MapNode):
             problems.add(root.mark, "an inventory is a map that begins with `all:`")
