@@ -53,6 +53,14 @@ def test_the_plan_says_that_it_must_start_anew(site: FakeSite) -> None:
     assert _running(site.hosts["h"]) == [BY_HAND]
 
 
+def test_a_slip_in_its_name_is_said(site: FakeSite) -> None:
+    site.change(lambda m: m.update(hosts={"h": [q(port=8002, adopt={"unit": "lama.service"})]}))
+    said = site.run("plan").said
+    assert "q takes nobody's place: `adopt` names unit lama.service, which is not on this" in said
+    site.apply()
+    assert "takes nobody's place" not in site.run("plan").said
+
+
 def test_it_is_left_stopped_once_the_new_one_is_proved(site: FakeSite) -> None:
     host = site.hosts["h"]
     site.apply()

@@ -80,6 +80,7 @@ def test_it_comes_back_after_a_proof(two_cards: FakeSite) -> None:
     ran = site.run("uncordon", "h:0", "-y")
     assert ran.code == 0, ran.said
     assert "the same card" in ran.said
+    assert "by hand" not in ran.said
     assert active(host) == {"q", "r"}
     assert sorted(p.context for p in host.running()) == [2048, 4096]
     record = site.record()
@@ -117,6 +118,18 @@ def test_a_card_that_does_not_pass_stays_out_of_service(two_cards: FakeSite) -> 
     host.engines.pop("--alias q ")
     assert site.run("uncordon", "h:0", "-y").code == 0
     assert active(host) == {"q", "r"}
+
+
+def test_what_starts_again_was_stopped_by_the_cordon_and_is_not_to_be_asked(
+    make_site: MakeSite,
+) -> None:
+    site = make_site({"h": "cpu"}, gateway={**GATEWAY, "host": "h"})
+    site.apply()
+    assert "xgen-deploy ask" not in site.run("cordon", "h", "-y").said
+    ran = site.run("uncordon", "h", "-y")
+    assert "the cordon stopped it" in ran.said
+    assert "by hand" not in ran.said
+    assert "xgen-deploy ask" in ran.said
 
 
 def test_a_whole_host_and_what_is_new_there(two_cards: FakeSite) -> None:

@@ -67,6 +67,9 @@ def test_since_is_a_date_or_a_span() -> None:
     assert begin_of("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)
     with pytest.raises(UsageError, match="2026-11-01"):
         begin_of("yesterday", now)
+    assert begin_of("2026-11-25T20:00+09:00", now) == datetime(2026, 11, 25, 11, tzinfo=UTC)
+    with pytest.raises(UsageError, match="without a zone it is UTC, where it is 2026-11-25T12:00"):
+        begin_of("2026-11-25T20:00", now)
 
 
 @pytest.mark.parametrize(

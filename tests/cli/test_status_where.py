@@ -78,6 +78,10 @@ def test_the_exit_code_is_of_those_that_are_shown(site: FakeSite) -> None:
     assert site.run("status", "--where", "state=stopped").code == 1
 
 
+def test_conditions_that_leave_out_everything_are_said(site: FakeSite) -> None:
+    assert "`--where` leaves out all 3 instances" in site.run("status", "--where", "host=z").said
+
+
 def test_the_versions_view(site: FakeSite) -> None:
     ran = site.run("status", "--versions")
     assert ran.code == 0, ran.said

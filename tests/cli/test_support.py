@@ -145,6 +145,13 @@ def test_the_tool_s_own_name_stays() -> None:
     assert names.apply("xgen-deploy as deploy@h") == "xgen-deploy as user-1@h"
 
 
+def test_a_manifest_s_name_is_a_path_also_where_it_is_relative() -> None:
+    names = Pseudonyms()
+    assert names.apply("as lotte.yaml says; a/lotte.yaml:9:5 and /srv/lotte.yml, 로테.yaml") == (
+        "as path-2.yaml says; path-3.yaml:9:5 and /path-1.yml, path-4.yaml"
+    )
+
+
 def test_pseudonyms_are_the_same_everywhere() -> None:
     names = Pseudonyms()
     names.add("host", ["gpu-01", "gpu-011", "10.0.0.5"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from tests.probe.fake_unix_server import endpoint, routes
 from tests.probe.test_docker import CONTAINER
 from xgen_deploy.probe.remote.adoptable import adoptable, parse_units
+from xgen_deploy.probe.remote.commands import Answer
 from xgen_deploy.state.facts import AdoptableFacts
 
 SHOWN = """\
@@ -35,6 +39,20 @@ def test_units() -> None:
         ("llama.service", True, True, "llama.service", False),
         ("a.service", False, False, "real.service", True),
     ]
+
+
+def test_whether_a_unit_starts_at_boot_is_read_from_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a reload `show` goes on saying what systemd knew before it was disabled."""
+
+    def answer(argv: Sequence[str], timeout: float) -> Answer:
+        shown = argv[1] == "show"
+        return Answer(0, SHOWN, "", None) if shown else Answer(1, "disabled\n", "", None)
+
+    monkeypatch.setattr("xgen_deploy.probe.remote.adoptable.run", answer)
+    names = ["llama.service", "a.service", "gone"]
+    assert [u["at_boot"] for u in adoptable(names, [])["adoptable"]] == [False, False]
 
 
 def test_a_container(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ _ADDRESS = re.compile(
 _LOOPBACK = re.compile(r"127\.0\.0\.1|::1?")
 # Not those of HTTP that the tool itself speaks of.
 _PATH = re.compile(r"(?<![\w/.])~?/(?!(?:v1|health|metrics)\b)[\w@+.=-]+(?:/[\w@+.=-]+)*")
+# Of a manifest, an inventory or a plan, as it was named: one's name often is a customer's.
+_FILE = re.compile(r"(?<![\w./@+-])[\w@+-][\w@+./-]{0,200}\.(?:ya?ml|json)(?![\w-])")
 _CARD = re.compile(r"GPU-[0-9a-f]{8}(?:-[0-9a-f]{4,12}){0,4}")
 
 
@@ -65,7 +67,8 @@ class Pseudonyms:
         self._words = re.compile(rf"{_BEGIN}(?:{known})(?!\w)") if longest else None
 
     def apply(self, text: str) -> str:
-        text = _CARD.sub(lambda m: self._named("card", m[0]), _PATH.sub(self._path, text))
+        text = _FILE.sub(self._file, _PATH.sub(self._path, text))
+        text = _CARD.sub(lambda m: self._named("card", m[0]), text)
         if self._words is not None:
             text = self._words.sub(lambda m: self._names[m[0]], text)
         return _ADDRESS.sub(self._address, text)
@@ -77,8 +80,11 @@ class Pseudonyms:
         return self._names[name]
 
     def _path(self, match: re.Match[str]) -> str:
+        return "/" + self._file(match)
+
+    def _file(self, match: re.Match[str]) -> str:
         ending = re.search(r"\.[A-Za-z]{1,12}$", match[0])
-        return "/" + self._named("path", match[0], ending[0] if ending else "")
+        return self._named("path", match[0], ending[0] if ending else "")
 
     def _address(self, match: re.Match[str]) -> str:
         if _LOOPBACK.fullmatch(match[0]):

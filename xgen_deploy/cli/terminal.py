@@ -68,8 +68,9 @@ class Terminal:
         return f"Carry out {count} operation{'s'[: count != 1]}?"
 
     def served(self, site: Site, records: Mapping[str, Record]) -> None:
-        """How to ask what runs now."""
-        if not self._options.destroy and self._options.what != "stop":
+        """How to ask what runs now; not where something was to stop."""
+        stops = self._options.destroy or self._options.cordon is not None
+        if not stops and self._options.what != "stop":
             saved = self._options.expected is not None
             manifest = site.manifest_file if saved else self._settings.manifest
             lines = asking_lines(site, records, manifest)

@@ -7,6 +7,8 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import maintenance_plan, make_plan
 from xgen_deploy.plan.desired import DesiredState
+from xgen_deploy.plan.drift import INACTIVE
+from xgen_deploy.plan.file_drift import DISABLED
 from xgen_deploy.plan.host_plan import Scope
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.out_of_service import in_force, named
@@ -86,7 +88,16 @@ def uncordon_plan(
     plan = make_plan(site, freed, desired, scopes, now=now)
     gpus = observation.facts.gpu.gpus
     card = card_there(cordon.gpu, gpus) if cordon.gpu is not None else None
-    return _with(plan, request.host, lambda h: replace(h, uncordon=cordon, card_now=card))
+    return _with(
+        plan,
+        request.host,
+        lambda host: replace(
+            host,
+            uncordon=cordon,
+            card_now=card,
+            operations=tuple(_started(o) for o in host.operations),
+        ),
+    )
 
 
 def repin_for(request: UncordonRequest) -> Repin:
@@ -102,6 +113,12 @@ def _stopping(host: str, *names: str) -> Request:
 
 def _stop(operation: Operation, cordon: Cordon, cause: str) -> Operation:
     return replace(operation, cordon=cordon.key, cause=cause)
+
+
+def _started(operation: Operation) -> Operation:
+    """Its unit is down because the cordon stopped it, not by hand."""
+    stopped = f"{DISABLED}; {INACTIVE}"
+    return replace(operation, cause=operation.cause.replace(stopped, "the cordon stopped it"))
 
 
 def _seen(observed: Observed, host: str) -> Observation | None:

@@ -14,6 +14,7 @@ from xgen_deploy.state.ownership import ours
 from xgen_deploy.state.record import InstanceRecord, Record
 
 _OFTEN = 2
+INACTIVE = "it was stopped by hand, or exited"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def process_drift(service: ServiceFacts | None) -> str | None:
     if service.state == "failed":
         return f"it failed: {exit_words(service.result, service.exit_status)}"
     if service.state == "inactive":
-        return "it was stopped by hand, or exited"
+        return INACTIVE
     return crash_loop_clause(service) if is_crash_looping(service) else None
 
 

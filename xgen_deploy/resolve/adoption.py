@@ -30,6 +30,20 @@ def at_boot_after_all(
             )
 
 
+def nothing_to_adopt(
+    declared: Iterable[InstanceConfig], facts: HostFacts, record: Record
+) -> Iterator[str]:
+    """A slip in a name would start the new one beside the old one."""
+    for config in declared:
+        new = config.adopt is not None and config.name not in record.instances
+        if config.adopt is not None and new and _named_by(config, facts) is None:
+            what = f"unit {config.adopt.unit}" if config.adopt.unit else None
+            yield (
+                f"{config.name} takes nobody's place: `adopt` names "
+                f"{what or f'container {config.adopt.container}'}, which is not on this host"
+            )
+
+
 def _named_by(config: InstanceConfig, facts: HostFacts) -> AdoptableFacts | None:
     if config.adopt is None:
         return None

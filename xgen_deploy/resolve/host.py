@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve import engines
-from xgen_deploy.resolve.adoption import adopted_by, at_boot_after_all, its_ports
+from xgen_deploy.resolve.adoption import (
+    adopted_by,
+    at_boot_after_all,
+    its_ports,
+    nothing_to_adopt,
+)
 from xgen_deploy.resolve.gateway_needs import further_names, gateway_port, needed_listen
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
@@ -79,7 +84,11 @@ def resolve_host(
             refusals.append(error.refusal)
     if site.gateway is not None:
         instances = [replace(i, spare_port=inputs.ports.spare(i.declared)) for i in instances]
-    warnings = (*host_warnings(facts, instances), *at_boot_after_all(declared, facts, record))
+    warnings = (
+        *host_warnings(facts, instances),
+        *at_boot_after_all(declared, facts, record),
+        *nothing_to_adopt(declared, facts, record),
+    )
     return Resolved(tuple(instances), tuple(refusals), warnings)
 
 

@@ -74,6 +74,7 @@ def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, vie
     else:
         screen.lines(status_lines(status, time.time(), screen.width), always=always)
     screen.lines(_untold(unknown))
+    screen.lines(_all_left_out(whole, status))
     if view == View():
         screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
     screen.value(_document(status), more=view.watch)
@@ -85,6 +86,17 @@ def _untold(unknown: tuple[Status, ...]) -> list[str]:
         return []
     names = named([f"{i.host}/{i.instance}" for i in unknown])
     return [f"[yellow]left out, because it cannot be told of them:[/yellow] {escape(names)}"]
+
+
+def _all_left_out(whole: SiteStatus, status: SiteStatus) -> list[str]:
+    if status.instances or not whole.instances:
+        return []
+    count = len(whole.instances)
+    return [
+        f"`--where` leaves out all {count} instances"
+        if count > 1
+        else "`--where` leaves out the only instance"
+    ]
 
 
 def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:

@@ -22,4 +22,11 @@ def begin_of(since: str | None, now: datetime) -> datetime | None:
         raise UsageError(
             f"--since {since}: expected a date such as 2026-11-01, or 30m, 12h, 7d, 4w"
         ) from None
-    return stated if stated.tzinfo else stated.replace(tzinfo=UTC)
+    begin = stated if stated.tzinfo else stated.replace(tzinfo=UTC)
+    if begin > now:
+        raise UsageError(
+            f"--since {since}: that is still to come; without a zone it is UTC, where it is "
+            f"{now.astimezone(UTC):%Y-%m-%dT%H:%M} now; state the zone, such as "
+            f"{stated:%Y-%m-%dT%H:%M}+09:00"
+        )
+    return begin

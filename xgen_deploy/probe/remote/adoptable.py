@@ -26,7 +26,14 @@ def _units(names: list[str]) -> list[dict[str, Any]]:
     answer = run(argv, PATIENCE)
     if answer.code != 0:
         raise RuntimeError("systemctl: " + answer.complaint)
-    return parse_units(answer.out, names)
+    found = parse_units(answer.out, names)
+    return [dict(unit, at_boot=unit["at_boot"] and _enabled(unit["name"])) for unit in found]
+
+
+def _enabled(name: str) -> bool:
+    """On the disk: systemd shows what it knew before a `disable --no-reload`, as adopting does."""
+    answer = run(["systemctl", "is-enabled", "--", name], PATIENCE)
+    return answer.out.startswith("enabled")
 
 
 def parse_units(text: str, names: list[str]) -> list[dict[str, Any]]:
