@@ -241,6 +241,32 @@ def test_what_an_sshd_may_forbid(side, server, settings, says):
     assert re.search(says, refusal(side.reach(server)), re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    ("setting", "offered", "advised"),
+    [
+        ("KexAlgorithms", "sntrup761x25519-sha512@openssh.com", "curve25519-sha256@libssh.org"),
+        ("HostKeyAlgorithms", "ssh-rsa", "rsa-sha2-512"),
+        ("Ciphers", "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com"),
+        ("MACs", "umac-128@openssh.com", "hmac-sha2-256-etm@openssh.com"),
+    ],
+)
+def test_no_algorithm_is_shared(side, server, setting, offered, advised, tmp_path):
+    rsa = keygen(tmp_path / "rsa", "-t", "rsa")
+    side.knows(server, rsa)
+    server.stop()
+    server.host_keys.append(rsa)
+    ciphers = [] if setting == "Ciphers" else ["Ciphers aes128-ctr"]
+    server.settings = [f"{setting} {offered}", *ciphers]
+    server.start()
+    said = refusal(side.reach(server))
+    assert f"there {offered}; here " in said
+    assert f"Add `{advised}` to the line `{setting}` in /etc/ssh/sshd_config there" in said
+    server.stop()
+    server.settings = [f"{setting} {offered},{advised}", *ciphers]
+    server.start()
+    assert look(side.reach(server)) == b"got it"
+
+
 def test_a_closed_port(side, server):
     server.stop()
     said = refusal(side.reach(server))

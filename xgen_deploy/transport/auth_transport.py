@@ -5,14 +5,18 @@ where the agent refuses.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import paramiko
 from paramiko.auth_handler import AuthOnlyHandler
 from paramiko.common import MSG_USERAUTH_INFO_REQUEST, cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST
 from paramiko.message import Message
+from paramiko.ssh_exception import IncompatiblePeer
 from paramiko.transport import ServiceRequestingTransport
+
+from xgen_deploy.transport.algorithms import nothing_shared
 
 _PUBLIC_KEY_OK = MSG_USERAUTH_INFO_REQUEST  # the same number, as RFC 4252 has it
 
@@ -73,12 +77,35 @@ class _Login(AuthOnlyHandler):
 
 
 class AuthTransport(ServiceRequestingTransport):
-    """A connection that can `offer` a key before it logs in with it."""
+    """A connection that can `offer` a key before it logs in with it, and that says which algorithm
+    is not shared."""
 
     active: bool
     auth_handler: Any
     _service_userauth_accepted: bool
     _send_message: Callable[[Message], None]
+    _offered: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def _parse_kex_init(self, message: Message) -> None:
+        """Raises NothingShared, which says more than paramiko."""
+        try:
+            super()._parse_kex_init(message)  # type: ignore[misc]
+        except IncompatiblePeer as error:
+            raise nothing_shared(self._offered, self._own_offer()) or error from None
+
+    def _really_parse_kex_init(self, message: Message, **options: bool) -> dict[str, Any]:
+        offered: dict[str, Any] = super()._really_parse_kex_init(message, **options)  # type: ignore[misc]
+        self._offered = {key: list(names) for key, names in offered.items() if type(names) is list}
+        return offered
+
+    def _own_offer(self) -> dict[str, Sequence[str]]:
+        own = self.get_security_options()
+        return {
+            "kex_algo_list": own.kex,
+            "server_key_algo_list": own.key_types,
+            "client_encrypt_algo_list": own.ciphers,
+            "client_mac_algo_list": own.digests,
+        }
 
     def get_auth_handler(self) -> AuthOnlyHandler:
         return _Login(self)

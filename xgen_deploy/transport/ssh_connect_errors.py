@@ -6,6 +6,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from xgen_deploy.errors import UnreachableError
+from xgen_deploy.transport.algorithms import NothingShared
 from xgen_deploy.transport.target import Target
 
 
@@ -42,6 +43,8 @@ def _sentence(target: Target, error: Exception) -> tuple[str, str]:
                 "Check that the host is up and that the jump host allows forwarding "
                 "(`AllowTcpForwarding`).",
             )
+        case NothingShared():
+            return f"{place} {error.reason}", error.hint
         case IncompatiblePeer():
             return f"{place} and this machine share no algorithm ({error})", "Update its sshd."
         case HandshakeFailed():
