@@ -1,10 +1,11 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.site_file import load_site
-from xgen_deploy.manifest.diagnostics import Problems
+from xgen_deploy.manifest.diagnostics import ManifestError, Problems
 from xgen_deploy.manifest.file_text import Files
 from xgen_deploy.manifest.inventory.group_vars import add_vars_beside
 from xgen_deploy.manifest.inventory.host_range import expanded
@@ -139,6 +140,33 @@ def _hosts(tmp_path: Path, variables: str) -> Host:
 def test_a_host_of_an_inventory(variables: str, wanted: dict[str, object], tmp_path: Path) -> None:
     host = _hosts(tmp_path, variables)
     assert {key: getattr(host, key) for key in wanted} == wanted
+
+
+def test_a_file_of_host_names_is_an_inventory(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("# ours\ngpu-[1:2]\ngpu-3:2222\n")
+    site = tmp_path / "site.yaml"
+    site.write_text("project: a\ninventory: hosts\nmodels: {}\nhosts: {all: []}\n")
+    hosts = load_site(str(site)).hosts
+    assert {name: host.port for name, host in hosts.items()} == {
+        "gpu-1": None,
+        "gpu-2": None,
+        "gpu-3": 2222,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gpu-a,gpu-b", "a list of hosts is no inventory here; name them in a file"),
+        ("hosts.toml", "in TOML is not read; `ansible-inventory -i "),
+    ],
+)
+def test_what_is_no_inventory_here(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text("[gpu.hosts.a]\nansible_user = 'x'\n")
+    site = tmp_path / "site.yaml"
+    site.write_text("project: a\nmodels: {}\nhosts: {h: []}\n")
+    with pytest.raises(ManifestError, match=re.escape(message)):
+        load_site(str(site), inventory=str(tmp_path / name))
 
 
 def test_without_an_inventory_names_are_those_of_ssh(tmp_path: Path) -> None:

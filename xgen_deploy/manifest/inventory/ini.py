@@ -28,6 +28,12 @@ def looks_like_ini(text: str) -> bool:
     return False
 
 
+def only_names(text: str) -> bool:
+    """Nothing but hosts, one a line."""
+    names = [line for _, line in _lines(text)]
+    return bool(names) and all(re.fullmatch(r"[\w.\[:\]-]*[\w\]]", name) for name in names)
+
+
 def read_ini(file: str, text: str, problems: Problems) -> MapNode:
     """Lines that Ansible does not take either are added to `problems`."""
     groups: dict[str, Group] = {}

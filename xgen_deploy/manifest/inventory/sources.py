@@ -6,13 +6,14 @@ from pathlib import Path
 
 from xgen_deploy.manifest.diagnostics import Problems, failure
 from xgen_deploy.manifest.file_text import Files
-from xgen_deploy.manifest.inventory.ini import looks_like_ini, read_ini
+from xgen_deploy.manifest.inventory.ini import looks_like_ini, only_names, read_ini
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, Node
 from xgen_deploy.manifest.scalars import yaml11
 
 # As Ansible passes over them in a folder.
 _NOT_READ = re.compile(r"\..*|(host_vars|group_vars|vars_plugins)$")
+_YAML = (".yaml", ".yml", ".json")
 _ENDINGS = (
     *(".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst"),
     *(".orig", ".ini", ".cfg", ".retry"),
@@ -21,6 +22,8 @@ _ENDINGS = (
 
 def read_source(path: str, files: Files, problems: Problems) -> list[Node]:
     """The trees of a file or folder, the last on top. Raises ManifestError."""
+    if "," in path and not Path(path).exists():
+        raise failure(path, "a list of hosts is no inventory here; name them in a file")
     if not Path(path).is_dir():
         return [_tree(path, files, problems)]
     paths = _inside(Path(path))
@@ -44,7 +47,9 @@ def _tree(path: str, files: Files, problems: Problems) -> Node:
         raise failure(path, "this inventory is encrypted" + _listed(path, " --ask-vault-pass"))
     if text.startswith("#!"):
         raise failure(path, "this inventory is a script, which is not run" + _listed(path))
-    if looks_like_ini(text):
+    if path.endswith(".toml"):
+        raise failure(path, "an inventory in TOML is not read" + _listed(path))
+    if looks_like_ini(text) or (not path.endswith(_YAML) and only_names(text)):
         return read_ini(path, text, problems)
     root = parse(path, text, yaml11, problems)
     if root is None:
