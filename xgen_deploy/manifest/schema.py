@@ -161,7 +161,7 @@ class Manifest(Frozen):
     project: ProjectName = Field(description="Part of every name on the hosts.")
     inventory: str | dict[str, object] | None = Field(
         default=None,
-        description="An Ansible YAML inventory: a path from this file, or inline.",
+        description="An Ansible inventory: a path from this file, or inline.",
     )
     runtime: Runtime = Field(default="docker", description="docker unless stated.")
     ports: Ports = Field(default="8001-8020", description="Ports for instances to listen on.")
