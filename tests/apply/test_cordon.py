@@ -13,6 +13,7 @@ from tests.apply.conftest import GATEWAY, MODEL, MakeSite, q
 from tests.fake_host.engine import Engine
 from tests.fake_host.host import FakeHost
 from tests.fake_host.site import FakeSite
+from xgen_deploy.errors import UnreachableError
 
 CARDS: list[dict[str, Any]] = [
     {
@@ -111,8 +112,8 @@ def test_a_card_that_does_not_pass_stays_out_of_service(two_cards: FakeSite) -> 
     ran = site.run("uncordon", "h:0", "-y")
     assert ran.code == 1
     assert active(host) == {"r"}
-    assert "it was stopped again: GPU 0 stays out of service" in ran.said
-    assert "stopped again" in site.run("status").said
+    assert "it is stopped, and GPU 0 stays out of service" in ran.said
+    assert "stays out of service" in site.run("status").said
     assert len(site.record()["cordons"]) == 1
     assert site.pending_operations() == []
     host.engines.pop("--alias q ")
@@ -130,6 +131,29 @@ def test_what_starts_again_was_stopped_by_the_cordon_and_is_not_to_be_asked(
     assert "the cordon stopped it" in ran.said
     assert "by hand" not in ran.said
     assert "xgen-deploy ask" in ran.said
+
+
+@pytest.mark.parametrize("error", [UnreachableError("h", "lost"), KeyboardInterrupt()])
+def test_what_was_not_proved_does_not_run_where_it_was_cut_short(
+    error: BaseException, two_cards: FakeSite
+) -> None:
+    site, host = two_cards, two_cards.hosts["h"]
+    site.run("cordon", "h:0", "-y")
+
+    def cut_short(argv: tuple[str, ...], _: str) -> None:
+        if argv == ("systemctl", "restart", "xgen-p-q.service"):
+            host.systemd.run(argv)
+            raise error
+
+    host.before = cut_short
+    ran = site.run("uncordon", "h:0", "-y")
+    assert ran.code in (1, 130)
+    assert "serves" not in ran.said
+    assert active(host) == {"r"}
+    assert not host.systemd.unit("xgen-p-q.service").enabled
+    host.before = lambda *_: None
+    assert site.run("uncordon", "h:0", "-y").code == 0
+    assert active(host) == {"q", "r"}
 
 
 def test_a_whole_host_and_what_is_new_there(two_cards: FakeSite) -> None:

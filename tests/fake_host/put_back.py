@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xgen_deploy.render.put_back import NOTHING_STOPPED
+from xgen_deploy.render.put_back import NOTHING_STOPPED, STOPPED_BEFORE
 from xgen_deploy.transport.base import Completed
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def put_back(host: FakeHost, arguments: tuple[str, ...]) -> Completed:
         host.take_away(settings)
         _copy(host, f"{previous}/settings", settings)
         _copy(host, f"{previous}/definition", definition)
-        host.systemd.run(("systemctl", "enable", definition.rpartition("/")[2]))
+        at_boot = "disable" if f"{previous}/{STOPPED_BEFORE}" in host.files else "enable"
+        host.systemd.run(("systemctl", at_boot, definition.rpartition("/")[2]))
         host.systemd.run(("systemctl", "daemon-reload"))
         host.systemd.run(start)
     host.take_away(f"{previous}/armed")

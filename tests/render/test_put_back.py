@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from xgen_deploy.render.instance import Rendering
+from xgen_deploy.render.put_back import STOPPED_BEFORE
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.run.template_files import read_templates
 from xgen_deploy.state.layout import process_layout
@@ -66,6 +67,31 @@ def test_at_a_boot_it_starts_nothing_itself(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert Path(layout.definition("q")).read_text() == "old"
     assert not started.exists()
+
+
+@pytest.mark.parametrize("boot", [(), ("--boot",)])
+@pytest.mark.parametrize(("stopped_before", "verb"), [(False, "enable"), (True, "disable")])
+def test_one_that_was_stopped_on_purpose_stays_so_at_boot(
+    boot: tuple[str, ...],
+    stopped_before: bool,
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layout = process_layout("p", str(tmp_path))
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/ran\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(systemctl.parent), prepend=":")
+    if stopped_before:
+        Path(layout.previous("q")).mkdir(parents=True)
+        Path(layout.previous("q"), STOPPED_BEFORE).touch()
+    unit = f"{layout.definitions}/xgen-p-q.service"
+    done = put_back(tmp_path, unit, layout.settings("q"), *boot, start="systemctl last")
+    assert done.returncode == 0, done.stderr
+    ran = (tmp_path / "ran").read_text().split()
+    assert ran == [verb, "daemon-reload", "reset-failed", *([] if boot else ["last"])]
 
 
 @pytest.mark.parametrize(

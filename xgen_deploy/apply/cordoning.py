@@ -39,6 +39,6 @@ def _stopped_again(execution: Execution, cordon: Cordon, failed: Result) -> Resu
     if last is None or last.stopped is None:
         return failed
     context.service_manager.stop(context.layout.service(context.record.name_on_host(name)))
-    end = f"it was stopped again: {cordon.place} stays out of service"
+    end = f"it is stopped, and {cordon.place} stays out of service"
     execution.tell("rolled_back", name, end)
-    return replace(failed, reason=f"{failed.reason.rstrip('.')}. Then {end}")
+    return replace(failed, reason=f"{failed.reason.rstrip('.')}: {end}")

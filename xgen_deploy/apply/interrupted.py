@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from xgen_deploy.apply.events import Event, EventKind, Listener
-from xgen_deploy.apply.rollback import NOT_READY, SERVES_AGAIN, serves
+from xgen_deploy.apply.rollback import NOT_READY, SERVES_AGAIN, STOPPED_AS_BEFORE, serves
 from xgen_deploy.errors import XgenError
 from xgen_deploy.limits import RECORD
 from xgen_deploy.render.put_back import NOTHING_STOPPED
@@ -70,11 +70,15 @@ class _Settling:
         if last is None:
             return "It was being created and is left as it is: the next apply finishes it"
         if phase is None or phase == NOTHING_STOPPED:
+            if last.stopped is not None:
+                return "It is stopped, as it was"
             return _UNTOUCHED if serves(self._session, last, _ASK) else _NOT_SERVING
         text = "interrupted: the host puts back the previous version; Ctrl-C again does not wait"
         self._say("progress", text, instance)
         if not self._is_back(instance):
             return "The previous version is not back yet: `xgen-deploy status` shows it"
+        if last.stopped is not None:
+            return STOPPED_AS_BEFORE
         return SERVES_AGAIN if serves(self._session, last, _SERVES) else NOT_READY
 
     def _phase(self, instance: str) -> str | None:

@@ -4,7 +4,7 @@ import time
 
 from xgen_deploy.apply.guard import arm, disarm
 from xgen_deploy.apply.host_context import HostContext
-from xgen_deploy.render.put_back import NOTHING_STOPPED
+from xgen_deploy.render.put_back import NOTHING_STOPPED, STOPPED_BEFORE
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.transport.base import Session
@@ -15,6 +15,7 @@ _START = 300.0
 _PAUSE = 0.5
 _STOPPED = "stopped"
 SERVES_AGAIN = "The previous version was put back and serves again"
+STOPPED_AS_BEFORE = "The previous version was put back, and is stopped as it was"
 NOT_READY = "The previous version was put back and started, but is not ready yet"
 
 
@@ -71,6 +72,8 @@ class Previous:
         if not self.stopped:
             self._copy(definition)
         self.kept = True
+        if self._stopped_before:
+            context.session.write_file(f"{self._folder}/{STOPPED_BEFORE}", b"", mode=0o600)
         context.session.write_file(self._script, context.rendering.put_back().encode(), mode=0o700)
         arm(context, self._name_on_host, self._put_back_argv(), self._restart_argv())
 
@@ -108,6 +111,8 @@ class Previous:
             return f"Putting the previous version back failed too: {error}"
         self._context.session.remove(self._folder, within=self._context.layout.state_dir)
         last = self._context.record.instances[self._instance]
+        if self._stopped_before:
+            return STOPPED_AS_BEFORE
         if serves(self._context.session, last, timeout):
             return SERVES_AGAIN
         return NOT_READY
@@ -117,8 +122,17 @@ class Previous:
         paths = (layout.definition(self._name_on_host), layout.settings(self._name_on_host))
         return (self._script, self._folder, *paths)
 
+    @property
+    def _stopped_before(self) -> bool:
+        """On purpose: what failed its proof must not run in its place, as on a cordoned card."""
+        last = self._context.record.instances.get(self._instance)
+        return last is not None and last.stopped is not None
+
     def _restart_argv(self) -> tuple[str, ...]:
-        return self._context.service_manager.restart_argv(self._service)
+        manager = self._context.service_manager
+        if self._stopped_before:
+            return manager.stop_argv(self._service)
+        return manager.restart_argv(self._service)
 
     def _there(self, path: str) -> bool:
         return self._context.session.run(["test", "-e", path], timeout=_ASK).returncode == 0

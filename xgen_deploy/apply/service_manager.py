@@ -48,6 +48,9 @@ class ServiceManager(Protocol):
     def restart_argv(self, service: str) -> tuple[str, ...]:
         """A command that starts the service again, for a script on the host."""
 
+    def stop_argv(self, service: str) -> tuple[str, ...]:
+        """The same for one that is to be stopped."""
+
     def pid(self, service: str) -> int | None:
         """Of the process that was started; None where it does not run."""
 

@@ -59,6 +59,9 @@ class Supervisord:
     def restart_argv(self, service: str) -> tuple[str, ...]:
         return (*self._ctl(), "restart", service)
 
+    def stop_argv(self, service: str) -> tuple[str, ...]:
+        return (*self._ctl(), "stop", service)
+
     def state(self, service: str) -> State:
         done = self._control("status", service)
         words = done.stdout.split(None, 2)

@@ -82,6 +82,9 @@ class Systemd:
     def restart_argv(self, service: str) -> tuple[str, ...]:
         return ("systemctl", "restart", f"{service}.service")
 
+    def stop_argv(self, service: str) -> tuple[str, ...]:
+        return ("systemctl", "stop", f"{service}.service")
+
     def pid(self, service: str) -> int | None:
         argv = ["systemctl", "show", "--property=MainPID", f"{service}.service"]
         shown = _properties(self._session.run(argv, timeout=_ASK).stdout)

@@ -7,6 +7,8 @@ from xgen_deploy.state.layout import NEXT, Layout
 
 # The content of the file `armed` until something is stopped or changed.
 NOTHING_STOPPED = "files"
+# The file beside it where the instance was stopped on purpose, and is to be so again.
+STOPPED_BEFORE = "stopped-before"
 
 
 def put_back_script(layout: Layout, templates: Templates) -> str:
@@ -15,6 +17,7 @@ def put_back_script(layout: Layout, templates: Templates) -> str:
         "definitions": layout.definitions,
         "next": NEXT,
         "files": NOTHING_STOPPED,
+        "stopped_before": STOPPED_BEFORE,
     }
     return templates.text("put-back.sh.j2", values)
 
