@@ -10,6 +10,7 @@ import pytest
 from tests.apply.conftest import MakeSite
 from tests.fake_host.host import FakeHost
 from tests.fake_host.site import FakeSite
+from xgen_deploy.errors import UnreachableError
 
 Moment = Callable[[tuple[str, ...]], bool]
 
@@ -90,3 +91,28 @@ def test_a_put_back_that_does_not_come_is_not_waited_for(updated: FakeSite) -> N
     ran = updated.run("apply", "-y")
     assert ran.code == 130
     assert "The previous version is not back yet" in ran.said
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UnreachableError("h", "lost")])
+def test_what_runs_since_a_start_was_cut_short_is_not_called_stopped(
+    error: BaseException, site: FakeSite
+) -> None:
+    host = site.hosts["h"]
+    site.apply()
+    site.run("stop", "-y")
+
+    def cut_short(argv: tuple[str, ...], _: str) -> None:
+        if restarting(argv):
+            host.systemd.run(argv)
+            raise error
+
+    host.before = cut_short
+    site.run("start", "-y")
+    host.before = lambda *_: None
+    said = site.run("plan").said
+    assert "q was stopped by " in said
+    assert "runs all the same, without a proof" in said
+    assert "stays stopped" not in said
+    assert site.run("stop", "-y").code == 0
+    assert host.running() == []
+    assert "q stays stopped" in site.run("plan").said

@@ -98,6 +98,11 @@ def runs(service: ServiceFacts | None) -> bool:
     return service is not None and service.state in ("active", "reloading")
 
 
+def is_up(service: ServiceFacts | None) -> bool:
+    """It runs, or systemd is about to start it."""
+    return runs(service) or (service is not None and service.state == "activating")
+
+
 def is_crash_looping(service: ServiceFacts) -> bool:
     """Between an exit and the next start, again; systemd handles the first time."""
     if not pausing(service):

@@ -9,6 +9,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.concurrency import in_turn
+from xgen_deploy.plan.drift import is_up
 from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
@@ -124,7 +125,7 @@ def _service(facts: HostFacts, record: Record, name: str, layout: Layout) -> Ser
 def _nothing_to_do(
     action: Maintaining, last: InstanceRecord, service: ServiceFacts | None
 ) -> str | None:
-    if action == "stop" and last.stopped is not None:
+    if action == "stop" and last.stopped is not None and not is_up(service):
         return f"is already stopped, by {last.stopped.by}"
     if action == "restart" and last.stopped is not None:
         return f"stays stopped: {last.stopped.by} stopped it; `xgen-deploy start` starts it"

@@ -87,7 +87,7 @@ def with_covered(plan: HostPlan, covered: Covered, record: Record, resolved: Res
         plan,
         unchanged=plan.unchanged + names,
         stopped=plan.stopped + stopped,
-        left_alone=tuple(n for n in names if n not in stopped),
+        left_alone=(*plan.left_alone, *(n for n in names if n not in stopped)),
         waiting=(*plan.waiting, *waiting),
         warnings=plan.warnings + warnings,
     )

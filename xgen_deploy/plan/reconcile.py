@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.adoption import adopting
 from xgen_deploy.plan.diff import cause_of, diff_specs
-from xgen_deploy.plan.drift import drift_of, stale_slot
+from xgen_deploy.plan.drift import drift_of, is_up, stale_slot
 from xgen_deploy.plan.file_drift import is_reproducible
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.plan.repair import repaired
@@ -58,6 +58,7 @@ def reconcile(
     ]
     unchanged: list[str] = []
     stopped: list[str] = []
+    left_alone: list[str] = []
     waiting: list[str] = []
     mislabelled = mislabelled_containers(facts, record, layout)
     warnings = [*resolved.warnings, *map(_left_alone, mislabelled)]
@@ -67,10 +68,11 @@ def reconcile(
         last = record.instances.get(instance.name)
         begun = instance.name in record.pending  # what was begun is finished, stopped or not
         if last is not None and last.stopped is not None and not begun:
-            stopped.append(instance.name)
+            up = is_up(facts.service(layout.service(record.name_on_host(instance.name))))
+            (left_alone if up else stopped).append(instance.name)
             if last.digest != instance.digest:
                 waiting.append(instance.name)
-            warnings.append(_left_stopped(instance, last, last.stopped))
+            warnings.append(_left_stopped(instance, last, last.stopped, up=up))
             continue
         files, new_secret = rendered[instance.name], instance.name in changed_secrets
         operation = _change(instance, files, record, facts, layout, new_secret)
@@ -84,8 +86,9 @@ def reconcile(
     return HostPlan(
         host=host,
         operations=_ordered(operations),
-        unchanged=(*unchanged, *stopped),
+        unchanged=(*unchanged, *stopped, *left_alone),
         stopped=tuple(stopped),
+        left_alone=tuple(left_alone),
         waiting=tuple(waiting),
         refusals=resolved.refusals,
         warnings=tuple(warnings),
@@ -100,9 +103,15 @@ def _left_alone(box: ContainerFacts) -> str:
     )
 
 
-def _left_stopped(instance: Instance, last: InstanceRecord, stopped: Stopped) -> str:
+def _left_stopped(instance: Instance, last: InstanceRecord, stopped: Stopped, *, up: bool) -> str:
     """The warning about a stopped instance: a stop is not drift, and apply does not end it."""
     pending = "" if last.digest == instance.digest else ", with changes pending"
+    if up:
+        return (
+            f"{instance.name} was stopped by {stopped.by} and runs all the same, without a proof"
+            f"{pending}: a start was cut short, or it was started by hand; `xgen-deploy start` "
+            "proves it, `stop` stops it"
+        )
     return (
         f"{instance.name} was stopped by {stopped.by} and stays stopped{pending}; "
         "`xgen-deploy start` starts it"

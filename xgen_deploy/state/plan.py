@@ -153,7 +153,7 @@ class HostPlan:
     gateway) that stay on units which an older version of this tool wrote. `left_out`: nothing is
     done here because of its refusals, and the other hosts go on. `other_origin`: of the manifest
     that was applied here last, where it is another one. `stopped` are instances, and the gateway,
-    that stay stopped, `left_alone` those that run out of service, `waiting` those of both that
+    that stay stopped, `left_alone` those that run all the same, `waiting` those of both that
     differ from the manifest; `held` are not changed because of what they wait for.
     `cordon` is what goes out of service, `uncordon` what comes back,
     `card_now` the card in its place. `left`: what is left of a project that is removed.
