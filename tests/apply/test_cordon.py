@@ -70,7 +70,9 @@ def test_one_card_goes_out_of_service_and_stays_so(two_cards: FakeSite) -> None:
         assert "q stays stopped: GPU 0 is cordoned by " in site.apply()
         assert active(host) == {"r"}
     for command in ("start", "restart"):
-        assert "q is left as it is: GPU 0 is cordoned by " in site.run(command, "-y").said
+        said = site.run(command, "-y").said
+        assert "q is left as it is: GPU 0 is cordoned by " in said
+        assert "`xgen-deploy uncordon MANIFEST h:0` ends that" in said
         assert active(host) == {"r"}
 
 

@@ -61,6 +61,13 @@ def test_a_manifest_s_has_plan_states_facts_reports_and_errors(applied: FakeSite
     assert max(map(len, text.splitlines())) <= 100, "it fits on paper"
 
 
+def test_a_manifest_that_is_left_out_is_the_usual_one(
+    applied: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XGEN_MANIFEST", "manifest.yaml")
+    assert "\nPlan\n----\n" in _text(applied)
+
+
 def test_hosts_alone_need_no_manifest(applied: FakeSite) -> None:
     text = _text(applied, "gpu-h", "g")
     assert "\ngpu-h: project p\n" in text

@@ -24,7 +24,7 @@ REFUSED = {
     "render --host gg": "Did you mean `g`?",
     "plan --limit chatt": "there are h, g, ",
     "gpus --limit hh": "Did you mean `h`?",
-    "status --limit nobody": "there is no host, group or model `nobody`",
+    "status --limit nobody": "there is no host, group, model or instance `nobody`",
 }
 
 

@@ -31,7 +31,7 @@ _COMMANDS = {
     "verify": "Verify that every instance is what the manifest says.",
     "accept": "Record what models answer now, for later changes to be held to.",
     "ask": "Ask a model one question, from this machine.",
-    "logs": "Show an instance's log.",
+    "logs": "Show the logs of instances and of the gateway.",
     "stop": "Stop instances until `start`.",
     "start": "Start stopped instances.",
     "restart": "Restart instances.",
@@ -224,7 +224,7 @@ def _run_command(words: list[str], output: JsonOutput) -> int:
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except click.UsageError as error:
-        output.error(_say_usage(error))
+        output.error(_say_usage(error, words))
         code = 1
     except click.ClickException as error:
         _say(f"xgen-deploy: {error.format_message()}")
@@ -270,8 +270,11 @@ def _interruption(words: list[str], *, by_signal: bool) -> str:
     return "interrupted" + ("; the next apply finishes what this one began" if changing else "")
 
 
-def _say_usage(error: click.UsageError) -> ErrorEntry:
-    command = error.ctx.command_path if error.ctx else "xgen-deploy"
+def _say_usage(error: click.UsageError, words: list[str]) -> ErrorEntry:
+    """That of an option without its value does not know its command."""
+    named = command_of(words)
+    known = f"xgen-deploy {named}" if named in _COMMANDS else "xgen-deploy"
+    command = error.ctx.command_path if error.ctx else known
     message, way_out = error.format_message(), f"Run `{command} --help` for its usage."
     _say(f"{command}: {message}\n{way_out}")
     return ErrorEntry(message=message, way_out=way_out)

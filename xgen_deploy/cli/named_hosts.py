@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -15,7 +15,7 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.state.site import Site
 
 
-def named_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def _options(function: Callable[..., Any], *, metavar: str, required: bool) -> Callable[..., Any]:
     """HOST…, and the options for hosts and output; the command gets `hosts` and `settings`."""
 
     @wraps(function)
@@ -31,7 +31,11 @@ def named_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="HOST is one of this inventory, or a group; repeatable.",
     )
     wrapped = output_options(inventory(connection_options(with_settings)))
-    return click.argument("hosts", nargs=-1, required=True, metavar="HOST...")(wrapped)
+    return click.argument("hosts", nargs=-1, required=required, metavar=metavar)(wrapped)
+
+
+named_host_options = partial(_options, metavar="HOST...", required=True)
+manifest_or_host_options = partial(_options, metavar="[MANIFEST | HOST...]", required=False)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def host_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--limit",
             multiple=True,
             metavar="NAME",
-            help="Only this host, group or model; repeatable.",
+            help="Only this host, group, model or instance; repeatable.",
         ),
         click.option(
             "-e",

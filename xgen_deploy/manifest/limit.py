@@ -27,7 +27,7 @@ def limit(site: Site, names: Sequence[str]) -> Site:
         if name not in site.hosts and name not in site.groups and name not in known:
             names_known = [*site.hosts, *site.groups, *sorted(known)]
             raise UsageError(
-                f"--limit: there is no host, group or model `{name}`; there are "
+                f"--limit: there is no host, group, model or instance `{name}`; there are "
                 f"{listing(names_known, 20)}.{nearest(name, names_known)}"
             )
     on = [host for name in limits for host in _hosts(site, name)]

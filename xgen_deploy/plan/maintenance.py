@@ -14,7 +14,7 @@ from xgen_deploy.plan.fingerprint import host_parts
 from xgen_deploy.plan.gateway_maintenance import with_gateway_maintenance
 from xgen_deploy.plan.headlines import host_headline
 from xgen_deploy.plan.host_plan import locked_warning, refused_plan
-from xgen_deploy.plan.out_of_service import cordon_of
+from xgen_deploy.plan.out_of_service import cordon_of, named
 from xgen_deploy.plan.rollout import batches, in_batches
 from xgen_deploy.resolve.gateway_needs import fallbacks
 from xgen_deploy.state.facts import HostFacts, ServiceFacts
@@ -73,7 +73,8 @@ def _host(
             refusals.append(Refusal(host=host, instance=name, reason=refused or "never applied"))
         elif request.action != "stop" and (cordon := cordon_of(last, record)):
             unchanged.append(name)
-            warnings.append(f"{name} is left as it is: {cordon.clause}")
+            ends = f"`xgen-deploy uncordon MANIFEST {named(cordon, host)}` ends that"
+            warnings.append(f"{name} is left as it is: {cordon.clause}; {ends}")
         elif why := _nothing_to_do(request.action, last, _service(facts, record, name, layout)):
             unchanged.append(name)
             warnings.append(f"{name} {why}")

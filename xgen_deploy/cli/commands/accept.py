@@ -49,7 +49,8 @@ def command(settings: Settings, action: str, model: str | None) -> int:  # noqa:
 
     An instance that serves is asked for the prompts and texts of the model's `accept.file`, and for
     a few of its own where there are none yet; its answers are written into that file. From then on
-    no change of the model counts that answers otherwise, and `verify` tells it.
+    a change after which the model answers otherwise is put back, and `verify` reports the
+    difference.
     """
     with open_run(settings) as run:
         chosen = list(_chosen(run, model))

@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from xgen_deploy.cli.documents.support import SupportDocument
 from xgen_deploy.cli.error_entry import host_errors
-from xgen_deploy.cli.manifest_command import is_manifest
-from xgen_deploy.cli.named_hosts import named_host_options, open_named
+from xgen_deploy.cli.manifest_command import is_manifest, usual_manifest
+from xgen_deploy.cli.named_hosts import manifest_or_host_options, open_named
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.redaction import Pseudonyms, without_secrets
@@ -32,18 +32,19 @@ from xgen_deploy.visible import printable
     is_flag=True,
     help="Replace names of hosts, users, projects and registries, addresses, paths and cards.",
 )
-@named_host_options
+@manifest_or_host_options
 def command(settings: Settings, hosts: tuple[str, ...], output: str | None, anonymous: bool) -> int:
     """Write a text file for a ticket: versions, the plan, states, what engines reported and their
     errors, and facts of each host.
 
-    HOST is as ssh takes it, or with -i of an inventory; or give one MANIFEST for its plan and all
-    of its hosts. Secrets, prompts and answers are left out. Nothing is changed.
+    Of a MANIFEST: its plan and all of its hosts. HOST is as ssh takes it, or with -i of an
+    inventory. Secrets, prompts and answers are left out. Nothing is changed.
     """
-    if is_manifest(hosts[0]):
+    manifest = hosts[0] if hosts else usual_manifest()
+    if not hosts or is_manifest(manifest):
         if len(hosts) > 1:
-            raise UsageError(f"{hosts[0]} is a manifest, and has hosts of its own; name it alone")
-        with open_run(replace(settings, manifest=hosts[0])) as run:
+            raise UsageError(f"{manifest} is a manifest, and has hosts of its own; name it alone")
+        with open_run(replace(settings, manifest=manifest)) as run:
             report, site = manifest_report(run), run.site
     else:
         with open_named(hosts, settings) as run:
