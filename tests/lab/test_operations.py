@@ -120,6 +120,13 @@ def test_a_host_out_of_service_costs_no_request_and_comes_back_proved(
         assert "lab-gpu  the host is cordoned by " in site.run("status").stdout
         assert site.plan(0).operations("lab-gpu") == []
         clients.more(5)
+        site.models["tiny"]["env"] = {"LLAMA_ARG_BATCH": "nonsense"}
+        failed = site.run("uncordon", "lab-gpu", "-y")
+        assert failed.code == 1
+        assert "it is stopped, and the host stays out of service" in failed.said
+        assert host.sh(f"systemctl is-active {unit} || true") != "active"
+        assert host.sh(f"systemctl is-enabled {unit} || true") == "disabled"
+        del site.models["tiny"]["env"]
         done = site.run("uncordon", "lab-gpu", "-y")
         assert done.code == 0, done.said
         clients.more(5)

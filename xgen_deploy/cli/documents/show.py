@@ -17,6 +17,7 @@ class ShowDocument(Document):
     refresh: bool | None = None
     manifest: str | None = None
     inventory: str | None = None
+    more_inventories: tuple[str, ...] | None = None
     take_over: bool | None = None
     repin: Mapping[str, object] | None = None
     variables: tuple[str, ...] | None = None
