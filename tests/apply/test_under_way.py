@@ -104,6 +104,17 @@ def test_a_unit_on_its_way_down_does_not_run(applied: FakeSite) -> None:
     assert "h/q  it is being stopped, or restarted" in ran.said
 
 
+def test_an_engine_that_ends_by_itself_is_not_being_stopped(applied: FakeSite) -> None:
+    host = applied.hosts["h"]
+    document = json.loads(host.observe(b"", host.last_request))
+    ended = {"state": "deactivating", "sub_state": "stop-post", "result": "exit-code"}
+    document["services"][0].update(ended, exit_status=1, restarts=3)
+    host.document = document
+    ran = applied.run("status")
+    assert ran.code == 1
+    assert "h/q  crash loop (3 restarts): exit status 1" in ran.said
+
+
 @pytest.mark.parametrize("command", ["apply", "stop", "restart"])
 def test_the_lock_names_each_operation(applied: FakeSite, command: str) -> None:
     applied.change(lambda m: m["models"]["q"].update(n_ctx=4096))

@@ -112,7 +112,7 @@ def is_crash_looping(service: ServiceFacts) -> bool:
 
 def pausing(service: ServiceFacts) -> bool:
     """Between an end and the next start; an older systemd waits in commands after the end, and a
-    GPU that is not there keeps it before the start (see render/pause.py and gpu_wait.py)."""
+    GPU that is not there keeps it before the start (see render/unit_commands.py)."""
     if service.sub_state == "start-pre":
         return bool(service.restarts)
     return service.sub_state in ("auto-restart", "auto-restart-queued", "stop-post", "backoff")

@@ -222,7 +222,7 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
         last_error = complaint(lines)
         words = exit_words(service.result, service.exit_status, lines)
         return "failed", f"{words} ({last_error})" if last_error else words
-    if service.state == "deactivating":
+    if service.state == "deactivating" and not _ended_by_itself(service):
         return "stopping", "it is being stopped, or restarted"
     if service.state == "inactive":
         return "stopped", "not running; `xgen-deploy apply` starts it"
@@ -238,6 +238,11 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
     if health.status == 503 or health.status == 0:
         return "loading", None if health.status else "nothing answers on its port yet"
     return "failed", f"its health endpoint returns HTTP {health.status}"
+
+
+def _ended_by_itself(service: ServiceFacts) -> bool:
+    """An older systemd counts the pause before the next start as a part of the end."""
+    return pausing(service) and service.result not in (None, "", "success")
 
 
 def current_report(
