@@ -8,7 +8,9 @@ from xgen_deploy.errors import UnreachableError, UsageError
 from xgen_deploy.state.host import Host
 from xgen_deploy.transport.connect import Connector, connect
 from xgen_deploy.transport.fleet import each
+from xgen_deploy.transport.launch import skip_to
 from xgen_deploy.transport.options import Options
+from xgen_deploy.transport.process import Deadline, Output
 from xgen_deploy.transport.read_only import ReadOnly, WriteRefused
 
 ECHO = b"emit(b'got ' + REQUEST)"
@@ -31,6 +33,17 @@ def test_a_program_that_hangs_is_given_up(here):
 def test_follow_passes_output_and_status_on(here, capfdbinary):
     assert here.follow(["sh", "-c", "echo $0; echo bad >&2; exit 5", "a 'b'"]) == 5
     assert capfdbinary.readouterr() == (b"a 'b'\n", b"bad\n")
+
+
+def test_errors_that_come_with_the_start_are_passed_on():
+    class Quick:
+        """A process of which everything is there at the first read."""
+
+        def read(self, _: float) -> Output:
+            return Output(b"banner\nREADY\nout", b"bad\n", ended=True)
+
+    seen = skip_to(b"READY", Quick(), Deadline(1.0))
+    assert seen == Output(b"out", b"bad\n", ended=True)
 
 
 def test_follow_ends_what_it_followed(here, capfd):

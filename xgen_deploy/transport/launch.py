@@ -87,14 +87,15 @@ def answer_sudo(process: Process, password: str, deadline: Deadline) -> None:
             raise printed.ended(process)
 
 
-def skip_to(mark: bytes, process: Process, deadline: Deadline) -> bytes:
-    """Read past the output of a login shell, up to the line `mark`; returns what follows it.
-    Raises Ended and TooMuch."""
+def skip_to(mark: bytes, process: Process, deadline: Deadline) -> Output:
+    """Read past the output of a login shell, up to the line `mark`; returns what follows it, with
+    the errors that came together with it. Raises Ended and TooMuch."""
     printed, line = Printed(PREAMBLE, "the program could start"), mark + b"\n"
+    output = Output()
     while True:
         _, found, after = printed.out.rpartition(line)
         if found:
-            return bytes(after)
+            return Output(bytes(after), output.err, ended=output.ended)
         output = process.read(deadline.left())
         printed.add(output)
         if output.ended and line not in printed.out:

@@ -63,8 +63,8 @@ class PythonHost:
         deadline = Deadline(timeout)
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            rest = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
-            return _relay(process, rest, deadline, raw=raw, take=take)
+            first = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
+            return _relay(process, first, deadline, raw=raw, take=take)
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:
@@ -73,7 +73,7 @@ class PythonHost:
     def stream(self, request: WebRequest, take: Take) -> None:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            got = Output(out=self._start(process, "stream", request.line()))
+            got = self._start(process, "stream", request.line())
             while True:
                 take(got.out)
                 if got.ended:
@@ -94,7 +94,7 @@ class PythonHost:
             raise self._failure(
                 error, f"the program there did not start within {_START_TIMEOUT:.0f} s"
             ) from None
-        return AgentSession(self._name, process, rest)
+        return AgentSession(self._name, process, rest.out)
 
     def _open(self, deadline: Deadline) -> Process:
         """A process that runs the stub with the become mode of this host."""
@@ -110,7 +110,7 @@ class PythonHost:
         if self._become == "ask":
             launch.answer_sudo(process, self._password or "", deadline)
 
-    def _start(self, process: Process, which: Program, first: bytes) -> bytes:
+    def _start(self, process: Process, which: Program, first: bytes) -> Output:
         deadline = Deadline(_START_TIMEOUT)
         self._pass_sudo(process, deadline)
         process.send(launch.payload(remote_program(which)) + first)
@@ -137,11 +137,10 @@ class PythonHost:
 
 
 def _relay(
-    process: Process, rest: bytes, deadline: Deadline, *, raw: bool, take: Take | None
+    process: Process, got: Output, deadline: Deadline, *, raw: bool, take: Take | None
 ) -> int:
     """Copy a process's output to ours, or hand it on, until it ends; its exit status, 124 for a
     timeout."""
-    got = Output(out=rest)
     out, err = VisibleStream(), VisibleStream()
     try:
         while True:
