@@ -5,6 +5,8 @@ from pathlib import Path
 
 from xgen_deploy.errors import UsageError
 
+_PRIVATE = 0o600
+
 
 def check_writable(path: str) -> None:
     """Before hosts are asked for what is to be in it. Raises UsageError."""
@@ -17,17 +19,17 @@ def check_writable(path: str) -> None:
         raise UsageError(f"{path} cannot be written: permission denied")
 
 
-def write_file(path: str, text: str) -> None:
-    """Writes the file atomically, readable by its owner alone, because it names hosts and files.
-    Raises UsageError."""
+def write_file(path: str, text: str, mode: int = _PRIVATE) -> None:
+    """Writes the file atomically; unless told, readable by its owner alone, because it names hosts
+    and files. Raises UsageError."""
     target = Path(os.path.realpath(path))
     try:
         if target.exists() and not target.is_file():  # a pipe, a device
-            _write(target, text)
+            _write(target, text, mode)
             return
         new = target.with_name(f"{target.name}.new")
         try:
-            _write(new, text)
+            _write(new, text, mode)
             new.replace(target)
         finally:
             new.unlink(missing_ok=True)
@@ -35,10 +37,9 @@ def write_file(path: str, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _write(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=_private) as file:
+def _write(path: Path, text: str, mode: int) -> None:
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags, mode)
+
+    with open(path, "w", encoding="utf-8", opener=opened) as file:
         file.write(text + "\n")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

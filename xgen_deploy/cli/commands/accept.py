@@ -13,6 +13,7 @@ from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.manifest.file_text import MAX_BYTES
@@ -28,6 +29,7 @@ from xgen_deploy.verify.acceptance import Acceptance, NoAnswer
 from xgen_deploy.verify.vectors import TEXTS
 
 _RECORD = "record"
+_FOR_ALL = 0o666  # as far as the umask lets: it belongs in the repository
 _PROMPTS = ("What is the capital of France?", "Count from one to five.")
 
 
@@ -168,15 +170,10 @@ def _read(path: Path) -> AcceptFile:
 def _write(path: Path, whole: AcceptFile) -> None:
     """As a whole or not at all. Raises XgenError."""
     value = whole.model_dump(mode="json", exclude_none=True)
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n"
-    if len(text.encode()) > MAX_BYTES:
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    if len(text.encode()) >= MAX_BYTES:
         raise XgenError(
             f"{path} would be larger than {MAX_BYTES >> 20} MiB, which no manifest may have; give "
             "each model a file of its own"
         )
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        draft.write_text(text)
-        draft.replace(path)
-    except OSError as error:
-        raise XgenError(f"{path} cannot be written: {error.strerror}") from None
+    write_file(str(path), text, mode=_FOR_ALL)
