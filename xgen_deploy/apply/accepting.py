@@ -8,8 +8,8 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.secret_uses import engine_key
-from xgen_deploy.verify.acceptance import Acceptance, NoAnswer, least_cosine
-from xgen_deploy.verify.vectors import KEPT, TEXTS, KeptVectors, read_kept, too_far
+from xgen_deploy.verify.acceptance import Acceptance, NoAnswer, kept_vectors, least_cosine
+from xgen_deploy.verify.vectors import TEXTS, KeptVectors, too_far
 
 NEW_VECTORS = (
     "an index of earlier vectors would not fit any more. Where that is meant, "
@@ -42,7 +42,7 @@ def _changed_vectors(
         now = acceptance.reference()
     except NoAnswer as error:
         return str(error), None
-    kept = _kept(execution, instance)
+    kept = kept_vectors(execution.context.session, execution.context.layout, instance)
     if kept is None or execution.accept_new_vectors:
         return "", now
     least = least_cosine(instance.declared.accept)
@@ -68,16 +68,12 @@ def keep_vectors_of_running(execution: Execution, instance: Instance) -> None:
     last = context.record.instances.get(instance.name)
     if last is None or last.stopped is not None or last.spec.type != "embedding":
         return
-    if _kept(execution, instance) is not None or last.spec.model != instance.spec.model:
+    if last.spec.model != instance.spec.model:
+        return
+    if kept_vectors(context.session, context.layout, instance) is not None:
         return
     with suppress(XgenError, NoAnswer):  # it may be down, and that is why it is changed
         delivered = context.secrets_of(instance.name).delivered()
         key = delivered.get(engine_key(context.name, instance.name))
         acceptance = Acceptance(last.spec, context.session, key)
         keep_vectors(execution, instance.name, acceptance.reference())
-
-
-def _kept(execution: Execution, instance: Instance) -> KeptVectors | None:
-    context = execution.context
-    content = context.session.read_file(context.layout.vectors(instance.name), limit=KEPT)
-    return read_kept(content, instance.spec.model)

@@ -9,10 +9,11 @@ from xgen_deploy.bounded_json import read_json
 from xgen_deploy.limits import PAGE
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.accept import MIN_COSINE, Accept, AcceptPrompt
-from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
 from xgen_deploy.verify.checks import ask, wrong_with
-from xgen_deploy.verify.vectors import TEXTS, KeptVectors, too_far
+from xgen_deploy.verify.vectors import KEPT, TEXTS, KeptVectors, read_kept, too_far
 
 _SEED = 1
 _LONGEST = 20_000
@@ -92,6 +93,12 @@ class Acceptance:
         if wrong:
             raise NoAnswer(wrong)
         return read_json(reply.body, PAGE)
+
+
+def kept_vectors(session: Session, layout: Layout, instance: Instance) -> KeptVectors | None:
+    """What the host keeps of the instance's model. Raises HostError."""
+    content = session.read_file(layout.vectors(instance.name), limit=KEPT)
+    return read_kept(content, instance.spec.model)
 
 
 def least_cosine(accept: Accept | None) -> float:

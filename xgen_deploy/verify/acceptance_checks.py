@@ -4,9 +4,9 @@ from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Session
-from xgen_deploy.verify.acceptance import Acceptance, NoAnswer, least_cosine
+from xgen_deploy.verify.acceptance import Acceptance, NoAnswer, kept_vectors, least_cosine
 from xgen_deploy.verify.checks import Check
-from xgen_deploy.verify.vectors import KEPT, TEXTS, read_kept, too_far
+from xgen_deploy.verify.vectors import TEXTS, too_far
 
 
 def check_acceptance(
@@ -19,9 +19,7 @@ def check_acceptance(
         checks += _checks(instance, "accepted answers", list(acceptance.problems(accept)))
     if instance.spec.type != "embedding":
         return checks
-    kept = read_kept(
-        session.read_file(layout.vectors(instance.name), limit=KEPT), instance.spec.model
-    )
+    kept = kept_vectors(session, layout, instance)
     if kept is None:
         return checks
     try:
