@@ -48,6 +48,11 @@ def observe(connection: Connection, request: ProbeRequest) -> HostFacts:
     return read_document(connection.name, document)
 
 
+def observe_machine(connection: Connection) -> HostFacts:
+    """The facts of a host and its GPUs alone, of no project. Raises as `observe`."""
+    return observe(connection, ProbeRequest(project="", state_dir="/none", etc_dir="/none"))
+
+
 def _fields(document: object) -> object:
     """Puts every field on one line, except the whole files and logs."""
     if not isinstance(document, dict):

@@ -14,7 +14,7 @@ from xgen_deploy.cli.options import (
     accepting_options,
     host_options,
 )
-from xgen_deploy.cli.screens.saved_plan import saved_plan
+from xgen_deploy.cli.saved_plan import saved_plan
 
 
 @click.command("apply", cls=AcceptingCommand)

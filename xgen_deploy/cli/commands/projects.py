@@ -19,12 +19,10 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.screen import Screen, aligned
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.plan.headlines import ago
-from xgen_deploy.probe.observe import observe
+from xgen_deploy.probe.observe import observe_machine
 from xgen_deploy.run.projects import HostProject, host_projects
-from xgen_deploy.state.facts import ProbeRequest
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.record import ApplyRecord, Record
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -43,7 +41,7 @@ def command(settings: Settings, hosts: tuple[str, ...]) -> int:
     with open_named(hosts, settings) as run:
 
         def read_host(connection: Connection) -> tuple[ProjectEntry, ...]:
-            gpus = _gpus(connection)
+            gpus = observe_machine(connection).gpu.gpus
             with connection.session() as session:
                 host = run.site.hosts[connection.name]
                 projects = host_projects(session, host, run.control_node)
@@ -60,12 +58,6 @@ def command(settings: Settings, hosts: tuple[str, ...]) -> int:
         )
     )
     return exit_code_of(errors)
-
-
-def _gpus(connection: Connection) -> tuple[GPUInfo, ...]:
-    layout = system_layout("p")  # of no project: the GPUs alone are asked for
-    request = ProbeRequest(project="", state_dir=f"{layout.state_dir}/none", etc_dir="/none")
-    return observe(connection, request).gpu.gpus
 
 
 def _entry(project: HostProject, gpus: tuple[GPUInfo, ...]) -> ProjectEntry:

@@ -18,8 +18,8 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.redaction import Pseudonyms, without_secrets
 from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
-from xgen_deploy.cli.screens.support_report import manifest_report, named_report
 from xgen_deploy.cli.screens.support_text import HostReport, SupportReport, support_lines
+from xgen_deploy.cli.support_report import manifest_report, named_report
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.visible import printable

@@ -18,10 +18,10 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.probe.observe import observe
+from xgen_deploy.probe.observe import observe_machine
 from xgen_deploy.run.projects import HostProject, host_projects
 from xgen_deploy.run.run import Run
-from xgen_deploy.state.facts import HostFacts, ProbeRequest
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observed
 from xgen_deploy.transport.base import Connection, Session
@@ -62,8 +62,7 @@ def named_report(run: Run) -> SupportReport:
     """Of hosts alone, with all projects there."""
 
     def read_host(connection: Connection) -> HostReport:
-        nothing = ProbeRequest(project="", state_dir="/none", etc_dir="/none")
-        return _host_report(run, connection, observe(connection, nothing), None)
+        return _host_report(run, connection, observe_machine(connection), None)
 
     return SupportReport(
         made=time.time(),
