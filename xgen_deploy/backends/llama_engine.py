@@ -5,6 +5,7 @@ from abc import ABC
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.llama_log import LOADING_STAGES, read_report
 from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.features import FEATURES
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -21,7 +22,7 @@ class LlamaEngine(Backend, ABC):
     formats = ("gguf",)
     settings = "llama"
     loading_stages = LOADING_STAGES
-    features = frozenset({"mmproj", "draft", "loras", "chat_template"})
+    features = frozenset(FEATURES)
 
     def read_report(self, log: str) -> LoadReport:
         return read_report(log)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xgen_deploy.cli.documents.base import Document
 
 # Their lines are events, and the last one is `end`.
-_STREAMING = frozenset({"apply", "rollback", "destroy", "cordon", "uncordon"})
+STREAMING = ("apply", "rollback", "destroy", "cordon", "uncordon")
 
 
 class JsonOutput:
@@ -81,7 +81,7 @@ class JsonOutput:
         errors = _distinct((*self._of_plan, *self._errors))
         if closed or not self.asked_for or not (self.began or errors):
             return
-        if self.command in _STREAMING:
+        if self.command in STREAMING:
             self._print_end(code, errors)
         elif not self._printed or errors:
             from xgen_deploy.cli.documents.registry import empty_document

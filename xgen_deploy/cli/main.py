@@ -87,7 +87,7 @@ _MODULES = {
 }
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell says it
 _FOLDER = "-C"
-_COMPLETING = "_XGEN_DEPLOY_COMPLETE"  # set by the shell; click's name for it
+COMPLETING = "_XGEN_DEPLOY_COMPLETE"  # set by the shell; click's name for it
 _CHANGING = frozenset(dict(_SECTIONS)["Changing"])
 
 
@@ -103,7 +103,7 @@ class Commands(click.Group):
         shared = _MODULES.get(cmd_name)
         module = importlib.import_module(f"xgen_deploy.cli.commands.{shared or cmd_name}")
         command: click.Command = getattr(module, cmd_name if shared else "command")
-        if _COMPLETING in os.environ:
+        if COMPLETING in os.environ:
             from xgen_deploy.cli.suggestions import suggest_values
 
             suggest_values(command)
@@ -169,7 +169,7 @@ def main(folders: tuple[str, ...]) -> None:
             raise click.UsageError(f"{_FOLDER} {folder}: {error.strerror}") from None
 
 
-if _COMPLETING in os.environ:
+if COMPLETING in os.environ:
     from xgen_deploy.cli.suggestions import suggest_values
 
     suggest_values(main)

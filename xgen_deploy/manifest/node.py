@@ -57,6 +57,16 @@ def is_null(node: Node | None) -> bool:
     return node is None or (isinstance(node, ScalarNode) and node.value is None)
 
 
+def scalars(node: Node) -> Iterator[ScalarNode]:
+    """The values in a tree, in their order; keys are none."""
+    if isinstance(node, ScalarNode):
+        yield node
+        return
+    under = (e.node for e in node.entries.values()) if isinstance(node, MapNode) else node.items
+    for child in under:
+        yield from scalars(child)
+
+
 def plain(node: Node) -> object:
     """The same as dicts, lists and scalars."""
     if isinstance(node, MapNode):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.inventory.load import Variables
 from xgen_deploy.manifest.merge import WHOLE
-from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
+from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode, scalars
 from xgen_deploy.manifest.text_rules import (
+    AS_THEY_ARE,
     refuse_control_characters,
     refuse_tags,
     refuse_templates,
@@ -24,8 +25,6 @@ _PART = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _FIXED = frozenset({"project", "inventory", "extends"})
 _SECRETS = frozenset({"api_key", "webhook", "password", "token"})
 _REFERENCES = frozenset({"env", "command", "host_file"})
-# What an engine or a shell may make something of is left as it is.
-_AS_THEY_ARE = frozenset({"env", "args", "extra_args"})
 # Maps that are nothing without one of their parts.
 _ONE_VALUE = WHOLE | {"draft"}
 _NO_REFERENCE = "a secret's reference takes no variable"
@@ -91,7 +90,7 @@ class Substitution:
 
     def _check_part(self, node: ScalarNode, path: _Path) -> None:
         part = _PART.search(node.text)
-        if part is not None and not _AS_THEY_ARE.intersection(_below(path)):
+        if part is not None and not AS_THEY_ARE.intersection(_below(path)):
             self.problems.add(
                 node.mark,
                 f"`{part[0]}` stands for a whole value, not for a part of one (`{node.text[:60]}`)",
@@ -110,8 +109,8 @@ class Substitution:
         refuse_control_characters(value, self.problems)
         refuse_tags(value, self.problems)
         refuse_templates(value, self.problems)
-        for text in _texts(value):
-            if _PART.search(text.text):
+        for text in scalars(value):
+            if isinstance(text.value, str) and _PART.search(text.text):
                 self.problems.add(text.mark, f"`{name}`: a variable's value has no variables")
         return _at(value, node.mark)
 
@@ -120,16 +119,6 @@ def _undefined_in(nodes: Iterable[Node]) -> ScalarNode | None:
     """The first that is not stated, in place of a value that is nothing without it."""
     scalars = (node for node in nodes if isinstance(node, ScalarNode))
     return next((node for node in scalars if node.tag == UNDEFINED), None)
-
-
-def _texts(node: Node) -> Iterator[ScalarNode]:
-    if isinstance(node, ScalarNode):
-        if isinstance(node.value, str):
-            yield node
-        return
-    under = (e.node for e in node.entries.values()) if isinstance(node, MapNode) else node.items
-    for child in under:
-        yield from _texts(child)
 
 
 def _at(node: Node, mark: Mark) -> Node:
@@ -154,13 +143,7 @@ def as_text(value: object) -> object:
 
 def undefined(node: Node) -> Iterator[ScalarNode]:
     """The values in a tree whose variables are not stated."""
-    if isinstance(node, ScalarNode):
-        if node.tag == UNDEFINED:
-            yield node
-        return
-    under = (e.node for e in node.entries.values()) if isinstance(node, MapNode) else node.items
-    for child in under:
-        yield from undefined(child)
+    return (value for value in scalars(node) if value.tag == UNDEFINED)
 
 
 def has_variables(node: Node) -> bool:

@@ -9,7 +9,7 @@ from xgen_deploy.state.instance_config import Mark
 # Unicode categories: controls, halves of pairs, line and paragraph separators.
 REFUSED = ("Cc", "Cs", "Zl", "Zp")
 # Their texts may be templates or JSON for the engine.
-_AS_THEY_ARE = frozenset({"env", "args", "extra_args"})
+AS_THEY_ARE = frozenset({"env", "args", "extra_args"})
 
 
 def refuse_control_characters(node: Node, problems: Problems) -> None:
@@ -41,7 +41,7 @@ def refuse_templates(node: Node, problems: Problems) -> None:
     """Reports Jinja, which nothing here evaluates, outside of what reaches an engine as it is."""
     if isinstance(node, MapNode):
         for key, entry in node.entries.items():
-            if key not in _AS_THEY_ARE:
+            if key not in AS_THEY_ARE:
                 refuse_templates(ScalarNode(key, key, entry.mark), problems)
                 refuse_templates(entry.node, problems)
     elif isinstance(node, ListNode):

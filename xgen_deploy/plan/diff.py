@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.state.features import FEATURES
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.plan import FieldDiff
 
 _HIDDEN = {"spec_version"}
-_BESIDE = ("mmproj", "draft", "loras", "chat_template")
 _SAYS = {
     "model_state": "the model file's content",
     "engine_state": "the engine's build",
@@ -34,7 +34,7 @@ def diff_specs(before: Spec, after: Spec, marks: Mapping[str, Mark]) -> tuple[Fi
 def _content_of(path: str) -> str | None:
     """What is loaded beside a model has its state at `draft.state`, `loras.NAME.state`."""
     field = path.removesuffix(".state")
-    return f"the content of {field}" if field != path and field.split(".")[0] in _BESIDE else None
+    return f"the content of {field}" if field != path and field.split(".")[0] in FEATURES else None
 
 
 def flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -15,7 +15,7 @@ from xgen_deploy.resolve.stated_files import (
     template_file,
 )
 from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.features import Draft, FoundDraft, FoundFile, FoundLora, Lora
+from xgen_deploy.state.features import FEATURES, Draft, FoundDraft, FoundFile, FoundLora, Lora
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.refuse import refuse
 
@@ -33,9 +33,6 @@ class Features:
     notes: tuple[str, ...] = ()
 
 
-_ALL = ("mmproj", "draft", "loras", "chat_template")
-
-
 def find_features(
     config: InstanceConfig,
     backend: Backend,
@@ -47,7 +44,7 @@ def find_features(
     """`files` are the probe's answers by key. Raises Refused for what is missing or does not fit
     the model.
     """
-    stated = [name for name in _ALL if getattr(config, name)]
+    stated = [name for name in FEATURES if getattr(config, name)]
     ignored = [name for name in stated if name not in backend.features]
     find = _Finder(config, backend, model, files)
     notes = [f"{name} is ignored: {backend.name} serves here" for name in ignored]

@@ -10,6 +10,9 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.field_types import Number, Positive, SourceText, Word
 from xgen_deploy.state.settings import Layers, SourceByFormat
 
+# The fields of a placement and of a spec that state them.
+FEATURES = ("mmproj", "draft", "loras", "chat_template")
+
 
 class Draft(Frozen):
     """A small model that guesses tokens, which the model then checks: speculative decoding."""

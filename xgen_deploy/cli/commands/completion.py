@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-VARIABLE = "_XGEN_DEPLOY_COMPLETE"  # click's, for the name of the program
+from xgen_deploy.cli.main import COMPLETING
 
 
 @click.command("completion")
@@ -21,5 +21,5 @@ def command(shell: str) -> int:
     script = get_completion_class(shell)
     if script is None:
         raise click.ClickException(f"this version of click completes nothing in {shell}")
-    click.echo(script(root.command, {}, "xgen-deploy", VARIABLE).source())
+    click.echo(script(root.command, {}, "xgen-deploy", COMPLETING).source())
     return 0

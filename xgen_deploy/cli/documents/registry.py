@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.cli.json_output import STREAMING
 
 _MODELS = {
     "validate": "validate.ValidateDocument",
@@ -24,7 +25,7 @@ _MODELS = {
     "support": "support.SupportDocument",
     "unlock": "unlock.UnlockDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),
-    **dict.fromkeys(("apply", "rollback", "destroy", "cordon", "uncordon"), "events.Line"),
+    **dict.fromkeys(STREAMING, "events.Line"),
 }
 COMMANDS = tuple(_MODELS)
 

@@ -8,14 +8,14 @@ from xgen_deploy.manifest.checks.engines import able_engines
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.state.engine_words import GATEWAY_KEY, EngineWords
+from xgen_deploy.state.features import FEATURES
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import ENGINE_SETTINGS, Gateway, Runtime
 
 _DOCKER: Runtime = "docker"
-_FEATURES = ("mmproj", "draft", "loras", "chat_template")
 _FIELDS = (
-    "image", "binary", "container", "revision", "spare_gpus", *_FEATURES, *ENGINE_SETTINGS
+    "image", "binary", "container", "revision", "spare_gpus", *FEATURES, *ENGINE_SETTINGS
 )  # fmt: skip
 
 
