@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.apply.conftest import MakeSite
+from tests.cli.call import Capsys, call
 from tests.lab.gguf_file import Tensor, Value, write
-from xgen_deploy.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = """\
@@ -25,15 +25,6 @@ EXAMPLES = {
     "strix-halo": ("vllm-rocm", ["0"]),
     "cpu": ("llama-server-cpu", []),
 }
-Capsys = pytest.CaptureFixture[str]
-
-
-def _run(capsys: Capsys, *words: str) -> tuple[int, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ending:
-        run(list(words))
-    out, err = capsys.readouterr()
-    return int(ending.value.code or 0), out + err
 
 
 @pytest.fixture
@@ -60,25 +51,25 @@ def test_an_example_fleet_is_planned(manifest: Path, capsys: Capsys, name: str) 
     if not gpus:
         manifest.write_text(MANIFEST.replace(", gpus: all", ""))
     fleet = ("--fleet", str(ROOT / "fleets" / f"{name}.yaml"))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert code == 0, said
     on = f"GPU {','.join(gpus)}" if gpus else "CPU"
     assert f"+ create  q  {backend}  :8001  {on}" in said
     assert "no host was asked, and nothing runs there" in said
     assert "does not say: model org/q, model /m/q.gguf, engine vllm:1, engine llama:1" in said
     assert "heal" not in said, "what the tool itself writes is not there yet"
-    code, rendered = _run(capsys, "render", "site.yaml", *fleet)
+    code, rendered = call(capsys, "render", "site.yaml", *fleet)
     assert (code, backend in rendered) == (0, True)
-    assert _run(capsys, "validate", "site.yaml", *fleet)[0] == 0
+    assert call(capsys, "validate", "site.yaml", *fleet)[0] == 0
 
 
 def test_what_cannot_run_there_is_refused(manifest: Path, capsys: Capsys) -> None:
     fleet = ("--fleet", _fleet(manifest.parent, "hosts: {gpu-a: {cards: [2x H100]}}"))
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0, 2]"))
     for command in ("plan", "render", "validate"):
-        code, said = _run(capsys, command, "site.yaml", *fleet)
+        code, said = call(capsys, command, "site.yaml", *fleet)
         assert (code, "there is no GPU 2 on this host" in said) == (1, True), said
-    document = json.loads(_run(capsys, "validate", "site.yaml", *fleet, "--json")[1])
+    document = json.loads(call(capsys, "validate", "site.yaml", *fleet, "--json")[1])
     assert document["valid"] is False
     assert document["errors"][0]["instance"] == "q"
 
@@ -91,13 +82,13 @@ def test_what_is_stated_counts(manifest: Path, capsys: Capsys) -> None:
         "    images: [vllm:1]\n    models: {org/q: q.json}\n"
     )
     fleet = ("--fleet", _fleet(manifest.parent, stated))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert (code, "6 attention heads, which 4 GPUs cannot share evenly" in said) == (1, True), said
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0]"))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert "more than the 4096 that the model has positions for" in said
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama"))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert (code, "llama:1 is not in the fleet file" in said) == (1, True)
 
 
@@ -111,13 +102,13 @@ def test_the_beginning_of_a_gguf_tells_its_layers(manifest: Path, capsys: Capsys
     stated = "hosts: {gpu-a: {cards: [H100], models: {/m/q.gguf: q.gguf}}}"
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama"))
     fleet = ("--fleet", _fleet(manifest.parent, stated))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert (code, "8192 is beyond the 4096" in said) == (1, True), said
     manifest.write_text(MANIFEST.replace("gpus: all", "gpus: [0], backend: llama, n_ctx: 4096"))
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert (code, "GPU 0  8/8 layers" in said) == (0, True), said
     beginning.write_bytes(content[:1000])
-    code, said = _run(capsys, "plan", "site.yaml", *fleet)
+    code, said = call(capsys, "plan", "site.yaml", *fleet)
     assert (code, "give more of its beginning" in said) == (1, True), said
 
 
@@ -142,10 +133,10 @@ def test_a_recorded_fleet_is_planned_as_it_was_seen(
 def test_such_a_plan_is_neither_saved_nor_applied(manifest: Path, capsys: Capsys) -> None:
     fleet = ("--fleet", str(ROOT / "fleets" / "h100x4.yaml"))
     for more in (("-o", "plan.json"), ("--drift",)):
-        code, said = _run(capsys, "plan", "site.yaml", *fleet, *more)
+        code, said = call(capsys, "plan", "site.yaml", *fleet, *more)
         assert (code, "neither saved nor compared" in said) == (1, True)
     assert not (manifest.parent / "plan.json").exists()
-    assert _run(capsys, "apply", "site.yaml", *fleet)[0] == 1
+    assert call(capsys, "apply", "site.yaml", *fleet)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -162,5 +153,5 @@ def test_such_a_plan_is_neither_saved_nor_applied(manifest: Path, capsys: Capsys
 def test_what_is_wrong_with_the_file_is_told(
     manifest: Path, capsys: Capsys, text: str, told: str
 ) -> None:
-    code, said = _run(capsys, "plan", "site.yaml", "--fleet", _fleet(manifest.parent, text))
+    code, said = call(capsys, "plan", "site.yaml", "--fleet", _fleet(manifest.parent, text))
     assert (code, told in said) == (1, True), said

@@ -34,9 +34,9 @@ class Adoption:
             return
         context = self._context
         context.session.make_dir(self._folder, mode=0o700)
-        context.session.write_file(f"{self._folder}/adopted", b"", mode=0o600)
-        new = f"{context.layout.service(self._instance.name_on_host)}.service"
         marker = f"{self._folder}/adopted"
+        context.session.write_file(marker, b"", mode=0o600)
+        new = f"{context.layout.service(self._instance.name_on_host)}.service"
         back = ("sh", "-c", _BACK, "put-back", marker, new, *self._start(adopted))
         arm_command(context, self._instance.name_on_host, back)
         self.stopped = True

@@ -40,7 +40,7 @@ class Cards(Frozen):
 
 class FleetHost(Frozen):
     """What a host is said to have; None: not stated, so whatever is needed is taken as present.
-    `models` are by path: a file with the header of the model here (the first MiB of a GGUF, or
+    `models` are by path: a file with the header of the model here (the beginning of a GGUF, or
     its `config.json`)."""
 
     cards: tuple[Annotated[Cards, BeforeValidator(_card)], ...] = ()

@@ -54,7 +54,7 @@ def units_of(layout: Layout, instances: Sequence[str]) -> dict[str, str]:
 def log_argv(
     layout: Layout, instances: Sequence[str], request: LogRequest, *, entries: bool = False
 ) -> list[str]:
-    """`entries`: with time and unit, for several instances (see log_entries.py). Raises
+    """`entries`: with time and unit, for several instances (see entries.py). Raises
     UsageError."""
     if layout.process_dir is not None:
         return _tail(layout, instances, request)

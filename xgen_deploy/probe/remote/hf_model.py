@@ -40,12 +40,7 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 def hf_model(folder: str) -> dict[str, Any]:
     """Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
-    answer = {
-        "path": folder,
-        "format": "hf",
-        "size": sum(os.path.getsize(path) for path in paths),
-        "state": file_state(paths),
-    }
+    answer = _whole(folder, paths)
     config = _json(os.path.join(folder, "config.json"), LONGEST_CONFIG)
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
@@ -55,18 +50,22 @@ def hf_model(folder: str) -> dict[str, Any]:
 def hf_adapter(folder: str) -> dict[str, Any]:
     """A LoRA adapter as the library PEFT writes it. Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
-    answer = {
-        "path": folder,
-        "format": "hf",
-        "size": sum(os.path.getsize(path) for path in paths),
-        "state": file_state(paths),
-    }
+    answer = _whole(folder, paths)
     config = _json(os.path.join(folder, "adapter_config.json"), LONGEST_CONFIG)
     if config is None:
         return dict(answer, error="its adapter_config.json is not valid JSON")
     if not any(path.endswith(WEIGHTS) for path in paths):
         return dict(answer, error="has an adapter_config.json but no weights")
     return dict(answer, config={key: config[key] for key in ADAPTER if key in config})
+
+
+def _whole(folder: str, paths: list[str]) -> dict[str, Any]:
+    return {
+        "path": folder,
+        "format": "hf",
+        "size": sum(os.path.getsize(path) for path in paths),
+        "state": file_state(paths),
+    }
 
 
 def _files(folder: str) -> list[str]:
