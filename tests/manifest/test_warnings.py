@@ -75,7 +75,7 @@ _HEAD = "project: a\nimages: {llama: i}\n"
         ),
         (
             "runtime: systemd\nbinaries: {haproxy: /h}\nmodels: {q: {source: /q}}\n"
-            "hosts: {h: [{model: q, port: 80, container: {args: [-t]}}]}",
+            "hosts: {h: [{model: q, port: 80, container: {args: [--init]}}]}",
             [
                 "2:10: `images.llama` is used by no instance here",
                 "4:12: `binaries.haproxy` is used by no gateway here",
@@ -107,6 +107,38 @@ def test_what_has_no_effect_is_said(manifest: str, warnings: list[str], tmp_path
     assert len(told) == len(warnings), told
     for said, expected in zip(told, warnings, strict=True):
         assert said.startswith(f"{path}:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ('{args: [-v, "/:/host"]}', "`-v`, but its setting is `container.mounts`, and it gives"),
+        ('{args: ["-v/data:/data"]}', "`-v`, but its setting is `container.mounts`"),
+        ("{args: [--env-file=/e]}", "`--env-file`, but its setting is `env`"),
+        ("{args: [-e, HF_TOKEN=hf_secret]}", "`-e`, but its setting is `env`"),
+        ("{args: [--cap-add, SYS_PTRACE]}", "`--cap-add`: it takes away a protection"),
+        ("{args: [--security-opt, seccomp=unconfined]}", "`--security-opt=seccomp=unconfined`: it"),
+        ("{args: [--pid=host]}", "`--pid`: it takes away a protection"),
+        ("{args: [--read-only=false]}", "`--read-only=false`: it takes away a protection"),
+        ('{mounts: ["/run/docker.sock:/run/docker.sock"]}', "it gives the engine the whole host"),
+        ('{mounts: ["/:/host:ro"]}', "`/:/host:ro`: it gives the engine the whole host"),
+        ("{args: [--rm, --init, --restart=no, --network, edge, --device=/dev/fuse]}", None),
+        ('{args: [--detach=false, -h, d, -m8g, --ulimit, "-1", --label, a=b]}', None),
+        ("{args: [--security-opt=label=disable, --user-data=1, --gpus-x, all]}", None),
+        ('{mounts: ["/data:/data"]}', None),
+    ],
+)
+def test_what_a_container_is_given_beside_the_tools_options(
+    container: str, said: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        f"{_HEAD}models: {{q: {{source: /q}}}}\n"
+        f"hosts: {{h: [{{model: q, gpus: [], container: {container}}}]}}\n"
+    )
+    warnings = load_site(str(path)).warnings
+    assert len(warnings) == (said is not None), warnings
+    assert all(said in one and "hf_secret" not in one for one in warnings if said)
 
 
 def test_of_a_manifest_that_is_extended_nothing_is_said(tmp_path: Path) -> None:
