@@ -1,14 +1,14 @@
 """Turns pydantic's errors into sentences about places in a file."""
 
 from collections import defaultdict
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
+from xgen_deploy.manifest.foreign_names import advice, passed_on
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, Path, ScalarNode
+from xgen_deploy.manifest.schema_walk import model_at
 from xgen_deploy.state.settings import GatewayClient, ImageWithEntrypoint, SecretRef, SourceByFormat
 
 _SHOWN = 60
@@ -87,7 +87,7 @@ def _report_one(
     if first["type"] == "missing":
         problems.add(parent.mark, f"{_owner(path)}`{path[-1]}` is missing; it is required")
     elif first["type"] == "extra_forbidden":
-        problems.add(key_mark, _unknown_key(str(path[-1]), _model_at(kind, path[:-1])))
+        problems.add(key_mark, _unknown_key(str(path[-1]), model_at(kind, path[:-1])))
     elif any(detail["loc"][-1] == "[key]" for detail in details):
         problems.add(key_mark, _bad_key(str(path[-1]), first))
     else:
@@ -106,7 +106,12 @@ def _owner(path: Path) -> str:
 
 def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
     allowed = list(model.model_fields) if model else []
-    return f"unknown key `{key}`.{nearest(key, allowed)} Allowed here: {listing(allowed)}"
+    instead = advice(key, model) if model else None
+    if instead is not None:
+        return f"unknown key `{key}`. {instead}"
+    close = nearest(key, allowed)
+    others = "" if close or not model else passed_on(model)
+    return f"unknown key `{key}`.{close} Allowed here: {listing(allowed)}{others}"
 
 
 def _bad_key(key: str, detail: ErrorDetails) -> str:
@@ -123,7 +128,7 @@ def _reason(detail: ErrorDetails) -> str:
 
 def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) -> str:
     reasons = [_reason(detail) for detail in details if detail["type"] == "value_error"]
-    model = _model_at(kind, path)
+    model = model_at(kind, path)
     if model is GatewayClient and not isinstance(node, MapNode):
         return _NEVER_PLAIN  # what was found may be the key itself
     if model is SecretRef and _label(path[-1:]) in ("api_key", "webhook"):
@@ -176,40 +181,3 @@ def describe(node: Node) -> str:
     if node.value is None:
         return "nothing"
     return shown if isinstance(node.value, bool) else f"the number {shown}"
-
-
-def _model_at(kind: object, path: Path) -> type[BaseModel] | None:
-    """The pydantic model that describes a place; None where none does."""
-    candidates: list[Any] = [kind]
-    for step in path:
-        candidates = [under for branch in _branches(candidates) for under in _under(branch, step)]
-    models = [branch for branch in _branches(candidates) if _is_model(branch)]
-    return models[0] if models else None
-
-
-def _branches(kinds: list[Any]) -> list[Any]:
-    flat: list[Any] = []
-    for kind in kinds:
-        args = get_args(kind)
-        if hasattr(kind, "__metadata__"):
-            flat += _branches([args[0]])
-        elif get_origin(kind) in (Union, UnionType):
-            flat += _branches(list(args))
-        else:
-            flat.append(kind)
-    return flat
-
-
-def _under(kind: Any, step: str | int) -> list[Any]:
-    if _is_model(kind):
-        field = kind.model_fields.get(step)
-        return [field.annotation] if field else []
-    if get_origin(kind) is dict:
-        return [get_args(kind)[1]]
-    if get_origin(kind) is tuple and isinstance(step, int):
-        return [get_args(kind)[0]]
-    return []
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

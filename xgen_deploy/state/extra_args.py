@@ -14,21 +14,32 @@ _PRINTS = "the engine would print it and end; leave it out"
 
 @dataclass(frozen=True)
 class OptionTable:
-    """`own` are options that the tool sets, or that would end the engine, each with what to do
-    instead. `named` have a setting, which is given here. `files` are followed by a file's path.
+    """`written` are options that the tool writes itself, with the field to state instead; `refused`
+    those that it cannot live with, and why. `named` may be stated, and have a field. `files` are
+    followed by a file's path.
     """
 
-    own: Mapping[str, str]
+    written: Mapping[str, str]
+    refused: Mapping[str, str]
     named: Mapping[str, str]
     files: frozenset[str] = frozenset()
 
     def own_in(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """The option and what to do instead."""
-        return ((o, self.own[o]) for o in options(arguments) if o in self.own)
+        """What may not be there: the option and what to do instead."""
+        for option in options(arguments):
+            if option in self.written:
+                yield option, f"the tool sets it itself; state `{self.written[option]}` instead"
+            elif option in self.refused:
+                yield option, self.refused[option]
 
     def named_in(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The option and its setting."""
         return ((o, self.named[o]) for o in options(arguments) if o in self.named)
+
+    def field_of(self, name: str) -> str | None:
+        """The field that stands for an option, by its name without hyphens at its front."""
+        fields = {**self.named, **self.written}
+        return fields.get(f"--{name}", fields.get(f"-{name}"))
 
     def files_in(self, arguments: Sequence[str]) -> Iterator[str]:
         """Absolute paths; `--lora a,b` and `--lora-scaled a:0.5` name more than a path."""
@@ -57,24 +68,22 @@ def _table(*rows: tuple[str, str]) -> dict[str, str]:
     return {option: text for names, text in rows for option in names.split()}
 
 
-def _state(*settings: str) -> str:
-    return f"the tool sets it itself; state {' or '.join(f'`{s}`' for s in settings)} instead"
-
-
 LLAMA = OptionTable(
-    own=_table(
-        ("-m --model -mu --model-url -hf -hfr --hf-repo -hff --hf-file -dr --docker-repo",
-         _state("source")),
-        ("-a --alias --model-alias", _state("aliases")),
-        ("--host", _state("listen")),
-        ("--port", _state("port")),
-        ("-c --ctx-size --n-ctx", _state("n_ctx")),
-        ("-np --parallel", _state("llama.parallel")),
-        ("-dev --device", _state("gpus")),
-        ("-ngl --gpu-layers --n-gpu-layers", _state("n_gpu_layers")),
+    written=_table(
+        ("-m --model -mu --model-url -hf -hfr --hf-repo -hff --hf-file", "source"),
+        ("-dr --docker-repo", "source"),
+        ("-a --alias --model-alias", "aliases"),
+        ("--host", "listen"),
+        ("--port", "port"),
+        ("-c --ctx-size --n-ctx", "n_ctx"),
+        ("-np --parallel", "llama.parallel"),
+        ("-dev --device", "gpus"),
+        ("-ngl --gpu-layers --n-gpu-layers", "n_gpu_layers"),
+        ("--api-key --api-key-file", "api_key"),
+        ("--embedding --embeddings --rerank --reranking", "type"),
+    ),
+    refused=_table(
         ("-fit --fit", "the tool switches it off, so that the engine gets what is stated"),
-        ("--api-key --api-key-file", _state("api_key")),
-        ("--embedding --embeddings --rerank --reranking", _state("type")),
         ("--metrics", "the tool sets it itself; leave it out"),
         ("-lv --log-verbosity --verbosity -v --verbose --log-verbose --log-disable", _LOGGED),
         ("-h --help --usage --version --list-devices -cl --cache-list --completion-bash", _PRINTS),
@@ -118,15 +127,17 @@ LLAMA = OptionTable(
 )  # fmt: skip
 
 VLLM = OptionTable(
-    own=_table(
-        ("--model", _state("source")),
-        ("--served-model-name", _state("aliases")),
-        ("--host", _state("listen")),
-        ("--port --uds", _state("port")),
-        ("--max-model-len", _state("n_ctx")),
-        ("-tp --tensor-parallel-size", _state("vllm.tensor_parallel_size")),
-        ("--device-ids", _state("gpus")),
-        ("--api-key", _state("api_key")),
+    written=_table(
+        ("--model", "source"),
+        ("--served-model-name", "aliases"),
+        ("--host", "listen"),
+        ("--port --uds", "port"),
+        ("--max-model-len", "n_ctx"),
+        ("-tp --tensor-parallel-size", "vllm.tensor_parallel_size"),
+        ("--device-ids", "gpus"),
+        ("--api-key", "api_key"),
+    ),
+    refused=_table(
         ("-h --help -v --version", _PRINTS),
     ),
     named=_table(
