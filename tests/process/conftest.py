@@ -41,7 +41,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    """A short path: the supervisor's socket is below it."""
     with tempfile.TemporaryDirectory(prefix="xgen-") as folder:
         yield Path(folder) / "state"
 

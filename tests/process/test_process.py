@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.lab.process import alive, wait_until
 from tests.lab.site import Site
 from tests.process.conftest import HERE, PORT
@@ -129,6 +131,22 @@ def test_odd_values_reach_the_engine_as_they_are(site: Site, model: Path, tmp_pa
     assert "DASH=-n" in environment
     assert not Path("/tmp/xgen-odd").exists()
     site.plan(0)
+
+
+@pytest.mark.parametrize("folder", ["x" * 200, "a state/", ODD.replace("/", "_") + " ;# [x]*"])
+def test_any_folder_keeps_the_state(site: Site, state: Path, folder: str) -> None:
+    site.env["XDG_STATE_HOME"] = str(state / folder)
+    site.apply()
+    assert _ask() == 200
+    site.plan(0)
+    assert site.run("logs", "tiny", "-n", "1").stdout.strip()
+    site.models["tiny"]["llama"]["extra_args"] = ["--rope-scaling", "none-such"]
+    done = site.run("apply", "-y")
+    assert "The previous version was put back and serves again" in done.stdout, done.said
+    supervisor = _supervisor(site)
+    assert site.run("destroy", "-y").code == 0
+    wait_until(lambda: not alive(supervisor), "the supervisor to end", 20)
+    assert list((state / folder).rglob("*")) == []
 
 
 def test_a_secret_is_seen_by_the_engine_alone(site: Site, state: Path) -> None:

@@ -7,6 +7,8 @@ from xgen_deploy.transport.base import Completed, HostError, Session
 _ASK = 60.0
 _NOT_RUNNING = 4  # supervisorctl: no supervisor answers at the socket
 _ALIVE = ("RUNNING", "STARTING")
+# What the supervisor's files say may be relative to its folder (`Layout.supervisor_folder`).
+_IN_FOLDER = ("sh", "-c", 'cd -- "$1" && shift && exec "$@"', "xgen-deploy")
 
 
 class Supervisord:
@@ -28,9 +30,8 @@ class Supervisord:
         if self._session.read_file(path) != self._config.encode():
             self._session.write_file(path, self._config.encode(), mode=0o600)
         if self._control("pid").returncode != 0:
-            done = self._session.run(
-                [self._python, "-I", "-m", "supervisor.supervisord", "-c", path], timeout=_ASK
-            )
+            argv = (*_IN_FOLDER, base, self._python, "-I", "-m", "supervisor.supervisord")
+            done = self._session.run([*argv, "-c", path], timeout=_ASK)
             if done.returncode != 0:
                 raise HostError(self._host, f"supervisord did not start: {_said(done)}")
 
@@ -107,8 +108,9 @@ class Supervisord:
         return self._session.run([*self._ctl(), *words], timeout=_ASK)
 
     def _ctl(self) -> tuple[str, ...]:
-        config = f"{self._layout.process_dir}/supervisord.conf"
-        return (self._python, "-I", "-m", "supervisor.supervisorctl", "-c", config)
+        base = self._layout.process_dir or ""
+        ctl = (self._python, "-I", "-m", "supervisor.supervisorctl")
+        return (*_IN_FOLDER, base, *ctl, "-c", f"{base}/supervisord.conf")
 
 
 def _said(done: Completed) -> str:

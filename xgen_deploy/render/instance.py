@@ -75,7 +75,7 @@ class Rendering:
 
     def supervisor(self) -> str:
         """The configuration of the process runtime's supervisor."""
-        return self._templates.text("supervisord.conf.j2", {"dir": self._layout.process_dir})
+        return self._templates.text("supervisord.conf.j2", {"dir": self._layout.supervisor_folder})
 
     def _arguments(self, command: Command) -> tuple[str, ...]:
         return self._templates.arguments(command.template, command.values) + command.extra
@@ -167,7 +167,7 @@ class Rendering:
             {
                 "service": service,
                 "argv": (self._python, "-I", "-m", "xgen_deploy.launch", f"{settings}/start.json"),
-                "log": self._layout.log(instance.name),
+                "log": self._layout.supervisor_log(instance.name),
                 "digest": instance.digest,
             },
         )

@@ -5,15 +5,12 @@ from xgen_deploy.state.gpu import GPUDetectionResult, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.layout import Layout
 
-# Of 107 bytes (unix(7)); supervisord appends its process ID while it makes the socket.
-_LONGEST_SOCKET = 99
 _TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
 
 
 def runtime_refusals(
-    host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts, layout: Layout
+    host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts
 ) -> tuple[Refusal, ...]:
     """What the runtimes need and the host lacks: one refusal, not one for each instance."""
     runtimes = {d.runtime for d in declared}
@@ -28,14 +25,6 @@ def runtime_refusals(
         )
     if "docker" in runtimes and facts.docker.state != "ok":
         refusals.append(_docker_refusal(host, facts))
-    if declared and len(layout.supervisor_socket.encode()) > _LONGEST_SOCKET:
-        refusals.append(
-            Refusal(
-                host=host.name,
-                reason=f"{layout.state_dir} is too long a path for the supervisor's socket",
-                hint="Set XDG_STATE_HOME to a shorter path.",
-            )
-        )
     return tuple(refusals)
 
 

@@ -1,8 +1,13 @@
 """Names and paths on a host, as the contract promises them."""
 
+import re
 from typing import Final, Literal
 
 from xgen_deploy.frozen import Frozen
+
+# Of 107 bytes (unix(7)); supervisord appends its process ID while it makes the socket.
+_LONGEST_SOCKET: Final = 99
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_@+=:,./-]*")
 
 # The suffix of an instance's second slot, which start-first updates use every other time.
 SECOND: Final = ".b"
@@ -86,9 +91,14 @@ class Layout(Frozen):
         return f"{self.state_dir}/heal.state"
 
     @property
-    def supervisor_socket(self) -> str:
-        """ "" unless the process runtime's supervisor runs the instances."""
-        return f"{self.process_dir}/supervisor.sock" if self.process_dir else ""
+    def supervisor_folder(self) -> str:
+        """`process_dir` in the supervisor's own files. Its working directory stands for a path that
+        is too long for a socket, or that its configuration would read as something else.
+        """
+        folder = self.process_dir or ""
+        socket = f"{folder}/supervisor.sock"
+        plain = _PLAIN.fullmatch(folder) and len(socket) <= _LONGEST_SOCKET
+        return folder if plain else "/proc/self/cwd"
 
     def service(self, instance: str) -> str:
         """The unit's and the container's common name, without `.service`."""
@@ -148,6 +158,10 @@ class Layout(Frozen):
     def log(self, instance: str) -> str:
         """The supervisor's log of an instance; only under the process runtime."""
         return f"{self.process_dir}/log/{instance}.log"
+
+    def supervisor_log(self, instance: str) -> str:
+        """The same, as the supervisor's configuration names it."""
+        return f"{self.supervisor_folder}/log/{instance}.log"
 
 
 def system_layout(project: str) -> Layout:

@@ -12,7 +12,7 @@ from typing import Any
 from xgen_deploy.probe.remote.files import owner, sha256
 
 PATIENCE = 5.0
-LONGEST = 107  # bytes of a socket's path (unix(7))
+LONGEST = 107  # bytes of a socket's address (unix(7))
 STATES = {
     "RUNNING": "active",
     "STARTING": "activating",
@@ -25,7 +25,7 @@ STATES = {
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """A connection to a socket file."""
+    """A connection to a socket file, however long its path is."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=PATIENCE)
@@ -34,7 +34,15 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(PATIENCE)
-        self.sock.connect(self._path)
+        if len(os.fsencode(self._path)) <= LONGEST:
+            self.sock.connect(self._path)
+            return
+        folder, name = os.path.split(self._path)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.sock.connect(os.path.join("/proc/self/fd", str(opened), name))
+        finally:
+            os.close(opened)
 
 
 class UnixTransport(xmlrpc.client.Transport):
@@ -53,7 +61,7 @@ def programs(folder: str) -> list[dict[str, Any]]:
     supervisor is there and does not answer."""
     defined = {
         os.path.basename(path)[: -len(".conf")]: path
-        for path in glob.glob(os.path.join(folder, "conf.d", "*.conf"))
+        for path in glob.glob(os.path.join(glob.escape(folder), "conf.d", "*.conf"))
     }
     known = {info["name"]: info for info in _all_info(os.path.join(folder, "supervisor.sock"))}
     return [
@@ -63,9 +71,7 @@ def programs(folder: str) -> list[dict[str, Any]]:
 
 
 def _all_info(path: str) -> list[dict[str, Any]]:
-    """Empty where no supervisor runs: a socket file may outlive it, and none has so long a path."""
-    if len(os.fsencode(path)) > LONGEST:
-        return []
+    """Empty where no supervisor runs: a socket file may outlive it."""
     server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=UnixTransport(path))
     try:
         answer: Any = server.supervisor.getAllProcessInfo()
