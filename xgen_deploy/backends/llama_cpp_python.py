@@ -11,7 +11,7 @@ from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.settings import Sampling
+from xgen_deploy.state.settings import LlamaSettings, Sampling
 
 # ggml/include/ggml.h, enum ggml_type.
 _CACHE_TYPES = {
@@ -52,7 +52,7 @@ class LlamaCppPython(LlamaEngine):
             "llama": llama,
             "layers": -1 if spec.n_gpu_layers == "all" else spec.n_gpu_layers or 0,
             "split_mode": _SPLIT_MODES.get(llama.split_mode or ""),
-            "flash_attn": {"on": "true", "off": "false"}.get(llama.flash_attn or ""),
+            "flash_attn": _flash_attn(llama),
             "mlock": "true" if llama.mlock else "false",
             "type_k": _CACHE_TYPES.get(llama.cache_type_k or ""),
             "type_v": _CACHE_TYPES.get(llama.cache_type_v or ""),
@@ -83,6 +83,13 @@ def _environment(instance: Instance, place: Place) -> dict[str, str]:
     if kinds <= {GPUType.AMD_RDNA, GPUType.AMD_CDNA}:
         return bound | hip_visible(instance)
     return bound
+
+
+def _flash_attn(llama: LlamaSettings) -> str | None:
+    """Off by its own default, which would end it where something that is stated needs it."""
+    if llama.flash_attn is None:
+        return "true" if llama.needs_flash_attention else None
+    return {"on": "true", "off": "false"}.get(llama.flash_attn)
 
 
 def _refuse_what_it_lacks(instance: Instance) -> None:

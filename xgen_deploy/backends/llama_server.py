@@ -11,8 +11,9 @@ from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.state.gpu import GPUType
-from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.settings import LlamaSettings
 
 _PREFIX = {
     "llama-server-cuda": "CUDA",
@@ -109,19 +110,15 @@ class LlamaServer(LlamaEngine):
         return "none" if draft is None or draft.n_gpu_layers == 0 else self._device(instance)
 
     def _flash_attn(self, instance: Instance) -> str | None:
-        """Off by default on AMD and on Vulkan, where it crashed in the field."""
-        stated = instance.spec.llama.flash_attn
-        if stated is not None:
-            return stated
-        if not instance.gpus or self.name == "llama-server-cuda":
+        """Off by default on AMD and on Vulkan, where it crashed in the field; left to the engine,
+        which switches it on, where something that is stated needs it.
+        """
+        llama, engine = instance.spec.llama, instance.engine
+        if llama.flash_attn is not None:
+            return llama.flash_attn
+        if not instance.gpus or self.name == "llama-server-cuda" or llama.needs_flash_attention:
             return None
-        if instance.spec.llama.quantised_values:
-            raise Unsupported(
-                f"cache_type_v is {instance.spec.llama.cache_type_v}, which needs flash attention, "
-                f"and that is off on {self.name} unless stated; state `flash_attn: on`, or leave "
-                "cache_type_v out"
-            )
-        return "off"
+        return "off" if _flash_takes_value(engine) or not engine.known else None
 
     def _environment(self, instance: Instance) -> dict[str, str]:
         """Which devices the process sees, in the manifest's order (by UUID where one works), and
@@ -164,13 +161,26 @@ def _load_mode(instance: Instance) -> str | None:
     return "mmap+mlock"
 
 
+def _flash_takes_value(engine: Engine) -> bool:
+    return "[on|off|auto]" in engine.markers
+
+
+def _refuse_flash_attention(llama: LlamaSettings) -> None:
+    """Of a build whose option takes no value: it is off there unless switched on."""
+    takes = "this build's --flash-attn takes no value; "
+    if llama.flash_attn is not None:
+        raise Unsupported(f"{takes}flash_attn needs a newer one")
+    for field, says, _ in llama.needs_flash_attention:
+        raise Unsupported(f"{takes}{field} {says}, which needs flash attention and a newer build")
+
+
 def _refuse_what_the_build_lacks(instance: Instance) -> None:
     """Found out before anything is stopped. A build that could not be asked is not judged."""
     engine, llama = instance.engine, instance.spec.llama
     if not engine.known:
         return
-    if llama.flash_attn is not None and "[on|off|auto]" not in engine.markers:
-        raise Unsupported("this build's --flash-attn takes no value; flash_attn needs a newer one")
+    if not _flash_takes_value(engine):
+        _refuse_flash_attention(llama)
     if llama.mlock and not {"--load-mode", "--mlock"} & engine.flags:
         raise Unsupported("this build has neither --load-mode nor --mlock; mlock cannot be kept")
     needed = {

@@ -59,6 +59,14 @@ def options(arguments: Sequence[str]) -> Iterator[str]:
             yield spelled(name)
 
 
+def values_of(arguments: Sequence[str], names: frozenset[str]) -> Iterator[str]:
+    """What follows any of these options, as an argument of its own or joined to it."""
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        name, joined, value = argument.partition("=")
+        if spelled(name) in names:
+            yield value if joined else following
+
+
 def spelled(option: str) -> str:
     """With hyphens, as engines list them; they take `--ctx_size` as well."""
     return option.replace("_", "-") if option.startswith("--") else option

@@ -17,7 +17,7 @@ from pydantic import (
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.engine_words import known_choice, known_table_key
-from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable
+from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable, values_of
 from xgen_deploy.state.field_types import (
     AbsolutePath,
     Address,
@@ -62,6 +62,9 @@ TableKey = Annotated[
 GPURef = Annotated[Whole | str, AfterValidator(gpu)]
 Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
 _QUANTISED = frozenset(get_args(CacheType)) - {"f32", "f16", "bf16"}
+_VALUE_TYPES = frozenset(
+    ["-ctv", "--cache-type-v", "--type-v", "-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"]
+)
 
 
 class _SecretSource(Frozen):
@@ -212,19 +215,23 @@ class LlamaSettings(EngineSettings):
     )
 
     @property
-    def quantised_values(self) -> bool:
-        """Whether the V cache is quantised, which needs flash attention."""
-        return self.cache_type_v in _QUANTISED
+    def needs_flash_attention(self) -> tuple[tuple[str, str, str], ...]:
+        """Fields that do, each with what it says and what that is."""
+        in_arguments = values_of(self.extra_args or (), _VALUE_TYPES)
+        quantised = "a quantised V cache"
+        stated = (
+            ("cache_type_v", f"is {self.cache_type_v}", quantised, self.cache_type_v in _QUANTISED),
+            ("split_mode", "is tensor", "a model split by tensors", self.split_mode == "tensor"),
+            *(("extra_args", f"has {t}", quantised, t in _QUANTISED) for t in in_arguments),
+        )
+        return tuple((field, says, what) for field, says, what, needs in stated if needs)
 
     def contradictions(self, gpus: int | None) -> Iterator[Contradiction]:
         yield from super().contradictions(gpus)
-        if self.flash_attn == "off" and self.quantised_values:
-            yield Contradiction(
-                "cache_type_v",
-                f"is {self.cache_type_v}",
-                "a quantised V cache needs flash attention, and flash_attn is off",
-                by_gpus=False,
-            )
+        if self.flash_attn == "off":
+            for field, says, what in self.needs_flash_attention:
+                rule = f"{what} needs flash attention, and flash_attn is off"
+                yield Contradiction(field, says, rule, by_gpus=False)
         if gpus is not None:
             yield from self._misplaced(gpus)
 
