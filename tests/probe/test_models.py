@@ -121,6 +121,28 @@ WRONG: dict[str, tuple[dict[str, bytes], str, str]] = {
         "d",
         "1 of its weight files are missing: model-1.safetensors",
     ),
+    "weights for another program": (
+        {"d/config.json": b"{}", "d/onnx/model.onnx": b""},
+        "d",
+        "its weights are for ONNX, which no engine here loads",
+    ),
+    "a pipeline for images": ({"d/model_index.json": b"{}"}, "d", "is a pipeline for images"),
+    "Meta's own format": (
+        {"d/params.json": b"{}", "d/consolidated.00.pth": b""},
+        "d",
+        "is in Meta's own format",
+    ),
+    "a missing part of Mistral's": (
+        {
+            "d/params.json": b"{}",
+            "d/consolidated-00001-of-00002.safetensors": b"",
+            "d/consolidated.safetensors.index.json": (
+                b'{"weight_map": {"a": "consolidated-00002-of-00002.safetensors"}}'
+            ),
+        },
+        "d",
+        "1 of its weight files are missing: consolidated-00002-of-00002.safetensors",
+    ),
     "weights cut short": (
         {"d/config.json": b"{}", "d/w.safetensors": safetensors(data=15)},
         "d",
@@ -186,3 +208,57 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     assert look(tmp_path, str(tmp_path), any_file=True).error == "is not a file"
     gone = look(tmp_path, str(tmp_path / "gone.jinja"), any_file=True)
     assert (gone.error, gone.missing) == ("is not there", True)
+
+
+def test_an_adapter_that_has_its_model_s_config_beside_it(tmp_path: Path) -> None:
+    folder = hf_folder(tmp_path / "law")
+    write(folder / "adapter_config.json", b'{"peft_type": "LORA", "r": 8}')
+    assert look(tmp_path, str(folder)).config == look(tmp_path, str(hf_folder(folder))).config
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    assert look(tmp_path, str(folder)).config == {"peft_type": "LORA", "r": 8}
+
+
+def test_a_folder_in_mistral_s_own_layout(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    params = {"dim": 64, "n_heads": 8, "n_layers": 2, "max_position_embeddings": 4096, "q": 1}
+    write(folder / "params.json", json.dumps(params).encode())
+    write(folder / "consolidated.safetensors", safetensors())
+    facts = look(tmp_path, str(folder))
+    assert (facts.error, facts.format, facts.config_format) == (None, "hf", "mistral")
+    assert facts.config == {
+        "hidden_size": 64,
+        "num_attention_heads": 8,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": 4096,
+    }
+
+
+QUANTISED: dict[str, tuple[dict[str, object], str | None, object]] = {
+    "not": ({}, None, None),
+    "in the config": ({"quantization_config": {"quant_method": "fp8"}}, None, "fp8"),
+    "compressed tensors of old": ({"compression_config": {}}, None, "compressed-tensors"),
+    "by MLX": ({"quantization": {"bits": 4, "group_size": 64}}, None, "mlx"),
+    "by ModelOpt": ({}, "hf_quant_config.json", "modelopt"),
+    "by a tool that does not say": ({}, "quantize_config.json", "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", QUANTISED)
+def test_how_weights_are_quantised(tmp_path: Path, case: str) -> None:
+    config, beside, method = QUANTISED[case]
+    folder = hf_folder(tmp_path / "m", config)
+    if beside is not None:
+        write(folder / beside, b"{}")
+    found = (look(tmp_path, str(folder)).config or {}).get("quantization_config")
+    wanted = {"quant_method": None if method == "unknown" else method}
+    assert found == (None if method is None else wanted)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("general.type", "mmproj"), ("adapter.type", "adapter"), ("a.b", None)]
+)
+def test_what_a_gguf_is(tmp_path: Path, key: str, kind: str | None) -> None:
+    path = write(tmp_path / "x.gguf", gguf({"general.architecture": "llama", key: "mmproj"}))
+    facts = look(tmp_path, str(path)).gguf
+    assert facts is not None
+    assert facts.type == kind

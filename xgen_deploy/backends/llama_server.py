@@ -58,6 +58,10 @@ class LlamaServer(LlamaEngine):
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when this build lacks an option that the manifest needs."""
         _refuse_what_the_build_lacks(instance)
+        if self.name == "llama-server-vulkan" and instance.spec.llama.split_mode == "row":
+            raise Unsupported(
+                "split_mode is row, which llama.cpp has no Vulkan code for; state `layer`"
+            )
         spec, flags = instance.spec, instance.engine.flags
         parallel = spec.llama.parallel
         values = {

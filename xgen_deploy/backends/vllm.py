@@ -22,6 +22,7 @@ from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.backends.vllm_log import LOADING_STAGES, read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
+from xgen_deploy.backends.vllm_weights import check_weights
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Spec
@@ -129,6 +130,7 @@ class Vllm(Backend):
     def check(
         self, declared: InstanceConfig, model: ModelFacts, gpus: tuple[GPUInfo, ...], n_ctx: int
     ) -> None:
+        check_weights(declared, model)
         check_sizes(declared, model, gpus, n_ctx)
 
     def _environment(self, instance: Instance) -> dict[str, str]:

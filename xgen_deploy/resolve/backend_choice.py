@@ -4,6 +4,7 @@ from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve import engines, models
 from xgen_deploy.resolve.inputs import HostInputs
+from xgen_deploy.resolve.model_kind import usable_model
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine
@@ -24,7 +25,7 @@ def choose_backend(
     for source in models.sources(config).values():
         try:
             key = models.model_key(source, config.revision)
-            model = models.usable_model(config, models.facts_of(config, key, inputs.models))
+            model = usable_model(config, models.facts_of(config, key, inputs.models))
         except Refused as error:
             missing = missing or error
             continue

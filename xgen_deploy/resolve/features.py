@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Backend
+from xgen_deploy.resolve.model_kind import check_is_model, is_whole_model
 from xgen_deploy.resolve.models import decide_layers, facts_of, usable_files
 from xgen_deploy.resolve.stated_files import (
     StatedFile,
@@ -84,6 +85,7 @@ class _Finder:
         """Also a note for the plan, or None."""
         stated = self._its_format(draft_files(draft))
         facts = self._of_format(self._facts(stated, "draft model"), stated, "draft model")
+        check_is_model(self.config, facts, "draft model", stated.field)
         layers, note = None, None
         if self.backend.offloads_layers and on_gpu:
             decided = decide_layers(
@@ -105,6 +107,8 @@ class _Finder:
     def lora(self, name: str, lora: str | Lora) -> FoundLora:
         stated = self._its_format(lora_files(name, lora))
         facts = self._of_format(self._facts(stated, "adapter"), stated, "adapter")
+        if is_whole_model(facts):
+            raise self._wrong(stated, f"adapter {stated.source} is a whole model")
         made_for = facts.gguf.architecture if facts.gguf else None
         model = self.model.gguf.architecture if self.model.gguf else None
         if made_for and model and made_for != model:

@@ -46,6 +46,7 @@ def resolve_instance(
         sha256=config.sha256,
         model_path=model.path or source,
         model_state=model.state,
+        config_format=model.config_format,
         image=engine.image,
         entrypoint=engine.entrypoint if engine.override_entrypoint else None,
         binary=engine.binary,

@@ -11,21 +11,6 @@ from xgen_deploy.state.refuse import refuse
 from xgen_deploy.state.settings import SourceByFormat
 
 DEFAULT_CONTEXT = 4096
-# GGUF architectures that cannot generate text: llama.cpp loads them, reports ok, and answers every
-# completion with an error.
-_ENCODERS = frozenset(
-    {
-        "bert",
-        "eurobert",
-        "jina-bert-v2",
-        "jina-bert-v3",
-        "modern-bert",
-        "neo-bert",
-        "nomic-bert",
-        "nomic-bert-moe",
-        "t5encoder",
-    }
-)
 
 
 def sources(declared: InstanceConfig) -> dict[str, str]:
@@ -65,23 +50,8 @@ def facts_of(
     """What the probe reports on files. Raises Refused where it left them out."""
     facts = models.get(key)
     if facts is None:
-        reason = f"the probe did not report on the model {_name(key)}"
+        reason = f"the probe did not report on the model {shown_source(key)}"
         raise refuse(declared, reason, "Run the command again.", field)
-    return facts
-
-
-def usable_model(declared: InstanceConfig, facts: ModelFacts) -> ModelFacts:
-    """Raises Refused when the files cannot be used, or hold a model of another type."""
-    usable_files(declared, facts, "model", "source")
-    architecture = facts.gguf.architecture if facts.gguf else None
-    if declared.type == "llm" and architecture in _ENCODERS:
-        raise refuse(
-            declared,
-            f"model {_name(facts.key)}: its architecture, {architecture}, makes vectors "
-            "or scores, not text",
-            "State `type: embedding` or `type: reranker`, or correct `source`.",
-            "source",
-        )
     return facts
 
 
@@ -89,7 +59,7 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
     """Raises Refused when the files are missing, cut short, not what they claim to be, or closed
     to the user that the engine runs as. `field` is where the manifest states them.
     """
-    name = f"{what} {_name(facts.key)}"
+    name = f"{what} {shown_source(facts.key)}"
     if facts.error is not None:
         raise refuse(
             declared,
@@ -110,7 +80,8 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
         )
 
 
-def _name(key: str) -> str:
+def shown_source(key: str) -> str:
+    """The source in the key of a request, for the reader."""
     return key.rsplit("@", 1)[0]
 
 

@@ -80,10 +80,13 @@ class ProbeRequest(Frozen):
 
 
 class GGUFFacts(Frozen):
-    """The essentials of a GGUF header. `layers` counts blocks; the engine adds the output layer."""
+    """The essentials of a GGUF header. `layers` counts blocks; the engine adds the output layer.
+    `type` is what the file is: model, adapter, mmproj, vocab, imatrix; older files do not say.
+    """
 
     version: int
     architecture: str | None = None
+    type: str | None = None
     name: str | None = None
     layers: int | None = None
     context_length: int | None = None
@@ -104,11 +107,13 @@ class ModelFacts(Frozen):
     tells the first of these from the others. `cached` means that what an earlier header with the
     same state said was used. `closed_file` is the first of its files that a user of no group may
     not read, `closed_folder` the topmost folder on the way that such a user may not pass.
+    `config_format` tells a folder in Mistral's own layout, which has no config.json.
     """
 
     key: str
     path: str | None = None
     format: Literal["gguf", "hf", "unknown"] | None = None
+    config_format: Literal["mistral"] | None = None
     size: int | None = None
     state: str | None = None
     gguf: GGUFFacts | None = None

@@ -32,7 +32,8 @@ class Spec(Frozen):
 
     A field left at its default does not enter the digest, so that a newer tool can add fields
     without restarting anything. `gpus` are identities in the engine's order; () is the CPU.
-    `also_serves` are further models whose name the engine must answer to.
+    `also_serves` are further models whose name the engine must answer to. `config_format` tells a
+    model in Mistral's own layout.
     """
 
     spec_version: int = SPEC_VERSION
@@ -46,6 +47,7 @@ class Spec(Frozen):
     sha256: str | None = None
     model_path: str
     model_state: str | None = None
+    config_format: Literal["mistral"] | None = None
     image: str | None = None
     entrypoint: tuple[str, ...] | None = None
     binary: str | None = None

@@ -232,8 +232,17 @@ class LlamaSettings(EngineSettings):
             for field, says, what in self.needs_flash_attention:
                 rule = f"{what} needs flash attention, and flash_attn is off"
                 yield Contradiction(field, says, rule, by_gpus=False)
+        if self.split_mode == "tensor":
+            yield from self._unsplittable()
         if gpus is not None:
             yield from self._misplaced(gpus)
+
+    def _unsplittable(self) -> Iterator[Contradiction]:
+        """What `split_mode: tensor` cannot be used with."""
+        for field in ("cache_type_k", "cache_type_v"):
+            if (stated := getattr(self, field)) in _QUANTISED:
+                rule = "split_mode tensor needs a cache that is not quantised: f16, bf16 or f32"
+                yield Contradiction(field, f"is {stated}", rule, by_gpus=False)
 
     def _misplaced(self, gpus: int) -> Iterator[Contradiction]:
         main, parts = self.main_gpu, len(self.tensor_split or ())

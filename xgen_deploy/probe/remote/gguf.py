@@ -104,6 +104,7 @@ def essentials(header: Header, parts: int | None) -> dict[str, Any]:
     return {
         "version": header.version,
         "architecture": architecture,
+        "type": _text(keys.get("general.type")) or ("adapter" if "adapter.type" in keys else None),
         "name": _text(keys.get("general.name")),
         "layers": own("block_count"),
         "context_length": own("context_length"),

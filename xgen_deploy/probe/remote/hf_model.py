@@ -6,57 +6,67 @@ import os
 import re
 from typing import Any, BinaryIO
 
-from xgen_deploy.bounded_json import read_json
 from xgen_deploy.probe.remote.files import file_state
-from xgen_deploy.probe.remote.reading import read_text
-
-KEPT = (
-    "architectures",
-    "model_type",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "num_hidden_layers",
-    "max_position_embeddings",
-    "rope_scaling",
-    "rope_parameters",
-    "hidden_size",
-    "head_dim",
-    "torch_dtype",
-    "dtype",
+from xgen_deploy.probe.remote.hf_config import (
+    INDEX_LIMIT,
+    adapter_essentials,
+    essentials,
+    mistral_essentials,
+    read_config,
 )
-ADAPTER = ("peft_type", "r", "base_model_name_or_path")
+
 INDEX = "model.safetensors.index.json"
-LONGEST_CONFIG = 4 << 20
-LONGEST_INDEX = 64 << 20
 LONGEST_HEADER = 100_000_000  # safetensors, `Format`
 MOST_FILES = 10_000
 PIECE = 1 << 20
 # Within a string its last quote would be escaped.
 OFFSETS = re.compile(rb'"data_offsets"\s*:\s*\[\s*\d{1,20}\s*,\s*(\d{1,20})\s*\]')
 OVERLAP = 128
+MISTRAL_INDEX = "consolidated.safetensors.index.json"
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+# What other programs load.
+FOREIGN = {
+    ".onnx": "for ONNX",
+    ".h5": "for TensorFlow",
+    ".msgpack": "for Flax",
+    ".engine": "for TensorRT",
+    ".nemo": "for NeMo",
+    ".tflite": "for TensorFlow Lite",
+}
 
 
 def hf_model(folder: str) -> dict[str, Any]:
     """Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
     answer = _whole(folder, paths)
-    config = _json(os.path.join(folder, "config.json"), LONGEST_CONFIG)
+    config = read_config(os.path.join(folder, "config.json"))
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
-    return dict(answer, config=_essentials(config), error=_incomplete(folder, paths))
+    problem = _incomplete(folder, paths, INDEX)
+    return dict(answer, config=essentials(config, folder), error=problem)
+
+
+def mistral_model(folder: str) -> dict[str, Any]:
+    """A folder as Mistral itself writes it. Raises OSError."""
+    paths = [p for p in _files(folder) if os.path.exists(p)]
+    answer = dict(_whole(folder, paths), config_format="mistral")
+    params = read_config(os.path.join(folder, "params.json"))
+    if params is None:
+        return dict(answer, error="its params.json is not valid JSON")
+    problem = _incomplete(folder, paths, MISTRAL_INDEX)
+    return dict(answer, config=mistral_essentials(params), error=problem)
 
 
 def hf_adapter(folder: str) -> dict[str, Any]:
     """A LoRA adapter as the library PEFT writes it. Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
     answer = _whole(folder, paths)
-    config = _json(os.path.join(folder, "adapter_config.json"), LONGEST_CONFIG)
+    config = read_config(os.path.join(folder, "adapter_config.json"))
     if config is None:
         return dict(answer, error="its adapter_config.json is not valid JSON")
     if not any(path.endswith(WEIGHTS) for path in paths):
         return dict(answer, error="has an adapter_config.json but no weights")
-    return dict(answer, config={key: config[key] for key in ADAPTER if key in config})
+    return dict(answer, config=adapter_essentials(config))
 
 
 def _whole(folder: str, paths: list[str]) -> dict[str, Any]:
@@ -77,40 +87,31 @@ def _files(folder: str) -> list[str]:
     return sorted(paths)
 
 
-def _json(path: str, limit: int) -> dict[str, Any] | None:
-    try:
-        value = read_json(read_text(path, limit + 1) or "", limit)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _essentials(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: config[key] for key in KEPT if config.get(key) is not None}
-    quantization = config.get("quantization_config")
-    if isinstance(quantization, dict):
-        kept["quantization_config"] = {"quant_method": quantization.get("quant_method")}
-    if isinstance(config.get("text_config"), dict):
-        kept["text_config"] = _essentials(config["text_config"])
-    return kept
-
-
-def _incomplete(folder: str, paths: list[str]) -> str | None:
+def _incomplete(folder: str, paths: list[str], index_name: str) -> str | None:
     """Why the weights are not whole, as far as names and sizes tell."""
     names = {os.path.relpath(path, folder) for path in paths}
-    index = _json(os.path.join(folder, INDEX), LONGEST_INDEX) if INDEX in names else None
+    index = None
+    if index_name in names:
+        index = read_config(os.path.join(folder, index_name), INDEX_LIMIT)
     if index is not None:
         missing = sorted(set((index.get("weight_map") or {}).values()) - names)
         if missing:
             return f"{len(missing)} of its weight files are missing: {missing[0]}"
     elif not any(name.endswith(WEIGHTS) for name in names):
-        return "has a config.json but no weights"
+        return _no_weights(names)
     for path in paths:
         if path.endswith(".safetensors"):
             problem = _cut_short(path)
             if problem:
                 return f"{os.path.basename(path)}: {problem}"
     return None
+
+
+def _no_weights(names: set[str]) -> str:
+    for suffix, program in FOREIGN.items():
+        if any(name.endswith(suffix) for name in names):
+            return f"its weights are {program}, which no engine here loads"
+    return "has a config.json but no weights"
 
 
 def _cut_short(path: str) -> str | None:

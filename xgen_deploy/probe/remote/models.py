@@ -98,23 +98,42 @@ def _inspect(path: str, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inspect_folder(path: str, known: dict[str, Any]) -> dict[str, Any]:
-    if os.path.exists(os.path.join(path, "config.json")):
-        from xgen_deploy.probe.remote.hf_model import hf_model  # only where there is one
-
-        return hf_model(path)
-    if os.path.exists(os.path.join(path, "adapter_config.json")):
+    """What reads JSON is imported only where there is some."""
+    names = set(os.listdir(path))
+    weights = {name for name in names if name.endswith((".safetensors", ".bin"))}
+    alone = all(name.startswith("adapter_") for name in weights)
+    if "adapter_config.json" in names and (alone or "config.json" not in names):
         from xgen_deploy.probe.remote.hf_model import hf_adapter
 
         return hf_adapter(path)
-    names = sorted(name for name in os.listdir(path) if name.endswith(".gguf"))
-    firsts = [name for name in names if "-of-" not in name or "-00001-of-" in name]
+    if "config.json" in names:
+        from xgen_deploy.probe.remote.hf_model import hf_model
+
+        return hf_model(path)
+    if "params.json" in names and any(name.startswith("consolidated") for name in weights):
+        from xgen_deploy.probe.remote.hf_model import mistral_model
+
+        return mistral_model(path)
+    files = sorted(name for name in names if name.endswith(".gguf"))
+    firsts = [name for name in files if "-of-" not in name or "-00001-of-" in name]
     if len(firsts) == 1:
         return _inspect(os.path.join(path, firsts[0]), known)
     if firsts:
         problem = "holds several GGUF files; name one: " + ", ".join(firsts[:5])
     else:
-        problem = "is a folder without config.json or a GGUF file"
+        problem = _what_the_folder_is(names)
     return {"path": path, "format": "unknown", "error": problem}
+
+
+def _what_the_folder_is(names: set[str]) -> str:
+    if "model_index.json" in names:
+        return "is a pipeline for images (model_index.json), which no engine here serves"
+    if "params.json" in names and any(name.endswith(".pth") for name in names):
+        return (
+            "is in Meta's own format (consolidated.*.pth), which no engine here loads: "
+            "convert it to Hugging Face's"
+        )
+    return "is a folder without config.json or a GGUF file"
 
 
 def _what_it_is(path: str) -> str:
