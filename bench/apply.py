@@ -44,11 +44,13 @@ print(time.monotonic() - began)
 engine.kill()
 """
 
-# Each name has a record and a lock of its own, as ten hosts have: the rest of the host is shared.
+# Each name has a record, a lock and a machine ID of its own, as ten hosts have: the rest is shared.
 PYTHON = f"""#!/bin/sh
 name=${{0##*-}}
 mkdir -p {PLACE}/$name /var/lib/xgen-deploy
+echo 000000000000000000000000000000$name > {PLACE}/$name.id
 exec unshare --mount sh -c '
+mount --bind {PLACE}/'$name'.id /etc/machine-id
 mount --bind {PLACE}/'$name' /var/lib/xgen-deploy && exec /usr/bin/python3 "$@"' python3 "$@"
 """
 

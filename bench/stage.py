@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.link import Link
-from tests.lab import access, places
+from tests.lab import access, lab, places
 from tests.lab.spec import CATALOGUE
 
 HOST = "lab-fleet"
 PROJECT, MODEL = "bench", "gemma"
 INSTANCE = f"xgen-{PROJECT}-{MODEL}"
+PLACE = "/srv/bench"
+MOST = 200  # names
+# Each name has a machine ID of its own, as real hosts have: one machine under two names is refused.
+AS_A_MACHINE = """#!/bin/sh
+exec unshare --mount sh -c '
+mount --bind "$0.id" /etc/machine-id && exec /usr/bin/python3 "$@"' "$0" "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,9 @@ class Stage:
 
     def manifest(self, names: list[str]) -> Path:
         """The same instance on each of `names`."""
-        hosts = "".join(f"      {name}:\n" for name in names)
+        hosts = "".join(
+            f"      {name}: {{ansible_python_interpreter: {PLACE}/{name}}}\n" for name in names
+        )
         placed = "".join(f"  {name}: [{{model: {MODEL}}}]\n" for name in names)
         return self.write(
             f"manifest-{len(names)}.yaml",
@@ -56,9 +65,20 @@ class Stage:
 
     def deploy(self) -> None:
         """Bring the instance up, through the first name. Raises CalledProcessError."""
+        install_machines(self.names(MOST))
         manifest = self.manifest(self.names(1))
         argv = [self.program, "apply", str(manifest), "--ssh-config", str(self.ssh_config), "-y"]
         subprocess.run(argv, check=True, stdout=sys.stderr)
+
+
+def install_machines(names: list[str]) -> None:
+    """The Python of each name on the host."""
+    host = lab.up([HOST])[0]
+    host.run(["mkdir", "-p", PLACE])
+    for number, name in enumerate(names, 1):
+        file = f"{PLACE}/{name}"
+        make = f"cat > {file}; chmod 755 {file}; printf '%032x\\n' {number} > {file}.id"
+        host.run(["sh", "-c", make], stdin=AS_A_MACHINE)
 
 
 @contextmanager

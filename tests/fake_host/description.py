@@ -33,7 +33,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
         "watchdog": host.watchdog or None,
         "memory_available_mb": host.memory_free_mb,
         "gpu": json.loads(detected.model_dump_json(by_alias=True, exclude_none=True)),
-        **kind.get("facts", {}),
+        **kind.get("facts", {}), **host.machine,
         "docker": {
             "state": "ok", "version": "29.1.0", "runtimes": ["runc", "nvidia"],
             "cli": "/usr/bin/docker",

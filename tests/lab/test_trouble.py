@@ -50,18 +50,18 @@ def broken_ways(lab: Lab, host: LabHost, tmp_path: Path) -> Site:
         "askpass": {**address, "ansible_user": "askpass"},
     }
     site = Site(tmp_path, "t_ways", hosts=hosts, ssh_config=config)
-    # One host under several names: each has instances of its own.
     for name in hosts:
         site.serve(name, name=f"gemma-{name}")
     return site
 
 
 def test_a_host_that_cannot_be_reached_is_reported_and_the_others_go_on(broken_ways: Site) -> None:
-    said = broken_ways.plan(4).json()["hosts"]
+    limit = [word for name in broken_ways.hosts if name != "good" for word in ("--limit", name)]
+    said = broken_ways.plan(4, *limit).json()["hosts"]
     reached = {name for name, one in said.items() if one["reachable"]}
-    assert reached == {"good", "banner"}
+    assert reached == {"banner"}
     assert said["banner"]["operations"][0]["action"] == "create"
-    told = broken_ways.run("plan").stdout
+    told = broken_ways.run("plan", *limit).stdout
     for name, reason, hint in (
         ("nowhere", "nowhere.invalid", "ansible_host"),
         ("closed", "port 1 refused the connection", "sshd"),
@@ -77,6 +77,12 @@ def test_a_host_that_cannot_be_reached_is_reported_and_the_others_go_on(broken_w
 def test_where_no_host_can_be_reached_it_is_code_4_too(broken_ways: Site) -> None:
     assert broken_ways.plan(4, "--limit", "nowhere", "--limit", "closed").said
     assert broken_ways.run("apply", "-y", "--limit", "nowhere").code == 4
+
+
+def test_one_machine_under_two_names_is_refused_by_both(broken_ways: Site) -> None:
+    plan = broken_ways.plan(1, "--limit", "good", "--limit", "banner")
+    assert "it is the same machine as banner" in plan.refusals("good")
+    assert "it is the same machine as good" in plan.refusals("banner")
 
 
 def test_sudo_s_password_can_be_given(broken_ways: Site) -> None:

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from tests.probe.running import probe, request
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.probe.observe import read_document
 
@@ -27,3 +30,13 @@ def test_a_host_that_cannot_run_the_probe_gets_a_hint(document: bytes) -> None:
 def test_an_answer_that_makes_no_sense_is_our_fault() -> None:
     with pytest.raises(XgenError, match="gpu-a: the probe's answer cannot be read: hostname"):
         read_document("gpu-a", b'{"probe": "python"}')
+
+
+def test_the_machine_id_itself_stays_on_the_host(tmp_path: Path) -> None:
+    """What is told is the same at each look; machine-id(5) asks to keep the ID."""
+    file = Path("/etc/machine-id")
+    if not file.exists() or len(file.read_text().strip()) != 32:
+        pytest.skip("this machine has no ID")
+    told = probe(request(tmp_path)).machine_id
+    assert told == probe(request(tmp_path)).machine_id
+    assert (told is not None, told != file.read_text().strip()) == (True, True)

@@ -64,7 +64,7 @@ def carry_out(
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
-        context.keep(lambda record: _begun(record, apply, identity))
+        context.keep(lambda record: _begun(record, context.name, apply, identity))
         begin_cordon(context, plan)
         tell_whole(context, "began", count)
         side_by_side(own, most_at_once(own), outcomes, after_its_needs)
@@ -85,9 +85,9 @@ def carry_out(
     return HostResult(context.name, tuple(results))
 
 
-def _begun(record: Record, apply: ApplyRecord, identity: ApplyIdentity) -> Record:
+def _begun(record: Record, host: str, apply: ApplyRecord, identity: ApplyIdentity) -> Record:
     origin = identity.origin or record.origin
-    return replace(record, last_apply=apply, hosts=identity.hosts, origin=origin)
+    return replace(record, host=host, last_apply=apply, hosts=identity.hosts, origin=origin)
 
 
 def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:

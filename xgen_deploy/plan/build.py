@@ -15,6 +15,11 @@ from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.moves import with_moves
+from xgen_deploy.plan.one_machine import (
+    clones_warning,
+    one_name_each,
+    one_name_each_changed,
+)
 from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.plan.outdated import outdated_warning
 from xgen_deploy.plan.rollout import in_batches
@@ -53,6 +58,7 @@ def make_plan(
             refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
         )
     observations, facts, records = reached(observed), facts_of(observed), records_of(observed)
+    hosts = one_name_each(hosts, site, observed)
     hosts = with_strategies(site, hosts, facts, records)
     if skip_refused:
         hosts = _without_refused(hosts)
@@ -74,7 +80,7 @@ def make_plan(
         manifest_file=site.manifest_file,
         manifest_digest=site.manifest_digest,
         hosts=hosts,
-        warnings=site.warnings + outdated_warning(hosts),
+        warnings=site.warnings + clones_warning(site, observed) + outdated_warning(hosts),
         last_apply=last_apply_line(observed, now),
         against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
@@ -88,6 +94,7 @@ def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: f
     observations, records = reached(observed), records_of(observed)
     layouts = {n: o.layout for n, o in observations.items()}
     hosts = maintenance(site, request, facts_of(observed), records, layouts)
+    hosts = one_name_each_changed(hosts, observed)
     for name, observation in observed.items():
         if not isinstance(observation, Observation):
             if name in request.instances or is_gateway_host(site, name):

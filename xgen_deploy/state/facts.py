@@ -302,15 +302,16 @@ class WatchdogFacts(Frozen):
 class HostFacts(Frozen):
     """Everything that `plan` needs to know of a host, from one round trip.
 
-    `record` is the text of the project's record file, None where there is none; `record_error`
-    says that one is there and cannot be read. `etc_files` lists what lies in the project's
-    folder of settings and secrets, `edited` what of all that was written differs from the record.
-    `timer` is the watchdog's; `heal` is what the watchdog remembers (JSON), `watchdog` how it is
-    itself, `python_path` the interpreter that the probe ran in. `timings` are the probe's own
-    seconds by part. `errors` name the parts that could not be answered (gpu, docker, engines,
-    services, models, ports, files, record, devices) and why: their fields are empty then, which
-    means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is known but the
-    machine and its GPUs.
+    `machine_id` is a digest of /etc/machine-id, which clones of a machine share; `boot_id` is of
+    its present boot. `record` is the text of the project's record file, None where there is none;
+    `record_error` says that one is there and cannot be read. `etc_files` lists what lies in the
+    project's folder of settings and secrets, `edited` what of all that was written differs from
+    the record. `timer` is the watchdog's; `heal` is what the watchdog remembers (JSON),
+    `watchdog` how it is itself, `python_path` the interpreter that the probe ran in. `timings` are
+    the probe's own seconds by part. `errors` name the parts that could not be answered (gpu,
+    docker, engines, services, models, ports, files, record, devices) and why: their fields are
+    empty then, which means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is
+    known but the machine and its GPUs.
     """
 
     format: int = FORMAT
@@ -319,6 +320,7 @@ class HostFacts(Frozen):
     arch: str
     kernel: str
     os: str | None = None
+    machine_id: str | None = None
     boot_id: str | None = None
     python: str | None = None
     python_path: str | None = None

@@ -97,13 +97,14 @@ class HistoryEntry(Frozen):
 
 class Record(Frozen):
     """`cordons`: what is out of service. `pending` names instances that an apply began to change,
-    and has not finished with. `origin` is the manifest's of the last apply, None where an older
-    version wrote the record.
+    and has not finished with. `host` is the inventory's name for this host and `origin` of the
+    manifest, both of the last apply; None where an older version wrote the record.
     """
 
     format: int = FORMAT
     revision: int = 0
     project: str
+    host: str | None = None
     hosts: Annotated[tuple[str, ...], Field(max_length=HOSTS)] = ()
     last_apply: ApplyRecord | None = None
     instances: dict[str, InstanceRecord] = Field(default_factory=dict, max_length=INSTANCES)

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from xgen_deploy.probe.remote.reading import read_pairs, read_text
+from xgen_deploy.probe.remote.sha256 import sha256
 
 
 def machine() -> dict[str, Any]:
@@ -20,6 +21,7 @@ def machine() -> dict[str, Any]:
         "arch": names.machine,
         "kernel": names.release,
         "os": _os_name(),
+        "machine_id": _machine_id(),
         "boot_id": (read_text("/proc/sys/kernel/random/boot_id") or "").strip() or None,
         "python": sys.version.split()[0],
         "python_path": sys.executable or None,
@@ -55,6 +57,13 @@ def login_home() -> str:
         return (pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())).pw_dir
     except KeyError:
         return os.environ.get("HOME", "/")
+
+
+def _machine_id() -> str | None:
+    """Its digest: the ID itself is not to leave the machine (machine-id(5))."""
+    text = (read_text("/etc/machine-id") or "").strip()
+    known = len(text) == 32 and text.isalnum()
+    return sha256(f"xgen-deploy {text}".encode()).hexdigest()[:32] if known else None
 
 
 def _os_name() -> str | None:
