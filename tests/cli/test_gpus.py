@@ -60,8 +60,10 @@ def shown(site: Site, facts: HostFacts, *, verbose: bool = False) -> list[str]:
     return [Text.from_markup(line).plain for line in lines]
 
 
-def engine(backend: str) -> EngineFacts:
-    return EngineFacts(backend=backend, image="registry/engine:1", state="sha256:1")
+def engine(backend: str, *entrypoint: str) -> EngineFacts:
+    image = "registry/engine:1"
+    words = entrypoint or ("/engine",)
+    return EngineFacts(backend=backend, image=image, state="sha256:1", entrypoint=words)
 
 
 def test_a_card_with_its_user_driver_and_what_it_can_run(site: Site) -> None:
@@ -79,6 +81,15 @@ def test_a_card_with_its_user_driver_and_what_it_can_run(site: Site) -> None:
         "",
         "1 GPU on 1 host.  n/m = not measurable",
     ]
+
+
+def test_an_image_that_starts_something_else_is_not_ready(site: Site) -> None:
+    facts = host("rtx3090", engines=[engine("llama-server-cuda", "/bin/bash")])
+    assert any(
+        "llama-server-cuda: the ENTRYPOINT of image registry/engine:1, `/bin/bash`, is a shell"
+        in line
+        for line in shown(site, facts)
+    )
 
 
 def test_a_lost_card_stands_out(site: Site) -> None:

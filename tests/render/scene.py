@@ -25,7 +25,19 @@ HOSTS: dict[str, Any] = yaml.safe_load((HERE / "hosts.yaml").read_text())
 MODELS: dict[str, Any] = yaml.safe_load((HERE / "models.yaml").read_text())
 FLAGS: dict[str, Any] = yaml.safe_load((HERE / "flags.yaml").read_text())
 _KEYS = frozenset(
-    ("case", "host", "models", "place", "expect", "refused", "top", "runtime", "flags", "vars")
+    (
+        "case",
+        "host",
+        "models",
+        "place",
+        "expect",
+        "refused",
+        "top",
+        "runtime",
+        "flags",
+        "vars",
+        "entrypoint",
+    )
 )
 
 
@@ -93,13 +105,15 @@ class Scene:
 
     def _engine(self, request: dict[str, Any]) -> EngineFacts:
         generation = self._case.get("flags", "new")
+        entrypoint = request["entrypoint"] or self._case.get("entrypoint", ("/engine",))
         asks = request["has_help"] and generation != "unknown"
         return EngineFacts(
             backend=request["backend"],
             binary=request["binary"],
             image=request["image"],
-            state="s1",
-            entrypoint=("/engine",),
+            state="s1" if entrypoint != [] else None,
+            entrypoint=tuple(entrypoint or ()),
+            error="no ENTRYPOINT" if request["image"] and entrypoint is None else None,
             flags=tuple(FLAGS[generation]["flags"]) if asks else (),
             markers=tuple(FLAGS[generation]["markers"]) if asks else (),
         )

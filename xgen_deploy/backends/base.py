@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xgen_deploy.backends.entrypoint import Program
 from xgen_deploy.backends.hardware import Hardware
 from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
@@ -101,6 +102,12 @@ class Backend(ABC):
 
     # Whether a table's entry for its family or vendor is one for it.
     shares_tables: bool = True
+    # What an image's ENTRYPOINT is where it is this engine: the words to write, for messages, and
+    # the programs or modules of Python by which it is known. None are judged where none are known.
+    entrypoint: tuple[str, ...] = ()
+    programs: frozenset[str] = frozenset()
+    # Programs beside it that take other options: they would not serve.
+    not_serving: frozenset[str] = frozenset()
     # The section of a model's settings that is its own (see `ENGINE_SETTINGS`).
     settings: str | None = None
     # What it can load beside a model: fields of the spec.
@@ -150,6 +157,10 @@ class Backend(ABC):
     def short_name(self) -> str:
         """For the narrow column of a table."""
         return self.name
+
+    def serves_by(self, program: Program) -> bool:
+        """Whether one of its `programs` serves with what an image gives it."""
+        return program.name in self.programs
 
     def smoke_request(self, spec: Spec) -> SmokeRequest:
         return openai_smoke_request(spec.model, spec.type)

@@ -40,6 +40,8 @@ class LlamaCppPython(LlamaEngine):
     api_key = KeyVariable("API_KEY")
     shares_tables = False
     health_path = "/openapi.json"
+    entrypoint = ("python3", "-m", "llama_cpp.server")
+    programs = frozenset({"llama_cpp.server"})
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported for what this server has no setting for."""

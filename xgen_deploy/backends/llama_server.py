@@ -42,6 +42,10 @@ class LlamaServer(LlamaEngine):
     container_port = 8080
     api_key = KeyFile("api-key", "api-key.j2")
     has_help = True
+    entrypoint = ("llama-server",)
+    # The second is its name of before June 2024.
+    programs = frozenset({"llama-server", "server", "llama-server-hip"})
+    not_serving = frozenset({"tools.sh", "llama-cli", "llama-completion", "llama-bench"})
     report_endpoints = (PROPS,)
     # `tokens_predicted_total` alone moves when a request ends.
     counters = (
@@ -183,6 +187,8 @@ def _refuse_what_the_build_lacks(instance: Instance) -> None:
     engine, llama = instance.engine, instance.spec.llama
     if not engine.known:
         return
+    if "--port" not in engine.flags:
+        raise Unsupported("its --help has no --port: it is another program than the server")
     if not _flash_takes_value(engine):
         _refuse_flash_attention(llama)
     if llama.mlock and not {"--load-mode", "--mlock"} & engine.flags:

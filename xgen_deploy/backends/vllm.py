@@ -16,9 +16,17 @@ from xgen_deploy.backends.base import (
     Place,
     Unsupported,
 )
+from xgen_deploy.backends.entrypoint import Program
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import CPU, CUDA, ROCM
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.backends.vllm_entrypoint import (
+    NOT_SERVING,
+    PROGRAMS,
+    needs_serve,
+    serves_by,
+    takes_model_option,
+)
 from xgen_deploy.backends.vllm_log import LOADING_STAGES, read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
@@ -75,6 +83,9 @@ class Vllm(Backend):
     checks_model_name = True
     joins_values = True
     names_adapters = True
+    entrypoint = ("vllm", "serve")
+    programs = PROGRAMS
+    not_serving = NOT_SERVING
     report_endpoints = (VERSION, MODELS)
     loading_stages = LOADING_STAGES
     counters = (
@@ -94,8 +105,10 @@ class Vllm(Backend):
                 "vllm.extra_args has --config, and the api_key reaches vLLM by a --config file of "
                 "its own; put the other settings into vllm.extra_args one by one"
             )
+        entrypoint = instance.engine.entrypoint if place.contained else ()
         values = {
-            "serve": not place.contained,
+            "serve": not place.contained or needs_serve(entrypoint),
+            "model_option": takes_model_option(entrypoint),
             "place": place,
             "spec": spec,
             "vllm": spec.vllm,
@@ -108,6 +121,9 @@ class Vllm(Backend):
         }
         env = self._environment(instance)
         return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
+
+    def serves_by(self, program: Program) -> bool:
+        return serves_by(program)
 
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return report_endpoint(report, path, page)

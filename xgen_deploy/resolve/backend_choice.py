@@ -20,6 +20,7 @@ def choose_backend(
     """
     reasons: dict[str, str] = {}
     unfit: set[str] = set()
+    ways_out: dict[str, None] = {}
     model: ModelFacts | None = None
     missing: Refused | None = None
     for source in models.sources(config).values():
@@ -45,6 +46,9 @@ def choose_backend(
             except engines.Unfit as error:
                 reasons[backend] = str(error)
                 unfit.add(backend)
+            except engines.WrongProgram as error:
+                reasons[backend] = str(error)
+                ways_out[error.way_out] = None
             except engines.NotReady as error:
                 reasons[backend] = str(error)
     if missing is not None and model is None:
@@ -52,7 +56,9 @@ def choose_backend(
     if missing is not None:
         reasons["its other source"] = missing.refusal.reason
     model_format = (model.format if model else None) or "gguf"
-    raise engines.no_backend(config, model_format, reasons, frozenset(unfit), inputs.host)
+    raise engines.no_backend(
+        config, model_format, reasons, frozenset(unfit), inputs.host, tuple(ways_out)
+    )
 
 
 def _ready(

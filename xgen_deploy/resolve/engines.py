@@ -6,6 +6,7 @@ from typing import TypeVar
 from xgen_deploy.backends import registry
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named, engine_words
+from xgen_deploy.resolve.entrypoints import Wrong, wrong_program
 from xgen_deploy.state.facts import EngineFacts, EngineRequest
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
@@ -113,6 +114,10 @@ def ready_engine(request: EngineRequest, facts: Mapping[BuildKey, EngineFacts]) 
     build = facts.get(build_key(request))
     if build is None:
         raise NotReady("the probe was not asked about it")
+    backend = backend_named(request.backend)
+    wrong = wrong_program(backend, build) if backend is not None else None
+    if wrong is not None:
+        raise WrongProgram(wrong)
     if build.error is not None and not build.pullable:
         raise NotReady(build.error)
     return Engine(
@@ -136,15 +141,24 @@ class Unfit(NotReady):
     """A backend that cannot use these GPUs, whatever is put on the host."""
 
 
+class WrongProgram(NotReady):
+    """A build that does not start the engine which it is named for."""
+
+    def __init__(self, wrong: Wrong) -> None:
+        super().__init__(wrong.reason)
+        self.way_out = wrong.way_out
+
+
 def no_backend(
     declared: InstanceConfig,
     model_format: str,
     reasons: Mapping[str, str],
     unfit: frozenset[str],
     host: Host,
+    ways_out: tuple[str, ...] = (),
 ) -> Exception:
     """The refusal when no backend can serve: each with its reason, and a hint. `unfit` are the
-    backends that the hardware rules out.
+    backends that the hardware rules out, `ways_out` hints that lead further than the general one.
     """
     by_reason: dict[str, list[str]] = {}
     for backend, reason in reasons.items():
@@ -155,7 +169,9 @@ def no_backend(
     return refuse(
         declared,
         f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
-        _other_hardware(model_format)
+        " ".join(ways_out)
+        if ways_out
+        else _other_hardware(model_format)
         if tried and tried <= unfit
         else _hint(declared, tuple(sorted(tried - unfit)), host),
         "backend",

@@ -4,6 +4,7 @@ import re
 
 from xgen_deploy.resolve.adoption import check_adoption
 from xgen_deploy.resolve.backend_choice import choose_backend
+from xgen_deploy.resolve.entrypoints import taken_to_serve
 from xgen_deploy.resolve.extra_args import check_extra_args
 from xgen_deploy.resolve.features import find_features
 from xgen_deploy.resolve.gpu_devices import gpu_access
@@ -34,6 +35,7 @@ def resolve_instance(
     n_ctx, note = decide_context(config, backend.context_limit(model))
     features = find_features(config, backend, model, inputs.models, on_gpu=bool(picked.gpus))
     settings = engine_settings(config, backend, model, picked.gpus, n_ctx)
+    unknown_program = taken_to_serve(backend, engine)
     unchecked = check_extra_args(config, backend, engine, inputs.host, inputs.models)
     spec = Spec(
         model=config.model,
@@ -95,7 +97,16 @@ def resolve_instance(
         slot=last.slot if last else "",
         adopts=adopts,
         notes=tuple(
-            n for n in (*picked.notes, *features.notes, *settings.notes, note, unchecked) if n
+            n
+            for n in (
+                *picked.notes,
+                *features.notes,
+                *settings.notes,
+                note,
+                unchecked,
+                unknown_program,
+            )
+            if n
         ),
     )
 

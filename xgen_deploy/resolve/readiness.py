@@ -1,7 +1,9 @@
 """Why a host cannot use a backend yet that its hardware supports. Pure."""
 
 from xgen_deploy.backends.availability import available_backends
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve.engines import build_named, named_for_host
+from xgen_deploy.resolve.entrypoints import wrong_program
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.site import Site
@@ -18,7 +20,7 @@ def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for backend in available_backends(facts.gpu.gpus).backends:
         answers = asked.get(backend, [])
-        errors = [a.error for a in answers if a.error]
+        errors = [problem for a in answers if (problem := _problem(a))]
         if not answers:
             named = named_for_host(site, host, backend) or any(
                 build_named(d, d.runtime, backend) for d in site.on(host.name)
@@ -32,3 +34,9 @@ def not_ready(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
         elif runtime == "docker" and facts.docker.state != "ok":
             reasons[backend] = f"Docker: {facts.docker.reason or facts.docker.state}"
     return reasons
+
+
+def _problem(build: EngineFacts) -> str | None:
+    backend = backend_named(build.backend)
+    wrong = wrong_program(backend, build) if backend is not None else None
+    return wrong.reason if wrong is not None else build.error
