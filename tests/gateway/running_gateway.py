@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class RunningGateway:
         self.spec = GatewaySpec.model_validate({"binary": "haproxy", "port": self.port} | settings)
         self.runtime = HaproxySocket("here", Local(), str(folder / "s"))  # type: ignore[arg-type]
         self._process: subprocess.Popen[bytes] | None = None
-        self.limits = Limits(threads=2)
+        self.limits = replace(Limits.of(self.spec), threads=2)
 
     def set(
         self, instances: list[Endpoint], fallback: Mapping[str, tuple[str, ...]] | None = None

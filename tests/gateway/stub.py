@@ -66,6 +66,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
                 "choices": ["a"],
                 "authorization": self.headers.get("Authorization"),
                 "x_api_key": self.headers.get("X-Api-Key"),
+                "origin": self.headers.get("Origin"),
                 "forwarded_for": self.headers.get("X-Forwarded-For"),
             }
             engine.seen.append(told)
@@ -105,6 +106,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
             body = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Access-Control-Allow-Origin", "*")  # as llama-server and vLLM do
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

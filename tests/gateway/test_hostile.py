@@ -159,7 +159,7 @@ def test_http2_is_not_spoken_over_tls_either(
     [
         ("/v1/messages", {"model": "none"}, 404, "not_found_error"),
         ("/v1/messages", {}, 400, "invalid_request_error"),
-        ("/v1/messages/count_tokens", {"model": "m"}, 404, "not_found_error"),
+        ("/v1/messages/batches", {"model": "m"}, 404, "not_found_error"),
         ("/v1/messages", {"model": "m", "pad": "x" * 2000}, 413, "request_too_large"),
         ("/v1/messages", {"model": "silent's 100%"}, 503, "overloaded_error"),
         ("/m/silent's%20100%25/v1/messages", {}, 503, "overloaded_error"),

@@ -183,6 +183,8 @@ def test_an_instance_that_moves_to_another_port_is_followed(world: World) -> Non
         ({"port": 443}, "port", True),
         ({"queue_timeout": 5}, "queue_timeout", False),
         ({"listen": "0.0.0.0"}, "listen", False),
+        ({"cors": ["https://app.example.net"]}, "cors", False),
+        ({"max_body": "8M"}, "max_body", False),
         ({"tls": {"cert": "/c", "key": "/k"}}, "tls.cert", True),
         ({"api_key": CLIENT_KEY}, "api_key.env", False),
     ],

@@ -61,6 +61,7 @@ notify: {webhook: {env: HOOK}}
 audit: {file: audit.jsonl, syslog: true}
 gateway:
   {hosts: [a, b], port: 8080, queue_timeout: 30s, api_key: {file: door},
+   cors: ["https://app.example.net"], max_body: 8M,
    clients: {team-a: {env: KEY_A, models: [m], rate: 60/m}, team-b: {file: b}}}
 models:
   m:

@@ -26,6 +26,7 @@ from xgen_deploy.gateway.keys import (
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.secret_text import SecretText
 from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.gateway_fields import ANY_ORIGIN, MAX_BODY
 from xgen_deploy.state.routes import Route, Server
 
 # Only requests to these paths reach an engine.
@@ -33,16 +34,25 @@ PATHS = (
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/responses",
+    "/v1/responses/input_tokens",
     "/v1/messages",
+    "/v1/messages/count_tokens",
     "/v1/embeddings",
     "/v1/rerank",
     "/v1/score",
     "/v1/audio/transcriptions",
+    "/tokenize",
+    "/detokenize",
 )
+# Other names of /v1/rerank, which every engine has.
+RERANK = ("/rerank", "/v2/rerank", "/v1/reranking")
 _SERVED = ", ".join(("/v1/models", *PATHS))
 _LOOPBACK = "127.0.0.1"
 # HAProxy sends these itself where a request is not HTTP (src/mux_h1.c: h1_send_error).
 _SILENT = (400, 413, 501)
+# A buffer's room beside the body, and the least number of buffers.
+_HEADERS = 64 << 10
+_BUFFERS = 256
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class Limits:
     sides may be silent.
     """
 
-    body: int = 1 << 20
-    buffer: int = (1 << 20) + (64 << 10)
+    body: int = MAX_BODY
+    buffer: int = MAX_BODY + _HEADERS
     headers: int = 8 << 10
     connections: int = 1000
     buffers: int = 1280
@@ -67,6 +77,13 @@ class Limits:
     reloads: int = 50
     silence_s: int = 3600
     request_s: int = 60
+
+    @classmethod
+    def of(cls, spec: GatewaySpec) -> "Limits":
+        """Larger requests leave room for fewer buffers, in about as much memory."""
+        buffer = spec.max_body + _HEADERS
+        buffers = max(_BUFFERS, min(cls.buffers, cls.buffers * cls.buffer // buffer))
+        return cls(body=spec.max_body, buffer=buffer, buffers=buffers)
 
 
 @dataclass(frozen=True)
@@ -87,7 +104,7 @@ def config_text(
     """`haproxy.cfg`, which has no secret in it. `old_keys` are the models whose previous key is
     known. Raises ValueError for a value with a line break.
     """
-    limits = limits or Limits()
+    limits = limits or Limits.of(spec)
     models, limits_of_clients = spec.routes, rate_limits(spec)
     pools = [_model(number, route, models) for number, route in enumerate(models)]
     values: dict[str, object] = {
@@ -104,6 +121,9 @@ def config_text(
         "audiences": audiences(spec),
         "queue_ms": max(1, round(spec.queue_timeout * 1000)),
         "paths": PATHS,
+        "rerank": RERANK,
+        "cors": spec.cors,
+        "any_origin": ANY_ORIGIN in spec.cors,
         "errors": answers.failures(),
         "silent": _SILENT,
         "answers": _answers(limits),
@@ -225,6 +245,13 @@ def _answers(limits: Limits) -> Mapping[str, Answer]:
             code="invalid_api_key",
         ),
         "path": Answer(404, f"Unknown path. The gateway serves {_SERVED}.", code="unknown_url"),
+        "origin": Answer(
+            403,
+            "Pages of this origin may not ask this gateway; `cors` of its manifest lists those "
+            "that may.",
+            "permission_error",
+            "origin_not_allowed",
+        ),
         "read_only": Answer(405, "This path takes GET requests.", code="method_not_allowed"),
         "method": Answer(405, "This path takes POST requests.", code="method_not_allowed"),
         "large": Answer(

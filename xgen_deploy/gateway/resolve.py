@@ -12,6 +12,7 @@ from xgen_deploy.resolve.gateway_needs import (
 )
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, Client, GatewaySpec
+from xgen_deploy.state.gateway_fields import MAX_BODY
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.layout import Layout
@@ -52,6 +53,8 @@ def resolve_gateway(
             for name, client in (gateway.clients or {}).items()
         ),
         queue_timeout=_QUEUE if gateway.queue_timeout is None else gateway.queue_timeout,
+        cors=gateway.cors or (),
+        max_body=gateway.max_body or MAX_BODY,
         routes=routes.models,
     )
 

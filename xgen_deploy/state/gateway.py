@@ -7,6 +7,7 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen, Moment
 from xgen_deploy.state.field_types import Address, ClientName, Port, Rate
+from xgen_deploy.state.gateway_fields import MAX_BODY, BodySize, Origin
 from xgen_deploy.state.routes import Route, Server
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
 from xgen_deploy.state.stopped import Stopped
@@ -27,7 +28,7 @@ class Client(Frozen):
 
 class GatewaySpec(Frozen):
     """HAProxy as `binary` of the host or in `image`; `image_state` is the image's ID. A field
-    left at its default does not enter the digest. `queue_timeout` in seconds.
+    left at its default does not enter the digest. `queue_timeout` in seconds, `max_body` in bytes.
     """
 
     spec_version: int = SPEC_VERSION
@@ -42,6 +43,8 @@ class GatewaySpec(Frozen):
     api_key: SecretRef | None = None
     clients: tuple[Client, ...] = ()
     queue_timeout: float = 60.0
+    cors: tuple[Origin, ...] = ()
+    max_body: BodySize = MAX_BODY
     routes: tuple[Route, ...] = ()
 
     @property

@@ -43,6 +43,7 @@ from xgen_deploy.state.field_types import (
     Word,
     gpu,
 )
+from xgen_deploy.state.gateway_fields import BodySize, Origin
 
 Runtime = Literal["docker", "systemd", "process"]
 Pull = Literal["missing", "never"]
@@ -431,6 +432,13 @@ class Gateway(Frozen):
     )
     queue_timeout: Seconds | None = Field(
         default=None, description="How long a request waits for a free instance."
+    )
+    cors: tuple[Origin, ...] | None = Field(
+        default=None, description="Origins of the web pages that may ask it from a browser."
+    )
+    max_body: BodySize | None = Field(
+        default=None,
+        description="Largest request whose body names its model, such as 8M; 1M unless stated.",
     )
 
 
