@@ -4,6 +4,7 @@ and the version that worked serves again.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +13,7 @@ from tests.apply.conftest import MODEL, MakeSite
 from tests.fake_host.engine import Engine
 from tests.fake_host.host import LAYOUT
 from tests.fake_host.site import FakeSite
-from xgen_deploy.transport.base import Reply
+from xgen_deploy.transport.base import Completed, Reply
 
 NEW = "--ctx-size 8192"
 ENDED = "The previous version was put back and serves again"
@@ -49,6 +50,8 @@ CASES = (
     Case("fewer layers", Engine(layers=20), "asked for every layer; the engine placed 20 of 37"),
     Case("no GPU", Engine(card=None), "the engine put everything on the CPU"),
     Case("a smaller context", Engine(context=512), "asked for a context of 4096; a slot has 512"),
+    Case("a log that is not kept", Engine(kept=0), "the engine's log has no report of its start"),
+    Case("a log without its load", Engine(kept=1), "the engine's log has no report of its start"),
 )
 
 
@@ -141,3 +144,48 @@ def test_what_is_known_of_a_long_loading_is_told_at_intervals(gpu_site: FakeSite
     assert 2 <= len(told) <= 5, told
     assert "GiB read" in told[0]
     assert "last time" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("prints", "why"),
+    [
+        ({}, "the journal has no line of this start: journald keeps none here, or has dropped"),
+        (
+            {"StandardOutput": "StandardOutput=null\n"},
+            "systemd sends what it prints to null (`DefaultStandardOutput=` in system.conf)",
+        ),
+        (
+            {"MESSAGE_ID=": '{"MESSAGE": "Suppressed 1234 messages from xgen-p-q.service",'
+                            ' "__MONOTONIC_TIMESTAMP": "1"}'},
+            "journald suppressed 1234 messages from xgen-p-q.service (`RateLimitBurst=` in",
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_is_proved_on_the_cpu_by_a_log_that_was_not_kept(
+    prints: dict[str, str], why: str, site: FakeSite
+) -> None:
+    """There a report without a GPU is just what was asked for."""
+    host = site.hosts["h"]
+    host.engines["/opt/engine"] = Engine(kept=0)
+    host.before = lambda argv, _: next((t for k, t in prints.items() if k in " ".join(argv)), None)
+    said = site.apply(code=1)
+    assert f"nothing proves that it runs as stated: {why}" in said, said
+    assert host.running() == []
+
+
+def test_what_an_earlier_start_printed_is_not_told_of_a_gateway(gateway_site: FakeSite) -> None:
+    host = gateway_site.hosts["g"]
+    entry = {"MESSAGE": "words of last week", "_SYSTEMD_INVOCATION_ID": "gateway-of-last-week"}
+    entry["__MONOTONIC_TIMESTAMP"] = "9"
+
+    def answers(argv: tuple[str, ...], _: str) -> str | Completed | None:
+        if argv[0] == "journalctl":
+            return json.dumps(entry)
+        fails = argv[:2] == ("systemctl", "reload") and "gateway" in argv[2]
+        return Completed(1, "", "Job failed.") if fails else None
+
+    host.before = answers
+    gateway_site.change(lambda m: m["gateway"].update(queue_timeout="9s"))
+    said = gateway_site.apply(code=1)
+    assert "its reload failed: Job failed." in said, said
+    assert "last week" not in said

@@ -97,7 +97,7 @@ def test_no_pattern_gets_more_than_a_short_line(
     for name, pattern in vars(module).items():
         if isinstance(pattern, re.Pattern):
             monkeypatch.setattr(module, name, _Counting(pattern, longest))
-    read: Callable[[str], LoadReport] = vars(module)["read_report"]
+    read: Callable[[str], LoadReport | None] = vars(module)["read_report"]
     read(ENGINE + "x" * MIB + "\n" + "A" * MIB)
     assert longest == [4096]
 
@@ -128,7 +128,8 @@ class _Counting:
     ],
 )
 def test_a_number_that_is_none_is_not_read(line: str) -> None:
-    assert llama_log.read_report(line) == LoadReport(offloaded=0)
+    report = llama_log.read_report(f"CPU model buffer size = 1.00 MiB\n{line}")
+    assert report == LoadReport(offloaded=0, host_mib={"CPU": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,7 @@ def test_a_number_that_is_none_is_not_read(line: str) -> None:
 def test_a_log_makes_no_more_than_64_devices(size: str, devices: int) -> None:
     config = f"max_seq_len=\u00b2, tensor_parallel_size={size}, device_config=cuda"
     report = vllm_log.read_report(ENGINE + config)
+    assert report is not None
     assert (len(report.devices), report.context) == (devices, None)
 
 
@@ -145,6 +147,7 @@ def test_what_is_kept_of_a_start_is_small() -> None:
     lines += [f"D{i} model buffer size = 1.00 MiB" for i in range(1000)]
     lines += [f"using device G{i} ({'y' * 190}) (unknown id) - 1 MiB free" for i in range(1000)]
     report = llama_log.read_report("\n".join(lines))
+    assert report is not None
     assert (len(report.devices), len(report.warnings), len(report.host_mib)) == (64, 64, 64)
     assert len(report.model_dump_json()) < 100_000
 

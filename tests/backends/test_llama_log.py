@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from xgen_deploy.backends.llama_log import read_report
+from xgen_deploy.state.load_report import LoadReport
 
 # Of the real engine, with a software Vulkan device: lines that no report is read from are left out.
 LOGS = Path(__file__).parent / "logs"
@@ -22,8 +23,14 @@ WITHOUT = """\
 """
 
 
+def _read(log: str) -> LoadReport:
+    report = read_report(log)
+    assert report is not None
+    return report
+
+
 def test_a_device_in_use_and_what_lies_on_it() -> None:
-    report = read_report(WITH)
+    report = _read(WITH)
     assert (report.offloaded, report.total_layers) == (5, 19)
     (device,) = report.devices
     assert (device.name, device.pci_bus_id) == ("Vulkan0", None)
@@ -32,17 +39,17 @@ def test_a_device_in_use_and_what_lies_on_it() -> None:
 
 
 def test_layers_are_not_believed_where_no_device_was_used() -> None:
-    report = read_report(WITHOUT)
+    report = _read(WITHOUT)
     assert (report.devices, report.offloaded, report.total_layers) == ((), 0, 19)
 
 
 def test_a_card_is_known_by_its_address() -> None:
     text = WITH.replace("unknown id", "0000:C4:00.0")
-    assert read_report(text).devices[0].pci_bus_id == "0000:c4:00.0"
+    assert _read(text).devices[0].pci_bus_id == "0000:c4:00.0"
 
 
 def test_a_draft_model_is_a_load_of_its_own() -> None:
-    report = read_report((LOGS / "draft_lora_projector.log").read_text())
+    report = _read((LOGS / "draft_lora_projector.log").read_text())
     assert (report.offloaded, report.total_layers) == (12, 12)
     (device,) = report.devices
     assert (device.name, device.model_mib, device.kv_mib) == ("Vulkan0", 1.88, 1.38)
@@ -56,7 +63,7 @@ def test_a_draft_model_is_a_load_of_its_own() -> None:
 
 
 def test_a_draft_model_that_the_engine_only_loads() -> None:
-    report = read_report((LOGS / "draft_loaded_alone.log").read_text())
+    report = _read((LOGS / "draft_loaded_alone.log").read_text())
     assert (report.offloaded, report.total_layers) == (19, 19)
     assert [d.model_mib for d in report.devices] == [65.16]
     assert report.draft is not None

@@ -51,8 +51,8 @@ class EchoServer(Backend):
     def command(self, instance: Instance, place: Place) -> Command:
         return Command(TEMPLATE, {"place": place, "spec": instance.spec})
 
-    def read_report(self, log: str) -> LoadReport:
-        return LoadReport(version="1") if "echo 1" in log else LoadReport()
+    def read_report(self, log: str) -> LoadReport | None:
+        return LoadReport(version="1") if "echo 1" in log else None
 
     def slots(self, spec: Spec) -> int:  # noqa: ARG002
         return 7

@@ -27,8 +27,14 @@ KV = (
 )
 
 
+def _read(log: str) -> LoadReport:
+    report = read_report(log)
+    assert report is not None
+    return report
+
+
 def test_the_cpu_is_no_device() -> None:
-    report = read_report(_start("cpu", 1, 1, 1024) + KV.format(where="CPU"))
+    report = _read(_start("cpu", 1, 1, 1024) + KV.format(where="CPU"))
     assert report.devices == ()
     assert report.context == 1024
     assert (report.kv_cache_tokens, report.max_concurrency) == (524288, 512.0)
@@ -38,17 +44,17 @@ def test_the_cpu_is_no_device() -> None:
 @pytest.mark.parametrize(("tensor", "pipeline"), [(1, 1), (4, 1), (2, 2)])
 def test_every_worker_is_a_device(tensor: int, pipeline: int) -> None:
     text = _start("cuda", tensor, pipeline, 8192) + LOADED.format(gib="14.99")
-    report = read_report(text)
+    report = _read(text)
     assert [d.name for d in report.devices] == [f"cuda:{i}" for i in range(tensor * pipeline)]
     assert report.devices[0].model_mib == pytest.approx(15349.76)
 
 
 def test_the_last_start_counts() -> None:
     before = _start("cuda", 4, 1, 8192) + LOADED.format(gib="30.0") + KV.format(where="GPU")
-    report = read_report(before + _start("cuda", 1, 1, 4096))
+    report = _read(before + _start("cuda", 1, 1, 4096))
     assert len(report.devices) == 1
     assert (report.context, report.kv_cache_tokens) == (4096, None)
 
 
 def test_a_log_without_a_start_says_nothing() -> None:
-    assert read_report("ValidationError: 1 validation error for ModelConfig\n") == LoadReport()
+    assert read_report("ValidationError: 1 validation error for ModelConfig\n") is None

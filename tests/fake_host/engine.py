@@ -21,6 +21,7 @@ _CARD = "0000:41:00.0"
 class Engine:
     """`dies`: right after its start, or once it has answered a request. `layers` are those that it
     says it put on its GPU, all that were asked for where None; `card` is the one that it used.
+    `kept` is what the host keeps of its log, in lines; None is all.
     `vector` is what it makes of a text, `text` its answer to any prompt.
     """
 
@@ -31,6 +32,7 @@ class Engine:
     card: str | None = _CARD
     context: int | None = None
     complaint: str = ""
+    kept: int | None = None
     vector: Callable[[str], list[float]] | None = None
     text: str | None = None
 
@@ -96,7 +98,7 @@ class EngineProcess:
         ]
         if self.engine.complaint:
             lines.append(f"E {self.engine.complaint}")
-        return "\n".join(f"0.00.100.000 {line}" for line in lines)
+        return "\n".join(f"0.00.100.000 {line}" for line in lines[: self.engine.kept])
 
     def _placed(self) -> list[str]:
         device = self._stated("--device", "none")

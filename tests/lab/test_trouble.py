@@ -184,6 +184,26 @@ def test_a_docker_that_is_down(host: LabHost, tmp_path: Path) -> None:
     assert "systemctl start docker" in said
 
 
+def test_a_journal_that_keeps_nothing_proves_nothing(host: LabHost, tmp_path: Path) -> None:
+    """On the CPU, where a log without a GPU is just what was asked for."""
+    site = Site(tmp_path, "t_journal", models={"gemma": engine_site.tiny()}, ports="8110")
+    site.serve(HOST)
+    setting = "/etc/systemd/journald.conf.d/none.conf"
+    host.sh(f"mkdir -p {setting.rpartition('/')[0]}; printf '[Journal]\nStorage=none\n' >{setting}")
+    try:
+        host.sh("systemctl restart systemd-journald")
+        said = site.plan(1).refusals(HOST)
+        assert f"`Storage=none` in [Journal] of {setting}" in said
+        host.sh(f"rm {setting}")  # which journald has not read yet
+        done = site.run("apply", "-y")
+        assert done.code == 1, done.said
+        assert "nothing proves that it runs as stated: the journal has no line of this" in done.said
+    finally:
+        host.sh(f"rm -f {setting}; systemctl restart systemd-journald")
+    site.apply()
+    assert site.run("destroy", "-y").code == 0
+
+
 @pytest.mark.parametrize("pull", ["missing", "never"])
 def test_an_image_that_is_not_there(host: LabHost, tmp_path: Path, pull: str) -> None:
     image = "registry.invalid/llama-server:7"

@@ -195,6 +195,17 @@ def test_docker_that_cannot_be_used_is_refused(
     assert refusal.hint
 
 
+def test_a_host_that_keeps_no_log_is_refused_before_anything_is_stopped(world: World) -> None:
+    world.apply()
+    world.fact(journal_gap="`Storage=none` in [Journal] of /etc/systemd/journald.conf")
+    plan = world.plan()
+    (refusal,) = plan.refusals
+    assert plan.operations == ()
+    assert refusal.reason.startswith("the engines' logs cannot be read: the journal of this host")
+    assert "`Storage=none` in [Journal] of /etc/systemd/journald.conf" in refusal.reason
+    assert "`systemctl restart systemd-journald`" in refusal.hint
+
+
 def test_a_host_that_left_the_manifest_is_not_forgotten(world: World) -> None:
     world.apply()
     world.record = world.record.model_copy(update={"hosts": ("h", "old")})

@@ -25,6 +25,7 @@ _LINES = 15
 _LOOK_BACK = 400
 _REASON = 1000
 SOAK = 2.0
+_NO_REPORT = "the engine's log has no report of its start, so nothing proves that it runs as stated"
 
 
 class GateFailed(Exception):
@@ -82,15 +83,18 @@ class Gate:
         # Halfway: a journal may lag, and reading it costs the soak nothing.
         report = self._report(self._alive_at(answered + SOAK / 2))
         state = self._alive_at(answered + SOAK)
-        if differences(self._instance, report):
+        if report is None or differences(self._instance, report):
             report = self._report(state)
-        wrong = differences(self._instance, report)
-        if wrong:
-            raise self._failure("; ".join(wrong))
+        wrong = differences(self._instance, report) if report else (_NO_REPORT,)
+        if report is None or wrong:
+            gap = self._service_manager.gap(self._service, state.run)
+            raise self._failure(": ".join(["; ".join(wrong), *([gap] if gap else [])]))
         return GatePassed(report, state.run)
 
-    def _report(self, state: State) -> LoadReport:
+    def _report(self, state: State) -> LoadReport | None:
         report = self._backend.read_report(self._service_manager.log(self._service, state.run))
+        if report is None:
+            return None
         spec = self._instance.spec
         return with_pages(report, self._backend, spec, self._session, self._api_key)
 

@@ -113,7 +113,8 @@ def open_gateway(
         started = _put(context, rendered, before, runtime, keeps=keeps, reload=reads)
         proved = _prove(context, spec, last, runtime, away or {}, moving=moving)
     except XgenError as error:
-        log = context.service_manager.log(rendered.service, None, lines=_LINES)
+        run = context.service_manager.state(rendered.service).run
+        log = context.service_manager.log(rendered.service, run, lines=_LINES)
         ending = _put_back(context, rendered, before)
         reason = str(error).removeprefix(f"{context.name}: ")
         unproved = error.models if isinstance(error, NotProved) else frozenset[str]()

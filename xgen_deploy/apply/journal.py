@@ -27,7 +27,20 @@ def unit_log_argv(unit: str, run: str | None, lines: int | None) -> list[str]:
 def run_log_argv(unit: str, lines: int) -> list[str]:
     """The last that a unit's processes printed, without systemd's own words about it, for
     `lines_of_run`."""
-    return ["journalctl", "--no-pager", *_JSON, f"--lines={lines}", f"_SYSTEMD_UNIT={unit}"]
+    of_unit = f"_SYSTEMD_UNIT={unit}"
+    return ["journalctl", "--no-pager", "--boot", *_JSON, f"--lines={lines}", of_unit]
+
+
+def suppressed_argv() -> list[str]:
+    """What journald dropped because a unit printed too much at once, for `suppressed`."""
+    dropped = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
+    return ["journalctl", "--no-pager", "--boot", *_JSON, "--lines=500", dropped]
+
+
+def suppressed(text: str, unit: str, began: int) -> str | None:
+    """journald's own sentence about this unit since then: `Suppressed 12 messages from UNIT`."""
+    lines = (line for line in lines_since(text, began) if unit in line)
+    return next((line[:1].lower() + line[1:] for line in lines), None)
 
 
 def kernel_log_argv() -> list[str]:

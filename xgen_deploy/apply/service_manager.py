@@ -60,5 +60,8 @@ class ServiceManager(Protocol):
         """What the instance printed in one start (None: in all), or the last `lines` of that; all
         of it, also where it has just ended."""
 
+    def gap(self, service: str, run: str | None) -> str | None:
+        """A clause about why the log of a start may lack lines; None where nothing is known."""
+
     def kernel_log(self, service: str) -> tuple[str, ...]:
         """What the kernel said since the service's last start; () where it cannot be read."""

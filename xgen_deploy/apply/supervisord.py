@@ -5,6 +5,7 @@ from xgen_deploy.state.layout import Layout
 from xgen_deploy.transport.base import Completed, HostError, Session
 
 _ASK = 60.0
+_TAIL = 65536
 _NOT_RUNNING = 4  # supervisorctl: no supervisor answers at the socket
 _ALIVE = ("RUNNING", "STARTING")
 # What the supervisor's files say may be relative to its folder (`Layout.supervisor_folder`).
@@ -76,10 +77,16 @@ class Supervisord:
         return int(text) if text.isdigit() and int(text) > 0 else None
 
     def log(self, service: str, run: str | None, *, lines: int | None = None) -> str:  # noqa: ARG002
-        path = self._log_path(service)
-        start = self._offsets.get(service, 0) if lines is None else max(0, self._size(path) - 65536)
-        text = self._whole(path, start)
+        path, start = self._log_path(service), self._offsets.get(service, 0)
+        size = self._size(path)
+        start = (
+            start if start <= size else 0
+        )  # a new file since then: supervisord moved the old one
+        text = self._whole(path, start if lines is None else max(start, size - _TAIL))
         return text if lines is None else "\n".join(text.splitlines()[-lines:])
+
+    def gap(self, service: str, run: str | None) -> str | None:  # noqa: ARG002
+        return None
 
     def kernel_log(self, service: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()

@@ -8,6 +8,8 @@ from xgen_deploy.apply.journal import (
     lines_of_run,
     lines_since,
     run_log_argv,
+    suppressed,
+    suppressed_argv,
     sync,
     unit_log_argv,
 )
@@ -24,6 +26,11 @@ _PROPERTIES = (
 _LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths,WantedBy"
 _NUMBER = re.compile("[0-9]{1,20}")
 _DOCKER = "docker.service"
+_DEFAULT_OUTPUT = "`DefaultStandardOutput=` in system.conf"
+_NOTHING_KEPT = (
+    "the journal has no line of this start: journald keeps none here, or has dropped them already "
+    "(`Storage=`, `MaxLevelStore=`, `SystemMaxUse=` in journald.conf)"
+)
 # Where a drop-in for a unit of ours may lie, but for what a package brought.
 _OWN = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
@@ -114,6 +121,19 @@ class Systemd:
         text = self._session.run(run_log_argv(unit, lines), timeout=_ASK).stdout
         last = shown.get("InvocationID") == run
         return "\n".join(lines_of_run(text, run, began if last else None))
+
+    def gap(self, service: str, run: str | None) -> str | None:
+        unit = f"{service}.service"
+        argv = ["systemctl", "show", "--property=StandardOutput", unit]
+        output = _properties(self._session.run(argv, timeout=_ASK).stdout).get("StandardOutput")
+        if output and not output.startswith(("journal", "syslog", "inherit")):
+            return f"systemd sends what it prints to {output} ({_DEFAULT_OUTPUT})"
+        began = _number(self._shown(service).get("ExecMainStartTimestampMonotonic")) or 0
+        text = self._session.run(suppressed_argv(), timeout=_ASK).stdout
+        dropped = suppressed(text, unit, began)
+        if dropped:
+            return f"journald {dropped} (`RateLimitBurst=` in journald.conf)"
+        return None if self.log(service, run, lines=1) else _NOTHING_KEPT
 
     def kernel_log(self, service: str) -> tuple[str, ...]:
         began = _number(self._shown(service).get("ExecMainStartTimestampMonotonic"))

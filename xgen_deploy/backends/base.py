@@ -150,8 +150,9 @@ class Backend(ABC):
         """Raises Unsupported."""
 
     @abstractmethod
-    def read_report(self, log: str) -> LoadReport:
-        """What it said of its last start; unknown is None."""
+    def read_report(self, log: str) -> LoadReport | None:
+        """What it said of its last start; unknown is None. None where the log does not have how
+        the model was loaded: nothing is proved by what was not said."""
 
     @property
     def short_name(self) -> str:

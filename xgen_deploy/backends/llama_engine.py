@@ -24,7 +24,7 @@ class LlamaEngine(Backend, ABC):
     loading_stages = LOADING_STAGES
     features = frozenset(FEATURES)
 
-    def read_report(self, log: str) -> LoadReport:
+    def read_report(self, log: str) -> LoadReport | None:
         return read_report(log)
 
     def stated_slots(self, spec: Spec) -> int | None:

@@ -48,11 +48,13 @@ LOADING_STAGES: tuple[Stage, ...] = (
 )
 
 
-def read_report(log: str) -> LoadReport:
-    """The report of the last start in `log`."""
+def read_report(log: str) -> LoadReport | None:
+    """The report of the last start in `log`; it prints where the model's buffers are, always."""
     lines = list(short_lines(log[max(log.rfind(_FIRST), 0) :]))
     at = next((i for i, line in enumerate(lines) if _DRAFT.search(line)), len(lines))
     model, draft = _load(lines[:at]), _load(lines[at:])
+    if not model.host_mib and not any(d.model_mib for d in model.devices):
+        return None
     slots = _last(_SLOTS, lines)
     context = _last(_SLOT, lines) or _last(_N_CTX_SEQ, lines[:at])
     return LoadReport(

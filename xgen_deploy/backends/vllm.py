@@ -128,7 +128,7 @@ class Vllm(Backend):
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return report_endpoint(report, path, page)
 
-    def read_report(self, log: str) -> LoadReport:
+    def read_report(self, log: str) -> LoadReport | None:
         return read_report(log)
 
     def slots(self, spec: Spec) -> int:

@@ -38,12 +38,12 @@ LOADING_STAGES: tuple[Stage, ...] = (
 )
 
 
-def read_report(log: str) -> LoadReport:
+def read_report(log: str) -> LoadReport | None:
     """Layers stay unknown: vLLM puts a model on its GPUs whole, and says nothing of layers."""
     lines = list(short_lines(log))
     starts = [(i, m) for i, m in enumerate(map(_ENGINE.search, lines)) if m]
     if not starts:
-        return LoadReport()
+        return None
     first, start = starts[-1]
     settings = dict(_SETTING.findall(start["config"]))
     said = lines[first:]

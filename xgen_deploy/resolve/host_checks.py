@@ -23,6 +23,17 @@ def runtime_refusals(
                 hint="Use a host with systemd; on your own machine use `runtime: process`.",
             )
         )
+    if runtimes & {"docker", "systemd"} and facts.journal_gap is not None:
+        refusals.append(
+            Refusal(
+                host=host.name,
+                reason="the engines' logs cannot be read: the journal of this host keeps nothing "
+                f"of what they print ({facts.journal_gap})",
+                hint="An engine's own report of its start is read there, and proves what it uses. "
+                "`Storage=volatile` with `MaxLevelStore=info` in journald.conf is enough; then "
+                "`systemctl restart systemd-journald`.",
+            )
+        )
     if "docker" in runtimes and facts.docker.state != "ok":
         refusals.append(_docker_refusal(host, facts))
     return tuple(refusals)

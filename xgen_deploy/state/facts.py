@@ -312,6 +312,7 @@ class HostFacts(Frozen):
     docker, engines, services, models, ports, files, record, devices) and why: their fields are
     empty then, which means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is
     known but the machine and its GPUs.
+    `journal_gap` is what keeps the lines of a unit out of the host's journal.
     """
 
     format: int = FORMAT
@@ -333,6 +334,7 @@ class HostFacts(Frozen):
     memory_available_mb: int | None = None
     gpu: GPUDetectionResult
     systemd: str | None = None
+    journal_gap: str | None = None
     docker: DockerFacts = DockerFacts(state="down", reason="it was not asked")
     services: tuple[ServiceFacts, ...] = ()
     timer: ServiceFacts | None = None

@@ -79,6 +79,13 @@ class LoadReport(Frozen):
     vision: bool | None = None
     warnings: Annotated[tuple[Text, ...], AfterValidator(_few)] = ()
 
+    @property
+    def proves(self) -> bool:
+        """Whether the engine's log said how it was loaded: 0.1.0 kept reports without a word of
+        that too."""
+        sizes = (self.host_mib, self.total_layers, self.kv_cache_tokens, self.context)
+        return bool(self.devices) or any(sizes)
+
     def adding(self, **more: object) -> "LoadReport":
         """The report with further fields. Raises ValueError where they are invalid."""
         return LoadReport.model_validate(self.model_dump() | more)

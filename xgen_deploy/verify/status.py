@@ -253,9 +253,8 @@ def current_report(
     """
     now = (health.run if health else None) or (service.invocation if service else None)
     if now is not None and now == last.invocation:
-        return last.report
+        return last.report if last.report and last.report.proves else None
     backend = backend_named(last.spec.backend)
     if health is None or not health.log or backend is None:
         return None
-    report = backend.read_report(health.log)
-    return report if report.total_layers is not None or report.context is not None else None
+    return backend.read_report(health.log)

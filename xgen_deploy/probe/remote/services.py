@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xgen_deploy.probe.remote.journald import journal_gap
 from xgen_deploy.probe.remote.units import systemd_version, units
 
 
@@ -17,4 +18,9 @@ def services(project: str, process_dir: str | None) -> dict[str, Any]:
         from xgen_deploy.probe.remote.programs import programs  # costly, and seldom needed
 
         services += programs(process_dir)
-    return {"systemd": version, "services": services, "timer": timer}
+    return {
+        "systemd": version,
+        "journal_gap": journal_gap() if version else None,
+        "services": services,
+        "timer": timer,
+    }
