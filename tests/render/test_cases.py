@@ -26,7 +26,8 @@ def _engine_part(instance: Instance, rendered: Rendered) -> list[str]:
 class Expected(Frozen):
     """Of one instance; what is None or empty is not looked at. `argv` and `env` are whole, `has`
     are words that follow each other in the command, `lacks` words that are nowhere in it, `unit`
-    lines of the unit. `no_notes`: the plan has nothing to tell. `files` are modes by name.
+    lines of the unit. `numbered` are the GPUs whose numbers are looked up at each start.
+    `no_notes`: the plan has nothing to tell. `files` are modes by name.
     """
 
     backend: str | None = None
@@ -35,6 +36,7 @@ class Expected(Frozen):
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     unit: tuple[str, ...] = ()
+    numbered: str | None = None
     notes: tuple[str, ...] = ()
     no_notes: bool = False
     files: dict[str, str] = Field(default_factory=dict)
@@ -52,6 +54,11 @@ def _checked(instance: Instance, rendered: Rendered, expected: Expected) -> None
     for part in expected.lacks:
         assert part not in run
     assert set(expected.unit) <= set(rendered.definition.content.splitlines())
+    if expected.numbered is not None:
+        files = {f.path.rpartition("/")[2]: f.content for f in rendered.files}
+        start = files.get("start.json", rendered.definition.content)
+        assert ("nvidia-smi" in start) == bool(expected.numbered)
+        assert expected.numbered in start
     assert set(expected.notes) <= set(instance.notes)
     assert not (expected.no_notes and instance.notes), instance.notes
     modes = {f.path.rpartition("/")[2]: f"{f.mode:04o}" for f in rendered.files}

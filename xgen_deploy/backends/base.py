@@ -22,7 +22,8 @@ class Command:
     `extra` goes to the end as it is. `compiles`: the engine builds code while it runs and loads
     it from its home, which must therefore be writable and may hold programs. `mlock`: it may
     lock memory. `shm_size` is what its container has of shared memory where the manifest says
-    nothing.
+    nothing. `numbered_gpus` are UUIDs of NVIDIA GPUs whose numbers the engine wants in
+    CUDA_VISIBLE_DEVICES: looked up where it runs, at each start.
     """
 
     template: str
@@ -32,6 +33,7 @@ class Command:
     compiles: bool = False
     mlock: bool = False
     shm_size: str | None = None
+    numbered_gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from xgen_deploy.backends.base import (
     Unsupported,
 )
 from xgen_deploy.backends.entrypoint import Program
-from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
+from xgen_deploy.backends.gpu_order import cuda_numbered, hip_visible, numbered_gpus
 from xgen_deploy.backends.hardware import CPU, CUDA, ROCM
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.backends.vllm_entrypoint import (
@@ -120,7 +120,15 @@ class Vllm(Backend):
             "mm_limit": _as_json(limit) if (limit := spec.vllm.limit_mm_per_prompt) else None,
         }
         env = self._environment(instance)
-        return Command("vllm.args.j2", values, env, extra=extra, compiles=True, shm_size=_SHM)
+        return Command(
+            "vllm.args.j2",
+            values,
+            env,
+            extra=extra,
+            compiles=True,
+            shm_size=_SHM,
+            numbered_gpus=numbered_gpus(instance) if self.name == "vllm-cuda" else (),
+        )
 
     def serves_by(self, program: Program) -> bool:
         return serves_by(program)
@@ -150,8 +158,9 @@ class Vllm(Backend):
         check_sizes(declared, model, gpus, n_ctx)
 
     def _environment(self, instance: Instance) -> dict[str, str]:
+        """GPUs by number: vLLM before August 2026 knows no UUIDs there (vllm#13815)."""
         if self.name == "vllm-cuda":
-            return _OWN | cuda_visible(instance)
+            return _OWN | cuda_numbered(instance)
         if self.name == "vllm-rocm":
             return _OWN | hip_visible(instance)
         return dict(_OWN)

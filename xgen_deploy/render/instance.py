@@ -12,7 +12,12 @@ from xgen_deploy.render.environment import environment, has_secret, key_file, ke
 from xgen_deploy.render.put_back import put_back_script, put_back_unit
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
-from xgen_deploy.render.unit_commands import gpu_wait_argv, pause_argvs, pauses_itself
+from xgen_deploy.render.unit_commands import (
+    gpu_wait_argv,
+    pause_argvs,
+    pauses_itself,
+    with_gpu_numbers,
+)
 from xgen_deploy.render.watchdog import watchdog_files
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.layout import SECOND, Layout
@@ -95,7 +100,7 @@ class Rendering:
             secret = has_secret(instance, backend)
             files = (*files, File(f"{settings}/env", text, 0o600, secret=secret))
         values = self._unit_values(instance) | {
-            "argv": argv,
+            "argv": with_gpu_numbers(command.numbered_gpus, argv),
             "env_file": f"{settings}/env" if env else None,
             "api_key_file": f"{settings}/{key.name}" if key else None,
             "api_key_name": key.name if key else None,
@@ -160,7 +165,8 @@ class Rendering:
         command = backend.command(instance, place)
         argv = (spec.binary or "", *self._arguments(command))
         env = environment(instance, backend, command, secrets)
-        start = json.dumps({"argv": argv, "env": env}, indent=1, ensure_ascii=False)
+        run = with_gpu_numbers(command.numbered_gpus, argv)
+        start = json.dumps({"argv": run, "env": env}, indent=1, ensure_ascii=False)
         service = self._layout.service(instance.name_on_host)
         text = self._templates.text(
             "program.conf.j2",

@@ -12,6 +12,21 @@ _WAIT_FOR_GPUS = (
     "sleep 0.2; done; done"
 )
 
+# Runs what follows with the numbers that NVIDIA's driver has for GPUs now. Where it tells none, or
+# where MIG is on and CUDA counts otherwise, the UUIDs of the environment stay: never another card.
+_WITH_NUMBERS = (
+    "set -f; wanted=$1; shift; numbers=; known=$(timeout 30 nvidia-smi "
+    "--query-gpu=index,uuid,mig.mode.current --format=csv,noheader) || known=; "
+    'case $known in *"Enabled"*) known= ;; esac; '
+    'number() { while IFS=", " read -r n uuid mig; do '
+    '[ "$uuid" != "$1" ] || echo "$n"; done; }; '
+    'for gpu in $wanted; do n=$(printf "%s\\n" "$known" | number "$gpu"); '
+    'case $n in ""|*[!0-9]*) numbers=; break ;; esac; numbers=$numbers${numbers:+,}$n; done; '
+    'if [ -n "$numbers" ]; then export CUDA_VISIBLE_DEVICES="$numbers"; '
+    'else echo "nvidia-smi tells no sure numbers of its GPUs ($wanted): they are named by UUID, '
+    'which an older engine may not read" >&2; fi; exec "$@"'
+)
+
 # The pause before a restart grows up to a minute, and restarts never stop.
 # systemd.service(5): RestartSteps= and RestartMaxDelaySec= are there since version 254.
 _HAS_STEPS = 254
@@ -51,6 +66,15 @@ def gpu_wait_argv(gpus: Sequence[GPUInfo], times: int = _GPU_TRIES) -> tuple[str
     """
     paths = tuple(path for path in map(_ready_path, gpus) if path)
     return ("/bin/sh", "-c", _WAIT_FOR_GPUS, "sh", str(times), *paths) if paths else ()
+
+
+def with_gpu_numbers(uuids: Sequence[str], argv: tuple[str, ...]) -> tuple[str, ...]:
+    """`argv`, started with the GPUs' present numbers in CUDA_VISIBLE_DEVICES, in that order; as it
+    is where there are no `uuids`. The process stays the same.
+    """
+    if not uuids:
+        return argv
+    return ("/bin/sh", "-c", _WITH_NUMBERS, "sh", " ".join(uuids), *argv)
 
 
 def _ready_path(gpu: GPUInfo) -> str | None:
