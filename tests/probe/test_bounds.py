@@ -14,7 +14,8 @@ from xgen_deploy.probe.remote import commands
 from xgen_deploy.probe.remote.files import record
 from xgen_deploy.probe.remote.gguf import essentials, read_header
 from xgen_deploy.probe.remote.hf_model import hf_model
-from xgen_deploy.probe.remote.models import Source, model
+from xgen_deploy.probe.remote.locate import Source
+from xgen_deploy.probe.remote.models import model
 
 SMALL = 40 << 20
 
@@ -87,7 +88,7 @@ def test_gguf_keys_of_the_wrong_kind_do_not_spoil_the_document(tmp_path: Path) -
 def test_a_small_gguf_that_claims_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(gguf(claimed_keys=1 << 16))
-    source = Source("k", str(path), "main", "/srv", "/srv")
+    source = Source("k", str(path), "main", "/srv", "/srv", path=str(path))
     assert "it claims" in model(source)["error"]
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.probe.gguf_writer import gguf, write
-from xgen_deploy.probe.remote.models import Source, downloaded, model
+from xgen_deploy.probe.remote.locate import Source, downloaded
+from xgen_deploy.probe.remote.models import model
 from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
+from xgen_deploy.resolve.model_request import model_request
+from xgen_deploy.resolve.stated_files import StatedFile
 from xgen_deploy.state.facts import ModelFacts
 
 COMMIT = "0123abcd"
@@ -23,8 +26,12 @@ CONFIG = {
 def look(
     tmp_path: Path, source: str, revision: str = "main", *, any_file: bool = False
 ) -> ModelFacts:
-    folders = (str(tmp_path / "models"), str(tmp_path / "hf"))
-    return ModelFacts.model_validate(model(Source("k", source, revision, *folders, any_file)))
+    """`revision` "" is none stated."""
+    stated = StatedFile(
+        "source", source, revision or "main", any_file=any_file, any_revision=not revision
+    )
+    asked = model_request(stated, str(tmp_path / "models"), str(tmp_path / "hf"))
+    return ModelFacts.model_validate(model(Source(**asked.model_dump())))
 
 
 def safetensors(data: int = 16, claimed: int = 16) -> bytes:
@@ -110,7 +117,7 @@ WRONG: dict[str, tuple[dict[str, bytes], str, str]] = {
     "another content": ({"x.gguf": b"PK"}, "x.gguf", "not a valid GGUF"),
     "neither": ({"x.bin": b"PK"}, "x.bin", "is neither a GGUF"),
     "an empty folder": ({"d/readme": b""}, "d", "without config.json"),
-    "several": ({"d/a.gguf": gguf(), "d/b.gguf": gguf()}, "d", "name one: a.gguf, b.gguf"),
+    "several": ({"d/a.gguf": gguf(), "d/b.gguf": gguf()}, "d", "files: a.gguf, b.gguf"),
     "no weights": ({"d/config.json": b"{}"}, "d", "but no weights"),
     "a broken config": ({"d/config.json": b"{"}, "d", "is not valid JSON"),
     "a missing shard": (

@@ -25,7 +25,7 @@ def test_this_machine_is_told(tmp_path: Path) -> None:
         facts = probe(
             request(
                 tmp_path,
-                models=[{"key": "m", "source": str(model), **places}],
+                models=[{"key": "m", "source": str(model), "path": str(model), **places}],
                 engines=[{"backend": "llama-server-cpu", "binary": "/nowhere/llama-server"}],
                 files=[str(asked), "/nowhere"],
                 ports=[(port, port)],

@@ -11,7 +11,7 @@ from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.memory_shares import check_memory
-from xgen_deploy.resolve.models import decide_context
+from xgen_deploy.resolve.models import decide_context, other_revision
 from xgen_deploy.resolve.settings import engine_settings
 from xgen_deploy.state.instance import Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -105,6 +105,7 @@ def resolve_instance(
                 note,
                 unchecked,
                 unknown_program,
+                other_revision(config, model),
             )
             if n
         ),

@@ -33,6 +33,14 @@ def model_key(source: str, revision: str) -> str:
     return f"{source}@{revision}"
 
 
+def other_revision(declared: InstanceConfig, facts: ModelFacts) -> str | None:
+    """A note for the plan where the cache has another revision than the default."""
+    if facts.revision is None:
+        return None
+    taken = facts.revision[:12]
+    return f"revision {declared.revision} is not in the cache; the only one there is taken: {taken}"
+
+
 @dataclass(frozen=True)
 class Layers:
     """How many layers go to the GPU; `offloaded` None: no GPU. `total` counts the output
@@ -64,7 +72,7 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
         raise refuse(
             declared,
             f"{name}: {facts.error}",
-            f"Copy the file to the host, or correct `{field}`.",
+            _way_out(facts, field),
             field,
         )
     closed = facts.closed_file if declared.runtime != "process" else None
@@ -78,6 +86,12 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
             f"Run on the host: `chmod {bits} {closed}`.",
             field,
         )
+
+
+def _way_out(facts: ModelFacts, field: str) -> str:
+    if facts.choices:
+        return f"Name one of them in `{field}`, such as `{facts.choices[0]}`."
+    return f"Copy the file to the host, or correct `{field}`."
 
 
 def shown_source(key: str) -> str:

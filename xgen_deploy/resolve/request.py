@@ -3,8 +3,8 @@
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
-from xgen_deploy.resolve.models import sources
-from xgen_deploy.resolve.stated_files import StatedFile, stated_files
+from xgen_deploy.resolve.model_request import model_request
+from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.host import Host
@@ -62,16 +62,8 @@ def _models(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequ
     """The models, and what is loaded beside them."""
     requests: dict[str, ModelRequest] = {}
     for config in declared:
-        own = (StatedFile("source", s, config.revision) for s in sources(config).values())
-        for stated in (*own, *stated_files(config, host)):
-            requests[stated.key] = ModelRequest(
-                key=stated.key,
-                source=stated.source,
-                revision=stated.revision,
-                model_dir=host.model_dir,
-                hf_home=host.hf_home,
-                any_file=stated.any_file,
-            )
+        for stated in (*model_files(config), *stated_files(config, host)):
+            requests[stated.key] = model_request(stated, host.model_dir, host.hf_home)
     return tuple(requests.values())
 
 

@@ -8,16 +8,20 @@ from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import ENGINE_SETTINGS, EngineSettings
+from xgen_deploy.state.source import repository_of
 
 
 @dataclass(frozen=True)
 class StatedFile:
-    """`field` is where the manifest states it. `any_file`: its content is no model's."""
+    """`field` is where the manifest states it. `any_file`: its content is no model's.
+    `any_revision`: it states none.
+    """
 
     field: str
     source: str
     revision: str
     any_file: bool = False
+    any_revision: bool = False
 
     @property
     def key(self) -> str:
@@ -38,24 +42,40 @@ def stated_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
         yield template_file(config.chat_template)
 
 
+def model_files(config: InstanceConfig) -> Iterator[StatedFile]:
+    """The model's own, in each of its formats."""
+    for source in formats_of(config.source).values():
+        any_revision = _any_revision(config)
+        yield StatedFile("source", source, config.revision, any_revision=any_revision)
+
+
+def _any_revision(config: InstanceConfig) -> bool:
+    return "revision" not in config.marks
+
+
 def projector_file(config: InstanceConfig, source: str) -> StatedFile:
     """A projector comes with the model, so that in the same repository it is of its revision."""
-    models = (s.partition(":")[0] for s in formats_of(config.source).values())
-    same = source.partition(":")[0] in models
-    return StatedFile("mmproj", source, config.revision if same else "main")
+    models = (repository_of(s) for s in formats_of(config.source).values())
+    same = repository_of(source) in {model for model in models if model is not None}
+    revision = config.revision if same else "main"
+    return StatedFile("mmproj", source, revision, any_revision=not same or _any_revision(config))
 
 
 def draft_files(draft: Draft) -> dict[str, StatedFile]:
     """By format, as the model's own."""
     sources = formats_of(draft.source)
-    return {f: StatedFile("draft", s, draft.revision or "main") for f, s in sources.items()}
+    return {f: _file("draft", s, draft.revision) for f, s in sources.items()}
 
 
 def lora_files(name: str, lora: str | Lora) -> dict[str, StatedFile]:
     """By format, as the model's own."""
     source, revision = (lora, None) if isinstance(lora, str) else (lora.source, lora.revision)
     found = formats_of(source).items()
-    return {f: StatedFile(f"loras.{name}", s, revision or "main") for f, s in found}
+    return {f: _file(f"loras.{name}", s, revision) for f, s in found}
+
+
+def _file(field: str, source: str, revision: str | None) -> StatedFile:
+    return StatedFile(field, source, revision or "main", any_revision=revision is None)
 
 
 def template_file(path: str) -> StatedFile:

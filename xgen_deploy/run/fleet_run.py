@@ -16,6 +16,7 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.state.observation import Observed, observation_of
 from xgen_deploy.state.site import Site
+from xgen_deploy.state.source import read_source
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ def _formats(site: Site, host: str) -> dict[str, str]:
     formats: dict[str, str] = {}
     for config in site.on(host):
         for stated, source in sources(config).items():
-            is_gguf = source.lower().split("?")[0].endswith(".gguf")
-            guessed = "gguf" if is_gguf else "hf"
+            parsed = read_source(source)
+            of_gguf = (parsed.repository or "").lower().endswith("gguf")
+            guessed = "gguf" if parsed.is_gguf or of_gguf else "hf"
             formats[model_key(source, config.revision)] = guessed if stated == "any" else stated
     return formats
 

@@ -16,8 +16,10 @@ EDITED_LINES = 2000
 
 
 class ModelRequest(Frozen):
-    """A model whose files the probe looks for. `key` names it in the answer. `any_file`: it is
-    something else that is loaded beside one, and only has to be there.
+    """A model whose files the probe looks for. `key` names it in the answer, `source` is the text
+    of the manifest, what follows `any_file` its parts (see state/source.py). `any_file`: it is
+    something else that is loaded beside one, and only has to be there. `any_revision`: none is
+    stated, so that another than `revision` will do where it is the only one there.
     """
 
     key: str
@@ -26,6 +28,13 @@ class ModelRequest(Frozen):
     model_dir: str
     hf_home: str
     any_file: bool = False
+    path: str | None = None
+    url: str | None = None
+    repository: str | None = None
+    file: str | None = None
+    quantization: str | None = None
+    stem: str = ""
+    any_revision: bool = False
 
 
 class EngineRequest(Frozen):
@@ -107,7 +116,9 @@ class ModelFacts(Frozen):
     tells the first of these from the others. `cached` means that what an earlier header with the
     same state said was used. `closed_file` is the first of its files that a user of no group may
     not read, `closed_folder` the topmost folder on the way that such a user may not pass.
-    `config_format` tells a folder in Mistral's own layout, which has no config.json.
+    `config_format` tells a folder in Mistral's own layout, which has no config.json. `revision` is
+    the commit that was taken where the one asked for is not in the cache, `choices` is how a
+    manifest would name each of several files that may be meant.
     """
 
     key: str
@@ -123,6 +134,8 @@ class ModelFacts(Frozen):
     cached: bool = False
     closed_file: str | None = None
     closed_folder: str | None = None
+    revision: str | None = None
+    choices: tuple[str, ...] = ()
 
 
 class EngineFacts(Frozen):

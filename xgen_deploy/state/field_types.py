@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from xgen_deploy.state.layout import OWN_SUFFIXES
+from xgen_deploy.state.source import parse_source
 
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -21,7 +22,6 @@ _RATE = re.compile(r"[1-9]\d{0,5}/[smhd]")
 _GATEWAY = "gateway"
 _TAKEN = "|".join(map(re.escape, OWN_SUFFIXES))
 _INSTANCE_SCHEMA = f"^(?!{_GATEWAY}$)(?!.*(?:{_TAKEN})$)[A-Za-z0-9][A-Za-z0-9_.-]*$"
-_HF_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MOUNT_OPTIONS = {"ro", "rw", "z", "Z"}
 MAX_INSTANCE = 60
 MAX_MODEL = 200
@@ -174,28 +174,8 @@ def sha256(value: str) -> str:
 
 
 def source(value: str) -> str:
-    """A path on the host, a Hugging Face name, or an https address."""
-    if value.startswith(("/", "~/")):
-        return value
-    if re.fullmatch(r"https://[^\s/]+/\S+", value):
-        return value
-    name, _, file = value.partition(":")
-    in_repository = not file or (file[0] != "/" and ".." not in file.split("/"))
-    ends = value.endswith(":") or name.lower().endswith(".gguf")
-    if _HF_NAME.fullmatch(name) and in_repository and not ends:
-        return value
-    raise ValueError(
-        "a source is an absolute path on the host, `org/name` or `org/name:file.gguf` on "
-        "Hugging Face, or an https:// address" + _source_hint(value)
-    )
-
-
-def _source_hint(value: str) -> str:
-    if value.startswith("http://"):
-        return "; plain http would let anyone on the way replace the model"
-    if value.endswith(".gguf"):
-        return "; a path begins with `/`"
-    return ""
+    """As it is kept: some ways to write one come down to another."""
+    return parse_source(value).text
 
 
 def host_path(value: str) -> str:

@@ -13,6 +13,7 @@ from xgen_deploy.state.settings import (
     EngineSettings,
     SourceByFormat,
 )
+from xgen_deploy.state.source import read_source
 
 _FORMATS = {"gguf": "GGUF", "hf": "Hugging Face"}
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
@@ -42,11 +43,12 @@ def stated_formats(config: InstanceConfig) -> frozenset[str] | None:
     source = config.source
     if isinstance(source, SourceByFormat):
         return frozenset(source.model_dump(exclude_none=True))
-    return frozenset({"gguf"}) if _file_name(source).endswith(".gguf") else None
+    return frozenset({"gguf"}) if read_source(source).is_gguf else None
 
 
 def _file_name(source: str) -> str:
-    return source.split("?")[0].split("#")[0].lower()
+    parsed = read_source(source)
+    return (parsed.file or source.split("?")[0].split("#")[0]).lower()
 
 
 def _of_its_format(config: InstanceConfig, words: EngineWords) -> tuple[EngineTraits, ...]:
@@ -103,8 +105,12 @@ def _check_files(config: InstanceConfig, problems: Problems) -> None:
         if _file_name(text).endswith(_WEIGHTS):
             message = f"`{text}` is one file of weights; an engine takes the folder that holds "
             problems.add(mark, f"{message}`config.json`, or a GGUF file")
-        elif key == "hf" and _file_name(text).endswith(".gguf"):
+        elif key == "hf" and read_source(text).is_gguf:
             problems.add(mark, f"`{text}` is a GGUF file; its place is `gguf:`")
+        revision = read_source(text).revision
+        if revision is not None and config.revision not in (revision, "main"):
+            message = f"revision {config.revision} is stated, and `{text}` has {revision}"
+            problems.add(mark, f"{message}; leave one of them out")
 
 
 def _check_layers(
