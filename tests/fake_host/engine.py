@@ -94,6 +94,7 @@ class EngineProcess:
         lines = [
             "I system_info: n_threads = 16",
             *self._placed(),
+            f"I srv    load_model: initializing, n_slots = {self._stated('--parallel', '4')}",
             f"I slot   load_model: id  0 | task -1 | new slot, n_ctx = {context}",
         ]
         if self.engine.complaint:

@@ -43,7 +43,7 @@ def test_first_it_creates_and_then_there_is_nothing_to_do(world: World) -> None:
     ("over", "diff"),
     [
         ({"n_ctx": 8192}, [("n_ctx", 4096, 8192)]),
-        ({"llama": {"parallel": 2}}, [("llama.parallel", None, 2)]),
+        ({"llama": {"parallel": 2}}, [("llama.parallel", 4, 2)]),
         ({"sampling": {"temperature": 0.5}}, [("sampling.temperature", None, 0.5)]),
         ({"env": {"A": "b"}}, [("env.A", None, "b")]),
         ({"api_key": {"env": "K"}}, [("api_key.env", None, "K")]),

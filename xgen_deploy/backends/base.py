@@ -172,12 +172,22 @@ class Backend(ABC):
         """With what a page of `report_endpoints` adds; unchanged where it makes no sense."""
         return report
 
+    def completed(self, spec: Spec) -> Spec:
+        """With what it is to be told where the manifest says nothing."""
+        return spec
+
     def slots(self, spec: Spec) -> int:  # noqa: ARG002
-        """Requests that it works on at once; more would wait where nobody can move them."""
+        """Requests that it works on at once, however long; more would wait where nobody can move
+        them.
+        """
         return 1
 
     def stated_slots(self, spec: Spec) -> int | None:  # noqa: ARG002
-        """The slots that the manifest asks for, where each holds a whole context from the start."""
+        """The slots that it is told to have, where each holds a whole context from the start."""
+        return None
+
+    def sharing_slots(self, spec: Spec) -> int | None:  # noqa: ARG002
+        """The slots that share one context, where it is left to the engine (see `completed`)."""
         return None
 
     def batch_tokens(self, spec: Spec) -> int:  # noqa: ARG002

@@ -10,6 +10,7 @@ from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.load_report import LoadReport
@@ -31,7 +32,7 @@ _VULKAN = Hardware(
     vulkan=True,
     passed_over="taken on AMD and other GPUs; here CUDA serves",
 )
-# Where the manifest says nothing: `--parallel` in its README.
+# Where the manifest says nothing. It is the engine's own number too, but those share one context.
 _SLOTS = 4
 
 
@@ -97,8 +98,17 @@ class LlamaServer(LlamaEngine):
     def report_endpoint(self, report: LoadReport, path: str, page: str) -> LoadReport:
         return with_props(report, page) if path == PROPS else report
 
+    def completed(self, spec: Spec) -> Spec:
+        if spec.llama.parallel is not None:
+            return spec
+        return replace(spec, llama=replace(spec.llama, parallel=_SLOTS))
+
     def slots(self, spec: Spec) -> int:
-        return spec.llama.parallel or _SLOTS
+        """One of those that share a context could take all of it."""
+        return spec.llama.parallel or 1
+
+    def sharing_slots(self, spec: Spec) -> int | None:
+        return None if spec.llama.parallel else _SLOTS
 
     def _device(self, instance: Instance) -> str:
         """Device names count the visible devices. A variable lists those in the wanted order;

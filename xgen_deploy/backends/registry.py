@@ -5,6 +5,7 @@ from xgen_deploy.backends.llama_cpp_python import LLAMA_CPP_PYTHON
 from xgen_deploy.backends.llama_server import LLAMA_SERVER
 from xgen_deploy.backends.vllm import VLLM
 from xgen_deploy.state.engine_words import EngineTraits, EngineWords
+from xgen_deploy.state.instance import Spec
 
 ENGINES: tuple[Backend, ...] = (
     *VLLM,
@@ -28,6 +29,12 @@ def short_name_of(name: str) -> str:
     """For the narrow column of a table."""
     backend = backend_named(name)
     return backend.short_name if backend else name
+
+
+def sharing_slots_of(spec: Spec) -> int | None:
+    """The slots that share its one context; None where each has its own."""
+    backend = backend_named(spec.backend)
+    return backend.sharing_slots(spec) if backend else None
 
 
 def model_formats() -> tuple[str, ...]:

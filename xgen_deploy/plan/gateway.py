@@ -165,8 +165,10 @@ def _moved(before: GatewaySpec, after: GatewaySpec) -> list[str]:
     more, less = len(new.keys() - old.keys()), len(old.keys() - new.keys())
     parts = [f"+{_count(more, 'server')}"] if more else []
     parts += [f"-{_count(less, 'server')}"] if less else []
-    other = sum(old[k] != new[k] for k in old.keys() & new.keys())
-    parts += [f"{_count(other, 'server')} changed"] if other else []
+    other = [k for k in old.keys() & new.keys() if old[k] != new[k]]
+    parts += [f"{_count(len(other), 'server')} changed"] if other else []
+    alone = sum(new[k].slots == 1 < old[k].slots for k in other)
+    parts += [f"{alone} of them asked one request at a time now"] if alone else []
     if not parts and before.routes != after.routes:
         parts = ["routes changed"]
     return [", ".join(parts)] if parts else []

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from xgen_deploy.backends.endpoint import endpoint_of
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import replace
+from xgen_deploy.resolve.completion import completed_as
 from xgen_deploy.resolve.gateway_needs import everywhere, fallbacks
 from xgen_deploy.state.endpoint import Endpoint
 from xgen_deploy.state.gateway import GatewayRecord
@@ -102,5 +104,7 @@ def _as_recorded(
     spec = entry.spec
     if entry.stopped is not None and now is not None and now.model == spec.model:
         own = {name: getattr(now, name) for name in ENGINE_SETTINGS}
-        spec = replace(spec, type=now.type, api_key=now.api_key, **own)
+        stated = replace(spec, type=now.type, api_key=now.api_key, **own)
+        backend = backend_named(spec.backend)
+        spec = completed_as(stated, spec, backend) if backend else stated
     return endpoint_of(host, name, spec, now)

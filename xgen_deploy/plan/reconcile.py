@@ -14,6 +14,7 @@ from xgen_deploy.plan.drift import drift_of, is_up, stale_slot
 from xgen_deploy.plan.file_drift import is_reproducible
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.plan.repair import repaired
+from xgen_deploy.plan.shared_cache import shared_cache_notes
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.resolve.host import Resolved
@@ -131,13 +132,11 @@ def _change(
         begun = _begun_clause(lock_status(facts.lock))
         if last is None:
             return adopting(_operation(instance, Kind.CREATE, begun, None))
-        diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return replace(_operation(instance, Kind.UPDATE, begun, last), diff=diff)
+        return _update(instance, last, begun)
     if last is None:
         return adopting(_operation(instance, Kind.CREATE, "not on this host yet", None))
     if last.digest != instance.digest:
-        diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
-        return replace(_operation(instance, Kind.UPDATE, cause_of(diff), last), diff=diff)
+        return _update(instance, last)
     if new_secret:
         return _operation(instance, Kind.UPDATE, "the value of its secret changed", last)
     drift = drift_of(instance.name, last, facts, layout, rendered)
@@ -145,6 +144,14 @@ def _change(
         return None
     operation = _operation(instance, Kind.REPAIR, drift.cause, last)
     return repaired(operation, drift, rendered, last, facts)
+
+
+def _update(instance: Instance, last: InstanceRecord, cause: str | None = None) -> Operation:
+    """`cause` as in Operation; else what changed."""
+    diff = diff_specs(last.spec, instance.spec, instance.declared.marks)
+    operation = _operation(instance, Kind.UPDATE, cause or cause_of(diff), last)
+    notes = (*shared_cache_notes(last, instance.spec), *operation.notes)
+    return replace(operation, diff=diff, notes=notes)
 
 
 def _begun_clause(lock: LockStatus | None) -> str:

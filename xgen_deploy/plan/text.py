@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import backend_named, sharing_slots_of
 from xgen_deploy.plan.cordon_text import cordon_lines
 from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.nothing_to_do import nothing_sentence
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.instance import Refusal
+from xgen_deploy.state.instance import Refusal, Spec
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan, value_text
 
 _NAMED = 12
@@ -135,10 +135,18 @@ def _what(operation: Operation) -> list[str]:
                 words.append(f"{layers if layers is not None else 'all'}/{total or '?'} layers")
         else:
             words.append("CPU")
-        backend = backend_named(spec.backend)
-        slots = backend.stated_slots(spec) if backend else None
-        words.append(f"{slots} slots x {spec.n_ctx}" if slots else f"context {spec.n_ctx}")
+        words.append(_context(spec))
     return words
+
+
+def _context(spec: Spec) -> str:
+    backend = backend_named(spec.backend)
+    slots = backend.stated_slots(spec) if backend else None
+    if slots:
+        return f"{slots} slot{'s'[: slots != 1]} x {spec.n_ctx}"
+    sharing = sharing_slots_of(spec)
+    shared = f" shared by {sharing} slots" if sharing else ""
+    return f"context {spec.n_ctx}{shared}"
 
 
 def _diff_line(diff: FieldDiff, width: int) -> str:

@@ -4,6 +4,7 @@ import re
 
 from xgen_deploy.resolve.adoption import check_adoption
 from xgen_deploy.resolve.backend_choice import choose_backend
+from xgen_deploy.resolve.completion import completed
 from xgen_deploy.resolve.entrypoints import taken_to_serve
 from xgen_deploy.resolve.extra_args import check_extra_args
 from xgen_deploy.resolve.features import find_features
@@ -68,6 +69,7 @@ def resolve_instance(
         listen=config.listen or inputs.listen,
         port=inputs.ports.take(config),
     )
+    spec = completed(spec, backend, last)
     adopts = inputs.adopts.get(config.name)
     if adopts is not None:
         check_adoption(config, adopts, inputs.adopted_ports[config.name], spec.port)

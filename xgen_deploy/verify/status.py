@@ -3,7 +3,7 @@
 from typing import Literal
 
 from xgen_deploy.backends.log_errors import complaint
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import backend_named, sharing_slots_of
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
@@ -37,10 +37,10 @@ State = Literal[
 class Status(Frozen):
     """One instance, in the contract's words. `gpus` are indices in PCI order, `devices` what the
     engine reports that it uses, `draft` the load of a draft model, `since` seconds since the epoch;
-    None is unknown. `build` is the engine's own word for its version, `digest` the spec's;
-    `model_sha256` is known where the manifest states it, `model_state` changes with the model's
-    file; `unit_version` is of its unit's templates, `apply` the number of its last change.
-    `warnings` are clauses about what its next start would meet.
+    None is unknown. `shared_context`: its `slots` share one context. `build` is the engine's own
+    word for its version, `digest` the spec's; `model_sha256` is known where the manifest states it,
+    `model_state` changes with the model's file; `unit_version` is of its unit's templates, `apply`
+    the number of its last change. `warnings` are clauses about what its next start would meet.
     """
 
     model_id: str
@@ -56,6 +56,7 @@ class Status(Frozen):
     total_layers: int | None = None
     context_length: int | None = None
     slots: int | None = None
+    shared_context: bool = False
     server_type: str | None = None
     restarts: int | None = None
     since: float | None = None
@@ -153,6 +154,7 @@ def _status(
         total_layers=report.total_layers if report else None,
         context_length=report.context if report else None,
         slots=report.slots if report else None,
+        shared_context=sharing_slots_of(spec) is not None,
         server_type=spec.type,
         restarts=service.restarts if service else None,
         since=service.since if service else None,

@@ -113,7 +113,6 @@ def _cells(row: Status, now: float) -> tuple[str | Cell, ...]:
         layers = f"{row.offloaded_layers}/{row.total_layers}"
         if row.draft is not None and row.draft.total_layers is not None:
             layers += f" +{row.draft.offloaded}/{row.draft.total_layers}"
-    slots = f"{row.context_length}x{row.slots}" if row.context_length and row.slots else "-"
     return (
         row.host,
         row.instance,
@@ -123,9 +122,15 @@ def _cells(row: Status, now: float) -> tuple[str | Cell, ...]:
         str(row.port or "-"),
         ",".join(map(str, row.gpus)) if row.gpus else ("cpu" if row.backend else "-"),
         layers,
-        slots,
+        _context(row),
         "-" if row.restarts is None else str(row.restarts),
     )
+
+
+def _context(row: Status) -> str:
+    if not (row.context_length and row.slots):
+        return "-"
+    return f"{row.context_length}{' shared by ' if row.shared_context else 'x'}{row.slots}"
 
 
 def _shown(status: str) -> str:

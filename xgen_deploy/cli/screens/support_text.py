@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.registry import short_name_of
+from xgen_deploy.backends.registry import sharing_slots_of, short_name_of
 from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.plan.headlines import gib
 from xgen_deploy.run.projects import HostProject
@@ -149,13 +149,15 @@ def _instance(name: str, last: InstanceRecord) -> Iterator[str]:
     yield f"    context {spec.n_ctx}, layers {layers}, on {gpus}"
     yield f"    digest {last.digest[:12]}, unit version {last.unit_version}, apply #{last.apply}"
     if last.report is not None:
-        yield from (f"    {line}" for line in _report(last.report))
+        shared = sharing_slots_of(spec) is not None
+        yield from (f"    {line}" for line in _report(last.report, shared=shared))
 
 
-def _report(report: LoadReport) -> Iterator[str]:
+def _report(report: LoadReport, *, shared: bool) -> Iterator[str]:
     version = f"engine {report.version}: " if report.version else "engine: "
     layers = f"{report.offloaded}/{report.total_layers} layers"
-    yield f"{version}{layers}, context {report.context} x {report.slots} slots"
+    each = "shared by" if shared else "x"
+    yield f"{version}{layers}, context {report.context} {each} {report.slots} slots"
     for device in report.devices:
         model, cache, compute = device.model_mib, device.kv_mib, device.compute_mib
         sizes = f"model {model:.0f}, KV {cache:.0f}, compute {compute:.0f} MiB"
