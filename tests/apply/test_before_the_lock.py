@@ -19,7 +19,8 @@ LACKING: dict[str, dict[str, Any]] = {
 
 def fleet(make_site: MakeSite) -> FakeSite:
     models = {name: {**MODEL, **fields} for name, fields in LACKING.items()}
-    gateway = {**GATEWAY, "api_key": {"env": "NOT_SET_EITHER"}}
+    clients = {"team-a": {"env": "NOT_SET_FOR_A"}}
+    gateway = {**GATEWAY, "api_key": {"env": "NOT_SET_EITHER"}, "clients": clients}
     places = {"h": [q(model=name) for name in LACKING]}
     return make_site({"g": "cpu", "h": "cpu"}, models=models, hosts=places, gateway=gateway)
 
@@ -37,6 +38,7 @@ def test_every_secret_that_is_not_at_hand(make_site: MakeSite, command: str) -> 
         "h/a: the secret's variable NOT_SET is not set here, and no earlier value was delivered",
         "h/b: the secret's file /nowhere/token cannot be read: No such file or directory",
         "gateway.api_key: the secret's variable NOT_SET_EITHER is not set here",
+        "gateway.clients.team-a: the secret's variable NOT_SET_FOR_A is not set here",
         "Nothing was changed, and no host was locked.",
     ):
         assert said in ran.said

@@ -74,6 +74,7 @@ def test_one_that_was_never_delivered_is_missed(site: FakeSite) -> None:
     said = site.apply(code=1)
     assert "gateway" in said
     assert "the secret's variable KEY_C is not set here" in said
+    assert "Nothing was changed, and no host was locked." in said
     assert ask(site, "sk-a") == 200
 
 

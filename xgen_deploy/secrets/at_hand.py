@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
-from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.plan import Kind, Operation, Plan
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.secret_uses import GATEWAY_KEY, SecretUse, instance_uses, route_key
+from xgen_deploy.state.secret_uses import SecretUse, gateway_uses, instance_uses, route_key
 from xgen_deploy.state.settings import SecretRef
 
 
@@ -20,7 +19,9 @@ def require_at_hand(plan: Plan, records: Mapping[str, Record], resolver: SecretR
         record = records.get(operation.host)
         delivered = dict(_recorded(operation, record)) if record is not None else {}
         for use, ref in _needed(operation):
-            if ref.host_file is None and not _is_known_there(use, ref, delivered, record):
+            if ref.host_file is None and not _is_known_there(
+                use, ref, delivered, operation, record
+            ):
                 problem = _problem(use, ref, resolver)
                 if problem is not None:
                     problems[problem] = None
@@ -45,7 +46,7 @@ def _needed(operation: Operation) -> Iterator[tuple[SecretUse, SecretRef]]:
         spec = operation.instance.spec
         yield from instance_uses(operation.host, operation.name, spec.api_key, spec.env)
     if operation.gateway is not None:
-        yield from _gateway_uses(operation.gateway)
+        yield from gateway_uses(operation.gateway)
 
 
 def _recorded(operation: Operation, record: Record) -> Iterator[tuple[SecretUse, SecretRef]]:
@@ -53,26 +54,21 @@ def _recorded(operation: Operation, record: Record) -> Iterator[tuple[SecretUse,
     if last is not None:
         yield from instance_uses(operation.host, operation.name, last.spec.api_key, last.spec.env)
     if operation.gateway is not None and record.gateway is not None:
-        yield from _gateway_uses(record.gateway.spec)
-
-
-def _gateway_uses(spec: GatewaySpec) -> Iterator[tuple[SecretUse, SecretRef]]:
-    if spec.api_key is not None:
-        yield GATEWAY_KEY, spec.api_key
-    for route in spec.routes:
-        if route.api_key is not None:
-            yield route_key(route.model), route.api_key
+        yield from gateway_uses(record.gateway.spec)
 
 
 def _is_known_there(
     use: SecretUse,
     ref: SecretRef,
     delivered: Mapping[SecretUse, SecretRef],
+    operation: Operation,
     record: Record | None,
 ) -> bool:
-    """The same reference was delivered before: to this use, or for a gateway to an engine beside
-    it."""
+    """The same reference was delivered before: to this use, or to an engine beside the gateway
+    whose key it shows that engine."""
     if delivered.get(use) == ref:
         return True
-    beside = record.instances.values() if record is not None and use.host == "" else ()
-    return any(last.spec.api_key == ref for last in beside)
+    routes = operation.gateway.routes if operation.gateway is not None else ()
+    if record is None or use not in [route_key(route.model) for route in routes]:
+        return False
+    return any(last.spec.api_key == ref for last in record.instances.values())

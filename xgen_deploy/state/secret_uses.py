@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.secret_text import Kind
+from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
 
@@ -52,6 +53,17 @@ def instance_uses(
     for variable, value in env.items():
         if isinstance(value, SecretRef):
             yield engine_variable(host, name, variable), value
+
+
+def gateway_uses(spec: GatewaySpec) -> Iterator[tuple[SecretUse, SecretRef]]:
+    """Every secret that a gateway needs, with what it is for."""
+    if spec.api_key is not None:
+        yield GATEWAY_KEY, spec.api_key
+    for client in spec.clients:
+        yield client_key(client.name), client.key
+    for route in spec.routes:
+        if route.api_key is not None:
+            yield route_key(route.model), route.api_key
 
 
 def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
