@@ -53,6 +53,15 @@ def test_a_stopped_gateway_stays_stopped_until_started(gateway_site: FakeSite) -
     assert "is already running" in done(gateway_site, "start", "gateway")
 
 
+def test_one_that_runs_though_it_was_stopped_is_a_difference(gateway_site: FakeSite) -> None:
+    done(gateway_site, "stop", "gateway")
+    gateway_site.hosts["g"].systemd.run(["systemctl", "start", UNIT])
+    ran = gateway_site.run("verify")
+    assert ran.code == 1
+    assert "g/gateway  stopped: " in ran.said
+    assert "it runs all the same, without a proof" in ran.said
+
+
 def test_what_changes_while_it_is_stopped_waits_for_its_start(gateway_site: FakeSite) -> None:
     done(gateway_site, "stop", "gateway")
     gateway_site.change(lambda m: m["models"]["q"].update(n_ctx=4096))

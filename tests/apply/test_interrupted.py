@@ -113,6 +113,11 @@ def test_what_runs_since_a_start_was_cut_short_is_not_called_stopped(
     assert "q was stopped by " in said
     assert "runs all the same, without a proof" in said
     assert "stays stopped" not in said
+    verified = site.run("verify")
+    assert verified.code == 1
+    assert "h/q  stopped: " in verified.said, verified.said
+    assert "it runs all the same, without a proof" in verified.said
     assert site.run("stop", "-y").code == 0
     assert host.running() == []
     assert "q stays stopped" in site.run("plan").said
+    assert site.run("verify").code == 0

@@ -12,7 +12,7 @@ from xgen_deploy.state.plan import HostPlan
 def cordon_lines(host: HostPlan) -> Iterator[str]:
     if host.cordon is not None:
         yield f"  [red]- cordon [/red] {escape(_what(host.cordon))}"
-        yield f"      {escape(host.cordon.clause)}: nothing is started there until `uncordon`"
+        yield f"      {escape(host.cordon.clause)}: nothing is started there; `uncordon` ends that"
     if host.uncordon is not None:
         yield f"  [green]+ uncordon[/green] {escape(_what(host.uncordon))}"
         if host.uncordon.gpu is not None:

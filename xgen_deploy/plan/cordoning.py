@@ -51,7 +51,7 @@ def cordon_plan(site: Site, observed: Observed, request: CordonRequest, *, now: 
         if last.stopped is None and cordon.covers(last.spec.gpus)
     )
     plan = maintenance_plan(site, observed, _stopping(request.host, *names), now=now)
-    cause = f"{cordon.clause}: it stays stopped until `xgen-deploy uncordon`"
+    cause = f"{cordon.clause}: it stays stopped; `xgen-deploy uncordon` ends that"
     return _with(
         plan,
         request.host,

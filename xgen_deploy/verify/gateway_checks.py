@@ -28,6 +28,7 @@ from xgen_deploy.verify.gateway_requests import (
     wrong_with_models,
 )
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
+from xgen_deploy.verify.stopped_check import stopped_check
 
 _NO_KEY = (
     "the clients' key is not available here, and the gateway has no key of its own yet (an older "
@@ -54,7 +55,8 @@ def check_gateway(
         yield _check(host, "applied", "never applied")
         return
     if last.stopped is not None:
-        yield _check(host, "stopped on purpose", f"by {last.stopped.by}", ok=True)
+        service = observations[host].facts.service(observations[host].layout.service(GATEWAY))
+        yield stopped_check(host, GATEWAY, last.stopped, service)
         return
     yield _check(host, "applied", _outdated(site, observations[host], records, last))
     drift = gateway_drift(last, observations[host], templates)

@@ -1,6 +1,7 @@
 """`xgen-deploy gpus`: each host's GPUs, what it can run and what is missing."""
 
 import time
+from collections.abc import Mapping
 
 import click
 
@@ -43,13 +44,17 @@ def command(settings: Settings, watch: bool) -> int:
                 click.clear()
             width = screen.width
             screen.lines(gpu_table(run.site, observed, verbose=settings.verbose, width=width))
-            hosts = {n: _value(run, n, o) for n, o in observed.items()}
-            errors = tuple(host_errors(observed))
-            screen.value(GPUsDocument(hosts=hosts, errors=errors), more=watch)
+            if settings.json:
+                screen.value(_document(run, observed), more=watch)
             if not watch:
                 break
             time.sleep(_EVERY)
     return exit_code_of(o for o in observed.values() if isinstance(o, XgenError))
+
+
+def _document(run: Run, observed: Mapping[str, Observation | XgenError]) -> GPUsDocument:
+    hosts = {n: _value(run, n, o) for n, o in observed.items()}
+    return GPUsDocument(hosts=hosts, errors=tuple(host_errors(observed)))
 
 
 def _value(run: Run, name: str, observation: Observation | XgenError) -> HostGPUs:

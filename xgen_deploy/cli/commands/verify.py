@@ -25,13 +25,13 @@ from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.state.site import Site
-from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.verify.acceptance_checks import check_acceptance
 from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages
 from xgen_deploy.verify.gateway_checks import check_gateway
 from xgen_deploy.verify.status import current_report
+from xgen_deploy.verify.stopped_check import stopped_check
 from xgen_deploy.verify.watchdog import watchdog_status
 
 
@@ -109,13 +109,13 @@ def _host(
                 checks.append(check_recorded(instance, last))
             if last is None:
                 continue
+            service = facts.service(layout.service(instance.name_on_host))
             if last.stopped is not None:
-                checks.append(_stopped(instance, last.stopped))
+                checks.append(stopped_check(name, instance.name, last.stopped, service))
                 continue
             rendered = desired.rendered.get(instance.name)
             drift = drift_of(instance.name, last, facts, layout, rendered)
             checks.append(_drift(instance, drift))
-            service = facts.service(layout.service(instance.name_on_host))
             report = current_report(last, service, health.get(instance.name))
             key = instance.spec.api_key
             files = HostFiles(name, session)
@@ -176,17 +176,6 @@ def _other_gateways(site: Site) -> list[Check]:
 
 def _refused(refusal: Refusal) -> str:
     return f"{refusal.reason}. {refusal.hint}" if refusal.hint else refusal.reason
-
-
-def _stopped(instance: Instance, stopped: Stopped) -> Check:
-    """Maintenance is not a difference, and a stopped engine cannot be asked."""
-    return Check(
-        host=instance.host,
-        instance=instance.name,
-        what="stopped on purpose",
-        ok=True,
-        found=f"by {stopped.by}",
-    )
 
 
 def _drift(instance: Instance, drift: Drift | None) -> Check:
