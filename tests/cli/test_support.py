@@ -91,6 +91,12 @@ def test_an_anonymous_one_names_nobody(applied: FakeSite, words: tuple[str, ...]
     assert "host-" in text
     assert ".gguf" in text, "what a file is helps"
     assert ERROR in text
+    if "\nStatus\n" in text:
+        rows = text.partition("\nStatus\n")[2].splitlines()
+        at = next(n for n, row in enumerate(rows) if row.startswith("HOST "))
+        head, row = rows[at : at + 2]
+        assert row[head.index("STATE") :].startswith("running"), f"{head}\n{row}"
+        assert row[head.index("BACKEND") :].startswith("llama"), f"{head}\n{row}"
 
 
 def test_an_unreachable_host_is_said_and_the_others_are_there(applied: FakeSite) -> None:

@@ -3,7 +3,7 @@
 import getpass
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import click
@@ -17,6 +17,7 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.redaction import Pseudonyms, without_secrets
 from xgen_deploy.cli.saved_file import write_file
+from xgen_deploy.cli.screens.realigned import realigned
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.support_text import HostReport, SupportReport, support_lines
 from xgen_deploy.cli.support_report import manifest_report, named_report
@@ -65,9 +66,9 @@ def _lines(report: SupportReport, site: Site) -> Iterator[str]:
     for kind, names in (_names(report, site) if report.anonymous else {}).items():
         pseudonyms.add(kind, names)
 
-    def clean(line: str) -> str:
-        shown = printable(without_secrets(line))
-        return pseudonyms.apply(shown) if report.anonymous else shown
+    def clean(lines: Sequence[str]) -> Sequence[str]:
+        shown = [printable(without_secrets(line)) for line in lines]
+        return realigned(shown, pseudonyms.apply) if report.anonymous else shown
 
     return support_lines(report, clean)
 

@@ -52,16 +52,20 @@ class SupportReport:
     anonymous: bool = False
 
 
-def support_lines(report: SupportReport, clean: Callable[[str], str]) -> Iterator[str]:
-    """Lines of at most WIDTH, as far as they have blanks; `clean` is called with each whole one."""
+def support_lines(
+    report: SupportReport, clean: Callable[[Sequence[str]], Sequence[str]]
+) -> Iterator[str]:
+    """Lines of at most WIDTH, as far as they have blanks; `clean` is called with the whole ones of
+    each section.
+    """
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(report.made))
     yield from _wrapped(f"xgen-deploy support, {made}. {_LEFT_OUT}")
     if report.anonymous:
         yield from _wrapped(_ANONYMOUS)
     for title, lines in _sections(report):
-        body = [part for line in lines for part in _wrapped(clean(line))]
+        body = [part for line in clean(tuple(lines)) for part in _wrapped(line)]
         if body:
-            shown = clean(title)
+            (shown,) = clean((title,))
             yield from ("", shown, "-" * min(len(shown), WIDTH), *body)
 
 
