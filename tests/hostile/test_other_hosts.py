@@ -149,7 +149,7 @@ def test_a_host_that_hangs_up_on_every_session_costs_the_others_nothing(
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(UnreachableError("h", "no image came"), 4), (NotPulled("h: no image came"), 1)],
+    [(UnreachableError("h", "no image came"), 4), (NotPulled("h", "no image came"), 1)],
 )
 def test_a_host_that_cannot_pull_costs_the_others_nothing(
     pair: Site, monkeypatch: pytest.MonkeyPatch, error: XgenError, code: int

@@ -212,6 +212,7 @@ def test_an_image_that_is_not_there(host: LabHost, tmp_path: Path, pull: str) ->
     said = site.plan(1).refusals(HOST)
     assert image in said
     assert "docker load" in said
+    assert ("cannot look up the name registry.invalid" in said) == (pull == "missing"), said
 
 
 def test_a_port_that_somebody_else_holds(host: LabHost, tmp_path: Path) -> None:

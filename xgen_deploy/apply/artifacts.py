@@ -3,6 +3,7 @@
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
+from xgen_deploy.resolve.registry_hint import registry_hint
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.transport.base import HostError, Session
@@ -12,6 +13,12 @@ _HOUR = 3600.0
 
 class NotPulled(XgenError):
     """A host could not pull an image; nothing was changed there."""
+
+    def __init__(self, host: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"{host}: {reason}" + (f"\n  {hint}" if hint else ""))
+        self.host = host
+        self.reason = reason
+        self.hint = hint
 
 
 def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
@@ -33,7 +40,8 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
         done = session.run([cli, "pull", "--quiet", image], timeout=_HOUR)
         if done.returncode != 0:
             error = done.complaint or "no reason given"
-            raise NotPulled(f"{plan.host}: pulling {image} failed: {error}")
+            hint = registry_hint(plan.host, image, error)
+            raise NotPulled(plan.host, f"pulling {image} failed: {error}", hint)
     return bool(images)
 
 

@@ -10,6 +10,7 @@ from xgen_deploy.resolve.gateway_needs import (
     gateway_image,
     gateway_runtime,
 )
+from xgen_deploy.resolve.registry_hint import missing_image_hint
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, Client, GatewaySpec
 from xgen_deploy.state.gateway_fields import MAX_BODY
@@ -138,7 +139,9 @@ def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
         )
     if image is None or (image.error is not None and not image.pullable):
         reason = image.error if image and image.error else "the probe did not look for its image"
-        raise _no(host, reason, "Load it (`docker load`), or correct `images: {haproxy: …}`.")
+        hint = missing_image_hint(host.name, image.image, reason) if image and image.image else ""
+        usual = "Load it (`docker load`), or correct `images: {haproxy: …}`."
+        raise _no(host, reason, hint or usual)
     return image
 
 

@@ -7,6 +7,7 @@ from xgen_deploy.backends import registry
 from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named, engine_words
 from xgen_deploy.resolve.entrypoints import Wrong, wrong_program
+from xgen_deploy.resolve.registry_hint import missing_image_hint
 from xgen_deploy.state.facts import EngineFacts, EngineRequest
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
@@ -173,7 +174,7 @@ def no_backend(
         if ways_out
         else _other_hardware(model_format)
         if tried and tried <= unfit
-        else _hint(declared, tuple(sorted(tried - unfit)), host),
+        else _hint(declared, {b: reasons[b] for b in sorted(tried - unfit)}, host),
         "backend",
     )
 
@@ -185,13 +186,20 @@ def _other_hardware(model_format: str) -> str:
     return f"{hint}."
 
 
-def _hint(declared: InstanceConfig, backends: tuple[str, ...], host: Host) -> str:
-    """What to do: put a named build on the host, or name one."""
+def _hint(declared: InstanceConfig, reasons: Mapping[str, str], host: Host) -> str:
+    """What to do: put a named build on the host, or name one. `reasons` are the backends'."""
     docker = declared.runtime == "docker"
     table = "images" if docker else "binaries"
     tables = f"`{table}:` of the manifest, or in `xgen_{table}` of {host.name}"
-    builds = (build_named(declared, declared.runtime, b) for b in backends)
-    named = {str(b.image or b.binary) for b in builds if b is not None}
+    builds = {b: build_named(declared, declared.runtime, b) for b in reasons}
+    by_registry = (
+        missing_image_hint(host.name, build.image, reasons[backend])
+        for backend, build in builds.items()
+        if build is not None and build.image
+    )
+    if hint := " ".join(dict.fromkeys(filter(None, by_registry))):
+        return hint
+    named = {str(b.image or b.binary) for b in builds.values() if b is not None}
     if not named:
         return f"Name one in {tables}."
     how = "`docker load` or `docker pull`" if docker else "copy it there"
