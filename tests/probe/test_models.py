@@ -269,3 +269,127 @@ def test_what_a_gguf_is(tmp_path: Path, key: str, kind: str | None) -> None:
     facts = look(tmp_path, str(path)).gguf
     assert facts is not None
     assert facts.type == kind
+
+
+def linked(path: Path, target: Path | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+    return path
+
+
+def test_links_within_the_model_folder_need_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "models/files/x.gguf", gguf())
+    for target in ("files/x.gguf", tmp_path / "models/files/x.gguf"):
+        path = linked(tmp_path / "models" / f"{len(str(target))}.gguf", target)
+        assert look(tmp_path, str(path)).links is None
+    in_hub = hf_folder(tmp_path / "hf/hub/models--o--n/blobs")
+    refs = write(tmp_path / "hf/hub/models--o--n/refs/main", COMMIT.encode()).parents[1]
+    for name in ("config.json", "model.safetensors"):
+        linked(refs / "snapshots" / COMMIT / name, f"../../blobs/{name}")
+    facts = look(tmp_path, "o/n")
+    assert (facts.error, facts.links) == (None, None)
+    assert in_hub.exists()
+
+
+def links_of(tmp_path: Path, path: Path) -> tuple[str, ...]:
+    """What a container is given for them, from here."""
+    facts = look(tmp_path, str(path))
+    assert facts.error is None
+    assert facts.links is not None
+    assert facts.links.lost is None
+    return tuple(str(Path(f).relative_to(tmp_path)) for f in facts.links.folders)
+
+
+def test_a_link_out_of_the_model_folder(tmp_path: Path) -> None:
+    write(tmp_path / "data/llm/x.gguf", gguf())
+    path = linked(tmp_path / "models/current.gguf", tmp_path / "data/llm/x.gguf")
+    assert links_of(tmp_path, path) == ("data/llm",)
+    assert look(tmp_path, str(path)).real_path == str(tmp_path / "data/llm/x.gguf")
+
+
+def test_a_relative_link_out_of_a_folder_that_is_one_itself(tmp_path: Path) -> None:
+    """Its end is another one in a container, where the folder is none."""
+    write(tmp_path / "disk/other/x.gguf", gguf())
+    linked(tmp_path / "disk/models/x.gguf", "../other/x.gguf")
+    linked(tmp_path / "place/models", tmp_path / "disk/models")
+    facts = look(tmp_path, str(tmp_path / "place/models/x.gguf"))
+    assert facts.links is not None
+    link, end = tmp_path / "place/models/x.gguf", tmp_path / "disk/other/x.gguf"
+    assert facts.links.lost == f"{link} is a link to {end}"
+
+
+def test_links_of_folders_and_one_after_the_other(tmp_path: Path) -> None:
+    write(tmp_path / "data/v2/x.gguf", gguf())
+    linked(tmp_path / "releases/latest", tmp_path / "data/v2")
+    linked(tmp_path / "elsewhere/x.gguf", tmp_path / "releases/latest/x.gguf")
+    linked(tmp_path / "models/current", tmp_path / "elsewhere")
+    path = tmp_path / "models/current/x.gguf"
+    assert links_of(tmp_path, path) == ("elsewhere", "releases/latest")
+
+
+def test_every_part_is_followed(tmp_path: Path) -> None:
+    names = [f"m-0000{n}-of-00002.gguf" for n in (1, 2)]
+    for name, disk in zip(names, ("disk1", "disk2"), strict=True):
+        header = gguf({"split.count": 2})
+        write(tmp_path / disk / "blobs" / name[:7], header)
+        linked(tmp_path / "srv" / name, tmp_path / disk / "blobs" / name[:7])
+    assert links_of(tmp_path, tmp_path / "srv" / names[0]) == ("disk1/blobs", "disk2/blobs")
+
+
+def test_blobs_of_a_snapshot_outside_of_the_cache(tmp_path: Path) -> None:
+    home = tmp_path / "home/.cache/hub/models--o--n"
+    hf_folder(home / "blobs")
+    for name in ("config.json", "model.safetensors"):
+        linked(home / "snapshots" / COMMIT / name, f"../../blobs/{name}")
+    found = links_of(tmp_path, home / "snapshots" / COMMIT)
+    assert found == ("home/.cache/hub/models--o--n/blobs",)
+
+
+def test_a_folder_of_links_that_only_its_owner_may_pass(tmp_path: Path) -> None:
+    write(tmp_path / "data/x.gguf", gguf())
+    path = linked(tmp_path / "models/x.gguf", tmp_path / "data/x.gguf")
+    (tmp_path / "data").chmod(0o700)
+    links = look(tmp_path, str(path)).links
+    assert links is not None
+    assert links.closed == str(tmp_path / "data")
+
+
+def test_no_folder_of_the_system_is_given(tmp_path: Path) -> None:
+    file = linked(tmp_path / "models/passwd", "/etc/passwd")
+    links = look(tmp_path, str(file), any_file=True).links
+    assert links is not None
+    assert links.folders == ("/etc/passwd",)
+    hf_folder(tmp_path / "models/m")
+    linked(tmp_path / "models/m/extra", "/etc")
+    folder = look(tmp_path, str(tmp_path / "models/m")).links
+    assert folder is not None
+    assert (folder.folders, folder.lost) == (
+        (),
+        f"{tmp_path}/models/m/extra is a link to /etc",
+    )
+
+
+def test_a_dangling_link_says_where_it_points(tmp_path: Path) -> None:
+    away = tmp_path / "data/x.gguf"
+    path = linked(tmp_path / "m/current.gguf", "next.gguf")
+    linked(tmp_path / "m/next.gguf", away)
+    facts = look(tmp_path, str(path))
+    assert (facts.missing, facts.error) == (True, f"is a link to {away}, which is not there")
+    linked(tmp_path / "m/disk", tmp_path / "data")
+    beneath = look(tmp_path, str(tmp_path / "m/disk/x.gguf"))
+    assert beneath.error == f"leads through a link to {away}, which is not there"
+    loop = linked(tmp_path / "m/loop", "loop")
+    assert look(tmp_path, str(loop)).error == "is a link that leads back to itself"
+
+
+def test_a_dangling_link_among_parts_and_weights(tmp_path: Path) -> None:
+    names = [f"m-0000{n}-of-00002.gguf" for n in (1, 2)]
+    write(tmp_path / names[0], gguf())
+    linked(tmp_path / names[1], tmp_path / "blob")
+    error = look(tmp_path, str(tmp_path / names[0])).error
+    assert error is not None
+    assert f"{names[1]} (a link to {tmp_path}/blob)" in error
+    folder = hf_folder(tmp_path / "hf-model")
+    linked(folder / "model-2.safetensors", "../blob")
+    error = look(tmp_path, str(folder)).error
+    assert error == f"model-2.safetensors is a link to {tmp_path}/blob, which is not there"

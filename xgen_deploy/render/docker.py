@@ -117,7 +117,8 @@ def _stated_mount(mount: str) -> str:
 
 def _folders(instance: Instance) -> tuple[str, ...]:
     """What to mount for the model and what it loads beside it: the host's model folder that has a
-    file, else the parent of a model or draft (both may be in several files), else the file itself.
+    file, else the parent of a model or draft (both may be in several files), else the file itself;
+    and where links in there lead.
     """
     spec = instance.spec
     models = (spec.model_path, *((spec.draft.path,) if spec.draft else ()))
@@ -125,6 +126,9 @@ def _folders(instance: Instance) -> tuple[str, ...]:
     for path in (f.path for f in spec.beside if f is not spec.draft):
         if not any(_is_in(path, mount) for mount in mounts):
             mounts.append(_holder(path, instance) or path)
+    for path in instance.linked_folders:
+        if not any(_is_in(path, mount) for mount in mounts):
+            mounts.append(path)
     return tuple(dict.fromkeys(mounts))
 
 

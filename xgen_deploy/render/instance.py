@@ -9,10 +9,12 @@ from xgen_deploy.backends.base import Backend, Command, KeyFile, Place, Unsuppor
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render import docker
 from xgen_deploy.render.environment import environment, has_secret, key_file, key_files
+from xgen_deploy.render.mount_units import mount_units
 from xgen_deploy.render.put_back import put_back_script, put_back_unit
 from xgen_deploy.render.rendered import File, Rendered, Secrets
 from xgen_deploy.render.templates import Templates
 from xgen_deploy.render.unit_commands import (
+    file_wait_argv,
     gpu_wait_argv,
     pause_argvs,
     pauses_itself,
@@ -196,7 +198,8 @@ class Rendering:
             "model": instance.spec.model,
             "instance": instance.name,
             "digest": instance.digest,
-            "wait_argv": gpu_wait_argv(instance.gpus),
+            "wait_argvs": tuple(filter(None, _waits(instance))),
+            "mounts": mount_units(instance.mounted_folders),
             "pause_argvs": () if pauses_itself(instance.systemd) else pause_argvs(unit),
             "after": tuple(
                 f"{self._layout.service(n)}{slot}.service"
@@ -204,6 +207,10 @@ class Rendering:
                 for slot in ("", SECOND)
             ),
         }
+
+
+def _waits(instance: Instance) -> tuple[tuple[str, ...], ...]:
+    return gpu_wait_argv(instance.gpus), file_wait_argv(instance.awaited_files)
 
 
 def container_uid(instance: Instance) -> int:

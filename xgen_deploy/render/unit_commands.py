@@ -1,4 +1,6 @@
-"""Shell commands of a unit around its engine: the wait for GPUs, the pause before a restart."""
+"""Shell commands of a unit around its engine: the wait for GPUs and files, the pause before a
+restart.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +11,15 @@ _GPU_TRIES = 300  # each a fifth of a second; the unit's own deadline is longer
 _WAIT_FOR_GPUS = (
     'times=$1; shift; for gpu; do n=0; until [ -e "$gpu" ]; do n=$((n+1)); '
     'if [ "$n" -gt "$times" ]; then echo "its GPU is not there: $gpu"; exit 1; fi; '
+    "sleep 0.2; done; done"
+)
+# A disk or file server may be later still. A mount point is there before what is mounted on it, so
+# that an empty folder is none. All files together have so many fifths of a second.
+_FILE_TRIES = 150
+_WAIT_FOR_FILES = (
+    'times=$1; shift; n=0; for file; do until [ -e "$file" ] && '
+    '{ ! [ -d "$file" ] || [ -n "$(ls -A "$file")" ]; }; do n=$((n+1)); '
+    'if [ "$n" -gt "$times" ]; then echo "error: $file is not there"; exit 1; fi; '
     "sleep 0.2; done; done"
 )
 
@@ -75,6 +86,12 @@ def with_gpu_numbers(uuids: Sequence[str], argv: tuple[str, ...]) -> tuple[str, 
     if not uuids:
         return argv
     return ("/bin/sh", "-c", _WITH_NUMBERS, "sh", " ".join(uuids), *argv)
+
+
+def file_wait_argv(files: Sequence[str], times: int = _FILE_TRIES) -> tuple[str, ...]:
+    """A command that ends once all of `files` are there, and fails after `times` fifths of a
+    second; () where there are none."""
+    return ("/bin/sh", "-c", _WAIT_FOR_FILES, "sh", str(times), *files) if files else ()
 
 
 def _ready_path(gpu: GPUInfo) -> str | None:

@@ -11,6 +11,8 @@ from xgen_deploy.resolve.features import find_features
 from xgen_deploy.resolve.gpu_devices import gpu_access
 from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
 from xgen_deploy.resolve.inputs import HostInputs
+from xgen_deploy.resolve.late_files import late_files
+from xgen_deploy.resolve.linked_folders import linked_folders
 from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.models import decide_context, other_revision
 from xgen_deploy.resolve.settings import engine_settings
@@ -70,6 +72,8 @@ def resolve_instance(
         port=inputs.ports.take(config),
     )
     spec = completed(spec, backend, last)
+    linked = linked_folders(config, spec, inputs.host, inputs.models)
+    late = late_files(spec, inputs.models, linked)
     adopts = inputs.adopts.get(config.name)
     if adopts is not None:
         check_adoption(config, adopts, inputs.adopted_ports[config.name], spec.port)
@@ -94,6 +98,9 @@ def resolve_instance(
         cdi=access.cdi,
         device_request=access.request,
         model_folders=(inputs.host.model_dir, inputs.host.hf_home),
+        linked_folders=linked,
+        awaited_files=late.awaited,
+        mounted_folders=late.mounted,
         docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",

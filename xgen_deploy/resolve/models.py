@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xgen_deploy.backends.registry import model_formats
+from xgen_deploy.resolve.file_access import check_access
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.refuse import refuse
@@ -75,17 +76,7 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
             _way_out(facts, field),
             field,
         )
-    closed = facts.closed_file if declared.runtime != "process" else None
-    if closed is None and declared.runtime == "systemd":  # a container sees the model alone
-        closed = facts.closed_folder
-    if closed is not None:
-        bits = "o+rX" if closed == facts.closed_file else "o+x"
-        raise refuse(
-            declared,
-            f"{name}: the engine, which runs as its own user, may not read {closed}",
-            f"Run on the host: `chmod {bits} {closed}`.",
-            field,
-        )
+    check_access(declared, facts, name, field)
 
 
 def _way_out(facts: ModelFacts, field: str) -> str:

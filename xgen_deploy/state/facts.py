@@ -107,6 +107,17 @@ class GGUFFacts(Frozen):
     split_count: int | None = None
 
 
+class LinkFacts(Frozen):
+    """Where links among a model's files lead, outside of the folder that holds it. `folders` are
+    those of their targets, or files themselves; `closed` is the first that a user of no group may
+    not pass; `lost` names a link that a container would not find the end of.
+    """
+
+    folders: tuple[str, ...] = ()
+    closed: str | None = None
+    lost: str | None = None
+
+
 class ModelFacts(Frozen):
     """A model as it lies on the host. `path` is where the engine would be pointed at.
 
@@ -116,6 +127,7 @@ class ModelFacts(Frozen):
     tells the first of these from the others. `cached` means that what an earlier header with the
     same state said was used. `closed_file` is the first of its files that a user of no group may
     not read, `closed_folder` the topmost folder on the way that such a user may not pass.
+    `real_path` is `path` without links.
     `config_format` tells a folder in Mistral's own layout, which has no config.json. `revision` is
     the commit that was taken where the one asked for is not in the cache, `choices` is how a
     manifest would name each of several files that may be meant.
@@ -136,6 +148,8 @@ class ModelFacts(Frozen):
     closed_folder: str | None = None
     revision: str | None = None
     choices: tuple[str, ...] = ()
+    real_path: str | None = None
+    links: LinkFacts | None = None
 
 
 class EngineFacts(Frozen):

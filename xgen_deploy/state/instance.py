@@ -116,7 +116,9 @@ class Instance:
     model's files. `pins` maps what the
     manifest called a GPU to its identity. `share` names instances before this one on the same
     GPU: they start first. `nodes`, `cdi` and `device_request` are how its GPUs are given to it
-    (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models.
+    (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models,
+    `linked_folders` (or files) where links in there lead; `awaited_files` and `mounted_folders` are
+    what its start waits for.
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
     could switch. `adopts` is what it takes the place of, started by hand.
@@ -140,6 +142,9 @@ class Instance:
     cdi: tuple[str, ...] = ()
     device_request: tuple[str, ...] = ()
     model_folders: tuple[str, ...] = ()
+    linked_folders: tuple[str, ...] = ()
+    awaited_files: tuple[str, ...] = ()
+    mounted_folders: tuple[str, ...] = ()
     docker_cli: str = "/usr/bin/docker"
     notes: tuple[str, ...] = ()
     systemd: int | None = None

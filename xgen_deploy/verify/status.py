@@ -233,6 +233,8 @@ def _state(service: ServiceFacts | None, health: HealthFacts | None) -> tuple[St
     if pausing(service):
         words = exit_words(service.result, service.exit_status, lines)
         return "loading", f"it exited ({words}) and is being restarted"
+    if service.sub_state == "start-pre":
+        return "loading", "its start waits for its GPU and its files"
     if health is None:
         return "unknown", "its health endpoint was not queried"
     if health.status == 200:

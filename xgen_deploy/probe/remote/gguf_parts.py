@@ -56,6 +56,11 @@ def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]
     return answer
 
 
+def parts_of(path: str) -> list[str]:
+    """The files of a model whose first one is `path`, as many of them as are there."""
+    return [part for part in _all_parts(path)[0] if os.path.exists(part)]
+
+
 def _all_parts(path: str) -> tuple[list[str], str | None]:
     """The files that belong together, and what is wrong with that."""
     named = _PART.match(path)
@@ -65,8 +70,14 @@ def _all_parts(path: str) -> tuple[list[str], str | None]:
     paths = [f"{stem}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
     if number != 1:
         return [path], f"is part {number}; name the first one: {paths[0]}"
-    missing = [os.path.basename(part) for part in paths if not os.path.exists(part)]
+    missing = [_named(part) for part in paths if not os.path.exists(part)]
     if missing:
         shown = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
         return paths, f"{len(missing)} of its {count} files are missing: {shown}"
     return paths, None
+
+
+def _named(part: str) -> str:
+    """Of one that is missing; a link says where it leads."""
+    name = os.path.basename(part)
+    return f"{name} (a link to {os.path.realpath(part)})" if os.path.islink(part) else name

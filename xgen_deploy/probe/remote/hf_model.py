@@ -89,6 +89,10 @@ def _files(folder: str) -> list[str]:
 
 def _incomplete(folder: str, paths: list[str], index_name: str) -> str | None:
     """Why the weights are not whole, as far as names and sizes tell."""
+    for path in _files(folder):
+        if path.endswith(WEIGHTS) and not os.path.exists(path):
+            name = os.path.relpath(path, folder)
+            return f"{name} is a link to {os.path.realpath(path)}, which is not there"
     names = {os.path.relpath(path, folder) for path in paths}
     index = None
     if index_name in names:

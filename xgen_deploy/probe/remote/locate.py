@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from xgen_deploy.probe.remote.gguf_folder import gguf_files, listed, of_quantization
 from xgen_deploy.probe.remote.hf_cache import Missing, Several, snapshot
+from xgen_deploy.probe.remote.links import dangling
 from xgen_deploy.probe.remote.machine import login_home
 from xgen_deploy.probe.remote.sha256 import sha256
 
@@ -74,13 +75,13 @@ def downloaded(url: str, model_dir: str) -> str:
 
 
 def existing(path: str, problem: str) -> str:
-    """Raises Missing with the problem, PermissionError."""
+    """Raises PermissionError, and Missing with the problem or where a dangling link points."""
     try:
         os.stat(path)
     except PermissionError:
         raise
     except OSError:
-        raise Missing(path, problem) from None
+        raise Missing(path, dangling(path) or problem) from None
     return path
 
 

@@ -9,12 +9,12 @@ import stat
 def closed_file(path: str) -> str | None:
     """The first file of a model (a file, or all of a folder) that only its owner may read."""
     if not os.path.isdir(path):
-        return None if _lets(path, stat.S_IROTH) else path
-    if not _lets(path, stat.S_IROTH | stat.S_IXOTH):
+        return None if lets(path, stat.S_IROTH) else path
+    if not lets(path, stat.S_IROTH | stat.S_IXOTH):
         return path
     for name in sorted(os.listdir(path)):
         inside = os.path.join(path, name)
-        if os.path.isfile(inside) and not _lets(inside, stat.S_IROTH):
+        if os.path.isfile(inside) and not lets(inside, stat.S_IROTH):
             return inside
     return None
 
@@ -24,13 +24,13 @@ def closed_folder(path: str) -> str | None:
     folder = os.path.dirname(os.path.realpath(path))
     closed = None
     while folder != "/":
-        if not _lets(folder, stat.S_IXOTH):
+        if not lets(folder, stat.S_IXOTH):
             closed = folder
         folder = os.path.dirname(folder)
     return closed
 
 
-def _lets(path: str, bits: int) -> bool:
+def lets(path: str, bits: int) -> bool:
     """Where an access list says who may, the mode does not tell."""
     if os.stat(path).st_mode & bits == bits:
         return True
