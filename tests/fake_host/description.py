@@ -33,7 +33,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
         "watchdog": host.watchdog or None,
         "memory_available_mb": host.memory_free_mb,
         "gpu": json.loads(detected.model_dump_json(by_alias=True, exclude_none=True)),
-        **kind.get("facts", {}), **host.machine,
+        **kind.get("facts", {}),
         "docker": {
             "state": "ok", "version": "29.1.0", "runtimes": ["runc", "nvidia"],
             "cli": "/usr/bin/docker",
@@ -57,6 +57,7 @@ def describe(host: FakeHost, request: Request) -> dict[str, Any]:
         "gateway_stats": host.gateway_says("show stat") if request["gateway_stats"] else None,
         "lock": host.lock_facts,
         "record": record.decode() if record is not None else None,
+        **host.machine,
     }  # fmt: skip
 
 

@@ -35,6 +35,54 @@ def host(lab: Lab) -> Iterator[LabHost]:
         found.sh(_REMOVE)
 
 
+UNITS = "/etc/systemd/system"
+NARROW = f"""
+rm -f /etc/sudoers.d/{LOGIN}
+echo '{LOGIN} ALL=(ALL) NOPASSWD: RULE' > /etc/sudoers.d/{LOGIN}
+echo 'Defaults:{LOGIN} DEFAULTS' >> /etc/sudoers.d/{LOGIN}
+chmod 440 /etc/sudoers.d/{LOGIN}; visudo -cf /etc/sudoers.d/{LOGIN}
+"""
+
+
+def test_what_the_login_may_not_do_is_told_by_the_plan(host: LabHost, tmp_path: Path) -> None:
+    """And nothing is changed by an apply: neither by what sudo forbids nor by a file system."""
+    site = Site(tmp_path, "up_forbidden", ports="8173")
+    site.hosts[host.name] = {"ansible_user": LOGIN}
+    site.models["plain"] = tiny()
+    site.serve(host.name, "plain")
+
+    def sudoers(rule: str, defaults: str) -> str:
+        host.sh(NARROW.replace("RULE", rule).replace("DEFAULTS", defaults))
+        done = site.run("apply", "-y")
+        assert done.code in (1, 4), done.said
+        return done.said
+
+    said = sudoers("/usr/bin/systemctl, /usr/bin/docker", "!lecture")
+    assert "docs/security.md" in said, said
+    said = sudoers("ALL", "noexec")
+    assert "no program can be started there: /usr/bin/true: Permission denied" in said, said
+    assert "`noexec`" in said
+    said = sudoers("ALL", "runas_default=deploy")
+    assert "deploy is not root there; an apply needs root" in said, said
+    host.sh(NARROW.replace("RULE", "ALL").replace("DEFAULTS", "!lecture"))
+    site.hosts[host.name]["ansible_become"] = False
+    assert f"{LOGIN} is not root there; an apply needs root" in site.plan(1).refusals(host.name)
+    del site.hosts[host.name]["ansible_become"]
+    host.sh(f"mount --bind {UNITS} {UNITS}; mount -o remount,ro,bind {UNITS}")
+    try:
+        assert f"{UNITS} is on a file system that is mounted read-only" in site.plan(1).refusals(
+            host.name
+        )
+        assert site.run("apply", "-y").code == 1
+    finally:
+        host.sh(f"umount {UNITS}")
+    site.plan(2)
+    assert (
+        host.sh("ls -A /etc/xgen-deploy /var/lib/xgen-deploy 2>/dev/null | grep forbidden || true")
+        == ""
+    )
+
+
 def test_the_narrowest_line_is_enough_and_nothing_else_is_allowed(
     host: LabHost, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests.lab.site import Site, alone
 
 HOST = "lab-spare"
 PLACE = "/srv/units"
+ODD = """it's "100%" $HOME %n, ; & | é [x]* \\n # -x"""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def _stand_in(host: LabHost, name: str, script: str) -> str:
     """An engine that says what the real one can do, and then does something else."""
     path = f"{PLACE}/{name}"
     text = f"#!/bin/sh\ncase $* in *--help*) exec {places.ENGINE} --help;; esac\n{script}\n"
-    host.run(["sh", "-c", f"cat > {path}; chmod 755 {path}"], stdin=text)
+    host.run(["sh", "-c", 'cat > "$1"; chmod 755 "$1"', "sh", path], stdin=text)
     return path
 
 
@@ -120,6 +121,39 @@ def test_what_ran_when_docker_was_stopped_runs_again_with_it_and_the_image_that_
     finally:
         assert site.run("destroy", "-y").code == 0
         host.sh(f"docker rmi --force {image}; docker image prune --force")
+
+
+@pytest.mark.parametrize("runtime", ["systemd", "docker"])
+def test_odd_paths_reach_the_engine_as_they_are(
+    host: LabHost, tmp_path: Path, runtime: str
+) -> None:
+    folder = f"{PLACE}/{ODD}"
+    host.run(["mkdir", "-p", folder])
+    for source, name in ((engine_site.TINY, "-m.gguf"), (engine_site.TEMPLATE, "t.jinja")):
+        host.run(["cp", source, f"{folder}/{name}"])
+    engine = _stand_in(host, f"{ODD}/engine", f'exec {places.ENGINE} "$@"')
+    site = Site(tmp_path, f"tu_odd_{runtime}", runtime, ports="8175")
+    site.top["binaries"] = {"llama": engine}
+    site.hosts[HOST] = {"xgen_model_dir": folder}
+    site.models["gemma"] = engine_site.tiny(
+        source=f"{folder}/-m.gguf", chat_template=f"{folder}/t.jinja", env={"ODD": ODD}
+    )
+    site.serve(HOST)
+    try:
+        site.apply()
+        name = f"xgen-{site.project}-gemma"
+        pid = {
+            "systemd": f"systemctl show -P MainPID {name}.service",
+            "docker": f"docker inspect -f '{{{{.State.Pid}}}}' {name}",
+        }[runtime]
+        words = host.sh(f"tr '\\0' '\\n' < /proc/$({pid})/cmdline").splitlines()
+        assert words[words.index("--model") + 1] == f"{folder}/-m.gguf"
+        values = host.sh(f"tr '\\0' '\\n' < /proc/$({pid})/environ").splitlines()
+        assert f"ODD={ODD}" in values
+        assert site.plan(0).operations(HOST) == []
+        assert engine_site.differences(site) == []
+    finally:
+        assert site.run("destroy", "-y").code == 0
 
 
 def _await_loading(site: Site) -> None:

@@ -22,6 +22,7 @@ from xgen_deploy.plan.one_machine import (
 )
 from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.plan.outdated import outdated_warning
+from xgen_deploy.plan.rights import with_rights
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.plan.take_over import with_other_origins
@@ -72,6 +73,7 @@ def make_plan(
     # With `--limit MODEL` a gateway is not started anew for one model's sake.
     refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)
+    hosts = with_rights(site, hosts, observations)
     if skip_refused:
         hosts = _without_refused(hosts)
     hosts = with_other_origins(hosts, records, site.origin)
@@ -101,6 +103,7 @@ def maintenance_plan(site: Site, observed: Observed, request: Request, *, now: f
                 hosts[name] = _unreached(name, observation)
         elif observation.record is None and name in request.instances:
             hosts[name] = refused_plan(name, XgenError(observation.record_error))
+    hosts = with_rights(site, hosts, observations)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,

@@ -8,6 +8,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.render.instance import Renderer, Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.resolve.host import Resolved, resolve_host
+from xgen_deploy.resolve.host_rights import no_programs, not_root
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.instance import Instance, Refusal
@@ -62,6 +63,11 @@ def _decide(
     if facts.no_python is not None:
         refusal = Refusal(host=name, reason=facts.no_python, hint=INSTALL_PYTHON)
         return Desired(None, Resolved((), (refusal,), ()))
+    forbidden = no_programs(name, facts)
+    if forbidden is None and record is None:
+        forbidden = not_root(site.hosts[name], facts, observation.layout)
+    if forbidden is not None:
+        return Desired(None, Resolved((), (forbidden,), ()))
     docker = any(d.runtime == "docker" for d in site.on(name))
     unknown = _unknown_parts(name, facts, docker=docker)
     if record is None:

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Sequence
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+_NO_PROGRAM = re.compile("[\"'\\\\$]")
 _BROKEN = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 # Quotes keep a newline and a tab as they are: in systemd's environment files and in sh.
 _BROKEN_IN_QUOTES = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -45,7 +46,11 @@ def unit_quoted(argument: str) -> str:
 
 
 def unit_argv(argv: Sequence[str]) -> str:
-    """A whole command line of a unit."""
+    """A whole command line of a unit. systemd refuses a program whose path has quotes or a
+    backslash, and expands no `$$` in it; as an argument it may be any.
+    """
+    if _NO_PROGRAM.search(argv[0]):
+        argv = ("/bin/sh", "-c", 'exec "$0" "$@"', *argv)
     return " ".join(unit_quoted(a) for a in argv)
 
 

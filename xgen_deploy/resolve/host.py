@@ -76,7 +76,7 @@ def resolve_host(
         also_serves={d.model: further_names(site, d.model) for d in declared},
     )
     instances: list[Instance] = []
-    refusals = list(runtime_refusals(host, declared, facts))
+    refusals = list(runtime_refusals(host, declared, facts, layout))
     for config in declared if not refusals else ():
         try:
             instances.append(resolve_instance(config, inputs, instances, site.project))

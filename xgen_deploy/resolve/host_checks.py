@@ -1,16 +1,18 @@
 """Checks of a whole host: refusals for what its runtimes lack, and warnings. Pure."""
 
+from xgen_deploy.resolve.host_rights import not_root
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.layout import Layout
 
 _TALKING = {"pynvml", "torch.cuda", "nvidia-smi"}
 
 
 def runtime_refusals(
-    host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts
+    host: Host, declared: tuple[InstanceConfig, ...], facts: HostFacts, layout: Layout
 ) -> tuple[Refusal, ...]:
     """What the runtimes need and the host lacks: one refusal, not one for each instance."""
     runtimes = {d.runtime for d in declared}
@@ -35,7 +37,8 @@ def runtime_refusals(
             )
         )
     if "docker" in runtimes and facts.docker.state != "ok":
-        refusals.append(_docker_refusal(host, facts))
+        denied = not_root(host, facts, layout) if facts.docker.state == "denied" else None
+        refusals.append(denied or _docker_refusal(host, facts))
     return tuple(refusals)
 
 
@@ -45,7 +48,7 @@ def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
         "absent": "Install it (`apt-get install docker.io`, or Docker's own packages), "
         "or use `runtime: systemd` with `binaries:`.",
         "down": "Start it (`systemctl start docker`); `journalctl -u docker` says why it is down.",
-        "denied": "Let the login use sudo (`ansible_become`), or add it to the `docker` group.",
+        "denied": "Look at what confines root there (SELinux, AppArmor) and at the socket itself.",
         "ok": "",
     }[docker.state]
     reason = {

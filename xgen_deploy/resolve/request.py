@@ -39,6 +39,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         if health and is_gateway_host(site, host.name)
         else None,
         watchdog=layout.watchdog if health and layout.process_dir is None else None,
+        writes=layout.written,
     )
 
 

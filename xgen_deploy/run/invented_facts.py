@@ -67,7 +67,7 @@ def completed(
     facts: HostFacts, host: FleetHost, request: ProbeRequest, formats: Mapping[str, str]
 ) -> Invented:
     """With an answer to all that a manifest asks for; `formats` are by key of a model. Nothing runs
-    there, whatever was recorded."""
+    there, whatever was recorded, and who looked at it need not be who applies."""
     models = {m.key: m for m in facts.models}
     builds = {(e.backend, e.binary, e.image): e for e in facts.engines}
     files = {f.path: f for f in facts.files}
@@ -87,6 +87,8 @@ def completed(
         models=tuple(found),
         engines=tuple(engines),
         files=tuple(files.get(p) or _file(p, request) for p in request.files),
+        uid=0,
+        exec_error=None,
         gpu=_idle(facts.gpu),
         docker=replace(facts.docker, containers=()),
         record=None,

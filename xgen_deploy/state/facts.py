@@ -67,7 +67,8 @@ class ProbeRequest(Frozen):
     `health` asks every recorded instance's endpoint whether it is ready; `units` are its unit's
     names, in the first slot and in the second (see layout.py). `gateway_stats` is the gateway's
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
-    after the engines, and of its service, to be asked how they are.
+    after the engines, and of its service, to be asked how they are. `writes` are the folders
+    that an apply writes to.
     """
 
     project: str
@@ -85,6 +86,7 @@ class ProbeRequest(Frozen):
     units: dict[str, tuple[str, str]] = Field(default_factory=dict)
     gateway_stats: str | None = None
     watchdog: str | None = None
+    writes: tuple[str, ...] = ()
     deadline: float = 20.0
 
 
@@ -276,6 +278,16 @@ class FileFacts(Frozen):
     sha256: str | None = None
 
 
+class UnwritableFolder(Frozen):
+    """A folder that an apply would write to, and cannot. `at` is the folder, links resolved, or the
+    one in which it would be made.
+    """
+
+    path: str
+    at: str
+    why: Literal["read-only", "immutable", "denied"]
+
+
 class EditedFile(Frozen):
     """A file of the project whose content is not what was written (`exists` False: it is gone), or
     a drop-in of one of its units. `lines` are what it says now; None where that is no text or too
@@ -340,6 +352,7 @@ class HostFacts(Frozen):
     empty then, which means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is
     known but the machine and its GPUs.
     `journal_gap` is what keeps the lines of a unit out of the host's journal.
+    `exec_error` is why the probe could start no program at all.
     """
 
     format: int = FORMAT
@@ -381,6 +394,8 @@ class HostFacts(Frozen):
     heal: str | None = None
     lock: LockFacts | None = None
     watchdog: WatchdogFacts | None = None
+    unwritable: tuple[UnwritableFolder, ...] = ()
+    exec_error: str | None = None
     record: str | None = None
     record_error: str | None = None
     errors: dict[str, str] = Field(default_factory=dict)

@@ -37,6 +37,13 @@ class Layout(Frozen):
     process_dir: str | None = None
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """The folders that an apply writes to."""
+        if self.process_dir is not None:
+            return (self.process_dir,)
+        return (self.unit_dir, self.etc_dir, self.state_dir)
+
+    @property
     def record(self) -> str:
         return f"{self.state_dir}/record.json"
 

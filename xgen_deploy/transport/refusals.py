@@ -37,10 +37,16 @@ _CASES = (
     (
         r"a password is required|a terminal is required|no password was provided",
         "sudo asks {user} for a password",
-        "Give --ask-become-pass, or add a NOPASSWD rule for {user} there.",
+        "Give --ask-become-pass, or add a NOPASSWD rule for {user} there: the narrowest that is "
+        "enough is in docs/security.md.",
     ),
     (
-        r"not in the sudoers file|may not run sudo|is not allowed to (?:execute|run)",
+        r"is not allowed to execute",
+        "sudo does not let {user} run Python as root there",
+        "Add the rule of docs/security.md for {user} in /etc/sudoers.d there.",
+    ),
+    (
+        r"not in the sudoers file|may not run sudo|is not allowed to run",
         "{user} may not use sudo there",
         "Add a rule for {user} in /etc/sudoers.d there, or log in as another user.",
     ),

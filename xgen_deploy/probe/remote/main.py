@@ -20,6 +20,7 @@ from xgen_deploy.probe.remote.machine import machine
 from xgen_deploy.probe.remote.models import models
 from xgen_deploy.probe.remote.parts import Part, run_parts
 from xgen_deploy.probe.remote.ports import ports
+from xgen_deploy.probe.remote.rights import rights
 from xgen_deploy.probe.remote.services import services
 
 FORMAT = 1
@@ -66,6 +67,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
         Part("edited", lambda: edited(asked), {}),
         Part("devices", devices, {}),
+        Part("rights", lambda: rights(asked.get("writes", [])), {}),
         Part("lock", lambda: lock(state_dir), {}),
     ]
     if asked.get("adopt_units") or asked.get("adopt_containers"):
