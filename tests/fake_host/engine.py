@@ -22,7 +22,8 @@ class Engine:
     """`dies`: right after its start, or once it has answered a request. `layers` are those that it
     says it put on its GPU, all that were asked for where None; `card` is the one that it used.
     `kept` is what the host keeps of its log, in lines; None is all.
-    `vector` is what it makes of a text, `text` its answer to any prompt.
+    `vector` is what it makes of a text, `text` its answer to any prompt, `reads` what it says to a
+    text of so many words for a vector or a score.
     """
 
     dies: Literal["never", "at once", "after a request"] = "never"
@@ -35,6 +36,7 @@ class Engine:
     kept: int | None = None
     vector: Callable[[str], list[float]] | None = None
     text: str | None = None
+    reads: Callable[[int], Reply] | None = None
 
 
 class EngineProcess:
@@ -80,6 +82,10 @@ class EngineProcess:
         return self._said(json.loads(body)) or self.engine.answer
 
     def _said(self, asked: dict[str, Any]) -> Reply | None:
+        read = [asked.get("input"), *(asked.get("documents") or ())]
+        words = max((len(text.split()) for text in read if isinstance(text, str)), default=0)
+        if self.engine.reads is not None and words:
+            return self.engine.reads(words)
         if self.engine.vector is not None and isinstance(asked.get("input"), str):
             vector = self.engine.vector(asked["input"])
             return Reply(200, json.dumps({"data": [{"embedding": vector}]}).encode())

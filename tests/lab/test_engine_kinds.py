@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.lab import ask, minilm
+from tests.lab import ask, minilm, places
 from tests.lab.conftest import Lab
 from tests.lab.engine_site import MINILM, place_models, status, tiny
 from tests.lab.host import LabHost
@@ -91,3 +92,35 @@ def test_a_reranker_gives_scores(host: LabHost, site: Site) -> None:
     body = {"model": "tiny", "query": "Hello", "documents": SENTENCES}
     results = ask.post(host, PORT, "/v1/rerank", body)["results"]
     assert sorted(r["index"] for r in results) == [0, 1, 2]
+
+
+def test_an_embedding_model_takes_a_text_as_long_as_its_context(host: LabHost, site: Site) -> None:
+    """Beyond the engine's own batch of 512; a file without a pooling type is told before."""
+    site.models["gemma"] = {
+        "source": places.MODEL,
+        "type": "embedding",
+        "n_ctx": 1024,
+        "llama": {"threads": 2},
+    }
+    site.serve(host.name, "gemma", listen=host.address)
+    refused = site.run("plan")
+    assert refused.code == 1
+    assert "the model names no pooling type" in refused.said
+    site.models["gemma"]["llama"]["pooling"] = "mean"
+    site.apply()
+    body = {"model": "gemma", "input": " ".join(["a"] * 1000)}
+    answer = ask.post(host, PORT, "/v1/embeddings", body)
+    assert answer["usage"]["prompt_tokens"] > 1000
+    assert site.run("verify").code == 0
+
+
+def test_each_request_has_the_whole_context(host: LabHost, site: Site) -> None:
+    site.models["tiny"] = tiny(n_ctx=1024, llama={"parallel": None})
+    site.serve(host.name, "tiny", listen=host.address)
+    site.apply()
+    row = status(site)
+    assert (row["context_length"], row["slots"], row["shared_context"]) == (1024, 4, False)
+    body = {"model": "tiny", "prompt": [264] * 903, "max_tokens": 100}
+    with ThreadPoolExecutor(4) as clients:
+        asked = [clients.submit(ask.post, host, PORT, "/v1/completions", body) for _ in range(4)]
+    assert [a.result()["usage"]["prompt_tokens"] for a in asked] == [903] * 4

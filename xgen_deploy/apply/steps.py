@@ -26,6 +26,7 @@ from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import Operation
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.transport.base import HostError
+from xgen_deploy.verify.long_input import long_input
 
 _READY = 600.0
 _FAILED_LINES = 2000
@@ -77,7 +78,9 @@ def start_service(execution: Execution, instance: str, service: str) -> None:
 def prove(execution: Execution, new: Prepared) -> GatePassed:
     """The gate. Raises GateFailed; the log of what failed is kept then."""
     try:
-        return pass_gate(execution, new.instance, new.rendered.service, new.key)
+        passed = pass_gate(execution, new.instance, new.rendered.service, new.key)
+        _take_long_input(execution, new, passed)
+        return passed
     except (GateFailed, HostError) as error:
         _keep_failed_log(execution, new, error.run if isinstance(error, GateFailed) else None)
         raise
@@ -113,6 +116,17 @@ def pass_gate(
     if wrong:
         raise GateFailed(wrong, (), passed.run)
     return replace(passed, vectors=vectors)
+
+
+def _take_long_input(execution: Execution, new: Prepared, passed: GatePassed) -> None:
+    """Raises GateFailed. A restart of what was applied before is not asked so much."""
+    backend = backend_named(new.instance.spec.backend)
+    if backend is None or new.instance.spec.type == "llm":
+        return
+    execution.tell("gate", new.instance.name, "a long input")
+    wrong = long_input(new.instance, backend, execution.context.session, new.key)
+    if wrong:
+        raise GateFailed(wrong, (), passed.run)
 
 
 def ready_timeout(instance: Instance) -> float:

@@ -176,6 +176,19 @@ class Backend(ABC):
         """With what it is to be told where the manifest says nothing."""
         return spec
 
+    def check_completed(self, declared: InstanceConfig, spec: Spec, model: ModelFacts) -> None:  # noqa: B027
+        """Raises Refused for what it would not serve as stated. What was applied so is not asked
+        again.
+        """
+
+    def splits_inputs(self, spec: Spec, model: ModelFacts) -> bool:  # noqa: ARG002
+        """Whether an input of an embedding model or a reranker need not fit one batch."""
+        return True
+
+    def longest_input(self, instance: Instance) -> int | None:  # noqa: ARG002
+        """Of an embedding model or a reranker, in tokens; None: not known, so it is not tried."""
+        return None
+
     def slots(self, spec: Spec) -> int:  # noqa: ARG002
         """Requests that it works on at once, however long; more would wait where nobody can move
         them.

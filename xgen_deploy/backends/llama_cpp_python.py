@@ -8,9 +8,12 @@ from xgen_deploy.backends.base import Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import EVERYWHERE
 from xgen_deploy.backends.llama_engine import LlamaEngine
+from xgen_deploy.backends.llama_inputs import batches, check_inputs, check_pooling, longest_input
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUType
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import LlamaSettings, Sampling
 
 # ggml/include/ggml.h, enum ggml_type.
@@ -47,12 +50,15 @@ class LlamaCppPython(LlamaEngine):
         """Raises Unsupported for what this server has no setting for."""
         _refuse_what_it_lacks(instance)
         spec, llama = instance.spec, instance.spec.llama
+        n_batch, n_ubatch = batches(spec, splits=False)
         values = {
             "module": not place.contained,
             "place": place,
             "spec": spec,
             "llama": llama,
             "layers": -1 if spec.n_gpu_layers == "all" else spec.n_gpu_layers or 0,
+            "n_batch": n_batch,
+            "n_ubatch": n_ubatch,
             "split_mode": _SPLIT_MODES.get(llama.split_mode or ""),
             "flash_attn": _flash_attn(llama),
             "mlock": "true" if llama.mlock else "false",
@@ -67,6 +73,17 @@ class LlamaCppPython(LlamaEngine):
             extra=llama.extra_args or (),
             mlock=bool(llama.mlock),
         )
+
+    def check_completed(self, declared: InstanceConfig, spec: Spec, model: ModelFacts) -> None:
+        hint = "Give the host a llama-server build, and state `llama: {pooling: …}`."
+        check_pooling(declared, model, hint)
+        check_inputs(declared, spec, splits=False)
+
+    def splits_inputs(self, spec: Spec, model: ModelFacts) -> bool:  # noqa: ARG002
+        return False
+
+    def longest_input(self, instance: Instance) -> int:
+        return longest_input(instance.spec, splits=False)
 
 
 LLAMA_CPP_PYTHON = (LlamaCppPython("llama-cpp-python", "cpu", EVERYWHERE),)

@@ -8,11 +8,21 @@ from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
+from xgen_deploy.backends.llama_inputs import (
+    batches,
+    check_inputs,
+    check_pooling,
+    keeps_no_tokens,
+    longest_input,
+    pooling_of,
+)
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.frozen import replace
+from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.instance import Engine, Instance, Spec
+from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.settings import LlamaSettings
 
@@ -69,12 +79,15 @@ class LlamaServer(LlamaEngine):
             )
         spec, flags = instance.spec, instance.engine.flags
         parallel = spec.llama.parallel
+        n_batch, n_ubatch = batches(spec, splits=instance.splits_inputs)
         values = {
             "place": place,
             "spec": spec,
             "llama": spec.llama,
             "sampling": chosen(spec.sampling),
             "ctx_size": spec.n_ctx * (parallel or 1),
+            "n_batch": n_batch,
+            "n_ubatch": n_ubatch,
             "device": self._device(instance),
             "layers": spec.n_gpu_layers if spec.gpus else None,
             "flash_attn": self._flash_attn(instance),
@@ -102,6 +115,18 @@ class LlamaServer(LlamaEngine):
         if spec.llama.parallel is not None:
             return spec
         return replace(spec, llama=replace(spec.llama, parallel=_SLOTS))
+
+    def check_completed(self, declared: InstanceConfig, spec: Spec, model: ModelFacts) -> None:
+        hint = "State `llama: {pooling: mean}`, `cls` or `last`, as the model's card says."
+        check_pooling(declared, model, hint)
+        check_inputs(declared, spec, splits=self.splits_inputs(spec, model))
+
+    def splits_inputs(self, spec: Spec, model: ModelFacts) -> bool:
+        last = spec.type == "embedding" and pooling_of(spec.llama, model) == "last"
+        return last and not keeps_no_tokens(model)
+
+    def longest_input(self, instance: Instance) -> int:
+        return longest_input(instance.spec, splits=instance.splits_inputs)
 
     def slots(self, spec: Spec) -> int:
         """One of those that share a context could take all of it."""

@@ -27,3 +27,11 @@ def openai_smoke_request(model: str, kind: ModelType, *, tokens: int = 4) -> Smo
         return SmokeRequest("/v1/rerank", body, "results")
     prompt = {"model": model, "prompt": "Hello", "max_tokens": tokens}
     return SmokeRequest("/v1/completions", prompt, "choices")
+
+
+def openai_input(model: str, kind: ModelType, text: str) -> SmokeRequest:
+    """One text to an embedding model or a reranker."""
+    if kind == "embedding":
+        return SmokeRequest("/v1/embeddings", {"model": model, "input": text}, "data")
+    body = {"model": model, "query": "Hello", "documents": [text]}
+    return SmokeRequest("/v1/rerank", body, "results")

@@ -142,6 +142,10 @@ class Vllm(Backend):
     def slots(self, spec: Spec) -> int:
         return spec.vllm.max_num_seqs or _SLOTS
 
+    def longest_input(self, instance: Instance) -> int:
+        """Its batches of these hold a whole one, whatever is stated of them."""
+        return instance.spec.n_ctx
+
     def memory_share(self, spec: Spec) -> MemoryShare | None:
         stated = spec.vllm.gpu_memory_utilization
         if not spec.gpus:

@@ -71,7 +71,7 @@ def resolve_instance(
         listen=config.listen or inputs.listen,
         port=inputs.ports.take(config),
     )
-    spec = completed(spec, backend, last)
+    spec = completed(config, spec, backend, model, last)
     linked = linked_folders(config, spec, inputs.host, inputs.models)
     late = late_files(spec, inputs.models, linked)
     adopts = inputs.adopts.get(config.name)
@@ -105,6 +105,7 @@ def resolve_instance(
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
         adopts=adopts,
+        splits_inputs=backend.splits_inputs(spec, model),
         notes=tuple(
             n
             for n in (

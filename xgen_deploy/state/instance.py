@@ -121,7 +121,8 @@ class Instance:
     what its start waits for.
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
-    could switch. `adopts` is what it takes the place of, started by hand.
+    could switch. `adopts` is what it takes the place of, started by hand. `splits_inputs`: an input
+    of an embedding model or a reranker need not fit one batch.
     """
 
     host: str
@@ -151,6 +152,7 @@ class Instance:
     slot: Slot = ""
     spare_port: int | None = None
     adopts: AdoptableFacts | None = None
+    splits_inputs: bool = True
 
     @property
     def name_on_host(self) -> str:
