@@ -254,6 +254,8 @@ def test_secrets_are_said_to_be_kept_and_not_compared(world: World, tmp_path: Pa
     [
         ({"closed_file": "/m/q"}, "docker", "chmod o+rX /m/q"),
         ({"closed_folder": "/m"}, "docker", None),
+        ({"closed_inside": "/m"}, "docker", "chmod o+x /m"),
+        ({"closed_inside": "/m"}, "systemd", None),
         ({"closed_folder": "/m"}, "systemd", "chmod o+x /m"),
     ],
 )

@@ -354,6 +354,17 @@ def test_a_folder_of_links_that_only_its_owner_may_pass(tmp_path: Path) -> None:
     assert links.closed == str(tmp_path / "data")
 
 
+def test_a_folder_that_a_container_is_given_and_may_not_pass(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)  # above what it is given
+    path = write(tmp_path / "models/team/x.gguf", gguf())
+    assert look(tmp_path, str(path)).closed_inside is None
+    (tmp_path / "models/team").chmod(0o750)
+    assert look(tmp_path, str(path)).closed_inside == str(tmp_path / "models/team")
+    outside = write(tmp_path / "other/x.gguf", gguf())
+    outside.parent.chmod(0o750)
+    assert look(tmp_path, str(outside)).closed_inside == str(outside.parent)
+
+
 def test_no_folder_of_the_system_is_given(tmp_path: Path) -> None:
     file = linked(tmp_path / "models/passwd", "/etc/passwd")
     links = look(tmp_path, str(file), any_file=True).links

@@ -17,8 +17,8 @@ def check_access(declared: InstanceConfig, facts: ModelFacts, name: str, field: 
     closed, links = facts.closed_file, facts.links
     if declared.runtime == "systemd":
         closed = closed or facts.closed_folder
-    elif links is not None:  # of all else a container sees the model's folder alone
-        closed = closed or links.closed
+    elif not _in_further_groups(declared):  # of the host a container sees the model's folder alone
+        closed = closed or facts.closed_inside or (links.closed if links else None)
     if closed is not None:
         bits = "o+rX" if closed == facts.closed_file else "o+x"
         raise refuse(
@@ -44,3 +44,8 @@ def check_access(declared: InstanceConfig, facts: ModelFacts, name: str, field: 
             "Move it, for example to /srv/models.",
             field,
         )
+
+
+def _in_further_groups(declared: InstanceConfig) -> bool:
+    """Whether `container.args` may let its user pass where others may not."""
+    return any(arg.startswith("--group-add") for arg in declared.container.args or ())

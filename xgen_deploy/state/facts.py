@@ -129,7 +129,8 @@ class ModelFacts(Frozen):
     tells the first of these from the others. `cached` means that what an earlier header with the
     same state said was used. `closed_file` is the first of its files that a user of no group may
     not read, `closed_folder` the topmost folder on the way that such a user may not pass.
-    `real_path` is `path` without links.
+    `closed_inside` is that of the folders which a container is given. `real_path` is `path` without
+    links.
     `config_format` tells a folder in Mistral's own layout, which has no config.json. `revision` is
     the commit that was taken where the one asked for is not in the cache, `choices` is how a
     manifest would name each of several files that may be meant.
@@ -148,6 +149,7 @@ class ModelFacts(Frozen):
     cached: bool = False
     closed_file: str | None = None
     closed_folder: str | None = None
+    closed_inside: str | None = None
     revision: str | None = None
     choices: tuple[str, ...] = ()
     real_path: str | None = None

@@ -18,11 +18,9 @@ _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "
 
 
 def links(path: str, model_folders: tuple[str, ...]) -> dict[str, Any] | None:
-    """Of a file, its further parts, or all in a folder; None where all of it lies in the folder
-    that holds it: the first of `model_folders` that does, else its own. Raises OSError."""
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    given = next((f for f in model_folders if _is_in(path, f)), folder)
-    way = _Way(given.rstrip("/") or "/")
+    """Of a file, its further parts, or all in a folder; None where all of it lies in what a
+    container is given anyway. Raises OSError."""
+    way = _Way(given_to_container(path, model_folders))
     for file in _files(path):
         way.follow(file)
     folders = way.given[1:]
@@ -30,6 +28,14 @@ def links(path: str, model_folders: tuple[str, ...]) -> dict[str, Any] | None:
         return None
     closed = (f for f in folders if os.path.isdir(f) and not lets(f, stat.S_IXOTH))
     return {"folders": folders, "closed": next(closed, None), "lost": way.lost}
+
+
+def given_to_container(path: str, model_folders: tuple[str, ...]) -> str:
+    """The folder that it has a model from: the first of `model_folders` that the model is in, else
+    the model's own."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    given = next((f for f in model_folders if _is_in(path, f)), folder)
+    return given.rstrip("/") or "/"
 
 
 def dangling(path: str) -> str | None:

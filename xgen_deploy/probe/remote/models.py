@@ -9,10 +9,10 @@ from xgen_deploy.probe.remote.files import file_state, learned
 from xgen_deploy.probe.remote.gguf_folder import gguf_files, listed
 from xgen_deploy.probe.remote.gguf_parts import gguf_model, is_gguf
 from xgen_deploy.probe.remote.hf_cache import Missing, Several
-from xgen_deploy.probe.remote.links import links
+from xgen_deploy.probe.remote.links import given_to_container, links
 from xgen_deploy.probe.remote.locate import Source, locate
 from xgen_deploy.probe.remote.machine import login_name
-from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder
+from xgen_deploy.probe.remote.open_to_all import closed_file, closed_folder, closed_inside
 from xgen_deploy.probe.remote.reading import read_text
 
 INDEX = "model.safetensors.index.json"
@@ -32,7 +32,9 @@ def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]
         answer.update(closed_file=closed_file(path), closed_folder=closed_folder(path))
         answer["real_path"] = os.path.realpath(path)
         if not answer.get("error"):
-            answer["links"] = links(answer["path"], (source.model_dir, source.hf_home))
+            path, folders = answer["path"], (source.model_dir, source.hf_home)
+            answer["links"] = links(path, folders)
+            answer["closed_inside"] = closed_inside(path, given_to_container(path, folders))
     except Missing as error:
         return {"key": source.key, "path": error.path, "error": str(error), "missing": True}
     except Several as error:

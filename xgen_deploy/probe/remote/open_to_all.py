@@ -30,6 +30,17 @@ def closed_folder(path: str) -> str | None:
     return closed
 
 
+def closed_inside(path: str, given: str) -> str | None:
+    """The same from `given` on: what is above it does not matter to a container that has it."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    closed = None
+    while folder.startswith(given) and folder != "/":
+        if not lets(folder, stat.S_IXOTH):
+            closed = folder
+        folder = os.path.dirname(folder)
+    return closed
+
+
 def lets(path: str, bits: int) -> bool:
     """Where an access list says who may, the mode does not tell."""
     if os.stat(path).st_mode & bits == bits:
