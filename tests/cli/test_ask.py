@@ -55,6 +55,23 @@ def test_a_model_without_a_chat_template_goes_on_with_the_text(site: FakeSite) -
     assert site.hosts["h"].calls[-1] == "stream 127.0.0.1:8001/v1/completions"
 
 
+def test_what_to_add_is_said_before_the_engine_is_asked(site: FakeSite) -> None:
+    """llama-server answers by a template of its own, without an error."""
+    site.change(lambda m: m["models"]["q"].update(source="/m/base.gguf"))
+    site.apply()
+    answers(site, "h", {"choices": [{"message": {"content": "Hm"}, "text": "Hm"}]})
+    asked_plainly = asked(site, "q", "The capital of France is")
+    assert (asked_plainly.code, asked_plainly.out) == (0, "Hm\n")
+    assert "q's file has no chat template" in asked_plainly.err
+    assert "`--complete`" in asked_plainly.err
+    assert "template" not in asked(site, "q", "The capital is", "--complete").err
+    assert "template" not in asked(site, "q", "The capital is", "-q").err
+    site.change(lambda m: m["models"]["q"].update(chat_template="/m/chat.jinja"))
+    site.apply()
+    answers(site, "h", {"choices": [{"message": {"content": "Hm"}}]})
+    assert "template" not in asked(site, "q", "Hi").err
+
+
 def test_an_instance_is_asked_itself(site: FakeSite) -> None:
     answers(site, "b", {"choices": [{"message": {"content": "b"}}]})
     assert asked(site, "q-b", "Hi").out == "b\n"

@@ -42,6 +42,20 @@ def test_a_pooling_type_tells_an_embedding_model(tmp_path: Path) -> None:
     assert (facts.gguf.pooling_type, facts.gguf.layers, facts.gguf.quantization) == (1, 6, None)
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"tokenizer.ggml.model": "gpt2", "tokenizer.chat_template": "{{ x }}"}, True),
+        ({"tokenizer.ggml.model": "gpt2"}, False),
+        ({}, None),
+    ],
+)
+def test_whether_it_has_a_chat_template(tmp_path: Path, keys: Keys, told: bool | None) -> None:
+    facts = look(write(tmp_path / "m.gguf", gguf({"general.architecture": "llama", **keys})))
+    assert facts.gguf is not None
+    assert facts.gguf.chat_template is told
+
+
 BROKEN = {
     "another kind of file": (b"PK\x03\x04" + bytes(100), "does not begin with `GGUF`"),
     "an old version": (gguf(version=1), "version 1"),

@@ -1,7 +1,6 @@
 """Asks a model one way after the other, until one answers."""
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -25,7 +24,7 @@ from xgen_deploy.verify.answer import Answer
 from xgen_deploy.verify.checks import key_header, local_address
 from xgen_deploy.verify.direct import NotDirect, stream_direct, why_not_direct
 from xgen_deploy.verify.entry_points import Way
-from xgen_deploy.visible import printable, visible
+from xgen_deploy.visible import visible
 
 How = Literal["gateway", "gateway over ssh", "ssh", "this machine"]
 
@@ -98,9 +97,6 @@ class _Asking:
         return "gateway over ssh" if self.way.through_gateway else "ssh"
 
     def _say(self, how: How, why: str = "") -> None:
-        """On standard error, so that the answer alone can be piped."""
-        if self.screen.json or self.screen.quiet:
-            return
         way = self.way
         by = {
             "gateway": f"through the gateway {way.url}",
@@ -108,7 +104,7 @@ class _Asking:
             "ssh": f"{way.host}/{way.name}, over SSH",
             "this machine": f"{way.host}/{way.name}, on this machine",
         }[how]
-        print(printable(f"{by}{f': {why}' if why else ''}"), file=sys.stderr)
+        self.screen.note(f"{by}{f': {why}' if why else ''}")
 
     def _request(self, *, direct: bool) -> WebRequest:
         way = self.way

@@ -104,6 +104,7 @@ class GGUFFacts(Frozen):
     embedding_length: int | None = None
     head_count: int | None = None
     pooling_type: int | None = None
+    chat_template: bool | None = None
     quantization: str | None = None
     tensor_count: int
     split_count: int | None = None

@@ -20,9 +20,14 @@ from xgen_deploy.resolve.gateway_needs import gateway_hosts
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.observation import Observed
 from xgen_deploy.state.site import Site
+from xgen_deploy.verify.chat_template import lacks_chat_template
 from xgen_deploy.verify.entry_points import ways_to
 
 _NUMBERS = 4
+_NO_TEMPLATE = (
+    "{}'s file has no chat template, so the engine takes one that the model may not know; "
+    "`--complete` goes on with the text instead"
+)
 
 
 @click.command("ask", cls=ManifestCommand)
@@ -63,6 +68,8 @@ def command(
         if not ways:
             raise _no_way(model, observed)
         screen = Screen(settings)
+        if not complete and lacks_chat_template(observed, {d.model for d in chosen}):
+            screen.note(_NO_TEMPLATE.format(model))
         question = Question(model, "llm", text, documents, max_tokens, complete)
         asked = ask_one_of(run, observed, ways, question, screen)
     _show(asked, documents, screen)

@@ -1,6 +1,7 @@
 """Output: tables and lines, coloured on a terminal, or JSON."""
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -49,6 +50,11 @@ class Screen:
             return
         for line in lines:
             print_line(self._console, line, exact=exact)
+
+    def note(self, text: str) -> None:
+        """On standard error, so that the output alone can be piped; none with --json or -q."""
+        if not self.json and not self.quiet:
+            print(printable(text), file=sys.stderr)
 
     def value(self, document: "Document", *, more: bool = False) -> None:
         """Prints a JSON document at the end of the run, with --json only. `more`: at once, because

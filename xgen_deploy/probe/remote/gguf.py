@@ -14,6 +14,7 @@ MOST_KEYS = 1 << 14
 MOST_TENSORS = 1 << 20
 MOST_DIMENSIONS = 8
 DEFAULT_ALIGNMENT = 32
+_TOKENIZER = "tokenizer.ggml.model"
 
 
 class Header(NamedTuple):
@@ -111,6 +112,7 @@ def essentials(header: Header, parts: int | None) -> dict[str, Any]:
         "embedding_length": own("embedding_length"),
         "head_count": own("attention.head_count"),
         "pooling_type": own("pooling_type"),
+        "chat_template": "tokenizer.chat_template" in keys if _TOKENIZER in keys else None,
         "quantization": QUANTIZATION.get(-1 if file_type is None else file_type),
         "tensor_count": number_of(keys, "split.tensors.count") or header.tensors,
         "split_count": parts,
