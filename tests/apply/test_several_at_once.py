@@ -5,6 +5,9 @@ host puts back each that was not proved, and one more apply finishes the rest.
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +18,8 @@ from tests.fake_host.site import FakeSite
 from xgen_deploy.errors import UnreachableError
 
 NAMES = ("q", "r", "s")
+_PATIENCE = 20.0
+UNITS = {f"xgen-p-{name}.service" for name in NAMES}
 
 
 @pytest.fixture
@@ -52,6 +57,63 @@ def test_the_one_that_fails_comes_back_and_the_others_go_on(site: FakeSite) -> N
     assert record["pending"] == {}
     assert record["last_apply"]["outcome"] == "failed"
     assert list(record["last_apply"]["failures"]) == ["r"]
+
+
+def _interrupted_at(host: FakeHost, restart: int) -> list[str]:
+    """Ctrl-C, at a restart of so many; the worker goes on once the session is closed. Returns the
+    units that were restarted until then."""
+    restarted: list[str] = []
+    closed, real = threading.Event(), host.lock_was_freed
+
+    def lock_was_freed() -> None:
+        real()
+        closed.set()
+
+    def before(argv: tuple[str, ...], _: str) -> None:
+        if argv[:2] != ("systemctl", "restart") or argv[2] not in UNITS or closed.is_set():
+            return
+        restarted.append(argv[2])
+        if len(restarted) == restart:
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGINT)
+            assert closed.wait(_PATIENCE)
+            raise UnreachableError("h", "the connection was lost")
+
+    host.lock_was_freed = lock_was_freed  # type: ignore[method-assign]
+    host.before = before
+    return restarted
+
+
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
+@pytest.mark.parametrize("restart", [1, 2, 3])
+def test_after_ctrl_c_each_that_was_being_changed_is_put_back_and_told(
+    restart: int, site: FakeSite
+) -> None:
+    host = site.hosts["h"]
+    restarted = _interrupted_at(host, restart)
+    before = set(threading.enumerate())
+    ran = site.run("apply", "-y")
+    for worker in set(threading.enumerate()) - before:
+        worker.join(_PATIENCE)
+    assert ran.code == 130, ran.said
+    assert len(restarted) == restart
+    pending = site.record()["pending"]
+    assert restarted[-1] in {f"xgen-p-{name}.service" for name in pending}
+    assert pending.keys() == {name for name in NAMES if f"h/{name}  interrupted. " in ran.said}
+    assert "Traceback" not in ran.said
+    assert "FAILED  h  " not in ran.said
+    assert (len(_contexts(host)), host.systemd.guards) == (3, {})
+    site.apply()
+    assert (_contexts(host), _left(host)) == ([4096] * 3, [])
 
 
 @pytest.mark.parametrize("name", NAMES)

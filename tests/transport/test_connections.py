@@ -1,4 +1,6 @@
+import _thread
 import signal
+import sys
 import threading
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from tests.transport.eventually import alive, eventually
 from xgen_deploy.errors import UnreachableError, UsageError
 from xgen_deploy.state.host import Host
+from xgen_deploy.transport import fleet
 from xgen_deploy.transport.connect import Connector, connect
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.transport.launch import skip_to
@@ -104,6 +107,35 @@ def heeding_ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
+def test_an_interruption_that_wakes_nobody_is_noticed():
+    """As one does that comes right before the wait for the first result."""
+
+    class Waiting:
+        name = "a"
+        closed = threading.Event()
+
+        def close(self):
+            self.closed.set()
+
+    closed_in_time = []
+
+    def interrupt(connection):
+        while not waits_for_results():
+            pass
+        _thread.interrupt_main()
+        closed_in_time.append(connection.closed.wait(20))
+
+    with pytest.raises(KeyboardInterrupt):
+        each([Waiting()], interrupt)
+    assert eventually(lambda: closed_in_time == [True], 30)
+
+
+def waits_for_results() -> bool:
+    frame = sys._current_frames()[threading.main_thread().ident]
+    return frame.f_code.co_filename == fleet.__file__
 
 
 @pytest.mark.usefixtures("heeding_ctrl_c")

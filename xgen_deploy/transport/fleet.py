@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.read_only import WriteRefused
 
 R = TypeVar("R")
+T = TypeVar("T")
+_LOOK_UP = 0.5
 
 
 def each(
@@ -46,12 +49,19 @@ def each(
             threading.Thread(target=run_next, daemon=True).start()
         if meanwhile is not None:
             meanwhile()
-        results = dict(done.get() for _ in connections)
+        results = dict(_next(done) for _ in connections)
     except KeyboardInterrupt:
         for connection in connections:
             connection.close()
         raise
     return {c.name: _kept(c.name, results[c.name]) for c in connections}
+
+
+def _next(done: SimpleQueue[T]) -> T:
+    """Looks up now and then: a Ctrl-C that comes right before the wait would not end it."""
+    while True:
+        with suppress(Empty):
+            return done.get(timeout=_LOOK_UP)
 
 
 def lost_among(
