@@ -146,7 +146,7 @@ class Systemd:
             "NeedDaemonReload": "no" if unit.loaded == self._text(name) else "yes",
             "UnitFileState": "enabled" if unit.enabled else "disabled",
             "DropInPaths": " ".join(self._drop_ins(name)),
-            "WantedBy": "multi-user.target" if unit.enabled else "",
+            "WantedBy": _wanted_by(unit) if unit.enabled else "",
             **_running(unit),
         }
         return Completed(0, "".join(f"{k}={v}\n" for k, v in shown.items()), "")
@@ -173,6 +173,11 @@ class Systemd:
 
     def _process(self, unit: str) -> Process | None:
         return self._units[unit].process if unit in self._units else None
+
+
+def _wanted_by(unit: Unit) -> str:
+    stated = re.search("^WantedBy=(.*)$", unit.loaded or "", re.MULTILINE)
+    return stated[1] if stated else ""
 
 
 def _running(unit: Unit) -> dict[str, object]:

@@ -184,6 +184,11 @@ def test_a_newer_record_is_refused(world: World) -> None:
         ({"state": "absent"}, "Docker is not installed"),
         ({"state": "down", "reason": "no socket"}, "the Docker daemon does not answer"),
         ({"state": "denied"}, "this login may not open the Docker socket"),
+        ({"state": "podman"}, "`docker` on this host is Podman"),
+        ({"state": "snap"}, "Docker here is the snap, whose `docker` reads homes and"),
+        ({"state": "rootless"}, "Docker here is rootless"),
+        ({"cli": None}, "the Docker daemon answers, but its command `docker` is not installed"),
+        ({"unit": None}, "the Docker daemon was started by hand"),
     ],
 )
 def test_docker_that_cannot_be_used_is_refused(

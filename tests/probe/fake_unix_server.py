@@ -19,7 +19,9 @@ class Asked(list[tuple[str, str, bytes]]):
 
 
 @contextmanager
-def endpoint(socket: Path, answers: Answers) -> Iterator[Asked]:
+def endpoint(
+    socket: Path, answers: Answers, server_name: str = "Docker/28.2.2 (linux)"
+) -> Iterator[Asked]:
     asked = Asked()
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,7 +38,7 @@ def endpoint(socket: Path, answers: Answers) -> Iterator[Asked]:
         do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
 
         def version_string(self) -> str:
-            return "Docker/28.2.2 (linux)"
+            return server_name
 
         def log_message(self, *_: object) -> None:
             return

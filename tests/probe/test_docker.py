@@ -6,8 +6,9 @@ import pytest
 
 from tests.probe.fake_unix_server import Asked, endpoint, routes
 from tests.probe.gguf_writer import write
+from xgen_deploy.probe.remote.commands import Answer
 from xgen_deploy.probe.remote.docker_facts import docker
-from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus
+from xgen_deploy.probe.remote.docker_info import docker_info
 from xgen_deploy.state.facts import DockerFacts
 
 INFO = {"ServerVersion": "28.2.2", "Runtimes": {"runc": {}, "nvidia": {}}}
@@ -57,7 +58,7 @@ def look(tmp_path: Path, table: Mapping[str, object]) -> tuple[DockerFacts, Aske
     with endpoint(socket, routes(table)) as asked:
         seen = docker("demo", str(socket))
         if seen["state"] == "ok":
-            seen.update(ways_to_gpus(str(socket)))
+            seen.update(docker_info(True, str(socket)))
         return DockerFacts.model_validate(seen), asked
 
 
@@ -111,6 +112,93 @@ def test_no_socket_and_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.which", lambda _name: None)
     facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
     assert facts.state == "absent"
+
+
+PODMAN_SCRIPT = '#!/usr/bin/sh\nexec /usr/bin/podman "$@"\n'
+
+
+@pytest.mark.parametrize("kind", ["script", "link", "docker"])
+def test_podmans_docker_is_told_from_docker(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli, podman = tmp_path / "docker", tmp_path / "podman"
+    write(podman, b"\x7fELF podman")
+    if kind == "link":
+        cli.symlink_to(podman)
+    else:
+        write(cli, PODMAN_SCRIPT.encode() if kind == "script" else b"\x7fELF podman")
+    monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.which", lambda _name: str(cli))
+    facts, _ = look(tmp_path, DAEMON)
+    assert facts.state == ("ok" if kind == "docker" else "podman")
+    assert kind == "docker" or facts.reason == f"{cli} is Podman's"
+
+
+def test_podmans_socket_is_told_from_dockers(tmp_path: Path) -> None:
+    socket = tmp_path / "docker.sock"
+    with endpoint(socket, routes(DAEMON), "Libpod/4.3.1 (linux)"):
+        facts = DockerFacts.model_validate(docker("demo", str(socket)))
+    assert (facts.state, facts.reason) == ("podman", f"Podman answers at {socket}")
+
+
+@pytest.mark.parametrize(
+    ("unit", "main_pid", "packaged", "state", "told"),
+    [
+        ("docker.service", "", False, "ok", "docker.service"),
+        ("dockerd.service", "own", True, "ok", "dockerd.service"),
+        ("ssh.service", "1", True, "ok", "docker.service"),
+        ("ssh.service", "1", False, "ok", None),
+        ("session-1.scope", "", False, "ok", None),
+        (None, "", True, "ok", "docker.service"),
+        ("snap.docker.dockerd.service", "", True, "snap", "docker.service"),
+    ],
+)
+def test_the_unit_of_the_daemon(
+    unit: str | None,
+    main_pid: str,
+    packaged: bool,
+    state: str,
+    told: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What listens here is the test's own process."""
+    place = "xgen_deploy.probe.remote.docker_daemon"
+    shown = str(os.getpid()) if main_pid == "own" else main_pid
+    monkeypatch.setattr(f"{place}.process_unit", lambda _pid: unit)
+    monkeypatch.setattr(f"{place}.run", lambda *_: Answer(0, f"{shown}\n", "", None))
+    monkeypatch.setattr(f"{place}.FOLDERS", (str(tmp_path),))
+    if packaged:
+        write(tmp_path / "systemd/system/docker.service", b"")
+    facts, _ = look(tmp_path, DAEMON)
+    assert (facts.state, facts.unit) == (state, told)
+
+
+def test_a_rootless_daemon_is_told_by_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "xgen_deploy.probe.remote.docker_daemon.ROOTLESS"
+    write(tmp_path / "user/1000/docker.sock", b"")
+    monkeypatch.setattr(place, str(tmp_path / "user/*/docker.sock"))
+    facts = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
+    assert facts.state == "rootless"
+    assert facts.reason == f"it listens at {tmp_path}/user/1000/docker.sock alone"
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "userns"),
+    [
+        (None, "ok", False),
+        (["name=seccomp,profile=builtin", "name=cgroupns"], "ok", False),
+        (["name=seccomp,profile=builtin", "name=userns"], "ok", True),
+        (["name=rootless"], "rootless", False),
+    ],
+)
+def test_what_the_daemon_does_with_users(
+    options: list[str] | None, state: str, userns: bool, tmp_path: Path
+) -> None:
+    info = INFO | {"SecurityOptions": options}
+    facts, _ = look(tmp_path, DAEMON | {"GET /info": info})
+    assert (facts.state, facts.userns) == (state, userns)
 
 
 def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:

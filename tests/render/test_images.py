@@ -21,11 +21,13 @@ CASE: dict[str, Any] = {
 }
 
 
-def _rendered(folder: Path, *, state: str = ID, systemd: int | None = 252) -> Rendered:
+def _rendered(
+    folder: Path, *, state: str = ID, systemd: int | None = 252, **of_host: Any
+) -> Rendered:
     scene = Scene(CASE, folder)
     (one,) = scene.resolved().instances
     spec = replace(one.spec, engine_state=state)
-    return scene.rendered(replace(one, spec=spec, systemd=systemd))
+    return scene.rendered(replace(one, spec=spec, systemd=systemd, **of_host))
 
 
 def test_the_image_s_id_is_what_runs_and_its_tag_is_for_people(tmp_path: Path) -> None:
@@ -55,3 +57,18 @@ def test_a_unit_is_started_again_for_ever_after_a_growing_pause(
 def test_a_unit_starts_again_with_docker(tmp_path: Path) -> None:
     lines = _rendered(tmp_path).definition.content.splitlines()
     assert "WantedBy=multi-user.target docker.service" in lines
+
+
+def test_a_unit_belongs_to_the_unit_that_runs_the_daemon(tmp_path: Path) -> None:
+    usual = _rendered(tmp_path).definition.content
+    other = _rendered(tmp_path, docker_unit="pkg-ContainerManager-dockerd.service")
+    named = other.definition.content
+    assert "Requires=pkg-ContainerManager-dockerd.service" in named.splitlines()
+    assert named.replace("pkg-ContainerManager-dockerd.service", "docker.service") == usual
+
+
+def test_a_daemon_that_maps_users_is_told_that_the_uid_is_the_host_s(tmp_path: Path) -> None:
+    """It is beyond every range of /etc/subuid, and owns the files that are mounted."""
+    assert "--userns" not in _rendered(tmp_path).argv
+    argv = _rendered(tmp_path, docker_userns=True).argv
+    assert argv[argv.index("--userns") + 1] == "host"

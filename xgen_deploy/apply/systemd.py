@@ -25,7 +25,7 @@ _PROPERTIES = (
 )
 _LOADED = "LoadState,NeedDaemonReload,UnitFileState,DropInPaths,WantedBy"
 _NUMBER = re.compile("[0-9]{1,20}")
-_DOCKER = "docker.service"
+_WANTED_BY = re.compile(r"^WantedBy=.* (\S{1,200}\.service)$", re.MULTILINE)
 _DEFAULT_OUTPUT = "`DefaultStandardOutput=` in system.conf"
 _NOTHING_KEPT = (
     "the journal has no line of this start: journald keeps none here, or has dropped them already "
@@ -148,11 +148,10 @@ class Systemd:
 
     def _docker_is_to_know(self, unit: str, loaded: dict[str, str]) -> bool:
         """Whether the unit is to start with Docker and systemd has not read that yet: it does when
-        it reads Docker's own unit."""
-        if _DOCKER in loaded.get("WantedBy", "").split():
-            return False
-        link = f"/etc/systemd/system/{_DOCKER}.wants/{unit}"
-        return self._session.run(["test", "-L", link], timeout=_ASK).returncode == 0
+        it reads Docker's own unit, which the unit's file names."""
+        text = self._session.read_file(f"{_OWN[0]}/{unit}") or b""
+        docker = _WANTED_BY.search(text.decode(errors="replace"))
+        return docker is not None and docker[1] not in loaded.get("WantedBy", "").split()
 
     def _drop_changes(self, unit: str, loaded: dict[str, str]) -> None:
         """Drop-ins of this unit alone: with them it would not be what was applied. `service.d`

@@ -97,6 +97,7 @@ def _container(
         "service": service,
         "project": layout.project,
         "uid": uid,
+        "userns": spec.docker_userns,
         "image": image,
         "mount": bind(folder, writable=True),
         "entrypoint": program if spec.entrypoint else None,
@@ -108,6 +109,7 @@ def _container(
     return argv, {
         "argv": argv,
         "image": image,
+        "docker_unit": spec.docker_unit,
         "own_argv": (
             "/usr/bin/install",
             "-d",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.resolve.docker_checks import docker_refusals
 from xgen_deploy.resolve.gateway_needs import (
     HAPROXY,
     LOOPBACK,
@@ -11,7 +12,7 @@ from xgen_deploy.resolve.gateway_needs import (
     gateway_runtime,
 )
 from xgen_deploy.resolve.registry_hint import missing_image_hint
-from xgen_deploy.state.facts import EngineFacts, HostFacts
+from xgen_deploy.state.facts import DOCKER_UNIT, EngineFacts, HostFacts
 from xgen_deploy.state.gateway import GATEWAY, PRIVILEGED, Client, GatewaySpec
 from xgen_deploy.state.gateway_fields import MAX_BODY
 from xgen_deploy.state.host import Host
@@ -45,6 +46,8 @@ def resolve_gateway(
         image_state=engine.state if engine else None,
         entrypoint=image.entrypoint if image else None,
         docker_cli=facts.docker.cli or "/usr/bin/docker",
+        docker_unit=facts.docker.unit or DOCKER_UNIT if image else DOCKER_UNIT,
+        docker_userns=facts.docker.userns if image else False,
         listen=gateway.listen or LOOPBACK,
         port=gateway.port,
         tls=gateway.tls,
@@ -132,11 +135,8 @@ def _binary(site: Site, host: Host, facts: HostFacts) -> str:
 
 def _image_facts(host: Host, facts: HostFacts) -> EngineFacts:
     image = next((e for e in facts.engines if e.backend == HAPROXY), None)
-    if facts.docker.state != "ok":
-        reason = facts.docker.reason or facts.docker.state
-        raise _no(
-            host, f"Docker is not usable: {reason}", "Start it, or use the host's own haproxy."
-        )
+    for refusal in docker_refusals(host, facts.docker):
+        raise _no(host, refusal.reason, f"{refusal.hint} Or use the host's own haproxy.")
     if image is None or (image.error is not None and not image.pullable):
         reason = image.error if image and image.error else "the probe did not look for its image"
         hint = missing_image_hint(host.name, image.image, reason) if image and image.image else ""

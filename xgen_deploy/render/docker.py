@@ -78,6 +78,7 @@ def container(
         "digest": instance.digest,
         "image": spec.image or "",
         "uid": uid,
+        "userns": instance.docker_userns,
         "shm_size": spec.container.shm_size or command.shm_size,
         "may_compile": command.compiles,
         "mlock": command.mlock,

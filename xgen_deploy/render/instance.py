@@ -151,6 +151,7 @@ class Rendering:
         values = self._unit_values(instance) | {
             "argv": argv,
             "image": instance.spec.image or "",
+            "docker_unit": instance.docker_unit,
             "remove_argv": (instance.docker_cli, "rm", "--force", service),
             "stop_argv": (instance.docker_cli, "stop", "--time", "30", service),
         }

@@ -1,5 +1,6 @@
 """Checks of a whole host: refusals for what its runtimes lack, and warnings. Pure."""
 
+from xgen_deploy.resolve.docker_checks import docker_refusals
 from xgen_deploy.resolve.host_rights import not_root
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUType
@@ -36,28 +37,10 @@ def runtime_refusals(
                 "`systemctl restart systemd-journald`.",
             )
         )
-    if "docker" in runtimes and facts.docker.state != "ok":
+    if "docker" in runtimes:
         denied = not_root(host, facts, layout) if facts.docker.state == "denied" else None
-        refusals.append(denied or _docker_refusal(host, facts))
+        refusals += (denied,) if denied else docker_refusals(host, facts.docker)
     return tuple(refusals)
-
-
-def _docker_refusal(host: Host, facts: HostFacts) -> Refusal:
-    docker = facts.docker
-    hint = {
-        "absent": "Install it (`apt-get install docker.io`, or Docker's own packages), "
-        "or use `runtime: systemd` with `binaries:`.",
-        "down": "Start it (`systemctl start docker`); `journalctl -u docker` says why it is down.",
-        "denied": "Look at what confines root there (SELinux, AppArmor) and at the socket itself.",
-        "ok": "",
-    }[docker.state]
-    reason = {
-        "absent": "Docker is not installed",
-        "down": "the Docker daemon does not answer",
-        "denied": "this login may not open the Docker socket",
-    }[docker.state]
-    detail = f" ({docker.reason})" if docker.reason else ""
-    return Refusal(host=host.name, reason=reason + detail, hint=hint)
 
 
 def _nvidia_warnings(gpu: GPUDetectionResult) -> list[str]:

@@ -16,6 +16,7 @@ from xgen_deploy.resolve.linked_folders import linked_folders
 from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.models import decide_context, other_revision
 from xgen_deploy.resolve.settings import engine_settings
+from xgen_deploy.state.facts import DOCKER_UNIT
 from xgen_deploy.state.instance import Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 
@@ -102,6 +103,8 @@ def resolve_instance(
         awaited_files=late.awaited,
         mounted_folders=late.mounted,
         docker_cli=inputs.facts.docker.cli or "/usr/bin/docker",
+        docker_unit=inputs.facts.docker.unit or DOCKER_UNIT,
+        docker_userns=inputs.facts.docker.userns,
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
         adopts=adopts,

@@ -125,7 +125,7 @@ def _foreign(
         if port.port in own or unit in services or (port.pid and port.pid in pids):
             continue
         hint = "Stop it"
-        if port.unit and port.unit.endswith(".service") and port.unit != "docker.service":
+        if port.unit and port.unit.endswith(".service") and port.unit != facts.docker.unit:
             hint += f", take it over with `adopt: {{unit: {port.unit}}}`"
         holders.setdefault(port.port, Holder(_who(port), hint))
     return holders

@@ -13,6 +13,8 @@ from xgen_deploy.state.gpu import GPUDetectionResult
 
 FORMAT = 1
 EDITED_LINES = 2000
+DOCKER_UNIT = "docker.service"
+UnitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.@\\-]{1,200}\.service$")]
 
 
 class ModelRequest(Frozen):
@@ -201,11 +203,15 @@ class ContainerFacts(Frozen):
 
 class DockerFacts(Frozen):
     """The Docker daemon as seen through its socket. `reason` says why it is not usable.
-    `runtimes` and `cdi_devices` are asked for where an NVIDIA GPU is."""
+    `unit` runs it, None where it was started by hand. `userns`: it gives containers other users
+    than the host's; told where an image is asked for. `runtimes` and `cdi_devices` are asked for
+    where an NVIDIA GPU is."""
 
-    state: Literal["ok", "absent", "down", "denied"]
+    state: Literal["ok", "absent", "down", "denied", "podman", "snap", "rootless"]
     version: str | None = None
     cli: str | None = None
+    unit: UnitName | None = DOCKER_UNIT
+    userns: bool = False
     runtimes: tuple[str, ...] = ()
     cdi_devices: tuple[str, ...] = ()
     containers: tuple[ContainerFacts, ...] = ()

@@ -6,6 +6,7 @@ import json
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen, Moment
+from xgen_deploy.state.facts import DOCKER_UNIT, UnitName
 from xgen_deploy.state.field_types import Address, ClientName, Port, Rate
 from xgen_deploy.state.gateway_fields import MAX_BODY, BodySize, Origin
 from xgen_deploy.state.routes import Route, Server
@@ -37,6 +38,8 @@ class GatewaySpec(Frozen):
     image_state: str | None = None
     entrypoint: tuple[str, ...] | None = None
     docker_cli: str = "/usr/bin/docker"
+    docker_unit: UnitName = DOCKER_UNIT
+    docker_userns: bool = False
     listen: Address = "127.0.0.1"
     port: Port
     tls: GatewayTLS | None = None
@@ -80,7 +83,8 @@ class GatewaySpec(Frozen):
 
     def _process(self) -> tuple[object, ...]:
         image = (self.image, self.image_state, self.entrypoint)
-        return (self.binary, *image, self.tls, self.port < PRIVILEGED)
+        docker = (self.docker_unit, self.docker_userns)
+        return (self.binary, *image, *docker, self.tls, self.port < PRIVILEGED)
 
 
 class GatewayRecord(Frozen):

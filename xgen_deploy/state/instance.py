@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
-from xgen_deploy.state.facts import AdoptableFacts
+from xgen_deploy.state.facts import DOCKER_UNIT, AdoptableFacts
 from xgen_deploy.state.features import FoundDraft, FoundFile, FoundLora
 from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
 from xgen_deploy.state.gpu import GPUInfo
@@ -119,6 +119,8 @@ class Instance:
     (see resolve/gpu_devices.py). `model_folders` are what a container may see of the host's models,
     `linked_folders` (or files) where links in there lead; `awaited_files` and `mounted_folders` are
     what its start waits for.
+    `docker_unit` runs the Docker daemon, `docker_userns` is whether that gives containers other
+    users than the host's.
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
     could switch. `adopts` is what it takes the place of, started by hand. `splits_inputs`: an input
@@ -147,6 +149,8 @@ class Instance:
     awaited_files: tuple[str, ...] = ()
     mounted_folders: tuple[str, ...] = ()
     docker_cli: str = "/usr/bin/docker"
+    docker_unit: str = DOCKER_UNIT
+    docker_userns: bool = False
     notes: tuple[str, ...] = ()
     systemd: int | None = None
     slot: Slot = ""

@@ -7,6 +7,12 @@ import re
 from typing import Any
 
 from xgen_deploy.probe.remote.commands import which
+from xgen_deploy.probe.remote.docker_daemon import (
+    daemon_unit,
+    is_podman,
+    rootless_socket,
+    snap_cli,
+)
 from xgen_deploy.probe.remote.iso_time import epoch
 from xgen_deploy.probe.remote.unix_http import quote, request
 
@@ -16,13 +22,18 @@ _VERSION = re.compile(r"\w+/(\S+)")  # as in `Docker/28.2.2 (linux)`
 
 
 def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
-    """All of DockerFacts but the ways to GPUs."""
-    cli = which("docker")
+    """All of DockerFacts but what the daemon tells at length (docker_info.py)."""
+    cli = which("docker") or snap_cli()
+    if cli and is_podman(cli):
+        return _unusable("podman", cli, f"{cli} is Podman's")
     try:
         ping = request(socket, "GET", "/_ping", PATIENCE)
     except PermissionError:
         return _unusable("denied", cli, f"this login may not use {socket}")
     except FileNotFoundError:
+        rootless = rootless_socket()
+        if rootless:
+            return _unusable("rootless", cli, f"it listens at {rootless} alone")
         if cli:
             return _unusable("down", cli, f"{cli} is installed but {socket} is not there")
         return _unusable("absent", cli, f"Docker is not installed: there is no {socket}")
@@ -30,11 +41,17 @@ def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
         return _unusable("down", cli, f"{socket} does not answer: {error}")
     if ping.status != 200:
         return _unusable("down", cli, f"the Docker daemon says: {ping.complaint}")
+    if (ping.server or "").startswith("Libpod/"):
+        return _unusable("podman", cli, f"Podman answers at {socket}")
+    unit = daemon_unit(socket)
+    if unit and unit.startswith("snap."):
+        return _unusable("snap", cli, f"its unit is {unit}")
     version = _VERSION.match(ping.server or "")
     return {
         "state": "ok",
         "version": version[1] if version else None,
         "cli": cli,
+        "unit": unit,
         "containers": _containers(project, socket),
     }
 

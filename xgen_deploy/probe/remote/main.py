@@ -80,9 +80,9 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         parts.append(Part("watchdog", lambda: _watchdog(asked), {}))
     outcome = run_parts(parts, asked["deadline"])
     document = dict(machine(), format=FORMAT, probe="python", **outcome.fields)
-    ways = document.pop("docker_gpus", {})
+    info = document.pop("docker_info", {})
     if document["docker"]["state"] == "ok":
-        document["docker"].update(ways)
+        document["docker"].update(info)
     if "gpu" in outcome.errors:
         attempt = {"detector": "chain", "ok": False, "reason": outcome.errors["gpu"]}
         document["gpu"] = dict(no_gpu, attempts=[attempt])
@@ -93,11 +93,12 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
     seen = detect(asked["software_gpu"], asked["deadline"])
-    if not any(gpu.get("gpu_type") == "nvidia" for gpu in seen["gpus"]):
+    nvidia = any(gpu.get("gpu_type") == "nvidia" for gpu in seen["gpus"])
+    if not nvidia and not any(engine.get("image") for engine in asked["engines"]):
         return {"gpu": seen}
-    from xgen_deploy.probe.remote.docker_gpus import ways_to_gpus  # NVIDIA's alone go that way
+    from xgen_deploy.probe.remote.docker_info import docker_info  # costly: for containers alone
 
-    return {"gpu": seen, "docker_gpus": ways_to_gpus()}
+    return {"gpu": seen, "docker_info": docker_info(nvidia)}
 
 
 def _adoptable(asked: dict[str, Any]) -> dict[str, Any]:
