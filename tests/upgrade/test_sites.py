@@ -14,7 +14,9 @@ from xgen_deploy.manifest.from_host import manifest_from
 from xgen_deploy.manifest.from_record import manifest_of_record
 from xgen_deploy.manifest.yaml_text import yaml_text
 from xgen_deploy.plan.text import plan_text
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.plan import Kind, Plan
 from xgen_deploy.state.record import HistoryEntry, read_record
 
@@ -48,6 +50,28 @@ def test_there_is_nothing_to_do_and_one_line_about_the_units(
     text = "\n".join(plan_text(plan, 1.0))
     assert text.count("older xgen-deploy") == 1
     assert nothing in text
+
+
+def test_slots_that_share_a_context_go_on_sharing_it(tmp_path: Path) -> None:
+    """That version left them to the engine where `parallel` is not stated."""
+    old = OldSite("docker")
+    stated = tmp_path / "site.yaml"
+    stated.write_text(old.manifest.read_text().replace("      parallel: 1\n", ""))
+    (one,) = old.record["instances"].values()
+    del one["spec"]["llama"]["parallel"]
+    digest = Spec.model_validate(one["spec"]).digest
+    facts = old.facts.model_dump_json(exclude_none=True).replace(one["digest"], digest)
+    old.facts, one["digest"] = HostFacts.model_validate_json(facts), digest
+    assert said(old.plan(manifest=stated)) == {}
+    (refreshed,) = old.plan(refresh=True, manifest=stated).operations
+    assert (refreshed.cause, refreshed.diff) == (OLDER, ())
+    stated.write_text(stated.read_text().replace("n_ctx: 256", "n_ctx: 288"))
+    (changed,) = old.plan(manifest=stated).operations
+    assert {d.path: (d.before, d.after) for d in changed.diff} == {
+        "llama.parallel": (None, 4),
+        "n_ctx": (256, 288),
+    }
+    assert any("256 shared by 4 slots -> 4 slots x 288" in note for note in changed.notes)
 
 
 def test_refresh_is_an_update_like_any_other() -> None:
