@@ -62,14 +62,29 @@ class Apply:
         if not self._options.keeps_versions:
             require_at_hand(plan, records_of(observed), self._secrets)
         self._auditing.warn_of_webhook()
+        without = self._fetch(plan, changing)
+        changing -= without.keys()
+        if not changing:
+            return exit_code_of(without.values())
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
                 lost = self._lock(locked, changing)
                 now, observed = self._planned_again(locked, plan, observed)
-                more = self._changing(now, observed) - changing
+                more = self._changing(now, observed) - changing - without.keys()
                 if not more:
-                    return self._change(locked, now, observed, lost)
+                    return self._change(locked, now, observed, {**without, **lost})
             changing, plan = changing | more, now
+
+    def _fetch(self, plan: Plan, changing: frozenset[str]) -> dict[str, XgenError]:
+        """Brings what is missing, while everything that serves goes on; the hosts that have not got
+        it, with the reason, are left out."""
+        fetches = [fetch for fetch in plan.fetches if changing.intersection(fetch.hosts)]
+        if not fetches:
+            return {}
+        from xgen_deploy.apply.fetch import Fetching  # seldom
+
+        with self._ui.reporting() as report:
+            return Fetching(self._run, self._secrets, report).bring(fetches)
 
     def _lock(self, locked: LockedHosts, hosts: frozenset[str]) -> dict[str, XgenError]:
         """Those that were lost on the way, with the reason. Raises LockedError."""
@@ -86,7 +101,7 @@ class Apply:
         """What is to be done, now that nobody else changes these hosts; shown and asked again
         where it is something else."""
         keep_answers(self._run, locked, before)
-        observed = {**before, **under_own_lock(self._run.observe(among=locked.hosts))}
+        observed = {**before, **under_own_lock(self._observe(locked.hosts))}
         if self._options.compares_secrets:
             changed = {
                 name: observation
@@ -104,6 +119,9 @@ class Apply:
             if self._changing(now, observed):
                 self._ui.ask(now)
         return now, observed
+
+    def _observe(self, among: frozenset[str]) -> Observed:
+        return self._run.observe(among=among, to_bring=self._options.may_bring)
 
     def _change(
         self, locked: LockedHosts, plan: Plan, observed: Observed, lost: dict[str, XgenError]

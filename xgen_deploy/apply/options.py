@@ -43,6 +43,11 @@ class ApplyOptions:
         return not self.keeps_versions and self.expected is None
 
     @property
+    def may_bring(self) -> bool:
+        """Whether models that are missing may be fetched."""
+        return not self.destroy and not self.keeps_versions
+
+    @property
     def keeps_versions(self) -> bool:
         """It stops or starts what was applied, and delivers nothing."""
         return self.maintain is not None or self.cordon is not None

@@ -31,7 +31,9 @@ def observe_and_apply(
     options = replace(options, accept_new_host_keys=settings.accept_new_host_keys)
     by_manifest = options.what in ("apply", "destroy")
     observed = run.observe(
-        preload=APPLYING, also=partial(find_origin, run) if by_manifest else None
+        preload=APPLYING,
+        also=partial(find_origin, run) if by_manifest else None,
+        to_bring=options.may_bring,
     )
     run = with_origin(run) if by_manifest else run
     from xgen_deploy.apply.flow import Apply

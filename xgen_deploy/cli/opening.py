@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,9 @@ from xgen_deploy.manifest.load import load_site
 from xgen_deploy.run.run import Run, run_on
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.options import Options
+
+if TYPE_CHECKING:
+    from xgen_deploy.hub.catalog import Catalog
 
 
 def read_site(settings: Settings) -> Site:
@@ -71,7 +76,7 @@ def run_for(site: Site, settings: Settings) -> Iterator[Run]:
         become_password=_password(settings),
         runtime=site.runtime,
     )
-    with run_on(site, options) as run:
+    with run_on(site, options, partial(_catalog, site)) as run:
         yield run
 
 
@@ -83,7 +88,15 @@ def find_origin(run: Run) -> None:
 def with_origin(run: Run) -> Run:
     """The same with where its manifest comes from, unless a saved plan knows."""
     origin = run.site.origin or origin_of(run.site.manifest_file)
-    return Run(frozen.replace(run.site, origin=origin), run.control_node, run.connections)
+    return run.over(frozen.replace(run.site, origin=origin))
+
+
+def _catalog(site: Site) -> "Catalog":
+    """Without a secret's `command:`, which is for what changes hosts."""
+    from xgen_deploy.secrets.hub import site_catalog
+    from xgen_deploy.secrets.resolver import SecretResolver
+
+    return site_catalog(site, SecretResolver(site), commands=False)
 
 
 def _password(settings: Settings) -> str | None:

@@ -85,4 +85,4 @@ def as_applied(run: Run) -> Run:
             if r.declared
         ]
     site = replace(run.site, declared=tuple(declared))
-    return Run(site, run.control_node, run.connections)
+    return run.over(site)

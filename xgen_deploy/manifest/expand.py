@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.error_messages import report
-from xgen_deploy.manifest.file_text import absolute_secret
+from xgen_deploy.manifest.file_text import absolute_path, absolute_secret
 from xgen_deploy.manifest.inventory.hosts import Hosts
 from xgen_deploy.manifest.merge import merged_maps, placements
 from xgen_deploy.manifest.node import (
@@ -26,7 +26,7 @@ from xgen_deploy.manifest.substitute import undefined
 from xgen_deploy.state.field_types import instance_name, port_range
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
-from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.settings import SecretRef, SourceByFormat
 
 Gpus = object  # a list of GPUs, `all` or None; InstanceConfig validates it
 _NO_SOURCE = "/"  # only where a missing source has been reported
@@ -202,6 +202,9 @@ def _fields(
         _warn_unused(stated.n_gpu_layers, merged, problems)
     if stated.api_key is not None:
         fields["api_key"] = absolute_secret(stated.api_key, marks["api_key"])
+    if isinstance(stated.source, SourceByFormat) and stated.source.local is not None:
+        local = absolute_path(stated.source.local, marks["source.local"])
+        fields["local"], fields["source"] = local, local_place(host, stated.model, local)
     if stated.env is not None:
         fields["env"] = {
             name: absolute_secret(value, marks[f"env.{name}"])
@@ -222,6 +225,13 @@ def _fields(
             "binaries": {str(key): path for key, path in manifest.binaries.items()} | host.binaries,
         }
     )
+
+
+def local_place(host: Host, model: str, local: str, content: str = "local") -> str:
+    """Where a file of this machine lies on a host. By its content, so that a rollback finds the
+    earlier one; before that is known, only what it is called matters."""
+    name = local.rstrip("/").rpartition("/")[2]
+    return f"{host.model_dir.rstrip('/')}/{model}/{content}/{name}"
 
 
 def _warn_unused(layers: int | str, merged: MergedPlacement, problems: Problems) -> None:

@@ -33,8 +33,9 @@ from xgen_deploy.manifest.text_rules import (
 )
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
+from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Audit, Notify
+from xgen_deploy.state.settings import Audit, Notify, SecretRef
 from xgen_deploy.state.site import Site
 
 
@@ -133,6 +134,7 @@ def checked_site(reading: Reading) -> Site:
         groups=hosts.groups(),
         declared=tuple(instances),
         gateway=gateway,
+        fetch=_fetch(sections),
         notify=_notify(sections),
         audit=_audit(sections),
         warnings=tuple(problems.warnings),
@@ -155,6 +157,21 @@ def _digest(files: Files, variables: Sequence[str]) -> str:
     for content in (*(content for _, content in files.read), *values):
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
+
+
+def _fetch(sections: Sections) -> FetchSettings:
+    stated, part = sections.manifest.fetch, sections.part("fetch")
+    if stated is None:
+        return FetchSettings()
+    token, proxy, ca = stated.token, stated.proxy, stated.ca
+    return replace(
+        stated,
+        token=token and absolute_secret(token, part.key_mark("token")),
+        proxy=absolute_secret(proxy, part.key_mark("proxy"))
+        if isinstance(proxy, SecretRef)
+        else proxy,
+        ca=ca and absolute_path(ca, part.key_mark("ca")),
+    )
 
 
 def _notify(sections: Sections) -> Notify | None:

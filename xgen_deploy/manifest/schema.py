@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.features import Draft, Lora
+from xgen_deploy.state.fetch import FetchMode, FetchSettings, ModelFetch
 from xgen_deploy.state.field_types import (
     Address,
     EnvName,
@@ -56,8 +57,8 @@ class ModelFields(Frozen):
 
     source: SourceText | SourceByFormat | None = Field(
         default=None,
-        description="An absolute path on the host; `org/name` or `org/name:file.gguf` on "
-        "Hugging Face; https://…; or {gguf: …, hf: …}.",
+        description="An absolute path on the host; {local: PATH} on this machine; "
+        "`org/name` or `org/name:file.gguf` on Hugging Face; https://…; or {gguf: …, hf: …}.",
     )
     revision: Word | None = Field(
         default=None, description="Branch, tag or commit on Hugging Face; main unless stated."
@@ -116,6 +117,11 @@ class ModelFields(Frozen):
     spare_gpus: tuple[GPURef, ...] | None = Field(
         default=None, description="GPUs that may take over when one of `gpus` is lost."
     )
+    fetch: FetchMode | ModelFetch | None = Field(
+        default=None,
+        description="Who brings the files: the host itself (host), this machine (push), what can "
+        "(auto, the default), nobody (never).",
+    )
 
 
 Gpus = Annotated[
@@ -173,6 +179,9 @@ class Manifest(Frozen):
     binaries: dict[TableKey, HostPath] = Field(
         default_factory=dict,
         description="Executable of each of these, for the runtimes systemd and process.",
+    )
+    fetch: FetchSettings | None = Field(
+        default=None, description="How models' files are brought to the hosts."
     )
     defaults: ModelFields = Field(
         default=ModelFields(), description="Any field of a model, for all models."

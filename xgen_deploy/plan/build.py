@@ -8,6 +8,7 @@ from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.concurrency import in_turn
 from xgen_deploy.plan.desired import DesiredState
+from xgen_deploy.plan.fetches import with_fetches
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.gateway import with_gateways
 from xgen_deploy.plan.gateway_refresh import with_refreshed_gateways
@@ -77,6 +78,9 @@ def make_plan(
     if skip_refused:
         hosts = _without_refused(hosts)
     hosts = with_other_origins(hosts, records, site.origin)
+    hosts, fetches = with_fetches(site, hosts, observations)
+    if skip_refused:
+        hosts = _without_refused(hosts)
     return Plan(
         project=site.project,
         manifest_file=site.manifest_file,
@@ -87,6 +91,7 @@ def make_plan(
         against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
         fleet=site.fleet,
+        fetches=fetches,
     )
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named, sharing_slots_of
 from xgen_deploy.plan.cordon_text import cordon_lines
+from xgen_deploy.plan.fetch_text import fetch_lines
 from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
@@ -41,7 +42,7 @@ def plan_text(
     cordons = any(host.cordon or host.uncordon for host in plan.hosts.values())
     if not (plan.operations or plan.refusals or plan.unreachable or left or cordons):
         return [*_warnings(plan), _nothing(plan, took)]
-    lines = [_head(plan, took), ""]
+    lines = [_head(plan, took), "", *fetch_lines(plan.fetches)]
     hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))
     for host in hosts:
         lines += _host(host.host, host, verbose=verbose)

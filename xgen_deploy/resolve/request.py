@@ -1,5 +1,6 @@
 """The probe request of a host: what resolving its instances needs to know."""
 
+from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
@@ -33,6 +34,8 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         ),
         ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
+        folders=(host.model_dir, host.hf_home),
+        outside=outside(site, host),
         health=health,
         units={d.name: _units(d.name, layout) for d in declared} if health else {},
         gateway_stats=gateway_socket(layout)
@@ -41,6 +44,14 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         watchdog=layout.watchdog if health and layout.process_dir is None else None,
         writes=layout.written,
     )
+
+
+def outside(site: Site, host: Host) -> str | None:
+    """What a host tries to reach where it is to fetch a model by itself; None: it is not to."""
+    modes = {mode_of(config, host) for config in site.on(host.name)}
+    if host.egress is False or modes.isdisjoint({"auto", "host"}):
+        return None
+    return site.fetch.first_contact
 
 
 def _ports(

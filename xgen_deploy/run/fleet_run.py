@@ -1,7 +1,7 @@
 """A run over a fleet in a file: nothing is connected to, and nothing runs there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from xgen_deploy.errors import UsageError
@@ -23,7 +23,7 @@ from xgen_deploy.state.source import read_source
 class FleetRun(Run):
     """Its observations come from a file. What that does not state is a warning of the site."""
 
-    hosts: dict[str, Invented]
+    hosts: dict[str, Invented] = field(default_factory=dict)
 
     def observe(
         self,
@@ -32,6 +32,7 @@ class FleetRun(Run):
         among: frozenset[str] | None = None,
         preload: tuple[str, ...] = (),
         also: Callable[[], object] | None = None,  # noqa: ARG002
+        to_bring: bool = False,  # noqa: ARG002 - what is not stated is taken as present
     ) -> Observed:
         for module in preload:
             import_module(module)
@@ -51,7 +52,7 @@ def run_on_fleet(site: Site, fleet: FleetFile) -> FleetRun:
     notes = [_note(fleet.path, name, host) for name, host in hosts.items() if host.taken]
     unseen = f"this is the fleet of {fleet.path}: no host was asked, and nothing runs there"
     site = replace(site, warnings=(*site.warnings, unseen, *notes), fleet=fleet.path)
-    return FleetRun(site, control_node, {}, hosts)
+    return FleetRun(site, control_node, {}, hosts=hosts)
 
 
 def _host(run: Run, name: str, fleet: FleetFile) -> Invented:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.probe.observe import observe, prepare
 from xgen_deploy.resolve.request import probe_request
+from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.state.control_node import ControlNode
 from xgen_deploy.state.layout import Layout
-from xgen_deploy.state.observation import Observation, Observed, observation_of
+from xgen_deploy.state.observation import Observation, Observed, facts_of, observation_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.connect import Connector
@@ -23,6 +24,7 @@ from xgen_deploy.transport.options import Options
 from xgen_deploy.transport.read_only import ReadOnly
 
 if TYPE_CHECKING:
+    from xgen_deploy.hub.catalog import Catalog
     from xgen_deploy.render.instance import Renderer
 
 
@@ -33,6 +35,11 @@ class Run:
     site: Site
     control_node: ControlNode
     connections: dict[str, Connection]
+    catalog: "Callable[[], Catalog] | None" = None
+
+    def over(self, site: Site) -> "Run":
+        """The same hosts with another site."""
+        return replace(self, site=site)
 
     def layout(self, host: str) -> Layout:
         """The project's paths and names on a host."""
@@ -54,10 +61,12 @@ class Run:
         among: frozenset[str] | None = None,
         preload: tuple[str, ...] = (),
         also: Callable[[], object] | None = None,
+        to_bring: bool = False,
     ) -> Observed:
         """Observes all hosts at once, with one round trip each, through read-only connections.
         Modules in `preload` are imported meanwhile, which saves 0.1 s afterwards, and `also` is
-        called.
+        called. `to_bring`: models that are not there and can be brought are described from their
+        source.
         """
         chosen = [ReadOnly(c) for n, c in self.connections.items() if among is None or n in among]
         prepared = Event()
@@ -75,7 +84,14 @@ class Run:
             if also is not None:
                 also()
 
-        return each(chosen, observe_host, meanwhile=meanwhile)
+        observed = each(chosen, observe_host, meanwhile=meanwhile)
+        if not to_bring or self.catalog is None:
+            return observed
+        if not any(m.missing for f in facts_of(observed).values() for m in f.models):
+            return observed
+        from xgen_deploy.run.lacking import with_lacking  # seldom
+
+        return with_lacking(self.site, observed, self.catalog())
 
     def _observe(self, connection: Connection, *, health: bool) -> Observation:
         host = self.site.hosts[connection.name]
@@ -85,12 +101,15 @@ class Run:
 
 
 @contextmanager
-def run_on(site: Site, options: Options) -> Iterator[Run]:
-    """A run over `site`, whose connections are closed at the end."""
+def run_on(site: Site, options: Options, catalog: "Callable[[], Catalog]") -> Iterator[Run]:
+    """A run over `site`, whose connections are closed at the end. `catalog` makes what knows the
+    models' sources; it is called once, and only where one is looked at."""
     control_node = this_machine()
-    site = expand_home(site, control_node.home)
+    catalog = lru_cache(maxsize=1)(catalog)
+    site = with_local_sources(expand_home(site, control_node.home), catalog)
     connector = Connector(options)
     try:
-        yield Run(site, control_node, {n: connector.connect(h) for n, h in site.hosts.items()})
+        connections = {n: connector.connect(h) for n, h in site.hosts.items()}
+        yield Run(site, control_node, connections, catalog)
     finally:
         connector.close()

@@ -231,6 +231,23 @@ def size(value: str) -> str:
     return value
 
 
+def size_bytes(text: str) -> int:
+    """Of a checked size: K, M, G and T are powers of 1024."""
+    power = "kmgt".find(text[-1].lower()) + 1
+    return int(float(text[:-1] if power else text) * 1024**power)
+
+
+def web_origin(value: str) -> str:
+    """`https://hub.example.net`, with a path where there is one; a login in it is no place for a
+    secret."""
+    match = re.fullmatch(r"https?://([^/?#\s@]+)(/[^?#\s]*)?", value)
+    if match is None:
+        raise ValueError(
+            "an address is https://host[:port] or http://host[:port], without a login in it"
+        )
+    return value.rstrip("/")
+
+
 def shm_size(value: str) -> str:
     if not re.fullmatch(r"\d+[bkmgBKMG]?", value):
         raise ValueError("a size of shared memory is text such as 8g or 512m")

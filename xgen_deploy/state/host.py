@@ -13,7 +13,8 @@ class Host(Frozen):
 
     `become` None: sudo is used where the login is not root. `proxy_jump` lists the hops in
     order, each `[user@]host[:port]`; `ssh_settings` go before those of ssh_config.
-    `software_gpu` is how many software Vulkan devices count as GPUs.
+    `software_gpu` is how many software Vulkan devices count as GPUs. `egress` False: it is never
+    to contact anything outside. Hosts of one `site` hand each other files, at `peer_address`.
     """
 
     name: str
@@ -36,3 +37,8 @@ class Host(Frozen):
     hf_home: str = "/srv/models/hf"
     reserved_gpus: tuple[int | str, ...] = ()
     software_gpu: int = 0
+    fetch: Literal["auto", "host", "push", "never"] | None = None
+    egress: bool | None = None
+    site: str | None = None
+    peer_address: str | None = None
+    peer_port: int = 8099

@@ -7,6 +7,7 @@ from pydantic import Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.features import Draft, Lora
+from xgen_deploy.state.fetch import FetchMode, ModelFetch
 from xgen_deploy.state.settings import (
     Adopt,
     ContainerSettings,
@@ -42,13 +43,16 @@ class InstanceConfig(Frozen):
     Defaults of the contract are filled in where it states one; None elsewhere means not
     stated. `gpus` None: left out; `()`: the CPU; `"all"`. `marks` tells where each dotted
     field (`llama.tensor_split`) was written; the key "" is the placement itself. `layers_here`
-    is true where the placement itself stated `n_gpu_layers`.
+    is true where the placement itself stated `n_gpu_layers`. `local` is the file or folder on this
+    machine that is brought to `source`.
     """
 
     host: str
     name: str
     model: str
     source: str | SourceByFormat
+    local: str | None = None
+    fetch: FetchMode | ModelFetch | None = None
     revision: str = "main"
     sha256: str | None = None
     type: ModelType = "llm"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from xgen_deploy import frozen
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.fetch import Lacking
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.lock import LockStatus, lock_status
@@ -17,7 +18,8 @@ class Observation:
     """One observation of one host: its facts, its record (read and checked) and its paths.
 
     `record` is None where there is one that cannot be used; `record_error` says why, as a clause
-    without the host's name.
+    without the host's name. `lacking` are models that are not there and can be brought: the facts
+    tell of them as if they were.
     """
 
     host: str
@@ -25,6 +27,7 @@ class Observation:
     layout: Layout
     record: Record | None
     record_error: str = ""
+    lacking: tuple[Lacking, ...] = ()
 
 
 # By host; the error says why a host could not be observed.

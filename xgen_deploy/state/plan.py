@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from xgen_deploy.state.cordon import Cordon
+from xgen_deploy.state.fetch import Fetch
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Refusal
@@ -193,7 +194,8 @@ class HostPlan:
 class Plan:
     """Every host's part. `last_apply` is a line for people about the newest apply seen. `against`
     is what the hosts are held against: the manifest, their own last apply, nothing at all where the
-    project is removed, or what was asked for instead.
+    project is removed, or what was asked for instead. `fetches` come first, before anything that
+    serves is touched.
     """
 
     project: str
@@ -205,6 +207,7 @@ class Plan:
     against: Against = "manifest"
     fingerprint: str = ""
     fleet: str | None = None
+    fetches: tuple[Fetch, ...] = ()
 
     @property
     def operations(self) -> tuple[Operation, ...]:

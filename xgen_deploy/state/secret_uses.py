@@ -21,6 +21,8 @@ class SecretUse(Frozen):
 
 
 GATEWAY_KEY = SecretUse(owner="gateway", field="api_key")
+HUB_TOKEN = SecretUse(owner="fetch", field="token")
+PROXY = SecretUse(owner="fetch", field="proxy", kind="url")
 WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
 AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
@@ -78,6 +80,10 @@ def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
         refs_of[GATEWAY_KEY] = {site.gateway.api_key}
     for name, client in ((site.gateway.clients if site.gateway else None) or {}).items():
         refs_of[client_key(name)] = {client.key}
+    if site.fetch.token is not None:
+        refs_of[HUB_TOKEN] = {site.fetch.token}
+    if isinstance(site.fetch.proxy, SecretRef):
+        refs_of[PROXY] = {site.fetch.proxy}
     if site.notify is not None and site.notify.webhook is not None:
         refs_of[WEBHOOK] = {site.notify.webhook}
     if site.audit is not None and site.audit.webhook is not None:

@@ -104,15 +104,24 @@ class SecretRef(_SecretSource):
 
 
 class SourceByFormat(Frozen):
-    """One model in two formats; the backend that serves takes the one it needs."""
+    """One model in two formats; the backend that serves takes the one it needs. Or a file or folder
+    of this machine, in whatever format.
+    """
 
     gguf: SourceText | None = Field(default=None, description="What llama.cpp's servers load.")
     hf: SourceText | None = Field(default=None, description="What vLLM loads.")
+    local: str | None = Field(
+        default=None,
+        description="A file or folder where xgen-deploy runs, brought to the hosts; relative to "
+        "this manifest, `~/` is home.",
+    )
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
-        if self.gguf is None and self.hf is None:
-            raise ValueError("a source by format has gguf, hf or both")
+        if self.local is not None and not (self.gguf is None and self.hf is None):
+            raise ValueError("a source that is `local` has neither gguf nor hf")
+        if self.gguf is None and self.hf is None and self.local is None:
+            raise ValueError("a source by format has gguf, hf or both; or local")
         return self
 
 

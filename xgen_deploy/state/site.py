@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.origin import Origin
@@ -32,6 +33,7 @@ class Site(Frozen):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     declared: tuple[InstanceConfig, ...] = ()
     gateway: Gateway | None = None
+    fetch: FetchSettings = FetchSettings()
     notify: Notify | None = None
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()

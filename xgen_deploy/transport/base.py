@@ -3,11 +3,13 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
 from xgen_deploy.errors import XgenError
+from xgen_deploy.transport.process import Output, Process
 
 Take = Callable[[bytes], None]
 
@@ -165,6 +167,11 @@ class Connection(Protocol):
         """An HTTP request made on the host itself, its answer handed on as it comes: a line of
         JSON (`status`, 0 where there is no answer, and `error`), then the body. With `tls` no
         certificate is checked. Raises UnreachableError."""
+
+    def transfer(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
+        """The program that brings files (transfer/remote/transfer.py), with its request; its output
+        so far, and the process that is read on. Raises UnreachableError, also for the
+        ConnectionError of a read or a send."""
 
     def session(self) -> Session: ...
 

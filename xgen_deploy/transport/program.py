@@ -35,14 +35,32 @@ module.main()
 """
 
 
-Program = Literal["agent", "follow", "stream"]
-_MODULES = {"agent": _AGENT, "follow": ("follow",), "stream": ("web", "stream")}
+_TRANSFER = (
+    "part",
+    "brought",
+    "events",
+    "gentle",
+    "web_source",
+    "download",
+    "receive",
+    "peer_server",
+    "peer_client",
+    "transfer",
+)
+
+Program = Literal["agent", "follow", "stream", "transfer"]
+_MODULES = {
+    "agent": (_PACKAGE, _AGENT),
+    "follow": (_PACKAGE, ("follow",)),
+    "stream": (_PACKAGE, ("web", "stream")),
+    "transfer": ("xgen_deploy.transfer.remote", _TRANSFER),
+}
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def remote_program(which: Program) -> bytes:
     """Self-contained, for Python 3.8 and its standard library."""
-    return packed(_PACKAGE, _MODULES[which])
+    return packed(*_MODULES[which])
 
 
 def packed(package: str, names: Sequence[str]) -> bytes:

@@ -1,7 +1,8 @@
 """What local and SSH connections share: processes that run the stub."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from json import dumps
 
 from xgen_deploy.errors import UnreachableError
@@ -82,6 +83,16 @@ class PythonHost:
         except (*_FAILURES, TimeoutError) as error:
             late = f"nothing more of the answer came within {request.timeout:.0f} s"
             raise self._failure(error, late) from None
+        finally:
+            process.close()
+
+    @contextmanager
+    def transfer(self, request: bytes) -> Iterator[tuple[Process, Output]]:
+        process = self._open(Deadline(_START_TIMEOUT))
+        try:
+            yield process, self._start(process, "transfer", request + b"\n")
+        except _FAILURES as error:
+            raise self._failure(error, "") from None
         finally:
             process.close()
 

@@ -11,7 +11,7 @@ class WriteRefused(Exception):
 
 
 class ReadOnly:
-    """A Connection whose session() raises WriteRefused."""
+    """A Connection whose session() and transfer() raise WriteRefused."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -40,6 +40,9 @@ class ReadOnly:
 
     def stream(self, request: WebRequest, take: Take) -> None:
         self._connection.stream(request, take)
+
+    def transfer(self, request: bytes) -> NoReturn:  # noqa: ARG002
+        raise WriteRefused(f"{self.name}: this run only reads")
 
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")

@@ -9,7 +9,6 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options, take_over_option
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.host_plan import empty_site
-from xgen_deploy.run.run import Run
 
 
 @click.command("destroy", cls=NamedManifestCommand)
@@ -27,6 +26,6 @@ def command(settings: Settings, yes: bool, take_over: bool) -> int:
                 "destroy removes whole hosts, so --limit takes a host or a group; to remove a "
                 "model, delete it from the manifest and apply"
             )
-        emptied = Run(empty_site(run.site), run.control_node, run.connections)
+        emptied = run.over(empty_site(run.site))
         options = ApplyOptions(yes=yes, take_over=take_over, destroy=True, what="destroy")
         return carry_out(emptied, settings, options)

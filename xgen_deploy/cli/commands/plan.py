@@ -55,9 +55,9 @@ def command(
             from xgen_deploy.cli.planning import as_applied
 
             run = as_applied(run)
-            observed = run.observe(preload=PLANNING)
+            observed = run.observe(preload=PLANNING, to_bring=True)
         else:
-            observed = run.observe(preload=PLANNING, also=partial(find_origin, run))
+            observed = run.observe(preload=PLANNING, also=partial(find_origin, run), to_bring=True)
             run = with_origin(run)
     from xgen_deploy.cli.planning import Accepting, planned
 

@@ -182,4 +182,4 @@ def _as_then(run: Run, chosen: Chosen) -> Run:
     declared = tuple(as_now(d) for d in earlier)
     unreachable = tuple(d for d in run.site.declared if d.host not in chosen)
     site = replace(run.site, declared=declared + unreachable)
-    return Run(site, run.control_node, run.connections)
+    return run.over(site)

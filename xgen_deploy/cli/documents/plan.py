@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.fetch import Fetch, Route
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
 
@@ -60,8 +61,34 @@ class HostEntry(Frozen):
     other_origin: Origin | None
 
 
+class LegEntry(Frozen):
+    """How a host gets it: by itself (`host`), from here (`push`), or from another one (`peer`)."""
+
+    host: str
+    route: Route
+    before: str | None
+    place: str
+    free_bytes: int | None
+
+
+class FetchEntry(Frozen):
+    """One model's files on their way. `chains` as files/routes.py makes them."""
+
+    name: str
+    origin: str
+    revision: str | None
+    commit: str | None
+    size_bytes: int
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    code: tuple[str, ...]
+    license: str | None
+    chains: tuple[tuple[LegEntry, ...], ...]
+
+
 class PlanDocument(Document):
-    """`summary` counts operations by action, and the instances and hosts without any."""
+    """`fetches` come before the operations. `summary` counts these by action, and the instances and
+    hosts without any."""
 
     format_version: int = FORMAT_VERSION
     project: str | None = None
@@ -69,6 +96,7 @@ class PlanDocument(Document):
     summary: Mapping[str, int] | None = None
     warnings: tuple[str, ...] | None = None
     hosts: Mapping[str, HostEntry] | None = None
+    fetches: tuple[FetchEntry, ...] | None = None
 
 
 def plan_document(plan: Plan) -> PlanDocument:
@@ -79,7 +107,36 @@ def plan_document(plan: Plan) -> PlanDocument:
         summary=plan.summary(),
         warnings=plan.warnings,
         hosts={name: _host(host) for name, host in plan.hosts.items()},
+        fetches=tuple(_fetch(fetch) for fetch in plan.fetches),
         errors=tuple(plan_errors(plan)),
+    )
+
+
+def _fetch(fetch: Fetch) -> FetchEntry:
+    artifact = fetch.artifact
+    return FetchEntry(
+        name=artifact.name,
+        origin=artifact.origin,
+        revision=artifact.revision,
+        commit=artifact.commit,
+        size_bytes=artifact.size,
+        files=tuple(file.path for file in artifact.files),
+        left_out=artifact.left_out,
+        code=artifact.code,
+        license=artifact.license,
+        chains=tuple(
+            tuple(
+                LegEntry(
+                    host=leg.host,
+                    route=leg.route,
+                    before=leg.before,
+                    place=fetch.places[leg.host].path,
+                    free_bytes=fetch.free.get(leg.host),
+                )
+                for leg in chain
+            )
+            for chain in fetch.chains
+        ),
     )
 
 

@@ -24,7 +24,17 @@ from xgen_deploy.manifest.node import (
 from xgen_deploy.manifest.text_rules import refuse_control_characters
 from xgen_deploy.manifest.variables import KEY as VARIABLES
 from xgen_deploy.state.engine_words import EngineWords
-from xgen_deploy.state.field_types import Flag, HostPath, NotNegative, Port, Ports, Word, flag
+from xgen_deploy.state.fetch import PEER_PORT, FetchMode
+from xgen_deploy.state.field_types import (
+    Address,
+    Flag,
+    HostPath,
+    NotNegative,
+    Port,
+    Ports,
+    Word,
+    flag,
+)
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.settings import GPURef, Image, Runtime, TableKey
@@ -81,6 +91,11 @@ class HostVariables(Frozen):
     xgen_model_dir: HostPath = "/srv/models"
     xgen_hf_home: HostPath | None = None
     xgen_reserved_gpus: tuple[GPURef, ...] = ()
+    xgen_fetch: FetchMode | None = None
+    xgen_egress: Flag | None = None
+    xgen_site: Word | None = None
+    xgen_peer_address: Address | None = None
+    xgen_peer_port: Annotated[Port, BeforeValidator(_number)] = PEER_PORT
     xgen_software_gpu: Annotated[NotNegative, BeforeValidator(_count)] = 0
 
 
@@ -174,6 +189,11 @@ def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
         hf_home=stated.xgen_hf_home or stated.xgen_model_dir.rstrip("/") + "/hf",
         reserved_gpus=stated.xgen_reserved_gpus,
         software_gpu=stated.xgen_software_gpu,
+        fetch=stated.xgen_fetch,
+        egress=stated.xgen_egress,
+        site=stated.xgen_site,
+        peer_address=stated.xgen_peer_address,
+        peer_port=stated.xgen_peer_port,
     )
 
 

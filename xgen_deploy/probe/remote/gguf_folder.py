@@ -21,9 +21,15 @@ def gguf_files(folder: str) -> list[str]:
         seen += len(files)
         if seen > MOST_FILES:
             break
-        names += [os.path.relpath(os.path.join(place, n), folder) for n in files if _is_first(n)]
-    models = [name for name in names if not _BESIDE.search(os.path.basename(name))]
-    return sorted(models or names)
+        names += [os.path.relpath(os.path.join(place, n), folder) for n in files]
+    return models_among(names)
+
+
+def models_among(names: list[str]) -> list[str]:
+    """Of the files with these names."""
+    firsts = [name for name in names if _is_first(name)]
+    models = [name for name in firsts if not _BESIDE.search(os.path.basename(name))]
+    return sorted(models or firsts)
 
 
 def of_quantization(names: list[str], quantization: str) -> list[str]:

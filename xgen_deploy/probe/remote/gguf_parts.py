@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from xgen_deploy.probe.remote.content_state import content_state
 from xgen_deploy.probe.remote.files import file_state
 
 _PART = re.compile(r"^(.*)-(\d{5})-of-(\d{5})\.gguf$")
@@ -26,7 +27,7 @@ def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]
         "path": path,
         "format": "gguf",
         "size": sum(os.path.getsize(part) for part in present),
-        "state": file_state(present),
+        "state": content_state(present) or file_state(present),
         "error": problem,
     }
     if problem:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any, BinaryIO
 
+from xgen_deploy.probe.remote.content_state import content_state
 from xgen_deploy.probe.remote.files import file_state
 from xgen_deploy.probe.remote.hf_config import (
     INDEX_LIMIT,
@@ -74,7 +75,7 @@ def _whole(folder: str, paths: list[str]) -> dict[str, Any]:
         "path": folder,
         "format": "hf",
         "size": sum(os.path.getsize(path) for path in paths),
-        "state": file_state(paths),
+        "state": content_state(paths) or file_state(paths),
     }
 
 

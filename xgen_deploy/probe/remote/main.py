@@ -61,7 +61,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("docker", lambda: {"docker": docker(project)}, {"docker": unknown}),
         Part("engines", lambda: engines(asked["engines"], state_dir), {}),
         Part("services", lambda: services(project, asked["process_dir"]), {}),
-        Part("models", lambda: models(asked["models"], state_dir), {}),
+        Part("models", lambda: _models(asked), {}),
         Part("ports", lambda: ports(asked["ports"]), {}),
         Part("files", lambda: asked_files(asked["files"], asked["etc_dir"]), {}),
         Part("record", lambda: record(state_dir), {"record_error": "the probe failed to read it"}),
@@ -99,6 +99,15 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.docker_info import docker_info  # costly: for containers alone
 
     return {"gpu": seen, "docker_info": docker_info(nvidia)}
+
+
+def _models(asked: dict[str, Any]) -> dict[str, Any]:
+    answer = models(asked["models"], asked["state_dir"])
+    if not any(model.get("missing") for model in answer["models"]):
+        return answer
+    from xgen_deploy.probe.remote.missing_models import room_and_way  # seldom
+
+    return dict(answer, **room_and_way(asked.get("folders", ()), asked.get("outside")))
 
 
 def _adoptable(asked: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""A model comes from a hub to where its engine loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub.fake_hub import FakeHub, Repository, serving
+from tests.lab.site import Site
+
+NAME = "some/tiny-GGUF"
+OTHER = b"the other quantisation" * 1000
+
+
+@pytest.fixture
+def hub(model: Path) -> Iterator[FakeHub]:
+    files = {"tiny-q8.gguf": model.read_bytes(), "tiny-q4.gguf": OTHER, "README.md": b"# tiny"}
+    with serving(FakeHub({NAME: Repository(files)})) as started:
+        yield started
+
+
+@pytest.fixture
+def fetching(site: Site, hub: FakeHub, tmp_path: Path) -> Site:
+    site.hosts["here"]["xgen_model_dir"] = str(tmp_path / "models")
+    site.env["HF_HOME"] = str(tmp_path / "operator")
+    site.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    site.top["fetch"] = {"endpoint": hub.url}
+    site.models["tiny"]["source"] = f"{NAME}:tiny-q8.gguf"
+    return site
+
+
+def test_it_is_fetched_before_the_change(fetching: Site, hub: FakeHub, tmp_path: Path) -> None:
+    planned = fetching.run("plan")
+    assert planned.code == 0, planned
+    assert f"> fetch   {NAME}:tiny-q8.gguf" in planned.stdout
+    assert not hub.downloads("tiny-q8.gguf")[1:]  # its header alone
+    applied = fetching.run("apply", "-y")
+    assert applied.code == 0, applied
+    assert f"{NAME}:tiny-q8.gguf is there" in applied.stdout
+    again = fetching.run("apply", "-y")
+    assert (again.code, "nothing to do" in again.stdout) == (0, True), again
+    placed = list((tmp_path / "models/hf/hub").rglob("tiny-q8.gguf"))
+    assert len(placed) == 1
+    assert placed[0].is_symlink()
+    assert not hub.downloads("tiny-q4.gguf")

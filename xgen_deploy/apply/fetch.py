@@ -1,0 +1,162 @@
+"""Brings what a plan needs to its hosts, before any lock is taken."""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from xgen_deploy.apply.events import Listener
+from xgen_deploy.apply.transfer_progress import TransferProgress
+from xgen_deploy.errors import XgenError
+from xgen_deploy.files.places import places
+from xgen_deploy.files.routes import mode_of
+from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
+from xgen_deploy.run.run import Run
+from xgen_deploy.secrets.hub import hub_access
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.fetch import Fetch, Leg, Places
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.transfer import Access, TransferRequest, WantedFile
+from xgen_deploy.transfer.chain import Hop, bring
+from xgen_deploy.transfer.host_transfer import TransferEvent
+from xgen_deploy.transfer.local_store import HERE, LocalStore, hugging_face_home
+
+
+class Fetching:
+    """Of one command. `limit_rate` in bytes a second, 0: what the manifest says."""
+
+    def __init__(
+        self, run: Run, secrets: SecretResolver, tell: Listener, *, limit_rate: int = 0
+    ) -> None:
+        self._run, self._tell = run, tell
+        self._rate = limit_rate or run.site.fetch.rate
+        token, proxy, ca = hub_access(run.site, secrets, commands=True)
+        self._access = Access(token=token, proxy=proxy, ca=ca)
+        self._digests = LocalDigests(cache_folder())
+
+    def bring(self, fetches: Sequence[Fetch]) -> dict[str, XgenError]:
+        """One after another, each to all of its hosts at once; the hosts that have not got one,
+        with the reason."""
+        lost: dict[str, XgenError] = {}
+        for fetch in fetches:
+            threads = [
+                threading.Thread(target=self._chain, args=(fetch, chain, lost), daemon=True)
+                for chain in fetch.chains
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        return lost
+
+    def _chain(self, fetch: Fetch, chain: Sequence[Leg], lost: dict[str, XgenError]) -> None:
+        artifact = fetch.artifact
+        told = {leg.host: self._progress(leg.host, artifact) for leg in chain}
+        told[HERE] = self._progress(HERE, artifact)
+        try:
+            from_here = self._from_here(artifact, told[HERE])
+            hops = [self._hop(fetch, leg, chain, from_here) for leg in chain]
+            for leg in chain:
+                told[leg.host].begin(_source(leg, artifact))
+            results = bring(hops, from_here, lambda host, event: told[host](event))
+        except XgenError as error:
+            results = {leg.host: error for leg in chain}
+        for host, failure in results.items():
+            if failure is None:
+                told[host].done()
+            else:
+                told[host].failed(str(failure))
+                lost[host] = failure
+
+    def _progress(self, host: str, artifact: Artifact) -> TransferProgress:
+        return TransferProgress(host, artifact.name, artifact.size, self._tell)
+
+    def _from_here(self, artifact: Artifact, progress: TransferProgress) -> Callable[[int], Path]:
+        """The files on this machine, which are fetched when the first is asked for."""
+        if artifact.kind == "local":
+            return lambda number: Path(artifact.files[number].here or "")
+        here = places(
+            artifact, model_dir=str(cache_folder() / "models"), hf_home=hugging_face_home()
+        )
+
+        def tell(host: str, event: TransferEvent) -> None:
+            del host
+            progress(event)
+
+        return LocalStore(here, self._access, _origin(artifact), tell).path
+
+    def _hop(
+        self, fetch: Fetch, leg: Leg, chain: Sequence[Leg], from_here: Callable[[int], Path]
+    ) -> Hop:
+        """Raises XgenError."""
+        host = self._run.site.hosts[leg.host]
+        found = fetch.places[leg.host]
+        request = TransferRequest(
+            files=found.files,
+            links=found.links,
+            texts=found.texts,
+            route="download" if leg.route == "host" else "receive",
+            root=found.root,
+            origin=_origin(fetch.artifact),
+            access=self._access_of(host),
+            limit_rate=self._rate,
+        )
+        if leg.route == "push":
+            request = replace(request, files=self._with_chunks(found, from_here))
+        alone = len(chain) == 1
+        address = "" if alone else peer_address(host)
+        return Hop(
+            connection=self._run.connections[leg.host],
+            request=request,
+            address=address,
+            port=host.peer_port,
+            comes_from=() if alone else addresses(address),
+        )
+
+    def _access_of(self, host: Host) -> Access:
+        """A host gets the token only where it is to fetch by itself."""
+        modes = {mode_of(config, host) for config in self._run.site.on(host.name)}
+        return self._access if modes == {"host"} else replace(self._access, token=None)
+
+    def _with_chunks(
+        self, found: Places, from_here: Callable[[int], Path]
+    ) -> tuple[WantedFile, ...]:
+        """Each chunk is then proved as it comes. Raises XgenError."""
+        files = []
+        for number, file in enumerate(found.files):
+            here = self._digests.of(from_here(number))
+            if file.sha256 is not None and here.sha256 != file.sha256:
+                raise XgenError(f"{here.path} is another file than it was: start again")
+            files.append(replace(file, chunks=here.chunks))
+        return tuple(files)
+
+
+def peer_address(host: Host) -> str:
+    """Where other hosts of its site reach it."""
+    return host.peer_address or host.client_address or host.address or host.name
+
+
+def addresses(name: str) -> tuple[str, ...]:
+    """As this machine knows them. Raises XgenError where it knows none."""
+    found: dict[str, None] = {}
+    with suppress(OSError):
+        found = {str(i[4][0]): None for i in socket.getaddrinfo(name, None)}
+    if not found:
+        raise XgenError(
+            f"the address {name} is not known here; state `xgen_peer_address` in the inventory"
+        )
+    return tuple(found)
+
+
+def _origin(artifact: Artifact) -> str:
+    commit = f"@{artifact.commit}" if artifact.commit else ""
+    return f"{artifact.origin} {artifact.name}{commit}"
+
+
+def _source(leg: Leg, artifact: Artifact) -> str:
+    if leg.before is not None:
+        return leg.before
+    return artifact.origin if leg.route == "host" else HERE

@@ -1,0 +1,64 @@
+"""What is told of transfers: bytes, rate and time left, a line a host."""
+
+import time
+
+from xgen_deploy.apply.events import Event, Listener
+from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.transfer.host_transfer import TransferEvent
+
+_EVERY = 1.0
+
+
+class TransferProgress:
+    """Of one artifact to one host, or to this machine. Called from that transfer's thread."""
+
+    def __init__(self, host: str, name: str, size: int, tell: Listener) -> None:
+        self._host, self._name, self._size, self._tell = host, name, size, tell
+        self._began = self._told = time.monotonic()
+        self._here = self._came = 0
+
+    def __call__(self, event: TransferEvent) -> None:
+        if event.event == "bytes":
+            self._came += event.count
+            now = time.monotonic()
+            if now - self._told >= _EVERY:
+                self._told = now
+                self._say(self._text(now), waited=now - self._began)
+        elif event.event == "resumed":
+            self._here += event.count
+        elif event.event == "waiting":
+            self._say(f"{self._name}: waits for another transfer of the same file")
+        elif event.event == "lost":
+            self._say(f"{self._name}: gets the rest from this machine ({event.text})")
+        elif event.event == "note":
+            self._say(f"{self._name}: {event.text}")
+
+    def begin(self, source: str) -> None:
+        self._say(f"fetching {self._name}, {size_text(self._size)} from {source}")
+
+    def done(self) -> None:
+        seconds = time.monotonic() - self._began
+        self._tell(
+            Event(kind="done", host=self._host, text=f"{self._name} is there", seconds=seconds)
+        )
+
+    def failed(self, text: str) -> None:
+        text = text.removeprefix(f"{self._host}: ")
+        self._tell(Event(kind="failed", host=self._host, text=f"{self._name}: {text}"))
+
+    def _text(self, now: float) -> str:
+        rate = self._came / max(now - self._began, 0.001)
+        left = max(0, self._size - self._here - self._came)
+        seconds = left / rate if rate else 0.0
+        there = size_text(min(self._size, self._here + self._came))
+        return (
+            f"{self._name}: {there} of {size_text(self._size)}, {size_text(rate)}/s, "
+            f"{_duration(seconds)} left"
+        )
+
+    def _say(self, text: str, waited: float | None = None) -> None:
+        self._tell(Event(kind="progress", host=self._host, text=text, waited=waited))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,82 @@
+"""Where an artifact's files lie on a host: where its engine expects them. Pure."""
+
+import hashlib
+
+from xgen_deploy.state.artifact import Artifact, ArtifactFile
+from xgen_deploy.state.fetch import Places
+from xgen_deploy.state.transfer import Link, Text, WantedFile
+
+_SHORT = 12
+
+
+def places(artifact: Artifact, *, model_dir: str, hf_home: str) -> Places:
+    if artifact.kind == "hub":
+        return _in_cache(artifact, hf_home.rstrip("/"))
+    folder = local_folder(artifact) if artifact.kind == "local" else url_folder(artifact)
+    root = model_dir.rstrip("/")
+    placed = tuple(_wanted(f, f"{root}/{folder}/{f.path}") for f in artifact.files)
+    alone = len(artifact.files) == 1 and "/" not in artifact.files[0].path
+    path = placed[0].place if alone else f"{root}/{folder}"
+    return Places(path, root, placed)
+
+
+def content_state(artifact: Artifact) -> str:
+    """What the probe says of the state of these files once they were brought
+    (probe/remote/content_state.py)."""
+    names = ((f.path.rpartition("/")[2], f.sha256 or f.sha1) for f in artifact.files)
+    lines = sorted(f"{name} {digest}" for name, digest in names)
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def url_folder(artifact: Artifact) -> str:
+    """By the address, so that two files of one name do not meet."""
+    url = artifact.files[0].url or artifact.origin
+    return f"xgen/{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
+def local_folder(artifact: Artifact) -> str:
+    """By the content, so that a rollback finds the earlier one."""
+    return f"{artifact.name}/{content_of(artifact)[:_SHORT]}"
+
+
+def content_of(artifact: Artifact) -> str:
+    """The SHA-256 of a single file, of a folder its digest."""
+    single = artifact.files[0].sha256 if len(artifact.files) == 1 else None
+    return single or artifact.digest
+
+
+def _in_cache(artifact: Artifact, hf_home: str) -> Places:
+    """As Hugging Face's libraries lay it out: blobs by digest, snapshots of relative links, and a
+    branch's commit without a newline.
+    """
+    name = "models--" + (artifact.repository or "").replace("/", "--")
+    folder = f"{hf_home}/hub/{name}"
+    snapshot = f"{folder}/snapshots/{artifact.commit}"
+    files, links = [], []
+    for item in artifact.files:
+        blob = item.sha256 if item.sha1 is None else item.sha1
+        files.append(_wanted(item, f"{folder}/blobs/{blob}"))
+        up = "../" * (2 + item.path.count("/"))
+        links.append(Link(path=f"{snapshot}/{item.path}", target=f"{up}blobs/{blob}"))
+    revision = artifact.revision or "main"
+    texts: tuple[Text, ...] = ()
+    if revision != artifact.commit:
+        texts = (Text(path=f"{folder}/refs/{revision}", content=artifact.commit or ""),)
+    path = f"{snapshot}/{artifact.loaded}" if artifact.loaded else snapshot
+    return Places(path, hf_home, tuple(_once(files)), tuple(links), texts)
+
+
+def _once(files: list[WantedFile]) -> list[WantedFile]:
+    """Equal files of one repository are one blob."""
+    return list({file.place: file for file in files}.values())
+
+
+def _wanted(file: ArtifactFile, place: str) -> WantedFile:
+    return WantedFile(
+        place=place,
+        size=file.size,
+        sha256=file.sha256,
+        sha1=file.sha1 if file.sha256 is None else None,
+        chunks=file.chunks,
+        url=file.url,
+    )

@@ -1,0 +1,178 @@
+"""What a model's source has now: its files with their digests, each source asked once a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from xgen_deploy.hub.client import Hub, HubError
+from xgen_deploy.hub.header import beginning_here, beginning_of, config_of, gguf_facts
+from xgen_deploy.hub.local_digests import LocalDigests
+from xgen_deploy.hub.selection import NotSelected, select
+from xgen_deploy.state.artifact import Artifact, ArtifactFile
+from xgen_deploy.state.facts import GGUFFacts
+from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
+from xgen_deploy.state.source import Source, read_source
+from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable, open_at
+
+_COMMIT = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A source as the manifest states it. `local` is a path on this machine (`source` is then the
+    model's name), `sha256` what the manifest says of a single file.
+    """
+
+    source: str
+    revision: str = "main"
+    patterns: tuple[str, ...] = ()
+    code: bool = False
+    local: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """An artifact, and what its files say of the model."""
+
+    artifact: Artifact
+    gguf: GGUFFacts | None = None
+    config: dict[str, object] | None = None
+    config_format: Literal["mistral"] | None = None
+
+
+class Catalog:
+    """Of one run. `token` is for the hub alone; `proxy` and `ca` (PEM text) for all sources."""
+
+    def __init__(
+        self, settings: FetchSettings, access: Access, digests: Callable[[], LocalDigests]
+    ) -> None:
+        self._settings = settings
+        self._plain = access._replace(token=None)
+        self._hub = Hub(settings.endpoint or HUGGING_FACE, access)
+        self._digests = digests
+        self._known: dict[Request, Described | HubError] = {}
+
+    def describe(self, request: Request) -> Described:
+        """Raises HubError."""
+        known = self._known.get(request)
+        if known is None:
+            try:
+                known = self._describe(request)
+            except HubError as error:
+                known = error
+            except (NotSelected, ValidationError, OSError) as error:
+                known = HubError(str(error))
+            self._known[request] = known
+        if isinstance(known, HubError):
+            raise known
+        return known
+
+    def _describe(self, request: Request) -> Described:
+        if request.local is not None:
+            return self._local(request, Path(request.local))
+        source = read_source(request.source)
+        self._check_allowed(source)
+        if source.repository is None:
+            return self._url(request)
+        return self._repository(request, source, source.repository)
+
+    def _check_allowed(self, source: Source) -> None:
+        allowed = self._settings.allow
+        if allowed is None:
+            return
+        for pattern in allowed:
+            if source.repository is not None:
+                if fnmatchcase(source.repository, pattern):
+                    return
+            elif pattern.startswith("https://") and source.text.startswith(pattern):
+                return
+        raise HubError(
+            f"`fetch.allow` does not name {source.text}", "Add it there, or take another source."
+        )
+
+    def _repository(self, request: Request, source: Source, repository: str) -> Described:
+        wanted = source.revision or request.revision
+        if request.code and not _is_commit(wanted):
+            raise HubError(
+                f"{repository} may bring code (`trust_remote_code: true`), and "
+                f"`revision: {wanted}` can change",
+                "State the commit that was read as `revision`.",
+            )
+        revision = self._hub.revision(repository, wanted)
+        files = {f.path: f for f in self._hub.files(repository, revision.commit)}
+        chosen = select(list(files), source, patterns=request.patterns, code=request.code)
+        artifact = Artifact(
+            name=request.source,
+            kind="hub",
+            origin="Hugging Face"
+            if self._hub.endpoint == HUGGING_FACE
+            else self._hub.endpoint.partition("://")[2],
+            repository=repository,
+            revision=wanted,
+            loaded=chosen.loaded,
+            commit=revision.commit,
+            files=tuple(files[name] for name in chosen.files),
+            left_out=chosen.left_out,
+            code=chosen.code,
+            license=revision.license,
+            gated=revision.gated,
+        )
+        return self._read(artifact, lambda file: beginning_of(file, self._hub.access))
+
+    def _url(self, request: Request) -> Described:
+        url = request.source
+        try:
+            answer = open_at(url, self._plain, 0, None)
+            answer.response.close()
+        except (Refused, Unavailable, OSError) as error:
+            raise HubError(f"{url} cannot be read from here: {error}") from None
+        if answer.total is None:
+            raise HubError(f"{url} does not tell how long it is")
+        name = url.partition("?")[0].partition("#")[0].rpartition("/")[2] or "model"
+        digest = request.sha256.lower() if request.sha256 else None
+        file = ArtifactFile(path=name, size=answer.total, sha256=digest, url=url)
+        host = url.partition("://")[2].partition("/")[0]
+        artifact = Artifact(name=request.source, kind="url", origin=host, files=(file,))
+        return self._read(artifact, lambda file: beginning_of(file, self._plain))
+
+    def _local(self, request: Request, path: Path) -> Described:
+        paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        if not paths:
+            raise HubError(f"{path} is not there", "Correct `source: {local: ...}`.")
+        base = path.parent if path.is_file() else path
+        digests = self._digests()
+        files = []
+        for each in paths:
+            here = digests.of(each)
+            name = each.relative_to(base).as_posix()
+            files.append(
+                ArtifactFile(
+                    path=name,
+                    size=here.size,
+                    sha256=here.sha256,
+                    chunks=here.chunks,
+                    here=str(each),
+                )
+            )
+        artifact = Artifact(
+            name=request.source, kind="local", origin="this machine", files=tuple(files)
+        )
+        return self._read(artifact, lambda file: beginning_here(base / file.path))
+
+    def _read(
+        self, artifact: Artifact, beginning: Callable[..., Callable[[int], bytes]]
+    ) -> Described:
+        ggufs = [f for f in artifact.files if f.path.endswith(".gguf")]
+        if ggufs:
+            return Described(artifact, gguf=gguf_facts(beginning(ggufs[0]), len(ggufs)))
+        config = config_of(artifact, beginning)
+        return Described(artifact, config=config.values, config_format=config.form)
+
+
+def _is_commit(revision: str) -> bool:
+    return len(revision) == _COMMIT and not set(revision) - set("0123456789abcdef")

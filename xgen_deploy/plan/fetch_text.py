@@ -1,0 +1,55 @@
+"""The lines of a plan about what is brought to hosts, and by whom. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.markup import escape
+
+from xgen_deploy.plan.headlines import named
+from xgen_deploy.state.fetch import Fetch, Leg
+
+_GIB, _MIB = 1 << 30, 1 << 20
+
+
+def size_text(count: float) -> str:
+    """`4.7 GiB`."""
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"
+
+
+def fetch_lines(fetches: Sequence[Fetch]) -> Iterator[str]:
+    """With markup; nothing where nothing is brought."""
+    for fetch in fetches:
+        yield from _lines(fetch)
+    if fetches:
+        total = sum(f.artifact.size * len(f.hosts) for f in fetches)
+        yield f"  {size_text(total)} are brought before anything that serves is touched"
+        yield ""
+
+
+def _lines(fetch: Fetch) -> Iterator[str]:
+    artifact = fetch.artifact
+    for chain in fetch.chains:
+        first, *others = chain
+        source = artifact.origin if first.route == "host" else "this machine"
+        way = f"from {source} to {first.host}" + "".join(f", then to {x.host}" for x in others)
+        free = min((fetch.free[leg.host] for leg in chain if leg.host in fetch.free), default=None)
+        room = f"  disk {size_text(free)} free" if free is not None else ""
+        what = f"{artifact.name}  {size_text(artifact.size)} {way}{room}"
+        yield f"[cyan]> fetch  [/cyan] {escape(what)}"
+        if first.route == "push" and artifact.kind != "local":
+            yield f"      [dim]{escape(_why(artifact.origin))}[/dim]"
+        yield from (f"      [dim]{escape(line)}[/dim]" for line in _talks(others))
+    if artifact.commit is not None:
+        yield f"      [dim]{escape(artifact.revision or 'main')} is {artifact.commit[:12]}[/dim]"
+    if artifact.left_out:
+        yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
+    if artifact.code:
+        yield f"      [yellow]contains code: {escape(named(artifact.code))}[/yellow]"
+
+
+def _why(origin: str) -> str:
+    return f"from {origin} by way of this machine: the host does not reach it, or is not to"
+
+
+def _talks(others: Sequence[Leg]) -> Iterator[str]:
+    for leg in others:
+        yield f"{leg.host} connects to {leg.before} for it"

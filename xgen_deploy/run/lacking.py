@@ -1,0 +1,120 @@
+"""Models that hosts have not got and that can be brought: what is known of them takes the place of
+what the hosts lack, so that a plan can be made before anything is fetched.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from xgen_deploy import frozen
+from xgen_deploy.files.places import content_state, places
+from xgen_deploy.files.routes import mode_of
+from xgen_deploy.hub.catalog import Catalog, Described, Request
+from xgen_deploy.hub.client import HubError
+from xgen_deploy.resolve.models import sources
+from xgen_deploy.resolve.stated_files import StatedFile, stated_files
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.fetch import FetchMode, Lacking, ModelFetch, Places
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.observation import Observation, Observed
+from xgen_deploy.state.site import Site
+from xgen_deploy.state.source import read_source
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    key: str
+    request: Request
+    mode: FetchMode
+    instance: str
+
+
+def with_lacking(site: Site, observed: Observed, catalog: Catalog) -> Observed:
+    """Sources are asked only for models that a host has not got. Where one cannot be asked, the
+    model stays missing and its error says why."""
+    return {
+        name: _completed(site, site.hosts[name], o, catalog) if isinstance(o, Observation) else o
+        for name, o in observed.items()
+    }
+
+
+def _completed(site: Site, host: Host, observation: Observation, catalog: Catalog) -> Observation:
+    missing = {m.key for m in observation.facts.models if m.missing}
+    if not missing:
+        return observation
+    models = {m.key: m for m in observation.facts.models}
+    lacking: dict[str, Lacking] = {}
+    for wanted in _wanted(site, host, missing):
+        key = wanted.key
+        if key in lacking:
+            instances = (*lacking[key].instances, wanted.instance)
+            lacking[key] = replace(lacking[key], instances=instances)
+            continue
+        try:
+            described = catalog.describe(wanted.request)
+        except HubError as error:
+            models[key] = _told(models[key], error)
+            continue
+        found = places(
+            described.artifact,
+            model_dir=host.model_dir,
+            hf_home=host.hf_home,
+        )
+        models[key] = _coming(key, described, found)
+        lacking[key] = Lacking(
+            key=key,
+            artifact=described.artifact,
+            places=found,
+            mode=wanted.mode,
+            instances=(wanted.instance,),
+        )
+    facts = frozen.replace(observation.facts, models=tuple(models.values()))
+    return replace(observation, facts=facts, lacking=tuple(lacking.values()))
+
+
+def _wanted(site: Site, host: Host, missing: set[str]) -> Iterator[_Wanted]:
+    for config in site.on(host.name):
+        mode = mode_of(config, host)
+        if mode == "never":
+            continue
+        own = (StatedFile("source", s, config.revision) for s in sources(config).values())
+        for stated in (*own, *stated_files(config, host)):
+            if stated.key not in missing or stated.any_file:
+                continue
+            is_own = stated.field == "source"
+            local = config.local if is_own else None
+            if local is not None or read_source(stated.source).kind != "path":
+                request = _request(config, stated, local, is_own=is_own)
+                yield _Wanted(stated.key, request, mode, config.name)
+
+
+def _request(
+    config: InstanceConfig, stated: StatedFile, local: str | None, *, is_own: bool
+) -> Request:
+    patterns = config.fetch.files if isinstance(config.fetch, ModelFetch) and is_own else None
+    return Request(
+        source=config.model if local is not None else stated.source,
+        revision=stated.revision,
+        patterns=patterns or (),
+        code=bool(config.vllm.trust_remote_code) and is_own,
+        local=local,
+        sha256=config.sha256 if is_own else None,
+    )
+
+
+def _told(model: ModelFacts, error: HubError) -> ModelFacts:
+    hint = f". {error.hint}" if error.hint else ""
+    return frozen.replace(model, error=f"{model.error}, and {error.reason}{hint}")
+
+
+def _coming(key: str, described: Described, found: Places) -> ModelFacts:
+    return ModelFacts(
+        key=key,
+        path=found.path,
+        format="gguf" if described.gguf is not None else "hf",
+        size=described.artifact.size,
+        state=content_state(described.artifact),
+        gguf=described.gguf,
+        config=described.config,
+        config_format=described.config_format,
+    )

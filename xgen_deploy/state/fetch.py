@@ -1,0 +1,125 @@
+"""What the manifest states of bringing files, and what a host lacks and is to get."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.field_types import Size, Word, size_bytes, web_origin
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.transfer import Link, Text, WantedFile
+
+FetchMode = Literal["auto", "host", "push", "never"]
+Route = Literal["host", "push", "peer"]
+Endpoint = Annotated[Word, AfterValidator(web_origin)]
+PEER_PORT = 8099
+_PORT = re.compile(r":\d{1,5}$")
+HUGGING_FACE = "https://huggingface.co"
+
+
+class ModelFetch(Frozen):
+    """How a model's files are brought, with more than its mode."""
+
+    mode: FetchMode | None = Field(default=None, description="auto unless stated.")
+    files: tuple[Word, ...] | None = Field(
+        default=None,
+        description="Patterns of the repository's files to bring, in place of what an engine "
+        "loads as a rule.",
+    )
+
+
+class FetchSettings(Frozen):
+    """How models' files are brought to hosts."""
+
+    endpoint: Endpoint | None = Field(
+        default=None,
+        description="The hub: a mirror, or one of your own; Hugging Face unless stated.",
+    )
+    token: SecretRef | None = Field(
+        default=None, description="For gated repositories; sent to the endpoint alone."
+    )
+    proxy: Endpoint | SecretRef | None = Field(
+        default=None, description="http://host:port; with a login in it, a secret."
+    )
+    ca: str | None = Field(
+        default=None,
+        description="PEM file of a certificate authority to trust besides the system's; relative "
+        "to this manifest.",
+    )
+    limit_rate: Size | None = Field(
+        default=None, description="Most bytes a second of each transfer, such as 200M."
+    )
+    allow: tuple[Word, ...] | None = Field(
+        default=None,
+        description="The only sources: patterns of repositories (Qwen/*) and beginnings of "
+        "addresses (https://files.example.net/).",
+    )
+
+    @property
+    def rate(self) -> int:
+        """Bytes a second, 0: no limit."""
+        return size_bytes(self.limit_rate) if self.limit_rate else 0
+
+    @property
+    def first_contact(self) -> str | None:
+        """host:port of the proxy or the hub; None where only a secret tells."""
+        if isinstance(self.proxy, SecretRef):
+            return None
+        scheme, _, rest = (self.proxy or self.endpoint or HUGGING_FACE).partition("://")
+        host = rest.partition("/")[0]
+        port = 443 if scheme == "https" else 80
+        return host if _PORT.search(host) else f"{host}:{port}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an artifact lies on a host. `path` is what its engine is pointed at, `root` the folder
+    of models that all of it is in."""
+
+    path: str
+    root: str
+    files: tuple[WantedFile, ...]
+    links: tuple[Link, ...] = ()
+    texts: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacking:
+    """An artifact that a host has not got, and where it is to lie. `key` is the model's in the
+    probe's answers, `instances` are those that load it, `mode`
+    is what the manifest says of bringing it."""
+
+    key: str
+    artifact: Artifact
+    places: Places
+    mode: FetchMode
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """How one host gets an artifact; `before` is the host that it takes it from."""
+
+    host: str
+    route: Route
+    before: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """One artifact on its way to hosts: `chains` as files/routes.py makes them; `places` and the
+    bytes `free` there are by host.
+    """
+
+    artifact: Artifact
+    chains: tuple[tuple[Leg, ...], ...]
+    places: Mapping[str, Places]
+    free: Mapping[str, int]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(leg.host for chain in self.chains for leg in chain)

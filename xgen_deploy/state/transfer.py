@@ -1,0 +1,88 @@
+"""What a host is asked to bring, as the program there reads it (transfer/remote/transfer.py)."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Route = Literal["download", "receive", "peer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedFile:
+    """`place` is absolute on the host. `sha1` is git's name of a blob. `chunks` are the SHA-256 of
+    each 64 MiB, where they are known; `url` is where the host itself would get it."""
+
+    place: str
+    size: int
+    sha256: str | None = None
+    sha1: str | None = None
+    chunks: tuple[str, ...] | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A symbolic link; `target` is relative to it."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How a host reaches the web. `token` is sent to the origin of a file's `url` and no other."""
+
+    token: str | None = None
+    proxy: str | None = None
+    ca: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """The host before this one. `certificate` is the SHA-256 of its DER form."""
+
+    address: str
+    port: int
+    token: str
+    certificate: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """How this host hands its files to the next one, which comes from one of the addresses `to`.
+    `identity` is its certificate and key as PEM text."""
+
+    address: str
+    port: int
+    to: tuple[str, ...]
+    token: str
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferRequest:
+    """Files, then links and texts once all of them are whole. `root` is the folder of models, where
+    it is noted what was brought, and from where (`origin`). `limit_rate`: bytes a second, 0: none.
+    `detach` is the file that tells how it goes, where it is to go on without a connection."""
+
+    files: tuple[WantedFile, ...]
+    route: Route
+    links: tuple[Link, ...] = ()
+    texts: tuple[Text, ...] = ()
+    root: str | None = None
+    origin: str = ""
+    access: Access = field(default_factory=Access)
+    peer: Peer | None = None
+    serving: Serving | None = None
+    limit_rate: int = 0
+    detach: str | None = None
+
+    def line(self) -> bytes:
+        """Without a newline."""
+        return json.dumps(asdict(self)).encode()

@@ -1,0 +1,67 @@
+"""What was brought to a folder of models, noted in that folder: several projects and hosts may
+share it.
+
+A note is named by the file's inode and holds while its size and time are the same, so that whoever
+looks knows the content without reading it (probe/remote/content_state.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from typing import Any
+
+from xgen_deploy.transfer.remote.part import File
+
+FOLDER = ".xgen/files"
+CHUNKS = ".chunks"
+
+
+def note_brought(root: str, file: File, sha256: str, chunks: list[str], origin: str) -> None:
+    """`root` is the folder of models. Raises OSError."""
+    status = os.stat(file.place)
+    entry = {
+        "place": file.place,
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "sha256": sha256 or None,
+        "sha1": file.sha1,
+        "origin": origin,
+        "at": time.time(),
+    }
+    folder = os.path.join(root, FOLDER)
+    os.makedirs(folder, exist_ok=True)
+    name = os.path.join(folder, str(status.st_ino))
+    _write(name + CHUNKS, "\n".join(chunks))
+    _write(name + ".json", json.dumps(entry))
+
+
+def brought(root: str) -> list[dict[str, Any]]:
+    """All notes that still hold, each with its own path as `note`; what cannot be read is left
+    out."""
+    folder = os.path.join(root, FOLDER)
+    entries = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            if not name.endswith(".json"):
+                continue
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8") as note:
+                    entry = json.load(note)
+                if holds(entry, os.stat(entry["place"])):
+                    entries.append(dict(entry, note=path))
+    return entries
+
+
+def holds(entry: dict[str, Any], status: os.stat_result) -> bool:
+    return (entry["size"], entry["mtime_ns"]) == (status.st_size, status.st_mtime_ns)
+
+
+def _write(path: str, text: str) -> None:
+    draft = f"{path}.{os.getpid()}.draft"
+    with open(draft, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(draft, path)

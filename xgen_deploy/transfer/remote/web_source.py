@@ -1,0 +1,204 @@
+"""A file on the web, read from any byte on: https, redirects with care, tokens to one origin only.
+
+A token goes to the origin (scheme, host, port) of the address that was stated and to no other. A
+redirect never leads from https to http, nor to a loopback, link-local or private address unless
+that is the stated host.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+from typing import NamedTuple
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+REDIRECTS = 6
+SILENCE = 60.0
+AGENT = "xgen-deploy"
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_PORTS = {"https": 443, "http": 80}
+
+
+class Access(NamedTuple):
+    """`token` is for the stated address's own origin. `proxy` is `http://[user:password@]host:port`;
+    `ca` PEM text of further authorities."""
+
+    token: str | None = None
+    proxy: str | None = None
+    ca: str | None = None
+
+
+class Refused(Exception):
+    """Another try would not help. `status` and `code` are the server's, 0 and "" without any."""
+
+    def __init__(self, text: str, status: int = 0, code: str = "") -> None:
+        super().__init__(text)
+        self.status, self.code = status, code
+
+
+class Unavailable(Exception):
+    """Another try may help; `after` seconds where the server said so."""
+
+    def __init__(self, text: str, after: float = 0.0) -> None:
+        super().__init__(text)
+        self.after = after
+
+
+class Answer(NamedTuple):
+    """`start` is the first byte that comes, `total` the file's length where it is told."""
+
+    response: http.client.HTTPResponse
+    start: int
+    total: int | None
+    etag: str | None
+
+
+def open_at(
+    url: str, access: Access, start: int, etag: str | None, *, silence: float = SILENCE
+) -> Answer:
+    """Raises Refused, Unavailable and OSError."""
+    stated = urlsplit(url)
+    for _ in range(REDIRECTS):
+        target = urlsplit(url)
+        _check(stated, target, by_proxy=access.proxy is not None)
+        connection = _connection(target, access, silence, checked=_same_host(stated, target))
+        headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+            if etag:
+                headers["If-Range"] = etag
+        if access.token and _origin(target) == _origin(stated):
+            headers["Authorization"] = f"Bearer {access.token}"
+        path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+        except http.client.HTTPException as error:
+            raise Unavailable(f"{target.hostname}: {type(error).__name__}") from None
+        if response.status in (301, 302, 303, 307, 308):
+            url = urljoin(url, response.headers.get("Location", ""))
+            connection.close()
+            continue
+        return _answer(response, target, start)
+    raise Refused(f"{stated.hostname} redirects more than {REDIRECTS} times")
+
+
+def _answer(response: http.client.HTTPResponse, target: SplitResult, start: int) -> Answer:
+    etag = response.headers.get("ETag")
+    if etag is not None and etag.startswith("W/"):  # no promise about bytes
+        etag = None
+    if response.status == 206:
+        got = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+        if got is None or int(got[1]) != start:
+            raise Refused(f"{target.hostname} answers with another range than was asked for")
+        total = None if got[3] == "*" else int(got[3])
+        return Answer(response, start, total, etag)
+    if response.status == 200:
+        length = response.headers.get("Content-Length", "")
+        return Answer(response, 0, int(length) if length.isdigit() else None, etag)
+    raise _problem(response, target)
+
+
+def _problem(response: http.client.HTTPResponse, target: SplitResult) -> Exception:
+    status, host = response.status, target.hostname
+    code = response.headers.get("X-Error-Code", "")
+    text = f"{host} answers {status}"
+    if status in (408, 425, 429) or status >= 500:
+        after = response.headers.get("Retry-After", "")
+        return Unavailable(text, min(60.0, float(after)) if after.isdigit() else 0.0)
+    if status in (401, 403):
+        text = f"{host} refuses access ({status}): a token is missing, or lacks the right"
+    if status in (404, 410):
+        text = f"{host} has no such file ({status})"
+    return Refused(text, status, code)
+
+
+def _check(stated: SplitResult, target: SplitResult, *, by_proxy: bool) -> None:
+    if target.scheme not in _PORTS or not target.hostname:
+        raise Refused(f"{stated.hostname} redirects to what is no web address")
+    if stated.scheme == "https" and target.scheme != "https":
+        raise Refused(f"{stated.hostname} redirects from https to http")
+    if by_proxy and not _same_host(stated, target) and _is_inner_text(target.hostname):
+        raise Refused(f"{stated.hostname} redirects to the inner address {target.hostname}")
+
+
+def _same_host(stated: SplitResult, target: SplitResult) -> bool:
+    return stated.hostname == target.hostname
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+
+
+def _is_inner_text(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class _Checked:
+    """Connects to an address that was looked at, so that no second look-up gives another."""
+
+    def __init__(self, *, inner_allowed: bool) -> None:
+        self._inner_allowed = inner_allowed
+
+    def __call__(
+        self, address: tuple[str, int], timeout: float, _source: object = None
+    ) -> socket.socket:
+        host, port = address
+        error: Exception = Unavailable(f"{host} has no address")
+        try:
+            looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except socket.gaierror as reason:
+            raise Unavailable(f"{host}: {reason.strerror}") from None
+        for family, kind, protocol, _, place in looked_up:
+            if not self._inner_allowed and not ipaddress.ip_address(place[0]).is_global:
+                error = Refused(f"a redirect leads to {host}, the inner address {place[0]}")
+                continue
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(timeout)
+            try:
+                sock.connect(place)
+            except OSError as reason:
+                sock.close()
+                error = Unavailable(f"{host}: {reason.strerror or reason}")
+                continue
+            return sock
+        raise error
+
+
+def _connection(
+    target: SplitResult, access: Access, silence: float, *, checked: bool
+) -> http.client.HTTPConnection:
+    host, port = target.hostname or "", target.port or _PORTS[target.scheme]
+    proxy = urlsplit(access.proxy) if access.proxy else None
+    to_host, to_port = (proxy.hostname or "", proxy.port or 3128) if proxy else (host, port)
+    connection: http.client.HTTPConnection
+    if target.scheme == "https":
+        context = ssl.create_default_context()
+        if access.ca:
+            context.load_verify_locations(cadata=access.ca)
+        connection = http.client.HTTPSConnection(to_host, to_port, timeout=silence, context=context)
+    else:
+        connection = http.client.HTTPConnection(to_host, to_port, timeout=silence)
+    if proxy is not None:
+        connection.set_tunnel(host, port, headers=_proxy_login(proxy))
+    # http.client's own seam for how a connection is made.
+    connection._create_connection = _Checked(  # type: ignore[attr-defined]
+        inner_allowed=checked or proxy is not None
+    )
+    return connection
+
+
+def _proxy_login(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": "Basic " + b64encode(login.encode()).decode()}
