@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
-from xgen_deploy.manifest.foreign_words import ENGINE_OPTIONS, IN_DRAFT, LEFT_OUT, RENAMED
+from xgen_deploy.manifest.foreign_words import (
+    ENGINE_OPTIONS,
+    IN_DRAFT,
+    IN_GATEWAY,
+    LEFT_OUT,
+    RENAMED,
+)
 from xgen_deploy.manifest.schema import Manifest, ModelFields, Placement
 from xgen_deploy.state.features import Draft
 from xgen_deploy.state.settings import (
@@ -29,9 +35,11 @@ _MODELS = (ModelFields, Placement, Manifest, Draft, *_SECTIONS.values())
 
 def advice(key: str, model: type[BaseModel]) -> str | None:
     """What to do with a key that `model` lacks; None where it is nobody's word."""
+    name = key.lstrip("-").replace("-", "_").lower()
+    if model is Gateway and name in IN_GATEWAY:
+        return f"Write `{IN_GATEWAY[name]}`"
     if model not in _MODELS:
         return None
-    name = key.lstrip("-").replace("-", "_").lower()
     if model is Draft and name in IN_DRAFT:
         return f"Write `{IN_DRAFT[name]}`"
     if name in LEFT_OUT:

@@ -11,6 +11,12 @@ _GATE = (
 )
 _ORDER = "Leave it out: what shares a GPU starts one after the other, in the manifest's order"
 _DOCKER = "It has no field; `container: {args: […]}` passes on options of `docker run`"
+_NETWORK = (
+    "A network of your own goes into `container: {args: [--network=NAME]}`; on the host's network "
+    "an engine runs with `runtime: systemd`"
+)
+_PRIVILEGED = "Leave it out: `gpus` gives an engine its GPUs, and no engine gets the whole host"
+_USER = "Leave it out: each engine has a user of its own"
 _MMAP = (
     "Leave it out: the engine maps the file by itself; to read it instead, "
     "`llama: {extra_args: [--load-mode, none]}` (`--no-mmap` in builds before September 2026)"
@@ -82,13 +88,26 @@ IN_DRAFT: Mapping[str, str] = _words(
     ("n_gpu_layers", "ngl gpu_layers draft_n_gpu_layers num_gpu"),
 )
 
+IN_GATEWAY: Mapping[str, str] = _words(
+    ("listen", "bind address bind_address"),
+    ("tls", "ssl https certificate"),
+    ("api_key", "key token auth master_key"),
+    ("clients", "keys api_keys users virtual_keys"),
+    ("queue_timeout", "timeout request_timeout"),
+    ("cors", "allowed_origins cors_origins allow_origins origins"),
+    ("max_body", "max_body_size client_max_body_size max_request_size body_limit max_size"),
+)
+
 LEFT_OUT: Mapping[str, str] = _words(
     (_LOADED, "keep_alive ollama_keep_alive max_loaded_models ollama_max_loaded_models ttl"),
     (_STARTED, "restart restart_policy autostart"),
     (_GATE, "healthcheck health_check health wait_ready load_timeout"),
     (_ORDER, "depends_on"),
-    (_DOCKER, "network network_mode networks privileged cap_add cap_drop security_opt ulimits"),
-    (_DOCKER, "extra_hosts hostname logging labels mem_limit cpus user group_add working_dir"),
+    (_NETWORK, "network network_mode networks"),
+    (_PRIVILEGED, "privileged"),
+    (_USER, "user"),
+    (_DOCKER, "cap_add cap_drop security_opt ulimits"),
+    (_DOCKER, "extra_hosts hostname logging labels mem_limit cpus group_add working_dir"),
     (_MMAP, "mmap no_mmap use_mmap"),
     (_JINJA, "jinja use_jinja"),
     (_GONE, "swap_space disable_log_requests use_v2_block_manager num_scheduler_steps"),
