@@ -398,3 +398,18 @@ def test_the_gateway_is_the_last_of_its_hosts_operations(world: World) -> None:
     plans["edge"] = HostPlan(host="edge", operations=(own,))
     found = with_gateways(world.site, plans, world.observed(), {}, TEMPLATES)["edge"].operations
     assert [o.name for o in found] == ["x", GATEWAY]
+
+
+def test_its_container_belongs_to_the_unit_of_the_daemon_and_has_the_host_s_users() -> None:
+    """Docker shares the host's network with no container whose users it maps."""
+    usual = GatewaySpec(image="haproxy:3", port=8080)
+    spec = GatewaySpec(
+        image="haproxy:3", port=8080, docker_unit="dockerd.service", docker_userns=True
+    )
+    rendered = render_gateway(spec, LAYOUT, TEMPLATES)
+    lines = rendered.definition.content.splitlines()
+    assert "Requires=dockerd.service" in lines
+    assert "WantedBy=multi-user.target dockerd.service" in lines
+    assert rendered.argv[rendered.argv.index("--userns") + 1] == "host"
+    assert "--userns" not in render_gateway(usual, LAYOUT, TEMPLATES).argv
+    assert spec.needs_restart(usual)

@@ -117,6 +117,19 @@ def test_no_socket_and_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 PODMAN_SCRIPT = '#!/usr/bin/sh\nexec /usr/bin/podman "$@"\n'
 
 
+def test_the_snap_is_told_whether_its_daemon_runs_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = tmp_path / "docker"
+    cli.symlink_to("/usr/bin/snap")
+    monkeypatch.setattr("xgen_deploy.probe.remote.docker_facts.which", lambda _name: None)
+    monkeypatch.setattr("xgen_deploy.probe.remote.docker_daemon.SNAP", str(cli))
+    stopped = DockerFacts.model_validate(docker("demo", str(tmp_path / "docker.sock")))
+    assert (stopped.state, stopped.cli) == ("snap", str(cli))
+    running, _ = look(tmp_path, DAEMON)
+    assert running.state == "snap"
+
+
 @pytest.mark.parametrize("kind", ["script", "link", "docker"])
 def test_podmans_docker_is_told_from_docker(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

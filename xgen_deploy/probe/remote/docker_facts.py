@@ -26,6 +26,8 @@ def docker(project: str, socket: str = SOCKET) -> dict[str, Any]:
     cli = which("docker") or snap_cli()
     if cli and is_podman(cli):
         return _unusable("podman", cli, f"{cli} is Podman's")
+    if cli and cli == snap_cli():
+        return _unusable("snap", cli, f"{cli} is all that there is")
     try:
         ping = request(socket, "GET", "/_ping", PATIENCE)
     except PermissionError:
