@@ -187,7 +187,7 @@ class LlamaSettings(EngineSettings):
     n_ubatch: Positive | None = Field(default=None, description="Physical batch, in tokens.")
     parallel: Positive | None = Field(
         default=None,
-        description="Requests served at the same time, each with the whole `n_ctx`; 4 unless stated.",
+        description="Requests at the same time, each with the whole `n_ctx`; 4 unless stated.",
     )
     cont_batching: Flag | None = Field(default=None, description="Continuous batching.")
     mlock: Flag | None = Field(
