@@ -9,6 +9,7 @@ from tests.fleets.described import fleets
 from tests.site_file import load_site
 from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screens.gpu_overview import gpu_entry
 from xgen_deploy.cli.screens.gpu_table import gpu_table, owners
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import UnreachableError
@@ -97,6 +98,29 @@ def test_a_lost_card_stands_out(site: Site) -> None:
     assert "      LOST     GPU 3: GPU is lost" in lines
     assert [line.split()[0] for line in lines[2:8]] == ["1", "2", "4", "5", "6", "7"]
     assert lines[-1].startswith("7 GPUs on 1 host.")
+
+
+def test_mig_instances_have_lines_of_their_own(site: Site) -> None:
+    lines = shown(site, host("h100_mig"))
+    assert lines[1:6] == [
+        "h     0    NVIDIA H100 80GB HBM3  [..........]   0.1/79.6 GiB  n/m",
+        "             MIG 3g.40gb          [..........]   0.0/39.5 GiB  n/m",
+        "             MIG 1g.10gb          [#.........]   0.5/9.5 GiB   n/m   ? (?, 0.5)",
+        "      1    NVIDIA H100 80GB HBM3  [..........]   0.0/79.6 GiB  n/m",
+        "      pynvml, driver 570.124.06",
+    ]
+    assert "      GPU 0, MIG 1g.10gb: MIG-aaaaaaaa-0000-0000-0000-000000000002" in lines
+    assert "      GPU 1: MIG is on, and no MIG instance was made" in lines
+    assert lines[-1].startswith("2 GPUs on 1 host.")
+
+
+def test_mig_instances_in_json() -> None:
+    card = host("h100_mig").gpu.gpus[0]
+    entry = gpu_entry(card, {}, None)
+    assert (entry.mig_enabled, entry.mig) == (True, tuple(i.uuid for i in entry.mig_instances))
+    big, small = entry.mig_instances
+    assert (big.profile, big.memory_total_mb, big.processes) == ("3g.40gb", 40448, ())
+    assert [p.pid for p in small.processes] == [999999999]
 
 
 def test_shared_memory_is_told_apart(site: Site) -> None:

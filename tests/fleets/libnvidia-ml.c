@@ -15,6 +15,11 @@ typedef struct {
     char address[32];
 } pci;
 
+/* A MIG instance's handle is the text of its fact: UUID, MiB total and used, profile, PID, MiB. */
+static const char *part(const void *device) {
+    return strncmp(device, "MIG-", 4) ? NULL : device;
+}
+
 static int text(const struct gpu *of, const char *key, char *out, unsigned size) {
     const char *value = fact(of, key, 0);
     if (!value) return NOT_SUPPORTED;
@@ -41,18 +46,23 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, struct gpu **device) {
     return fact(*device, "lost", 0) ? GPU_IS_LOST : OK;
 }
 int nvmlDeviceGetName(struct gpu *device, char *out, unsigned size) {
+    char profile[LONGEST];
+    if (part(device)) {
+        if (sscanf(part(device), "%*s %*s %*s %199s", profile) != 1) return NOT_SUPPORTED;
+        snprintf(out, size, "NVIDIA H100 80GB HBM3 MIG %s", profile);
+        return OK;
+    }
     return text(device, "name", out, size);
 }
 int nvmlDeviceGetUUID(struct gpu *device, char *out, unsigned size) {
-    /* A MIG instance's handle is the text of its UUID. */
-    if (!strncmp((char *)device, "MIG-", 4)) {
-        snprintf(out, size, "%s", (char *)device);
+    if (part(device)) {
+        snprintf(out, size, "%.*s", (int)strcspn(part(device), " "), part(device));
         return OK;
     }
     return text(device, "uuid", out, size);
 }
 static int sizes(struct gpu *device, u64 *total, u64 *used) {
-    const char *value = fact(device, "memory", 0);
+    const char *value = part(device) ? strchr(part(device), ' ') : fact(device, "memory", 0);
     if (!value || sscanf(value, "%llu %llu", total, used) != 2) return NOT_SUPPORTED;
     *total <<= 20;
     *used <<= 20;
@@ -74,6 +84,14 @@ int nvmlDeviceGetCudaComputeCapability(struct gpu *device, int *major, int *mino
 static int processes(struct gpu *device, unsigned *count, process *out) {
     unsigned room = out ? *count : 0, n = 0;
     const char *value;
+    if (part(device)) {
+        unsigned pid;
+        u64 memory;
+        n = sscanf(part(device), "%*s %*s %*s %*s %u %llu", &pid, &memory) == 2;
+        if (n && room) out[0] = (process){pid, memory << 20, 0, 0};
+        *count = n;
+        return n > room ? TOO_SMALL : OK;
+    }
     for (; (value = fact(device, "process", n)); n++)
         if (n < room) {
             memset(&out[n], 0, sizeof *out);
@@ -100,7 +118,7 @@ int nvmlDeviceGetPciInfo_v3(struct gpu *device, pci *out) {
     return text(device, "pci", out->address, sizeof out->address);
 }
 int nvmlDeviceGetMigMode(struct gpu *device, unsigned *now, unsigned *pending) {
-    *now = *pending = fact(device, "mig", 0) != NULL;
+    *now = *pending = fact(device, "mig", 0) != NULL || fact(device, "mig_on", 0) != NULL;
     return fact(device, "mig_capable", 0) || *now ? OK : NOT_SUPPORTED;
 }
 int nvmlDeviceGetMaxMigDeviceCount(struct gpu *device, unsigned *count) {

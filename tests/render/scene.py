@@ -37,6 +37,7 @@ _KEYS = frozenset(
         "flags",
         "vars",
         "entrypoint",
+        "cdi",
     )
 )
 
@@ -95,7 +96,8 @@ class Scene:
                 "docker": {
                     "state": "ok",
                     "version": "29.1.0",
-                    "runtimes": ["runc", "nvidia"],
+                    "runtimes": ["runc"] if "cdi" in self._case else ["runc", "nvidia"],
+                    "cdi_devices": self._case.get("cdi", []),
                     "cli": "/usr/bin/docker",
                 },
                 "models": [model_facts(m.key, m.source) for m in request.models],

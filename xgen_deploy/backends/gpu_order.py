@@ -23,10 +23,12 @@ def cuda_numbered(instance: Instance) -> dict[str, str]:
 
 
 def numbered_gpus(instance: Instance) -> tuple[str, ...]:
-    """The UUIDs to be turned into numbers at each start; () where that is not to be done."""
+    """The UUIDs to be turned into numbers at each start; () where that is not to be done. A MIG
+    instance has no number.
+    """
     uuids = tuple(g.uuid for g in instance.gpus if g.uuid)
     stated = _CUDA_VISIBLE in instance.spec.env
-    known = len(uuids) == len(instance.gpus)
+    known = len(uuids) == len(instance.gpus) and all(g.card is None for g in instance.gpus)
     return uuids if known and not stated and instance.spec.runtime != "docker" else ()
 
 

@@ -33,7 +33,7 @@ _LOOPBACK = re.compile(r"127\.0\.0\.1|::1?")
 _PATH = re.compile(r"(?<![\w/.])~?/(?!(?:v1|health|metrics)\b)[\w@+.=-]+(?:/[\w@+.=-]+)*")
 # Of a manifest, an inventory or a plan, as it was named: one's name often is a customer's.
 _FILE = re.compile(r"(?<![\w./@+-])[\w@+-][\w@+./-]{0,200}\.(?:ya?ml|json)(?![\w-])")
-_CARD = re.compile(r"GPU-[0-9a-f]{8}(?:-[0-9a-f]{4,12}){0,4}")
+_CARD = re.compile(r"(?:GPU|MIG)-[0-9a-f]{8}(?:-[0-9a-f]{4,12}){0,4}")
 
 
 def without_secrets(text: str) -> str:

@@ -43,7 +43,7 @@ def takes_over(
 
 def _gpus(names: tuple[str, ...], facts: HostFacts) -> frozenset[str]:
     """One identity for each card, by whatever name it is recorded; a missing one keeps its name."""
-    known = {name: g.identity for g in facts.gpu.gpus for name in g.names}
+    known = {name: g.identity for g in facts.gpu.devices for name in g.names}
     return frozenset(known.get(name, name) for name in names)
 
 

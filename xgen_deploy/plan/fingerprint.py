@@ -18,6 +18,8 @@ def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
     for gpu in facts.gpu.gpus:
         driver = f", driver {gpu.driver_version}" if gpu.driver_version else ""
         seen[f"GPU {gpu.identity}"] = f"{gpu.memory_total_mb} MiB{driver}"
+        for part in gpu.devices if gpu.mig_enabled else ():
+            seen[f"GPU {part.identity}"] = f"{part.memory_total_mb} MiB of GPU {gpu.identity}"
     for unit in facts.services:
         drop_ins = "".join(f", drop-in {path}" for path in unit.overridden)
         content = f", file {_short(unit.sha256)}" if unit.sha256 else ""

@@ -141,7 +141,7 @@ def recorded_instance(
     """An instance as its host recorded it; how long things may take is the manifest's to say."""
     spec = last.spec
     declared = next((d for d in site.on(host) if d.name == name), None)
-    known = {n: g for g in facts.gpu.gpus for n in g.names}
+    known = {n: g for g in facts.gpu.devices for n in g.names}
     gpus = tuple(known[g] for g in spec.gpus if g in known)
     return Instance(
         host=host,

@@ -38,7 +38,7 @@ def covered_instances(
     on, what the manifest names, or what it resolves to."""
     if not record.cordons:
         return {}
-    gpus = {i.name: i.spec.gpus for i in resolved.instances}
+    gpus = {i.name: (*i.spec.gpus, *(g.card for g in i.gpus if g.card)) for i in resolved.instances}
     return {
         config.name: cordon
         for config in declared

@@ -18,6 +18,11 @@ _TOOLKIT = (
     "--runtime=docker` (or `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`)."
 )
 
+_CDI_AGAIN = (
+    "Write it again on the host: `nvidia-ctk cdi generate --device-name-strategy=uuid "
+    "--output=/etc/cdi/nvidia.yaml`."
+)
+
 
 @dataclass(frozen=True)
 class Access:
@@ -40,6 +45,13 @@ def gpu_access(
     if not hardware or declared.runtime == "process":
         return Access()
     nvidia = tuple(g for g in hardware if g.gpu_type is GPUType.NVIDIA)
+    if backend.hardware.vulkan and any(g.card is not None for g in nvidia):
+        raise refuse(
+            declared,
+            "a MIG instance has no Vulkan",
+            "Serve with a CUDA build there.",
+            "gpus",
+        )
     if nvidia and declared.runtime == "docker":
         return _nvidia_container(declared, nvidia, facts.docker)
     if nvidia and not backend.hardware.vulkan:
@@ -62,11 +74,20 @@ def _nvidia_container(
 ) -> Access:
     ids = tuple(g.identity for g in gpus)
     names = tuple(f"nvidia.com/gpu={i}" for i in ids)
+    parts = [g for g in gpus if g.card is not None]
     if all(n in docker.cdi_devices for n in names):
         return Access(cdi=names)
     if "nvidia" in docker.runtimes:
         return Access(request=ids)
     if any(d.startswith("nvidia.com/gpu") for d in docker.cdi_devices):
+        if parts:
+            raise refuse(
+                declared,
+                f"CDI on this host knows no {names[0]}: its specification is older than the MIG "
+                "instance, or names devices by index alone",
+                _CDI_AGAIN,
+                "gpus",
+            )
         return Access(cdi=names)
     raise refuse(
         declared,

@@ -4,6 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.resolve import mig
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -31,9 +32,10 @@ def pick_gpus(
     *,
     repin: Container[int] = (),
 ) -> Picked:
-    """`recorded` are the pins of the last apply, by which an index keeps meaning the same card;
-    `ran_on` the identities of the cards that it was applied on. `repin` are indices that may mean
-    another card now. Where no GPU is stated, a backend that uses none gets none.
+    """`gpus` are the host's cards. `recorded` are the pins of the last apply, by which an index
+    keeps meaning the same card; `ran_on` the identities of the cards that it was applied on.
+    `repin` are indices that may mean another card now. Where no GPU is stated, a backend that uses
+    none gets none.
 
     Raises Refused when a GPU is unknown, reserved, named twice or no longer the recorded one,
     when the host has several and none is stated, and when none is left of those it ran on.
@@ -41,7 +43,11 @@ def pick_gpus(
     named = backend_named(declared.backend)
     if named is not None and not named.hardware.uses:
         return _none(declared)
-    free = tuple(g for g in gpus if not any(_is(g, ref) for ref in host.reserved_gpus))
+    devices = tuple(device for g in gpus for device in g.devices)
+    free = unreserved(devices, gpus, host)
+    if declared.gpus is None or declared.gpus == "all":
+        mig.check_unnamed(declared, free, gpus)
+    gpus = (*gpus, *(d for d in devices if d.card is not None))
     if not free and (declared.gpus == "all" or (declared.gpus is None and ran_on)):
         raise _none_left(declared, gpus, ran_on)
     if declared.gpus is None:
@@ -60,6 +66,7 @@ def pick_gpus(
             picked.append(spare)
             continue
         gpu = _find(declared, ref, gpus, before)
+        mig.check_whole(declared, ref, gpu)
         _check(declared, ref, gpu, free, picked)
         if isinstance(ref, int) and before and before not in gpu.names and ref not in repin:
             raise refuse(
@@ -71,7 +78,20 @@ def pick_gpus(
         if isinstance(ref, int):
             pins[str(ref)] = gpu.known_as((before,) if before else ())
         picked.append(gpu)
+    mig.check_alone(declared, picked)
     return Picked(tuple(picked), pins, tuple(notes))
+
+
+def unreserved(
+    devices: tuple[GPUInfo, ...], cards: tuple[GPUInfo, ...], host: Host
+) -> tuple[GPUInfo, ...]:
+    """A reserved card's MIG instances are reserved with it."""
+    kept = {c.identity for c in cards if any(_is(c, ref) for ref in host.reserved_gpus)}
+    return tuple(
+        d
+        for d in devices
+        if not kept & {d.identity, d.card} and not any(_is(d, ref) for ref in host.reserved_gpus)
+    )
 
 
 def _check(
@@ -158,11 +178,13 @@ def _none_left(
 def _the_only_one(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> tuple[GPUInfo, ...]:
     if len(gpus) <= 1:
         return gpus
-    listed = ", ".join(f"{g.index} ({g.device_name or g.gpu_type})" for g in gpus)
+    listed = ", ".join(f"{g.label} ({g.device_name or g.gpu_type})" for g in gpus)
+    parts = any(g.card is not None for g in gpus)
     raise refuse(
         declared,
-        f"the host has {len(gpus)} GPUs and the placement names none: {listed}",
-        f"Add `gpus: [{gpus[0].index}]` or `gpus: all` to the placement.",
+        f"the host has {len(gpus)} {'devices' if parts else 'GPUs'} and the placement names none: "
+        f"{listed}",
+        f"Add `gpus: [{gpus[0].label}]`{'' if parts else ' or `gpus: all`'} to the placement.",
     )
 
 
@@ -180,13 +202,18 @@ def _find(
             "See how each detector did with `xgen-deploy gpus MANIFEST`.",
             "gpus",
         )
-    listed = ", ".join(f"{g.index} = {g.identity}" for g in gpus)
+    listed = ", ".join(
+        f"{g.index} = {g.identity}" if g.card is None else f"{g.identity} on {g.index}"
+        for g in gpus
+    )
     raise refuse(
         declared, f"there is no GPU {ref}{was} on this host; it has {listed}", field="gpus"
     )
 
 
 def _is(gpu: GPUInfo, ref: GPURef) -> bool:
+    if gpu.card is not None:
+        return isinstance(ref, str) and ref.lower() == gpu.identity.lower()
     if isinstance(ref, int):
         return gpu.index == ref
     name = ref.lower()

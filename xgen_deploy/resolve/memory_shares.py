@@ -51,7 +51,7 @@ def check_memory(
             holders.append(f"{_up(foreign):g} is held by {_names(gpu, own)}")
         raise refuse(
             declared,
-            f"{backend.title} would take {request.share:g} of GPU {gpu.index}'s memory"
+            f"{backend.title} would take {request.share:g} of GPU {gpu.label}'s memory"
             f"{'' if request.stated else ' (its default)'}, of which {' and '.join(holders)}",
             _hint(request.setting, left, len(beside)),
             request.setting,

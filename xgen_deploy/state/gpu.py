@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import AliasChoices, Field
 
-from xgen_deploy.frozen import Frozen
+from xgen_deploy.frozen import Frozen, replace
 
 
 class GPUType(StrEnum):
@@ -29,15 +29,28 @@ class GPUProcess(Frozen):
     cgroup: str | None = None
 
 
+class MIGInstance(Frozen):
+    """A part of an NVIDIA card with memory and processors of its own; `profile` is `1g.10gb`."""
+
+    uuid: str
+    profile: str | None = None
+    memory_total_mb: int | None = None
+    memory_used_mb: int | None = None
+    memory_free_mb: int | None = None
+    processes: tuple[GPUProcess, ...] = ()
+
+
 class GPUInfo(Frozen):
     """One GPU. Memory in MiB; a value that cannot be had is None, never 0.
 
     `index` is the PCI order on the host; `pci_bus_id` has the kernel's form `0000:41:00.0`;
     `render_node` is `/dev/dri/renderD128`, whose number moves, `render_path` the link under
-    `/dev/dri/by-path/` that stays. `hip_uuid` is what ROCR_VISIBLE_DEVICES takes, `mig` the UUIDs
-    of MIG instances. An `apu` shares the host's memory: `memory_*` is its own carve-out, `gtt_*`
-    the host's memory that it may map. `note` says what else a reader should know.
-    `software` marks a software renderer, which counts as a GPU only where the inventory allows.
+    `/dev/dri/by-path/` that stays. `hip_uuid` is what ROCR_VISIBLE_DEVICES takes. A card with
+    MIG on (`mig_enabled`) is usable by its `mig_instances` alone, whose UUIDs are `mig`; one of
+    these as a device of its own has `card`, the identity of the card that it is part of. An `apu`
+    shares the host's memory: `memory_*` is its own carve-out, `gtt_*` the host's memory that it may
+    map. `note` says what else a reader should know. `software` marks a software renderer, which
+    counts as a GPU only where the inventory allows.
     """
 
     index: int
@@ -58,6 +71,9 @@ class GPUInfo(Frozen):
     render_path: str | None = None
     hip_uuid: str | None = None
     mig: tuple[str, ...] = ()
+    mig_enabled: bool = False
+    mig_instances: tuple[MIGInstance, ...] = ()
+    card: str | None = None
     apu: bool = False
     software: bool = False
     note: str | None = None
@@ -71,9 +87,41 @@ class GPUInfo(Frozen):
     @property
     def names(self) -> frozenset[str]:
         """Everything that it may have been known by when it was recorded: a better detector
-        tells a UUID where an earlier one knew the PCI address alone.
+        tells a UUID where an earlier one knew the PCI address alone. A card's MIG instances are
+        parts of it, and none of them is the card.
         """
-        return frozenset(n for n in (self.uuid, self.pci_bus_id, self.identity) if n)
+        if self.card is not None:
+            return frozenset((self.identity,))
+        return frozenset(n for n in (self.uuid, self.pci_bus_id, self.identity, *self.mig) if n)
+
+    @property
+    def label(self) -> str:
+        """As a manifest names it: its index, of a MIG instance its UUID."""
+        return str(self.index) if self.card is None else self.identity
+
+    @property
+    def devices(self) -> "tuple[GPUInfo, ...]":
+        """What an engine can be given of it: itself, or its MIG instances and not itself."""
+        if not self.mig_enabled:
+            return (self,)
+        return tuple(self._part(instance) for instance in self.mig_instances)
+
+    def _part(self, instance: MIGInstance) -> "GPUInfo":
+        name = f"{self.device_name or self.gpu_type} MIG {instance.profile or ''}".strip()
+        return replace(
+            self,
+            uuid=instance.uuid,
+            device_name=name,
+            memory_total_mb=instance.memory_total_mb,
+            memory_used_mb=instance.memory_used_mb,
+            memory_free_mb=instance.memory_free_mb,
+            utilization_percent=None,
+            mig=(),
+            mig_enabled=False,
+            mig_instances=(),
+            card=self.identity,
+            processes=instance.processes,
+        )
 
     def known_as(self, recorded: Iterable[str]) -> str:
         """The name that it was recorded by, so that it stays the same card; else its identity."""
@@ -107,6 +155,11 @@ class GPUDetectionResult(Frozen):
     @property
     def available(self) -> bool:
         return bool(self.gpus)
+
+    @property
+    def devices(self) -> tuple[GPUInfo, ...]:
+        """What engines can be given: cards, and the MIG instances of those that have MIG on."""
+        return tuple(device for gpu in self.gpus for device in gpu.devices)
 
     @property
     def primary_gpu(self) -> GPUInfo | None:

@@ -84,7 +84,14 @@ def _value(run: Run, name: str, observation: Observation | XgenError) -> HostGPU
 
 
 def _recorded(facts: HostFacts) -> dict[str, object]:
-    gpus = [replace(gpu, processes=()) for gpu in facts.gpu.gpus]
+    gpus = [
+        replace(
+            gpu,
+            processes=(),
+            mig_instances=tuple(replace(part, processes=()) for part in gpu.mig_instances),
+        )
+        for gpu in facts.gpu.gpus
+    ]
     idle = replace(
         facts,
         gpu=replace(facts.gpu, gpus=tuple(gpus)),

@@ -18,6 +18,17 @@ class GPUProcessEntry(Frozen):
     instance: str | None
 
 
+class MIGEntry(Frozen):
+    """A part of a card with MIG on; the only way to use that card. Memory in MiB."""
+
+    uuid: str
+    profile: str | None
+    memory_total_mb: int | None
+    memory_used_mb: int | None
+    memory_free_mb: int | None
+    processes: tuple[GPUProcessEntry, ...]
+
+
 class GPUEntry(Frozen):
     """Memory in MiB. The fields of state/gpu.py, GPUInfo; `cordon`: it is out of service."""
 
@@ -38,6 +49,8 @@ class GPUEntry(Frozen):
     apu: bool
     software: bool
     mig: tuple[str, ...]
+    mig_enabled: bool
+    mig_instances: tuple[MIGEntry, ...]
     hip_uuid: str | None
     render_node: str | None
     render_path: str | None

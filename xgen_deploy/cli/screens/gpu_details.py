@@ -61,8 +61,11 @@ def _peculiarities(facts: HostFacts) -> Iterator[str]:
             host = "" if free is None else f"; host RAM free {free / 1024:.0f} GiB"
             gfx = gpu.gfx_version or "unknown gfx"
             yield f"[dim]{gfx} APU   GTT {used}/{gpu.gtt_total_mb / 1024:.1f} GiB{host}[/dim]"
-        if gpu.mig:
-            yield f"[dim]GPU {gpu.index}: {len(gpu.mig)} MIG instances[/dim]"
+        for part in gpu.mig_instances:
+            profile = f" {part.profile}" if part.profile else ""
+            yield f"[dim]GPU {gpu.index}, MIG{escape(profile)}: {escape(part.uuid)}[/dim]"
+        if gpu.mig_enabled and not gpu.mig_instances:
+            yield f"GPU {gpu.index}: MIG is on, and no MIG instance was made"
         if gpu.note:
             yield f"[dim]GPU {gpu.index}: {escape(gpu.note)}[/dim]"
 

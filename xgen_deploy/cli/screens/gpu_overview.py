@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.cli.documents.gpus import GPUEntry, GPUProcessEntry
+from xgen_deploy.cli.documents.gpus import GPUEntry, GPUProcessEntry, MIGEntry
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
@@ -36,9 +36,25 @@ def _owner(process: GPUProcess, owners: Mapping[str, str]) -> str | None:
 
 def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str], cordon: Cordon | None) -> GPUEntry:
     """One GPU of `gpus --json`."""
-    own = ("processes", "cordon")
+    own = ("processes", "cordon", "mig_instances")
     fields = {name: getattr(gpu, name) for name in GPUEntry.model_fields if name not in own}
-    processes = tuple(
+    parts = tuple(
+        MIGEntry(
+            uuid=part.identity,
+            profile=instance.profile,
+            memory_total_mb=part.memory_total_mb,
+            memory_used_mb=part.memory_used_mb,
+            memory_free_mb=part.memory_free_mb,
+            processes=_processes(part, owners),
+        )
+        for part, instance in zip(gpu.devices, gpu.mig_instances, strict=False)
+    )
+    processes = _processes(gpu, owners)
+    return GPUEntry(**fields, mig_instances=parts, processes=processes, cordon=cordon)
+
+
+def _processes(gpu: GPUInfo, owners: Mapping[str, str]) -> tuple[GPUProcessEntry, ...]:
+    return tuple(
         GPUProcessEntry(
             pid=u.process.pid,
             name=u.process.name,
@@ -48,7 +64,6 @@ def gpu_entry(gpu: GPUInfo, owners: Mapping[str, str], cordon: Cordon | None) ->
         )
         for u in used_by(gpu, owners)
     )
-    return GPUEntry(**fields, processes=processes, cordon=cordon)
 
 
 def cordon_on(gpu: GPUInfo, record: Record | None) -> Cordon | None:

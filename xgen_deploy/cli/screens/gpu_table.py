@@ -51,7 +51,9 @@ def _table(site: Site, observed: Observed, *, bar: bool) -> Table:
 
 
 def _row_count(observation: Observation | XgenError) -> int:
-    return 1 if isinstance(observation, XgenError) else max(1, len(observation.facts.gpu.gpus))
+    if isinstance(observation, XgenError):
+        return 1
+    return max(1, sum(1 + len(g.mig_instances) for g in observation.facts.gpu.gpus))
 
 
 def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
@@ -76,18 +78,26 @@ def _gpu_rows(
         yield (name, "-", "no GPU", "" if failures(facts) else _AGREED)
     instances = owners(site, name, facts)
     for place, gpu in enumerate(facts.gpu.gpus):
-        users = [
-            used.instance or _foreign(used.process.name, used.process.user, used.process.memory_mb)
-            for used in used_by(gpu, instances)
-        ]
+        cordons = list(_cordoned(gpu, observation.record))
         yield (
             name if place == 0 else "",
             str(gpu.index),
             gpu.device_name or gpu.gfx_version or f"{gpu.gpu_type} without a name",
             _memory(gpu, bar=bar),
             "n/m" if gpu.utilization_percent is None else f"{gpu.utilization_percent:3} %",
-            ", ".join(dict.fromkeys([*_cordoned(gpu, observation.record), *users])),
+            ", ".join(dict.fromkeys([*cordons, *_users(gpu, instances)])),
         )
+        for part in gpu.devices if gpu.mig_enabled else ():
+            profile = (part.device_name or "").rpartition(" MIG ")[2]
+            users = ", ".join(dict.fromkeys(_users(part, instances)))
+            yield ("", "", f"  MIG {profile}", _memory(part, bar=bar), "n/m", users)
+
+
+def _users(gpu: GPUInfo, instances: dict[str, str]) -> list[str]:
+    return [
+        used.instance or _foreign(used.process.name, used.process.user, used.process.memory_mb)
+        for used in used_by(gpu, instances)
+    ]
 
 
 def _cordoned(gpu: GPUInfo, record: Record | None) -> Iterator[str]:

@@ -102,6 +102,8 @@ def _host(facts: HostFacts) -> Iterator[str]:
         driver = gpu.driver_version or "?"
         name = gpu.device_name or gpu.gpu_type
         yield f"  {gpu.index}  {name}  {gfx}  driver {driver}  {gpu.pci_bus_id}  {used}"
+        for part in gpu.mig_instances:
+            yield f"     MIG {part.profile or '?'}  {gib(part.memory_total_mb)}  {part.uuid}"
     for attempt in facts.gpu.attempts:
         if not attempt.ok and not attempt.expected_absent:
             yield f"  {attempt.detector} failed: {attempt.reason or '?'}"

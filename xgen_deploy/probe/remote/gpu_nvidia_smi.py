@@ -9,6 +9,7 @@ from xgen_deploy.probe.remote.commands import Answer, run
 from xgen_deploy.probe.remote.gpu_found import Found, pci_address
 from xgen_deploy.probe.remote.gpu_hardware import REBOOT
 from xgen_deploy.probe.remote.gpu_tools import gpu_tool
+from xgen_deploy.probe.remote.mig import add_mig
 from xgen_deploy.probe.remote.processes import gpu_process
 
 PATIENCE = 7.0
@@ -38,7 +39,12 @@ def nvidia_by_smi() -> Found:
     def ask(query: str) -> Answer:
         return run([tool, query, "--format=csv,noheader,nounits"], PATIENCE)
 
-    return read_smi(ask)
+    def show(*options: str) -> Answer:
+        return run([tool, *options], PATIENCE)
+
+    found = read_smi(ask)
+    add_mig(found.gpus, ask, show)
+    return found
 
 
 def read_smi(ask: Ask) -> Found:

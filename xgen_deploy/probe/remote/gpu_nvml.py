@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from xgen_deploy.probe.remote.gpu_found import Found, NotHere, mebibytes, pci_address
 from xgen_deploy.probe.remote.gpu_hardware import NVIDIA, REBOOT
+from xgen_deploy.probe.remote.mig import parted
 from xgen_deploy.probe.remote.pci import pci_gpus
 from xgen_deploy.probe.remote.processes import gpu_process
 
@@ -72,7 +73,7 @@ def _gpu(nvml: Any, index: int, driver: str | None) -> dict[str, Any]:
         "utilization_percent": rates.gpu if rates else None,
         "compute_capability": f"{capability[0]}.{capability[1]}" if capability else None,
         "driver_version": driver,
-        "mig": _mig(nvml, handle),
+        **parted(_mig(nvml, handle)),
         "note": None if memory else UNTOLD,
         "processes": _processes(nvml, handle),
     }
@@ -84,17 +85,32 @@ def _memory(nvml: Any, handle: Any) -> Any:
     return newer or _maybe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
 
 
-def _mig(nvml: Any, handle: Any) -> list[str]:
+def _mig(nvml: Any, handle: Any) -> list[dict[str, Any]] | None:
+    """The card's MIG instances; None where MIG is off."""
     mode = _maybe(lambda: nvml.nvmlDeviceGetMigMode(handle))
     if not mode or not mode[0]:
-        return []
-    uuids = []
+        return None
+    parts = []
     for slot in range(_maybe(lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) or 0):
         part = _maybe(lambda: nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot))  # noqa: B023
         uuid = _maybe(lambda: nvml.nvmlDeviceGetUUID(part)) if part else None  # noqa: B023
         if uuid:
-            uuids.append(uuid)
-    return uuids
+            parts.append(_part(nvml, part, uuid))
+    return parts
+
+
+def _part(nvml: Any, part: Any, uuid: str) -> dict[str, Any]:
+    """Its name ends in the profile: `NVIDIA H100 80GB HBM3 MIG 1g.10gb`."""
+    memory = _memory(nvml, part)
+    name = _maybe(lambda: nvml.nvmlDeviceGetName(part)) or ""
+    return {
+        "uuid": uuid,
+        "profile": name.rpartition(" MIG ")[2] if " MIG " in name else None,
+        "memory_total_mb": mebibytes(memory.total) if memory else None,
+        "memory_used_mb": mebibytes(memory.used) if memory else None,
+        "memory_free_mb": mebibytes(memory.free) if memory else None,
+        "processes": _processes(nvml, part),
+    }
 
 
 def _processes(nvml: Any, handle: Any) -> list[dict[str, Any]]:
