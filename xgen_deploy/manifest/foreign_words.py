@@ -122,7 +122,7 @@ ENGINE_OPTIONS: Mapping[str, str] = _words(
     ("llama", "swa_full warmup no_warmup numa rope_freq_base rope_freq_scale rope_scale"),
     ("llama", "rope_scaling cache_reuse cache_ram kv_unified no_kv_offload threads_batch"),
     ("llama", "threads_http seed min_p grammar_file context_shift no_context_shift ui no_ui"),
-    ("llama", "slot_save_path timeout repeat_last_n presence_penalty frequency_penalty mirostat"),
+    ("llama", "slot_save_path repeat_last_n presence_penalty frequency_penalty mirostat"),
     ("llama", "override_kv rpc chat_template_kwargs prio cpu_mask yarn_orig_ctx check_tensors"),
     ("vllm", "max_num_batched_tokens enable_chunked_prefill block_size cpu_offload_gb tokenizer"),
     ("vllm", "tokenizer_mode load_format config_format download_dir hf_overrides"),
