@@ -49,6 +49,12 @@ def test_the_only_model_of_a_repository(tmp_path: Path) -> None:
     assert facts.path == str(folder / "Q4_K_M/Qwen3-Q4_K_M.gguf")
 
 
+def test_the_only_model_beneath_a_folder_has_to_be_readable(tmp_path: Path) -> None:
+    path = write(tmp_path / "d/Q4_K_M/a.gguf", gguf())
+    path.chmod(0o600)
+    assert look(tmp_path, str(tmp_path / "d")).closed_file == str(path)
+
+
 def test_several_models_of_a_repository_are_listed_to_choose_from(tmp_path: Path) -> None:
     folder = cached(tmp_path, *FILES)
     write(folder / "config.json", b"{}")

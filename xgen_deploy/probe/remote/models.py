@@ -29,7 +29,9 @@ def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]
         path, revision = locate(source)
         inspected = _any_file(path) if source.any_file else _inspect(source, path, known or {})
         answer = dict(inspected, key=source.key, revision=revision)
-        answer.update(closed_file=closed_file(path), closed_folder=closed_folder(path))
+        own = answer.get("path") or path  # of a folder with one GGUF that file
+        answer["closed_file"] = closed_file(path) or closed_file(own)
+        answer["closed_folder"] = closed_folder(own)
         answer["real_path"] = os.path.realpath(path)
         if not answer.get("error"):
             path, folders = answer["path"], (source.model_dir, source.hf_home)
