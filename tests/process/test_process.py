@@ -149,6 +149,12 @@ def test_any_folder_keeps_the_state(site: Site, state: Path, folder: str) -> Non
     assert list((state / folder).rglob("*")) == []
 
 
+def test_a_state_folder_that_cannot_be_made_is_refused_by_the_plan(site: Site) -> None:
+    site.env["XDG_STATE_HOME"] = "/proc/sys/none"
+    said = site.plan(1).refusals(HERE)
+    assert "/proc/sys/none/xgen-deploy/t_process (/proc/sys)" in said
+
+
 def test_a_secret_is_seen_by_the_engine_alone(site: Site, state: Path) -> None:
     site.models["tiny"] |= {"api_key": {"env": "T_KEY"}, "env": {"TOKEN": {"env": "T_TOKEN"}}}
     site.env |= {"T_KEY": "kept-key", "T_TOKEN": "kept-token"}
