@@ -170,6 +170,26 @@ def test_models_that_cannot_be_served_are_refused(host: LabHost, tmp_path: Path)
         host.sh(f"rm -r {PLACE}")
 
 
+def test_a_quantisation_in_the_only_revision_of_the_cache_is_served(
+    host: LabHost, tmp_path: Path
+) -> None:
+    cache = "/srv/lab-hf"
+    folder = f"{cache}/hub/models--lab--tiny/snapshots/0123456789abcdef0123456789abcdef01234567"
+    host.sh(f"mkdir -p {folder}; cp {engine_site.TINY} {folder}/tiny-Q8_0.gguf")
+    host.sh(f"cp {engine_site.PROJECTOR} {folder}/mmproj-F16.gguf; echo {{}} >{folder}/config.json")
+    source = "hf.co/lab/tiny:Q8_0"
+    site = Site(tmp_path, "t_cached", models={"gemma": engine_site.tiny(source=source)})
+    site.hosts[HOST] = {"xgen_hf_home": cache}
+    site.serve(HOST)
+    try:
+        assert "the only one there is taken: 0123456789ab" in site.run("plan").said
+        site.apply()
+        assert site.plan(0).operations(HOST) == []
+    finally:
+        assert site.run("destroy", "-y").code == 0
+        host.sh(f"rm -r {cache}")
+
+
 def test_a_host_without_docker(lab: Lab, tmp_path: Path) -> None:
     lab.host("lab-bare")
     site = Site(tmp_path, "t_docker", "docker")
