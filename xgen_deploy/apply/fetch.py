@@ -21,7 +21,7 @@ from xgen_deploy.state.fetch import Fetch, Leg, Places
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.transfer import Access, TransferRequest, WantedFile
 from xgen_deploy.transfer.chain import Hop, bring
-from xgen_deploy.transfer.host_transfer import TransferEvent
+from xgen_deploy.transfer.host_transfer import FromHere, TransferEvent
 from xgen_deploy.transfer.local_store import HERE, LocalStore, hugging_face_home
 
 
@@ -57,7 +57,7 @@ class Fetching:
         told = {leg.host: self._progress(leg.host, artifact) for leg in chain}
         told[HERE] = self._progress(HERE, artifact)
         try:
-            from_here = self._from_here(artifact, told[HERE])
+            from_here = self._held(fetch, chain) or self._from_here(artifact, told[HERE])
             hops = [self._hop(fetch, leg, chain, from_here) for leg in chain]
             for leg in chain:
                 told[leg.host].begin(_source(leg, artifact))
@@ -74,6 +74,11 @@ class Fetching:
     def _progress(self, host: str, artifact: Artifact) -> TransferProgress:
         return TransferProgress(host, artifact.name, artifact.size, self._tell)
 
+    def _held(self, fetch: Fetch, chain: Sequence[Leg]) -> FromHere | None:
+        """The files in a bundle. They have the same numbers in the places of every host."""
+        held, files = self._run.held, fetch.places[chain[0].host].files
+        return None if held is None else lambda number: held(files[number]).file
+
     def _from_here(self, artifact: Artifact, progress: TransferProgress) -> Callable[[int], Path]:
         """The files on this machine, which are fetched when the first is asked for."""
         if artifact.kind == "local":
@@ -88,9 +93,7 @@ class Fetching:
 
         return LocalStore(here, self._access, _origin(artifact), tell).path
 
-    def _hop(
-        self, fetch: Fetch, leg: Leg, chain: Sequence[Leg], from_here: Callable[[int], Path]
-    ) -> Hop:
+    def _hop(self, fetch: Fetch, leg: Leg, chain: Sequence[Leg], from_here: FromHere) -> Hop:
         """Raises XgenError."""
         host = self._run.site.hosts[leg.host]
         found = fetch.places[leg.host]
@@ -121,15 +124,16 @@ class Fetching:
         modes = {mode_of(config, host) for config in self._run.site.on(host.name)}
         return self._access if modes == {"host"} else replace(self._access, token=None)
 
-    def _with_chunks(
-        self, found: Places, from_here: Callable[[int], Path]
-    ) -> tuple[WantedFile, ...]:
+    def _with_chunks(self, found: Places, from_here: FromHere) -> tuple[WantedFile, ...]:
         """Each chunk is then proved as it comes. Raises XgenError."""
+        if (held := self._run.held) is not None:
+            return tuple(replace(file, chunks=held(file).chunks) for file in found.files)
         files = []
         for number, file in enumerate(found.files):
-            here = self._digests.of(from_here(number))
-            if file.sha256 is not None and here.sha256 != file.sha256:
-                raise XgenError(f"{here.path} is another file than it was: start again")
+            path = from_here(number)
+            here = self._digests.of(path) if isinstance(path, Path) else None
+            if here is None or (file.sha256 is not None and here.sha256 != file.sha256):
+                raise XgenError(f"{path} is another file than it was: start again")
             files.append(replace(file, chunks=here.chunks))
         return tuple(files)
 

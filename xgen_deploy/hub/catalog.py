@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -45,8 +45,16 @@ class Described:
     config_format: Literal["mistral"] | None = None
 
 
+class Sources(Protocol):
+    """What knows models' sources."""
+
+    def describe(self, request: Request) -> Described:
+        """Raises HubError."""
+
+
 class Catalog:
-    """Of one run. `token` is for the hub alone; `proxy` and `ca` (PEM text) for all sources."""
+    """The sources themselves, of one run. `token` is for the hub alone; `proxy` and `ca` (PEM text)
+    for all sources."""
 
     def __init__(
         self, settings: FetchSettings, access: Access, digests: Callable[[], LocalDigests]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from xgen_deploy import frozen
 from xgen_deploy.files.places import content_state, places
 from xgen_deploy.files.routes import mode_of
-from xgen_deploy.hub.catalog import Catalog, Described, Request
+from xgen_deploy.hub.catalog import Described, Request, Sources
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.resolve.models import sources
 from xgen_deploy.resolve.stated_files import StatedFile, stated_files
@@ -29,7 +29,7 @@ class _Wanted:
     instance: str
 
 
-def with_lacking(site: Site, observed: Observed, catalog: Catalog) -> Observed:
+def with_lacking(site: Site, observed: Observed, catalog: Sources) -> Observed:
     """Sources are asked only for models that a host has not got. Where one cannot be asked, the
     model stays missing and its error says why."""
     return {
@@ -38,7 +38,7 @@ def with_lacking(site: Site, observed: Observed, catalog: Catalog) -> Observed:
     }
 
 
-def _completed(site: Site, host: Host, observation: Observation, catalog: Catalog) -> Observation:
+def _completed(site: Site, host: Host, observation: Observation, catalog: Sources) -> Observation:
     missing = {m.key for m in observation.facts.models if m.missing}
     if not missing:
         return observation

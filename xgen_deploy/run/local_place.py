@@ -3,13 +3,13 @@
 from xgen_deploy.errors import XgenError
 from xgen_deploy.files.places import places
 from xgen_deploy.frozen import replace
-from xgen_deploy.hub.catalog import Catalog, Request
+from xgen_deploy.hub.catalog import Request, Sources
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
 
-def placed(config: InstanceConfig, site: Site, catalog: Catalog) -> InstanceConfig:
+def placed(config: InstanceConfig, site: Site, catalog: Sources) -> InstanceConfig:
     """Raises XgenError where it cannot be read here."""
     if config.local is None:
         return config

@@ -7,10 +7,10 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.state.site import Site
 
 if TYPE_CHECKING:
-    from xgen_deploy.hub.catalog import Catalog
+    from xgen_deploy.hub.catalog import Sources
 
 
-def with_local_sources(site: Site, catalog: "Callable[[], Catalog]") -> Site:
+def with_local_sources(site: Site, catalog: "Callable[[], Sources]") -> Site:
     """The site with the place on the host as the source of each. Raises XgenError where a file
     cannot be read here."""
     if all(config.local is None for config in site.declared):

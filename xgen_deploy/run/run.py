@@ -24,18 +24,22 @@ from xgen_deploy.transport.options import Options
 from xgen_deploy.transport.read_only import ReadOnly
 
 if TYPE_CHECKING:
-    from xgen_deploy.hub.catalog import Catalog
+    from xgen_deploy.hub.catalog import Sources
     from xgen_deploy.render.instance import Renderer
+    from xgen_deploy.state.transfer import WantedFile
+    from xgen_deploy.transfer.local_file import Held
 
 
 @dataclass(frozen=True)
 class Run:
-    """A site with a connection for each of its hosts."""
+    """A site with a connection for each of its hosts. `held` is where files lie that are in a
+    bundle; there is then no other place to take any from."""
 
     site: Site
     control_node: ControlNode
     connections: dict[str, Connection]
-    catalog: "Callable[[], Catalog] | None" = None
+    catalog: "Callable[[], Sources] | None" = None
+    held: "Callable[[WantedFile], Held] | None" = None
 
     def over(self, site: Site) -> "Run":
         """The same hosts with another site."""
@@ -101,7 +105,12 @@ class Run:
 
 
 @contextmanager
-def run_on(site: Site, options: Options, catalog: "Callable[[], Catalog]") -> Iterator[Run]:
+def run_on(
+    site: Site,
+    options: Options,
+    catalog: "Callable[[], Sources]",
+    held: "Callable[[WantedFile], Held] | None" = None,
+) -> Iterator[Run]:
     """A run over `site`, whose connections are closed at the end. `catalog` makes what knows the
     models' sources; it is called once, and only where one is looked at."""
     control_node = this_machine()
@@ -110,6 +119,6 @@ def run_on(site: Site, options: Options, catalog: "Callable[[], Catalog]") -> It
     connector = Connector(options)
     try:
         connections = {n: connector.connect(h) for n, h in site.hosts.items()}
-        yield Run(site, control_node, connections, catalog)
+        yield Run(site, control_node, connections, catalog, held)
     finally:
         connector.close()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.transfer import TransferRequest
-from xgen_deploy.transfer.local_file import chunk_of
+from xgen_deploy.transfer.local_file import Stored, chunk_of
 from xgen_deploy.transfer.remote.download import Pace
 from xgen_deploy.transfer.remote.part import CHUNK
 from xgen_deploy.transport.base import Connection, HostError
@@ -53,7 +53,7 @@ class TransferEvent(BaseModel):
 
 Tell = Callable[[str, TransferEvent], None]
 # The file on this machine for a file's number; asked for where a host has to get it from here.
-FromHere = Callable[[int], Path]
+FromHere = Callable[[int], Path | Stored]
 
 
 class TransferFailed(HostError):
@@ -151,7 +151,7 @@ class _Sender:
             self._failed = error
             self._process.close()
 
-    def _chunk(self, number: int, path: Path, chunk: int, pace: Pace) -> None:
+    def _chunk(self, number: int, path: Path | Stored, chunk: int, pace: Pace) -> None:
         size = self._request.files[number].size
         pieces = chunk_of(path, chunk, size, piece=_PIECE)
         length = min(CHUNK, size - chunk * CHUNK)
