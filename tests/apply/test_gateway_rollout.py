@@ -116,6 +116,29 @@ def test_a_change_that_fails_is_undone(case: Failing, gateway_site: FakeSite) ->
     assert record["last_apply"]["outcome"] == "failed"
 
 
+def test_it_ends_once_the_previous_one_serves_again(gateway_site: FakeSite) -> None:
+    """What is told to the gateway next must not reach the process that is about to go."""
+    gateway = gateway_site.hosts["g"]
+    gateway_site.change(lambda m: m["gateway"].update(port=9001))
+    _its_requests_fail(gateway)
+    looks: list[int] = []
+
+    def late(argv: tuple[str, ...], asked: str) -> str | None:
+        if "reload-or-restart" in argv:
+            looks.append(0)
+            return ""
+        if asked == "show info" and looks and len(looks) < 4:
+            looks.append(0)
+            if len(looks) == 4:
+                gateway.systemd.restart(unit)
+        return None
+
+    unit = f"{LAYOUT.service('gateway')}.service"
+    gateway.before = late
+    assert "The previous one serves" in gateway_site.apply(code=1)
+    assert ask(gateway) == 200
+
+
 def test_one_gateway_after_the_other(make_site: MakeSite) -> None:
     """One that fails costs the other nothing."""
     gateway = {"hosts": ["f", "g"], "listen": "0.0.0.0", "port": 9000}

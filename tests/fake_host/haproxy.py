@@ -12,7 +12,8 @@ from xgen_deploy.transport.base import Reply
 
 Reach = Callable[[str, int, str, str | None], Reply]
 _NOBODY = Reply(503, b'{"error": {"type": "service_unavailable"}}')
-_COLUMNS = "# pxname,svname,qcur,scur,status,type,check_status,check_desc,check_code"
+_COLUMNS = "# pxname,svname,qcur,scur,status,type,check_status,check_desc,check_code,addr,slim"
+_STATE = "1\n# be_name srv_name srv_fqdn"
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Pool:
     """`key` is the variable with the key that its engines are shown."""
 
     servers: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
     key: str | None = None
 
 
@@ -30,6 +32,7 @@ class FakeHaproxy:
     """
 
     ended = False
+    version = "2.6.12"
 
     def __init__(self, config: str, keys: str, pid: int, reach: Reach) -> None:
         self.run = f"gateway-{pid}"
@@ -54,29 +57,57 @@ class FakeHaproxy:
         if commands == "show info":
             digest = re.search(r"description 'xgen (\w+)'", self._config)
             shown = digest[1] if digest else ""
-            return f"Version: 2.6.12\nPid: {self._pid}\ndescription: xgen {shown}\n"
+            return f"Version: {self.version}\nPid: {self._pid}\ndescription: xgen {shown}\n"
         if commands == "show stat":
             return "\n".join([_COLUMNS, *self._rows()])
-        said = ""
-        for command in commands.split("; "):
-            server, state = command.split()[2], command.split()[4]
-            pool, _, name = server.partition("/")
-            if name not in self.pools.get(pool, Pool()).servers:
-                said += "No such server.\n"
-            self.told[server] = state
-        return said
+        if commands == "show env":
+            return "".join(f"{name}={value}\n" for name, value in self._keys.items())
+        if commands == "show servers state":
+            return "\n".join([_STATE, *self._host_names()])
+        return "".join(self._tell(command.split()) for command in commands.split("; "))
+
+    def _tell(self, words: list[str]) -> str:
+        """Servers that are added, told something or taken away."""
+        entry = words[3] if words[:2] == ["set", "maxconn"] else words[2]
+        pool, _, name = entry.partition("/")
+        known = self.pools.get(pool, Pool())
+        match words:
+            case ["add", "server", _, at, "maxconn", limit, *_]:
+                known.servers[name], known.limits[name] = at, limit
+                return "New server registered.\n"
+            case _ if name not in known.servers:
+                return "No such server.\n"
+            case ["set", "server", _, "state", state]:
+                self.told[entry] = state
+            case ["set", "server", _, "addr", address, "port", port]:
+                known.servers[name] = f"{address}:{port}"
+            case ["set", "maxconn", "server", _, limit]:
+                known.limits[name] = limit
+            case ["del", "server", _]:
+                del known.servers[name], known.limits[name], self.told[entry]
+        return ""
+
+    def _host_names(self) -> list[str]:
+        servers = [
+            (n, s, at.rpartition(":")[0])
+            for n, p in self.pools.items()
+            for s, at in p.servers.items()
+        ]
+        return [f"{n} {s} {'-' if _looked_up(a) == a else a}" for n, s, a in servers]
 
     def _rows(self) -> list[str]:
         busy = self.under_way.pop(0) if self.under_way else 0
         rows = []
         for name, pool in self.pools.items():
-            rows.append(f"{name},BACKEND,0,0,UP,1,,,")
+            rows.append(f"{name},BACKEND,0,0,UP,1,,,,,")
             for server in pool.servers:
                 up = self._up(name, server)
                 status = "DRAIN" if self._drained(name, server) else "UP" if up else "DOWN"
                 check = "L7OK,,200" if up else "L4CON,Connection refused,"
                 sessions = busy if status == "DRAIN" else 0
-                rows.append(f"{name},{server},0,{sessions},{status},2,{check}")
+                address, _, port = pool.servers[server].rpartition(":")
+                where = f"{_looked_up(address)}:{port},{pool.limits[server]}"
+                rows.append(f"{name},{server},0,{sessions},{status},2,{check},{where}")
         return rows
 
     def _drained(self, pool: str, server: str) -> bool:
@@ -126,6 +157,10 @@ class FakeHaproxy:
         return None
 
 
+def _looked_up(address: str) -> str:
+    return address if address[0].isdigit() else "192.0.2.1"
+
+
 def _pools(config: str) -> dict[str, Pool]:
     pools: dict[str, Pool] = {}
     pool = Pool()
@@ -133,7 +168,7 @@ def _pools(config: str) -> dict[str, Pool]:
         if words[0] == "backend":
             pool = pools.setdefault(words[1], Pool())
         elif words[0] == "server":
-            pool.servers[words[1]] = words[2]
+            pool.servers[words[1]], pool.limits[words[1]] = words[2], words[4]
         elif words[:3] == ["http-request", "set-header", "Authorization"]:
             pool.key = words[-1].partition("env(")[2].partition(")")[0]
     return pools

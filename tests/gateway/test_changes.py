@@ -236,10 +236,14 @@ def test_a_broken_configuration_leaves_the_running_one(pair: RunningGateway, fir
     assert pair.ask(CHAT, {"model": "qwen"}).status == 200
 
 
-def test_what_runs_is_known_by_its_digest(pair: RunningGateway, first: Engine) -> None:
+def test_all_but_the_servers_of_what_runs_is_known_by_its_digest(
+    pair: RunningGateway, first: Engine
+) -> None:
     before = pair.runtime.info().digest
     assert before in (pair.folder / "haproxy.cfg").read_text()
     pair.set([endpoint(first, "qwen")])
+    assert before in (pair.folder / "haproxy.cfg").read_text()
+    pair.set([endpoint(first, "qwen")], {"other": ("qwen",)})
     pair.reload()
     after = pair.runtime.info().digest
     assert after != before

@@ -144,8 +144,7 @@ class Traffic:
 
     @_moving_traffic
     def add(self, endpoint: Endpoint) -> None:
-        """Beside what the records have: a reload of each gateway, then until the new server was
-        found healthy by each."""
+        """Beside what the records have, at each gateway; comes back once each found it healthy."""
         self._require_gateways(endpoint.host, endpoint.instance)
         gateway_hosts = self.gateway_hosts_of(endpoint.host, endpoint.instance)
         for gateway_host in gateway_hosts:
@@ -262,7 +261,7 @@ class Traffic:
                 return
             spec = replace(last.spec, routes=self.routes(gateway_host, extra, first=first))
             open_gateway(context, spec, self._number, away=self.away(gateway_host), moving=True)
-            for drained in tuple(self._drained):  # which the new process does not know
+            for drained in tuple(self._drained):  # which a new process does not know
                 if self._known(gateway_host, *drained):
                     self._runtime(gateway_host).drain(self._name(gateway_host, *drained))
 

@@ -48,6 +48,12 @@ PATHS = (
 RERANK = ("/rerank", "/v2/rerank", "/v1/reranking")
 _SERVED = ", ".join(("/v1/models", *PATHS))
 _LOOPBACK = "127.0.0.1"
+# How servers are checked, whether the file or the runtime socket names them.
+CHECKS = (
+    "inter 2s fastinter 500ms downinter 1s fall 2 rise 1 "
+    "observe layer4 error-limit 1 on-error mark-down"
+)
+_ANY_SERVER = {"name": "any", "at": "192.0.2.1:1", "slots": 1}
 # HAProxy sends these itself where a request is not HTTP (src/mux_h1.c: h1_send_error).
 _SILENT = (400, 413, 501)
 # A buffer's room beside the body, and the least number of buffers.
@@ -107,8 +113,10 @@ def config_text(
     limits = limits or Limits.of(spec)
     models, limits_of_clients = spec.routes, rate_limits(spec)
     pools = [_model(number, route, models) for number, route in enumerate(models)]
+    every = pools + [_old_pool(pools[n], r, old_keys) for n, r in _with_old_keys(models)]
     values: dict[str, object] = {
         "limits": limits,
+        "checks": CHECKS,
         "socket": places.socket,
         "tls": places.tls if spec.tls else "",
         "binds": _binds(spec),
@@ -128,15 +136,18 @@ def config_text(
         "silent": _SILENT,
         "answers": _answers(limits),
         "models": pools,
-        "pools": pools + [_old_pool(pools[n], r, old_keys) for n, r in _with_old_keys(models)],
+        "pools": every,
     }
-    draft = templates.text("haproxy.cfg.j2", values | {"digest": ""})
+    shape = {"pools": [{**pool, "servers": [_ANY_SERVER]} for pool in every]}
+    draft = templates.text("haproxy.cfg.j2", values | shape | {"digest": ""})
     digest = hashlib.sha256(draft.encode()).hexdigest()[:16]
     return templates.text("haproxy.cfg.j2", values | {"digest": digest})
 
 
 def digest_in(config: str) -> str:
-    """The short digest in a configuration's `description`, which the running gateway reports."""
+    """The short digest in a configuration's `description`, which the running gateway reports. It
+    is of all but the servers, which come and go while the process runs.
+    """
     line = next(line for line in config.splitlines() if line.strip().startswith("description"))
     return line.split()[-1].strip("'")
 
@@ -147,8 +158,16 @@ def keys_text(
     templates: Templates,
     old_keys: Mapping[str, SecretText] | None = None,
 ) -> str:
-    """`keys.cfg`: the engines' keys, and the digest that the client's key is compared with.
-    `old_keys`: model -> its previous key.
+    """`keys.cfg`: see `key_variables`."""
+    variables = key_variables(spec, keys, old_keys)
+    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(variables.items())})
+
+
+def key_variables(
+    spec: GatewaySpec, keys: GatewayKeys, old_keys: Mapping[str, SecretText] | None = None
+) -> dict[str, str]:
+    """HAProxy's environment: the engines' keys, and the digest that the client's key is compared
+    with. `old_keys`: model -> its previous key. They are secrets.
     """
     variables = {
         name: keys.engines[route.model].reveal()
@@ -163,7 +182,7 @@ def keys_text(
     if digests:
         proof = client_digest(keys.proof) if keys.proof else next(iter(digests.values()))
         variables |= {**digests, PROOF: proof}
-    return templates.text("haproxy-keys.cfg.j2", {"keys": sorted(variables.items())})
+    return variables
 
 
 def _key_names(models: tuple[Route, ...]) -> tuple[str, ...]:

@@ -147,6 +147,8 @@ def _updated(
 ) -> Operation | None:
     how = "restart" if restarts else "reload, no interruption"
     if last.digest != spec.digest:
+        if not restarts and not new_secret and spec.without_servers == last.spec.without_servers:
+            how = "no interruption"
         diff = _diff(last.spec, spec)
         changed = [f"changed: {', '.join(d.path for d in diff)}"] if diff else []
         cause = "; ".join([*_moved(last.spec, spec), *changed, how])

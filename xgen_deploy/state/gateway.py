@@ -5,7 +5,7 @@ import json
 
 from pydantic import Field
 
-from xgen_deploy.frozen import Frozen, Moment
+from xgen_deploy.frozen import Frozen, Moment, replace
 from xgen_deploy.state.facts import DOCKER_UNIT, UnitName
 from xgen_deploy.state.field_types import Address, ClientName, Port, Rate
 from xgen_deploy.state.gateway_fields import MAX_BODY, BodySize, Origin
@@ -53,6 +53,11 @@ class GatewaySpec(Frozen):
     @property
     def servers(self) -> tuple[Server, ...]:
         return tuple(s for route in self.routes for s in route.servers)
+
+    @property
+    def without_servers(self) -> "GatewaySpec":
+        routes = tuple(replace(route, servers=()) for route in self.routes)
+        return replace(self, routes=routes)
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

@@ -1,13 +1,14 @@
 """A running gateway's runtime socket, reached through its host's session."""
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.gateway.stats import (
     HaproxyInfo,
     ServerState,
+    parse_host_names,
     parse_info,
     parse_queues,
     parse_servers,
@@ -51,6 +52,28 @@ class HaproxySocket:
 
     def servers(self) -> tuple[ServerState, ...]:
         return self._understood(parse_servers, "show stat")
+
+    def host_names(self) -> dict[tuple[str, str], str]:
+        """See `parse_host_names`."""
+        return self._understood(parse_host_names, "show servers state")
+
+    def has_environment(self, variables: Mapping[str, str]) -> bool:
+        """Whether the process runs with these values, which are secrets."""
+        lines = set(self.ask("show env").splitlines())
+        return all(f"{name}={value}" in lines for name, value in variables.items())
+
+    def remove(self, entry: str, timeout: float) -> bool:
+        """Takes POOL/SERVER away once its requests have ended, at most after `timeout` seconds:
+        whether they have. It gets no new ones in any case.
+        """
+        self.ask(f"set server {entry} state maint")
+        end = time.monotonic() + timeout
+        while any(f"{s.pool}/{s.name}" == entry and s.sessions for s in self.servers()):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_PAUSE)
+        self.ask(f"del server {entry}")
+        return True
 
     def settled(self, timeout: float) -> tuple[ServerState, ...]:
         """The servers once each had its first health check, after `timeout` seconds at most."""
