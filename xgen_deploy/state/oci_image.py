@@ -1,0 +1,61 @@
+"""A container image as the OCI's formats describe it: blobs known by their SHA-256."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from xgen_deploy.frozen import Frozen
+
+MOST_LAYERS = 500
+GZIP, ZSTD = "+gzip", "+zstd"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+
+Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+MediaType = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+/_-]{1,200}$")]
+
+
+class Blob(Frozen):
+    """`size` in bytes."""
+
+    digest: Digest
+    size: Annotated[int, Field(ge=0, le=1 << 50)]
+    media_type: MediaType
+
+    @property
+    def sha256(self) -> str:
+        return self.digest.removeprefix("sha256:")
+
+
+class Layer(Frozen):
+    """`diff_id` is the digest of its tar without compression: what a host knows it by."""
+
+    blob: Blob
+    diff_id: Digest
+
+    @property
+    def is_zstd(self) -> bool:
+        return self.blob.media_type.endswith(("+zstd", ".zstd"))
+
+
+class OciImage(Frozen):
+    """One image for one platform. Its ID is `config.digest` on Docker's classic store, and
+    `manifest.digest` on containerd's. `entrypoint` to `created` are from its configuration."""
+
+    manifest: Blob
+    config: Blob
+    layers: Annotated[tuple[Layer, ...], Field(max_length=MOST_LAYERS)]
+    architecture: str
+    entrypoint: tuple[str, ...] = ()
+    user: str | None = None
+    created: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers, as they are stored."""
+        return sum(layer.blob.size for layer in self.layers)
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        return tuple(layer.diff_id for layer in self.layers)
