@@ -21,8 +21,8 @@ from xgen_deploy.cli.main import main
 from xgen_deploy.plan.saved import SavedPlan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
-STREAMS = ("apply", "rollback", "destroy", "cordon", "uncordon")
-CHANGES = (*STREAMS, "stop", "start", "restart")
+STREAMS = ("apply", "rollback", "destroy", "cordon", "uncordon", "fetch")
+CHANGES = ("apply", "rollback", "destroy", "cordon", "uncordon", "stop", "start", "restart")
 PLACES = ("cordon", "uncordon")
 WORDS = {
     **dict.fromkeys(CHANGES, ("-y",)),

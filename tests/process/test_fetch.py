@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,3 +46,31 @@ def test_it_is_fetched_before_the_change(fetching: Site, hub: FakeHub, tmp_path:
     assert len(placed) == 1
     assert placed[0].is_symlink()
     assert not hub.downloads("tiny-q4.gguf")
+
+
+def test_fetch_brings_it_and_starts_nothing(fetching: Site, hub: FakeHub, tmp_path: Path) -> None:
+    fetched = fetching.run("fetch")
+    assert fetched.code == 0, fetched
+    assert f"> fetch   {NAME}:tiny-q8.gguf" in fetched.stdout
+    assert f"{NAME}:tiny-q8.gguf is there" in fetched.stdout
+    assert "fetch: 1 done, all good" in fetched.stdout
+    assert not list((tmp_path / "models").rglob("record.json"))
+    assert fetching.run("status").code == 1
+    before = len(hub.downloads("tiny-q8.gguf"))
+    again = fetching.run("fetch")
+    assert (again.code, "nothing to fetch" in again.stdout) == (0, True), again
+    fetching.apply()
+    assert len(hub.downloads("tiny-q8.gguf")) == before
+
+
+def test_what_cannot_be_had_fails_it(fetching: Site, hub: FakeHub) -> None:
+    hub.wrong["tiny-q8.gguf"] = b"x" * 1000
+    fetched = fetching.run("fetch", "--json", "--limit-rate", "200M")
+    *_, end = map(json.loads, fetched.stdout.splitlines())
+    assert (fetched.code, end["kind"], end["number"], end["exit_code"]) == (1, "end", None, 1)
+    assert "tiny-q8.gguf" in end["errors"][0]["message"]
+
+
+def test_a_rate_is_a_size(fetching: Site) -> None:
+    refused = fetching.run("fetch", "--limit-rate", "fast")
+    assert (refused.code, "`fast` is no rate" in refused.stderr) == (1, True), refused

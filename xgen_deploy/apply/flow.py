@@ -84,7 +84,8 @@ class Apply:
         from xgen_deploy.apply.fetch import Fetching  # seldom
 
         with self._ui.reporting() as report:
-            return Fetching(self._run, self._secrets, report).bring(fetches)
+            rate = self._options.limit_rate
+            return Fetching(self._run, self._secrets, report, limit_rate=rate).bring(fetches)
 
     def _lock(self, locked: LockedHosts, hosts: frozenset[str]) -> dict[str, XgenError]:
         """Those that were lost on the way, with the reason. Raises LockedError."""

@@ -17,7 +17,8 @@ class ApplyOptions:
     what another manifest applied is removed too. `ask_first`: no secret is
     looked up before the answer. `trust_history` as `rollback` was given it. `maintain`,
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
-    embedding model may be others than before.
+    embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
+    0: as the manifest says.
     """
 
     yes: bool
@@ -36,6 +37,7 @@ class ApplyOptions:
     uncordon: UncordonRequest | None = None
     accept_new_host_keys: bool = False
     accept_new_vectors: bool = False
+    limit_rate: int = 0
 
     @property
     def compares_secrets(self) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xgen_deploy.cli.documents.base import Document
 
 # Their lines are events, and the last one is `end`.
-STREAMING = ("apply", "rollback", "destroy", "cordon", "uncordon")
+STREAMING = ("apply", "rollback", "destroy", "cordon", "uncordon", "fetch")
 
 
 class JsonOutput:
@@ -69,7 +69,9 @@ class JsonOutput:
         """Of the plan that was shown last."""
         self._of_plan = tuple(entries)
 
-    def ended(self, number: int, done: int, failed: int, not_verified: Mapping[str, str]) -> None:
+    def ended(
+        self, number: int | None, done: int, failed: int, not_verified: Mapping[str, str]
+    ) -> None:
         """How the operations ended, for the event `end`."""
         counts = {"number": number, "done": done, "failed": failed}
         self._counts = {**counts, "not_verified": dict(not_verified)}

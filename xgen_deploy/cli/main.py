@@ -26,6 +26,7 @@ _COMMANDS = {
     "render": "Show the exact commands, units and containers.",
     "plan": "Show what would change, field by field, and why. Changes nothing.",
     "show": "Show a saved plan.",
+    "fetch": "Bring the models that hosts lack, before an apply.",
     "apply": "Apply the manifest and verify every model with a real request.",
     "status": "Show what runs, as the engines report it.",
     "verify": "Verify that every instance is what the manifest says.",
@@ -68,6 +69,7 @@ _SECTIONS = (
     (
         "Changing",
         (
+            "fetch",
             "apply",
             "rollback",
             "stop",
@@ -266,7 +268,10 @@ def _say_fault(error: Exception) -> str:
 def _interruption(words: list[str], *, by_signal: bool) -> str:
     if not by_signal:
         return "nothing was done"
-    changing = {"apply", "rollback", "destroy", "uncordon"}.intersection(words)
+    command = command_of(words)
+    if command == "fetch":
+        return "interrupted; the next fetch or apply goes on where it was"
+    changing = command in {"apply", "rollback", "destroy", "uncordon"}
     return "interrupted" + ("; the next apply finishes what this one began" if changing else "")
 
 

@@ -9,6 +9,7 @@ import click
 
 from xgen_deploy.cli.gpu_names import repin_option
 from xgen_deploy.cli.json_output import JsonOutput
+from xgen_deploy.state.field_types import size, size_bytes
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,25 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
+
+
+def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
+    """Bytes a second, 0 where none is stated."""
+    if value is None:
+        return 0
+    try:
+        return size_bytes(size(value))
+    except ValueError:
+        problem = f"`{value}` is no rate; state bytes a second, such as 200M"
+        raise click.BadParameter(problem, ctx, param) from None
+
+
+limit_rate_option = click.option(
+    "--limit-rate",
+    callback=_rate,
+    metavar="RATE",
+    help="Most bytes a second of each transfer, such as 200M; over the manifest's.",
+)
 
 
 fleet_option = click.option(

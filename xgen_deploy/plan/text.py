@@ -53,6 +53,18 @@ def plan_text(
     return lines
 
 
+def fetch_text(plan: Plan, took: float) -> list[str]:
+    """The same of what is brought alone, for `fetch`."""
+    lines = [_head(plan, took), "", *fetch_lines(plan.fetches)]
+    for host in plan.hosts.values():
+        if not host.reachable:
+            lines += _host(host.host, host, verbose=False)
+    lines += _refusals(plan)
+    if not plan.fetches and not plan.refusals and not plan.unreachable:
+        lines.append("nothing to fetch: the models are on their hosts")
+    return lines
+
+
 def _head(plan: Plan, took: float) -> str:
     seen = len(plan.hosts) - len(plan.unreachable)
     of = f"{seen} of {len(plan.hosts)} hosts seen, {took:.1f} s"

@@ -13,6 +13,7 @@ from xgen_deploy.cli.options import (
     accept_new_vectors_option,
     accepting_options,
     host_options,
+    limit_rate_option,
 )
 from xgen_deploy.cli.saved_plan import saved_plan
 
@@ -33,6 +34,7 @@ from xgen_deploy.cli.saved_plan import saved_plan
     help="Leave out hosts with refusals, apply the others, exit with code 1.",
 )
 @accept_new_vectors_option
+@limit_rate_option
 @host_options
 def command(
     settings: Settings,
@@ -43,6 +45,7 @@ def command(
     lock_wait: float,
     skip_refused: bool,
     accept_new_vectors: bool,
+    limit_rate: int,
 ) -> int:
     """Apply MANIFEST to its hosts.
 
@@ -62,6 +65,7 @@ def command(
         expected=saved,
         skip_refused=skip_refused,
         accept_new_vectors=accept_new_vectors,
+        limit_rate=limit_rate,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
         accepted = repin_of(repin, run.site.hosts) if saved is None else saved.repin

@@ -1,4 +1,4 @@
-"""`apply`, `rollback` and `destroy` with --json: one event a line."""
+"""`apply`, `rollback`, `destroy` and `fetch` with --json: one event a line."""
 
 from typing import Literal
 

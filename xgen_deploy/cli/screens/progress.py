@@ -70,10 +70,20 @@ class Progress:
         not_seen = {o.model: o.detail for h in results for o in h.asked if not (o.good or o.bad)}
         if self._settings.json:
             self._settings.output.ended(identity.number, done, failed, not_seen)
-        elif not self._settings.quiet or failed or unreached:
-            words = [f"{done} done", *_trouble(failed, unreached, not_seen)]
-            line = ", ".join(words if len(words) > 1 else [*words, "[green]all good[/green]"])
-            print_line(self._console, f"{escape(_name(identity))}: {line}")
+        else:
+            self._last_line(_name(identity), done, list(_trouble(failed, unreached, not_seen)))
+
+    def fetched(self, done: int, failed: int) -> None:
+        """The last line of a `fetch`."""
+        if self._settings.json:
+            self._settings.output.ended(None, done, failed, {})
+        else:
+            self._last_line("fetch", done, list(_trouble(failed, (), {})))
+
+    def _last_line(self, name: str, done: int, trouble: list[str]) -> None:
+        if not self._settings.quiet or trouble:
+            words = [f"{done} done", *(trouble or ["[green]all good[/green]"])]
+            print_line(self._console, f"{escape(name)}: {', '.join(words)}")
 
 
 class Gathering(Progress):

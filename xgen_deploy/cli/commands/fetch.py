@@ -1,0 +1,62 @@
+"""`xgen-deploy fetch`: brings the models that hosts lack, and changes nothing that runs."""
+
+import time
+
+import click
+
+from xgen_deploy.cli.documents.plan import plan_errors
+from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.opening import open_run
+from xgen_deploy.cli.options import Settings, host_options, limit_rate_option
+from xgen_deploy.cli.preload import FETCHING
+from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
+from xgen_deploy.run.run import Run
+from xgen_deploy.state.plan import Plan
+
+
+@click.command("fetch", cls=ManifestCommand)
+@limit_rate_option
+@host_options
+def command(settings: Settings, limit_rate: int) -> int:
+    """Bring the models that MANIFEST needs and its hosts have not got, the night before.
+
+    Nothing is asked, locked, stopped or started. A fetch that is cut goes on where it was.
+    """
+    with open_run(settings) as run:
+        plan = _shown(run, settings)
+        lost = _brought(run, settings, plan, limit_rate)
+    return first_that_holds(plan.exit_code(), exit_code_of(lost.values()))
+
+
+def _shown(run: Run, settings: Settings) -> Plan:
+    began = time.monotonic()
+    observed = run.observe(preload=FETCHING, to_bring=True)
+    from xgen_deploy.plan.build import default_scope, make_plan
+    from xgen_deploy.plan.desired import DesiredState
+    from xgen_deploy.plan.text import fetch_text
+
+    scopes = {h: default_scope(run.site, h) for h in observed}
+    desired = DesiredState(run.site, run.renderer)
+    plan = make_plan(run.site, observed, desired, scopes, now=time.time())
+    settings.output.plan_errors(plan_errors(plan))
+    lines = fetch_text(plan, time.monotonic() - began)
+    Screen(settings).lines(lines, always=bool(plan.refusals or plan.unreachable))
+    return plan
+
+
+def _brought(run: Run, settings: Settings, plan: Plan, limit_rate: int) -> dict[str, XgenError]:
+    """The hosts that have not got what they lack, with the reason."""
+    if not plan.fetches:
+        return {}
+    from xgen_deploy.apply.fetch import Fetching
+    from xgen_deploy.cli.screens.progress import progress
+    from xgen_deploy.secrets.resolver import SecretResolver
+
+    with progress(settings) as report:
+        fetching = Fetching(run, SecretResolver(run.site), report, limit_rate=limit_rate)
+        lost = fetching.bring(plan.fetches)
+        copies = sum(event.kind == "done" for event in report.events)
+        failed = sum(event.kind == "failed" for event in report.events)
+        report.fetched(copies, failed)
+    return lost
