@@ -35,6 +35,18 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unpack:
+    """An engine build among the files: `archive`, of this content, is unpacked into `folder`, once
+    `program` in there was seen to run, and with `serves_gguf` to load a model and answer."""
+
+    archive: str
+    sha256: str
+    folder: str
+    program: str
+    serves_gguf: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Access:
     """How a host reaches the web. `token` is sent to the origin of a file's `url` and no other."""
 
@@ -67,14 +79,16 @@ class Serving:
 
 @dataclass(frozen=True, kw_only=True)
 class TransferRequest:
-    """Files, then links and texts once all of them are whole. `root` is the folder of models, where
-    it is noted what was brought, and from where (`origin`). `limit_rate`: bytes a second, 0: none.
-    `detach` is the file that tells how it goes, where it is to go on without a connection."""
+    """Files, then links and texts once all of them are whole, and what is unpacked of them. `root`
+    is the folder of models, where it is noted what was brought, and from where (`origin`).
+    `limit_rate`: bytes a second, 0: none. `detach` is the file that tells how it goes, where it is
+    to go on without a connection."""
 
     files: tuple[WantedFile, ...]
     route: Route
     links: tuple[Link, ...] = ()
     texts: tuple[Text, ...] = ()
+    unpack: Unpack | None = None
     root: str | None = None
     origin: str = ""
     access: Access = field(default_factory=Access)

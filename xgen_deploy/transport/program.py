@@ -45,6 +45,10 @@ _TRANSFER = (
     "receive",
     "peer_server",
     "peer_client",
+    "unpack",
+    "tiny_gguf",
+    "trial",
+    "engine_build",
     "transfer",
 )
 

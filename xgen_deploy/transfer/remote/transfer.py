@@ -19,6 +19,7 @@ from typing import Any
 
 from xgen_deploy.transfer.remote import download, gentle, peer_client, peer_server, receive
 from xgen_deploy.transfer.remote.brought import note_brought
+from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 from xgen_deploy.transfer.remote.events import Events
 from xgen_deploy.transfer.remote.part import (
     CHUNK,
@@ -40,6 +41,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     os.write(1, b"XGEN-READY 1\n")
     tell = Events()
+    os.umask(0o022)  # engines, which are other users, read what was brought
     gentle.be_gentle()
     if request.get("detach"):
         _go_on_alone(request["detach"], tell)
@@ -51,7 +53,7 @@ def main() -> None:
         os._exit(1)
     except Wrong as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at, wrong=True)
-    except (Refused, Unavailable) as error:
+    except (Refused, Unavailable, Unusable) as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at)
     except OSError as error:
         text = error.strerror or str(error)
@@ -93,6 +95,8 @@ class Transfer:
             _link(link["path"], link["target"])
         for text in self._request.get("texts", ()):
             _write_text(text["path"], text["content"])
+        if self._request.get("unpack"):
+            place_build(self._request["unpack"], self._tell)
 
     def serve_on(self) -> None:
         """Until the input ends: the next host may still be taking."""

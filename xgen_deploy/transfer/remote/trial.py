@@ -1,0 +1,162 @@
+"""Whether an engine runs on this host: it is started as an unprivileged user, and a llama-server
+loads a model and answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import http.client
+import json
+import os
+import platform
+import resource
+import signal
+import socket
+import subprocess
+import time
+from typing import Callable
+
+NOBODY = 65534
+PDEATHSIG = 1
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATIENCE = 180.0
+PAUSE = 0.1
+TAIL = 16 << 10
+SHOWN = 300
+_WHY = {
+    errno.ENOEXEC: "it is for another kind of processor than this host's ({machine})",
+    errno.EACCES: "it may not be executed there: the disk is mounted `noexec`, or users other than "
+    "root cannot enter the folder",
+    errno.ENOENT: "its program loader is not on this host, so it was built for another system",
+}
+_MISMATCH = "it uses instructions that this host's processor lacks (SIGILL)"
+
+
+class Failed(Exception):
+    """Why it cannot be used, as a clause about it."""
+
+
+def version(program: str, log: str) -> None:
+    """`--version` ends well. `log` is a file for what it prints. Raises Failed."""
+    with _started([program, "--version"], log) as process:
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"its `--version` does not end within {PATIENCE:.0f} s") from None
+        finally:
+            _end(process)
+    if code != 0:
+        raise Failed(f"its `--version` fails: {_reason(code, log)}")
+
+
+def serves(program: str, model: str, log: str, patience: float = PATIENCE) -> None:
+    """A llama-server loads `model` on the CPU and makes a token. Raises Failed."""
+    port = _free_port()
+    argv = [program, "--model", model, "--host", "127.0.0.1", "--port", str(port)]
+    argv += ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]
+    argv += ["--n-gpu-layers", "0", "--device", "none"]
+    name = os.path.basename(model)
+    with _started(argv, log) as process:
+        try:
+            _wait_for(process, port, log, name, time.monotonic() + patience)
+            body = json.dumps({"prompt": "a", "n_predict": 1}).encode()
+            status = _ask(port, "POST", "/completion", body, patience)
+            if status != 200:
+                process.poll()
+                code = process.returncode
+                why = f"answers {status}" if code is None and status else _reason(code, log)
+                raise Failed(f"it does not compute with {name}: {why}")
+        finally:
+            _end(process)
+
+
+def _wait_for(
+    process: subprocess.Popen[bytes], port: int, log: str, name: str, until: float
+) -> None:
+    while _ask(port, "GET", "/health", None, 5.0) != 200:
+        if process.poll() is not None:
+            raise Failed(f"it does not load {name}: {_reason(process.returncode, log)}")
+        if time.monotonic() > until:
+            raise Failed(f"it has not loaded {name} in time; it said: {_last_line(log)}")
+        time.sleep(PAUSE)
+
+
+def _ask(port: int, method: str, path: str, body: bytes | None, patience: float) -> int:
+    """The status, 0 without an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    try:
+        headers = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read(1 << 16)
+        return answer.status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _started(argv: list[str], log: str) -> subprocess.Popen[bytes]:
+    try:
+        with open(log, "wb") as out:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
+                start_new_session=True,
+                preexec_fn=_in_the_child(),
+            )
+    except OSError as error:
+        why = _WHY.get(error.errno or 0, error.strerror or str(error))
+        raise Failed(why.format(machine=platform.machine())) from None
+
+
+def _in_the_child() -> Callable[[], None]:
+    """Without rights and core dumps, and never longer there than this program."""
+    libc, is_root = ctypes.CDLL(None), os.geteuid() == 0
+
+    def begin() -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if is_root:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        libc.prctl(PDEATHSIG, signal.SIGKILL)  # a change of user would undo it
+
+    return begin
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _reason(code: int | None, log: str) -> str:
+    if code is None:
+        return "it gives no answer"
+    if code == -signal.SIGILL:
+        return _MISMATCH
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"it ended by {signal.Signals(-code).name}"
+    return _last_line(log) or f"exit status {code}"
+
+
+def _last_line(log: str) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+        text = file.read(TAIL).decode("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "".join(c if c.isprintable() else "?" for c in lines[-1])[:SHOWN] if lines else ""
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
