@@ -10,8 +10,8 @@ from pathlib import Path
 from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.transfer_progress import TransferProgress
 from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import fault_of
 from xgen_deploy.files.places import places
-from xgen_deploy.files.routes import mode_of
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.hub import hub_access
@@ -23,6 +23,8 @@ from xgen_deploy.state.transfer import Access, TransferRequest, WantedFile
 from xgen_deploy.transfer.chain import Hop, bring
 from xgen_deploy.transfer.host_transfer import FromHere, TransferEvent
 from xgen_deploy.transfer.local_store import HERE, LocalStore, hugging_face_home
+
+_LOOK_UP = 0.5
 
 
 class Fetching:
@@ -49,7 +51,8 @@ class Fetching:
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join()
+                while thread.is_alive():  # a Ctrl-C right before a wait would not end it
+                    thread.join(_LOOK_UP)
         return lost
 
     def _chain(self, fetch: Fetch, chain: Sequence[Leg], lost: dict[str, XgenError]) -> None:
@@ -64,6 +67,8 @@ class Fetching:
             results = bring(hops, from_here, lambda host, event: told[host](event))
         except XgenError as error:
             results = {leg.host: error for leg in chain}
+        except Exception as error:  # noqa: BLE001 - a host without its files is not to be changed
+            results = {leg.host: fault_of(leg.host, error) for leg in chain}
         for host, failure in results.items():
             if failure is None:
                 told[host].done()
@@ -91,7 +96,8 @@ class Fetching:
             del host
             progress(event)
 
-        return LocalStore(here, self._access, _origin(artifact), tell).path
+        access = self._access if artifact.kind == "hub" else replace(self._access, token=None)
+        return LocalStore(here, access, _origin(artifact), tell).path
 
     def _hop(self, fetch: Fetch, leg: Leg, chain: Sequence[Leg], from_here: FromHere) -> Hop:
         """Raises XgenError."""
@@ -104,7 +110,7 @@ class Fetching:
             route="download" if leg.route == "host" else "receive",
             root=found.root,
             origin=_origin(fetch.artifact),
-            access=self._access_of(host),
+            access=self._access_of(leg),
             limit_rate=self._rate,
         )
         if leg.route == "push":
@@ -119,10 +125,11 @@ class Fetching:
             comes_from=() if alone else addresses(address),
         )
 
-    def _access_of(self, host: Host) -> Access:
-        """A host gets the token only where it is to fetch by itself."""
-        modes = {mode_of(config, host) for config in self._run.site.on(host.name)}
-        return self._access if modes == {"host"} else replace(self._access, token=None)
+    def _access_of(self, leg: Leg) -> Access:
+        """Nothing for a host that does not ask the source itself."""
+        if leg.route != "host":
+            return Access()
+        return self._access if leg.token else replace(self._access, token=None)
 
     def _with_chunks(self, found: Places, from_here: FromHere) -> tuple[WantedFile, ...]:
         """Each chunk is then proved as it comes. Raises XgenError."""
@@ -131,9 +138,12 @@ class Fetching:
         files = []
         for number, file in enumerate(found.files):
             path = from_here(number)
-            here = self._digests.of(path) if isinstance(path, Path) else None
+            try:
+                here = self._digests.of(path) if isinstance(path, Path) else None
+            except OSError as error:
+                raise XgenError(f"{path} cannot be read here: {error.strerror}") from None
             if here is None or (file.sha256 is not None and here.sha256 != file.sha256):
-                raise XgenError(f"{path} is another file than it was: start again")
+                raise XgenError(f"{path} has changed since the plan was made: run it again")
             files.append(replace(file, chunks=here.chunks))
         return tuple(files)
 

@@ -55,7 +55,8 @@ def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
     first = fetches[0] if fetches else members[0]
     order = [first, *(m for m in members if m is not first)]
     route: Route = "host" if fetches else "push"
-    legs = [Leg(first.host, route)]
+    token = artifact.kind == "hub" and first.mode == "host"
+    legs = [Leg(first.host, route, token=token)]
     legs += [Leg(after.host, "peer", before.host) for before, after in pairwise(order)]
     return tuple(legs)
 

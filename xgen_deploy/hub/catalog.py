@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from xgen_deploy.hub.client import Hub, HubError
+from xgen_deploy.hub.allowed import is_allowed
+from xgen_deploy.hub.client import Hub, HubError, is_commit
 from xgen_deploy.hub.header import beginning_here, beginning_of, config_of, gguf_facts
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.hub.selection import NotSelected, select
@@ -17,8 +18,6 @@ from xgen_deploy.state.facts import GGUFFacts
 from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
 from xgen_deploy.state.source import Source, read_source
 from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable, open_at
-
-_COMMIT = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +63,7 @@ class Catalog:
         self._hub = Hub(settings.endpoint or HUGGING_FACE, access)
         self._digests = digests
         self._known: dict[Request, Described | HubError] = {}
+        self._silent: HubError | None = None
 
     def describe(self, request: Request) -> Described:
         """Raises HubError."""
@@ -73,7 +73,11 @@ class Catalog:
                 known = self._describe(request)
             except HubError as error:
                 known = error
-            except (NotSelected, ValidationError, OSError) as error:
+                if error.unreachable:  # nobody waits for it once more
+                    self._silent = error
+            except ValidationError as error:
+                known = HubError(f"{request.source}: {error.errors()[0]['msg']}")
+            except (NotSelected, OSError) as error:
                 known = HubError(str(error))
             self._known[request] = known
         if isinstance(known, HubError):
@@ -90,27 +94,22 @@ class Catalog:
         return self._repository(request, source, source.repository)
 
     def _check_allowed(self, source: Source) -> None:
-        allowed = self._settings.allow
-        if allowed is None:
-            return
-        for pattern in allowed:
-            if source.repository is not None:
-                if fnmatchcase(source.repository, pattern):
-                    return
-            elif pattern.startswith("https://") and source.text.startswith(pattern):
-                return
-        raise HubError(
-            f"`fetch.allow` does not name {source.text}", "Add it there, or take another source."
-        )
+        if not is_allowed(source, self._settings.allow):
+            raise HubError(
+                f"`fetch.allow` does not name {source.text}",
+                "Add it there, or take another source.",
+            )
 
     def _repository(self, request: Request, source: Source, repository: str) -> Described:
         wanted = source.revision or request.revision
-        if request.code and not _is_commit(wanted):
+        if request.code and not is_commit(wanted):
             raise HubError(
                 f"{repository} may bring code (`trust_remote_code: true`), and "
                 f"`revision: {wanted}` can change",
                 "State the commit that was read as `revision`.",
             )
+        if self._silent is not None:
+            raise self._silent
         revision = self._hub.revision(repository, wanted)
         files = {f.path: f for f in self._hub.files(repository, revision.commit)}
         chosen = select(list(files), source, patterns=request.patterns, code=request.code)
@@ -130,14 +129,20 @@ class Catalog:
             license=revision.license,
             gated=revision.gated,
         )
+        _check_digest(artifact, request.sha256)
         return self._read(artifact, lambda file: beginning_of(file, self._hub.access))
 
     def _url(self, request: Request) -> Described:
         url = request.source
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise HubError(
+                "its address has a login in it, which plans and records would show",
+                "Serve it without one, or take it from this machine with `source: {local: ...}`.",
+            )
         try:
             answer = open_at(url, self._plain, 0, None)
             answer.response.close()
-        except (Refused, Unavailable, OSError) as error:
+        except (Refused, Unavailable, OSError, HTTPException) as error:
             raise HubError(f"{url} cannot be read from here: {error}") from None
         if answer.total is None:
             raise HubError(f"{url} does not tell how long it is")
@@ -149,7 +154,7 @@ class Catalog:
         return self._read(artifact, lambda file: beginning_of(file, self._plain))
 
     def _local(self, request: Request, path: Path) -> Described:
-        paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        paths = [path] if path.is_file() else _files_of(path)
         if not paths:
             raise HubError(f"{path} is not there", "Correct `source: {local: ...}`.")
         base = path.parent if path.is_file() else path
@@ -182,5 +187,20 @@ class Catalog:
         return Described(artifact, config=config.values, config_format=config.form)
 
 
-def _is_commit(revision: str) -> bool:
-    return len(revision) == _COMMIT and not set(revision) - set("0123456789abcdef")
+def _files_of(folder: Path) -> list[Path]:
+    """Without what is hidden: caches and notes of other tools."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return sorted(
+        p for p in files if not any(n.startswith(".") for n in p.relative_to(folder).parts)
+    )
+
+
+def _check_digest(artifact: Artifact, stated: str | None) -> None:
+    """The manifest's `sha256`, which is of the file that the engine loads. Raises HubError."""
+    alone = artifact.files[0].path if len(artifact.files) == 1 else ""
+    known = {file.path: file.sha256 for file in artifact.files}.get(artifact.loaded or alone)
+    if stated is not None and known is not None and known != stated.lower():
+        raise HubError(
+            f"{artifact.origin} has it with the SHA-256 {known}, the manifest says {stated}",
+            "Correct `sha256`, or state the `revision` that had it.",
+        )

@@ -5,6 +5,7 @@ As its own client asks (huggingface_hub, `HfApi.model_info` and `list_repo_tree`
 
 import http.client
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -21,6 +22,7 @@ _PAGE = 32 << 20
 _PAGES = 100
 _NEXT = re.compile(r'<([^>]{1,2000})>\s*;\s*rel="next"')
 _SHOWN = 200
+_PATIENCE = 120.0
 
 
 class _Lenient(BaseModel):
@@ -60,11 +62,12 @@ class Revision:
 
 
 class HubError(Exception):
-    """The hub cannot be asked, or has not got it; `hint` is what to do, or ""."""
+    """The hub cannot be asked, or has not got it; `hint` is what to do, or "". `unreachable`:
+    nothing answers there."""
 
-    def __init__(self, reason: str, hint: str = "") -> None:
+    def __init__(self, reason: str, hint: str = "", *, unreachable: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.hint = reason, hint
+        self.reason, self.hint, self.unreachable = reason, hint, unreachable
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Hub:
             raise _explained(error, repository, revision, self) from None
         except ValidationError:
             raise HubError(f"{self.endpoint} does not answer as a hub does") from None
+        if is_commit(revision) and got.sha != revision:
+            raise HubError(f"{self.endpoint} answers with the commit {got.sha}, not {revision}")
         stated = (got.cardData or {}).get("license")
         licence = stated[:_SHOWN] if isinstance(stated, str) else None
         return Revision(got.sha, bool(got.gated) or got.private, licence)
@@ -128,7 +133,7 @@ class Hub:
         try:
             answer = open_at(url, self.access, 0, None)
             with answer.response as response:
-                content = response.read(_PAGE + 1)
+                content = read_some(response, _PAGE + 1)
             return read_json(content, _PAGE), answer
         except Refused:
             raise
@@ -140,7 +145,25 @@ class Hub:
                 f"{self.endpoint} cannot be asked from here: {reason}",
                 "State a reachable `fetch: {endpoint: ...}` or a `proxy`, or lock the files with "
                 "`xgen-deploy lock` where it can be reached.",
+                unreachable=True,
             ) from None
+
+
+def is_commit(revision: str) -> bool:
+    return re.fullmatch("[0-9a-f]{40}", revision) is not None
+
+
+def read_some(response: http.client.HTTPResponse, most: int) -> bytes:
+    """At most so many bytes, and not for ever. Raises Unavailable, OSError and HTTPException."""
+    end, content = time.monotonic() + _PATIENCE, bytearray()
+    while len(content) < most:
+        if time.monotonic() > end:
+            raise Unavailable(f"its answer is not whole after {_PATIENCE:.0f} s")
+        piece = response.read1(most - len(content))
+        if not piece:
+            break
+        content += piece
+    return bytes(content)
 
 
 def _file(entry: _Entry, url: str) -> ArtifactFile:

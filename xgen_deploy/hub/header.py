@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from xgen_deploy.bounded_json import read_json
-from xgen_deploy.hub.client import HubError
+from xgen_deploy.hub.client import HubError, read_some
 from xgen_deploy.probe.remote.gguf import essentials as gguf_essentials
 from xgen_deploy.probe.remote.gguf import read_header_alone
 from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
@@ -29,8 +30,8 @@ def beginning_of(file: ArtifactFile, access: Access) -> Beginning:
         try:
             answer = open_at(file.url or "", access, 0, None)
             with answer.response as response:
-                return response.read(count)
-        except (Refused, Unavailable, OSError) as error:
+                return read_some(response, count)
+        except (Refused, Unavailable, OSError, HTTPException) as error:
             raise HubError(f"the beginning of {file.path} cannot be read: {error}") from None
 
     return read

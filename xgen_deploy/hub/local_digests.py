@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,11 +28,16 @@ class LocalDigests:
     """`folder` is a cache: what is lost there is only read again."""
 
     def __init__(self, folder: Path) -> None:
+        self._lock = threading.Lock()
         self._path = folder / "digests.json"
         self._known = self._read()
 
     def of(self, path: Path) -> LocalFile:
-        """Raises OSError."""
+        """For one thread at a time: two that want the same file read it once. Raises OSError."""
+        with self._lock:
+            return self._of(path)
+
+    def _of(self, path: Path) -> LocalFile:
         status = path.stat()
         state = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
         known = self._known.get(str(path))

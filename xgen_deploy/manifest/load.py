@@ -20,6 +20,7 @@ from xgen_deploy.manifest.expand import (
     placements_of,
 )
 from xgen_deploy.manifest.extends import read_manifest
+from xgen_deploy.manifest.fetch import fetch_settings
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
@@ -33,9 +34,8 @@ from xgen_deploy.manifest.text_rules import (
 )
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
-from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Audit, Notify, SecretRef
+from xgen_deploy.state.settings import Audit, Notify
 from xgen_deploy.state.site import Site
 
 
@@ -118,6 +118,7 @@ def checked_site(reading: Reading) -> Site:
     check_passed_on(instances, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     check_unused(reading.path, sections, instances, hosts.known, problems)
+    fetch = fetch_settings(sections, problems)
     views.warn_of_unused()
     views.explain()
     problems.raise_if_any()
@@ -134,7 +135,7 @@ def checked_site(reading: Reading) -> Site:
         groups=hosts.groups(),
         declared=tuple(instances),
         gateway=gateway,
-        fetch=_fetch(sections),
+        fetch=fetch,
         notify=_notify(sections),
         audit=_audit(sections),
         warnings=tuple(problems.warnings),
@@ -157,21 +158,6 @@ def _digest(files: Files, variables: Sequence[str]) -> str:
     for content in (*(content for _, content in files.read), *values):
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
-
-
-def _fetch(sections: Sections) -> FetchSettings:
-    stated, part = sections.manifest.fetch, sections.part("fetch")
-    if stated is None:
-        return FetchSettings()
-    token, proxy, ca = stated.token, stated.proxy, stated.ca
-    return replace(
-        stated,
-        token=token and absolute_secret(token, part.key_mark("token")),
-        proxy=absolute_secret(proxy, part.key_mark("proxy"))
-        if isinstance(proxy, SecretRef)
-        else proxy,
-        ca=ca and absolute_path(ca, part.key_mark("ca")),
-    )
 
 
 def _notify(sections: Sections) -> Notify | None:

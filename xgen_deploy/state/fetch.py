@@ -102,11 +102,13 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Leg:
-    """How one host gets an artifact; `before` is the host that it takes it from."""
+    """How one host gets an artifact; `before` is the host that it takes it from. `token`: it is
+    given the hub's."""
 
     host: str
     route: Route
     before: str | None = None
+    token: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

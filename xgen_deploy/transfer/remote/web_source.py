@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 REDIRECTS = 6
 SILENCE = 60.0
+CONNECT = 10.0
 AGENT = "xgen-deploy"
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _PORTS = {"https": 443, "http": 80}
@@ -60,6 +61,13 @@ def open_at(
     url: str, access: Access, start: int, etag: str | None, *, silence: float = SILENCE
 ) -> Answer:
     """Raises Refused, Unavailable and OSError."""
+    try:
+        return _followed(url, access, start, etag, silence)
+    except ValueError:  # of what a server wrote; its text may repeat a header of ours
+        raise Refused(f"{_host(url)} gives an address that cannot be") from None
+
+
+def _followed(url: str, access: Access, start: int, etag: str | None, silence: float) -> Answer:
     stated = urlsplit(url)
     for _ in range(REDIRECTS):
         target = urlsplit(url)
@@ -84,6 +92,10 @@ def open_at(
             continue
         return _answer(response, target, start)
     raise Refused(f"{stated.hostname} redirects more than {REDIRECTS} times")
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _answer(response: http.client.HTTPResponse, target: SplitResult, start: int) -> Answer:
@@ -160,9 +172,10 @@ class _Checked:
                 error = Refused(f"a redirect leads to {host}, the inner address {place[0]}")
                 continue
             sock = socket.socket(family, kind, protocol)
-            sock.settimeout(timeout)
+            sock.settimeout(min(timeout, CONNECT))
             try:
                 sock.connect(place)
+                sock.settimeout(timeout)
             except OSError as reason:
                 sock.close()
                 error = Unavailable(f"{host}: {reason.strerror or reason}")
