@@ -51,6 +51,7 @@ class Auditing:
             what=what,
             manifest=site.manifest_file,
             manifest_digest=site.manifest_digest,
+            bundle=str(site.bundle) if site.bundle is not None else None,
             overrides=overrides,
         )
 
@@ -77,7 +78,8 @@ class Auditing:
     @cached_property
     def git(self) -> str | None:
         """The commit that the manifest belongs to."""
-        return git_commit(self._subject.manifest)
+        bundle = self._run.site.bundle
+        return git_commit(self._subject.manifest) if bundle is None else bundle.git
 
     def trail(self, *, apply: int | None = None, plan: str | None = None) -> Trail:
         """For the apply of this number and the plan of this fingerprint."""

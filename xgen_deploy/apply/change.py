@@ -125,6 +125,7 @@ class Change:
             manifest_digest=site.manifest_digest,
             hosts=(*site.hosts, *site.other_hosts),
             origin=site.origin if self._options.what == "apply" else None,
+            bundle=site.bundle,
             manifest_values=None if unversioned else as_applied(site),
         )
 

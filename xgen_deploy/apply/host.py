@@ -18,6 +18,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.limits import CHANGES, MANIFEST
 from xgen_deploy.log_lines import cut
 from xgen_deploy.plan.concurrency import most_at_once
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.kept_manifest import KeptManifest
 from xgen_deploy.state.origin import Origin
@@ -29,9 +30,9 @@ _LONGEST = 200  # characters of a value
 
 @dataclass(frozen=True)
 class ApplyIdentity:
-    """Which apply this is and whose, as it goes into every host's record. `origin` None: as it was
-    recorded before. `manifest_values` are what the host keeps (see manifest/as_applied.py), None
-    for what changes no version.
+    """Which apply this is and whose, as it goes into every host's record. `origin` and `bundle`
+    None: as it was recorded before. `manifest_values` are what the host keeps (see
+    manifest/as_applied.py), None for what changes no version.
     """
 
     number: int
@@ -42,6 +43,7 @@ class ApplyIdentity:
     what: str = "apply"
     git: str | None = None
     origin: Origin | None = None
+    bundle: BundleOrigin | None = None
     manifest_values: Mapping[str, object] | None = None
 
 
@@ -87,7 +89,15 @@ def carry_out(
 
 def _begun(record: Record, host: str, apply: ApplyRecord, identity: ApplyIdentity) -> Record:
     origin = identity.origin or record.origin
-    return replace(record, host=host, last_apply=apply, hosts=identity.hosts, origin=origin)
+    bundle = identity.bundle or record.bundle
+    return replace(
+        record,
+        host=host,
+        last_apply=apply,
+        hosts=identity.hosts,
+        origin=origin,
+        bundle=bundle,
+    )
 
 
 def _apply_record(identity: ApplyIdentity, plan: HostPlan) -> ApplyRecord:

@@ -19,6 +19,7 @@ class ApplyOptions:
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
     embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
     0: as the manifest says.
+    embedding model may be others than before. `older`, `allow_unsigned`: of the bundle.
     """
 
     yes: bool
@@ -38,6 +39,8 @@ class ApplyOptions:
     accept_new_host_keys: bool = False
     accept_new_vectors: bool = False
     limit_rate: int = 0
+    older: bool = False
+    allow_unsigned: bool = False
 
     @property
     def compares_secrets(self) -> bool:
@@ -67,5 +70,7 @@ class ApplyOptions:
             "trust-history": self.trust_history,
             "accept-new-host-keys": self.accept_new_host_keys,
             "accept-new-vectors": self.accept_new_vectors,
+            "older": self.older,
+            "allow-unsigned": self.allow_unsigned,
         }
         return tuple(name for name, given in stated.items() if given)

@@ -46,6 +46,7 @@ class AuditEvent(Frozen):
     manifest: str | None = None
     git: str | None = None
     manifest_digest: str | None = None
+    bundle: str | None = None
     plan: str | None = None
     instance: str | None = None
     action: str | None = None
@@ -64,6 +65,7 @@ class Subject(Frozen):
     what: str
     manifest: str
     manifest_digest: str
+    bundle: str | None = None
     git: str | None = None
     overrides: tuple[str, ...] = ()
     apply: int | None = None

@@ -27,6 +27,7 @@ _COMMANDS = {
     "plan": "Show what would change, field by field, and why. Changes nothing.",
     "show": "Show a saved plan.",
     "fetch": "Bring the models that hosts lack, before an apply.",
+    "bundle": "Put all that a site needs into one signed file, for behind the wall.",
     "apply": "Apply the manifest and verify every model with a real request.",
     "status": "Show what runs, as the engines report it.",
     "verify": "Verify that every instance is what the manifest says.",
@@ -64,6 +65,7 @@ _SECTIONS = (
             "config",
             "projects",
             "support",
+            "bundle",
         ),
     ),
     (

@@ -32,6 +32,8 @@ class ManifestCommand(click.Command):
     def with_manifest(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words of the command line, with the manifest where none is written."""
         words = self._arguments(ctx, args)
+        if words == () and any(arg.partition("=")[0] == "--bundle" for arg in args):
+            return ["", *args]  # the bundle's own
         asked = ctx.resilient_parsing and not words  # by a shell: what could come first
         if words is None or asked or (words and is_manifest(words[0])):
             return args

@@ -50,6 +50,12 @@ def refuse_saved_plan(path: str) -> None:
 @contextmanager
 def open_run(settings: Settings) -> Iterator[Run]:
     """A run over the manifest on the command line."""
+    if settings.bundle is not None:
+        from xgen_deploy.cli.bundled import open_bundled  # seldom
+
+        with open_bundled(settings) as run:
+            yield run
+        return
     with run_for(read_site(settings), settings) as run:
         yield run
 
@@ -70,19 +76,24 @@ def open_run_or_fleet(settings: Settings, fleet: str | None) -> Iterator[Run]:
 @contextmanager
 def run_for(site: Site, settings: Settings) -> Iterator[Run]:
     """A run over another site, such as a saved plan's."""
-    options = Options(
+    with run_on(site, connecting(site, settings), partial(_catalog, site)) as run:
+        yield run
+
+
+def connecting(site: Site, settings: Settings) -> Options:
+    """How hosts are connected to."""
+    return Options(
         ssh_config=settings.ssh_config,
         accept_new_host_keys=settings.accept_new_host_keys,
         become_password=_password(settings),
         runtime=site.runtime,
     )
-    with run_on(site, options, partial(_catalog, site)) as run:
-        yield run
 
 
 def find_origin(run: Run) -> None:
     """Beforehand, for `with_origin`."""
-    origin_of(run.site.manifest_file)
+    if run.site.origin is None:
+        origin_of(run.site.manifest_file)
 
 
 def with_origin(run: Run) -> Run:

@@ -27,6 +27,10 @@ class Settings:
     ask_become_pass: bool
     output: JsonOutput
     variables: tuple[str, ...] = ()
+    bundle: str | None = None
+    allowed_signers: str | None = None
+    allow_unsigned: bool = False
+    older: bool = False
 
 
 def current_output() -> JsonOutput:
@@ -87,7 +91,8 @@ def settings_of(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """From a command's parameters, and those that are left."""
     output = current_output()
     output.begin(asked_for=values["json"])
-    names = [name for name in Settings.__dataclass_fields__ if name != "output"]
+    fields = Settings.__dataclass_fields__.keys() - {"output"}
+    names = [name for name in fields if name in values]
     settings = Settings(**{name: values[name] for name in names}, output=output)
     return settings, {name: value for name, value in values.items() if name not in names}
 
@@ -124,6 +129,42 @@ limit_rate_option = click.option(
     metavar="RATE",
     help="Most bytes a second of each transfer, such as 200M; over the manifest's.",
 )
+
+
+def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose bundles are taken."""
+    for option in (
+        click.option(
+            "--allow-unsigned",
+            is_flag=True,
+            help="Take a bundle without a known signature; the audit log will say so.",
+        ),
+        click.option(
+            "--allowed-signers",
+            metavar="FILE",
+            help="Whose signature of a bundle counts, as in ssh-keygen(1); "
+            "~/.config/xgen-deploy/allowed_signers unless given.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def bundle_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--bundle`: everything comes from one file; MANIFEST may then be left out."""
+    function = trust_options(function)
+    for option in (
+        click.option(
+            "--older", is_flag=True, help="Take a bundle that is older than the last one applied."
+        ),
+        click.option(
+            "--bundle",
+            metavar="FILE",
+            help="Take all files from this bundle, and its manifest unless another is named.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 fleet_option = click.option(

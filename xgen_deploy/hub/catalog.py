@@ -36,12 +36,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Described:
-    """An artifact, and what its files say of the model."""
+    """An artifact, and what its files say of the model. `unavailable`: it is known, and cannot be
+    brought."""
 
     artifact: Artifact
     gguf: GGUFFacts | None = None
     config: dict[str, object] | None = None
     config_format: Literal["mistral"] | None = None
+    unavailable: HubError | None = None
 
 
 class Sources(Protocol):

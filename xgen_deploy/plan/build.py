@@ -16,6 +16,7 @@ from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.moves import with_moves
+from xgen_deploy.plan.older_bundle import with_older_bundles
 from xgen_deploy.plan.one_machine import (
     clones_warning,
     one_name_each,
@@ -78,6 +79,7 @@ def make_plan(
     if skip_refused:
         hosts = _without_refused(hosts)
     hosts = with_other_origins(hosts, records, site.origin)
+    hosts = with_older_bundles(hosts, records, site.bundle)
     hosts, fetches = with_fetches(site, hosts, observations)
     if skip_refused:
         hosts = _without_refused(hosts)
@@ -92,6 +94,7 @@ def make_plan(
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
         fleet=site.fleet,
         fetches=fetches,
+        bundle=site.bundle,
     )
 
 

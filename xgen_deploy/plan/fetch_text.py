@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.plan.headlines import named
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Leg
 
 _GIB, _MIB = 1 << 30, 1 << 20
@@ -15,27 +16,28 @@ def size_text(count: float) -> str:
     return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"
 
 
-def fetch_lines(fetches: Sequence[Fetch]) -> Iterator[str]:
+def fetch_lines(fetches: Sequence[Fetch], bundle: BundleOrigin | None = None) -> Iterator[str]:
     """With markup; nothing where nothing is brought."""
     for fetch in fetches:
-        yield from _lines(fetch)
+        yield from _lines(fetch, bundle)
     if fetches:
         total = sum(f.artifact.size * len(f.hosts) for f in fetches)
         yield f"  {size_text(total)} are brought before anything that serves is touched"
         yield ""
 
 
-def _lines(fetch: Fetch) -> Iterator[str]:
+def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
     artifact = fetch.artifact
     for chain in fetch.chains:
         first, *others = chain
-        source = artifact.origin if first.route == "host" else "this machine"
+        here = bundle.file if bundle is not None else "this machine"
+        source = artifact.origin if first.route == "host" else here
         way = f"from {source} to {first.host}" + "".join(f", then to {x.host}" for x in others)
         free = min((fetch.free[leg.host] for leg in chain if leg.host in fetch.free), default=None)
         room = f"  disk {size_text(free)} free" if free is not None else ""
         what = f"{artifact.name}  {size_text(artifact.size)} {way}{room}"
         yield f"[cyan]> fetch  [/cyan] {escape(what)}"
-        if first.route == "push" and artifact.kind != "local":
+        if first.route == "push" and artifact.kind != "local" and bundle is None:
             yield f"      [dim]{escape(_why(artifact.origin))}[/dim]"
         yield from (f"      [dim]{escape(line)}[/dim]" for line in _talks(others))
     if artifact.commit is not None:

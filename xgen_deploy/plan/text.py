@@ -42,7 +42,7 @@ def plan_text(
     cordons = any(host.cordon or host.uncordon for host in plan.hosts.values())
     if not (plan.operations or plan.refusals or plan.unreachable or left or cordons):
         return [*_warnings(plan), _nothing(plan, took)]
-    lines = [_head(plan, took), "", *fetch_lines(plan.fetches)]
+    lines = [_head(plan, took), *_bundle(plan), "", *fetch_lines(plan.fetches, plan.bundle)]
     hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))
     for host in hosts:
         lines += _host(host.host, host, verbose=verbose)
@@ -73,6 +73,11 @@ def _head(plan: Plan, took: float) -> str:
         of, last = f"{took:.1f} s", "a fleet in a file, no host was asked"
     file = f"{plan.manifest_file} {plan.manifest_digest[:7]}"
     return f"[bold]{escape(plan.project)}[/bold]  {escape(file)}  {escape(last)}  {of}"
+
+
+def _bundle(plan: Plan) -> Iterator[str]:
+    if plan.bundle is not None:
+        yield f"  [dim]all of it from {escape(str(plan.bundle))}[/dim]"
 
 
 def _nothing(plan: Plan, took: float) -> str:

@@ -22,7 +22,9 @@ from xgen_deploy.state.source import read_source
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class WantedModel:
+    """`key` is its key in the probe's answers, `instance` the one that loads it."""
+
     key: str
     request: Request
     mode: FetchMode
@@ -44,14 +46,18 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
         return observation
     models = {m.key: m for m in observation.facts.models}
     lacking: dict[str, Lacking] = {}
-    for wanted in _wanted(site, host, missing):
+    for wanted in wanted_models(site, host):
         key = wanted.key
+        if key not in missing:
+            continue
         if key in lacking:
             instances = (*lacking[key].instances, wanted.instance)
             lacking[key] = replace(lacking[key], instances=instances)
             continue
         try:
             described = catalog.describe(wanted.request)
+            if described.unavailable is not None:
+                raise described.unavailable
         except HubError as error:
             models[key] = _told(models[key], error)
             continue
@@ -72,20 +78,21 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
     return replace(observation, facts=facts, lacking=tuple(lacking.values()))
 
 
-def _wanted(site: Site, host: Host, missing: set[str]) -> Iterator[_Wanted]:
+def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:
+    """What may be brought to a host, as it is asked for; the same one for each of its instances."""
     for config in site.on(host.name):
         mode = mode_of(config, host)
         if mode == "never":
             continue
         own = (StatedFile("source", s, config.revision) for s in sources(config).values())
         for stated in (*own, *stated_files(config, host)):
-            if stated.key not in missing or stated.any_file:
+            if stated.any_file:
                 continue
             is_own = stated.field == "source"
             local = config.local if is_own else None
             if local is not None or read_source(stated.source).kind != "path":
                 request = _request(config, stated, local, is_own=is_own)
-                yield _Wanted(stated.key, request, mode, config.name)
+                yield WantedModel(stated.key, request, mode, config.name)
 
 
 def _request(

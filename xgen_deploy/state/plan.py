@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.fetch import Fetch
 from xgen_deploy.state.gateway import GatewaySpec
@@ -195,7 +196,7 @@ class Plan:
     """Every host's part. `last_apply` is a line for people about the newest apply seen. `against`
     is what the hosts are held against: the manifest, their own last apply, nothing at all where the
     project is removed, or what was asked for instead. `fetches` come first, before anything that
-    serves is touched.
+    serves is touched; where all comes from a `bundle`, from there.
     """
 
     project: str
@@ -208,6 +209,7 @@ class Plan:
     fingerprint: str = ""
     fleet: str | None = None
     fetches: tuple[Fetch, ...] = ()
+    bundle: BundleOrigin | None = None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -14,6 +14,7 @@ from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import Duration, Frozen, Moment, UrlPath, replace
 from xgen_deploy.limits import CHANGES, CORDONS, HOSTS, INSTANCES, RECORD
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
@@ -98,7 +99,8 @@ class HistoryEntry(Frozen):
 class Record(Frozen):
     """`cordons`: what is out of service. `pending` names instances that an apply began to change,
     and has not finished with. `host` is the inventory's name for this host and `origin` of the
-    manifest, both of the last apply; None where an older version wrote the record.
+    manifest, both of the last apply; None where an older version wrote the record. `bundle` is the
+    last one that was applied here.
     """
 
     format: int = FORMAT
@@ -111,6 +113,7 @@ class Record(Frozen):
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
     origin: Origin | None = None
+    bundle: BundleOrigin | None = None
     cordons: Annotated[tuple[Cordon, ...], Field(max_length=CORDONS)] = ()
 
     def begun(self, instance: str, digest: str) -> "Record":

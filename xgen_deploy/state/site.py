@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -18,7 +19,7 @@ class Site(Frozen):
     its `hosts` filled in. What `--limit` cut off is in `other_hosts` and `elsewhere`: it is to be
     left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
     host that is not in `declared`. `origin` is known where the manifest is planned or applied,
-    `fleet` is the file that stands for the hosts.
+    `fleet` is the file that stands for the hosts, `bundle` all that anything may be taken from.
     """
 
     project: str
@@ -43,6 +44,7 @@ class Site(Frozen):
     limited_models: tuple[str, ...] = ()
     origin: Origin | None = None
     fleet: str | None = None
+    bundle: BundleOrigin | None = None
 
     def on(self, host: str) -> tuple[InstanceConfig, ...]:
         """The instances of one host, in manifest order."""

@@ -12,10 +12,12 @@ from xgen_deploy.cli.options import (
     Settings,
     accept_new_vectors_option,
     accepting_options,
+    bundle_options,
     host_options,
     limit_rate_option,
 )
 from xgen_deploy.cli.saved_plan import saved_plan
+from xgen_deploy.errors import UsageError
 
 
 @click.command("apply", cls=AcceptingCommand)
@@ -35,6 +37,7 @@ from xgen_deploy.cli.saved_plan import saved_plan
 )
 @accept_new_vectors_option
 @limit_rate_option
+@bundle_options
 @host_options
 def command(
     settings: Settings,
@@ -57,6 +60,8 @@ def command(
     asking, or refused if the manifest or the hosts have changed since.
     """
     saved = saved_plan(settings)
+    if saved is not None and settings.bundle is not None:
+        raise UsageError("a saved plan takes no --bundle; name a manifest, or none")
     options = ApplyOptions(
         yes=yes or saved is not None,
         refresh=refresh or (saved is not None and saved.refresh),
@@ -66,6 +71,8 @@ def command(
         skip_refused=skip_refused,
         accept_new_vectors=accept_new_vectors,
         limit_rate=limit_rate,
+        older=settings.older,
+        allow_unsigned=settings.allow_unsigned,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
         accepted = repin_of(repin, run.site.hosts) if saved is None else saved.repin

@@ -7,7 +7,13 @@ import click
 
 from xgen_deploy.cli.gpu_names import AcceptingCommand, repin_of
 from xgen_deploy.cli.opening import find_origin, open_run_or_fleet, with_origin
-from xgen_deploy.cli.options import Settings, accepting_options, fleet_option, host_options
+from xgen_deploy.cli.options import (
+    Settings,
+    accepting_options,
+    bundle_options,
+    fleet_option,
+    host_options,
+)
 from xgen_deploy.cli.preload import PLANNING
 from xgen_deploy.cli.saved_file import check_writable
 from xgen_deploy.errors import UsageError
@@ -27,6 +33,7 @@ from xgen_deploy.errors import UsageError
 )
 @click.option("-o", "--output", metavar="FILE", help="Save the plan for `apply FILE`.")
 @fleet_option
+@bundle_options
 @host_options
 def command(
     settings: Settings,
@@ -47,6 +54,8 @@ def command(
         raise UsageError(
             "a plan for --fleet can be neither saved nor compared: leave out -o, --drift"
         )
+    if settings.bundle is not None and (fleet is not None or output is not None):
+        raise UsageError("the plan of a bundle is neither saved nor made for --fleet")
     began = time.monotonic()
     if output is not None:
         check_writable(output)

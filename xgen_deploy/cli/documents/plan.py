@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
@@ -86,6 +87,15 @@ class FetchEntry(Frozen):
     chains: tuple[tuple[LegEntry, ...], ...]
 
 
+class BundleEntry(Frozen):
+    """The fields of state/bundle.py, BundleOrigin."""
+
+    file: str
+    digest: str
+    serial: int
+    signer: str | None
+
+
 class PlanDocument(Document):
     """`fetches` come before the operations. `summary` counts these by action, and the instances and
     hosts without any."""
@@ -97,6 +107,7 @@ class PlanDocument(Document):
     warnings: tuple[str, ...] | None = None
     hosts: Mapping[str, HostEntry] | None = None
     fetches: tuple[FetchEntry, ...] | None = None
+    bundle: BundleEntry | None = None
 
 
 def plan_document(plan: Plan) -> PlanDocument:
@@ -108,7 +119,16 @@ def plan_document(plan: Plan) -> PlanDocument:
         warnings=plan.warnings,
         hosts={name: _host(host) for name, host in plan.hosts.items()},
         fetches=tuple(_fetch(fetch) for fetch in plan.fetches),
+        bundle=_bundle(plan.bundle),
         errors=tuple(plan_errors(plan)),
+    )
+
+
+def _bundle(bundle: BundleOrigin | None) -> BundleEntry | None:
+    if bundle is None:
+        return None
+    return BundleEntry(
+        file=bundle.file, digest=bundle.digest, serial=bundle.serial, signer=bundle.signer
     )
 
 

@@ -1,0 +1,140 @@
+"""Makes a bundle of a manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xgen_deploy import __version__
+from xgen_deploy.bundle.collect import Blobs, Collector
+from xgen_deploy.bundle.index import Index, ManifestPart
+from xgen_deploy.bundle.signature import sign
+from xgen_deploy.bundle.write import Written, write_bundle
+from xgen_deploy.errors import XgenError
+from xgen_deploy.hub.catalog import Sources
+from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
+from xgen_deploy.manifest.carried import (
+    INVENTORY,
+    Carried,
+    carried_files,
+    carried_inventory,
+    has_own_inventory,
+)
+from xgen_deploy.manifest.load import Reading
+from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.origin import Origin
+from xgen_deploy.state.secret_uses import HUB_TOKEN, PROXY, stated_references
+from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.site import Site
+from xgen_deploy.state.transfer import Access
+from xgen_deploy.transfer.host_transfer import Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be made. `have` are digests that the site has, `volume_size` in bytes, `key` the
+    file of the key to sign with. `serial` None: the time, as 14 digits."""
+
+    output: Path
+    key: str | None = None
+    serial: int | None = None
+    volume_size: int | None = None
+    addresses: bool = True
+    have: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """A manifest as it was read, with what knows the sources of its models. `told` is called with
+    bytes that were written."""
+
+    reading: Reading
+    site: Site
+    catalog: Sources
+    access: Access
+    git: str | None
+    origin: Origin | None
+    tell: Callable[[Artifact], Tell]
+    told: Callable[[int], object]
+
+    def make(self, order: Order) -> Written:
+        """Raises XgenError and OSError."""
+        now = datetime.now(UTC)
+        blobs = Blobs(order.have)
+        manifest = self._manifest(blobs, addresses=order.addresses)
+        collector = Collector(
+            site=self.site,
+            folder=str(Path(self.reading.path).absolute().parent),
+            catalog=self.catalog,
+            access=self.access,
+            digests=LocalDigests(cache_folder()),
+            blobs=blobs,
+            tell=self.tell,
+        )
+        collected = collector.models()
+        index = Index(
+            project=self.site.project,
+            serial=order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S")),
+            created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            tool=__version__,
+            git=self.git,
+            origin=self.origin,
+            manifest=manifest,
+            models=tuple(collected.models),
+            needed=needed_references(self.site),
+            lacking=tuple(dict.fromkeys(collected.lacking)),
+            blobs=tuple(blobs.blobs.values()),
+            volumes=(0,),
+        )
+        key = order.key
+        return write_bundle(
+            index,
+            blobs.sources,
+            order.output,
+            sign=None if key is None else lambda content: sign(content, key),
+            volume_size=order.volume_size,
+            tell=self.told,
+        )
+
+    def _manifest(self, blobs: Blobs, *, addresses: bool) -> ManifestPart:
+        carried = carried_files(self.reading, self.site)
+        name = _unused(carried)
+        inventory = carried_inventory(self.reading, addresses=addresses)
+        if not addresses and has_own_inventory(self.reading):
+            raise XgenError(
+                f"{self.reading.path} has its inventory within it, with its addresses: put it into "
+                "a file of its own, or leave out --no-inventory"
+            )
+        members = [blobs.member(path, content) for path, content in carried.files.items()]
+        if inventory is not None:
+            members.append(blobs.member(name, inventory.encode()))
+        return ManifestPart(
+            main=carried.main,
+            files=tuple(members),
+            inventory=name if inventory is not None else None,
+            addresses=addresses,
+            variables=carried.variables,
+        )
+
+
+def needed_references(site: Site) -> tuple[str, ...]:
+    """The secrets that are looked up where the bundle is applied. Those for the hub are not."""
+    lines = []
+    for use, references in stated_references(site).items():
+        if use in (HUB_TOKEN, PROXY):
+            continue
+        owner = f"{use.host}/{use.owner}" if use.host else use.owner
+        lines += [f"{_reference(r)} ({owner}: {use.field})" for r in references]
+    return tuple(dict.fromkeys(sorted(lines)))
+
+
+def _reference(reference: SecretRef) -> str:
+    return ", ".join(f"{kind} {value}" for kind, value in reference.sources.items())
+
+
+def _unused(carried: Carried) -> str:
+    """A name for the inventory."""
+    name = INVENTORY
+    while name in carried.files:
+        name = f"bundle-{name}"
+    return name

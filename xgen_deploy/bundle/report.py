@@ -1,0 +1,57 @@
+"""What is in a bundle, in lines for people. Pure."""
+
+from collections.abc import Iterator
+
+from xgen_deploy.bundle.index import Index, ModelPart
+from xgen_deploy.bundle.read import Bundle
+from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.visible import on_one_line
+
+
+def summary_lines(bundle: Bundle) -> Iterator[str]:
+    index = bundle.index
+    count = len(index.volumes)
+    volumes = f" in {count} volumes" if count > 1 else ""
+    made = f"made {index.created} by xgen-deploy {index.tool}"
+    yield f"{index.project}  serial {index.serial}, {made}"
+    yield f"  {size_text(index.size)}{volumes}, index sha256 {bundle.digest}"
+    yield f"  manifest  {index.manifest.main}" + (f" of {index.git}" if index.git else "")
+    for model in index.models:
+        yield f"  model     {on_one_line(_model(bundle, model))}"
+    for needed in index.needed:
+        yield f"  the site provides  {on_one_line(needed)}"
+    for lacking in index.lacking:
+        yield f"  not in it          {on_one_line(lacking)}"
+
+
+def report_lines(bundle: Bundle) -> Iterator[str]:
+    """Every file, with what proves it."""
+    yield ""
+    for member in bundle.index.manifest.files:
+        yield f"{member.sha256}  {member.path}"
+    for model in bundle.index.models:
+        artifact = model.artifact
+        at = f" at {artifact.commit}" if artifact.commit else ""
+        licence = artifact.license or "licence not stated"
+        yield on_one_line(f"{artifact.name}, from {artifact.origin}{at}, {licence}")
+        for file, digest in zip(artifact.files, model.blobs, strict=True):
+            left = "" if bundle.has(digest) else "  left out"
+            yield f"  {digest}  {size_text(file.size):>10}  {file.path}{left}"
+
+
+def names_of(index: Index) -> dict[str, str]:
+    """What each blob is, by its digest."""
+    names = {m.sha256: m.path for m in index.manifest.files}
+    names |= {part.file.sha256: part.file.path for part in index.files}
+    for model in index.models:
+        for file, digest in zip(model.artifact.files, model.blobs, strict=True):
+            names.setdefault(digest, f"{file.path} of {model.artifact.name}")
+    return {digest: on_one_line(name) for digest, name in names.items()}
+
+
+def _model(bundle: Bundle, model: ModelPart) -> str:
+    artifact = model.artifact
+    left = sum(not bundle.has(digest) for digest in model.blobs)
+    at = f" at {artifact.commit[:12]}" if artifact.commit else ""
+    less = f", {left} of {len(model.blobs)} files left out, which the site has" if left else ""
+    return f"{artifact.name}  {size_text(artifact.size)} from {artifact.origin}{at}{less}"

@@ -1,0 +1,138 @@
+"""Makes and checks a bundle for the command line: reads the manifest, says how it goes on."""
+
+import sys
+import time
+
+from xgen_deploy.apply.transfer_progress import TransferProgress
+from xgen_deploy.audit.git import git_commit, origin_of
+from xgen_deploy.backends.registry import engine_words
+from xgen_deploy.bundle.create import Making, Order
+from xgen_deploy.bundle.read import Bundle, Damage
+from xgen_deploy.bundle.report import names_of
+from xgen_deploy.bundle.write import Written
+from xgen_deploy.cli.opening import refuse_saved_plan
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.manifest.expand_home import expand_home
+from xgen_deploy.manifest.load import checked_site, read
+from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.run.local_sources import with_local_sources
+from xgen_deploy.run.this_machine import this_machine
+from xgen_deploy.secrets.hub import hub_access, site_catalog
+from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.field_types import size, size_bytes
+from xgen_deploy.state.transfer import Access
+from xgen_deploy.transfer.host_transfer import Tell, TransferEvent
+from xgen_deploy.transfer.local_store import HERE
+from xgen_deploy.visible import printable
+
+_EVERY = 1 << 30
+
+
+def make_bundle(
+    manifest: str, inventory: tuple[str, ...], variables: tuple[str, ...], order: Order
+) -> Written:
+    """Raises XgenError."""
+    refuse_saved_plan(manifest)
+    reading = read(manifest, engine_words(), inventory=inventory, variables=variables)
+    site = expand_home(checked_site(reading), this_machine().home)
+    secrets = SecretResolver(site)
+    token, proxy, ca = hub_access(site, secrets, commands=True)
+    catalog = site_catalog(site, secrets, commands=True)
+    making = Making(
+        reading=reading,
+        site=with_local_sources(site, lambda: catalog),
+        catalog=catalog,
+        access=Access(token=token, proxy=proxy, ca=ca),
+        git=git_commit(manifest),
+        origin=origin_of(manifest),
+        tell=_fetching,
+        told=_Counter("written").add,
+    )
+    try:
+        return making.make(order)
+    except OSError as error:
+        what = error.filename or order.output
+        raise XgenError(f"{what}: {error.strerror or error}") from None
+
+
+def written_lines(written: Written) -> list[str]:
+    index = written.index
+    total = sum(path.stat().st_size for path in written.volumes)
+    names = ", ".join(str(path) for path in written.volumes)
+    signed = (
+        "signed" if written.signed else "not signed: `--sign KEY` lets the site know whose it is"
+    )
+    lines = [f"{names}  {size_text(total)}, serial {index.serial}, {signed}"]
+    if written.resumed:
+        lines.append(f"  {size_text(written.resumed)} were there from before")
+    lines += [f"  the site provides  {needed}" for needed in index.needed]
+    lines += [f"  not in it          {lacking}" for lacking in index.lacking]
+    return lines
+
+
+def verified_lines(bundle: Bundle) -> tuple[list[str], bool]:
+    """And whether all of it is as it was made."""
+    counter, lines, names = _Counter("read"), [], names_of(bundle.index)
+    try:
+        for got in bundle.damages():
+            if isinstance(got, Damage):
+                lines.append(_damage(got, names))
+            else:
+                counter.add(got)
+    except OSError as error:
+        raise XgenError(f"{error.filename or bundle.path}: {error.strerror or error}") from None
+    if lines:
+        count = len(lines)
+        whole = f"{bundle.path.name} is damaged in {count} place{'s'[: count != 1]}; copy it again"
+        return [*lines, whole], False
+    by = f"signed by {bundle.signer}" if bundle.signer is not None else "not signed"
+    all_of_it = size_text(bundle.index.size)
+    return [f"{bundle.path.name} is whole: {all_of_it}, serial {bundle.index.serial}, {by}"], True
+
+
+def size_option(option: str, text: str | None) -> int | None:
+    """Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return size_bytes(size(text))
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _damage(damage: Damage, names: dict[str, str]) -> str:
+    where = ", ".join(
+        f"{e.path.name} from byte {e.start} to {e.start + e.length}" for e in damage.extents
+    )
+    name = names.get(damage.blob.sha256, damage.blob.sha256)
+    return f"damaged: {name}, chunk {damage.chunk + 1} of {len(damage.blob.chunks)} ({where})"
+
+
+def _fetching(artifact: Artifact) -> Tell:
+    """Says on standard error how a model comes to this machine."""
+    progress = TransferProgress(HERE, artifact.name, artifact.size, lambda e: _say(e.text))
+
+    def tell(host: str, event: TransferEvent) -> None:
+        del host
+        progress(event)
+
+    return tell
+
+
+class _Counter:
+    """Says on standard error how many bytes were done, every GiB."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._count, self._told, self._began = what, 0, 0, time.monotonic()
+
+    def add(self, count: int) -> None:
+        self._count += count
+        if self._count - self._told >= _EVERY:
+            self._told = self._count
+            rate = self._count / max(0.001, time.monotonic() - self._began)
+            _say(f"{size_text(self._count)} {self._what}, {size_text(rate)}/s")
+
+
+def _say(text: str) -> None:
+    print(printable(text), file=sys.stderr)

@@ -1,0 +1,105 @@
+"""`xgen-deploy bundle`: a manifest with all that its hosts need, in one file."""
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from xgen_deploy.cli.manifest_command import ManifestCommand
+from xgen_deploy.cli.options import trust_options
+from xgen_deploy.errors import UsageError
+
+
+@click.group("bundle")
+def command() -> None:
+    """Put a manifest and all that its hosts need into one signed file, and look into it.
+
+    `plan`, `fetch` and `apply --bundle FILE` then take everything from there: behind a wall,
+    nothing has to be reached.
+    """
+
+
+@command.command("create", cls=ManifestCommand)
+@click.option("-o", "--output", metavar="FILE", required=True, help="The bundle, site.xgen.")
+@click.option(
+    "--sign",
+    "key",
+    metavar="KEY",
+    help="Sign with this SSH key; a public key where an agent has the private one.",
+)
+@click.option(
+    "--serial", type=click.IntRange(0, 10**15 - 1), metavar="N", help="Instead of the time."
+)
+@click.option("--volume-size", metavar="SIZE", help="Most bytes of one file, such as 60G.")
+@click.option("--no-inventory", is_flag=True, help="Leave out addresses and logins of hosts.")
+@click.option(
+    "-i", "--inventory", multiple=True, metavar="FILE", help="Override the manifest's inventory."
+)
+@click.option(
+    "-e", "--extra-vars", "variables", multiple=True, metavar="KEY=VALUE", help="As for `plan`."
+)
+@click.argument("manifest", metavar="MANIFEST")
+def create(
+    manifest: str,
+    output: str,
+    key: str | None,
+    serial: int | None,
+    volume_size: str | None,
+    no_inventory: bool,
+    inventory: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> None:
+    """Put MANIFEST and all that its hosts need into one file. No host is contacted.
+
+    What is not on this machine yet is fetched. No secret goes in. A `create` that was cut goes on
+    where it was.
+    """
+    from xgen_deploy.bundle.create import Order
+    from xgen_deploy.cli.bundling import make_bundle, size_option, written_lines
+
+    if not Path(output).parent.is_dir():
+        raise UsageError(f"-o {output}: there is no folder {Path(output).parent}")
+    order = Order(
+        output=Path(output),
+        key=key,
+        serial=serial,
+        volume_size=size_option("--volume-size", volume_size),
+        addresses=not no_inventory,
+    )
+    _print(written_lines(make_bundle(manifest, inventory, variables, order)))
+
+
+@command.command("show")
+@click.option("--report", is_flag=True, help="Every file, with digest, licence and origin.")
+@click.argument("file", metavar="BUNDLE")
+def show(file: str, report: bool) -> None:
+    """Show what is in BUNDLE. Whose signature it has is looked at by `verify`."""
+    from xgen_deploy.bundle.read import open_bundle
+    from xgen_deploy.bundle.report import report_lines, summary_lines
+
+    bundle = open_bundle(file, None)
+    _print([*summary_lines(bundle), *(report_lines(bundle) if report else ())])
+
+
+@command.command("verify")
+@trust_options
+@click.argument("file", metavar="BUNDLE")
+def verify(file: str, allowed_signers: str | None, allow_unsigned: bool) -> int:
+    """Read all of BUNDLE, and say whose it is and which part is damaged."""
+    from xgen_deploy.bundle.read import Trust, open_bundle
+    from xgen_deploy.cli.bundling import verified_lines
+
+    bundle = open_bundle(file, Trust(allowed_signers, allow_unsigned))
+    lines, sound = verified_lines(bundle)
+    _print(lines)
+    return 0 if sound else 1
+
+
+def _print(lines: list[str]) -> None:
+    from rich.console import Console
+
+    from xgen_deploy.cli.screens.screen import print_line
+
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    for line in lines:
+        print_line(console, escape(line))
