@@ -50,7 +50,7 @@ def page() -> str:
         ".SH COMMANDS",
     ]
     listed = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    commands = {name: command for name, command in listed.items() if command is not None}
+    commands = dict(_with_inner(listed, context))
     options = {n: _options(c, click.Context(c, context, n)) for n, c in commands.items()}
     counts = Counter(option for some in options.values() for option in some)
     common = [option for option, count in counts.items() if count >= _COMMON]
@@ -61,6 +61,15 @@ def page() -> str:
     lines += [".SH EXIT STATUS", "The first that holds:", *_described(_exit_codes())]
     lines += [".SH SEE ALSO", ".BR ssh (1),", ".BR ssh_config (5)"]
     return "\n".join(lines) + "\n"
+
+
+def _with_inner(listed: Any, context: Any) -> Iterator[tuple[str, Any]]:
+    """Each command, and after one that has others in it these, by both names."""
+    for name, command in listed.items():
+        if command is not None:
+            yield name, command
+            for inner in getattr(command, "commands", {}):
+                yield f"{name} {inner}", command.get_command(context, inner)
 
 
 def _command(command: Any, context: Any) -> Iterator[str]:

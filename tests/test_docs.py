@@ -78,6 +78,10 @@ def test_a_shown_command_exists_with_its_options(shown: str) -> None:
         found = main.get_command(context, words.pop(0))
         assert found is not None, f"there is no such command: {shown}"
         command = found
+    while isinstance(command, click.Group) and command is not main and words:
+        inner = command.get_command(context, words.pop(0))
+        assert inner is not None, f"there is no such command: {shown}"
+        command = inner
     known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
     known |= set(main.get_help_option_names(context)) | {"-h"}
     stated = {word.partition("=")[0] for word in words if word.startswith("-")}

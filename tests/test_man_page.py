@@ -29,7 +29,8 @@ def test_every_command_and_option_is_in_it(page: Path) -> None:
         assert f".SS {name}\n" in text
         command = main.get_command(context, name)
         assert command is not None
-        for param in command.params:
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        for param in (p for c in (command, *inner) for p in c.params):
             if isinstance(param, click.Option) and not param.hidden:
                 assert all(option in text for option in param.opts), param.opts
     assert "\\fB130\\fR\ninterrupted" in text

@@ -92,9 +92,10 @@ def test_a_site_is_served_from_one_file(bundles: Bundles, hub: FakeHub, tmp_path
     assert "site.xgen, serial 7, signed by ada@example.org" in planned.stdout
     (bundles.inside / "secrets").mkdir()
     (bundles.inside / "secrets/key").write_text("a-key-of-the-site\n")
+    fetched = bundles.applied("fetch")
+    assert (fetched.code, f"{SOURCE} is there" in fetched.stdout) == (0, True), fetched
     applied = bundles.applied("apply", "-y")
     assert applied.code == 0, applied
-    assert f"{SOURCE} is there" in applied.stdout
     again = bundles.applied("apply", "-y")
     assert (again.code, "nothing to do" in again.stdout) == (0, True), again
     assert len(hub.seen) == asked

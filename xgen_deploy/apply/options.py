@@ -18,8 +18,7 @@ class ApplyOptions:
     looked up before the answer. `trust_history` as `rollback` was given it. `maintain`,
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
     embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
-    0: as the manifest says.
-    embedding model may be others than before. `older`, `allow_unsigned`: of the bundle.
+    0: as the manifest says. `older`, `allow_unsigned`: of the bundle.
     """
 
     yes: bool

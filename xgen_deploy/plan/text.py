@@ -55,7 +55,7 @@ def plan_text(
 
 def fetch_text(plan: Plan, took: float) -> list[str]:
     """The same of what is brought alone, for `fetch`."""
-    lines = [_head(plan, took), "", *fetch_lines(plan.fetches)]
+    lines = [_head(plan, took), *_bundle(plan), "", *fetch_lines(plan.fetches, plan.bundle)]
     for host in plan.hosts.values():
         if not host.reachable:
             lines += _host(host.host, host, verbose=False)

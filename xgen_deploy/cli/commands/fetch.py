@@ -7,7 +7,7 @@ import click
 from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
-from xgen_deploy.cli.options import Settings, host_options, limit_rate_option
+from xgen_deploy.cli.options import Settings, bundle_options, host_options, limit_rate_option
 from xgen_deploy.cli.preload import FETCHING
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
@@ -17,6 +17,7 @@ from xgen_deploy.state.plan import Plan
 
 @click.command("fetch", cls=ManifestCommand)
 @limit_rate_option
+@bundle_options
 @host_options
 def command(settings: Settings, limit_rate: int) -> int:
     """Bring the models that MANIFEST needs and its hosts have not got, the night before.
