@@ -115,14 +115,13 @@ class Fetching:
         )
         if leg.route == "push":
             request = replace(request, files=self._with_chunks(found, from_here))
-        alone = len(chain) == 1
-        address = "" if alone else peer_address(host)
+        known = addresses(peer_address(host)) if len(chain) > 1 else ()
         return Hop(
             connection=self._run.connections[leg.host],
             request=request,
-            address=address,
+            address=known[0] if known else "",
             port=host.peer_port,
-            comes_from=() if alone else addresses(address),
+            comes_from=known,
         )
 
     def _access_of(self, leg: Leg) -> Access:
@@ -154,15 +153,11 @@ def peer_address(host: Host) -> str:
 
 
 def addresses(name: str) -> tuple[str, ...]:
-    """As this machine knows them. Raises XgenError where it knows none."""
-    found: dict[str, None] = {}
+    """As this machine knows them; none where it is known to ssh alone."""
+    known: dict[str, None] = {}
     with suppress(OSError):
-        found = {str(i[4][0]): None for i in socket.getaddrinfo(name, None)}
-    if not found:
-        raise XgenError(
-            f"the address {name} is not known here; state `xgen_peer_address` in the inventory"
-        )
-    return tuple(found)
+        known = {str(i[4][0]): None for i in socket.getaddrinfo(name, None)}
+    return tuple(known)
 
 
 def _origin(artifact: Artifact) -> str:

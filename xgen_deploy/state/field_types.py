@@ -201,6 +201,18 @@ def address(value: str) -> str:
     return value
 
 
+def peer_address(value: str) -> str:
+    try:
+        if not ipaddress.ip_address(value).is_unspecified:
+            return value
+    except ValueError:
+        pass
+    raise ValueError(
+        "other hosts connect to it: the IP address of one of this host's interfaces, never "
+        "0.0.0.0 or ::"
+    )
+
+
 def syslog_address(value: str) -> str:
     port = value.rpartition(":")[2] if value.count(":") == 1 else "514"
     if not re.fullmatch(r"/[\w./-]+|[\w.-]+(:\d+)?", value) or not 0 < int(port) <= MAX_PORT:
@@ -359,6 +371,7 @@ SourceText = Annotated[str, AfterValidator(source)]
 HostPath = Annotated[str, AfterValidator(host_path)]
 AbsolutePath = Annotated[str, AfterValidator(absolute)]
 Address = Annotated[str, AfterValidator(address)]
+PeerAddress = Annotated[str, AfterValidator(peer_address)]
 TensorPattern = Annotated[str, AfterValidator(tensor_pattern)]
 EnvName = Annotated[str, AfterValidator(env_name)]
 Size = Annotated[str, AfterValidator(size)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xgen_deploy.errors import XgenError
-from xgen_deploy.state.transfer import Peer, Serving, TransferRequest
+from xgen_deploy.state.transfer import Peer, Serving, TransferRequest, WantedFile
 from xgen_deploy.transfer.host_transfer import (
     FromHere,
     HostTransfer,
@@ -23,9 +23,10 @@ from xgen_deploy.transport.fleet import each
 
 @dataclass(frozen=True, kw_only=True)
 class Hop:
-    """One host. `address` and `port` are where the next one reaches it, `comes_from` the addresses
-    that it has when it connects to the one before it. The first hop's request says how it gets the
-    files; the others take them from the hop before.
+    """One host. `address` (an IP address, "" where none is known) and `port` are where the next one
+    reaches it, `comes_from` the addresses that it has when it connects to the one before it. The
+    first hop's request says how it gets the files; the others take them from the hop before, and as
+    their requests say where that has no address.
     """
 
     connection: Connection
@@ -49,6 +50,8 @@ def _linked(hops: Sequence[Hop]) -> list[Hop]:
     linked = list(hops)
     for i in range(len(linked) - 1):
         before, after = linked[i], linked[i + 1]
+        if not before.address or not after.comes_from:
+            continue
         identity, token = new_identity(), secrets.token_urlsafe(32)
         serving = Serving(
             address=before.address,
@@ -61,8 +64,19 @@ def _linked(hops: Sequence[Hop]) -> list[Hop]:
             address=before.address, port=before.port, token=token, certificate=identity.fingerprint
         )
         linked[i] = replace(before, request=replace(before.request, serving=serving))
-        linked[i + 1] = replace(after, request=replace(after.request, route="peer", peer=peer))
+        files = _as_known(after.request.files, before.request.files)
+        request = replace(after.request, route="peer", peer=peer, files=files)
+        linked[i + 1] = replace(after, request=request)
     return linked
+
+
+def _as_known(
+    files: tuple[WantedFile, ...], before: tuple[WantedFile, ...]
+) -> tuple[WantedFile, ...]:
+    """With the digests of chunks that are known of the same files on the host before."""
+    return tuple(
+        replace(f, chunks=f.chunks or b.chunks) for f, b in zip(files, before, strict=True)
+    )
 
 
 class _Chain:
@@ -70,6 +84,9 @@ class _Chain:
 
     def __init__(self, hops: Mapping[str, Hop], from_here: FromHere, tell: Tell) -> None:
         self._hops, self._from_here, self._tell = hops, from_here, tell
+        names = list(hops)
+        self._before = dict(zip(names[1:], names, strict=False))
+        self._over = {name: threading.Event() for name in names}
         self._left = len(hops)
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -77,13 +94,19 @@ class _Chain:
 
     def run(self, connection: Connection) -> None:
         """Raises TransferFailed, UnreachableError and HostError."""
-        counted = _Once(self._one_less)
+        name = connection.name
+
+        def over() -> None:
+            self._over[name].set()
+            self._one_less()
+
+        counted = _Once(over)
         try:
             try:
                 self._transfer(connection, {}).run(counted)
             except TransferFailed as error:
-                chunks = self._known_chunks()
-                if not error.wrong or not chunks:
+                chunks = self._chunks_before(name) if error.wrong else {}
+                if not chunks:
                     raise
                 # Which chunk it is tell the digests of the host that has all of them right.
                 self._transfer(connection, chunks).run(counted)
@@ -107,13 +130,17 @@ class _Chain:
         )
 
     def _heard(self, host: str, event: TransferEvent) -> None:
-        if event.event == "whole" and event.file is not None:
+        digests = tuple(c for c in event.chunks if isinstance(c, str))
+        if event.event in ("whole", "there") and event.file is not None and digests:
             with self._lock:
-                digests = tuple(c for c in event.chunks if isinstance(c, str))
                 self._chunks.setdefault(event.file, digests)
         self._tell(host, event)
 
-    def _known_chunks(self) -> dict[int, tuple[str, ...]]:
+    def _chunks_before(self, name: str) -> dict[int, tuple[str, ...]]:
+        """As the host before it found them, which may still be checking its own files."""
+        if name not in self._before:
+            return {}
+        self._over[self._before[name]].wait()
         with self._lock:
             return dict(self._chunks)
 

@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +25,11 @@ from xgen_deploy.transport.process import Lines, Process
 # As much as one packet of SSH takes.
 _PIECE = 32 << 10
 _LINE = 4 << 20
-_SILENCE = 600.0
+# A host tells every 20 s that it lives, and ends after 60 s in which it heard nothing.
+_SILENCE = 120.0
+_SIGN_OF_LIFE = 10.0
+# A disk that others use may keep a transfer waiting: it has idle priority there.
+_STALLED = 600.0
 _SHOWN = 1000
 _MOST_CHUNKS = 1 << 20
 
@@ -38,7 +43,7 @@ class TransferEvent(BaseModel):
 
     event: Literal[
         "file", "there", "resumed", "bytes", "chunk", "whole", "waiting", "note", "lost", "need",
-        "done", "failed", "detached",
+        "done", "failed", "detached", "alive",
     ]  # fmt: skip
     file: Annotated[int, Field(ge=0)] | None = None
     count: Annotated[int, Field(ge=0)] = 0
@@ -79,6 +84,7 @@ class HostTransfer:
         HostError."""
         name = self.connection.name
         with self.connection.transfer(self.request.line()) as (process, first):
+            process.send_within(_STALLED)
             lines, got, finished = Lines(_LINE), first, False
             sender = _Sender(process, self.request, self.from_here)
             try:
@@ -113,20 +119,20 @@ class HostTransfer:
 
 
 class _Sender:
-    """Sends what a host asks for, from a thread of its own: its events are read meanwhile."""
+    """Sends what a host asks for, from a thread of its own: its events are read meanwhile. Where
+    there is nothing to send, an empty line tells the host that this side lives."""
 
     def __init__(self, process: Process, request: TransferRequest, from_here: FromHere) -> None:
         self._process, self._request, self._from_here = process, request, from_here
         self._asked: queue.Queue[tuple[int, Sequence[int]] | None] = queue.Queue()
         self._failed: Exception | None = None
-        self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
+        self._sending = threading.Lock()
+        for run in (self._send_all, self._keep_alive):
+            threading.Thread(target=run, daemon=True).start()
 
     def send(self, file: int, chunks: Sequence[int]) -> None:
         self._asked.put((file, chunks))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
 
     def check(self, host: str) -> None:
         """Raises what ended it."""
@@ -136,17 +142,28 @@ class _Sender:
             raise self._failed
 
     def stop(self) -> None:
-        self._stopped = True
+        self._stopped.set()
         self._asked.put(None)
 
-    def _run(self) -> None:
+    def _keep_alive(self) -> None:
+        with suppress(OSError):  # the reader notices too
+            while not self._stopped.wait(_SIGN_OF_LIFE):
+                if not self._sending.acquire(blocking=False):
+                    continue  # a chunk is under way
+                try:
+                    self._process.send(b"\n")
+                finally:
+                    self._sending.release()
+
+    def _send_all(self) -> None:
         pace = Pace(self._request.limit_rate)
         try:
             while (asked := self._asked.get()) is not None:
                 number, chunks = asked
-                path = self._from_here(number)
+                file = self._from_here(number)
                 for chunk in chunks:
-                    self._chunk(number, path, chunk, pace)
+                    with self._sending:
+                        self._chunk(number, file, chunk, pace)
         except Exception as error:  # noqa: BLE001 - the reader raises it
             self._failed = error
             self._process.close()
@@ -158,7 +175,7 @@ class _Sender:
         head = {"file": number, "chunk": chunk, "length": length}
         self._process.send(json.dumps(head).encode() + b"\n")
         for piece in pieces:
-            if self._stopped:
+            if self._stopped.is_set():
                 return
             self._process.send(piece)
             pace.add(len(piece))

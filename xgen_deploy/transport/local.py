@@ -43,6 +43,9 @@ class LocalProcess:
         except (OSError, ValueError):  # it ended, or is being closed: reading tells
             return
 
+    def send_within(self, seconds: float) -> None:
+        """It is not bounded."""
+
     def end_input(self) -> None:
         self._stdin.close()
 

@@ -20,6 +20,9 @@ class Process(Protocol):
     def send(self, data: bytes) -> None:
         """Write to its input. Silent where the process no longer reads."""
 
+    def send_within(self, seconds: float) -> None:
+        """How long from now on the process may leave what is sent unread, where that is bounded."""
+
     def end_input(self) -> None: ...
 
     def read(self, timeout: float) -> Output:

@@ -36,10 +36,14 @@ module.main()
 
 
 _TRANSFER = (
+    "journal",
     "part",
+    "repair",
+    "names",
     "brought",
     "events",
     "gentle",
+    "lifeline",
     "web_source",
     "download",
     "receive",

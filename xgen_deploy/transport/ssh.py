@@ -36,6 +36,9 @@ class SSHProcess:
         except (OSError, EOFError):
             self._check()
 
+    def send_within(self, seconds: float) -> None:
+        self._channel.settimeout(seconds)
+
     def end_input(self) -> None:
         try:
             self._channel.shutdown_write()

@@ -26,10 +26,10 @@ from xgen_deploy.manifest.variables import KEY as VARIABLES
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.fetch import PEER_PORT, FetchMode
 from xgen_deploy.state.field_types import (
-    Address,
     Flag,
     HostPath,
     NotNegative,
+    PeerAddress,
     Port,
     Ports,
     Word,
@@ -94,7 +94,7 @@ class HostVariables(Frozen):
     xgen_fetch: FetchMode | None = None
     xgen_egress: Flag | None = None
     xgen_site: Word | None = None
-    xgen_peer_address: Address | None = None
+    xgen_peer_address: PeerAddress | None = None
     xgen_peer_port: Annotated[Port, BeforeValidator(_number)] = PEER_PORT
     xgen_software_gpu: Annotated[NotNegative, BeforeValidator(_count)] = 0
 

@@ -19,10 +19,14 @@ FOLDER = ".xgen/files"
 CHUNKS = ".chunks"
 
 
-def note_brought(root: str, file: File, sha256: str, chunks: list[str], origin: str) -> None:
-    """`root` is the folder of models. Raises OSError."""
+def note_brought(
+    root: str, file: File, sha256: str, chunks: list[str], origin: str, *, found: bool = False
+) -> None:
+    """`root` is the folder of models. `found`: somebody else's file, which was right as it was.
+    Raises OSError."""
     status = os.stat(file.place)
     entry = {
+        "found": found,
         "place": file.place,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
@@ -33,14 +37,14 @@ def note_brought(root: str, file: File, sha256: str, chunks: list[str], origin: 
     }
     folder = os.path.join(root, FOLDER)
     os.makedirs(folder, exist_ok=True)
-    name = os.path.join(folder, str(status.st_ino))
+    name = _note(root, status)
     _write(name + CHUNKS, "\n".join(chunks))
     _write(name + ".json", json.dumps(entry))
 
 
 def brought(root: str) -> list[dict[str, Any]]:
-    """All notes that still hold, each with its own path as `note`; what cannot be read is left
-    out."""
+    """All notes that still hold of what was brought, each with its own path as `note`; what cannot
+    be read is left out."""
     folder = os.path.join(root, FOLDER)
     entries = []
     with contextlib.suppress(OSError):
@@ -51,7 +55,7 @@ def brought(root: str) -> list[dict[str, Any]]:
                 path = os.path.join(folder, name)
                 with open(path, encoding="utf-8") as note:
                     entry = json.load(note)
-                if holds(entry, os.stat(entry["place"])):
+                if holds(entry, os.stat(entry["place"])) and not entry.get("found"):
                     entries.append(dict(entry, note=path))
     return entries
 
@@ -60,8 +64,35 @@ def holds(entry: dict[str, Any], status: os.stat_result) -> bool:
     return (entry["size"], entry["mtime_ns"]) == (status.st_size, status.st_mtime_ns)
 
 
+def is_noted(root: str, file: File) -> bool:
+    """Whether a note of the file in its place holds."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        status = os.stat(file.place)
+        with open(_note(root, status) + ".json", encoding="utf-8") as note:
+            return holds(json.load(note), status)
+    return False
+
+
+def noted_chunks(root: str, file: File) -> list[str]:
+    """The digests of its chunks when it was brought, whatever became of it; [] where that is not
+    known."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        name = _note(root, os.stat(file.place))
+        with open(name + ".json", encoding="utf-8") as note:
+            entry = json.load(note)
+        if file.content in (entry["sha256"], entry["sha1"]):
+            with open(name + CHUNKS, encoding="utf-8") as chunks:
+                return chunks.read().split()
+    return []
+
+
+def _note(root: str, status: os.stat_result) -> str:
+    return os.path.join(root, FOLDER, str(status.st_ino))
+
+
 def _write(path: str, text: str) -> None:
     draft = f"{path}.{os.getpid()}.draft"
-    with open(draft, "w", encoding="utf-8") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(draft, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(draft, path)

@@ -24,6 +24,10 @@ class Pace:
         self._began = time.monotonic()
         self._sent = 0
 
+    def seconds(self, count: int) -> float:
+        """How long that many bytes take at least."""
+        return count / self._rate if self._rate else 0.0
+
     def add(self, count: int) -> None:
         if not self._rate:
             return
@@ -113,18 +117,19 @@ class _Stream:
 
     def _open(self, start: int) -> http.client.HTTPResponse:
         part, url = self._part, self._part.file.url
+        # Where the digest is known, it tells: an address may be that of several servers, each with
+        # an ETag of its own.
+        etag = None if part.file.known else part.etag
         if url is None:
             raise Refused("no address is known for it")
         try:
-            got = web_source.open_at(
-                url, self._how.access, start, part.etag, silence=self._how.silence
-            )
+            got = web_source.open_at(url, self._how.access, start, etag, silence=self._how.silence)
         except OSError as error:
             raise Unavailable(error.strerror or str(error)) from None
         if got.total is not None and got.total != part.file.size:
             got.response.close()
             raise Wrong(f"the source has {got.total} bytes, not {part.file.size}")
-        if part.etag is not None and got.etag is not None and got.etag != part.etag:
+        if etag is not None and got.etag is not None and got.etag != etag:
             got.response.close()
             part.comes_from(got.etag)
             raise Changed

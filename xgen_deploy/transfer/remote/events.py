@@ -12,6 +12,8 @@ import time
 from typing import Any
 
 EVERY = 0.25
+# However long a disk takes: who listens knows that this side lives.
+SIGN_OF_LIFE = 20.0
 
 
 class Events:
@@ -33,6 +35,16 @@ class Events:
             self._flush()
             if event != "bytes":
                 self._tell(dict(more, event=event))
+
+    def keep_alive(self) -> None:
+        """From now on `alive` is told every now and then."""
+
+        def tell() -> None:
+            while True:
+                time.sleep(SIGN_OF_LIFE)
+                self("alive")
+
+        threading.Thread(target=tell, daemon=True).start()
 
     def detach(self, status: str) -> None:
         """From now on into this file."""

@@ -8,10 +8,11 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import stat
 from typing import Any, Callable, NamedTuple
+
+from xgen_deploy.transfer.remote.journal import Journal, sync_folder
 
 # What a cut can cost. Chunks are known by SHA-256.
 CHUNK = 64 << 20
@@ -37,6 +38,11 @@ class File(NamedTuple):
         """What its content is known by."""
         return self.sha256 or self.sha1 or hashlib.sha256((self.url or "").encode()).hexdigest()
 
+    @property
+    def known(self) -> bool:
+        """Whether a digest tells what it must be."""
+        return bool(self.sha256 or self.sha1)
+
     def length(self, chunk: int) -> int:
         return min(CHUNK, self.size - chunk * CHUNK)
 
@@ -58,30 +64,32 @@ class Busy(Exception):
 
 
 class Digests:
-    """The digests of a whole file, while its bytes are written in order."""
+    """The digests of a whole file, while its bytes come in order."""
 
     def __init__(self, file: File) -> None:
         self._file = file
         self.upto = 0
-        self._sha256 = hashlib.sha256()
-        self._sha1 = hashlib.sha1(b"blob %d\0" % file.size)  # noqa: S324 - git's name of a blob
+        self._by_git = file.sha1 is not None and file.sha256 is None
+        start = b"blob %d\0" % file.size
+        self._digest = hashlib.sha1(start) if self._by_git else hashlib.sha256()  # noqa: S324
 
     def add(self, offset: int, data: bytes) -> None:
-        if offset != self.upto:
-            return
-        self.upto += len(data)
-        if self._file.sha1 is not None and self._file.sha256 is None:
-            self._sha1.update(data)
-        else:
-            self._sha256.update(data)
+        if offset == self.upto:
+            self.upto += len(data)
+            self._digest.update(data)
+
+    def copy(self) -> Digests:
+        twin = Digests(self._file)
+        twin.upto, twin._digest = self.upto, self._digest.copy()
+        return twin
 
     def check(self) -> str:
         """The SHA-256, "" where git's name of a blob was checked. Raises Wrong."""
-        if self._file.sha1 is not None and self._file.sha256 is None:
-            if self._sha1.hexdigest() != self._file.sha1:
-                raise Wrong(f"its git blob is {self._sha1.hexdigest()}, not {self._file.sha1}")
+        digest = self._digest.hexdigest()
+        if self._by_git:
+            if digest != self._file.sha1:
+                raise Wrong(f"its git blob is {digest}, not {self._file.sha1}")
             return ""
-        digest = self._sha256.hexdigest()
         if self._file.sha256 is not None and digest != self._file.sha256:
             raise Wrong(f"its SHA-256 is {digest}, not {self._file.sha256}")
         return digest
@@ -92,39 +100,46 @@ class Part:
 
     def __init__(self, file: File) -> None:
         self.file = file
-        folder, name = os.path.split(file.place)
-        self.path = os.path.join(folder, f".{name[:80]}.{file.content[:16]}{PART}")
-        self._journal_path = self.path + JOURNAL
-        self.fd = _locked(self.path)
+        self.path = part_path(file)
         self.chunks: dict[int, str] = {}
         self.etag: str | None = None
         self.written: Callable[[int], None] = lambda _: None
         self._digests = Digests(file)
-        self._journal = self._resume()
+        self._named = False
+        self.fd = _locked(self.path)
+        try:
+            self._journal = journal_of(file)
+            for line in self._journal.lines:
+                self._recall(line)
+            self._begin_journal()
+        except OSError:
+            os.close(self.fd)
+            raise
 
     def missing(self) -> list[int]:
         return [k for k in range(self.file.chunk_count) if k not in self.chunks]
 
-    def write(self, chunk: int, data: Callable[[int], bytes]) -> None:
+    def write(self, chunk: int, data: Callable[[int], bytes], known: str | None = None) -> None:
         """One chunk: `data` gives at most so many bytes, b"" never. It counts once it is on the
-        disk and its digest, where that is known, is right. Raises Wrong, OSError and what `data`
+        disk and its digest, where that is `known`, is right. Raises Wrong, OSError and what `data`
         raises.
         """
-        digest, offset, left = hashlib.sha256(), chunk * CHUNK, self.file.length(chunk)
+        known = self.file.chunks[chunk] if self.file.chunks is not None else known
+        digest, digests = hashlib.sha256(), self._digests.copy()
+        offset, left = chunk * CHUNK, self.file.length(chunk)
         while left:
             piece = data(min(left, PIECE))
             digest.update(piece)
-            self._digests.add(offset, piece)
+            digests.add(offset, piece)
             _write_at(self.fd, piece, offset)
             offset += len(piece)
             left -= len(piece)
-        known = self.file.chunks
-        if known is not None and digest.hexdigest() != known[chunk]:
-            self._digests = Digests(self.file)
+        if known is not None and digest.hexdigest() != known:
             raise Wrong(f"chunk {chunk} is damaged", chunk)
         os.fdatasync(self.fd)
+        self._digests = digests
         self.chunks[chunk] = digest.hexdigest()
-        self._note({"chunk": chunk, "sha256": digest.hexdigest()})
+        self._journal.add({"chunk": chunk, "sha256": digest.hexdigest()})
         self.written(chunk)
 
     def forget(self, chunks: list[int] | None = None) -> None:
@@ -132,18 +147,17 @@ class Part:
         for chunk in list(self.chunks) if chunks is None else chunks:
             self.chunks.pop(chunk, None)
         self._digests = Digests(self.file)
-        os.close(self._journal)
-        self._journal = self._new_journal()
+        self._begin_journal()
 
     def comes_from(self, etag: str | None) -> None:
         """The version of what the source gives, so that no two are spliced."""
         if etag != self.etag:
             self.etag = etag
-            self._note({"etag": etag})
+            self._journal.add({"etag": etag})
 
     def finish(self) -> str:
         """Checks the whole and gives it its name; its SHA-256, "" where it is known by another
-        digest. Raises Wrong."""
+        digest. What tells of its chunks stays until `end`. Raises Wrong."""
         digests = self._digests
         if digests.upto != self.file.size:
             digests = digests_of(self.fd, self.file)
@@ -151,26 +165,24 @@ class Part:
         os.fchmod(self.fd, MODE)
         os.fsync(self.fd)
         os.replace(self.path, self.file.place)
-        self.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._journal_path)
+        self._named = True
         sync_folder(os.path.dirname(self.file.place))
+        drop_pages(self.fd, 0, 0)
         return digest
+
+    def end(self) -> None:
+        """The file has its name, or is not wanted any more."""
+        if not self._named:
+            os.unlink(self.path)
+        self._journal.remove()
+        self.close()
 
     def close(self) -> None:
         """Lets go of the lock; what is there stays for the next try."""
         if self.fd >= 0:
             os.close(self.fd)
-            os.close(self._journal)
+            self._journal.close()
             self.fd = -1
-
-    def _resume(self) -> int:
-        """The journal, open at its end; its last line may have been cut short."""
-        lines = _read_lines(self._journal_path)
-        if lines[:1] == [self._head()]:
-            for line in lines[1:]:
-                self._recall(line)
-        return self._new_journal()
 
     def _recall(self, line: dict[str, Any]) -> None:
         self.etag = line.get("etag", self.etag)
@@ -181,41 +193,40 @@ class Part:
         if 0 <= chunk < self.file.chunk_count and (known is None or known[chunk] == digest):
             self.chunks[chunk] = digest
 
-    def _new_journal(self) -> int:
-        lines: list[dict[str, Any]] = [self._head(), {"etag": self.etag}]
+    def _begin_journal(self) -> None:
+        lines: list[dict[str, Any]] = [{"etag": self.etag}]
         lines += [{"chunk": chunk, "sha256": digest} for chunk, digest in self.chunks.items()]
-        draft = f"{self._journal_path}.draft"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        journal = os.open(draft, flags | os.O_NOFOLLOW, 0o600)
-        _write_all(journal, "".join(json.dumps(line) + "\n" for line in lines).encode())
-        os.fdatasync(journal)
-        os.replace(draft, self._journal_path)
-        return journal
-
-    def _head(self) -> dict[str, Any]:
-        return {"content": self.file.content, "size": self.file.size}
-
-    def _note(self, line: dict[str, Any]) -> None:
-        _write_all(self._journal, json.dumps(line).encode() + b"\n")
-        os.fdatasync(self._journal)
+        self._journal.begin(lines)
 
 
-def is_there(file: File) -> bool:
-    """Whether the file is in its place already, every byte of it."""
+def part_path(file: File) -> str:
+    """Hidden, in the folder where the file is to lie; a name has at most 255 bytes."""
+    folder, name = os.path.split(file.place)
+    short = os.fsencode(name)[:80].decode(errors="ignore")
+    return os.path.join(folder, f".{short}.{file.content[:16]}{PART}")
+
+
+def journal_of(file: File) -> Journal:
+    head = {"content": file.content, "size": file.size}
+    return Journal(part_path(file) + JOURNAL, head)
+
+
+def digest_in_place(file: File) -> str | None:
+    """As `check` gives it, of the file that has its name already; None where it is not all
+    right."""
     try:
         fd = os.open(file.place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        return False
+        return None
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
-            return False
-        digests_of(fd, file).check()
+            return None
+        return digests_of(fd, file).check()
     except Wrong:
-        return False
+        return None
     finally:
         os.close(fd)
-    return True
 
 
 def digests_of(fd: int, file: File) -> Digests:
@@ -236,14 +247,6 @@ def drop_pages(fd: int, offset: int, length: int) -> None:
         os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
 
 
-def sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _locked(path: str) -> int:
     """A lock on what still has this name, for the one who had it may just have renamed it."""
     while True:
@@ -261,26 +264,8 @@ def _locked(path: str) -> int:
         os.close(fd)
 
 
-def _read_lines(path: str) -> list[dict[str, Any]]:
-    """Up to the first that was cut short."""
-    lines = []
-    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as journal:
-        for line in journal:
-            value = json.loads(line)
-            if not isinstance(value, dict) or not line.endswith("\n"):
-                break
-            lines.append(value)
-    return lines
-
-
 def _write_at(fd: int, data: bytes, offset: int) -> None:
     rest = memoryview(data)
     while rest:
         written = os.pwrite(fd, rest, offset)
         rest, offset = rest[written:], offset + written
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]

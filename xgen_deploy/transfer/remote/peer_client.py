@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import socket
 import ssl
+import threading
 import time
 from typing import Callable, NamedTuple
 
@@ -14,8 +16,13 @@ from xgen_deploy.transfer.remote.download import Pace
 from xgen_deploy.transfer.remote.part import Part, Wrong
 
 SILENCE = 60.0
-# The host before it may be busy with another file, or pause because its source does.
+# For one that does not answer at all, and for one that has not got the chunk yet: it may be busy
+# with another file, or pause because its source does.
 PATIENCE = 90.0
+NOT_YET = 900.0
+# However slowly a chunk drips, unless the rate is limited on purpose.
+LONGEST = 900.0
+MOST_DAMAGED = 3
 
 
 class Peer(NamedTuple):
@@ -37,23 +44,34 @@ class PeerClient:
     def __init__(self, peer: Peer, pace: Pace) -> None:
         self._peer, self._pace = peer, pace
         self._connection: http.client.HTTPSConnection | None = None
+        self._damaged = 0
 
     def fetch(self, number: int, part: Part, tell: Callable[..., None]) -> None:
-        """The chunks that are missing. Raises Lost and OSError of this host's disk."""
-        heard = time.monotonic()
-        while part.missing():
-            chunk = part.missing()[0]
+        """The chunks that are missing, without those that come damaged. Raises Lost and OSError of
+        this host's disk."""
+        heard = asked = time.monotonic()
+        missing = part.missing()
+        while missing:
             try:
-                self._chunk(number, chunk, part, tell)
+                self._chunk(number, missing[0], part, tell)
             except Wrong as error:
-                raise Lost(str(error)) from None
+                self._damaged += 1
+                if self._damaged >= MOST_DAMAGED:
+                    raise Lost(str(error)) from None
+                tell("note", file=number, text=str(error))
+            except _NotYet as error:
+                heard = time.monotonic()
+                if heard - asked > NOT_YET:
+                    raise Lost(str(error)) from None
+                continue
             except _Unanswered as error:
                 self.close()
                 if time.monotonic() - heard > PATIENCE:
                     raise Lost(str(error)) from None
                 time.sleep(0.2)
                 continue
-            heard = time.monotonic()
+            missing.pop(0)
+            heard = asked = time.monotonic()
 
     def close(self) -> None:
         if self._connection is not None:
@@ -61,34 +79,50 @@ class PeerClient:
             self._connection = None
 
     def _chunk(self, number: int, chunk: int, part: Part, tell: Callable[..., None]) -> None:
-        answer = self._ask(f"/{number}/{chunk}")
+        length = part.file.length(chunk)
+        connection = self._connected()
+        # Whatever it sends, and however slowly.
+        limit = threading.Timer(LONGEST + 2 * self._pace.seconds(length), _hang_up, [connection])
+        limit.daemon = True
+        limit.start()
+        try:
+            answer = self._ask(connection, f"/{number}/{chunk}", length)
 
-        def read(most: int) -> bytes:
-            try:
-                data = answer.read1(most)
-            except (OSError, http.client.HTTPException) as error:
-                raise _Unanswered(str(error)) from None
-            if not data:
-                raise _Unanswered("the connection broke")
-            tell("bytes", file=number, count=len(data))
-            self._pace.add(len(data))
-            return data
+            def read(most: int) -> bytes:
+                data = _some(answer, most)
+                tell("bytes", file=number, count=len(data))
+                self._pace.add(len(data))
+                return data
 
-        part.write(chunk, read)
-        answer.read()
+            part.write(chunk, read)
+            answer.read()  # nothing: what follows is the next answer
+        finally:
+            limit.cancel()
 
-    def _ask(self, path: str) -> http.client.HTTPResponse:
+    def _connected(self) -> http.client.HTTPSConnection:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            self._connection.request(
-                "GET", path, headers={"Authorization": f"Bearer {self._peer.token}"}
-            )
-            answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise _Unanswered(getattr(error, "strerror", None) or str(error)) from None
+        return self._connection
+
+    def _ask(
+        self, connection: http.client.HTTPSConnection, path: str, length: int
+    ) -> http.client.HTTPResponse:
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self._peer.token}"})
+            answer = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise _Unanswered(getattr(error, "strerror", None) or str(error)) from None
+        if answer.status == 503:
+            answer.close()
+            self.close()
+            raise _NotYet("it does not get the file either")
         if answer.status != 200:
-            raise _Unanswered(f"it answers {answer.status}")
+            raise Lost(f"it answers {answer.status}")
+        if answer.length != length:
+            raise Lost("it sends another length than was asked for")
         return answer
 
     def _connect(self) -> http.client.HTTPSConnection:
@@ -108,5 +142,26 @@ class PeerClient:
         return connection
 
 
+def _some(answer: http.client.HTTPResponse, most: int) -> bytes:
+    try:
+        data = answer.read1(most)
+    except (OSError, http.client.HTTPException) as error:
+        raise _Unanswered(str(error)) from None
+    if not data:
+        raise _Unanswered("the connection broke")
+    return data
+
+
+def _hang_up(connection: http.client.HTTPSConnection) -> None:
+    sock = connection.sock
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
 class _Unanswered(Exception):
     """This time."""
+
+
+class _NotYet(Exception):
+    """It answers, and has to wait itself."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 import array
 import contextlib
 import hmac
+import ipaddress
 import json
 import os
 import signal
 import socket
 import ssl
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from xgen_deploy.transfer.remote.part import CHUNK, File, drop_pages
 
 NOBODY = 65534
+MOST_CONNECTIONS = 8
 PIECE = 1 << 20
 WAIT = 20.0
 
@@ -51,12 +53,15 @@ class PeerServer:
     def offer(self, number: int, file: File, fd: int) -> None:
         """The file that is being written, or is whole already."""
         head = json.dumps({"file": number, "size": file.size}).encode()
-        self._here.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+        handed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        with contextlib.suppress(OSError):  # it is gone: the next host notices
+            self._here.sendmsg([head], handed)
 
     def has(self, number: int, chunks: list[int]) -> None:
         for first in range(0, len(chunks), 1000):
             line = {"file": number, "chunks": chunks[first : first + 1000]}
-            self._here.send(json.dumps(line).encode())
+            with contextlib.suppress(OSError):
+                self._here.send(json.dumps(line).encode())
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -87,20 +92,38 @@ class _Shelf:
             fd, size = self._files[file]
         return fd, min(CHUNK, size - chunk * CHUNK)
 
+    def drop_pages(self) -> None:
+        with self._changed:
+            for fd, _ in self._files.values():
+                drop_pages(fd, 0, 0)
 
-class _Server(HTTPServer):
+
+class _Server(ThreadingHTTPServer):
+    """A connection that only hangs on keeps no other one off."""
+
+    daemon_threads = True
+
     def __init__(self, serving: Serving) -> None:
+        if ipaddress.ip_address(serving.address).is_unspecified:
+            raise OSError("that is every address of this host")
         family = socket.AF_INET6 if ":" in serving.address else socket.AF_INET
         self.address_family = family
         self.serving = serving
         self.shelf = _Shelf()
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((serving.address, serving.port), _Handler)
         self.socket = _tls(serving.identity).wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
-        return client_address[0] in self.serving.to
+        return client_address[0] in self.serving.to and self._free.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def get_request(self) -> tuple[Any, Any]:
         request, address = super().get_request()
@@ -159,7 +182,7 @@ def _tls(identity: str) -> ssl.SSLContext:
 
 
 def _serve(server: _Server, news: socket.socket) -> None:
-    """Never returns."""
+    """In a process of its own; never returns."""
     try:
         _drop_rights()
         os.closerange(0, 3)
@@ -180,6 +203,7 @@ def _listen(shelf: _Shelf, news: socket.socket) -> None:
     while True:
         text, controls, _, _ = news.recvmsg(1 << 16, socket.CMSG_SPACE(4))
         if not text:
+            shelf.drop_pages()
             os._exit(0)
         fds = array.array("i")
         for level, kind, data in controls:

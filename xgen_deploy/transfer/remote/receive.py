@@ -4,48 +4,40 @@ bytes.
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from typing import Callable
 
+from xgen_deploy.transfer.remote.lifeline import Lifeline
 from xgen_deploy.transfer.remote.part import Part, Wrong
 
-LINE = 4096
 TRIES = 3
 
 
-class Ended(Exception):
-    """The other side is gone."""
-
-
-def receive(number: int, part: Part, tell: Callable[..., None]) -> None:
+def receive(number: int, part: Part, lifeline: Lifeline, tell: Callable[..., None]) -> None:
     """Asks for the chunks that are missing, and once more for those that came damaged. Raises
     Ended, Wrong and OSError."""
+    lifeline.receive()
     for _ in range(TRIES):
         missing = part.missing()
         if not missing:
-            return
+            break
         tell("need", file=number, chunks=missing)
         for chunk in missing:
-            _take(number, chunk, part, tell)
+            _take(number, chunk, part, lifeline, tell)
+    lifeline.idle()
     if part.missing():
         raise Wrong(f"chunk {part.missing()[0]} came damaged {TRIES} times")
 
 
-def _take(number: int, chunk: int, part: Part, tell: Callable[..., None]) -> None:
-    stream: io.BufferedReader = sys.stdin.buffer  # type: ignore[assignment]
-    line = stream.readline(LINE)
-    if not line:
-        raise Ended
-    head = json.loads(line)
+def _take(
+    number: int, chunk: int, part: Part, lifeline: Lifeline, tell: Callable[..., None]
+) -> None:
+    head = json.loads(lifeline.line())
     if (head["file"], head["chunk"], head["length"]) != (number, chunk, part.file.length(chunk)):
         raise Wrong(f"chunk {head['chunk']} of file {head['file']} was not asked for")
 
     def read(most: int) -> bytes:
-        data = stream.read1(most)
-        if not data:
-            raise Ended
+        data = lifeline.read(most)
         tell("bytes", file=number, count=len(data))
         return data
 

@@ -8,32 +8,36 @@ output. It ends with its input, unless it was told to go on alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import select
 import signal
 import sys
 import threading
 import time
 from typing import Any
 
-from xgen_deploy.transfer.remote import download, gentle, peer_client, peer_server, receive
-from xgen_deploy.transfer.remote.brought import note_brought
+from xgen_deploy.transfer.remote import download, gentle, peer_client, peer_server, receive, repair
+from xgen_deploy.transfer.remote.brought import is_noted, note_brought, noted_chunks
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 from xgen_deploy.transfer.remote.events import Events
+from xgen_deploy.transfer.remote.lifeline import Ended, Lifeline
+from xgen_deploy.transfer.remote.names import make_link, make_text
 from xgen_deploy.transfer.remote.part import (
     CHUNK,
     Busy,
     File,
     Part,
     Wrong,
+    digest_in_place,
     drop_pages,
-    is_there,
-    sync_folder,
+    journal_of,
+    part_path,
 )
 from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable
 
 POLL = 0.5
+REPAIRS = 3
 SHOWN = 1000
 
 
@@ -45,11 +49,12 @@ def main() -> None:
     gentle.be_gentle()
     if request.get("detach"):
         _go_on_alone(request["detach"], tell)
+    tell.keep_alive()
     transfer = Transfer(request, tell)
     try:
         transfer.run()
         tell("done")
-    except receive.Ended:
+    except Ended:
         os._exit(1)
     except Wrong as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at, wrong=True)
@@ -73,14 +78,14 @@ class Transfer:
         self._request, self._tell = request, tell
         self._files = [File(**file) for file in request["files"]]
         self._pace = download.Pace(request.get("limit_rate") or 0)
+        self._root: str | None = request.get("root")
         self._route: str = request["route"]  # download, receive or peer
         serving = request.get("serving")
         self._server = _server(peer_server.Serving(**serving), tell) if serving else None
         peer = request.get("peer")
         self._peer = peer_client.PeerClient(peer_client.Peer(**peer), self._pace) if peer else None
+        self._lifeline = None if request.get("detach") else Lifeline()
         self.at: int | None = None
-        if not request.get("detach"):
-            _end_with_input()
 
     def run(self) -> None:
         """Raises what the routes raise."""
@@ -92,21 +97,36 @@ class Transfer:
                 self._bring(number, file)
         self.at = None
         for link in self._request.get("links", ()):
-            _link(link["path"], link["target"])
+            make_link(link["path"], link["target"])
         for text in self._request.get("texts", ()):
-            _write_text(text["path"], text["content"])
+            make_text(text["path"], text["content"])
         if self._request.get("unpack"):
             place_build(self._request["unpack"], self._tell)
 
     def serve_on(self) -> None:
         """Until the input ends: the next host may still be taking."""
         if self._server is not None:
+            if self._lifeline is not None:
+                self._lifeline.idle()
             threading.Event().wait()
 
     def _already(self, number: int, file: File) -> bool:
-        if not is_there(file):
+        digest = digest_in_place(file)
+        if digest is None:
             return False
-        self._tell("there", file=number)
+        chunks: list[str] = []
+        if self._root and not is_noted(self._root, file):
+            # What tells of a part that got its name, and was cut before that was noted.
+            journal = journal_of(file)
+            ours = bool(journal.lines) and not os.path.exists(part_path(file))
+            chunks = [line["sha256"] for line in journal.lines if "chunk" in line]
+            chunks = chunks if len(chunks) == file.chunk_count else []
+            self._note(file, digest, chunks, found=not ours)
+            if ours:
+                journal.remove()
+        elif self._root:
+            chunks = noted_chunks(self._root, file)
+        self._tell("there", file=number, chunks=chunks)
         if self._server is not None:
             fd = os.open(file.place, os.O_RDONLY | os.O_CLOEXEC)
             self._server.offer(number, file, fd)
@@ -115,25 +135,49 @@ class Transfer:
         return True
 
     def _bring(self, number: int, file: File) -> None:
+        _need_room(file)
         part = self._part(number, file)
         if part is None:  # another transfer brought it meanwhile
             return
         try:
-            _need_room(part)
+            known = file.chunks or (noted_chunks(self._root, file) if self._root else [])
+            if known:
+                repair.take_over(part, known)
+            resumed = len(part.chunks)
             self._watch(number, part)
-            self._fill(number, part)
-            digest = part.finish()
+            digest = self._whole(number, part)
+            chunks = [part.chunks[k] for k in range(file.chunk_count)]
+            self._note(file, digest, chunks)
+            part.end()
         except Wrong:
-            if self._route == "download":  # else the other side knows which chunk it is
+            # Else the other side knows which chunk it is, and asks for that alone.
+            if self._route == "download" or resumed == file.chunk_count:
                 part.forget()
             raise
         finally:
             part.close()
-        chunks = [part.chunks[k] for k in range(file.chunk_count)]
-        if self._request.get("root"):
-            origin = self._request.get("origin", "")
-            note_brought(self._request["root"], file, digest, chunks, origin)
         self._tell("whole", file=number, sha256=digest, chunks=chunks)
+
+    def _whole(self, number: int, part: Part) -> str:
+        """Its digest. What does not read as it was written (a power cut, a bad disk) comes once
+        more. Raises Wrong."""
+        for _ in range(REPAIRS):
+            self._fill(number, part)
+            try:
+                return part.finish()
+            except Wrong:
+                damaged = repair.damaged_chunks(part)
+                if not damaged:
+                    raise
+                part.forget(damaged)
+                text = f"{len(damaged)} of {part.file.chunk_count} chunks got damaged on this disk"
+                self._tell("note", file=number, text=text)
+        raise OSError(5, "what is written there reads differently each time", part.file.place)
+
+    def _note(self, file: File, digest: str, chunks: list[str], *, found: bool = False) -> None:
+        if self._root:
+            origin = self._request.get("origin", "")
+            note_brought(self._root, file, digest, chunks, origin, found=found)
 
     def _watch(self, number: int, part: Part) -> None:
         """The next host hears of every chunk, and the other side of what need not come again."""
@@ -157,12 +201,12 @@ class Transfer:
     def _fill(self, number: int, part: Part) -> None:
         if self._route == "peer" and self._peer is not None:
             try:
-                return self._peer.fetch(number, part, self._tell)
+                self._peer.fetch(number, part, self._tell)
             except peer_client.Lost as error:
                 self._tell("lost", file=number, text=str(error)[:SHOWN])
                 self._route = "receive"
-        if self._route == "receive":
-            return receive.receive(number, part, self._tell)
+        if self._route != "download" and self._lifeline is not None:
+            return receive.receive(number, part, self._lifeline, self._tell)
         access = Access(**self._request.get("access", {}))
 
         def came(count: int) -> None:
@@ -174,17 +218,25 @@ class Transfer:
         return download.fetch(part, download.Fetching(access, came, say, self._pace))
 
     def _part(self, number: int, file: File) -> Part | None:
-        told = False
+        """None where another transfer brought the same meanwhile."""
+        before, told = _identity(file.place), False
         while True:
             try:
-                return Part(file)
+                part = Part(file)
             except Busy:
                 if not told:
                     self._tell("waiting", file=number)
                 told = True
                 time.sleep(POLL)
-                if os.path.exists(file.place) and self._already(number, file):
-                    return None
+                continue
+            try:
+                if _identity(file.place) == before or not self._already(number, file):
+                    return part
+            except OSError:
+                part.close()
+                raise
+            part.end()
+            return None
 
 
 def _server(serving: peer_server.Serving, tell: Events) -> peer_server.PeerServer | None:
@@ -197,24 +249,28 @@ def _server(serving: peer_server.Serving, tell: Events) -> peer_server.PeerServe
         return None
 
 
-def _need_room(part: Part) -> None:
-    place = os.fstatvfs(part.fd)
-    free = place.f_bavail * place.f_frsize
-    needed = part.file.size - os.fstat(part.fd).st_blocks * 512
+def _need_room(file: File) -> None:
+    """Before anything of it is written, so that a full disk is told with its numbers."""
+    disk = os.statvfs(os.path.dirname(file.place))
+    if not disk.f_blocks:  # a file system that does not tell
+        return
+    needed, free = file.size, disk.f_bavail * disk.f_frsize
+    with contextlib.suppress(FileNotFoundError):
+        needed -= os.stat(part_path(file)).st_blocks * 512
     if needed > free:
-        raise OSError(28, f"the disk has {free} bytes free, {needed} are needed", part.file.place)
+        text = f"the disk has {_size(free)} free, {_size(needed)} are needed"
+        raise OSError(errno.ENOSPC, text, file.place)
 
 
-def _end_with_input() -> None:
-    """Its end says that nobody listens any more; what comes is for others to read."""
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
-    def watch() -> None:
-        poll = select.poll()
-        poll.register(0, select.POLLRDHUP)
-        poll.poll()
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _identity(path: str) -> tuple[int, int, int] | None:
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino, status.st_mtime_ns
+    return None
 
 
 def _go_on_alone(status: str, tell: Events) -> None:
@@ -229,25 +285,3 @@ def _go_on_alone(status: str, tell: Events) -> None:
         os.dup2(nowhere, stream)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     tell.detach(status)
-
-
-def _link(path: str, target: str) -> None:
-    """Atomically; one that is there gives way."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = f"{path}.xgen-{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(draft)
-    os.symlink(target, draft)
-    os.replace(draft, path)
-    sync_folder(os.path.dirname(path))
-
-
-def _write_text(path: str, content: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = f"{path}.xgen-{os.getpid()}"
-    with open(draft, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    sync_folder(os.path.dirname(path))

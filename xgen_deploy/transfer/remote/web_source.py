@@ -49,7 +49,8 @@ class Unavailable(Exception):
 
 
 class Answer(NamedTuple):
-    """`start` is the first byte that comes, `total` the file's length where it is told."""
+    """`start` is the first byte that comes, `total` the file's length where it is told. `etag` is
+    what tells its version, or when it was changed."""
 
     response: http.client.HTTPResponse
     start: int
@@ -100,8 +101,8 @@ def _host(url: str) -> str:
 
 def _answer(response: http.client.HTTPResponse, target: SplitResult, start: int) -> Answer:
     etag = response.headers.get("ETag")
-    if etag is not None and etag.startswith("W/"):  # no promise about bytes
-        etag = None
+    if etag is None or etag.startswith("W/"):  # no promise about bytes
+        etag = response.headers.get("Last-Modified")
     if response.status == 206:
         got = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
         if got is None or int(got[1]) != start:
