@@ -6,8 +6,8 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "c" * 40
 _LARGE = 1000
+_BLOCK = 1 << 14
 
 
 @dataclass
@@ -41,7 +42,9 @@ class Seen:
 class FakeHub:
     """`cuts`: after so many bytes of a file's answer the connection breaks, once for each item.
     `wrong`: a file's bytes as they are sent, in place of what the API says. `no_ranges`: every
-    answer begins at the first byte. `redirect`: downloads are sent to this address.
+    answer begins at the first byte. `redirect`: downloads are sent to this address. `etags`: a
+    file's, instead of its digest. `before`: called before each block of a file is sent, with the
+    file's path and the block's first byte.
     """
 
     repositories: dict[str, Repository] = field(default_factory=dict)
@@ -49,6 +52,8 @@ class FakeHub:
     wrong: dict[str, bytes] = field(default_factory=dict)
     no_ranges: bool = False
     redirect: str | None = None
+    etags: dict[str, str] = field(default_factory=dict)
+    before: Callable[[str, int], None] = lambda *_: None
     seen: list[Seen] = field(default_factory=list)
     sent: int = 0
     port: int = 0
@@ -66,7 +71,7 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hub
@@ -89,6 +94,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
         """Nothing."""
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # whoever asked was killed
+            super().handle()
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -171,7 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _bytes(
         self, path: str, data: bytes, etag: str, start: int, headers: dict[str, str]
     ) -> None:
-        if self.hub.no_ranges:
+        etag = self.hub.etags.get(path, etag)
+        unchanged = self.headers.get("If-Range", f'"{etag}"') == f'"{etag}"'
+        if self.hub.no_ranges or not unchanged:
             start = 0
         self.send_response(206 if start else 200)
         for key, value in {**headers, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"}.items():
@@ -184,8 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         cuts = self.hub.cuts.get(path, [])
         end = min(len(data), start + cuts.pop(0)) if cuts else len(data)
-        self.wfile.write(data[start:end])
-        self.hub.sent += end - start
+        for block in range(start, end, _BLOCK):
+            self.hub.before(path, block)
+            sent = self.wfile.write(data[block : min(end, block + _BLOCK)])
+            self.hub.sent += sent
         if end < len(data):
             self.close_connection = True
             self.connection.close()

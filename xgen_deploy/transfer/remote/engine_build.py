@@ -15,7 +15,7 @@ import tempfile
 from typing import Any, Callable
 
 from xgen_deploy.transfer.remote import trial
-from xgen_deploy.transfer.remote.part import sync_folder
+from xgen_deploy.transfer.remote.journal import sync_folder
 from xgen_deploy.transfer.remote.tiny_gguf import tiny_gguf
 from xgen_deploy.transfer.remote.unpack import BadArchive, programs, unpack
 
