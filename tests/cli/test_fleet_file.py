@@ -155,3 +155,11 @@ def test_what_is_wrong_with_the_file_is_told(
 ) -> None:
     code, said = call(capsys, "plan", "site.yaml", "--fleet", _fleet(manifest.parent, text))
     assert (code, told in said) == (1, True), said
+
+
+def test_an_image_that_nobody_looked_into_starts_its_engine(manifest: Path, capsys: Capsys) -> None:
+    stated = "hosts: {gpu-a: {cards: [H100], images: [vllm:1]}}"
+    for text in ("hosts: {gpu-a: {cards: [H100]}}", stated):
+        code, said = call(capsys, "plan", "site.yaml", "--fleet", _fleet(manifest.parent, text))
+        assert (code, "vllm-cuda" in said) == (0, True), said
+        assert "taken to end in" not in said, "nobody has seen an ENTRYPOINT"

@@ -118,6 +118,7 @@ def _hosts(tmp_path: Path, variables: str) -> Host:
         ("ansible_become_method: ansible.builtin.sudo", {"become": None}),
         ("ansible_python_interpreter: auto_silent", {"python": None}),
         ("ansible_python_interpreter: /opt/python3", {"python": "/opt/python3"}),
+        ("ansible_python_interpreter: /usr/bin/env python3.12", {"python": "python3.12"}),
         ("ansible_ssh_common_args: -J a", {"proxy_jump": ("a",)}),
         (
             "ansible_ssh_args: -C -o ControlMaster=auto -J a, ansible_ssh_extra_args: -J b",

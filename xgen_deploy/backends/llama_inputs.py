@@ -18,7 +18,7 @@ _UBATCH = frozenset(["-ub", "--ubatch-size", "--n-ubatch"])
 
 def pooling_of(llama: LlamaSettings, model: ModelFacts) -> str | None:
     """As stated, else as the model's file says; None where neither does."""
-    stated = next(values_of(llama.extra_args or (), frozenset(["--pooling"])), llama.pooling)
+    stated = _stated_pooling(llama)
     number = model.gguf.pooling_type if model.gguf else None
     if stated is not None or number is None:
         return stated
@@ -66,9 +66,11 @@ def check_inputs(declared: InstanceConfig, spec: Spec, *, splits: bool) -> None:
 
 
 def check_pooling(declared: InstanceConfig, model: ModelFacts, hint: str) -> None:
-    """Raises Refused where each token would have a vector of its own, which is no answer."""
+    """Raises Refused where each token would have a vector of its own, which is no answer, and where
+    what is stated is not what the type needs."""
     known = model.gguf is not None and model.gguf.architecture is not None
     pooling = pooling_of(declared.llama, model)
+    _check_rank(declared)
     if declared.type != "embedding" or not known or pooling not in (None, "none"):
         return
     found = "names no pooling type" if pooling is None else "has no pooling, as is stated"
@@ -79,6 +81,24 @@ def check_pooling(declared: InstanceConfig, model: ModelFacts, hint: str) -> Non
         hint,
         "llama.pooling",
     )
+
+
+def _check_rank(declared: InstanceConfig) -> None:
+    """`rank` is a reranker's alone, and its only one; llama-server is told so by `--reranking`."""
+    stated = _stated_pooling(declared.llama)
+    if stated is None or declared.type == "llm":
+        return
+    if declared.type == "reranker" and stated != "rank":
+        reason = f"pooling is {stated}, and a reranker ranks: llama.cpp would answer no request"
+    elif declared.type == "embedding" and stated == "rank":
+        reason = "pooling is rank, which makes a score and no vector"
+    else:
+        return
+    raise refuse(declared, reason, "Leave `pooling` out, or correct `type`.", "llama.pooling")
+
+
+def _stated_pooling(llama: LlamaSettings) -> str | None:
+    return next(values_of(llama.extra_args or (), frozenset(["--pooling"])), llama.pooling)
 
 
 def _stated(llama: LlamaSettings) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """Finds the devices that the manifest's `gpus` names, on one host. Pure."""
 
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 
@@ -91,6 +92,16 @@ def unreserved(
         d
         for d in devices
         if not kept & {d.identity, d.card} and not any(_is(d, ref) for ref in host.reserved_gpus)
+    )
+
+
+def reserved_nothing(host: Host, gpus: tuple[GPUInfo, ...]) -> tuple[str, ...]:
+    """What is stated as reserved and is no GPU there: a slip, or a card that is gone."""
+    devices = (*gpus, *(device for g in gpus for device in g.devices))
+    return tuple(
+        f"xgen_reserved_gpus names {ref}, and no GPU there is that: nothing is reserved by it"
+        for ref in host.reserved_gpus
+        if not any(_is(device, ref) for device in devices)
     )
 
 
@@ -218,6 +229,8 @@ def _is(gpu: GPUInfo, ref: GPURef) -> bool:
         return gpu.index == ref
     name = ref.lower()
     names = {(gpu.uuid or "").lower(), (gpu.pci_bus_id or "").lower(), str(gpu.index)}
+    if re.fullmatch(r"0000[0-9a-f]{4}:.+", name):  # as NVML and nvidia-smi write the domain
+        name = name[4:]
     return name in names or f"0000:{name}" in names
 
 

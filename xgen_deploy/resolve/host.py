@@ -13,6 +13,7 @@ from xgen_deploy.resolve.adoption import (
     nothing_to_adopt,
 )
 from xgen_deploy.resolve.gateway_needs import further_names, gateway_port, needed_listen
+from xgen_deploy.resolve.gpus import reserved_nothing
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
@@ -86,6 +87,7 @@ def resolve_host(
         instances = [replace(i, spare_port=inputs.ports.spare(i.declared)) for i in instances]
     warnings = (
         *host_warnings(facts, instances),
+        *reserved_nothing(host, facts.gpu.gpus),
         *at_boot_after_all(declared, facts, record),
         *nothing_to_adopt(declared, facts, record),
     )

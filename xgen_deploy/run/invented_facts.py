@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.fleet_file import Cards, FleetHost
 from xgen_deploy.state.facts import (
@@ -170,6 +171,14 @@ def _engine(request: EngineRequest, host: FleetHost) -> EngineFacts:
         binary=request.binary,
         image=request.image,
         state=f"stated:{name}" if stated is not None and error is None else None,
-        entrypoint=("/engine",) if request.image is not None else (),
+        entrypoint=_entrypoint(request),
         error=error,
     )
+
+
+def _entrypoint(request: EngineRequest) -> tuple[str, ...]:
+    """An image that nobody looked into is taken to start the engine that it is named for."""
+    if request.image is None:
+        return ()
+    backend = backend_named(request.backend)
+    return backend.entrypoint if backend and backend.entrypoint else ("/engine",)

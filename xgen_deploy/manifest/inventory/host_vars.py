@@ -1,6 +1,7 @@
 """A Host from its inventory variables: those that are used are checked, those that must not be
 ignored are refused, all others are ignored."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -60,6 +61,13 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _python(value: object) -> object:
+    """`/usr/bin/env python3` is the `python3` of the login's PATH."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"^/(?:usr/)?bin/env +(?=[^\s/=-]+$)", "", value)
+
+
 def _count(value: object) -> object:
     value = flag(value)
     return int(value) if isinstance(value, bool) else value
@@ -79,7 +87,7 @@ class HostVariables(Frozen):
     ansible_become: Flag | None = None
     ansible_become_user: Literal["root"] = "root"
     ansible_become_method: Annotated[Literal["sudo"], BeforeValidator(_short)] = "sudo"
-    ansible_python_interpreter: Word | None = None
+    ansible_python_interpreter: Annotated[Word, BeforeValidator(_python)] | None = None
     ansible_ssh_args: SSHArgumentsText = ""
     ansible_ssh_common_args: SSHArgumentsText = ""
     ansible_ssh_extra_args: SSHArgumentsText = ""

@@ -158,8 +158,21 @@ def _hosts(inventory: Inventory, group: Group, members: Variables, problems: Pro
             inventory.hosts.setdefault(name, entry.mark)
             if name not in group.hosts:
                 group.hosts.append(name)
-            variables = _section(entry, f"the variables of {name}", problems)
+            variables = _host_variables(entry, name, problems)
             inventory.host_variables.setdefault(name, {}).update({**port, **variables})
+
+
+def _host_variables(entry: Entry, name: str, problems: Problems) -> Variables:
+    """A bare word, often an address, is no variable: ignored, it could reach another machine."""
+    node = entry.node
+    if isinstance(node, ScalarNode) and not is_null(node):
+        problems.add(
+            node.mark,
+            f"`{name}: {node.text}` gives {name} no variable; where it is an address, write "
+            f"`{name}: {{ansible_host: {node.text}}}`",
+        )
+        return {}
+    return _section(entry, f"the variables of {name}", problems)
 
 
 def _without_port(pattern: str, mark: Mark) -> tuple[str, Variables]:
