@@ -1,0 +1,125 @@
+"""The cache of keys and values, layer by layer: exact, from the header alone."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.fit.settings import Effective, Settings
+from xgen_deploy.fit.shape import ModelShape
+
+# Bytes of 32 elements.
+_BYTES = {
+    "f32": 128, "f16": 64, "bf16": 64, "q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0": 18,
+    "iq4_nl": 18,
+}  # fmt: skip
+# How often a layer sees everything, where the header does not tell (llama.cpp, llama-model.cpp).
+_PERIODS = {
+    "gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "olmo2": 4,
+    "llama4": 4, "smallthinker": 4, "afmoe": 4, "laguna": 4, "mellum": 4, "plamo3": 8,
+    "modern-bert": 3, "gemma-embedding": 6,
+}  # fmt: skip
+_WITHOUT = frozenset(
+    {
+        "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert",
+        "eurobert", "modern-bert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1",
+    }
+)  # fmt: skip
+_STEP = 256
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """Of one layer: elements of a token's key and value, how many `cells` each of its caches has,
+    and the bytes of all. `slides`: it is one of those with a window, which have caches of their own
+    kind."""
+
+    key_elements: int
+    value_elements: int
+    cells: int
+    slides: bool
+    key_bytes: int
+    value_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        return self.key_bytes + self.value_bytes
+
+
+def has_cache(model: ModelShape) -> bool:
+    return model.architecture not in _WITHOUT
+
+
+def window_of(model: ModelShape) -> int:
+    """0 where no layer has one."""
+    if model.architecture == "phi3":  # read and ignored by the engine
+        return 0
+    return model.number("attention.sliding_window", 4096 if model.architecture == "gemma2" else 0)
+
+
+def slides(model: ModelShape, layer: int) -> bool:
+    if not window_of(model):
+        return False
+    pattern = model.keys.get("attention.sliding_window_pattern")
+    if isinstance(pattern, list):
+        return bool(pattern[layer])
+    period = pattern if isinstance(pattern, int) else _PERIODS.get(model.architecture, 0)
+    return bool(period) and layer % period < period - 1
+
+
+def layer_caches(
+    settings: Settings, model: ModelShape, sizes: Effective
+) -> tuple[LayerCache | None, ...]:
+    """By block; None where it has none."""
+    if not has_cache(model):
+        return (None,) * model.blocks
+    elements = [_elements(model, layer) for layer in range(model.blocks)]
+    longest = max((value for _, value in elements), default=0)
+    caches: list[LayerCache | None] = []
+    for layer, (key, value) in enumerate(elements):
+        if not key:
+            caches.append(None)
+            continue
+        if not settings.flash and not model.is_mla:
+            value = longest
+        sliding = slides(model, layer)
+        limited = sliding and not settings.full_window
+        cells = sliding_cells(settings, model, sizes) if limited else sizes.cells
+        rows = cells * sizes.streams
+        caches.append(
+            LayerCache(
+                key,
+                value,
+                cells,
+                sliding,
+                cache_bytes(settings.key_type, key * rows),
+                cache_bytes(settings.value_type, value * rows),
+            )
+        )
+    return tuple(caches)
+
+
+def sliding_cells(settings: Settings, model: ModelShape, sizes: Effective) -> int:
+    several = max(1, settings.slots) if settings.unified else 1
+    needed = window_of(model) * several + sizes.ubatch
+    return min(sizes.cells, -(-needed // _STEP) * _STEP)
+
+
+def padding(settings: Settings, cache: LayerCache) -> int:
+    """CUDA pads a quantised row to 512 elements, once a tensor."""
+    parts = (
+        (settings.key_type, cache.key_elements),
+        (settings.value_type, cache.value_elements),
+    )
+    return sum(
+        cache_bytes(kind, 512 - row % 512) for kind, row in parts if kind[0] in "qi" and row % 512
+    )
+
+
+def cache_bytes(kind: str, elements: int) -> int:
+    return elements * _BYTES[kind] // 32
+
+
+def _elements(model: ModelShape, layer: int) -> tuple[int, int]:
+    if model.is_mla:
+        rank = model.number("attention.kv_lora_rank")
+        return rank + model.number("rope.dimension_count"), 0
+    heads = model.kv_heads[layer]
+    return model.key_size * heads, model.value_size * heads

@@ -1,0 +1,63 @@
+"""What an instance of a llama.cpp engine takes on each device and on the host."""
+
+from dataclasses import dataclass
+
+from xgen_deploy.fit.cache import layer_caches, padding
+from xgen_deploy.fit.closed_form import estimated_bytes
+from xgen_deploy.fit.placement import HOST, place
+from xgen_deploy.fit.replay import decoder, encoder
+from xgen_deploy.fit.replay.compute import compute_bytes, runs_ahead
+from xgen_deploy.fit.settings import Settings, effective
+from xgen_deploy.fit.shape import ModelShape
+from xgen_deploy.fit.weights import weight_bytes
+
+KNOWN = decoder.KNOWN | encoder.KNOWN
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes of one device, as the engine names its buffers."""
+
+    weights: int
+    cache: int
+    compute: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.cache + self.compute
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of each device in order, and of the host, whose weights are those that it computes with: they
+    may be mapped from the file. `exact` False: the compute buffers are an estimate.
+    """
+
+    devices: tuple[Need, ...]
+    host: Need
+    exact: bool
+
+
+def forecast(settings: Settings, model: ModelShape) -> Forecast:
+    """Raises UnknownType where a tensor's size is not known."""
+    sizes, placement = effective(settings, model), place(settings, model)
+    caches = layer_caches(settings, model, sizes)
+    weights = weight_bytes(settings, model, placement)
+    exact = model.architecture in KNOWN
+    try:
+        compute = compute_bytes(settings, model)
+    except KeyError:  # a block that lacks what the known ones have
+        exact = False
+        compute = estimated_bytes(
+            settings, model, sizes, placement, caches, ahead=runs_ahead(settings, model)
+        )
+    cached = dict.fromkeys(weights, 0)
+    for layer, cache in enumerate(caches):
+        if cache is not None:
+            on = placement.slots[layer] if settings.cache_on_device else HOST
+            padded = on is not None and settings.devices[on].backend == "cuda"
+            cached[on] += cache.bytes + (padding(settings, cache) if padded else 0)
+    needs = tuple(Need(weights[d], cached[d], compute[d]) for d in range(len(settings.devices)))
+    outputs = 4 * max(1, settings.slots) * model.vocabulary
+    host = Need(weights[HOST], cached[HOST], compute[-1] + outputs)
+    return Forecast(needs, host, exact)

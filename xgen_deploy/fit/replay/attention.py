@@ -1,0 +1,181 @@
+"""Attention over a cache, as build_attn and build_attn_mha in llama-graph.cpp: keys and values are
+stored, then all that the cache holds is attended to.
+"""
+
+from xgen_deploy.fit.cache import LayerCache
+from xgen_deploy.fit.replay.graph import Graph, Node, elements, norm, product, tensor, view
+from xgen_deploy.fit.replay.leafs import Leafs
+
+
+def attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
+    """Of heads with keys and values of their own, or of groups of them."""
+    model, count = leafs.model, leafs.sizes.tokens
+    cache = _cache(leafs, layer)
+    heads, groups = model.per_layer("attention.head_count")[layer], model.kv_heads[layer]
+    q = _head(leafs, layer, "attn_q", x, (model.key_size, heads, count), rotates=True)
+    k = _head(leafs, layer, "attn_k", x, (model.key_size, groups, count), rotates=True)
+    v = _head(leafs, layer, "attn_v", x, (model.value_size, groups, count), rotates=False)
+    if model.architecture.startswith("gemma"):
+        q = tensor("scale", q.shape, q)
+    by_keys, by_values = leafs.turns(cache)
+    if by_keys is not None:
+        q, k = _turned(by_keys, q), _turned(by_keys, k)
+    if by_values is not None:
+        v = _turned(by_values, v)
+    # Where layers have windows, the engine adds keys before values.
+    order = (q, k, v) if model.number("attention.sliding_window") else (q, v, k)
+    for part in order:
+        graph.add(part)
+    attended = _over_cache(graph, leafs, layer, q, k, v)
+    if by_values is not None:
+        attended = _turned(by_values, attended)
+    out = product(leafs.block(layer, "attn_output.weight"), attended)
+    if leafs.has(layer, "attn_output.bias"):
+        out = tensor("add", out.shape, out, leafs.block(layer, "attn_output.bias"))
+    return out
+
+
+def latent_attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
+    """Keys and values are one short vector a token; queries are brought to its width (MLA)."""
+    model, count = leafs.model, leafs.sizes.tokens
+    heads, rank = model.heads, model.number("attention.kv_lora_rank")
+    turned = model.number("rope.dimension_count")
+    plain = model.number("attention.key_length_mla") - turned
+    q = _latent_queries(leafs, layer, x)
+    both = product(leafs.block(layer, "attn_kv_a_mqa.weight"), x)
+    q_turned = tensor("rope", (turned, heads, count), _split(q, turned, heads), leafs.positions)
+    k_turned = tensor("rope", (turned, 1, count), _split(both, turned, 1), leafs.positions)
+    latent = norm(leafs, layer, view(both, (rank, count)), "attn_kv_a_norm.weight")
+    by_head = view(q, (plain, count, heads))
+    wide = tensor("mul_mat", (rank, count, heads), leafs.block(layer, "attn_k_b.weight"), by_head)
+    wide = view(wide, (rank, heads, count))
+    queries = tensor("concat", (rank + turned, heads, count), wide, q_turned)
+    value = view(latent, (rank, 1, count))
+    keys = tensor("concat", (rank + turned, 1, count), value, k_turned)
+    for part in (queries, value, keys):
+        graph.add(part)
+    attended = _over_latent_cache(graph, leafs, layer, queries, keys)
+    return product(leafs.block(layer, "attn_output.weight"), attended)
+
+
+def _head(
+    leafs: Leafs, layer: int, name: str, x: Node, shape: tuple[int, int, int], *, rotates: bool
+) -> Node:
+    part = product(leafs.block(layer, f"{name}.weight"), x)
+    if leafs.has(layer, f"{name}.bias"):
+        part = tensor("add", part.shape, part, leafs.block(layer, f"{name}.bias"))
+    part = view(part, shape)
+    if leafs.has(layer, f"{name}_norm.weight"):
+        part = norm(leafs, layer, part, f"{name}_norm.weight")
+    if rotates:
+        factors = leafs.rope_factors(layer)
+        part = tensor("rope", part.shape, part, leafs.positions, *factors)
+    return part
+
+
+def _latent_queries(leafs: Leafs, layer: int, x: Node) -> Node:
+    if not leafs.has(layer, "attn_q_a.weight"):
+        return product(leafs.block(layer, "attn_q.weight"), x)
+    short = product(leafs.block(layer, "attn_q_a.weight"), x)
+    short = norm(leafs, layer, short, "attn_q_a_norm.weight")
+    return product(leafs.block(layer, "attn_q_b.weight"), short)
+
+
+def _over_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node, v: Node) -> Node:
+    cache = _cache(leafs, layer)
+    count, streams = leafs.sizes.tokens, leafs.sizes.streams
+    keys, values = leafs.cached(layer)
+    key_rows, value_rows = leafs.rows(cache)
+    graph.add(_stored(keys, view(k, (cache.key_elements, count)), key_rows))
+    wide = view(v, (cache.value_elements, count))
+    if not leafs.settings.flash:
+        wide = view(wide, (1, cache.value_elements * count))
+    graph.add(_stored(values, wide, value_rows))
+    share, heads, size = count // streams, q.shape[1], v.shape[0]
+    queries = view(q, (q.shape[0], share, heads, streams))
+    all_keys = view(keys, (q.shape[0], cache.cells, k.shape[1], streams))
+    all_values = view(values, (size, cache.cells, v.shape[1], streams))
+    sinks = [leafs.block(layer, n) for n in ("attn_sinks.weight",) if leafs.has(layer, n)]
+    mask = leafs.mask(cache)
+    if leafs.settings.flash:
+        shape = (size, heads, share, streams)
+        mixed = tensor("flash", shape, queries, all_keys, all_values, mask, *sinks)
+        mixed.extra = _scratch(leafs, cache)
+        out = view(mixed, (size * heads, count))
+    else:
+        scores = tensor("mul_mat", (cache.cells, share, heads, streams), all_keys, queries)
+        weights = tensor("softmax", scores.shape, scores, mask, *sinks)
+        mixed = tensor("mul_mat", (size, share, heads, streams), all_values, weights)
+        out = tensor("cont", (size * heads, count), view(mixed, (size, heads, share, streams)))
+        if not leafs.settings.cache_on_device and not leafs.settings.simulated:
+            out.pinned = leafs.host
+    return graph.add(out)
+
+
+def _over_latent_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node) -> Node:
+    cache = _cache(leafs, layer)
+    count, streams, heads = leafs.sizes.tokens, leafs.sizes.streams, q.shape[1]
+    share, rank = count // streams, leafs.model.number("attention.kv_lora_rank")
+    stored, _ = leafs.cached(layer)
+    rows, _ = leafs.rows(cache)
+    graph.add(_stored(stored, view(k, (cache.key_elements, count)), rows))
+    keys = view(stored, (cache.key_elements, cache.cells, 1, streams))
+    values = view(stored, (rank, cache.cells, 1, streams))
+    queries = view(q, (cache.key_elements, share, heads, streams))
+    mask, back = leafs.mask(cache), leafs.block(layer, "attn_v_b.weight")
+    own_shape = (back.shape[1], share, heads, streams)
+    if leafs.settings.flash:
+        mixed = tensor("flash", (rank, heads, share, streams), queries, keys, values, mask)
+        mixed.extra = _scratch(leafs, cache)
+        own = tensor("mul_mat", own_shape, back, view(mixed, (rank, share, heads, streams)))
+    else:
+        scores = tensor("mul_mat", (cache.cells, share, heads, streams), keys, queries)
+        weights = tensor("softmax", scores.shape, scores, mask)
+        shape = (cache.cells, rank, 1, streams)
+        mixed = tensor("mul_mat", (rank, share, heads, streams), across(values, shape), weights)
+        own = tensor("mul_mat", own_shape, back, mixed)
+    size = back.shape[1]
+    return graph.add(
+        tensor("cont", (size * heads, count), view(own, (size, heads, share, streams)))
+    )
+
+
+def across(values: Node, shape: tuple[int, ...]) -> Node:
+    """Values the other way round, copied."""
+    return tensor("cont", shape, view(values, shape))
+
+
+def _scratch(leafs: Leafs, cache: LayerCache) -> int:
+    """CUDA's attention first makes an f16 copy of a cache of another type: bytes."""
+    rows, settings = cache.cells * leafs.sizes.streams, leafs.settings
+    keys = 0 if settings.key_type == "f16" else cache.key_elements
+    values = 0 if settings.value_type == "f16" else cache.value_elements
+    return 2 * (keys + values) * rows
+
+
+def _stored(cache: Node, rows: Node, indices: Node) -> Node:
+    return Node(
+        "set_rows",
+        cache.shape,
+        cache.kind,
+        [rows, indices, cache],
+        view_of=cache,
+        rows=rows.rows,
+    )
+
+
+def _turned(turn: Node, x: Node) -> Node:
+    size = turn.shape[0]
+    flat = view(x, (size, elements(x.shape) // size))
+    return view(tensor("mul_mat", flat.shape, turn, flat), x.shape)
+
+
+def _split(x: Node, size: int, heads: int) -> Node:
+    return view(x, (size, heads, x.shape[1]))
+
+
+def _cache(leafs: Leafs, layer: int) -> LayerCache:
+    cache = leafs.caches[layer]
+    if cache is None:
+        raise KeyError(f"block {layer} has no cache")
+    return cache

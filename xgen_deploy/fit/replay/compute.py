@@ -1,0 +1,101 @@
+"""The bytes of the compute buffers, by replaying what the engine does."""
+
+from xgen_deploy.fit.cache import has_cache, layer_caches
+from xgen_deploy.fit.placement import place
+from xgen_deploy.fit.replay.allocate import Allocation, Room
+from xgen_deploy.fit.replay.decoder import decoder_graph
+from xgen_deploy.fit.replay.encoder import encoder_graph
+from xgen_deploy.fit.replay.graph import Node
+from xgen_deploy.fit.replay.leafs import Leafs
+from xgen_deploy.fit.replay.reorder import reordered
+from xgen_deploy.fit.replay.schedule import COPIES, schedule
+from xgen_deploy.fit.settings import Settings, effective
+from xgen_deploy.fit.shape import ModelShape
+
+_ALIGNMENT = {"cuda": 128, "vulkan": 16}
+_CHUNK = {"vulkan": 1 << 30}
+_HOST_ALIGNMENT = 64
+
+
+def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
+    """By device, the host last."""
+    sizes = effective(settings, model)
+    placement = place(settings, model)
+    caches = layer_caches(settings, model, sizes)
+    leafs = Leafs(settings, model, sizes, placement, caches)
+    graph = decoder_graph(leafs) if has_cache(model) else encoder_graph(leafs)
+    devices = settings.devices
+    planned = schedule(
+        graph,
+        len(devices),
+        moves=settings.copies_operations,
+        supports=lambda device, node: _supports(settings, device, node),
+        ahead=runs_ahead(settings, model),
+    )
+    for split in planned.splits:
+        if split.device < len(devices) and devices[split.device].backend == "vulkan":
+            split.nodes = reordered(split.nodes)
+    rooms = [Room(_ALIGNMENT[d.backend], _CHUNK.get(d.backend)) for d in devices]
+    rooms.append(Room(_HOST_ALIGNMENT))
+
+    def size_on(node: Node, device: int) -> int:
+        if device == len(devices):
+            return node.size
+        size = node.size if node.device_size is None else node.device_size
+        return size + (node.extra if devices[device].backend == "cuda" else 0)
+
+    Allocation(planned, graph.leafs, rooms, size_on)
+    peaks = [room.peak for room in rooms]
+    return _with_mixed_inputs(peaks, settings, model, sizes.tokens)
+
+
+def _with_mixed_inputs(
+    peaks: list[int], settings: Settings, model: ModelShape, tokens: int
+) -> list[int]:
+    """Newer builds take tokens and embeddings in one batch: a batch's width once more on the first
+    device and twice more beside it, as measured; with several batches at a time that often more.
+    """
+    if not settings.mixes_inputs:
+        return peaks
+    width = 4 * tokens * model.width
+    ahead = runs_ahead(settings, model)
+    first = settings.main_device if settings.one_device else 0
+    more = dict.fromkeys(range(len(peaks)), 0)
+    if settings.devices and not has_cache(model):
+        more[len(peaks) - 1] = 2 * width
+    elif settings.devices:
+        more[first] = width * (2 * COPIES if ahead else 1)
+        more[len(peaks) - 1] = 2 * width * (COPIES if ahead else 1)
+    else:
+        more[0] = width
+    return [peak + more[at] for at, peak in enumerate(peaks)]
+
+
+def runs_ahead(settings: Settings, model: ModelShape) -> bool:
+    """Several GPUs compute on different batches at a time (llama-context.cpp)."""
+    return (
+        len(settings.devices) > 1
+        and not settings.one_device
+        and settings.all_layers(model)
+        and settings.cache_on_device
+        and not settings.overrides
+    )
+
+
+def _supports(settings: Settings, device: int, node: Node) -> bool:
+    own = settings.devices[device]
+    if node.op == "flash" and not attends(settings, own.backend):
+        return False
+    if own.largest is None:
+        return True
+    return all(n.size <= own.largest for n in (node, *node.srcs))
+
+
+def attends(settings: Settings, backend: str) -> bool:
+    """Whether flash attention with caches of these types has a kernel on a device."""
+    keys, values = settings.key_type, settings.value_type
+    if backend == "vulkan":
+        return (keys == "bf16") == (values == "bf16")
+    if settings.mixes_inputs:  # from about b11434
+        return "iq4_nl" not in (keys, values)
+    return keys == values and keys in ("f16", "bf16", "q8_0", "q4_0")

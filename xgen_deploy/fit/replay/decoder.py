@@ -1,0 +1,64 @@
+"""The graph of a model that generates text: blocks of attention and feed-forward over a cache, in
+the order of the engine's own builders (src/models/ of llama.cpp).
+"""
+
+from xgen_deploy.fit.replay.attention import attention, latent_attention
+from xgen_deploy.fit.replay.feed_forward import experts, feed_forward
+from xgen_deploy.fit.replay.graph import F32, I32, Graph, Node, graph_input, norm, product, tensor
+from xgen_deploy.fit.replay.leafs import Leafs
+
+KNOWN = frozenset({"llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "gpt-oss", "deepseek2"})
+
+
+def decoder_graph(leafs: Leafs) -> Graph:
+    """Raises KeyError where the model lacks what such a block has."""
+    graph = Graph()
+    x = _embedded(graph, leafs)
+    for layer in range(leafs.model.blocks):
+        x = _block(graph, leafs, layer, x)
+    x = tensor("mul", x.shape, tensor("norm", x.shape, x), leafs.output("output_norm.weight"))
+    x.is_output = True
+    logits = product(leafs.output("output.weight", "token_embd.weight"), x)
+    logits.is_output = True
+    graph.add(logits)
+    return graph
+
+
+def _embedded(graph: Graph, leafs: Leafs) -> Node:
+    """Tokens are looked up; room for embeddings that are given instead is reserved always."""
+    width, count = leafs.model.width, leafs.sizes.tokens
+    tokens, given = graph_input((count,), I32), graph_input((width, count), F32)
+    x = graph.add(tensor("get_rows", (width, count), leafs.table("token_embd.weight"), tokens))
+    graph.add(given)
+    return tensor("scale", x.shape, x) if _is_gemma(leafs) else x
+
+
+def _block(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
+    own = norm(leafs, layer, x, "attn_norm.weight")
+    attend = latent_attention if leafs.model.is_mla else attention
+    attended = attend(graph, leafs, layer, own)
+    last = layer == leafs.model.blocks - 1
+    late = leafs.model.architecture == "gpt-oss"
+    if last and not late:  # only the rows that are needed go on
+        attended, x = _kept(leafs, attended), _kept(leafs, x)
+    if _is_gemma(leafs) and leafs.has(layer, "post_attention_norm.weight"):
+        attended = norm(leafs, layer, attended, "post_attention_norm.weight")
+    after = tensor("add", attended.shape, attended, x)
+    has_own = leafs.has(layer, "ffn_norm.weight")
+    own = norm(leafs, layer, after, f"{'ffn' if has_own else 'post_attention'}_norm.weight")
+    if leafs.has(layer, "ffn_gate_inp.weight"):
+        out = experts(graph, leafs, layer, own)
+    else:
+        out = feed_forward(leafs, layer, own)
+    if leafs.has(layer, "post_ffw_norm.weight"):
+        out = norm(leafs, layer, out, "post_ffw_norm.weight")
+    out = tensor("add", out.shape, out, after)
+    return _kept(leafs, out) if last and late else out
+
+
+def _kept(leafs: Leafs, x: Node) -> Node:
+    return tensor("get_rows", (x.shape[0], leafs.sizes.outputs), x, leafs.kept_rows)
+
+
+def _is_gemma(leafs: Leafs) -> bool:
+    return leafs.model.architecture.startswith("gemma")

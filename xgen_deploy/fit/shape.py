@@ -1,0 +1,126 @@
+"""A model as its header describes it: hyperparameters, and tensors by name, type and dimensions."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
+# ggml's numbers of tensor types: elements in a block, bytes of a block.
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+    9: (32, 36), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
+    15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+    21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
+    28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+}  # fmt: skip
+
+
+class UnknownType(Exception):
+    """A tensor is of a type that this version does not know the size of."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`kind` is ggml's number of its type."""
+
+    name: str
+    kind: int
+    dims: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for size in self.dims:
+            count *= size
+        return count
+
+    @property
+    def is_quantised(self) -> bool:
+        return _BLOCKS[self.kind][0] > 1
+
+    @property
+    def bytes(self) -> int:
+        """Raises UnknownType."""
+        block = _BLOCKS.get(self.kind)
+        if block is None:
+            raise UnknownType(f"{self.name} is of the unknown type {self.kind}")
+        return self.elements // block[0] * block[1]
+
+    def row_bytes(self, elements: int) -> int:
+        """Of so many elements, which is a whole number of blocks."""
+        per_block, size = _BLOCKS[self.kind]
+        return elements // per_block * size
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """`keys` are the header's, without the architecture in front; others are as they are."""
+
+    architecture: str
+    keys: Mapping[str, object]
+    tensors: Sequence[Tensor]
+
+    def number(self, key: str, default: int = 0) -> int:
+        value = self.keys.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+    def per_layer(self, key: str, default: int = 0) -> tuple[int, ...]:
+        """A value for each block, where the header has one or an array."""
+        value = self.keys.get(key)
+        if isinstance(value, list):
+            return tuple(int(v) for v in value)
+        return (self.number(key, default),) * self.blocks
+
+    @cached_property
+    def blocks(self) -> int:
+        return self.number("block_count")
+
+    @property
+    def width(self) -> int:
+        return self.number("embedding_length")
+
+    @property
+    def trained_context(self) -> int:
+        return self.number("context_length")
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """By the table of tokens itself."""
+        table = self.whole.get("token_embd.weight")
+        return table.dims[1] if table is not None else self.number("vocab_size")
+
+    @property
+    def heads(self) -> int:
+        return max(self.per_layer("attention.head_count"))
+
+    @cached_property
+    def kv_heads(self) -> tuple[int, ...]:
+        return self.per_layer("attention.head_count_kv", self.heads)
+
+    @cached_property
+    def key_size(self) -> int:
+        return self.number("attention.key_length") or self.width // max(1, self.heads)
+
+    @cached_property
+    def value_size(self) -> int:
+        return self.number("attention.value_length") or self.width // max(1, self.heads)
+
+    @property
+    def is_mla(self) -> bool:
+        return "attention.key_length_mla" in self.keys
+
+    @cached_property
+    def whole(self) -> Mapping[str, Tensor]:
+        """Tensors that belong to no block."""
+        return {t.name: t for t in self.tensors if not _BLOCK.fullmatch(t.name)}
+
+    @cached_property
+    def by_block(self) -> tuple[Mapping[str, Tensor], ...]:
+        """By name without the block's number."""
+        blocks: list[dict[str, Tensor]] = [{} for _ in range(self.blocks)]
+        for tensor in self.tensors:
+            match = _BLOCK.fullmatch(tensor.name)
+            if match is not None and int(match[1]) < self.blocks:
+                blocks[int(match[1])][match[2]] = tensor
+        return tuple(blocks)
