@@ -1,6 +1,9 @@
+import io
 import json
 import struct
+import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,9 +11,12 @@ import pytest
 
 from tests.probe.fake_unix_server import Asked, endpoint, routes
 from tests.probe.gguf_writer import write
+from xgen_deploy.files.places import build_state, engine_places
 from xgen_deploy.probe.remote.engine_help import read_help
 from xgen_deploy.probe.remote.engines import engines
+from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.facts import EngineFacts
+from xgen_deploy.transfer.remote.engine_build import place_build
 
 HELP = """----- common params -----
 
@@ -217,3 +223,29 @@ def test_what_an_older_version_read_is_asked_again_where_it_does_not_do(
     (more,), _ = ask(tmp_path, wanted_binary(path) | {"reading": 2})
     assert (enough.flags, enough.cached, enough.reading) == (("--fit",), True, 1)
     assert (more.markers, more.cached, more.reading) == (MARKERS, False, 2)
+
+
+def test_a_build_that_was_brought_is_known_by_its_archive(tmp_path: Path, opt: Path) -> None:
+    """Before it is there, the plan says the same of it; afterwards, any change is seen."""
+    archive, script = opt / "engine.tar", f"#!/bin/sh\ncat <<'END'\n{HELP}\nEND\n"
+    with tarfile.open(archive, "w") as tar:
+        for name, content in (("bin/llama-server", script), ("bin/libx.so.1", "library")):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o755
+            tar.addfile(entry, io.BytesIO(content.encode()))
+        link = tarfile.TarInfo("bin/libx.so")
+        link.type, link.linkname = tarfile.SYMTYPE, "libx.so.1"
+        tar.addfile(link)
+    file = ArtifactFile(path=archive.name, size=1, sha256="ab" * 32)
+    brought = Artifact(name="engine", kind="local", origin="here", files=(file,))
+    found = engine_places(brought, "bin/llama-server", model_dir=str(opt))
+    assert found.unpack is not None
+    Path(found.unpack.folder).parent.mkdir(parents=True)
+    place_build(dict(asdict(found.unpack), archive=str(archive)), lambda *_, **__: None)
+    wanted = {"backend": "llama-server-cpu", "binary": found.path, "has_help": True}
+    ((facts,), _) = ask(tmp_path, wanted)
+    assert (facts.error, facts.state) == (None, build_state(brought, "bin/llama-server"))
+    library = Path(found.path).with_name("libx.so.1")
+    library.write_text("another library")
+    ((changed,), _) = ask(tmp_path, wanted)
+    assert changed.state not in (None, facts.state)

@@ -38,6 +38,7 @@ def _brought(place: Path, program: str, *, serves: bool = False, path: str = "bi
         "folder": str(place / "build"),
         "program": path,
         "serves_gguf": serves,
+        "as_login": False,
     }
     place_build(request, lambda *_, **__: None)
     return place / "build"

@@ -107,6 +107,7 @@ class Fetching:
             files=found.files,
             links=found.links,
             texts=found.texts,
+            unpack=found.unpack,
             route="download" if leg.route == "host" else "receive",
             root=found.root,
             origin=_origin(fetch.artifact),

@@ -122,6 +122,8 @@ class Backend(ABC):
     checks_model_name: bool = False
     # Whether its `--help` tells what this build can do, quickly enough for a probe.
     has_help: bool = False
+    # Whether a build that is brought is tried out with a small GGUF, as llama-server serves one.
+    trial_with_gguf: bool = False
     # Whether it takes `--option=value` as well as two arguments.
     joins_values: bool = False
     # A page that answers 200 once it serves, with a key or without.

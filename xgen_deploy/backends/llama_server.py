@@ -53,6 +53,7 @@ class LlamaServer(LlamaEngine):
     container_port = 8080
     api_key = KeyFile("api-key", "api-key.j2")
     has_help = True
+    trial_with_gguf = True
     entrypoint = ("llama-server",)
     # The second is its name of before June 2024.
     programs = frozenset({"llama-server", "server", "llama-server-hip"})

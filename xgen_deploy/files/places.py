@@ -1,12 +1,14 @@
 """Where an artifact's files lie on a host: where its engine expects them. Pure."""
 
 import hashlib
+import re
 
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.fetch import Places
-from xgen_deploy.state.transfer import Link, Text, WantedFile
+from xgen_deploy.state.transfer import Link, Text, Unpack, WantedFile
 
 _SHORT = 12
+ENGINES = "xgen/engines"
 
 
 def places(artifact: Artifact, *, model_dir: str, hf_home: str) -> Places:
@@ -18,6 +20,43 @@ def places(artifact: Artifact, *, model_dir: str, hf_home: str) -> Places:
     alone = len(artifact.files) == 1 and "/" not in artifact.files[0].path
     path = placed[0].place if alone else f"{root}/{folder}"
     return Places(path, root, placed)
+
+
+def engine_places(
+    artifact: Artifact,
+    program: str,
+    *,
+    model_dir: str,
+    serves_gguf: bool = False,
+    as_login: bool = False,
+) -> Places:
+    """Of an engine build in an archive: a folder for each content, so that a rollback finds the
+    earlier one. `serves_gguf`: it is tried out with a model."""
+    root, file = model_dir.rstrip("/"), artifact.files[0]
+    folder = f"{root}/{ENGINES}/{content_of(artifact)[:_SHORT]}"
+    archive = _wanted(file, f"{folder}/{file.path}")
+    unpack = Unpack(
+        archive=archive.place,
+        sha256=content_of(artifact),
+        folder=f"{folder}/build",
+        program=program,
+        serves_gguf=serves_gguf,
+        as_login=as_login,
+    )
+    return Places(f"{unpack.folder}/{program}", root, (archive,), unpack=unpack)
+
+
+def is_brought_build(path: str, model_dir: str) -> bool:
+    """Whether such a build is brought there, whatever its content."""
+    pattern = rf"{re.escape(model_dir.rstrip('/'))}/{ENGINES}/[0-9a-f]{{{_SHORT}}}/build/(.+)"
+    found = re.fullmatch(pattern, path)
+    return found is not None and ".." not in found[1].split("/")
+
+
+def build_state(artifact: Artifact, program: str) -> str:
+    """What the probe says of the state of this program once it was brought
+    (probe/remote/build_state.py)."""
+    return "sha256:" + hashlib.sha256(f"{program} {content_of(artifact)}".encode()).hexdigest()
 
 
 def content_state(artifact: Artifact) -> str:

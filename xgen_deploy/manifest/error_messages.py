@@ -9,7 +9,13 @@ from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.foreign_names import advice, passed_on
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, Path, ScalarNode
 from xgen_deploy.manifest.schema_walk import model_at
-from xgen_deploy.state.settings import GatewayClient, ImageWithEntrypoint, SecretRef, SourceByFormat
+from xgen_deploy.state.settings import (
+    BinaryArchive,
+    GatewayClient,
+    ImageWithEntrypoint,
+    SecretRef,
+    SourceByFormat,
+)
 
 _SHOWN = 60
 _EXPECTED = {
@@ -30,6 +36,7 @@ _EXPECTED = {
 _MAPS: dict[type[BaseModel], str] = {
     SecretRef: "a map such as `{env: NAME}`",
     SourceByFormat: "a map such as `{gguf: …, hf: …}`",
+    BinaryArchive: "a map such as `{archive: …, path: …}`",
     ImageWithEntrypoint: "a map such as `{image: …, entrypoint: […]}`",
 }
 _NEVER_PLAIN = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from xgen_deploy.manifest.archives import with_own_archive
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.file_text import absolute_path, absolute_secret
@@ -144,6 +145,8 @@ def instance_configs(
     if not _names_are_safe(names, merged, problems):
         return []
     fields = _fields(merged, host, sections.manifest, marks, problems)
+    if (binary := merged.placement.binary) is not None:
+        hosts.known[host.name], fields["binary"] = with_own_archive(host, binary, marks["binary"])
     return [
         InstanceConfig.model_validate({**fields, "name": name, "gpus": gpus, "marks": marks})
         for name, gpus in zip(names, each, strict=True)
@@ -222,7 +225,8 @@ def _fields(
             "pull": manifest.pull,
             "ports": port_range(host.ports or manifest.ports),
             "images": {str(key): image for key, image in manifest.images.items()} | host.images,
-            "binaries": {str(key): path for key, path in manifest.binaries.items()} | host.binaries,
+            "binaries": {k: path for k, path in manifest.binaries.items() if isinstance(path, str)}
+            | host.binaries,
         }
     )
 

@@ -25,6 +25,7 @@ def _host(host: Host, home: str) -> Host:
         model_dir=_path(host.model_dir, home),
         hf_home=_path(host.hf_home, home),
         binaries={k: _path(v, home) for k, v in host.binaries.items()},
+        archives={_path(k, home): archive for k, archive in host.archives.items()},
     )
 
 

@@ -20,23 +20,33 @@ def manifest_from(kept: KeptManifest, reached: Host) -> Values:
     stated = _path(kept.manifest, "inventory", "all", "hosts")
     hosts: Values = {name: _variables(_path(stated, name)) for name in names}
     hosts[kept.host] = {**_reached(kept.host, reached), **_variables(_path(stated, kept.host))}
-    return {
+    whole: Values = {
         "project": values.pop("project", None),
         "inventory": {"all": {"hosts": hosts}},
-        **{key: _without_own_files(value) for key, value in values.items()},
+        **values,
     }
+    return _without_own_files(whole)
 
 
-def _without_own_files(values: object) -> object:
+def _without_own_files(values: Values) -> Values:
     """Files of this machine are not for a host to name; secrets are told apart by `looked_up`."""
-    if isinstance(values, list):
-        return [_without_own_files(item) for item in values]
-    if not isinstance(values, dict):
-        return values
-    kept = {key: _without_own_files(value) for key, value in values.items()}
+    kept = {key: _without_own_files_in(value) for key, value in values.items()}
     if isinstance(accept := kept.get("accept"), dict):
         kept["accept"] = {key: value for key, value in accept.items() if key != "file"}
+    if isinstance(source := kept.get("source"), dict):
+        kept["source"] = {key: value for key, value in source.items() if key != "local"}
+    if isinstance(kept.get("binary"), dict):  # an archive
+        del kept["binary"]
+    for key in ("binaries", "xgen_binaries"):
+        if isinstance(table := kept.get(key), dict):
+            kept[key] = {k: value for k, value in table.items() if not isinstance(value, dict)}
     return kept
+
+
+def _without_own_files_in(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_own_files_in(item) for item in value]
+    return _without_own_files(value) if isinstance(value, dict) else value
 
 
 def _variables(stated: Values) -> Values:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.accept import with_recorded
+from xgen_deploy.manifest.archives import with_archives
 from xgen_deploy.manifest.checks.names import check_names
 from xgen_deploy.manifest.checks.passed_on import check_passed_on
 from xgen_deploy.manifest.checks.ports import check_ports
@@ -24,7 +25,7 @@ from xgen_deploy.manifest.fetch import fetch_settings
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
-from xgen_deploy.manifest.node import Entry, MapNode
+from xgen_deploy.manifest.node import Entry, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.site_views import SiteViews
 from xgen_deploy.manifest.text_rules import (
@@ -35,7 +36,7 @@ from xgen_deploy.manifest.text_rules import (
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Audit, Notify
+from xgen_deploy.state.settings import Audit, BinaryArchive, Notify
 from xgen_deploy.state.site import Site
 
 
@@ -104,6 +105,7 @@ def checked_site(reading: Reading) -> Site:
     problems, hosts, views = reading.problems, reading.hosts, reading.views
     sections, words = views.whole, hosts.words
     check_clients(sections, problems)
+    _add_archives(sections, hosts, problems)
     instances = [
         instance
         for merged in reading.placements
@@ -130,7 +132,9 @@ def checked_site(reading: Reading) -> Site:
         runtime=sections.manifest.runtime,
         pull=sections.manifest.pull,
         images={str(key): image for key, image in sections.manifest.images.items()},
-        binaries={str(key): path for key, path in sections.manifest.binaries.items()},
+        binaries={
+            k: path for k, path in sections.manifest.binaries.items() if isinstance(path, str)
+        },
         hosts=hosts.known,
         groups=hosts.groups(),
         declared=tuple(instances),
@@ -140,6 +144,14 @@ def checked_site(reading: Reading) -> Site:
         audit=_audit(sections),
         warnings=tuple(problems.warnings),
     )
+
+
+def _add_archives(sections: Sections, hosts: Hosts, problems: Problems) -> None:
+    """The manifest's engine builds in archives: where they lie is each host's own."""
+    table = {k: b for k, b in sections.manifest.binaries.items() if isinstance(b, BinaryArchive)}
+    marks = dict(marks_of(sections.part("binaries"), "binaries."))
+    for name, host in list(hosts.known.items()) if table else ():
+        hosts.known[name] = with_archives(host, table, marks, "binaries", problems)
 
 
 def _refuse_odd_text(written: MapNode, problems: Problems) -> None:

@@ -23,6 +23,7 @@ class _Restated(Placement):
     model: ModelName
     name: InstanceName
     backend: BackendChoice
+    binary: HostPath | None = None
     runtime: Runtime
     pull: Pull
     ports: Annotated[tuple[Port, ...], Field(min_length=2, max_length=2)]

@@ -33,6 +33,7 @@ from xgen_deploy.state.settings import (
     Adopt,
     Audit,
     BackendChoice,
+    Binary,
     ContainerSettings,
     Gateway,
     GPURef,
@@ -101,7 +102,7 @@ class ModelFields(Frozen):
     )
     container: ContainerSettings | None = None
     image: Image | None = Field(default=None, description="Overrides the table `images`.")
-    binary: HostPath | None = Field(default=None, description="Overrides the table `binaries`.")
+    binary: Binary | None = Field(default=None, description="Overrides the table `binaries`.")
     listen: Address | None = Field(
         default=None,
         description="Address on the host; loopback unless stated or the gateway needs more.",
@@ -176,9 +177,10 @@ class Manifest(Frozen):
         default_factory=dict,
         description="Image of each backend, family ({families}) or GPU vendor.",
     )
-    binaries: dict[TableKey, HostPath] = Field(
+    binaries: dict[TableKey, Binary] = Field(
         default_factory=dict,
-        description="Executable of each of these, for the runtimes systemd and process.",
+        description="Executable of each of these, for the runtimes systemd and process: a path on "
+        "the host, or {archive: …, path: …} of this machine.",
     )
     fetch: FetchSettings | None = Field(
         default=None, description="How models' files are brought to the hosts."

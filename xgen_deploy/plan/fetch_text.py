@@ -40,6 +40,8 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         if first.route == "push" and artifact.kind != "local" and bundle is None:
             yield f"      [dim]{escape(_why(artifact.origin))}[/dim]"
         yield from (f"      [dim]{escape(line)}[/dim]" for line in _talks(others))
+    if any(places.unpack for places in fetch.places.values()):
+        yield "      [dim]unpacked and tried out there before it is used[/dim]"
     if artifact.commit is not None:
         yield f"      [dim]{escape(artifact.revision or 'main')} is {artifact.commit[:12]}[/dim]"
     if artifact.left_out:

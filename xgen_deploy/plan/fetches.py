@@ -59,7 +59,7 @@ def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Itera
     for operation in plan.operations:
         if operation.instance is not None:
             spec = operation.instance.spec
-            for path in (spec.model_path, *(f.path for f in spec.beside)):
+            for path in (spec.model_path, spec.binary or "", *(f.path for f in spec.beside)):
                 loaded.setdefault(path, operation.name)
     for lacking in observation.lacking:
         if lacking.places.path in loaded:

@@ -9,6 +9,7 @@ other hosts' requests.
 
 from collections.abc import Iterator, Mapping
 
+from xgen_deploy.files.places import is_brought_build
 from xgen_deploy.render.rendered import describe
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import ENGINE_SETTINGS, Image, ImageWithEntrypoint, SecretRef
@@ -29,7 +30,7 @@ def beyond(then: InstanceConfig, site: Site) -> tuple[str, ...]:
         *_routes(then, now, site),
         *_container(then, now),
         *(_image(then, now, images) if then.runtime == "docker" else ()),
-        *(_binaries(then, now, binaries) if then.runtime != "docker" else ()),
+        *(_binaries(then, now, binaries, host.model_dir) if then.runtime != "docker" else ()),
         *_template(then, now),
         *_engine(then, now),
         *_secrets(then, now),
@@ -72,12 +73,18 @@ def _entrypoint(image: Image | None) -> tuple[str, ...] | None:
 
 
 def _binaries(
-    then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, str]
+    then: InstanceConfig, now: InstanceConfig | None, known: Mapping[str, str], model_dir: str
 ) -> _Grants:
-    if then.binary and then.binary != (now.binary if now else None):
+    """An earlier build is none where the manifest brings another one in its place."""
+
+    def again(path: str, known: str | None) -> bool:
+        paths = (path, known or "")
+        return path == known or all(is_brought_build(p, model_dir) for p in paths)
+
+    if then.binary and not again(then.binary, now.binary if now else None):
         yield "binary", then.binary
     for key, path in then.binaries.items():
-        if path != known.get(key):
+        if not again(path, known.get(key)):
             yield f"binaries.{key}", path
 
 

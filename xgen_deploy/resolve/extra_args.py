@@ -43,6 +43,8 @@ def check_extra_args(
         return None
     if engine.pull:
         return f"{field} is not checked: the image is not on the host yet"
+    if backend.has_help and engine.binary is not None:
+        return f"{field} is not checked: the build is not on the host yet"
     return f"{field} is not checked: {backend.title} takes too long to list its options"
 
 

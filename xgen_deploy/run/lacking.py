@@ -1,5 +1,5 @@
-"""Models that hosts have not got and that can be brought: what is known of them takes the place of
-what the hosts lack, so that a plan can be made before anything is fetched.
+"""Models and engine builds that hosts have not got and that can be brought: what is known of them
+takes the place of what the hosts lack, so that a plan can be made before anything is fetched.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from xgen_deploy.hub.catalog import Described, Request, Sources
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.resolve.models import sources
 from xgen_deploy.resolve.stated_files import StatedFile, stated_files
+from xgen_deploy.run.engine_archives import lacking_builds
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.fetch import FetchMode, Lacking, ModelFetch, Places
 from xgen_deploy.state.host import Host
@@ -42,7 +43,8 @@ def with_lacking(site: Site, observed: Observed, catalog: Sources) -> Observed:
 
 def _completed(site: Site, host: Host, observation: Observation, catalog: Sources) -> Observation:
     missing = {m.key for m in observation.facts.models if m.missing}
-    if not missing:
+    builds = lacking_builds(site, host, observation.facts.engines, catalog)
+    if not missing and not builds:
         return observation
     models = {m.key: m for m in observation.facts.models}
     lacking: dict[str, Lacking] = {}
@@ -74,8 +76,14 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
             mode=wanted.mode,
             instances=(wanted.instance,),
         )
-    facts = frozen.replace(observation.facts, models=tuple(models.values()))
-    return replace(observation, facts=facts, lacking=tuple(lacking.values()))
+    coming = {(e.backend, e.binary): e for build in builds for e in build.engines}
+    facts = frozen.replace(
+        observation.facts,
+        models=tuple(models.values()),
+        engines=tuple(coming.get((e.backend, e.binary), e) for e in observation.facts.engines),
+    )
+    brought = (*lacking.values(), *(build.lacking for build in builds))
+    return replace(observation, facts=facts, lacking=brought)
 
 
 def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:

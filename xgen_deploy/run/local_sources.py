@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 def with_local_sources(site: Site, catalog: "Callable[[], Sources]") -> Site:
     """The site with the place on the host as the source of each. Raises XgenError where a file
     cannot be read here."""
-    if all(config.local is None for config in site.declared):
-        return site
-    from xgen_deploy.run.local_place import placed  # seldom
+    if any(config.local is not None for config in site.declared):
+        from xgen_deploy.run.local_place import placed  # seldom
 
-    known = catalog()
-    return replace(site, declared=tuple(placed(config, site, known) for config in site.declared))
+        known = catalog()
+        site = replace(
+            site, declared=tuple(placed(config, site, known) for config in site.declared)
+        )
+    if any(host.archives for host in site.hosts.values()):
+        from xgen_deploy.run.engine_archives import with_placed_archives  # seldom
+
+        site = with_placed_archives(site, catalog())
+    return site

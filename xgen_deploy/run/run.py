@@ -14,6 +14,8 @@ from xgen_deploy.resolve.request import probe_request
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.state.control_node import ControlNode
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation, Observed, facts_of, observation_of
 from xgen_deploy.state.site import Site
@@ -91,7 +93,7 @@ class Run:
         observed = each(chosen, observe_host, meanwhile=meanwhile)
         if not to_bring or self.catalog is None:
             return observed
-        if not any(m.missing for f in facts_of(observed).values() for m in f.models):
+        if not any(_lacks(self.site.hosts[n], f) for n, f in facts_of(observed).items()):
             return observed
         from xgen_deploy.run.lacking import with_lacking  # seldom
 
@@ -102,6 +104,12 @@ class Run:
         layout = self.layout(host.name)
         request = probe_request(self.site, host, layout, health=health)
         return observation_of(host.name, observe(connection, request), layout)
+
+
+def _lacks(host: Host, facts: HostFacts) -> bool:
+    """Whether a host has not got something that might be brought."""
+    builds = (e for e in facts.engines if e.binary in host.archives and e.state is None)
+    return any(m.missing for m in facts.models) or any(builds)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.field_types import Size, Word, size_bytes, web_origin
 from xgen_deploy.state.settings import SecretRef
-from xgen_deploy.state.transfer import Link, Text, WantedFile
+from xgen_deploy.state.transfer import Link, Text, Unpack, WantedFile
 
 FetchMode = Literal["auto", "host", "push", "never"]
 Route = Literal["host", "push", "peer"]
@@ -85,6 +85,7 @@ class Places:
     files: tuple[WantedFile, ...]
     links: tuple[Link, ...] = ()
     texts: tuple[Text, ...] = ()
+    unpack: Unpack | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

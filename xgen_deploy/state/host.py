@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
-from xgen_deploy.state.settings import Image, Runtime
+from xgen_deploy.state.settings import BinaryArchive, Image, Runtime
 
 
 class Host(Frozen):
@@ -13,8 +13,9 @@ class Host(Frozen):
 
     `become` None: sudo is used where the login is not root. `proxy_jump` lists the hops in
     order, each `[user@]host[:port]`; `ssh_settings` go before those of ssh_config.
-    `software_gpu` is how many software Vulkan devices count as GPUs. `egress` False: it is never
-    to contact anything outside. Hosts of one `site` hand each other files, at `peer_address`.
+    `software_gpu` is how many software Vulkan devices count as GPUs. `archives` are of this
+    machine, by the path of `binaries` that each is brought to. `egress` False: it is never to
+    contact anything outside. Hosts of one `site` hand each other files, at `peer_address`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Host(Frozen):
     ports: str | None = None
     images: dict[str, Image] = Field(default_factory=dict)
     binaries: dict[str, str] = Field(default_factory=dict)
+    archives: dict[str, BinaryArchive] = Field(default_factory=dict)
     client_address: str | None = None
     model_dir: str = "/srv/models"
     hf_home: str = "/srv/models/hf"

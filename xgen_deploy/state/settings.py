@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.artifact import RelativePath
 from xgen_deploy.state.engine_words import known_choice, known_table_key
 from xgen_deploy.state.extra_args import LLAMA, VLLM, OptionTable, values_of
 from xgen_deploy.state.field_types import (
@@ -26,6 +27,7 @@ from xgen_deploy.state.field_types import (
     EnvName,
     Flag,
     Flash,
+    HostPath,
     Mount,
     NotNegative,
     Number,
@@ -45,6 +47,7 @@ from xgen_deploy.state.field_types import (
 )
 from xgen_deploy.state.gateway_fields import BodySize, Origin
 
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 Runtime = Literal["docker", "systemd", "process"]
 Pull = Literal["missing", "never"]
 ModelType = Literal["llm", "embedding", "reranker"]
@@ -400,6 +403,25 @@ class ImageWithEntrypoint(Frozen):
 
 
 Image = Word | ImageWithEntrypoint
+
+
+def _archive_name(value: str) -> str:
+    if not value.endswith(_ARCHIVES):
+        raise ValueError(f"an archive is a tar file, and its name ends in {', '.join(_ARCHIVES)}")
+    return value
+
+
+class BinaryArchive(Frozen):
+    """An engine build on this machine that is brought to the hosts."""
+
+    archive: Annotated[Word, AfterValidator(_archive_name)] = Field(
+        description="A tar file where xgen-deploy runs, brought to the hosts; relative to this "
+        "file, `~/` is home."
+    )
+    path: RelativePath = Field(description="The program in it, such as bin/llama-server.")
+
+
+Binary = HostPath | BinaryArchive
 
 
 class GatewayTLS(Frozen):

@@ -37,13 +37,15 @@ class Text:
 @dataclass(frozen=True, kw_only=True)
 class Unpack:
     """An engine build among the files: `archive`, of this content, is unpacked into `folder`, once
-    `program` in there was seen to run, and with `serves_gguf` to load a model and answer."""
+    `program` in there was seen to run, and with `serves_gguf` to load a model and answer; without
+    rights, or with those of the login."""
 
     archive: str
     sha256: str
     folder: str
     program: str
     serves_gguf: bool = False
+    as_login: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

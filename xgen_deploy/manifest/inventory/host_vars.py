@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.manifest.archives import with_archives
 from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.inventory.load import Variables
@@ -38,7 +39,7 @@ from xgen_deploy.state.field_types import (
 )
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import GPURef, Image, Runtime, TableKey
+from xgen_deploy.state.settings import Binary, GPURef, Image, Runtime, TableKey
 
 _ALIASES = {
     "ansible_ssh_host": "ansible_host",
@@ -94,7 +95,7 @@ class HostVariables(Frozen):
     xgen_runtime: Runtime | None = None
     xgen_ports: Ports | None = None
     xgen_images: dict[TableKey, Image] = Field(default_factory=dict)
-    xgen_binaries: dict[TableKey, HostPath] = Field(default_factory=dict)
+    xgen_binaries: dict[TableKey, Binary] = Field(default_factory=dict)
     xgen_address: Word | None = None
     xgen_model_dir: HostPath = "/srv/models"
     xgen_hf_home: HostPath | None = None
@@ -121,7 +122,8 @@ def describe_host(
     refuse_control_characters(tree, problems)
     stated, tree = _sound(tree, words, problems)
     marks = dict(marks_of(tree))
-    host = _host(name, groups, stated)
+    table = {str(key): binary for key, binary in stated.xgen_binaries.items()}
+    host = with_archives(_host(name, groups, stated), table, marks, "xgen_binaries", problems)
     _check_home(host, marks, problems)
     return host, marks
 
@@ -191,7 +193,6 @@ def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
         runtime=stated.xgen_runtime,
         ports=stated.xgen_ports,
         images={str(key): image for key, image in stated.xgen_images.items()},
-        binaries={str(key): path for key, path in stated.xgen_binaries.items()},
         client_address=stated.xgen_address,
         model_dir=stated.xgen_model_dir,
         hf_home=stated.xgen_hf_home or stated.xgen_model_dir.rstrip("/") + "/hf",

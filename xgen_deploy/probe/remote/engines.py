@@ -6,6 +6,7 @@ import glob
 import os
 from typing import Any
 
+from xgen_deploy.probe.remote.build_state import build_state
 from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.docker_facts import SOCKET
 from xgen_deploy.probe.remote.files import file_state, learned
@@ -61,7 +62,8 @@ def _ask_binary(facts: dict[str, Any], request: dict[str, Any], known: dict[str,
     if not os.access(path, os.X_OK):
         raise Cannot(f"{path} is not executable")
     libraries = sorted(glob.glob(os.path.join(os.path.dirname(os.path.realpath(path)), "lib*.so*")))
-    facts["state"] = file_state([path, *filter(os.path.isfile, libraries)])
+    files = [path, *filter(os.path.isfile, libraries)]
+    facts["state"] = build_state(path, files[1:]) or file_state(files)
     if _recall(facts, request, known) or not request.get("has_help"):
         return
     answer = run([path, "--help"], HELP_PATIENCE, not request.get("as_login"))

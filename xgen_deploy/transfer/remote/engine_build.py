@@ -38,7 +38,7 @@ def place_build(request: dict[str, Any], tell: Callable[..., None]) -> None:
         try:
             tell("note", text="unpacked and tried out there")
             unpack(request["archive"], draft)
-            _try_out(draft, program, serves_gguf=request["serves_gguf"])
+            _try_out(draft, request)
         except BadArchive as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise Unusable(f"{name} cannot be used: {error}") from None
@@ -50,8 +50,9 @@ def place_build(request: dict[str, Any], tell: Callable[..., None]) -> None:
         sync_folder(os.path.dirname(folder))
 
 
-def _try_out(folder: str, program: str, *, serves_gguf: bool) -> None:
+def _try_out(folder: str, request: dict[str, Any]) -> None:
     """Raises BadArchive and trial.Failed."""
+    program, as_login = request["program"], request["as_login"]
     path = os.path.join(folder, program)
     if not os.path.isfile(path):
         others = ", ".join(programs(folder)) or "none"
@@ -59,13 +60,13 @@ def _try_out(folder: str, program: str, *, serves_gguf: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="xgen-") as place:
         os.chmod(place, 0o755)  # noqa: S103 - an unprivileged user reads the model
         log = os.path.join(place, "log")
-        trial.version(path, log)
-        if serves_gguf:
+        trial.version(path, log, as_login=as_login)
+        if request["serves_gguf"]:
             model = os.path.join(place, "trial.gguf")
             with open(model, "wb") as file:
                 file.write(tiny_gguf())
             os.chmod(model, 0o644)
-            trial.serves(path, model, log)
+            trial.serves(path, model, log, as_login=as_login)
 
 
 def _files(folder: str) -> dict[str, list[int]]:

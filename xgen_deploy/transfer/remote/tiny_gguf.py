@@ -12,6 +12,8 @@ WIDTH, INNER, HEADS, CONTEXT = 64, 128, 2, 512
 # Every byte, so that any text can be put into tokens.
 TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
 KINDS = [2, 3, 3, *[6] * 256, 1]
+# What it says: a server passes on no text that is not UTF-8.
+LETTERS = range(TOKENS.index("<0x61>"), TOKENS.index("<0x7A>") + 1)
 ALIGNMENT = 32
 F32, Q8_0 = 0, 8
 
@@ -52,11 +54,14 @@ def _keys() -> list[tuple[str, Any]]:
 
 
 def _tensors(chance: random.Random) -> list[tuple[str, tuple[int, ...], int, bytes]]:
-    def matrix(name: str, columns: int, rows: int) -> tuple[str, tuple[int, ...], int, bytes]:
-        blocks = (
-            struct.pack("<e32b", 0.001, *(chance.randint(-127, 127) for _ in range(32)))
-            for _ in range(columns * rows // 32)
-        )
+    def block(row: int, among: range) -> bytes:
+        values = [chance.randint(-127, 127) if row in among else 0 for _ in range(32)]
+        return struct.pack("<e32b", 0.001, *values)
+
+    def matrix(
+        name: str, columns: int, rows: int, among: range = range(1 << 10)
+    ) -> tuple[str, tuple[int, ...], int, bytes]:
+        blocks = (block(at * 32 // columns, among) for at in range(columns * rows // 32))
         return f"{name}.weight", (columns, rows), Q8_0, b"".join(blocks)
 
     def norm(name: str) -> tuple[str, tuple[int, ...], int, bytes]:
@@ -64,13 +69,13 @@ def _tensors(chance: random.Random) -> list[tuple[str, tuple[int, ...], int, byt
 
     words = len(TOKENS)
     outside = [matrix("token_embd", WIDTH, words), norm("output_norm")]
-    block = [norm("blk.0.attn_norm"), norm("blk.0.ffn_norm")]
-    block += [matrix(f"blk.0.attn_{part}", WIDTH, WIDTH) for part in ("q", "k", "v", "output")]
-    block += [matrix(f"blk.0.ffn_{part}", WIDTH, INNER) for part in ("gate", "up")]
+    inside = [norm("blk.0.attn_norm"), norm("blk.0.ffn_norm")]
+    inside += [matrix(f"blk.0.attn_{part}", WIDTH, WIDTH) for part in ("q", "k", "v", "output")]
+    inside += [matrix(f"blk.0.ffn_{part}", WIDTH, INNER) for part in ("gate", "up")]
     return [
         *outside,
-        matrix("output", WIDTH, words),
-        *block,
+        matrix("output", WIDTH, words, LETTERS),
+        *inside,
         matrix("blk.0.ffn_down", INNER, WIDTH),
     ]
 

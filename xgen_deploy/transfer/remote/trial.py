@@ -1,5 +1,5 @@
-"""Whether an engine runs on this host: it is started as an unprivileged user, and a llama-server
-loads a model and answers.
+"""Whether an engine runs on this host: it is started as it will be, without rights unless it is to
+have the login's, and a llama-server loads a model and answers.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Failed(Exception):
     """Why it cannot be used, as a clause about it."""
 
 
-def version(program: str, log: str) -> None:
+def version(program: str, log: str, *, as_login: bool = False) -> None:
     """`--version` ends well. `log` is a file for what it prints. Raises Failed."""
-    with _started([program, "--version"], log) as process:
+    with _started([program, "--version"], log, as_login) as process:
         try:
             code = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -51,17 +51,19 @@ def version(program: str, log: str) -> None:
         raise Failed(f"its `--version` fails: {_reason(code, log)}")
 
 
-def serves(program: str, model: str, log: str, patience: float = PATIENCE) -> None:
+def serves(
+    program: str, model: str, log: str, *, as_login: bool = False, patience: float = PATIENCE
+) -> None:
     """A llama-server loads `model` on the CPU and makes a token. Raises Failed."""
     port = _free_port()
     argv = [program, "--model", model, "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]
     argv += ["--n-gpu-layers", "0", "--device", "none"]
     name = os.path.basename(model)
-    with _started(argv, log) as process:
+    with _started(argv, log, as_login) as process:
         try:
             _wait_for(process, port, log, name, time.monotonic() + patience)
-            body = json.dumps({"prompt": "a", "n_predict": 1}).encode()
+            body = json.dumps({"prompt": "a", "n_predict": 1, "temperature": 0}).encode()
             status = _ask(port, "POST", "/completion", body, patience)
             if status != 200:
                 process.poll()
@@ -98,7 +100,7 @@ def _ask(port: int, method: str, path: str, body: bytes | None, patience: float)
         connection.close()
 
 
-def _started(argv: list[str], log: str) -> subprocess.Popen[bytes]:
+def _started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes]:
     try:
         with open(log, "wb") as out:
             return subprocess.Popen(
@@ -109,20 +111,20 @@ def _started(argv: list[str], log: str) -> subprocess.Popen[bytes]:
                 cwd="/",
                 env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
                 start_new_session=True,
-                preexec_fn=_in_the_child(),
+                preexec_fn=_in_the_child(as_login),
             )
     except OSError as error:
         why = _WHY.get(error.errno or 0, error.strerror or str(error))
         raise Failed(why.format(machine=platform.machine())) from None
 
 
-def _in_the_child() -> Callable[[], None]:
-    """Without rights and core dumps, and never longer there than this program."""
-    libc, is_root = ctypes.CDLL(None), os.geteuid() == 0
+def _in_the_child(as_login: bool) -> Callable[[], None]:
+    """Without core dumps, rights unless `as_login`, and never longer there than this program."""
+    libc, drops = ctypes.CDLL(None), os.geteuid() == 0 and not as_login
 
     def begin() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if is_root:
+        if drops:
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)

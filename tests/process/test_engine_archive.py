@@ -1,0 +1,96 @@
+"""An engine build comes in an archive of this machine."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.lab.site import Site
+
+NAME = "llama-b1.tar.gz"
+
+
+def _pack(binary: str, archive: Path) -> Path:
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(Path(binary).parent, "llama-b1")
+    return archive
+
+
+@pytest.fixture
+def bringing(site: Site, binary: str, tmp_path: Path) -> Site:
+    tmp_path.chmod(0o755)
+    _pack(binary, tmp_path / NAME)
+    site.hosts["here"]["xgen_model_dir"] = str(tmp_path / "models")
+    site.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    site.top["binaries"] = {"llama": {"archive": NAME, "path": "llama-b1/llama-server"}}
+    return site
+
+
+def _builds(folder: Path) -> list[Path]:
+    return sorted((folder / "models/xgen/engines").glob("*/build/llama-b1/llama-server"))
+
+
+def test_it_is_brought_tried_and_serves(bringing: Site, tmp_path: Path) -> None:
+    planned = bringing.run("plan")
+    assert planned.code == 0, planned
+    assert f"> fetch   {NAME}" in planned.stdout
+    assert "unpacked and tried out there before it is used" in planned.stdout
+    assert not _builds(tmp_path)
+    applied = bringing.run("apply", "-y")
+    assert applied.code == 0, applied
+    assert f"{NAME} is there" in applied.stdout
+    assert applied.stdout.count("+ create") == 1  # the plan that was shown is the one carried out
+    again = bringing.run("apply", "-y")
+    assert (again.code, "nothing to do" in again.stdout) == (0, True), again
+    (build,) = _builds(tmp_path)
+    status = bringing.run("status", "--json").json()
+    assert [m["status"] for m in status["models"]] == ["running"]
+    _another_build_leaves_the_first_for_a_rollback(bringing, build, tmp_path)
+
+
+def _another_build_leaves_the_first_for_a_rollback(site: Site, build: Path, folder: Path) -> None:
+    with tarfile.open(folder / NAME, "w:gz", compresslevel=2) as tar:
+        tar.add(build.parent, "llama-b1")
+    changed = site.run("plan", "--json").json()["hosts"]["here"]["operations"]
+    assert [o["action"] for o in changed] == ["update"]
+    assert "binary" in json.dumps(changed)
+    updated = site.run("apply", "-y")
+    assert updated.code == 0, updated
+    assert len(_builds(folder)) == 2
+    back = site.run("rollback", "-y")
+    assert back.code == 0, back
+    assert "fetch" not in back.stdout
+    assert str(build) in _command_lines()
+
+
+def _command_lines() -> str:
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(entry.read_text(errors="replace").replace("\0", " "))
+    return "\n".join(lines)
+
+
+def test_one_that_does_not_run_here_stops_nothing(
+    bringing: Site, binary: str, model: Path, tmp_path: Path
+) -> None:
+    """It ends as an engine does whose instructions the processor lacks."""
+    archive = bringing.top["binaries"]
+    bringing.top["binaries"] = {"llama": binary}
+    assert bringing.run("apply", "-y").code == 0
+    broken = tmp_path / "llama-b1/llama-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\n[ $1 = --version ] || kill -ILL $$\n")
+    broken.chmod(0o755)
+    _pack(str(broken), tmp_path / NAME)
+    bringing.top["binaries"] = archive
+    applied = bringing.run("apply", "-y")
+    assert applied.code == 1, applied
+    assert "does not load trial.gguf: it uses instructions" in applied.said
+    assert not _builds(tmp_path)
+    status = bringing.run("status", "--json").json()
+    assert [m["status"] for m in status["models"]] == ["running"]
