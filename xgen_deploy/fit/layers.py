@@ -1,0 +1,131 @@
+"""How many layers of a model fit on devices beside what else is there. Need does not grow evenly
+with the layers: with few of them the first device holds copies of the host's weights while it
+computes, with all of them several devices compute ahead of each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xgen_deploy.fit.forecast import Forecast, forecast
+from xgen_deploy.fit.settings import ALL, Settings
+from xgen_deploy.fit.shape import ModelShape
+
+_SHIFTS = (0.0, -0.02, 0.02, -0.05, 0.05)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`layers` counts as the engine does, the output layer too. `split` has the layers of each
+    device, () for a single one."""
+
+    layers: int
+    split: tuple[float, ...]
+    forecast: Forecast
+
+
+def most_layers(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
+    """The most that fit in so many free bytes of each device, None where not even the first does.
+    A stated split is kept."""
+    everything = _everything(settings, model, free)
+    if everything is not None:
+        return everything
+    if len(settings.devices) > 1 and not settings.split and not settings.one_device:
+        return _filled(settings, model, free)
+    return _searched(settings, model, free)
+
+
+def _everything(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
+    slots = model.blocks + 1
+    if len(settings.devices) == 1 or settings.split or settings.one_device:
+        return _tried(replace(settings, layers=ALL), model, free, slots)
+    for shift in _SHIFTS:
+        shares = (free[0] * (1 + shift), *(float(f) for f in free[1:]))
+        split = _counts(slots, shares)
+        choice = _tried(replace(settings, layers=ALL, split=split), model, free, slots)
+        if choice is not None:
+            return choice
+    return None
+
+
+def _counts(slots: int, shares: Sequence[float]) -> tuple[float, ...]:
+    """Whole layers in proportion."""
+    total, before, counts = sum(shares), 0, []
+    for at in range(len(shares)):
+        upto = round(slots * sum(shares[: at + 1]) / total)
+        counts.append(float(upto - before))
+        before = upto
+    return tuple(counts)
+
+
+def _searched(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
+    """On one device, or with a stated split: halving, then upwards while it still fits."""
+    low, high = 0, model.blocks + 1
+    best = _tried(replace(settings, layers=0), model, free, 0)
+    while high - low > 1:
+        middle = (low + high) // 2
+        choice = _tried(replace(settings, layers=middle), model, free, middle)
+        low, high, best = (middle, high, choice) if choice else (low, middle, best)
+    while best is not None and best.layers < model.blocks:
+        more = best.layers + 1
+        choice = _tried(replace(settings, layers=more), model, free, more)
+        if choice is None:
+            break
+        best = choice
+    return best
+
+
+def _filled(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
+    """From the last device, which has the output layer, to the first: each with as many as fit."""
+    counts = [0] * len(settings.devices)
+    best = _with_counts(settings, model, free, counts)
+    for device in reversed(range(len(counts))):
+        low, high = 0, model.blocks + 1 - sum(counts)
+        while low < high:
+            middle = (low + high + 1) // 2
+            trial = [*counts[:device], middle, *counts[device + 1 :]]
+            choice = _with_counts(settings, model, free, trial)
+            if choice is None:
+                high = middle - 1
+            else:
+                low, best = middle, choice
+        counts[device] = low
+    return best
+
+
+def _with_counts(
+    settings: Settings, model: ModelShape, free: Sequence[int], counts: Sequence[int]
+) -> Choice | None:
+    layers = sum(counts)
+    split = tuple(float(count) for count in counts) if layers else ()
+    return _tried(replace(settings, layers=layers, split=split), model, free, layers)
+
+
+def _tried(
+    settings: Settings, model: ModelShape, free: Sequence[int], layers: int
+) -> Choice | None:
+    told = forecast(settings, model)
+    fits = all(need.total <= room for need, room in zip(told.devices, free, strict=True))
+    return Choice(layers, settings.split, told) if fits else None
+
+
+def fewest_host_experts(
+    settings: Settings, model: ModelShape, free: Sequence[int]
+) -> tuple[int, Forecast] | None:
+    """With all layers on devices: of how many blocks, from the first, the experts have to stay on
+    the host. None where not even all of them make room."""
+    low, high = 0, model.blocks
+    found: tuple[int, Forecast] | None = None
+    while low <= high:
+        middle = (low + high) // 2
+        patterns = (*settings.overrides, *((host_experts(middle),) if middle else ()))
+        told = forecast(replace(settings, layers=ALL, overrides=patterns), model)
+        if all(need.total <= room for need, room in zip(told.devices, free, strict=True)):
+            found, high = (middle, told), middle - 1
+        else:
+            low = middle + 1
+    return found
+
+
+def host_experts(blocks: int) -> str:
+    """The pattern of the experts' tensors of so many blocks, from the first."""
+    return rf"blk\.({'|'.join(map(str, range(blocks)))})\.ffn_(up|down|gate|gate_up)_(ch|)exps"
