@@ -5,7 +5,9 @@ own, with small chunks and short patience.
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from typing import Any
 
 from tests.hub.fake_hub import COMMIT, FakeHub, sha256
 from tests.ports import free_port
+from tests.transport.eventually import eventually
 from xgen_deploy.errors import XgenError
 from xgen_deploy.state.transfer import TransferRequest, WantedFile
 from xgen_deploy.transfer.chain import Hop, bring
@@ -54,6 +57,17 @@ def shortened(program: bytes, more: Mapping[str, str] | None = None) -> bytes:
         assert old.encode() in program, old
         program = program.replace(old.encode(), new.encode())
     return program
+
+
+def flip(path: Path, at: int) -> None:
+    """A bit, without a trace in the file's times."""
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 4]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def nowhere(number: int) -> Path:
@@ -110,6 +124,36 @@ class Rig:
         """Bytes."""
         return sum(event.count for event in self.events("bytes", host))
 
+    def killed_at(self, at: int, host: str = "a") -> None:
+        """A transfer, with all bytes up to there taken and as many chunks noted as they make."""
+        running: list[Running] = []
+
+        def kill(path: str, start: int) -> None:
+            if start >= at and running[0].process.poll() is None:
+                assert eventually(lambda: len(self.noted(host)) == at // CHUNK)
+                running[0].process.send_signal(signal.SIGKILL)
+                running[0].process.wait(60)
+
+        self.hub.before = kill
+        running.append(Running.start(self.request(host)))
+        assert running[0].process.wait(60) == -signal.SIGKILL
+        self.hub.before = lambda *_: None
+
+    def part(self, host: str = "a") -> Path:
+        folder = self.place(host).parent
+        return next(p for p in folder.iterdir() if p.name.endswith(".xgen-part"))
+
+    def journal(self, host: str = "a") -> Path:
+        part = self.part(host)
+        return part.with_name(part.name + ".chunks")
+
+    def noted(self, host: str = "a") -> list[int]:
+        """The chunks in the journal."""
+        lines: list[str] = []
+        with suppress(StopIteration, FileNotFoundError):
+            lines = self.journal(host).read_text().splitlines()
+        return [line["chunk"] for line in map(json.loads, lines) if "chunk" in line]
+
     def litter(self, host: str = "a") -> list[str]:
         """What lies there besides the file and the notes."""
         folder = self.place(host).parent
@@ -146,6 +190,13 @@ class Running:
             if line.startswith(b"{") and (event := json.loads(line))["event"] == kind:
                 return dict(event)
         raise AssertionError(f"it ended without `{kind}`")
+
+    def wait(self, seconds: float) -> None:
+        """Raises TimeoutError where it still runs then."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
 
     def end(self) -> int:
         """Its exit status, once its input ended."""
