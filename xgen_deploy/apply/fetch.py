@@ -11,6 +11,7 @@ from xgen_deploy.apply.events import Listener
 from xgen_deploy.apply.transfer_progress import TransferProgress
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import fault_of
+from xgen_deploy.files.image_blobs import image_artifact, image_load, image_places
 from xgen_deploy.files.places import places
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.run.run import Run
@@ -21,7 +22,7 @@ from xgen_deploy.state.fetch import Fetch, Leg, Places
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.transfer import Access, TransferRequest, WantedFile
 from xgen_deploy.transfer.chain import Hop, bring
-from xgen_deploy.transfer.host_transfer import FromHere, TransferEvent
+from xgen_deploy.transfer.host_transfer import FromHere, TransferEvent, TransferFailed
 from xgen_deploy.transfer.local_store import HERE, LocalStore, hugging_face_home
 
 _LOOK_UP = 0.5
@@ -64,7 +65,9 @@ class Fetching:
             hops = [self._hop(fetch, leg, chain, from_here) for leg in chain]
             for leg in chain:
                 told[leg.host].begin(_source(leg, artifact))
-            results = bring(hops, from_here, lambda host, event: told[host](event))
+            results = {**bring(hops, from_here, lambda host, event: told[host](event))}
+            for host in [h for h, failure in results.items() if _was_thin(failure)]:
+                results |= self._whole_image(fetch, host, told[host])
         except XgenError as error:
             results = {leg.host: error for leg in chain}
         except Exception as error:  # noqa: BLE001 - a host without its files is not to be changed
@@ -76,6 +79,24 @@ class Fetching:
                 told[host].failed(str(failure))
                 lost[host] = failure
 
+    def _whole_image(
+        self, fetch: Fetch, host: str, told: TransferProgress
+    ) -> dict[str, XgenError | None]:
+        """All layers, where the daemon lacks one that it seemed to have. Raises XgenError."""
+        artifact, images = fetch.artifact, self._run.images
+        if artifact.image is None or images is None:
+            raise XgenError(f"{artifact.name} is no image")
+        whole = image_artifact(
+            artifact.image, artifact.name, artifact.origin, 0, lambda d: str(images().blob(d))
+        )
+        root = fetch.places[host].root
+        found = {host: image_places(whole, root)}
+        again = replace(fetch, artifact=whole, chains=((Leg(host, "push"),),), places=found)
+        from_here = self._held(again, again.chains[0]) or self._from_here(whole, told)
+        told.note("Docker lacks layers that it seemed to have; all of them are sent")
+        hop = self._hop(again, again.chains[0][0], again.chains[0], from_here)
+        return {**bring([hop], from_here, lambda _, event: told(event))}
+
     def _progress(self, host: str, artifact: Artifact) -> TransferProgress:
         return TransferProgress(host, artifact.name, artifact.size, self._tell)
 
@@ -86,7 +107,7 @@ class Fetching:
 
     def _from_here(self, artifact: Artifact, progress: TransferProgress) -> Callable[[int], Path]:
         """The files on this machine, which are fetched when the first is asked for."""
-        if artifact.kind == "local":
+        if artifact.is_here:
             return lambda number: Path(artifact.files[number].here or "")
         here = places(
             artifact, model_dir=str(cache_folder() / "models"), hf_home=hugging_face_home()
@@ -103,13 +124,15 @@ class Fetching:
         """Raises XgenError."""
         host = self._run.site.hosts[leg.host]
         found = fetch.places[leg.host]
+        image = image_load(fetch.artifact, found.root, fetch.stores.get(leg.host, "classic"))
         request = TransferRequest(
             files=found.files,
             links=found.links,
             texts=found.texts,
             unpack=found.unpack,
             route="download" if leg.route == "host" else "receive",
-            root=found.root,
+            root=found.root if image is None else None,
+            image=image,
             origin=_origin(fetch.artifact),
             access=self._access_of(leg),
             limit_rate=self._rate,
@@ -146,6 +169,10 @@ class Fetching:
                 raise XgenError(f"{path} has changed since the plan was made: run it again")
             files.append(replace(file, chunks=here.chunks))
         return tuple(files)
+
+
+def _was_thin(failure: XgenError | None) -> bool:
+    return isinstance(failure, TransferFailed) and failure.thin
 
 
 def peer_address(host: Host) -> str:

@@ -28,10 +28,15 @@ class TransferProgress:
             self._here += event.count
         elif event.event == "waiting":
             self._say(f"{self._name}: waits for another transfer of the same file")
+        elif event.event == "loading":
+            self._say(f"{self._name}: Docker takes it", waited=time.monotonic() - self._began)
         elif event.event == "lost":
             self._say(f"{self._name}: gets the rest from this machine ({event.text})")
         elif event.event == "note":
-            self._say(f"{self._name}: {event.text}")
+            self.note(event.text)
+
+    def note(self, text: str) -> None:
+        self._say(f"{self._name}: {text}")
 
     def begin(self, source: str) -> None:
         self._say(f"fetching {self._name}, {size_text(self._size)} from {source}")

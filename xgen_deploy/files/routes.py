@@ -63,7 +63,7 @@ def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
 
 def _fetches(artifact: Artifact, candidate: Candidate) -> bool:
     """Whether a host gets it from its source by itself."""
-    if artifact.kind == "local" or candidate.mode == "push":
+    if artifact.is_here or candidate.mode == "push":
         return False
     if artifact.gated and candidate.mode != "host":  # a host gets a token only where that is stated
         return False

@@ -89,12 +89,14 @@ class _RootFS(_Document):
 
 class _Settings(_Document):
     entrypoint: tuple[str, ...] | None = Field(default=None, alias="Entrypoint")
+    command: tuple[str, ...] | None = Field(default=None, alias="Cmd")
+    env: tuple[str, ...] | None = Field(default=None, alias="Env")
     user: str | None = Field(default=None, alias="User")
+    working_dir: str | None = Field(default=None, alias="WorkingDir")
 
 
 class _Config(_Document):
     architecture: str
-    created: str | None = None
     config: _Settings | None = None
     rootfs: _RootFS = _RootFS()
 
@@ -197,8 +199,10 @@ class OciLayout:
             layers=layers,
             architecture=config.architecture,
             entrypoint=stated.entrypoint or (),
+            command=stated.command or (),
+            env=stated.env or (),
             user=stated.user or None,
-            created=config.created,
+            working_dir=stated.working_dir or None,
         )
 
     def _one_of(self, index: _Index, architecture: str | None) -> OciImage:

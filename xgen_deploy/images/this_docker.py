@@ -7,6 +7,8 @@ from typing import IO, Any, cast
 
 from xgen_deploy.images.archive import read_stream
 from xgen_deploy.images.oci_layout import ImageError, OciLayout
+from xgen_deploy.probe.remote.docker_layers import settings
+from xgen_deploy.state.facts import PushedImage
 from xgen_deploy.state.oci_image import OciImage
 
 _PATIENCE = 600
@@ -21,12 +23,28 @@ class ThisDocker:
         with _asked(name) as client:
             return str(client.images.get(name).id)
 
+    def looked_for(self, name: str) -> PushedImage:
+        """Raises ImageError."""
+        with _asked(name) as client:
+            return _looked_for(client.images.get(name).attrs, name)
+
     def read(self, name: str, layout: OciLayout) -> OciImage:
         """The image into the layout. Raises ImageError and OSError."""
         with _asked(name) as client:
             pieces = client.images.get(name).save(named=name)
             stream = io.BufferedReader(cast(io.RawIOBase, _Pieces(iter(pieces))))
             return read_stream(cast(IO[bytes], stream), layout, name)
+
+
+def _looked_for(seen: dict[str, Any], name: str) -> PushedImage:
+    config = seen.get("Config") or {}
+    layers = (seen.get("RootFS") or {}).get("Layers") or ()
+    try:
+        return PushedImage(
+            ids=(seen["Id"],), settings=settings(config), layers=tuple(map(str, layers))
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ImageError(f"this machine's Docker tells nothing usable of {name}") from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from xgen_deploy.manifest.archives import with_own_archive
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.file_text import absolute_path, absolute_secret
+from xgen_deploy.manifest.images import absolute_image, absolute_images, pull_of
 from xgen_deploy.manifest.inventory.hosts import Hosts
 from xgen_deploy.manifest.merge import merged_maps, placements
 from xgen_deploy.manifest.node import (
@@ -208,6 +209,8 @@ def _fields(
     if isinstance(stated.source, SourceByFormat) and stated.source.local is not None:
         local = absolute_path(stated.source.local, marks["source.local"])
         fields["local"], fields["source"] = local, local_place(host, stated.model, local)
+    if stated.image is not None:
+        fields["image"] = absolute_image(stated.image, "image", marks)
     if stated.env is not None:
         fields["env"] = {
             name: absolute_secret(value, marks[f"env.{name}"])
@@ -222,9 +225,11 @@ def _fields(
             "host": merged.host,
             "layers_here": layers_here,
             "runtime": host.runtime or manifest.runtime,
-            "pull": manifest.pull,
+            "pull": pull_of(host, manifest.pull),
             "ports": port_range(host.ports or manifest.ports),
-            "images": {str(key): image for key, image in manifest.images.items()} | host.images,
+            "images": absolute_images(
+                {str(key): image for key, image in manifest.images.items()} | host.images, marks
+            ),
             "binaries": {k: path for k, path in manifest.binaries.items() if isinstance(path, str)}
             | host.binaries,
         }

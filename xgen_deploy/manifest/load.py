@@ -24,6 +24,7 @@ from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.fetch import fetch_settings
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
+from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.node import Entry, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
@@ -36,7 +37,7 @@ from xgen_deploy.manifest.text_rules import (
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Audit, BinaryArchive, Notify
+from xgen_deploy.state.settings import Audit, BinaryArchive, Image, Notify
 from xgen_deploy.state.site import Site
 
 
@@ -131,7 +132,7 @@ def checked_site(reading: Reading) -> Site:
         files=tuple(dict.fromkeys(name for name, _ in reading.files.read)),
         runtime=sections.manifest.runtime,
         pull=sections.manifest.pull,
-        images={str(key): image for key, image in sections.manifest.images.items()},
+        images=_images(sections),
         binaries={
             k: path for k, path in sections.manifest.binaries.items() if isinstance(path, str)
         },
@@ -170,6 +171,14 @@ def _digest(files: Files, variables: Sequence[str]) -> str:
     for content in (*(content for _, content in files.read), *values):
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
+
+
+def _images(sections: Sections) -> dict[str, Image]:
+    marks = dict(marks_of(sections.part("images")))
+    return {
+        str(key): absolute_image(image, str(key), marks)
+        for key, image in sections.manifest.images.items()
+    }
 
 
 def _notify(sections: Sections) -> Notify | None:

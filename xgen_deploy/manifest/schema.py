@@ -172,7 +172,11 @@ class Manifest(Frozen):
     )
     runtime: Runtime = Field(default="docker", description="docker unless stated.")
     ports: Ports = Field(default="8001-8020", description="Ports for instances to listen on.")
-    pull: Pull = Field(default="missing", description="Whether missing images are pulled.")
+    pull: Pull = Field(
+        default="missing",
+        description="missing: a host pulls the images that it lacks; push: this machine sends "
+        "them; never.",
+    )
     images: dict[TableKey, Image] = Field(
         default_factory=dict,
         description="Image of each backend, family ({families}) or GPU vendor.",

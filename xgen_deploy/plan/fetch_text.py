@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.plan.headlines import named
+from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Leg
 
@@ -30,14 +31,16 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
     artifact = fetch.artifact
     for chain in fetch.chains:
         first, *others = chain
-        here = bundle.file if bundle is not None else "this machine"
+        own = artifact.origin if artifact.kind == "image" else "this machine"
+        here = bundle.file if bundle is not None else own
         source = artifact.origin if first.route == "host" else here
         way = f"from {source} to {first.host}" + "".join(f", then to {x.host}" for x in others)
         free = min((fetch.free[leg.host] for leg in chain if leg.host in fetch.free), default=None)
         room = f"  disk {size_text(free)} free" if free is not None else ""
-        what = f"{artifact.name}  {size_text(artifact.size)} {way}{room}"
-        yield f"[cyan]> fetch  [/cyan] {escape(what)}"
-        if first.route == "push" and artifact.kind != "local" and bundle is None:
+        what = f"{artifact.name}  {_layers(artifact)}{size_text(artifact.size)} {way}{room}"
+        verb = "push " if artifact.kind == "image" else "fetch"
+        yield f"[cyan]> {verb}  [/cyan] {escape(what)}"
+        if first.route == "push" and not artifact.is_here and bundle is None:
             yield f"      [dim]{escape(_why(artifact.origin))}[/dim]"
         yield from (f"      [dim]{escape(line)}[/dim]" for line in _talks(others))
     if any(places.unpack for places in fetch.places.values()):
@@ -48,6 +51,14 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
     if artifact.code:
         yield f"      [yellow]contains code: {escape(named(artifact.code))}[/yellow]"
+
+
+def _layers(artifact: Artifact) -> str:
+    """Of an image, how many layers go, and of how many."""
+    if artifact.image is None:
+        return ""
+    count = len(artifact.image.layers)
+    return f"{count - artifact.layers_there} of {count} layers, "
 
 
 def _why(origin: str) -> str:

@@ -14,6 +14,12 @@ from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.site import Site
 
+_MODEL_ROOM = (
+    "Make room there (`xgen-deploy models prune` removes what nobody uses), or state another "
+    "folder in the inventory."
+)
+_DOCKER_ROOM = "Make room there: `docker system df` on the host says what Docker keeps."
+
 
 @dataclass(frozen=True)
 class _Need:
@@ -59,8 +65,11 @@ def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Itera
     for operation in plan.operations:
         if operation.instance is not None:
             spec = operation.instance.spec
-            for path in (spec.model_path, spec.binary or "", *(f.path for f in spec.beside)):
+            files = (spec.model_path, spec.binary, spec.image, *(f.path for f in spec.beside))
+            for path in filter(None, files):
                 loaded.setdefault(path, operation.name)
+        if operation.gateway is not None and operation.gateway.image is not None:
+            loaded.setdefault(operation.gateway.image, operation.name)
     for lacking in observation.lacking:
         if lacking.places.path in loaded:
             instance = loaded[lacking.places.path]
@@ -84,6 +93,7 @@ def _fetch(needs: list[_Need]) -> Fetch:
         chains=routes(artifact, candidates),
         places={n.host.name: n.lacking.places for n in needs},
         free={n.host.name: f.free for n in needs if (f := _folder(n)) is not None},
+        stores={n.host.name: n.facts.docker.store for n in needs if artifact.kind == "image"},
     )
 
 
@@ -108,19 +118,27 @@ def _no_room(needs: list[_Need]) -> Iterator[Refusal]:
     """All that goes to one filesystem has to fit together; folders that are as free are on one."""
     sums: dict[tuple[str, int, int], int] = {}
     for need in needs:
-        folder = _folder(need)
-        if folder is None:
-            continue
-        disk = (need.host.name, folder.free, folder.total)
-        sums[disk] = sums.get(disk, 0) + need.lacking.artifact.size
-        if sums[disk] > folder.free:
-            yield _refused(
-                need,
-                f"{need.lacking.artifact.name} does not fit: {size_text(sums[disk])} are to come "
-                f"to {folder.path}, where {size_text(folder.free)} are free",
-                "Make room there (`xgen-deploy models prune` removes what nobody uses), or state "
-                "another folder in the inventory.",
-            )
+        refused = False
+        for folder, size in _room(need):
+            disk = (need.host.name, folder.free, folder.total)
+            sums[disk] = sums.get(disk, 0) + size
+            if sums[disk] > folder.free and not refused:
+                refused = True
+                yield _refused(
+                    need,
+                    f"{need.lacking.artifact.name} does not fit: {size_text(sums[disk])} are to "
+                    f"come to {folder.path}, where {size_text(folder.free)} are free",
+                    _DOCKER_ROOM if need.lacking.artifact.kind == "image" else _MODEL_ROOM,
+                )
+
+
+def _room(need: _Need) -> Iterator[tuple[FolderFacts, int]]:
+    """What comes where. Docker unpacks an image's layers, and containerd keeps the packed ones."""
+    artifact, docker = need.lacking.artifact, need.facts.docker
+    if (folder := _folder(need)) is not None:
+        yield folder, artifact.size
+    if artifact.kind == "image" and docker.root is not None:
+        yield docker.root, artifact.size * (2 if docker.store == "containerd" else 1)
 
 
 def _refused(need: _Need, reason: str, hint: str) -> Refusal:

@@ -131,6 +131,7 @@ def ready_engine(request: EngineRequest, facts: Mapping[BuildKey, EngineFacts]) 
         flags=frozenset(build.flags),
         markers=frozenset(build.markers),
         pull=build.pullable and build.state is None,
+        coming=build.coming,
     )
 
 

@@ -41,7 +41,7 @@ def check_extra_args(
             usable_files(config, facts, f"{field}: file", field)
     if engine.known:
         return None
-    if engine.pull:
+    if engine.pull or engine.coming:
         return f"{field} is not checked: the image is not on the host yet"
     if backend.has_help and engine.binary is not None:
         return f"{field} is not checked: the build is not on the host yet"

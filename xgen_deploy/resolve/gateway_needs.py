@@ -94,7 +94,7 @@ def gateway_image_request(site: Site, host: Host) -> EngineRequest | None:
     if image is None:
         return None
     entrypoint = image.entrypoint
-    may_pull = site.pull == "missing"
+    may_pull = site.pull == "missing" and host.egress is not False
     return EngineRequest(
         backend=HAPROXY, image=image.image, entrypoint=entrypoint, may_pull=may_pull
     )

@@ -1,12 +1,14 @@
 """The probe request of a host: what resolving its instances needs to know."""
 
+from collections.abc import Mapping
+
 from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
 from xgen_deploy.resolve.model_request import model_request
 from xgen_deploy.resolve.stated_files import model_files, stated_files
-from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest
+from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -14,19 +16,29 @@ from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.site import Site
 
 _FORMS = 2
+NO_IMAGES: Mapping[str, PushedImage] = {}
 
 
-def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = False) -> ProbeRequest:
-    """Everything for one round trip; `health` also asks for what `status` shows."""
+def probe_request(
+    site: Site,
+    host: Host,
+    layout: Layout,
+    *,
+    health: bool = False,
+    pushed: Mapping[str, PushedImage] = NO_IMAGES,
+) -> ProbeRequest:
+    """Everything for one round trip; `health` also asks for what `status` shows. `pushed` are the
+    images that this machine has for hosts."""
     declared = site.on(host.name)
     gateway_image = gateway_image_request(site, host)
+    engines = _engines(declared) + ((gateway_image,) if gateway_image else ())
     return ProbeRequest(
         project=site.project,
         state_dir=layout.state_dir,
         etc_dir=layout.etc_dir,
         process_dir=layout.process_dir,
         models=_models(host, declared),
-        engines=_engines(declared) + ((gateway_image,) if gateway_image else ()),
+        engines=tuple(replace(e, pushed=pushed.get(e.image or "")) for e in engines),
         files=(*gateway_files(site, host, layout.etc_dir), *layout.watchdog_files),
         adopt_units=tuple(d.adopt.unit for d in declared if d.adopt and d.adopt.unit),
         adopt_containers=tuple(
@@ -34,7 +46,7 @@ def probe_request(site: Site, host: Host, layout: Layout, *, health: bool = Fals
         ),
         ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
-        folders=(host.model_dir, host.hf_home),
+        folders=(host.model_dir, host.hf_home, *((layout.images,) if pushed else ())),
         outside=outside(site, host),
         health=health,
         units={d.name: _units(d.name, layout) for d in declared} if health else {},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.probe.observe import observe, prepare
-from xgen_deploy.resolve.request import probe_request
+from xgen_deploy.resolve.request import NO_IMAGES, probe_request
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.state.control_node import ControlNode
@@ -27,7 +27,9 @@ from xgen_deploy.transport.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from xgen_deploy.hub.catalog import Sources
+    from xgen_deploy.images.local_images import Images
     from xgen_deploy.render.instance import Renderer
+    from xgen_deploy.run.pushed_images import Pushed
     from xgen_deploy.state.transfer import WantedFile
     from xgen_deploy.transfer.local_file import Held
 
@@ -35,13 +37,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """A site with a connection for each of its hosts. `held` is where files lie that are in a
-    bundle; there is then no other place to take any from."""
+    bundle; there is then no other place to take any from. `images` has those for hosts."""
 
     site: Site
     control_node: ControlNode
     connections: dict[str, Connection]
     catalog: "Callable[[], Sources] | None" = None
     held: "Callable[[WantedFile], Held] | None" = None
+    images: "Callable[[], Images] | None" = None
 
     def over(self, site: Site) -> "Run":
         """The same hosts with another site."""
@@ -77,10 +80,12 @@ class Run:
         chosen = [ReadOnly(c) for n, c in self.connections.items() if among is None or n in among]
         prepared = Event()
 
+        pushed = self._pushed() if to_bring else None
+
         def observe_host(connection: Connection) -> Observation:
             connection.connect()
             prepared.wait()
-            return self._observe(connection, health=health)
+            return self._observe(connection, health=health, pushed=pushed)
 
         def meanwhile() -> None:
             prepare()
@@ -90,7 +95,11 @@ class Run:
             if also is not None:
                 also()
 
-        observed = each(chosen, observe_host, meanwhile=meanwhile)
+        observed: Observed = each(chosen, observe_host, meanwhile=meanwhile)
+        if pushed is not None and self.images is not None:
+            from xgen_deploy.run.pushed_images import with_lacking_images
+
+            observed = with_lacking_images(observed, pushed, self.images())
         if not to_bring or self.catalog is None:
             return observed
         if not any(_lacks(self.site.hosts[n], f) for n, f in facts_of(observed).items()):
@@ -99,10 +108,21 @@ class Run:
 
         return with_lacking(self.site, observed, self.catalog())
 
-    def _observe(self, connection: Connection, *, health: bool) -> Observation:
+    def _pushed(self) -> "Pushed | None":
+        """None where this machine gives hosts no images."""
+        if self.site.pull != "push" or self.images is None:
+            return None
+        from xgen_deploy.run.pushed_images import pushed_images  # seldom
+
+        return pushed_images(self.site, self.images())
+
+    def _observe(
+        self, connection: Connection, *, health: bool, pushed: "Pushed | None" = None
+    ) -> Observation:
         host = self.site.hosts[connection.name]
         layout = self.layout(host.name)
-        request = probe_request(self.site, host, layout, health=health)
+        looked_for = pushed.looked_for if pushed is not None else NO_IMAGES
+        request = probe_request(self.site, host, layout, health=health, pushed=looked_for)
         return observation_of(host.name, observe(connection, request), layout)
 
 
@@ -118,6 +138,7 @@ def run_on(
     options: Options,
     catalog: "Callable[[], Sources]",
     held: "Callable[[WantedFile], Held] | None" = None,
+    images: "Callable[[], Images] | None" = None,
 ) -> Iterator[Run]:
     """A run over `site`, whose connections are closed at the end. `catalog` makes what knows the
     models' sources; it is called once, and only where one is looked at."""
@@ -127,6 +148,14 @@ def run_on(
     connector = Connector(options)
     try:
         connections = {n: connector.connect(h) for n, h in site.hosts.items()}
-        yield Run(site, control_node, connections, catalog, held)
+        yield Run(site, control_node, connections, catalog, held, lru_cache(1)(images or _images))
     finally:
         connector.close()
+
+
+def _images() -> "Images":
+    """Of this machine."""
+    from xgen_deploy.hub.local_digests import cache_folder
+    from xgen_deploy.images.local_images import LocalImages
+
+    return LocalImages(cache_folder() / "images")

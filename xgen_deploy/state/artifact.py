@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.oci_image import OciImage
 
 MOST_FILES = 10_000
 _LONGEST_PATH = 500
@@ -15,7 +16,7 @@ _PLAIN = re.compile(r"[^\x00-\x1f\x7f\\]+")
 
 Sha1 = Annotated[str, Field(pattern=_HEX % 40)]
 Sha256 = Annotated[str, Field(pattern=_HEX % 64)]
-Kind = Literal["hub", "url", "local"]
+Kind = Literal["hub", "url", "local", "image"]
 
 
 def relative_path(value: str) -> str:
@@ -52,7 +53,8 @@ class Artifact(Frozen):
     source, for people and records. `revision` is what was asked for, `commit` what that means now.
     `loaded` is the file that an engine is pointed at, "" for the only one or the folder of all.
     `left_out` are files of the source that are not brought, `code` those among `files` that engines
-    would run. `gated`: it is given only to who has a token.
+    would run. `gated`: it is given only to who has a token. Of an image the files are what hosts
+    lack of its blobs; they have the first `layers_there` of its layers.
     """
 
     name: str
@@ -67,6 +69,13 @@ class Artifact(Frozen):
     code: tuple[str, ...] = ()
     license: str | None = None
     gated: bool = False
+    image: OciImage | None = None
+    layers_there: int = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has it, and nobody else is asked for it."""
+        return self.kind in ("local", "image")
 
     @property
     def size(self) -> int:

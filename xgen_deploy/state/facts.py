@@ -10,6 +10,7 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen, Moment
 from xgen_deploy.state.gpu import GPUDetectionResult
+from xgen_deploy.state.oci_image import Store
 
 FORMAT = 1
 EDITED_LINES = 2000
@@ -39,6 +40,15 @@ class ModelRequest(Frozen):
     any_revision: bool = False
 
 
+class PushedImage(Frozen):
+    """An image that this machine has: what a daemon may know it by, what its settings come to (see
+    state/oci_image.py) and its layers, to be looked for."""
+
+    ids: tuple[str, ...]
+    settings: str
+    layers: tuple[str, ...]
+
+
 class EngineRequest(Frozen):
     """An engine build to be asked what it can do: a binary's path or an image's reference.
 
@@ -46,7 +56,7 @@ class EngineRequest(Frozen):
     whether a registry has an image that the host lacks (nothing is pulled). `as_login`: the
     engine will run as the login itself, not as a user of its own, and is asked so. `has_help`: its
     `--help` is read. `reading` is how much of it must have been read where a recorded answer is to
-    do: see probe/remote/engine_help.py.
+    do: see probe/remote/engine_help.py. `pushed` is the image that it is to be.
     """
 
     backend: str
@@ -57,6 +67,7 @@ class EngineRequest(Frozen):
     as_login: bool = False
     has_help: bool = False
     reading: int = 1
+    pushed: PushedImage | None = None
 
 
 class ProbeRequest(Frozen):
@@ -179,6 +190,8 @@ class EngineFacts(Frozen):
     `flags` are the long and short options in its `--help`; `markers` further words of it that
     matter (`[on|off|auto]`). `cached` means that an earlier answer for the same state was used.
     `error` says why it cannot be used; `pullable` that a registry has the missing image.
+    `layers_there`: it is not the image that was to be looked for, of which the host has so many
+    layers. `coming`: it is not there yet, and this is what it will be.
     """
 
     backend: str
@@ -192,6 +205,8 @@ class EngineFacts(Frozen):
     reading: int = 1
     cached: bool = False
     pullable: bool = False
+    layers_there: Annotated[int, Field(ge=0)] | None = None
+    coming: bool = False
     error: str | None = None
 
 
@@ -219,7 +234,7 @@ class DockerFacts(Frozen):
     """The Docker daemon as seen through its socket. `reason` says why it is not usable.
     `unit` runs it, None where it was started by hand. `userns`: it gives containers other users
     than the host's; told where an image is asked for. `runtimes` and `cdi_devices` are asked for
-    where an NVIDIA GPU is."""
+    where an NVIDIA GPU is. `store` is how it keeps images, `root` where, told with `userns`."""
 
     state: Literal["ok", "absent", "down", "denied", "podman", "snap", "rootless"]
     version: str | None = None
@@ -228,6 +243,8 @@ class DockerFacts(Frozen):
     userns: bool = False
     runtimes: tuple[str, ...] = ()
     cdi_devices: tuple[str, ...] = ()
+    store: Store = "classic"
+    root: FolderFacts | None = None
     containers: tuple[ContainerFacts, ...] = ()
     reason: str | None = None
 

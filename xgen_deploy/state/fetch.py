@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.field_types import Size, Word, size_bytes, web_origin
+from xgen_deploy.state.oci_image import Store
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.transfer import Link, Text, Unpack, WantedFile
 
@@ -115,13 +116,14 @@ class Leg:
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
     """One artifact on its way to hosts: `chains` as files/routes.py makes them; `places` and the
-    bytes `free` there are by host.
+    bytes `free` there are by host, and so is how its Docker keeps images.
     """
 
     artifact: Artifact
     chains: tuple[tuple[Leg, ...], ...]
     places: Mapping[str, Places]
     free: Mapping[str, int]
+    stores: Mapping[str, Store] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[str, ...]:

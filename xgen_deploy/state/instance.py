@@ -100,10 +100,11 @@ class Engine:
     flags: frozenset[str] = frozenset()
     markers: frozenset[str] = frozenset()
     pull: bool = False
+    coming: bool = False
 
     @property
     def known(self) -> bool:
-        """Whether its options could be asked for; an image still to be pulled cannot."""
+        """Whether its options could be asked for; an image that is still to come cannot."""
         return bool(self.flags)
 
 

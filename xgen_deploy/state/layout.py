@@ -61,6 +61,11 @@ class Layout(Frozen):
         return f"{self.state_dir}/models.json"
 
     @property
+    def images(self) -> str:
+        """A folder for the blobs of images that are on their way."""
+        return f"{self.state_dir}/images"
+
+    @property
     def lock(self) -> str:
         return f"{self.state_dir}/lock"
 

@@ -1,6 +1,8 @@
 """A container image as the OCI's formats describe it: blobs known by their SHA-256."""
 
-from typing import Annotated
+import hashlib
+import json
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +15,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+Store = Literal["classic", "containerd"]
 MediaType = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+/_-]{1,200}$")]
 
 
@@ -41,20 +44,30 @@ class Layer(Frozen):
 
 class OciImage(Frozen):
     """One image for one platform. Its ID is `config.digest` on Docker's classic store, and
-    `manifest.digest` on containerd's. `entrypoint` to `created` are from its configuration."""
+    `manifest.digest` on containerd's. `entrypoint` to `working_dir` are from its configuration."""
 
     manifest: Blob
     config: Blob
     layers: Annotated[tuple[Layer, ...], Field(max_length=MOST_LAYERS)]
     architecture: str
     entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
     user: str | None = None
-    created: str | None = None
+    working_dir: str | None = None
 
     @property
     def size(self) -> int:
         """Bytes of all layers, as they are stored."""
         return sum(layer.blob.size for layer in self.layers)
+
+    @property
+    def settings(self) -> str:
+        """The same of all daemons for the same image (probe/remote/docker_layers.py)."""
+        values = (
+            self.entrypoint, self.command, self.env, self.user or "", self.working_dir or "",
+        )  # fmt: skip
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
     @property
     def diff_ids(self) -> tuple[str, ...]:

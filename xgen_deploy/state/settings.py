@@ -49,7 +49,7 @@ from xgen_deploy.state.gateway_fields import BodySize, Origin
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 Runtime = Literal["docker", "systemd", "process"]
-Pull = Literal["missing", "never"]
+Pull = Literal["missing", "never", "push"]
 ModelType = Literal["llm", "embedding", "reranker"]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 # Words that the registry of engines has; manifest/json_schema.py puts them into the schema.
@@ -396,10 +396,15 @@ class Update(Frozen):
 
 
 class ImageWithEntrypoint(Frozen):
-    """An image whose own entrypoint is not the engine."""
+    """An image whose own entrypoint is not the engine, or that comes from an archive."""
 
     image: Word
     entrypoint: tuple[str, ...] | None = None
+    archive: Word | None = Field(
+        default=None,
+        description="With `pull: push`: a file of this machine that has the image, relative to "
+        "this manifest; its Docker unless stated.",
+    )
 
 
 Image = Word | ImageWithEntrypoint

@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.oci_image import Blob, Layer, Store
+
 Route = Literal["download", "receive", "peer"]
 
 
@@ -80,6 +83,20 @@ class Serving:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageLoad:
+    """An image that the host's Docker is to take once its files are whole. They lie in `folder`,
+    named by their digests; a layer that is not there is one that the daemon has. `store` is how it
+    keeps images."""
+
+    name: str
+    store: Store
+    folder: str
+    manifest: Blob
+    config: Blob
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferRequest:
     """Files, then links and texts once all of them are whole, and what is unpacked of them. `root`
     is the folder of models, where it is noted what was brought, and from where (`origin`).
@@ -98,7 +115,8 @@ class TransferRequest:
     serving: Serving | None = None
     limit_rate: int = 0
     detach: str | None = None
+    image: ImageLoad | None = None
 
     def line(self) -> bytes:
         """Without a newline."""
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(asdict(self), default=Frozen.model_dump).encode()

@@ -43,7 +43,7 @@ class TransferEvent(BaseModel):
 
     event: Literal[
         "file", "there", "resumed", "bytes", "chunk", "whole", "waiting", "note", "lost", "need",
-        "done", "failed", "detached", "alive",
+        "loading", "done", "failed", "detached", "alive",
     ]  # fmt: skip
     file: Annotated[int, Field(ge=0)] | None = None
     count: Annotated[int, Field(ge=0)] = 0
@@ -52,6 +52,7 @@ class TransferEvent(BaseModel):
     chunks: Annotated[tuple[Digest | int, ...], Field(max_length=_MOST_CHUNKS)] = ()
     text: str = ""
     wrong: bool = False
+    thin: bool = False
     pid: int | None = None
     errno: int | None = None
 
@@ -62,11 +63,14 @@ FromHere = Callable[[int], Path | Stored]
 
 
 class TransferFailed(HostError):
-    """`wrong`: what came is not what was asked for, in file number `file`."""
+    """`wrong`: what came is not what was asked for, in file number `file`. `thin`: layers of an
+    image that were taken to be there may be missing."""
 
-    def __init__(self, host: str, reason: str, *, file: int | None, wrong: bool) -> None:
+    def __init__(
+        self, host: str, reason: str, *, file: int | None, wrong: bool, thin: bool = False
+    ) -> None:
         super().__init__(host, reason)
-        self.file, self.wrong = file, wrong
+        self.file, self.wrong, self.thin = file, wrong, thin
 
 
 @dataclass
@@ -113,7 +117,9 @@ class HostTransfer:
             sender.send(event.file, [c for c in event.chunks if isinstance(c, int)])
         if event.event == "failed":
             text = event.text[:_SHOWN]
-            raise TransferFailed(self.connection.name, text, file=event.file, wrong=event.wrong)
+            raise TransferFailed(
+                self.connection.name, text, file=event.file, wrong=event.wrong, thin=event.thin
+            )
         self.tell(self.connection.name, event)
         return event.event in ("done", "detached")
 

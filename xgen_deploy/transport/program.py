@@ -53,6 +53,10 @@ _TRANSFER = (
     "tiny_gguf",
     "trial",
     "engine_build",
+    "docker_api",
+    "image_archive",
+    "image_registry",
+    "image_load",
     "transfer",
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.cli.documents.base import Document
 from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.artifact import Kind
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
 from xgen_deploy.state.origin import Origin
@@ -73,9 +74,11 @@ class LegEntry(Frozen):
 
 
 class FetchEntry(Frozen):
-    """One model's files on their way. `chains` as files/routes.py makes them."""
+    """One model's files on their way, or the blobs of an image, of which the hosts have the first
+    `layers_there` layers. `chains` as files/routes.py makes them."""
 
     name: str
+    kind: Kind
     origin: str
     revision: str | None
     commit: str | None
@@ -84,6 +87,7 @@ class FetchEntry(Frozen):
     left_out: tuple[str, ...]
     code: tuple[str, ...]
     license: str | None
+    layers_there: int
     chains: tuple[tuple[LegEntry, ...], ...]
 
 
@@ -136,6 +140,7 @@ def _fetch(fetch: Fetch) -> FetchEntry:
     artifact = fetch.artifact
     return FetchEntry(
         name=artifact.name,
+        kind=artifact.kind,
         origin=artifact.origin,
         revision=artifact.revision,
         commit=artifact.commit,
@@ -144,6 +149,7 @@ def _fetch(fetch: Fetch) -> FetchEntry:
         left_out=artifact.left_out,
         code=artifact.code,
         license=artifact.license,
+        layers_there=artifact.layers_there,
         chains=tuple(
             tuple(
                 LegEntry(

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from xgen_deploy.frozen import Frozen
+from xgen_deploy.frozen import Frozen, replace
 from xgen_deploy.manifest.archives import with_archives
 from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.error_messages import report
+from xgen_deploy.manifest.images import absolute_images
 from xgen_deploy.manifest.inventory.load import Variables
 from xgen_deploy.manifest.inventory.refused_vars import refusal
 from xgen_deploy.manifest.inventory.ssh_arguments import checked_ssh_arguments, ssh_arguments
@@ -124,6 +125,7 @@ def describe_host(
     marks = dict(marks_of(tree))
     table = {str(key): binary for key, binary in stated.xgen_binaries.items()}
     host = with_archives(_host(name, groups, stated), table, marks, "xgen_binaries", problems)
+    host = replace(host, images=absolute_images(host.images, marks, "xgen_images"))
     _check_home(host, marks, problems)
     return host, marks
 

@@ -3,6 +3,7 @@ is asked only where this matters."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from xgen_deploy.probe.remote.cdi import cdi_devices
@@ -22,8 +23,30 @@ def docker_info(nvidia: bool, socket: str = SOCKET) -> dict[str, Any]:
     options = [str(option) for option in info.value.get("SecurityOptions") or ()]
     if "name=rootless" in options:
         return {"state": "rootless", "reason": f"the daemon behind {socket} says so"}
-    told: dict[str, Any] = {"userns": "name=userns" in options}
+    told: dict[str, Any] = {"userns": "name=userns" in options, "store": _store(info.value)}
+    root = info.value.get("DockerRootDir")
+    if isinstance(root, str):
+        told["root"] = _room(root)
     if nvidia:
         told["runtimes"] = sorted(info.value.get("Runtimes") or ())
         told["cdi_devices"] = cdi_devices(info.value)
     return told
+
+
+def _store(info: dict[str, Any]) -> str:
+    """How it keeps images: an image's ID is another one on each."""
+    status = [str(word) for pair in info.get("DriverStatus") or () for word in pair]
+    return "containerd" if any("containerd.snapshotter" in word for word in status) else "classic"
+
+
+def _room(root: str) -> dict[str, Any] | None:
+    try:
+        room = os.statvfs(root)
+    except OSError:
+        return None
+    return {
+        "path": root,
+        "exists": True,
+        "free": room.f_bavail * room.f_frsize,
+        "total": room.f_blocks * room.f_frsize,
+    }

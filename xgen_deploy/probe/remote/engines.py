@@ -34,7 +34,8 @@ def engines(requests: list[dict[str, Any]], state_dir: str, socket: str = SOCKET
 
 def _build(request: dict[str, Any]) -> tuple[Any, ...]:
     place = (request.get("binary"), request.get("image"), tuple(request.get("entrypoint") or ()))
-    return (*place, request.get("may_pull"), request.get("has_help"))
+    pushed = (request.get("pushed") or {}).get("ids")
+    return (*place, request.get("may_pull"), request.get("has_help"), tuple(pushed or ()))
 
 
 def engine(request: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
@@ -82,6 +83,9 @@ def _ask_image(
         seen = docker_image.inspect(socket, image)
     except OSError as error:
         raise Cannot(f"Docker is not usable: {error}") from None
+    pushed = request.get("pushed")
+    if pushed and seen.status in (200, 404):
+        _look_for(pushed, facts, seen.value if seen.status == 200 else None, socket)
     if seen.status == 404:
         _ask_registry(facts, request, socket)
     if seen.status != 200:
@@ -99,6 +103,16 @@ def _ask_image(
     except (OSError, ValueError, RuntimeError) as error:
         raise Cannot(f"{image} --help in a container: {error}") from None
     _understand(facts, text)
+
+
+def _look_for(pushed: dict[str, Any], facts: dict[str, Any], seen: Any, socket: str) -> None:
+    from xgen_deploy.probe.remote import docker_layers  # only where images are pushed
+
+    if seen is not None and docker_layers.is_same(seen, pushed):
+        return
+    facts["layers_there"] = docker_layers.layers_there(socket, pushed["layers"])
+    other = "is another one on this host" if seen is not None else "is not on this host"
+    raise Cannot("image {} {}".format(facts["image"], other))
 
 
 def _ask_registry(facts: dict[str, Any], request: dict[str, Any], socket: str) -> None:

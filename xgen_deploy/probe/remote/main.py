@@ -103,11 +103,13 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _models(asked: dict[str, Any]) -> dict[str, Any]:
     answer = models(asked["models"], asked["state_dir"])
-    if not any(model.get("missing") for model in answer["models"]):
+    pushes = any(engine.get("pushed") for engine in asked["engines"])
+    if not pushes and not any(model.get("missing") for model in answer["models"]):
         return answer
     from xgen_deploy.probe.remote.missing_models import room_and_way  # seldom
 
-    return dict(answer, **room_and_way(asked.get("folders", ()), asked.get("outside")))
+    outside = asked.get("outside") if any(m.get("missing") for m in answer["models"]) else None
+    return dict(answer, **room_and_way(asked.get("folders", ()), outside))
 
 
 def _adoptable(asked: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,15 @@ import threading
 import time
 from typing import Any
 
-from xgen_deploy.transfer.remote import download, gentle, peer_client, peer_server, receive, repair
+from xgen_deploy.transfer.remote import (
+    download,
+    gentle,
+    image_load,
+    peer_client,
+    peer_server,
+    receive,
+    repair,
+)
 from xgen_deploy.transfer.remote.brought import is_noted, note_brought, noted_chunks
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 from xgen_deploy.transfer.remote.events import Events
@@ -58,6 +66,8 @@ def main() -> None:
         os._exit(1)
     except Wrong as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at, wrong=True)
+    except image_load.NotLoaded as error:
+        tell("failed", text=str(error)[:SHOWN], thin=error.thin)
     except (Refused, Unavailable, Unusable) as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at)
     except OSError as error:
@@ -102,6 +112,9 @@ class Transfer:
             make_text(text["path"], text["content"])
         if self._request.get("unpack"):
             place_build(self._request["unpack"], self._tell)
+        image = self._request.get("image")
+        if image:
+            image_load.load(image, self._tell)
 
     def serve_on(self) -> None:
         """Until the input ends: the next host may still be taking."""
