@@ -9,8 +9,9 @@ from xgen_deploy.backends.hardware import Hardware
 from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
 from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
@@ -186,6 +187,16 @@ class Backend(ABC):
     def splits_inputs(self, spec: Spec, model: ModelFacts) -> bool:  # noqa: ARG002
         """Whether an input of an embedding model or a reranker need not fit one batch."""
         return True
+
+    def forecast(
+        self,
+        spec: Spec,  # noqa: ARG002
+        model: ModelFacts,  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        engine: Engine,  # noqa: ARG002
+    ) -> Forecast | None:
+        """What it will take of memory; None where that is not known."""
+        return None
 
     def longest_input(self, instance: Instance) -> int | None:  # noqa: ARG002
         """Of an embedding model or a reranker, in tokens; None: not known, so it is not tried."""

@@ -8,6 +8,7 @@ from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
+from xgen_deploy.backends.llama_forecast import llama_forecast
 from xgen_deploy.backends.llama_inputs import (
     batches,
     check_inputs,
@@ -20,7 +21,8 @@ from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.gpu import GPUType
+from xgen_deploy.state.forecast import Forecast
+from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
@@ -136,6 +138,19 @@ class LlamaServer(LlamaEngine):
     def sharing_slots(self, spec: Spec) -> int | None:
         return None if spec.llama.parallel else _SLOTS
 
+    def forecast(
+        self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
+    ) -> Forecast | None:
+        off = self._flash_attn_of(spec, gpus, engine) == "off"
+        return llama_forecast(
+            spec,
+            model.gguf,
+            gpus,
+            device="vulkan" if self.name == "llama-server-vulkan" else "cuda",
+            flash=not off,
+            batches=batches(spec, splits=self.splits_inputs(spec, model)),
+        )
+
     def _device(self, instance: Instance) -> str:
         """Device names count the visible devices. A variable lists those in the wanted order;
         Vulkan counts them in PCI order whatever one wants, so the names say the order there.
@@ -157,10 +172,13 @@ class LlamaServer(LlamaEngine):
         """Off by default on AMD and on Vulkan, where it crashed in the field; left to the engine,
         which switches it on, where something that is stated needs it.
         """
-        llama, engine = instance.spec.llama, instance.engine
+        return self._flash_attn_of(instance.spec, instance.gpus, instance.engine)
+
+    def _flash_attn_of(self, spec: Spec, gpus: tuple[GPUInfo, ...], engine: Engine) -> str | None:
+        llama = spec.llama
         if llama.flash_attn is not None:
             return llama.flash_attn
-        if not instance.gpus or self.name == "llama-server-cuda" or llama.needs_flash_attention:
+        if not gpus or self.name == "llama-server-cuda" or llama.needs_flash_attention:
             return None
         return "off" if _flash_takes_value(engine) or not engine.known else None
 

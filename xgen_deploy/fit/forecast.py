@@ -1,7 +1,5 @@
 """What an instance of a llama.cpp engine takes on each device and on the host."""
 
-from dataclasses import dataclass
-
 from xgen_deploy.fit.cache import layer_caches, padding
 from xgen_deploy.fit.closed_form import estimated_bytes
 from xgen_deploy.fit.placement import HOST, place
@@ -10,32 +8,9 @@ from xgen_deploy.fit.replay.compute import compute_bytes, runs_ahead
 from xgen_deploy.fit.settings import Settings, effective
 from xgen_deploy.fit.shape import ModelShape
 from xgen_deploy.fit.weights import weight_bytes
+from xgen_deploy.state.forecast import Forecast, Need
 
 KNOWN = decoder.KNOWN | encoder.KNOWN
-
-
-@dataclass(frozen=True)
-class Need:
-    """Bytes of one device, as the engine names its buffers."""
-
-    weights: int
-    cache: int
-    compute: int
-
-    @property
-    def total(self) -> int:
-        return self.weights + self.cache + self.compute
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Of each device in order, and of the host, whose weights are those that it computes with: they
-    may be mapped from the file. `exact` False: the compute buffers are an estimate.
-    """
-
-    devices: tuple[Need, ...]
-    host: Need
-    exact: bool
 
 
 def forecast(settings: Settings, model: ModelShape) -> Forecast:

@@ -6,9 +6,10 @@ computes, with all of them several devices compute ahead of each other.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xgen_deploy.fit.forecast import Forecast, forecast
+from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.settings import ALL, Settings
 from xgen_deploy.fit.shape import ModelShape
+from xgen_deploy.state.forecast import Forecast
 
 _SHIFTS = (0.0, -0.02, 0.02, -0.05, 0.05)
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from xgen_deploy.backends.registry import backend_named, sharing_slots_of
 from xgen_deploy.plan.cordon_text import cordon_lines
 from xgen_deploy.plan.fetch_text import fetch_lines
+from xgen_deploy.plan.forecast_text import forecast_lines
 from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
@@ -99,6 +100,9 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
     yield from cordon_lines(host)
     for operation in host.operations:
         yield from _operation(operation)
+        if verbose and operation.instance is not None:
+            lines = forecast_lines(operation.instance)
+            yield from (f"      [dim]{escape(line)}[/dim]" for line in lines)
     if host.left:
         yield "  [red]- remove[/red]  what else is left of the project: settings, secrets, record"
     if verbose:

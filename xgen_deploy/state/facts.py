@@ -106,6 +106,25 @@ class ProbeRequest(Frozen):
     deadline: float = 20.0
 
 
+TensorFacts = tuple[
+    Annotated[str, Field(max_length=200)],
+    Annotated[int, Field(ge=0, le=1000)],
+    Annotated[tuple[Annotated[int, Field(ge=0, le=1 << 40)], ...], Field(max_length=8)],
+]
+
+
+class GGUFShape(Frozen):
+    """What of a header tells how much memory the model takes: hyperparameters without the
+    architecture in front, tensors (name, ggml's number of the type, dimensions) outside of blocks,
+    and those of each kind of block; `blocks` are these kinds by number.
+    """
+
+    keys: Annotated[dict[str, bool | int | float | tuple[int, ...]], Field(max_length=200)]
+    whole: Annotated[tuple[TensorFacts, ...], Field(max_length=20_000)]
+    kinds: Annotated[tuple[tuple[TensorFacts, ...], ...], Field(max_length=10_000)]
+    blocks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=10_000)]
+
+
 class GGUFFacts(Frozen):
     """The essentials of a GGUF header. `layers` counts blocks; the engine adds the output layer.
     `type` is what the file is: model, adapter, mmproj, vocab, imatrix; older files do not say.
@@ -124,6 +143,7 @@ class GGUFFacts(Frozen):
     quantization: str | None = None
     tensor_count: int
     split_count: int | None = None
+    shape: GGUFShape | None = None
 
 
 class LinkFacts(Frozen):

@@ -11,6 +11,7 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.facts import DOCKER_UNIT, AdoptableFacts
 from xgen_deploy.state.features import FoundDraft, FoundFile, FoundLora
 from xgen_deploy.state.field_types import Address, ModelName, Port, Positive
+from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.layout import Slot
@@ -158,6 +159,7 @@ class Instance:
     spare_port: int | None = None
     adopts: AdoptableFacts | None = None
     splits_inputs: bool = True
+    forecast: Forecast | None = None
 
     @property
     def name_on_host(self) -> str:

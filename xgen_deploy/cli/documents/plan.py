@@ -8,10 +8,13 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import Kind
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
+from xgen_deploy.state.forecast import Need
+from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
 
 FORMAT_VERSION = 1
+_MIB = 1 << 20
 
 
 class DiffEntry(Frozen):
@@ -22,8 +25,27 @@ class DiffEntry(Frozen):
     after: object
 
 
+class NeedEntry(Frozen):
+    """`gpu` is its identity, None for the host's own memory."""
+
+    gpu: str | None
+    weights_mib: float
+    cache_mib: float
+    compute_mib: float
+    total_mib: float
+
+
+class ForecastEntry(Frozen):
+    """What an instance will take; the host comes last. `exact` False: its compute buffers are an
+    estimate."""
+
+    exact: bool
+    needs: tuple[NeedEntry, ...]
+    notes: tuple[str, ...]
+
+
 class OperationEntry(Frozen):
-    """The fields of state/plan.py, Operation."""
+    """The fields of state/plan.py, Operation. `forecast` None: not known."""
 
     id: str
     instance: str
@@ -36,6 +58,7 @@ class OperationEntry(Frozen):
     diff: tuple[DiffEntry, ...]
     why: str | None
     notes: tuple[str, ...]
+    forecast: ForecastEntry | None
 
 
 class RefusalEntry(Frozen):
@@ -201,6 +224,27 @@ def _operation(operation: Operation) -> OperationEntry:
         diff=tuple(DiffEntry(path=d.path, before=d.before, after=d.after) for d in operation.diff),
         why=operation.why,
         notes=operation.notes,
+        forecast=_forecast(operation.instance) if operation.instance else None,
+    )
+
+
+def _forecast(instance: Instance) -> ForecastEntry | None:
+    told = instance.forecast
+    if told is None:
+        return None
+    needs = [
+        _need(gpu.identity, need) for gpu, need in zip(instance.gpus, told.devices, strict=False)
+    ]
+    return ForecastEntry(exact=told.exact, needs=(*needs, _need(None, told.host)), notes=told.notes)
+
+
+def _need(gpu: str | None, need: Need) -> NeedEntry:
+    return NeedEntry(
+        gpu=gpu,
+        weights_mib=round(need.weights / _MIB, 2),
+        cache_mib=round(need.cache / _MIB, 2),
+        compute_mib=round(need.compute / _MIB, 2),
+        total_mib=round(need.total / _MIB, 2),
     )
 
 

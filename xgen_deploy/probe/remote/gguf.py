@@ -6,6 +6,7 @@ import os
 from typing import Any, BinaryIO, NamedTuple
 
 from xgen_deploy.probe.remote.gguf_cursor import Cursor, NotGGUF
+from xgen_deploy.probe.remote.gguf_shape import shape
 from xgen_deploy.probe.remote.gguf_types import QUANTIZATION, tensor_bytes
 
 MAGIC = b"GGUF"
@@ -13,17 +14,20 @@ VERSIONS = (2, 3)
 MOST_KEYS = 1 << 14
 MOST_TENSORS = 1 << 20
 MOST_DIMENSIONS = 8
+MOST_TOLD = 20_000
 DEFAULT_ALIGNMENT = 32
 _TOKENIZER = "tokenizer.ggml.model"
 
 
 class Header(NamedTuple):
-    """`needed` is how many bytes the file must have for all its tensors."""
+    """`needed` is how many bytes the file must have for all its tensors; `table` has these by name,
+    type and dimensions."""
 
     version: int
     tensors: int
     keys: dict[str, Any]
     needed: int
+    table: list[tuple[str, int, tuple[int, ...]]]
 
 
 def read_header(path: str) -> Header:
@@ -59,28 +63,33 @@ def _parse(file: BinaryIO, size: int) -> Header:
         for _ in range(keys):
             name = cursor.string()
             values[name] = cursor.value(cursor.scalar("I"))
-        end = _end_of_tensors(cursor, tensors)
+        table, end = _tensors(cursor, tensors)
     except NotGGUF as error:
         raise NotGGUF(f"not a valid GGUF: {error}") from None
     alignment = number_of(values, "general.alignment") or DEFAULT_ALIGNMENT
     data = -(-cursor.position // alignment) * alignment
-    return Header(version, tensors, values, data + end if tensors else cursor.position)
+    needed = data + end if tensors else cursor.position
+    return Header(version, tensors, values, needed, table)
 
 
-def _end_of_tensors(cursor: Cursor, count: int) -> int:
-    """Where the last tensor's data ends, from the start of the data."""
+def _tensors(cursor: Cursor, count: int) -> tuple[list[tuple[str, int, tuple[int, ...]]], int]:
+    """The first of them, and where the last one's data ends, from the start of the data."""
+    table: list[tuple[str, int, tuple[int, ...]]] = []
     end = 0
     for _ in range(count):
-        cursor.string()
+        name = cursor.string()
         dimensions = cursor.scalar("I")
         if dimensions > MOST_DIMENSIONS:
             raise NotGGUF(f"it claims a tensor of {dimensions} dimensions")
+        dims = tuple(cursor.scalar("Q") for _ in range(dimensions))
         elements = 1
-        for _ in range(dimensions):
-            elements *= cursor.scalar("Q")
+        for size in dims:
+            elements *= size
         kind, offset = cursor.scalar("I"), cursor.scalar("Q")
         end = max(end, offset + tensor_bytes(kind, elements))
-    return end
+        if len(table) <= MOST_TOLD:
+            table.append((name, kind, dims))
+    return table, end
 
 
 def number_of(keys: dict[str, Any], name: str) -> int | None:
@@ -116,4 +125,5 @@ def essentials(header: Header, parts: int | None) -> dict[str, Any]:
         "quantization": QUANTIZATION.get(-1 if file_type is None else file_type),
         "tensor_count": number_of(keys, "split.tensors.count") or header.tensors,
         "split_count": parts,
+        "shape": shape(keys, header.table),
     }

@@ -24,6 +24,7 @@ SHOWN_STRING = 1024
 LONGEST_HEADER = 1 << 28
 MOST_VALUES = 1 << 28
 DEEPEST = 4
+SHORT = 1000  # an array that is read
 CHUNK = 1 << 18
 
 
@@ -72,18 +73,28 @@ class Cursor:
         return text
 
     def value(self, kind: int) -> Any:
-        """A scalar or a string; an array is skipped and yields None."""
+        """A scalar, a string or a short array of whole numbers; another one is skipped and yields
+        None."""
         if kind == STRING:
             return self.string()
         if kind == ARRAY:
-            self.skip_array(1)
-            return None
+            return self._array()
         if kind not in SCALARS:
             raise NotGGUF(f"it holds a value of the unknown type {kind}")
         return self.scalar(SCALARS[kind])
 
+    def _array(self) -> list[Any] | None:
+        kind, count = self.scalar("I"), self.scalar("Q")
+        if count <= SHORT and SCALARS.get(kind, "f") not in "fd":
+            return [self.scalar(SCALARS[kind]) for _ in range(count)]
+        self._skip_items(kind, count, 1)
+        return None
+
     def skip_array(self, depth: int) -> None:
         kind, count = self.scalar("I"), self.scalar("Q")
+        self._skip_items(kind, count, depth)
+
+    def _skip_items(self, kind: int, count: int, depth: int) -> None:
         if count > MOST_VALUES or depth > DEEPEST:
             raise NotGGUF(f"it claims an array of {count} values")
         if kind == STRING:

@@ -32,8 +32,9 @@ def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]
     }
     if problem:
         return answer
-    if known and answer["state"] in known:
-        return dict(answer, gguf=known[answer["state"]], cached=True)
+    kept = (known or {}).get(str(answer["state"]))
+    if kept is not None and "shape" in kept:  # an earlier version kept none
+        return dict(answer, gguf=kept, cached=True)
     return _read(path, paths, answer)
 
 
@@ -41,19 +42,26 @@ def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]
     """A vocabulary takes long to read past, so that a file is read once for each of its states."""
     from xgen_deploy.probe.remote.gguf import essentials, number_of, read_header
     from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
+    from xgen_deploy.probe.remote.gguf_shape import shape
 
+    table: list[Any] = []
+    keys: dict[str, Any] = {}
     for part in paths:
         try:
             header = read_header(part)
         except NotGGUF as error:
             where = "" if len(paths) == 1 else os.path.basename(part) + ": "
             return dict(answer, error=f"{where}{error}")
+        table += header.table
         if part == path:
+            keys = header.keys
             answer["gguf"] = essentials(header, len(paths) if len(paths) > 1 else None)
             split = number_of(header.keys, "split.count") or 1
             if split != len(paths):
                 wrong = "its header says %d files, its name %d: keep the names it came with"
                 return dict(answer, error=wrong % (split, len(paths)))
+    if len(paths) > 1:
+        answer["gguf"]["shape"] = shape(keys, table)
     return answer
 
 

@@ -1,0 +1,100 @@
+"""What the probe tells of a header is enough for the forecast."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fit.measured import MIB, model, read, settings
+from xgen_deploy.backends.llama_forecast import llama_forecast, model_shape
+from xgen_deploy.fit.forecast import forecast
+from xgen_deploy.fit.shape import ModelShape
+from xgen_deploy.probe.remote.gguf_shape import shape
+from xgen_deploy.state.facts import GGUFFacts, GGUFShape
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.settings import LlamaSettings
+
+MODELS = sorted(read("models"))
+GPU = GPUInfo(index=0, gpu_type=GPUType.NVIDIA, device_name="L4", uuid="GPU-1")
+
+
+def _sent(whole: ModelShape) -> GGUFShape:
+    """Through the document, as from a host."""
+    keys: dict[str, Any] = {f"{whole.architecture}.{k}": v for k, v in whole.keys.items()}
+    keys["general.architecture"] = whole.architecture
+    table = [(t.name, t.kind, t.dims) for t in whole.tensors]
+    return GGUFShape.model_validate_json(json.dumps(shape(keys, table)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_it_is_the_same_model(name: str) -> None:
+    case = next(c for c in read("cases") if c["model"] == name)
+    whole = model(name)
+    again = model_shape(whole.architecture, _sent(whole))
+    asked = settings(case["params"])
+    assert forecast(asked, again) == forecast(asked, whole)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_it_is_a_few_kilobytes(name: str) -> None:
+    assert len(_sent(model(name)).model_dump_json()) < 16_000
+
+
+def _facts(name: str) -> GGUFFacts:
+    whole = model(name)
+    return GGUFFacts(
+        version=3,
+        architecture=whole.architecture,
+        tensor_count=len(whole.tensors),
+        shape=_sent(whole),
+    )
+
+
+def _spec(**more: Any) -> Spec:
+    return Spec(
+        model="m",
+        backend="llama-server-cuda",
+        runtime="docker",
+        source="/m.gguf",
+        model_path="/m.gguf",
+        port=8001,
+        **{"n_ctx": 8192, "n_gpu_layers": "all", "llama": LlamaSettings(parallel=1), **more},
+    )
+
+
+def test_an_instance_takes_what_the_engine_reported() -> None:
+    told = llama_forecast(
+        _spec(), _facts("mistral-7b"), (GPU,), device="cuda", flash=True, batches=(None, None)
+    )
+    assert told is not None
+    assert told.exact
+    measured = next(c for c in read("cases") if c["id"] == "mistral-7b-cuda-b11549-229")["buffers"]
+    (need,) = told.devices
+    assert need.weights / MIB == pytest.approx(measured["CUDA0"]["model_mib"], abs=0.01)
+    assert need.cache / MIB == pytest.approx(measured["CUDA0"]["kv_mib"], abs=0.01)
+    assert need.compute / MIB == pytest.approx(measured["CUDA0"]["compute_mib"], abs=0.05)
+
+
+def test_what_is_not_counted_is_said() -> None:
+    asked = {"device": "cuda", "flash": True, "batches": (None, None)}
+    extra = _spec(llama=LlamaSettings(parallel=1, extra_args=("--swa-full",)))
+    told = llama_forecast(extra, _facts("mistral-7b"), (GPU,), **asked)
+    assert told is not None
+    assert (told.exact, told.notes) == (False, ("`extra_args` are not looked at",))
+
+
+def test_an_odd_header_is_no_number() -> None:
+    odd = GGUFFacts(
+        version=3,
+        architecture="llama",
+        tensor_count=1,
+        shape=GGUFShape(
+            keys={"block_count": 1 << 40, "attention.head_count": (0,)},
+            whole=(("token_embd.weight", 999, (0,)),),
+            kinds=(),
+            blocks=(),
+        ),
+    )
+    asked = {"device": "cuda", "flash": True, "batches": (None, None)}
+    assert llama_forecast(_spec(), odd, (GPU,), **asked) is None

@@ -1,0 +1,122 @@
+"""What llama.cpp's servers will take of memory, by an instance's settings and a model's header."""
+
+from collections.abc import Iterator
+
+from xgen_deploy.fit.forecast import forecast
+from xgen_deploy.fit.layers import host_experts
+from xgen_deploy.fit.settings import ALL, Device, Settings
+from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
+from xgen_deploy.state.facts import GGUFFacts, GGUFShape
+from xgen_deploy.state.forecast import Forecast
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Spec
+
+_BATCH, _UBATCH, _SLOTS = 2048, 512, 4
+_MOST_EXPERTS = 10_000
+_SOFTWARE_TENSOR = 128 << 20  # the largest that Mesa's software Vulkan device takes
+
+
+def llama_forecast(
+    spec: Spec,
+    model: GGUFFacts | None,
+    gpus: tuple[GPUInfo, ...],
+    *,
+    device: str,
+    flash: bool,
+    batches: tuple[int | None, int | None],
+) -> Forecast | None:
+    """None where the header tells too little. `device` is how its backend allocates: cuda or
+    vulkan. `batches` are the logical and the physical one that it is told."""
+    if model is None or model.shape is None or model.architecture is None:
+        return None
+    shape = model_shape(model.architecture, model.shape)
+    if not 0 < shape.number("block_count") <= len(model.shape.blocks):
+        return None
+    if max(shape.number("expert_used_count"), shape.number("expert_count")) > _MOST_EXPERTS:
+        return None
+    settings = _settings(spec, gpus, device=device, flash=flash, batches=batches)
+    try:
+        told = forecast(settings, shape)
+    except (UnknownType, ArithmeticError, LookupError, ValueError):  # an odd header
+        return None
+    notes = tuple(_uncounted(spec, gpus))
+    return Forecast(told.devices, told.host, told.exact and not notes, notes)
+
+
+def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
+    tensors = [Tensor(name, kind, dims) for name, kind, dims in told.whole]
+    for number, kind in enumerate(told.blocks):
+        block = told.kinds[kind] if kind < len(told.kinds) else ()
+        tensors += [Tensor(f"blk.{number}.{name}", form, dims) for name, form, dims in block]
+    keys = {k: list(v) if isinstance(v, tuple) else v for k, v in told.keys.items()}
+    return ModelShape(architecture, keys, tensors)
+
+
+def _settings(
+    spec: Spec,
+    gpus: tuple[GPUInfo, ...],
+    *,
+    device: str,
+    flash: bool,
+    batches: tuple[int | None, int | None],
+) -> Settings:
+    llama, layers = spec.llama, spec.n_gpu_layers
+    batch, ubatch = batches
+    return Settings(
+        context=spec.n_ctx * (llama.parallel or 1),
+        batch=batch or _BATCH,
+        ubatch=ubatch or _UBATCH,
+        slots=llama.parallel or _SLOTS,
+        unified=llama.parallel is None,
+        key_type=llama.cache_type_k or "f16",
+        value_type=llama.cache_type_v or "f16",
+        flash=flash,
+        layers=ALL if layers in (None, "all") else int(layers),
+        split=_split(spec, gpus),
+        one_device=llama.split_mode == "none",
+        main_device=llama.main_gpu or 0,
+        embeddings=spec.type != "llm",
+        overrides=tuple(_overrides(spec)),
+        mixes_inputs=True,
+        devices=tuple(_device(gpu, device) for gpu in gpus),
+    )
+
+
+def _device(gpu: GPUInfo, backend: str) -> Device:
+    return Device(
+        name=gpu.identity, backend=backend, largest=_SOFTWARE_TENSOR if gpu.software else None
+    )
+
+
+def _split(spec: Spec, gpus: tuple[GPUInfo, ...]) -> tuple[float, ...]:
+    """As stated; else the engine goes by the memory that is free when it starts."""
+    if spec.llama.tensor_split:
+        return tuple(float(share) for share in spec.llama.tensor_split)
+    free = [float(g.memory_free_mb or g.memory_total_mb or 0) for g in gpus]
+    return tuple(free) if len(gpus) > 1 and all(free) else ()
+
+
+def _overrides(spec: Spec) -> Iterator[str]:
+    experts = spec.llama.n_cpu_moe
+    if experts == "all":
+        yield r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
+    elif experts:
+        yield host_experts(experts)
+    for pattern, place in (spec.llama.override_tensors or {}).items():
+        if place == "CPU":
+            yield pattern
+
+
+def _uncounted(spec: Spec, gpus: tuple[GPUInfo, ...]) -> Iterator[str]:
+    if spec.mmproj is not None:
+        yield "the projector is not counted"
+    if spec.draft is not None:
+        yield "the draft model is not counted"
+    if spec.loras:
+        yield "adapters are not counted"
+    if spec.llama.extra_args:
+        yield "`extra_args` are not looked at"
+    if spec.llama.split_mode in ("row", "tensor"):
+        yield f"split_mode: {spec.llama.split_mode} is not known"
+    if len(gpus) > 1 and not spec.llama.tensor_split and spec.llama.split_mode != "none":
+        yield "the split follows the memory that is free at the start: no `tensor_split` is stated"
