@@ -77,7 +77,7 @@ def test_an_instance_takes_what_the_engine_reported() -> None:
 
 
 def test_what_is_not_counted_is_said() -> None:
-    asked = {"device": "cuda", "flash": True, "batches": (None, None)}
+    asked: dict[str, Any] = {"device": "cuda", "flash": True, "batches": (None, None)}
     extra = _spec(llama=LlamaSettings(parallel=1, extra_args=("--swa-full",)))
     told = llama_forecast(extra, _facts("mistral-7b"), (GPU,), **asked)
     assert told is not None
@@ -96,5 +96,5 @@ def test_an_odd_header_is_no_number() -> None:
             blocks=(),
         ),
     )
-    asked = {"device": "cuda", "flash": True, "batches": (None, None)}
+    asked: dict[str, Any] = {"device": "cuda", "flash": True, "batches": (None, None)}
     assert llama_forecast(_spec(), odd, (GPU,), **asked) is None
