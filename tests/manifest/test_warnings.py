@@ -124,7 +124,9 @@ def test_what_has_no_effect_is_said(manifest: str, warnings: list[str], tmp_path
         ('{mounts: ["/:/host:ro"]}', "`/:/host:ro`: it gives the engine the whole host"),
         ("{args: [--rm, --init, --restart=no, --network, edge, --device=/dev/fuse]}", None),
         ('{args: [--detach=false, -h, d, -m8g, --ulimit, "-1", --label, a=b]}', None),
-        ("{args: [--security-opt=label=disable, --user-data=1, --gpus-x, all]}", None),
+        ("{args: [--security-opt=label=disable, --network-alias=host, --pids-limit, all]}", None),
+        ("{args: [--memroy=8g]}", "`--memroy`, and `docker run` of Docker 28 has no such opti"),
+        ("{args: [--user-data=1]}", "`--user-data`, and `docker run` of Docker 28 has no such"),
         ('{mounts: ["/data:/data"]}', None),
     ],
 )

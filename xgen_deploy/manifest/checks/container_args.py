@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xgen_deploy.manifest.diagnostics import Problems
-from xgen_deploy.manifest.docker_options import DockerOption, NoOption, docker_options
+from xgen_deploy.manifest.diagnostics import Problems, nearest
+from xgen_deploy.manifest.docker_options import KNOWN, DockerOption, NoOption, docker_options
 from xgen_deploy.state.instance_config import InstanceConfig
 
 _ON = "true"
@@ -15,6 +15,10 @@ _OFF = "false"
 _WHOLE_HOST = "it gives the engine the whole host"
 _STRAY = "Docker would take it for the image: it is no option, and none before it takes a value"
 _ITEMS = "an option and its value are two items, or one with `=`"
+
+_NO_VALUE = (
+    "Docker would take the tool's next option for its value; it is the next item, or one with `=`"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ _REFUSED: dict[str, tuple[Rule, ...]] = {
         Rule(_WHOLE_HOST, _ON, "`gpus` gives it its GPUs, and `--device` any other device"),
     ),
     "--use-api-socket": (Rule(_WHOLE_HOST, _ON),),
+    "--help": (Rule("Docker would print its help and start nothing", _ON),),
     "--label": (Rule("the tool knows its containers by these labels", r"xgen\..*"),),
 }
 # Options that have a setting.
@@ -107,8 +112,11 @@ def check_container(instance: InstanceConfig, problems: Problems) -> None:
     for option in docker_options(instance.container.args or ()):
         if isinstance(option, NoOption):
             problems.add(mark, f"container.args has `{option.text}`, and {_STRAY}")
-        elif " " in option.written:
-            problems.add(mark, f"container.args has `{option.written}` as one item; {_ITEMS}")
+        elif " " in option.written or option.value.startswith(" "):
+            item = option.written + option.value if " " not in option.written else option.written
+            problems.add(mark, f"container.args has `{item}` as one item; {_ITEMS}")
+        elif option.lacks:
+            problems.add(mark, f"container.args ends with `{option.written}`; {_NO_VALUE}")
         else:
             for refusal in _refusals(option):
                 problems.add(mark, f"container.args has {_shown(option)}, but {refusal}")
@@ -126,6 +134,8 @@ def _refusals(option: DockerOption) -> Iterator[str]:
 
 
 def _remarks(option: DockerOption) -> Iterator[str]:
+    if option.name not in KNOWN:
+        yield f", and `docker run` of Docker 28 has no such option.{nearest(option.name, KNOWN)}"
     if option.name in _NAMED:
         host = any(_gives_host(source) for source in _sources(option))
         also = f", and {_WHOLE_HOST}" if host else ""
