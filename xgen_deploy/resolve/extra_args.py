@@ -42,9 +42,8 @@ def check_extra_args(
     if engine.known:
         return None
     if engine.pull or engine.coming:
-        return f"{field} is not checked: the image is not on the host yet"
-    if backend.has_help and engine.binary is not None:
-        return f"{field} is not checked: the build is not on the host yet"
+        what = "image" if engine.image is not None else "build"
+        return f"{field} is not checked: the {what} is not on the host yet"
     return f"{field} is not checked: {backend.title} takes too long to list its options"
 
 

@@ -102,4 +102,6 @@ def _lacking(
         instances=tuple(c.name for c in users),
     )
     state = build_state(artifact, archive.path)
-    return LackingBuild(lacking, tuple(replace(e, state=state, error=None) for e in engines))
+    return LackingBuild(
+        lacking, tuple(replace(e, state=state, error=None, coming=True) for e in engines)
+    )
