@@ -34,6 +34,14 @@ def test_one_look_is_one_connection_and_one_command(side, server):
     assert server.log.count("Starting session: command") == 2
 
 
+def test_the_cipher_is_a_fast_one(side, server):
+    """Where both sides have it: models go over the connection."""
+    side.knows(server, server.host_keys[0])
+    connection = side.reach(server)
+    look(connection)
+    assert connection._connection.transport.local_cipher == "aes128-gcm@openssh.com"
+
+
 def test_an_unknown_key_is_refused_with_what_to_do(side, server):
     said = refusal(side.reach(server))
     assert "gpu: its host key is not known" in said

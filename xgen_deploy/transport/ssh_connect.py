@@ -34,6 +34,8 @@ _FAILURE_KEPT = 30.0
 _HANDSHAKE_TIMEOUT = 20
 _KEEPALIVE = 10
 _DEAD_AFTER_MS = 30_000
+# Half the processor time of the others, which matters once gigabytes go over a connection.
+_FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
@@ -160,6 +162,7 @@ def _prepare(host: str, target: Target, sock: Any, shared: _Shared) -> fabric.Co
         transport = AuthTransport(sock, **options)
         security = transport.get_security_options()
         security.key_types = _ordered(tuple(security.key_types), kinds)
+        security.ciphers = _ordered(tuple(security.ciphers), _FAST_CIPHERS)
         return transport
 
     connection = fabric.Connection(
@@ -218,6 +221,6 @@ def _drop(connection: fabric.Connection, sock: Any) -> None:
 
 
 def _ordered(offered: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """The algorithms of the known key types first, then the others."""
+    """The algorithms of these kinds first, of a key type all that sign with it; then the others."""
     known = [name for kind in kinds for name in _SIGNATURES.get(kind, (kind,)) if name in offered]
     return (*known, *(name for name in offered if name not in known))
