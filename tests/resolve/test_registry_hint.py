@@ -29,8 +29,7 @@ IMAGE = "registry.lotte.example:5000/llama:1"
             'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup '
             "registry-1.docker.io on 127.0.0.53:53: no such host",
             "gpu-a cannot look up the name registry.lotte.example:5000. Correct it, or name one in "
-            "a registry that gpu-a reaches, or bring it from another machine: `docker save "
-            "registry.lotte.example:5000/llama:1 | ssh gpu-a docker load`.",
+            "a registry that gpu-a reaches, or have this machine send it (`pull: push`).",
         ),
         ("dial tcp: lookup r on 8.8.8.8:53: read udp: i/o timeout", "cannot look up the name"),
         ("dial tcp: lookup r: Temporary failure in name resolution", "cannot look up the name"),
@@ -101,7 +100,8 @@ def test_apply_says_it_where_the_pull_fails(tmp_path: Path) -> None:
         id="h/q", host="h", name="q", kind=Kind.CREATE, cause="", instance=instance
     )
     session = cast(Session, _Session())
+    plan = HostPlan(host="h", operations=(operation,))
     with pytest.raises(NotPulled) as caught:
-        pull_images(HostPlan(host="h", operations=(operation,)), session, lambda _: None)
+        pull_images(plan, session, lambda _: None, lambda _: None, "python3")
     assert "lookup r: no such host\n  h cannot look up the name" in str(caught.value)
     assert caught.value.hint.startswith("h cannot look up")

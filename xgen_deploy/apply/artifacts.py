@@ -1,12 +1,18 @@
 """Before anything is stopped: images are fetched, and the SHA-256 of a model is checked."""
 
+import json
+from collections.abc import Callable
+
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
 from xgen_deploy.resolve.registry_hint import registry_hint
+from xgen_deploy.secrets.registry import RegistryLogin
+from xgen_deploy.state.image_name import full_name
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import HostPlan
-from xgen_deploy.transport.base import HostError, Session
+from xgen_deploy.transport.base import Completed, HostError, Session
+from xgen_deploy.transport.program import pulling_program
 
 _HOUR = 3600.0
 
@@ -21,9 +27,15 @@ class NotPulled(XgenError):
         self.hint = hint
 
 
-def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
+Login = Callable[[str], RegistryLogin | None]
+
+
+def pull_images(
+    plan: HostPlan, session: Session, tell: Listener, login: Login, python: str
+) -> bool:
     """Whether anything was pulled: the plan must then be made again, for a build that was not
-    there could not be asked what it can do. Raises NotPulled.
+    there could not be asked what it can do. `login` is what the manifest has for an image's
+    registry, `python` the interpreter of the host. Raises NotPulled.
     """
     images = {
         (o.instance.docker_cli, o.instance.spec.image)
@@ -37,12 +49,28 @@ def pull_images(plan: HostPlan, session: Session, tell: Listener) -> bool:
     }
     for cli, image in sorted(images):
         tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
-        done = session.run([cli, "pull", "--quiet", image], timeout=_HOUR)
+        known = login(image)
+        if known is None:
+            done = session.run([cli, "pull", "--quiet", image], timeout=_HOUR)
+        else:
+            done = _with_login(image, known, session, python)
         if done.returncode != 0:
             error = done.complaint or "no reason given"
             hint = registry_hint(plan.host, image, error)
             raise NotPulled(plan.host, f"pulling {image} failed: {error}", hint)
     return bool(images)
+
+
+def _with_login(image: str, login: RegistryLogin, session: Session, python: str) -> Completed:
+    """By the daemon itself, so that the login is written nowhere."""
+    asked = {
+        "image": full_name(image),
+        "user": login.user,
+        "password": login.password.reveal(),
+        "registry": login.registry,
+    }
+    program = pulling_program().decode()
+    return session.run([python, "-c", program], timeout=_HOUR, stdin=json.dumps(asked).encode())
 
 
 def check_sha256(context: HostContext, instance: Instance) -> None:

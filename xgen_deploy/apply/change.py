@@ -1,6 +1,7 @@
 """Carries a plan out on locked hosts: secrets, images, operations, outcome."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from xgen_deploy.apply.artifacts import NotPulled, pull_images
 from xgen_deploy.apply.auditing import Auditing
@@ -16,7 +17,9 @@ from xgen_deploy.apply.secret_comparison import SecretComparison
 from xgen_deploy.apply.user_interface import Reporter
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.manifest.as_applied import as_applied
+from xgen_deploy.resolve.gateway_needs import python_on
 from xgen_deploy.run.run import Run
+from xgen_deploy.secrets.registry import registry_login
 from xgen_deploy.state.observation import (
     Observed,
     facts_of,
@@ -147,7 +150,13 @@ class Change:
         chosen = [c for n, c in self._run.connections.items() if n in changing]
         return each(
             chosen,
-            lambda c: pull_images(plan.hosts[c.name], self._locked.session(c.name), self._report),
+            lambda c: pull_images(
+                plan.hosts[c.name],
+                self._locked.session(c.name),
+                self._report,
+                partial(registry_login, self._run.site, self._auditing.secrets),
+                python_on(self._run.site, c.name),
+            ),
         )
 
 

@@ -1,13 +1,13 @@
 """Where the archives of images are on this machine, and whether a host pulls images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.file_text import absolute_path
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
-from xgen_deploy.state.settings import Image, ImageWithEntrypoint, Pull
+from xgen_deploy.state.settings import Image, Pull
 
 
 def absolute_image(image: Image, place: str, marks: Mapping[str, Mark]) -> Image:
@@ -30,12 +30,23 @@ def pull_of(host: Host, stated: Pull) -> Pull:
     return "never" if stated == "missing" and host.egress is False else stated
 
 
-def check_archives(instance: InstanceConfig, problems: Problems) -> None:
-    """An archive is for images that are pushed."""
-    if instance.pull == "push":
-        return
-    tables = {f"images.{key}": image for key, image in instance.images.items()}
-    for place, image in {**tables, **({"image": instance.image} if instance.image else {})}.items():
-        mark = instance.marks.get(f"{place}.archive")
-        if isinstance(image, ImageWithEntrypoint) and image.archive is not None and mark:
-            problems.add(mark, f"{place}.archive is read with `pull: push` alone; state that too")
+def check_images(instance: InstanceConfig, problems: Problems) -> None:
+    """An archive is for images that are pushed, and these have no digest in their name."""
+    for place, image in _stated(instance):
+        name, archive = (image, None) if isinstance(image, str) else (image.image, image.archive)
+        at = instance.marks.get(f"{place}.archive")
+        if archive is not None and instance.pull != "push" and at is not None:
+            problems.add(at, f"{place}.archive is read with `pull: push` alone; state that too")
+        mark = instance.marks.get(place)
+        if "@" in name and instance.pull == "push" and mark is not None:
+            problems.add(
+                mark,
+                f"{place}: with `pull: push` an image has a tag and no digest, which only a "
+                "registry gives it; what is sent is known by its content",
+            )
+
+
+def _stated(instance: InstanceConfig) -> Iterator[tuple[str, Image]]:
+    yield from ((f"images.{key}", image) for key, image in instance.images.items())
+    if instance.image is not None:
+        yield "image", instance.image

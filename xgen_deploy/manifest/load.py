@@ -37,7 +37,7 @@ from xgen_deploy.manifest.text_rules import (
 from xgen_deploy.manifest.variables import given_variables
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.instance_config import Mark
-from xgen_deploy.state.settings import Audit, BinaryArchive, Image, Notify
+from xgen_deploy.state.settings import Audit, BinaryArchive, Image, Notify, Registry
 from xgen_deploy.state.site import Site
 
 
@@ -136,6 +136,7 @@ def checked_site(reading: Reading) -> Site:
         binaries={
             k: path for k, path in sections.manifest.binaries.items() if isinstance(path, str)
         },
+        registries=_registries(sections),
         hosts=hosts.known,
         groups=hosts.groups(),
         declared=tuple(instances),
@@ -178,6 +179,14 @@ def _images(sections: Sections) -> dict[str, Image]:
     return {
         str(key): absolute_image(image, str(key), marks)
         for key, image in sections.manifest.images.items()
+    }
+
+
+def _registries(sections: Sections) -> dict[str, Registry]:
+    marks = dict(marks_of(sections.part("registries")))
+    return {
+        name: replace(login, password=absolute_secret(login.password, marks[f"{name}.password"]))
+        for name, login in sections.manifest.registries.items()
     }
 
 

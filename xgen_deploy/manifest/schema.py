@@ -24,6 +24,7 @@ from xgen_deploy.state.field_types import (
     Ports,
     Positive,
     ProjectName,
+    RegistryName,
     Sha256,
     SourceText,
     Word,
@@ -43,6 +44,7 @@ from xgen_deploy.state.settings import (
     ModelType,
     Notify,
     Pull,
+    Registry,
     Runtime,
     Sampling,
     SecretRef,
@@ -185,6 +187,11 @@ class Manifest(Frozen):
         default_factory=dict,
         description="Executable of each of these, for the runtimes systemd and process: a path on "
         "the host, or {archive: …, path: …} of this machine.",
+    )
+    registries: dict[RegistryName, Registry] = Field(
+        default_factory=dict,
+        description="Logins for pulls, by the registry's host as images name it (docker.io for "
+        "Docker Hub's).",
     )
     fetch: FetchSettings | None = Field(
         default=None, description="How models' files are brought to the hosts."

@@ -2,7 +2,7 @@
 
 import re
 
-_BY_HAND = "bring it from another machine: `docker save {image} | ssh {host} docker load`"
+_BY_HAND = "have this machine send it (`pull: push`)"
 _OTHERWISE = f"or name one in a registry that {{host}} reaches, or {_BY_HAND}"
 # The first that Docker's words match decides.
 _HINTS = {
@@ -19,9 +19,13 @@ _HINTS = {
         "{registry} has no TLS. Give it TLS, or name it under `insecure-registries` in "
         "/etc/docker/daemon.json on {host}"
     ),
-    r"toomanyrequests|rate limit": "Wait, or run `docker login {registry}` on {host} as root",
+    r"toomanyrequests|rate limit": (
+        "Wait, or run `docker login {registry}` on {host} as root, or state a login under "
+        "`registries:`"
+    ),
     r"unauthorized|denied|authentication|no basic auth": (
-        "Correct the name, or run `docker login {registry}` on {host} as root"
+        "Correct the name, run `docker login {registry}` on {host} as root, or state a login "
+        "under `registries:`"
     ),
     r"no matching manifest": "It has no build for {host}'s architecture. Name one that has",
     r"manifest unknown|not found": "Correct the name and the tag",

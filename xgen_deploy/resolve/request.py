@@ -11,6 +11,7 @@ from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
 from xgen_deploy.state.gateway_paths import gateway_socket
 from xgen_deploy.state.host import Host
+from xgen_deploy.state.image_name import registry_of
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.site import Site
@@ -38,7 +39,9 @@ def probe_request(
         etc_dir=layout.etc_dir,
         process_dir=layout.process_dir,
         models=_models(host, declared),
-        engines=tuple(replace(e, pushed=pushed.get(e.image or "")) for e in engines),
+        engines=tuple(
+            replace(e, pushed=pushed.get(e.image or ""), login=_login(site, e)) for e in engines
+        ),
         files=(*gateway_files(site, host, layout.etc_dir), *layout.watchdog_files),
         adopt_units=tuple(d.adopt.unit for d in declared if d.adopt and d.adopt.unit),
         adopt_containers=tuple(
@@ -56,6 +59,10 @@ def probe_request(
         watchdog=layout.watchdog if health and layout.process_dir is None else None,
         writes=layout.written,
     )
+
+
+def _login(site: Site, engine: EngineRequest) -> bool:
+    return engine.image is not None and registry_of(engine.image) in site.registries
 
 
 def outside(site: Site, host: Host) -> str | None:

@@ -57,6 +57,7 @@ class EngineRequest(Frozen):
     engine will run as the login itself, not as a user of its own, and is asked so. `has_help`: its
     `--help` is read. `reading` is how much of it must have been read where a recorded answer is to
     do: see probe/remote/engine_help.py. `pushed` is the image that it is to be.
+    `login`: its registry is only asked with a login, which the probe does not have.
     """
 
     backend: str
@@ -68,6 +69,7 @@ class EngineRequest(Frozen):
     has_help: bool = False
     reading: int = 1
     pushed: PushedImage | None = None
+    login: bool = False
 
 
 class ProbeRequest(Frozen):

@@ -362,6 +362,7 @@ InstanceName = Annotated[
     Field(json_schema_extra={"pattern": _INSTANCE_SCHEMA, "maxLength": MAX_INSTANCE}),
 ]
 Word = Annotated[str, AfterValidator(word)]
+RegistryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
 UnitName = Annotated[str, AfterValidator(unit_name)]
 ContainerName = Annotated[str, AfterValidator(container_name)]
 Sha256 = Annotated[

@@ -27,6 +27,11 @@ WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
 AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
 
+def registry_password(registry: str) -> SecretUse:
+    """Of a login for pulls."""
+    return SecretUse(owner="registries", field=f"{registry}.password", kind="env")
+
+
 def client_key(client: str) -> SecretUse:
     """The key of one of a gateway's clients."""
     return SecretUse(owner="gateway", field=f"clients.{client}")
@@ -84,6 +89,8 @@ def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
         refs_of[HUB_TOKEN] = {site.fetch.token}
     if isinstance(site.fetch.proxy, SecretRef):
         refs_of[PROXY] = {site.fetch.proxy}
+    for registry, login in site.registries.items():
+        refs_of[registry_password(registry)] = {login.password}
     if site.notify is not None and site.notify.webhook is not None:
         refs_of[WEBHOOK] = {site.notify.webhook}
     if site.audit is not None and site.audit.webhook is not None:

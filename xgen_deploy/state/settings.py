@@ -429,6 +429,13 @@ class BinaryArchive(Frozen):
 Binary = HostPath | BinaryArchive
 
 
+class Registry(Frozen):
+    """The login with which hosts pull from a registry; it is left on none of them."""
+
+    user: Word
+    password: SecretRef
+
+
 class GatewayTLS(Frozen):
     """Certificate and key of the gateway."""
 

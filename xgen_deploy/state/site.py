@@ -8,7 +8,7 @@ from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.origin import Origin
-from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Runtime
+from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Registry, Runtime
 
 
 class Site(Frozen):
@@ -35,6 +35,7 @@ class Site(Frozen):
     declared: tuple[InstanceConfig, ...] = ()
     gateway: Gateway | None = None
     fetch: FetchSettings = FetchSettings()
+    registries: dict[str, Registry] = Field(default_factory=dict)
     notify: Notify | None = None
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()

@@ -75,6 +75,11 @@ def remote_program(which: Program) -> bytes:
     return packed(*_MODULES[which])
 
 
+def pulling_program() -> bytes:
+    """The same for `python3 -c`: pulls an image with a login (transfer/remote/image_pull.py)."""
+    return packed("xgen_deploy.transfer.remote", ("docker_api", "image_pull"))
+
+
 def packed(package: str, names: Sequence[str]) -> bytes:
     """Modules of a package as one source, each after what it imports; the last
     one's `main` runs.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from xgen_deploy.manifest.checks.engines import check_engines
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.expand import model_tree
-from xgen_deploy.manifest.images import check_archives
+from xgen_deploy.manifest.images import check_images
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, ScalarNode, is_null
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.substitute import undefined
@@ -86,7 +86,7 @@ def check_instances(
         _check_layers(instance, problems)
         _check_adopt(instance, adopters, problems)
         check_engines(instance, words, problems)
-        check_archives(instance, problems)
+        check_images(instance, problems)
         _check_local(instance, hosts[instance.host], problems)
 
 

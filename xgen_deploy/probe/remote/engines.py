@@ -35,7 +35,8 @@ def engines(requests: list[dict[str, Any]], state_dir: str, socket: str = SOCKET
 def _build(request: dict[str, Any]) -> tuple[Any, ...]:
     place = (request.get("binary"), request.get("image"), tuple(request.get("entrypoint") or ()))
     pushed = (request.get("pushed") or {}).get("ids")
-    return (*place, request.get("may_pull"), request.get("has_help"), tuple(pushed or ()))
+    how = (request.get("may_pull"), request.get("login"), request.get("has_help"))
+    return (*place, *how, tuple(pushed or ()))
 
 
 def engine(request: dict[str, Any], known: dict[str, Any], socket: str) -> dict[str, Any]:
@@ -117,7 +118,10 @@ def _look_for(pushed: dict[str, Any], facts: dict[str, Any], seen: Any, socket: 
 
 def _ask_registry(facts: dict[str, Any], request: dict[str, Any], socket: str) -> None:
     problem = "image {} is not on this host".format(facts["image"])
-    if request.get("may_pull"):
+    if request.get("may_pull") and request.get("login"):
+        facts["pullable"] = True
+        problem += ", and its registry is asked with a login"
+    elif request.get("may_pull"):
         from xgen_deploy.probe.remote import docker_image
 
         refusal = docker_image.pullable(socket, facts["image"])
