@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import engine_site
+from tests.lab import engine_site, payload
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Site, alone
@@ -127,3 +128,26 @@ def _a_mount_that_fails_once(host: LabHost, sites: list[Site]) -> None:
         "its start waits for its GPU and its files",
     )
     host.sh(f"mv {DISK}.away {DISK}; systemctl start '{MOUNT}'")
+
+
+def test_an_engine_build_comes_in_an_archive(host: LabHost, tmp_path: Path) -> None:
+    """To a user without rights, by way of a login that is none either."""
+    archive = tmp_path / "llama-b1.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(payload.engine_dir(), "llama-b1")
+    site = Site(tmp_path, "tf_build", ports="8176-8177")
+    site.top["binaries"] = {"llama": {"archive": archive.name, "path": "llama-b1/llama-server"}}
+    site.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    site.models["tiny"] = engine_site.tiny()
+    site.serve(HOST, "tiny")
+    assert "mounted read-only" in site.plan(1).refusals(HOST)  # as the lab's folder of models is
+    site.hosts[HOST]["xgen_model_dir"] = "/srv/tf-builds"
+    try:
+        site.apply()
+        assert site.plan(0).operations(HOST) == []
+        (build,) = host.sh("ls -d /srv/tf-builds/xgen/engines/*/build").split()
+        assert f"{build}/llama-b1/llama-server" in host.sh("systemctl cat xgen-tf_build-tiny")
+        assert not host.sh("pgrep -f trial[.]gguf || true")
+    finally:
+        assert site.run("destroy", "-y").code == 0
+        host.sh("rm -rf /srv/tf-builds")

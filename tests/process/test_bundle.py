@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,20 @@ def test_a_site_is_served_from_one_file(bundles: Bundles, hub: FakeHub, tmp_path
     older = bundles.applied("apply", "-y")
     assert (older.code, "has serial 6, and 7 was applied here last" in older.said) == (1, True)
     assert bundles.applied("apply", "-y", "--older").code == 0
+
+
+def test_an_engine_build_is_in_it(bundles: Bundles, binary: str, tmp_path: Path) -> None:
+    archive = tmp_path / "llama.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(Path(binary).parent, "b")
+    build = {"archive": archive.name, "path": "b/llama-server"}
+    bundles.outside.top["binaries"] = {"llama": build}
+    made = bundles.create("--serial", "1")
+    assert made.code == 0, made
+    archive.unlink()
+    planned = bundles.applied("plan")
+    assert planned.code == 0, planned
+    assert "> fetch   llama.tar.gz" in planned.stdout
+    applied = bundles.applied("apply", "-y")
+    assert applied.code == 0, applied
+    assert len(list((tmp_path / "models/xgen/engines").glob("*/build/b/llama-server"))) == 1

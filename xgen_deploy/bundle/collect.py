@@ -13,6 +13,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.hub.catalog import Described, Request, Sources
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
+from xgen_deploy.run.engine_archives import archive_requests
 from xgen_deploy.run.lacking import wanted_models
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.site import Site
@@ -91,6 +92,8 @@ class Collector:
             for wanted in wanted_models(self.site, host):
                 users = requests.setdefault(wanted.request, [])
                 users.append(f"{host.name}/{wanted.instance}")
+            for request, instance in archive_requests(self.site, host):
+                requests.setdefault(request, []).append(f"{host.name}/{instance}")
         return requests
 
     def _part(self, request: Request, user: str) -> ModelPart:

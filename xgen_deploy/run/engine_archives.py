@@ -2,7 +2,7 @@
 stands for one that a host has not got.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +52,26 @@ def _moved(config: InstanceConfig, moved: Mapping[str, str]) -> InstanceConfig:
 
 
 def _artifact(archive: BinaryArchive, host: Host, catalog: Sources) -> Artifact:
-    path = Path(archive.archive).expanduser()
     try:
-        return catalog.describe(Request(source=path.name, local=str(path))).artifact
+        return catalog.describe(_request(archive)).artifact
     except HubError as error:
         raise XgenError(
-            f"{host.name}: the engine build {path} cannot be brought: {error.reason}"
+            f"{host.name}: the engine build {archive.archive} cannot be brought: {error.reason}"
         ) from None
+
+
+def archive_requests(site: Site, host: Host) -> Iterator[tuple[Request, str]]:
+    """For the archives of a host, each with the first instance that may run what is in it."""
+    for place, archive in host.archives.items():
+        users = (c for c in site.on(host.name) if place in (c.binary, *c.binaries.values()))
+        user = next((c.name for c in users if c.runtime != "docker"), None)
+        if user is not None:
+            yield _request(archive), user
+
+
+def _request(archive: BinaryArchive) -> Request:
+    path = Path(archive.archive).expanduser()
+    return Request(source=path.name, local=str(path))
 
 
 @dataclass(frozen=True)

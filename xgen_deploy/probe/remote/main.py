@@ -103,13 +103,17 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _models(asked: dict[str, Any]) -> dict[str, Any]:
     answer = models(asked["models"], asked["state_dir"])
-    pushes = any(engine.get("pushed") for engine in asked["engines"])
+    pushes = any(engine.get("pushed") or _build_is_missing(engine) for engine in asked["engines"])
     if not pushes and not any(model.get("missing") for model in answer["models"]):
         return answer
     from xgen_deploy.probe.remote.missing_models import room_and_way  # seldom
 
     outside = asked.get("outside") if any(m.get("missing") for m in answer["models"]) else None
     return dict(answer, **room_and_way(asked.get("folders", ()), outside))
+
+
+def _build_is_missing(engine: dict[str, Any]) -> bool:
+    return bool(engine.get("binary")) and not os.path.exists(engine["binary"])
 
 
 def _adoptable(asked: dict[str, Any]) -> dict[str, Any]:
