@@ -27,3 +27,5 @@ HISTORY_ENTRY = 1 << 20
 HISTORY_ENTRIES = 50
 # An HTTP page of an engine or a gateway, the watchdog's state file.
 PAGE = 16 << 20
+# Lines about files of models that lie on a host, checks and removals of them.
+STORED_FILES = 300_000

@@ -134,7 +134,7 @@ class Site:
     def argv_on(self, file: Path, command: str, *words: str) -> list[str]:
         reaches = self.ssh_config is not None and command != "show"
         options = ["--ssh-config", str(self.ssh_config)] if reaches else []
-        return [*_TOOL, command, str(file), *options, *words]
+        return [*_TOOL, *command.split(), str(file), *options, *words]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **self.env}

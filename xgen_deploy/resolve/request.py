@@ -38,7 +38,7 @@ def probe_request(
         state_dir=layout.state_dir,
         etc_dir=layout.etc_dir,
         process_dir=layout.process_dir,
-        models=_models(host, declared),
+        models=model_requests(host, declared),
         engines=tuple(
             replace(e, pushed=pushed.get(e.image or ""), login=_login(site, e)) for e in engines
         ),
@@ -89,7 +89,7 @@ def _units(name: str, layout: Layout) -> tuple[str, str]:
     return first, second
 
 
-def _models(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequest, ...]:
+def model_requests(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[ModelRequest, ...]:
     """The models, and what is loaded beside them."""
     requests: dict[str, ModelRequest] = {}
     for config in declared:

@@ -10,7 +10,7 @@ from xgen_deploy.state.field_types import is_project_name
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout, process_layout, system_layout
 from xgen_deploy.state.record import Record, read_record
-from xgen_deploy.transport.base import Session
+from xgen_deploy.transport.base import HostError, Session
 
 _ASK = 30.0
 
@@ -50,7 +50,10 @@ def _names(session: Session, layout_of: Callable[[str], Layout]) -> list[str]:
 
 
 def _project(session: Session, layout: Layout, host: str) -> HostProject | None:
-    content = session.read_file(layout.record, limit=RECORD)
+    try:
+        content = session.read_file(layout.record, limit=RECORD)
+    except HostError as error:  # another user's
+        return HostProject(layout, None, error.reason)
     if content is None:
         return None
     try:

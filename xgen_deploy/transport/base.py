@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.transport.process import Output, Process
+from xgen_deploy.transport.program import Program
 
 Take = Callable[[bytes], None]
 
@@ -168,10 +169,12 @@ class Connection(Protocol):
         JSON (`status`, 0 where there is no answer, and `error`), then the body. With `tls` no
         certificate is checked. Raises UnreachableError."""
 
-    def transfer(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
-        """The program that brings files (transfer/remote/transfer.py), with its request; its output
-        so far, and the process that is read on. Raises UnreachableError, also for the
-        ConnectionError of a read or a send."""
+    def transfer(
+        self, request: bytes, program: Program = "transfer"
+    ) -> AbstractContextManager[tuple[Process, Output]]:
+        """The program that brings files (transfer/remote/transfer.py), or looks after those that
+        were brought (`models`), with its request; its output so far, and the process that is read
+        on. Raises UnreachableError, also for the ConnectionError of a read or a send."""
 
     def session(self) -> Session: ...
 

@@ -60,16 +60,31 @@ _TRANSFER = (
     "transfer",
 )
 
-Program = Literal["agent", "follow", "stream", "transfer"]
+_MODELS = (
+    "journal",
+    "part",
+    "brought",
+    "gentle",
+    "stock",
+    "beneath",
+    "mounts",
+    "open_files",
+    "prune",
+    "check",
+    "models",
+)
+
+Program = Literal["agent", "follow", "stream", "transfer", "models"]
 _MODULES = {
     "agent": (_PACKAGE, _AGENT),
     "follow": (_PACKAGE, ("follow",)),
     "stream": (_PACKAGE, ("web", "stream")),
     "transfer": ("xgen_deploy.transfer.remote", _TRANSFER),
+    "models": ("xgen_deploy.transfer.remote", _MODELS),
 }
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=5)
 def remote_program(which: Program) -> bytes:
     """Self-contained, for Python 3.8 and its standard library."""
     return packed(*_MODULES[which])

@@ -87,10 +87,12 @@ class PythonHost:
             process.close()
 
     @contextmanager
-    def transfer(self, request: bytes) -> Iterator[tuple[Process, Output]]:
+    def transfer(
+        self, request: bytes, program: Program = "transfer"
+    ) -> Iterator[tuple[Process, Output]]:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            yield process, self._start(process, "transfer", request + b"\n")
+            yield process, self._start(process, program, request + b"\n")
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from xgen_deploy.transport.base import Connection, Take, WebRequest
+from xgen_deploy.transport.program import Program
 
 
 class WriteRefused(Exception):
@@ -41,7 +42,7 @@ class ReadOnly:
     def stream(self, request: WebRequest, take: Take) -> None:
         self._connection.stream(request, take)
 
-    def transfer(self, request: bytes) -> NoReturn:  # noqa: ARG002
+    def transfer(self, request: bytes, program: Program = "transfer") -> NoReturn:  # noqa: ARG002
         raise WriteRefused(f"{self.name}: this run only reads")
 
     def session(self) -> NoReturn:

@@ -20,6 +20,7 @@ _MODELS = {
     "ask": "ask.AskDocument",
     "accept": "accept.AcceptDocument",
     "history": "history.HistoryDocument",
+    "models": "models.ModelsDocument",
     "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",
     "support": "support.SupportDocument",

@@ -1,0 +1,60 @@
+"""Removals strictly beneath a folder, even if links change meanwhile: every step down is opened
+without following one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def unlink(real: str, path: str, inode: int | None = None) -> None:
+    """A file or a link, that link itself; where `inode` is stated only a file that has it. `real`
+    is the folder without links in its own path. Raises OSError."""
+    parent, name = os.path.split(path)
+    folder = _open(real, parent)
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if inode is not None and status.st_ino != inode:
+            raise OSError(2, "another file lies there now", path)
+        os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def remove_empty(real: str, path: str) -> None:
+    """The folder, and those above it, as far as they are empty."""
+    while path.startswith(real + "/"):
+        parent, name = os.path.split(path)
+        try:
+            folder = _open(real, parent)
+        except OSError:
+            return
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        finally:
+            os.close(folder)
+        path = parent
+
+
+def _open(real: str, parent: str) -> int:
+    if parent != real and not parent.startswith(real + "/"):
+        raise OSError(1, f"is not beneath {real}", parent)
+    folder = os.open(real, _FOLDER)
+    for step in filter(None, parent[len(real) :].split("/")):
+        if step in (".", ".."):
+            os.close(folder)
+            raise OSError(1, f"is not beneath {real}", parent)
+        try:
+            below = os.open(step, _FOLDER, dir_fd=folder)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(folder)
+        folder = below
+    return folder
