@@ -81,16 +81,33 @@ def check_sha256(context: HostContext, instance: Instance) -> None:
     last = context.record.instances.get(instance.name)
     if last and (last.spec.sha256, last.spec.model_state) == (spec.sha256, spec.model_state):
         return
-    done = context.session.run(["sha256sum", "--", spec.model_path], timeout=_HOUR)
+    _check(context, spec.model_path, spec.sha256.lower(), "stated", "the manifest")
+
+
+def check_locked_files(
+    context: HostContext, instance: Instance, tell: Callable[[str], None]
+) -> None:
+    """Once for each state of the files. Raises HostError where one is not what the lock says."""
+    spec, last = instance.spec, context.record.instances.get(instance.name)
+    if last is not None and last.declared is not None:
+        same_lock = last.declared.locked == instance.declared.locked
+        before = (last.spec.model_state, last.spec.beside)
+        if same_lock and before == (spec.model_state, spec.beside):
+            return
+    for path, digest in instance.unproved_files.items():
+        tell(f"checking the SHA-256 of {path}")
+        _check(context, path, digest, "locked", "the lock file")
+
+
+def _check(context: HostContext, path: str, expected: str, kind: str, by: str) -> None:
+    """Raises HostError."""
+    done = context.session.run(["sha256sum", "--", path], timeout=_HOUR)
     digest = done.stdout.split(" ", 1)[0].lstrip("\\")
     if done.returncode != 0:
+        reason = f"the SHA-256 of {path} could not be computed: {done.stderr.strip()}"
+        raise HostError(context.name, reason)
+    if digest != expected:
         raise HostError(
             context.name,
-            f"the SHA-256 of {spec.model_path} could not be computed: {done.stderr.strip()}",
-        )
-    if digest != spec.sha256.lower():
-        raise HostError(
-            context.name,
-            f"{spec.model_path} is not the stated file: its SHA-256 is "
-            f"{digest}, the manifest says {spec.sha256.lower()}",
+            f"{path} is not the {kind} file: its SHA-256 is {digest}, {by} says {expected}",
         )

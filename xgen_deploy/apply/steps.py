@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from xgen_deploy.apply.accepting import keep_vectors, keep_vectors_of_running, not_accepted
-from xgen_deploy.apply.artifacts import check_sha256
+from xgen_deploy.apply.artifacts import check_locked_files, check_sha256
 from xgen_deploy.apply.execution import Execution, OperationFailed
 from xgen_deploy.apply.gate import Gate, GateFailed, GatePassed
 from xgen_deploy.apply.loading import LOADING, Loading
@@ -49,6 +49,9 @@ def prepare(execution: Execution, operation: Operation) -> Prepared:
     secrets = context.secrets_of(instance.name).values(instance)
     rendered = context.rendering.render(instance, secrets)
     check_sha256(context, instance)
+    check_locked_files(
+        context, instance, lambda text: execution.tell("progress", instance.name, text)
+    )
     context.keep(lambda record: record.begun(instance.name, instance.digest))
     clear_stale_slot(context, operation)
     keep_vectors_of_running(execution, instance)

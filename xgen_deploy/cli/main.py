@@ -29,6 +29,7 @@ _COMMANDS = {
     "fetch": "Bring the models that hosts lack, before an apply.",
     "bundle": "Put all that a site needs into one signed file, for behind the wall.",
     "apply": "Apply the manifest and verify every model with a real request.",
+    "lock": "Write down what a manifest's sources are; applies take exactly that.",
     "status": "Show what runs, as the engines report it.",
     "verify": "Verify that every instance is what the manifest says.",
     "accept": "Record what models answer now, for later changes to be held to.",
@@ -55,6 +56,7 @@ _SECTIONS = (
         (
             "gpus",
             "render",
+            "lock",
             "plan",
             "show",
             "status",

@@ -20,7 +20,7 @@ from xgen_deploy.state.site import Site
 from xgen_deploy.transport.options import Options
 
 if TYPE_CHECKING:
-    from xgen_deploy.hub.catalog import Catalog
+    from xgen_deploy.hub.catalog import Sources
 
 
 def read_site(settings: Settings) -> Site:
@@ -102,12 +102,14 @@ def with_origin(run: Run) -> Run:
     return run.over(frozen.replace(run.site, origin=origin))
 
 
-def _catalog(site: Site) -> "Catalog":
+def _catalog(site: Site) -> "Sources":
     """Without a secret's `command:`, which is for what changes hosts."""
+    from xgen_deploy.hub.locked import LockedSources
     from xgen_deploy.secrets.hub import site_catalog
     from xgen_deploy.secrets.resolver import SecretResolver
 
-    return site_catalog(site, SecretResolver(site), commands=False)
+    catalog = site_catalog(site, SecretResolver(site), commands=False)
+    return catalog if site.lock is None else LockedSources(site.lock, site.fetch, catalog)
 
 
 def _password(settings: Settings) -> str | None:

@@ -84,5 +84,5 @@ def as_applied(run: Run) -> Run:
             for instance, r in observation.record.instances.items()
             if r.declared
         ]
-    site = replace(run.site, declared=tuple(declared))
+    site = replace(run.site, declared=tuple(declared), lock=None)  # each as it was locked then
     return run.over(site)

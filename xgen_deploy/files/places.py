@@ -8,6 +8,7 @@ from xgen_deploy.state.fetch import Places
 from xgen_deploy.state.transfer import Link, Text, Unpack, WantedFile
 
 _SHORT = 12
+_NUMBER = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 ENGINES = "xgen/engines"
 
 
@@ -62,9 +63,20 @@ def build_state(artifact: Artifact, program: str) -> str:
 def content_state(artifact: Artifact) -> str:
     """What the probe says of the state of these files once they were brought
     (probe/remote/content_state.py)."""
-    names = ((f.path.rpartition("/")[2], f.sha256 or f.sha1) for f in artifact.files)
+    files = _looked_at(artifact)
+    known = all(f.sha256 or f.sha1 for f in files)
+    names = ((f.path.rpartition("/")[2], f.sha256 or f.sha1 or f"length {f.size}") for f in files)
     lines = sorted(f"{name} {digest}" for name, digest in names)
-    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return f"sha256:{digest}" if known else f"length:{digest}"
+
+
+def _looked_at(artifact: Artifact) -> tuple[ArtifactFile, ...]:
+    """Of a GGUF its parts alone, whatever lies beside them."""
+    ggufs = tuple(f for f in artifact.files if f.path.endswith(".gguf"))
+    stem = _NUMBER.sub("", artifact.loaded)
+    meant = tuple(f for f in ggufs if _NUMBER.sub("", f.path) == stem)
+    return (meant if artifact.loaded else ggufs) or artifact.files
 
 
 def url_folder(artifact: Artifact) -> str:

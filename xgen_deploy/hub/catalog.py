@@ -17,21 +17,8 @@ from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.facts import GGUFFacts
 from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
 from xgen_deploy.state.source import Source, read_source
+from xgen_deploy.state.source_request import Request as Request
 from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable, open_at
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A source as the manifest states it. `local` is a path on this machine (`source` is then the
-    model's name), `sha256` what the manifest says of a single file.
-    """
-
-    source: str
-    revision: str = "main"
-    patterns: tuple[str, ...] = ()
-    code: bool = False
-    local: str | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +90,7 @@ class Catalog:
             )
 
     def _repository(self, request: Request, source: Source, repository: str) -> Described:
-        wanted = source.revision or request.revision
+        wanted = request.commit or source.revision or request.revision
         if request.code and not is_commit(wanted):
             raise HubError(
                 f"{repository} may bring code (`trust_remote_code: true`), and "
@@ -118,9 +105,7 @@ class Catalog:
         artifact = Artifact(
             name=request.source,
             kind="hub",
-            origin="Hugging Face"
-            if self._hub.endpoint == HUGGING_FACE
-            else self._hub.endpoint.partition("://")[2],
+            origin=origin_name(source, self._settings),
             repository=repository,
             revision=wanted,
             loaded=chosen.loaded,
@@ -151,8 +136,8 @@ class Catalog:
         name = url.partition("?")[0].partition("#")[0].rpartition("/")[2] or "model"
         digest = request.sha256.lower() if request.sha256 else None
         file = ArtifactFile(path=name, size=answer.total, sha256=digest, url=url)
-        host = url.partition("://")[2].partition("/")[0]
-        artifact = Artifact(name=request.source, kind="url", origin=host, files=(file,))
+        origin = origin_name(read_source(url), self._settings)
+        artifact = Artifact(name=request.source, kind="url", origin=origin, files=(file,))
         return self._read(artifact, lambda file: beginning_of(file, self._plain))
 
     def _local(self, request: Request, path: Path) -> Described:
@@ -206,3 +191,11 @@ def _check_digest(artifact: Artifact, stated: str | None) -> None:
             f"{artifact.origin} has it with the SHA-256 {known}, the manifest says {stated}",
             "Correct `sha256`, or state the `revision` that had it.",
         )
+
+
+def origin_name(source: Source, settings: FetchSettings) -> str:
+    """Of a repository's hub or an address's host, for the reader."""
+    if source.repository is None:
+        return (source.url or "").partition("://")[2].partition("/")[0]
+    endpoint = settings.endpoint or HUGGING_FACE
+    return "Hugging Face" if endpoint == HUGGING_FACE else endpoint.partition("://")[2]

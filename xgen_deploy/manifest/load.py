@@ -26,6 +26,7 @@ from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
 from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
+from xgen_deploy.manifest.lock_file import read_lock
 from xgen_deploy.manifest.node import Entry, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.site_views import SiteViews
@@ -124,6 +125,7 @@ def checked_site(reading: Reading) -> Site:
     fetch = fetch_settings(sections, problems)
     views.warn_of_unused()
     views.explain()
+    lock = read_lock(reading.path, reading.files, problems)
     problems.raise_if_any()
     return Site(
         project=sections.manifest.project,
@@ -142,6 +144,7 @@ def checked_site(reading: Reading) -> Site:
         declared=tuple(instances),
         gateway=gateway,
         fetch=fetch,
+        lock=lock,
         notify=_notify(sections),
         audit=_audit(sections),
         warnings=tuple(problems.warnings),

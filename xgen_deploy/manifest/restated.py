@@ -11,6 +11,7 @@ from xgen_deploy.manifest.text_rules import REFUSED
 from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.field_types import HostPath, InstanceName, ModelName, Port
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.locked import Locked
 from xgen_deploy.state.settings import BackendChoice, Image, Pull, Runtime, TableKey
 
 LONGEST = 1 << 16
@@ -30,6 +31,8 @@ class _Restated(Placement):
     layers_here: bool
     images: dict[TableKey, Image]
     binaries: dict[TableKey, HostPath]
+    local: str | None = None
+    locked: dict[str, Locked] = Field(default_factory=dict)
 
 
 def why_not_restated(instance: InstanceConfig, host: str, words: EngineWords) -> str | None:

@@ -46,7 +46,7 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
     if any(places.unpack for places in fetch.places.values()):
         yield "      [dim]unpacked and tried out there before it is used[/dim]"
     if artifact.commit is not None:
-        yield f"      [dim]{escape(artifact.revision or 'main')} is {artifact.commit[:12]}[/dim]"
+        yield f"      [dim]{escape(_meaning(artifact.revision or 'main', artifact.commit))}[/dim]"
     if artifact.left_out:
         yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
     if artifact.code:
@@ -59,6 +59,11 @@ def _layers(artifact: Artifact) -> str:
         return ""
     count = len(artifact.image.layers)
     return f"{count - artifact.layers_there} of {count} layers, "
+
+
+def _meaning(revision: str, commit: str) -> str:
+    """A locked one is known by its commit alone."""
+    return f"commit {commit[:12]}" if revision == commit else f"{revision} is {commit[:12]}"
 
 
 def _why(origin: str) -> str:

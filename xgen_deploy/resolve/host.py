@@ -17,6 +17,7 @@ from xgen_deploy.resolve.gpus import reserved_nothing
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
+from xgen_deploy.resolve.locked import check_locked, unproved_files
 from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host import Host
@@ -80,7 +81,12 @@ def resolve_host(
     refusals = list(runtime_refusals(host, declared, facts, layout))
     for config in declared if not refusals else ():
         try:
-            instances.append(resolve_instance(config, inputs, instances, site.project))
+            check_locked(site, config, host, inputs.models)
+            instance = resolve_instance(config, inputs, instances, site.project)
+            if site.lock is not None:
+                unproved = unproved_files(site.lock, config, host, instance, facts)
+                instance = replace(instance, unproved_files=unproved)
+            instances.append(instance)
         except Refused as error:
             refusals.append(error.refusal)
     if site.gateway is not None:

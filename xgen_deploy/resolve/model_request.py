@@ -5,12 +5,15 @@ from xgen_deploy.state.facts import ModelRequest
 from xgen_deploy.state.source import read_source
 
 
-def model_request(stated: StatedFile, model_dir: str, hf_home: str) -> ModelRequest:
+def model_request(
+    stated: StatedFile, model_dir: str, hf_home: str, *, commit: str | None = None
+) -> ModelRequest:
+    """`commit` is what a lock file says of its revision."""
     source = read_source(stated.source)
     return ModelRequest(
         key=stated.key,
         source=stated.source,
-        revision=source.revision or stated.revision,
+        revision=commit or source.revision or stated.revision,
         model_dir=model_dir,
         hf_home=hf_home,
         any_file=stated.any_file,
@@ -20,5 +23,5 @@ def model_request(stated: StatedFile, model_dir: str, hf_home: str) -> ModelRequ
         file=source.file,
         quantization=source.quantization,
         stem=source.stem,
-        any_revision=stated.any_revision and source.revision is None,
+        any_revision=stated.any_revision and source.revision is None and commit is None,
     )

@@ -6,6 +6,7 @@ from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
+from xgen_deploy.resolve.locked import locked_as
 from xgen_deploy.resolve.model_request import model_request
 from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
@@ -94,7 +95,10 @@ def model_requests(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[Mo
     requests: dict[str, ModelRequest] = {}
     for config in declared:
         for stated in (*model_files(config), *stated_files(config, host)):
-            requests[stated.key] = model_request(stated, host.model_dir, host.hf_home)
+            locked = locked_as(config, stated)
+            requests[stated.key] = model_request(
+                stated, host.model_dir, host.hf_home, commit=locked.commit if locked else None
+            )
     return tuple(requests.values())
 
 

@@ -9,6 +9,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import listing
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.manifest.fleet_file import ANY, FleetFile, FleetHost
+from xgen_deploy.resolve.locked import with_locked
 from xgen_deploy.resolve.models import model_key, sources
 from xgen_deploy.resolve.request import probe_request
 from xgen_deploy.run.invented_facts import Invented, completed, invented
@@ -46,7 +47,7 @@ class FleetRun(Run):
 def run_on_fleet(site: Site, fleet: FleetFile) -> FleetRun:
     """Raises UsageError for a host that the file lacks."""
     control_node = this_machine()
-    site = expand_home(site, control_node.home)
+    site = with_locked(expand_home(site, control_node.home))
     bare = Run(site, control_node, {})
     hosts = {name: _host(bare, name, fleet) for name in site.hosts}
     notes = [_note(fleet.path, name, host) for name, host in hosts.items() if host.taken]

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from xgen_deploy import frozen
 from xgen_deploy.files.places import content_state, places
 from xgen_deploy.files.routes import mode_of
-from xgen_deploy.hub.catalog import Described, Request, Sources
+from xgen_deploy.hub.catalog import Described, Sources
 from xgen_deploy.hub.client import HubError
-from xgen_deploy.resolve.models import sources
-from xgen_deploy.resolve.stated_files import StatedFile, stated_files
+from xgen_deploy.resolve.locked import keys_to_bring, lockable, request_of
 from xgen_deploy.run.engine_archives import lacking_builds
 from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.fetch import FetchMode, Lacking, ModelFetch, Places
+from xgen_deploy.state.fetch import FetchMode, Lacking, Places
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.site import Site
-from xgen_deploy.state.source import read_source
+from xgen_deploy.state.source_request import Request
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def with_lacking(site: Site, observed: Observed, catalog: Sources) -> Observed:
 
 
 def _completed(site: Site, host: Host, observation: Observation, catalog: Sources) -> Observation:
-    missing = {m.key for m in observation.facts.models if m.missing}
+    missing = keys_to_bring(site, host, observation.facts)
     builds = lacking_builds(site, host, observation.facts.engines, catalog)
     if not missing and not builds:
         return observation
@@ -92,29 +90,8 @@ def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:
         mode = mode_of(config, host)
         if mode == "never":
             continue
-        own = (StatedFile("source", s, config.revision) for s in sources(config).values())
-        for stated in (*own, *stated_files(config, host)):
-            if stated.any_file:
-                continue
-            is_own = stated.field == "source"
-            local = config.local if is_own else None
-            if local is not None or read_source(stated.source).kind != "path":
-                request = _request(config, stated, local, is_own=is_own)
-                yield WantedModel(stated.key, request, mode, config.name)
-
-
-def _request(
-    config: InstanceConfig, stated: StatedFile, local: str | None, *, is_own: bool
-) -> Request:
-    patterns = config.fetch.files if isinstance(config.fetch, ModelFetch) and is_own else None
-    return Request(
-        source=config.model if local is not None else stated.source,
-        revision=stated.revision,
-        patterns=patterns or (),
-        code=bool(config.vllm.trust_remote_code) and is_own,
-        local=local,
-        sha256=config.sha256 if is_own else None,
-    )
+        for stated in lockable(config, host):
+            yield WantedModel(stated.key, request_of(config, stated), mode, config.name)
 
 
 def _told(model: ModelFacts, error: HubError) -> ModelFacts:

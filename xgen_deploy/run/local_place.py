@@ -5,6 +5,7 @@ from xgen_deploy.files.places import places
 from xgen_deploy.frozen import replace
 from xgen_deploy.hub.catalog import Request, Sources
 from xgen_deploy.hub.client import HubError
+from xgen_deploy.hub.locked import artifact_of
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site
 
@@ -14,8 +15,14 @@ def placed(config: InstanceConfig, site: Site, catalog: Sources) -> InstanceConf
     if config.local is None:
         return config
     host = site.hosts[config.host]
+    request = Request(source=config.model, local=config.local)
+    entry = site.lock.entry(request) if site.lock is not None else None
     try:
-        artifact = catalog.describe(Request(source=config.model, local=config.local)).artifact
+        artifact = (
+            catalog.describe(request).artifact
+            if entry is None
+            else artifact_of(entry, request, site.fetch)
+        )
     except HubError as error:
         raise XgenError(
             f"{config.host}/{config.name}: {config.local} cannot be brought: {error.reason}"

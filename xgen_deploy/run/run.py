@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.probe.observe import observe, prepare
+from xgen_deploy.resolve.locked import keys_to_bring, with_locked
 from xgen_deploy.resolve.request import NO_IMAGES, probe_request
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.state.control_node import ControlNode
 from xgen_deploy.state.facts import HostFacts
-from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation, Observed, facts_of, observation_of
 from xgen_deploy.state.site import Site
@@ -102,7 +102,7 @@ class Run:
             observed = with_lacking_images(observed, pushed, self.images())
         if not to_bring or self.catalog is None:
             return observed
-        if not any(_lacks(self.site.hosts[n], f) for n, f in facts_of(observed).items()):
+        if not any(_lacks(self.site, n, f) for n, f in facts_of(observed).items()):
             return observed
         from xgen_deploy.run.lacking import with_lacking  # seldom
 
@@ -126,10 +126,11 @@ class Run:
         return observation_of(host.name, observe(connection, request), layout)
 
 
-def _lacks(host: Host, facts: HostFacts) -> bool:
+def _lacks(site: Site, name: str, facts: HostFacts) -> bool:
     """Whether a host has not got something that might be brought."""
+    host = site.hosts[name]
     builds = (e for e in facts.engines if e.binary in host.archives and e.state is None)
-    return any(m.missing for m in facts.models) or any(builds)
+    return bool(keys_to_bring(site, host, facts)) or any(builds)
 
 
 @contextmanager
@@ -144,7 +145,8 @@ def run_on(
     models' sources; it is called once, and only where one is looked at."""
     control_node = this_machine()
     catalog = lru_cache(maxsize=1)(catalog)
-    site = with_local_sources(expand_home(site, control_node.home), catalog)
+    site = with_locked(expand_home(site, control_node.home))
+    site = with_local_sources(site, catalog)
     connector = Connector(options)
     try:
         connections = {n: connector.connect(h) for n, h in site.hosts.items()}

@@ -126,7 +126,8 @@ class Instance:
     `notes` are for the reader of the plan. `systemd` is the host's version of it. `slot` is "" or
     ".b", `spare_port` what the other slot would listen on; None where the port is fixed or nobody
     could switch. `adopts` is what it takes the place of, started by hand. `splits_inputs`: an input
-    of an embedding model or a reranker need not fit one batch.
+    of an embedding model or a reranker need not fit one batch. `unproved_files` are locked to these
+    SHA-256, and nobody has seen yet that they are that.
     """
 
     host: str
@@ -160,6 +161,7 @@ class Instance:
     adopts: AdoptableFacts | None = None
     splits_inputs: bool = True
     forecast: Forecast | None = None
+    unproved_files: dict[str, str] = field(default_factory=dict)
 
     @property
     def name_on_host(self) -> str:

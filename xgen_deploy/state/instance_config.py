@@ -8,6 +8,7 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.fetch import FetchMode, ModelFetch
+from xgen_deploy.state.locked import Locked
 from xgen_deploy.state.settings import (
     Adopt,
     ContainerSettings,
@@ -44,7 +45,8 @@ class InstanceConfig(Frozen):
     stated. `gpus` None: left out; `()`: the CPU; `"all"`. `marks` tells where each dotted
     field (`llama.tensor_split`) was written; the key "" is the placement itself. `layers_here`
     is true where the placement itself stated `n_gpu_layers`. `local` is the file or folder on this
-    machine that is brought to `source`.
+    machine that is brought to `source`. `locked` is what the lock file says of its sources, by
+    `source@revision`.
     """
 
     host: str
@@ -86,6 +88,7 @@ class InstanceConfig(Frozen):
     adopt: Adopt | None = None
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
+    locked: dict[str, Locked] = Field(default_factory=dict)
     marks: dict[str, Mark] = Field(default_factory=dict)
 
     @property

@@ -167,7 +167,7 @@ def _wrong(chosen: Chosen, site: Site) -> Iterator[str]:
 def _as_then(run: Run, chosen: Chosen) -> Run:
     """The site with each host's instances as they were. How the change itself is carried out
     (batches, strategy, drain), and what has to be answered, is the manifest's, because it concerns
-    all hosts. No history takes anything over.
+    all hosts. No history takes anything over. Sources are what they were locked to then.
     """
     by_instance = {(d.host, d.name): d for d in everywhere(run.site)}
     by_model = {d.model: d for d in everywhere(run.site)}
@@ -181,5 +181,5 @@ def _as_then(run: Run, chosen: Chosen) -> Run:
     earlier = (d for entry in chosen.values() if entry for d in entry.declared)
     declared = tuple(as_now(d) for d in earlier)
     unreachable = tuple(d for d in run.site.declared if d.host not in chosen)
-    site = replace(run.site, declared=declared + unreachable)
+    site = replace(run.site, declared=declared + unreachable, lock=None)
     return run.over(site)

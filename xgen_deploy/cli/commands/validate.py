@@ -5,12 +5,13 @@ import time
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.plan import plan_errors
+from xgen_deploy.cli.documents.plan import plan_errors, refusal_error
 from xgen_deploy.cli.documents.validate import ValidateDocument
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.resolve.locked import misfits
 from xgen_deploy.resolve.without_hosts import foreseen
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.site import Site
@@ -27,7 +28,8 @@ def command(settings: Settings, fleet: str | None) -> int:
     warnings = (*site.warnings, *foreseen(site))
     screen.lines([f"[yellow]warning[/yellow]  {escape(w)}" for w in warnings], always=True)
     plan = _plan(site, fleet) if fleet is not None else None
-    refusals = plan.refusals if plan is not None else ()
+    unfit = tuple(misfits(site)) if plan is None else ()
+    refusals = plan.refusals if plan is not None else unfit
     screen.lines([f"[red]refused[/red]  {escape(str(r))}" for r in refusals], always=True)
     count, hosts = len(site.declared), len(site.hosts)
     if not refusals:
@@ -44,7 +46,7 @@ def command(settings: Settings, fleet: str | None) -> int:
             instances=count,
             hosts=tuple(site.hosts),
             warnings=tuple(warnings),
-            errors=tuple(plan_errors(plan)) if plan is not None else (),
+            errors=tuple(plan_errors(plan) if plan is not None else map(refusal_error, unfit)),
         )
     )
     return 1 if refusals else 0

@@ -9,7 +9,7 @@ from xgen_deploy.state.artifact import Kind
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
 from xgen_deploy.state.forecast import Need
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
 
@@ -253,14 +253,17 @@ def plan_errors(plan: Plan) -> Iterator[ErrorEntry]:
     for name in plan.unreachable:
         host = plan.hosts[name]
         yield ErrorEntry(message=host.error or "unreachable", host=name, way_out=host.hint or None)
-    for refusal in plan.refusals:
-        mark = refusal.mark
-        yield ErrorEntry(
-            message=refusal.reason,
-            host=refusal.host,
-            instance=refusal.instance,
-            file=mark.file if mark else None,
-            line=mark.line if mark else None,
-            column=mark.column if mark else None,
-            way_out=refusal.hint or None,
-        )
+    yield from map(refusal_error, plan.refusals)
+
+
+def refusal_error(refusal: Refusal) -> ErrorEntry:
+    mark = refusal.mark
+    return ErrorEntry(
+        message=refusal.reason,
+        host=refusal.host,
+        instance=refusal.instance,
+        file=mark.file if mark else None,
+        line=mark.line if mark else None,
+        column=mark.column if mark else None,
+        way_out=refusal.hint or None,
+    )

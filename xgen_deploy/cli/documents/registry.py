@@ -14,6 +14,7 @@ _MODELS = {
     "render": "render.RenderDocument",
     "plan": "plan.PlanDocument",
     "show": "show.ShowDocument",
+    "lock": "lock.LockDocument",
     "status": "status.StatusDocument",
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",

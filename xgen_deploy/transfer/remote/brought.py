@@ -32,6 +32,7 @@ def note_brought(
         "mtime_ns": status.st_mtime_ns,
         "sha256": sha256 or None,
         "sha1": file.sha1,
+        "by_length": file.sha256 is None and file.sha1 is None,
         "origin": origin,
         "at": time.time(),
     }

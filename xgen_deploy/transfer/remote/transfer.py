@@ -161,6 +161,10 @@ class Transfer:
             digest = self._whole(number, part)
             chunks = [part.chunks[k] for k in range(file.chunk_count)]
             self._note(file, digest, chunks)
+            if file.sha256 is None and file.sha1 is None:
+                name = os.path.basename(file.place)
+                text = f"the SHA-256 of {name} is {digest}, which nobody had stated"
+                self._tell("note", file=number, text=text)
             part.end()
         except Wrong:
             # Else the other side knows which chunk it is, and asks for that alone.
