@@ -41,7 +41,10 @@ def test_a_host_that_contacts_nobody_pulls_nothing(tmp_path: Path) -> None:
     [
         ("images: {llama: {image: x:1, archive: x.tar}}", "is read with `pull: push` alone"),
         (f"pull: push\nimages: {{llama: 'x@sha256:{'0' * 64}'}}", "a tag and no digest"),
-        ("registries: {'https://r/': {user: u, password: {env: P}}}", "registries"),
+        (
+            "registries: {'https://r/': {user: u, password: {env: P}}}",
+            "a registry is a host as images name it",
+        ),
         ("registries: {r.example: {user: u, password: plain}}", "password"),
     ],
 )

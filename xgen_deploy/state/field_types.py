@@ -312,6 +312,12 @@ def _schema(*branches: dict[str, object]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": list(branches)} if len(branches) > 1 else branches[0])
 
 
+def registry_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?", value):
+        raise ValueError("a registry is a host as images name it, such as registry.example.net")
+    return value
+
+
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
@@ -362,7 +368,7 @@ InstanceName = Annotated[
     Field(json_schema_extra={"pattern": _INSTANCE_SCHEMA, "maxLength": MAX_INSTANCE}),
 ]
 Word = Annotated[str, AfterValidator(word)]
-RegistryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
+RegistryName = Annotated[str, AfterValidator(registry_name)]
 UnitName = Annotated[str, AfterValidator(unit_name)]
 ContainerName = Annotated[str, AfterValidator(container_name)]
 Sha256 = Annotated[
