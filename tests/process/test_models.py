@@ -179,3 +179,19 @@ def test_the_digests_of_a_site_are_written_for_a_bundle(
 def test_it_asks(fetching: Site) -> None:
     refused = prune(fetching)
     assert (refused.code, "cannot ask without a terminal" in refused.stderr) == (1, True)
+
+
+def test_a_flipped_byte_is_found(fetching: Site, tmp_path: Path) -> None:
+    done(fetching.run("fetch"))
+    (blob,) = (tmp_path / "models/hf").rglob("blobs/*")
+    status = blob.stat()
+    with blob.open("r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+    found = fetching.run_on(fetching.write(), "models verify", "--json")
+    (entry,) = json.loads(found.stdout)["hosts"]["here"]["checked"]
+    assert (found.code, entry["chunks"]) == (1, [0])
+    assert "its SHA-256 is" in entry["reason"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xgen_deploy.apply.models_on_hosts import HostModels, Looked
 
 _LIST = "list"
-_ACTIONS = (_LIST, "prune")
+_ACTIONS = (_LIST, "prune", "verify")
 
 
 class _ModelsCommand(ManifestCommand):
@@ -35,7 +35,7 @@ class _ModelsCommand(ManifestCommand):
 
 
 @click.command("models", cls=_ModelsCommand)
-@click.argument("action", type=click.Choice(_ACTIONS), metavar="[prune]")
+@click.argument("action", type=click.Choice(_ACTIONS), metavar="[prune|verify]")
 @click.option("-y", "--yes", is_flag=True, help="prune: do not ask. Required without a terminal.")
 @click.option(
     "--all-history", is_flag=True, help="prune: also what only the last two good applies had."
@@ -51,7 +51,8 @@ def command(settings: Settings, action: str, yes: bool, all_history: bool, have:
     project there.
 
     `models prune` removes what was brought and is needed no more: by no project's record, by none
-    of its last two good applies, not by MANIFEST, and open in no process.
+    of its last two good applies, not by MANIFEST, and open in no process. `models verify` reads
+    what was brought whole.
     """
     if action == "prune":
         from xgen_deploy.cli.pruning import pruned
@@ -59,6 +60,10 @@ def command(settings: Settings, action: str, yes: bool, all_history: bool, have:
         if not yes and (settings.json or not sys.stdin.isatty()):
             raise UsageError("cannot ask without a terminal; add -y to remove what nobody uses")
         return pruned(settings, yes=yes, history=not all_history)
+    if action == "verify":
+        from xgen_deploy.cli.verifying import verified
+
+        return verified(settings)
     return _listed(settings, have)
 
 

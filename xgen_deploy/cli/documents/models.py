@@ -44,7 +44,6 @@ class CheckedEntry(Frozen):
     size: int
     reason: str | None
     chunks: tuple[int, ...]
-    repaired: bool
 
 
 class HostEntry(Frozen):
