@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.fetch import FetchMode, Leg, ModelFetch, Route
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A host that lacks an artifact. `egress`: it can reach the source itself; None: nobody has
-    looked. `site` None: it takes from no other host, and gives to none. `may_have`: it has files
-    already, so that it is the best one to begin with.
+    looked. `forbidden`: it is not to reach anything. `site` None: it takes from no other host, and
+    gives to none.
     """
 
     host: str
     mode: FetchMode = "auto"
     egress: bool | None = None
+    forbidden: bool = False
     site: str | None = None
 
 
@@ -38,6 +41,16 @@ def mode_of(config: InstanceConfig, host: Host) -> FetchMode:
     return stated or host.fetch or "auto"
 
 
+def reaches(site: Site, host: Host, facts: HostFacts, source: str) -> bool | None:
+    """Whether a host gets to a source by itself; None: nobody has looked."""
+    if host.egress is False:
+        return False
+    place = site.fetch.contact(source)
+    if place is None or facts.reached is None:
+        return None
+    return place in facts.reached
+
+
 def routes(artifact: Artifact, candidates: Sequence[Candidate]) -> tuple[tuple[Leg, ...], ...]:
     """Chains, each of the hosts of one site in which the first gets it from its source or from
     here, and each other one from the host before it. Raises NoRoute.
@@ -47,7 +60,10 @@ def routes(artifact: Artifact, candidates: Sequence[Candidate]) -> tuple[tuple[L
     sites: dict[str, list[Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: c.host):
         sites.setdefault(candidate.site or f"host {candidate.host}", []).append(candidate)
-    return tuple(_chain(artifact, members) for members in sites.values())
+    chains = tuple(_chain(artifact, members) for members in sites.values())
+    if artifact.through is not None:
+        _check_from_here(artifact, chains)
+    return chains
 
 
 def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
@@ -56,9 +72,42 @@ def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
     order = [first, *(m for m in members if m is not first)]
     route: Route = "host" if fetches else "push"
     token = artifact.kind == "hub" and first.mode == "host"
-    legs = [Leg(first.host, route, token=token)]
+    because = _because(artifact, first) if route == "push" else ""
+    legs = [Leg(first.host, route, token=token, because=because)]
     legs += [Leg(after.host, "peer", before.host) for before, after in pairwise(order)]
     return tuple(legs)
+
+
+def _because(artifact: Artifact, candidate: Candidate) -> str:
+    if artifact.kind == "local" or candidate.mode == "push":
+        return ""
+    if artifact.gated:
+        return "only `fetch: host` gives a host the token"
+    if candidate.forbidden:
+        return f"`xgen_egress: false` of {candidate.host}"
+    if candidate.egress is None:
+        return f"whether {candidate.host} reaches {artifact.origin} is not known"
+    return f"{candidate.host} does not reach {artifact.origin}"
+
+
+def _check_from_here(artifact: Artifact, chains: Sequence[Sequence[Leg]]) -> None:
+    """This machine does not reach the source, and so has nothing to give."""
+    for first, *_ in chains:
+        if first.route == "host":
+            continue
+        if artifact.gated:
+            raise NoRoute(
+                first.host,
+                f"this machine does not reach {artifact.origin}, and {artifact.name} is given only "
+                "to who has a token",
+                "State `fetch: host`: the host then gets the token, in memory.",
+            )
+        raise NoRoute(
+            first.host,
+            f"neither this machine nor {first.host} gets {artifact.name} from {artifact.origin}",
+            f"State the same `xgen_site` for it as for {artifact.through}, which reaches "
+            f"{artifact.origin} and then hands it on, or leave out `fetch: push`.",
+        )
 
 
 def _fetches(artifact: Artifact, candidate: Candidate) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -18,7 +18,13 @@ from xgen_deploy.state.facts import GGUFFacts
 from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
 from xgen_deploy.state.source import Source, read_source
 from xgen_deploy.state.source_request import Request as Request
-from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable, open_at
+from xgen_deploy.transfer.remote.web_source import (
+    Access,
+    Connect,
+    Refused,
+    Unavailable,
+    open_at,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,13 @@ class Described:
     unavailable: HubError | None = None
 
 
+class Way(NamedTuple):
+    """A host that reaches what this machine does not, and how a connection by way of it is made."""
+
+    host: str
+    connect: Connect
+
+
 class Sources(Protocol):
     """What knows models' sources."""
 
@@ -40,19 +53,38 @@ class Sources(Protocol):
         """Raises HubError."""
 
 
+@runtime_checkable
+class Relayed(Sources, Protocol):
+    """Sources that can be asked by way of a host."""
+
+    def by_way_of(self, way: Way) -> Sources:
+        """For where this machine does not reach them."""
+
+
 class Catalog:
     """The sources themselves, of one run. `token` is for the hub alone; `proxy` and `ca` (PEM text)
-    for all sources."""
+    for all sources. `way` is a host that they are asked by way of."""
 
     def __init__(
-        self, settings: FetchSettings, access: Access, digests: Callable[[], LocalDigests]
+        self,
+        settings: FetchSettings,
+        access: Access,
+        digests: Callable[[], LocalDigests],
+        way: Way | None = None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._access, self._digests, self._way = settings, access, digests, way
+        endpoint = settings.endpoint or HUGGING_FACE
         self._plain = access._replace(token=None)
-        self._hub = Hub(settings.endpoint or HUGGING_FACE, access)
-        self._digests = digests
+        self._connect = way.connect if way is not None else None
+        # What is not TLS a host can read, and change.
+        self._open = way is not None and endpoint.startswith("http://")
+        self._hub = Hub(endpoint, self._plain if self._open else access, self._connect)
         self._known: dict[Request, Described | HubError] = {}
         self._silent: HubError | None = None
+
+    def by_way_of(self, way: Way) -> "Catalog":
+        """The same sources, for where this machine does not reach them."""
+        return Catalog(self._settings, self._access, self._digests, way)
 
     def describe(self, request: Request) -> Described:
         """Raises HubError."""
@@ -62,8 +94,8 @@ class Catalog:
                 known = self._describe(request)
             except HubError as error:
                 known = error
-                if error.unreachable:  # nobody waits for it once more
-                    self._silent = error
+                if error.unreachable and read_source(request.source).repository:
+                    self._silent = error  # nobody waits for it once more
             except ValidationError as error:
                 known = HubError(f"{request.source}: {error.errors()[0]['msg']}")
             except (NotSelected, OSError) as error:
@@ -115,9 +147,13 @@ class Catalog:
             code=chosen.code,
             license=revision.license,
             gated=revision.gated,
+            through=self._way.host if self._way is not None else None,
+            trusted=self._open,
         )
         _check_digest(artifact, request.sha256)
-        return self._read(artifact, lambda file: beginning_of(file, self._hub.access))
+        return self._read(
+            artifact, lambda file: beginning_of(file, self._hub.access, self._connect)
+        )
 
     def _url(self, request: Request) -> Described:
         url = request.source
@@ -127,18 +163,27 @@ class Catalog:
                 "Serve it without one, or take it from this machine with `source: {local: ...}`.",
             )
         try:
-            answer = open_at(url, self._plain, 0, None)
+            answer = open_at(url, self._plain, 0, None, connect=self._connect)
             answer.response.close()
-        except (Refused, Unavailable, OSError, HTTPException) as error:
-            raise HubError(f"{url} cannot be read from here: {error}") from None
+        except Refused as error:
+            raise HubError(f"{url} cannot be read: {error}") from None
+        except (Unavailable, OSError, HTTPException) as error:
+            reason = f"{url} cannot be read from here: {error}"
+            raise HubError(reason, unreachable=True) from None
         if answer.total is None:
             raise HubError(f"{url} does not tell how long it is")
         name = url.partition("?")[0].partition("#")[0].rpartition("/")[2] or "model"
         digest = request.sha256.lower() if request.sha256 else None
         file = ArtifactFile(path=name, size=answer.total, sha256=digest, url=url)
         origin = origin_name(read_source(url), self._settings)
-        artifact = Artifact(name=request.source, kind="url", origin=origin, files=(file,))
-        return self._read(artifact, lambda file: beginning_of(file, self._plain))
+        artifact = Artifact(
+            name=request.source,
+            kind="url",
+            origin=origin,
+            files=(file,),
+            through=self._way.host if self._way is not None else None,
+        )
+        return self._read(artifact, lambda file: beginning_of(file, self._plain, self._connect))
 
     def _local(self, request: Request, path: Path) -> Described:
         paths = [path] if path.is_file() else _files_of(path)

@@ -16,7 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.state.artifact import MOST_FILES, ArtifactFile, Sha1, Sha256
 from xgen_deploy.state.fetch import HUGGING_FACE
-from xgen_deploy.transfer.remote.web_source import Access, Answer, Refused, Unavailable, open_at
+from xgen_deploy.transfer.remote.web_source import (
+    Access,
+    Answer,
+    Connect,
+    Refused,
+    Unavailable,
+    open_at,
+)
 
 _PAGE = 32 << 20
 _PAGES = 100
@@ -72,10 +79,12 @@ class HubError(Exception):
 
 @dataclass(frozen=True)
 class Hub:
-    """`access` has a token only where it is for this endpoint."""
+    """`access` has a token only where it is for this endpoint. `connect` is another way there than
+    this machine's own."""
 
     endpoint: str = HUGGING_FACE
     access: Access = field(default_factory=Access)
+    connect: Connect | None = None
 
     def revision(self, repository: str, revision: str) -> Revision:
         """Raises HubError."""
@@ -131,7 +140,7 @@ class Hub:
     def _json(self, url: str) -> tuple[object, Answer]:
         """Raises Refused and HubError."""
         try:
-            answer = open_at(url, self.access, 0, None)
+            answer = open_at(url, self.access, 0, None, connect=self.connect)
             with answer.response as response:
                 content = read_some(response, _PAGE + 1)
             return read_json(content, _PAGE), answer

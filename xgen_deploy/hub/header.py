@@ -14,7 +14,13 @@ from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
 from xgen_deploy.probe.remote.hf_config import essentials, mistral_essentials
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.facts import GGUFFacts
-from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable, open_at
+from xgen_deploy.transfer.remote.web_source import (
+    Access,
+    Connect,
+    Refused,
+    Unavailable,
+    open_at,
+)
 
 _FIRST = 4 << 20
 _MOST = 256 << 20
@@ -23,12 +29,12 @@ _CONFIG = 4 << 20
 Beginning = Callable[[int], bytes]
 
 
-def beginning_of(file: ArtifactFile, access: Access) -> Beginning:
+def beginning_of(file: ArtifactFile, access: Access, connect: Connect | None = None) -> Beginning:
     """From its source on the web. Raises HubError when it is called."""
 
     def read(count: int) -> bytes:
         try:
-            answer = open_at(file.url or "", access, 0, None)
+            answer = open_at(file.url or "", access, 0, None, connect=connect)
             with answer.response as response:
                 return read_some(response, count)
         except (Refused, Unavailable, OSError, HTTPException) as error:

@@ -8,7 +8,7 @@ from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.concurrency import in_turn
 from xgen_deploy.plan.desired import DesiredState
-from xgen_deploy.plan.fetches import with_fetches
+from xgen_deploy.plan.fetches import fetches, with_unbringable
 from xgen_deploy.plan.fingerprint import plan_fingerprint
 from xgen_deploy.plan.gateway import with_gateways
 from xgen_deploy.plan.gateway_refresh import with_refreshed_gateways
@@ -63,6 +63,7 @@ def make_plan(
     observations, facts, records = reached(observed), facts_of(observed), records_of(observed)
     hosts = one_name_each(hosts, site, observed)
     hosts = with_strategies(site, hosts, facts, records)
+    hosts = with_unbringable(site, hosts, observations)
     if skip_refused:
         hosts = _without_refused(hosts)
     hosts = in_turn(with_moves(site, in_batches(hosts), facts, records))
@@ -75,12 +76,11 @@ def make_plan(
     # With `--limit MODEL` a gateway is not started anew for one model's sake.
     refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)
-    hosts = with_rights(site, hosts, observations)
+    hosts = with_unbringable(site, with_rights(site, hosts, observations), observations)
     if skip_refused:
         hosts = _without_refused(hosts)
     hosts = with_other_origins(hosts, records, site.origin)
     hosts = with_older_bundles(hosts, records, site.bundle)
-    hosts, fetches = with_fetches(site, hosts, observations)
     if skip_refused:
         hosts = _without_refused(hosts)
     return Plan(
@@ -93,7 +93,7 @@ def make_plan(
         against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
         fleet=site.fleet,
-        fetches=fetches,
+        fetches=fetches(site, hosts, observations),
         bundle=site.bundle,
     )
 

@@ -41,12 +41,14 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         verb = "push " if artifact.kind == "image" else "fetch"
         yield f"[cyan]> {verb}  [/cyan] {escape(what)}"
         if first.route == "push" and not artifact.is_here and bundle is None:
-            yield f"      [dim]{escape(_why(artifact.origin))}[/dim]"
+            yield f"      [dim]{escape(_by_here(first, artifact.origin))}[/dim]"
         yield from (f"      [dim]{escape(line)}[/dim]" for line in _talks(others))
     if any(places.unpack for places in fetch.places.values()):
         yield "      [dim]unpacked and tried out there before it is used[/dim]"
     if artifact.commit is not None:
         yield f"      [dim]{escape(_meaning(artifact.revision or 'main', artifact.commit))}[/dim]"
+    if artifact.through is not None:
+        yield f"      {_by_host(artifact, artifact.through)}"
     if artifact.left_out:
         yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
     if artifact.code:
@@ -66,8 +68,18 @@ def _meaning(revision: str, commit: str) -> str:
     return f"commit {commit[:12]}" if revision == commit else f"{revision} is {commit[:12]}"
 
 
-def _why(origin: str) -> str:
-    return f"from {origin} by way of this machine: the host does not reach it, or is not to"
+def _by_here(first: Leg, origin: str) -> str:
+    because = f": {first.because}" if first.because else ""
+    return f"this machine gets it from {origin}{because}"
+
+
+def _by_host(artifact: Artifact, host: str) -> str:
+    """With markup."""
+    if artifact.trusted:
+        text = f"trusted on first use: {host} alone reaches {artifact.origin}, without TLS"
+        return f"[yellow]{escape(text)}[/yellow]"
+    text = f"looked at by way of {host}: this machine does not reach {artifact.origin}"
+    return f"[dim]{escape(text)}[/dim]"
 
 
 def _talks(others: Sequence[Leg]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from xgen_deploy.files.routes import Candidate, NoRoute, routes
+from xgen_deploy.files.routes import Candidate, NoRoute, reaches, routes
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.state.facts import FolderFacts, HostFacts
@@ -31,30 +31,57 @@ class _Need:
     instance: str
 
 
-def with_fetches(
+def with_unbringable(
     site: Site, hosts: Mapping[str, HostPlan], observations: Mapping[str, Observation]
-) -> tuple[dict[str, HostPlan], tuple[Fetch, ...]]:
-    """The hosts' plans, with refusals for what cannot be brought, and what is brought, in the order
-    of the hosts' plans."""
-    needs = [n for name, plan in hosts.items() for n in _needs(site, plan, observations.get(name))]
+) -> dict[str, HostPlan]:
+    """The hosts' plans, with refusals for what cannot be brought, each once however often this is
+    asked: a host that is refused meanwhile may have been the only one with a way."""
+    needs = _all_needs(site, hosts, observations)
     refusals = [r for need in needs if (r := _refusal(need)) is not None]
-    refusals += _no_room([n for n in needs if n.host.name not in {r.host for r in refusals}])
-    by_artifact: dict[str, list[_Need]] = {}
-    for need in needs:
-        if need.host.name not in {r.host for r in refusals}:
-            by_artifact.setdefault(need.lacking.artifact.digest, []).append(need)
-    fetches = []
-    for alike in by_artifact.values():
+    refusals += _no_room(_without({r.host for r in refusals}, needs))
+    others = {name for name, plan in hosts.items() if plan.refusals}
+    while True:  # a host that has no route leaves its chain to the others
         try:
-            fetches.append(_fetch(alike))
+            for alike in _alike(_without(others | {r.host for r in refusals}, needs)):
+                _fetch(site, alike)
+            break
         except NoRoute as error:
-            need = next(n for n in alike if n.host.name == error.host)
+            need = next(n for n in needs if n.host.name == error.host)
             refusals.append(_refused(need, error.reason, error.hint))
     plans = dict(hosts)
     for refusal in refusals:
         plan = plans[refusal.host]
+        if refusal in plan.refusals:
+            continue
         plans[refusal.host] = replace(plan, refusals=(*plan.refusals, refusal))
-    return plans, tuple(fetches)
+    return plans
+
+
+def fetches(
+    site: Site, hosts: Mapping[str, HostPlan], observations: Mapping[str, Observation]
+) -> tuple[Fetch, ...]:
+    """What is brought to the hosts that nothing is refused for, in the order of their plans."""
+    going_on = {name: plan for name, plan in hosts.items() if not plan.refusals}
+    needs = _all_needs(site, going_on, observations)
+    return tuple(_fetch(site, alike) for alike in _alike(needs))
+
+
+def _all_needs(
+    site: Site, hosts: Mapping[str, HostPlan], observations: Mapping[str, Observation]
+) -> list[_Need]:
+    return [n for name, plan in hosts.items() for n in _needs(site, plan, observations.get(name))]
+
+
+def _without(refused: set[str], needs: list[_Need]) -> list[_Need]:
+    return [need for need in needs if need.host.name not in refused]
+
+
+def _alike(needs: list[_Need]) -> list[list[_Need]]:
+    """By what is brought, to each host once: two names may mean one file."""
+    by_artifact: dict[str, dict[str, _Need]] = {}
+    for need in needs:
+        by_artifact.setdefault(need.lacking.artifact.digest, {}).setdefault(need.host.name, need)
+    return [list(by_host.values()) for by_host in by_artifact.values()]
 
 
 def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Iterator[_Need]:
@@ -76,13 +103,14 @@ def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Itera
             yield _Need(site.hosts[plan.host], lacking, observation.facts, instance)
 
 
-def _fetch(needs: list[_Need]) -> Fetch:
+def _fetch(site: Site, needs: list[_Need]) -> Fetch:
     """Raises NoRoute."""
     candidates = [
         Candidate(
             host=n.host.name,
             mode=n.lacking.mode,
-            egress=False if n.host.egress is False else n.facts.egress,
+            egress=reaches(site, n.host, n.facts, n.lacking.artifact.name),
+            forbidden=n.host.egress is False,
             site=n.host.site,
         )
         for n in needs

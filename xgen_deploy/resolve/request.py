@@ -18,6 +18,7 @@ from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.site import Site
 
 _FORMS = 2
+_MOST_PLACES = 16
 NO_IMAGES: Mapping[str, PushedImage] = {}
 
 
@@ -66,12 +67,14 @@ def _login(site: Site, engine: EngineRequest) -> bool:
     return engine.image is not None and registry_of(engine.image) in site.registries
 
 
-def outside(site: Site, host: Host) -> str | None:
-    """What a host tries to reach where it is to fetch a model by itself; None: it is not to."""
-    modes = {mode_of(config, host) for config in site.on(host.name)}
-    if host.egress is False or modes.isdisjoint({"auto", "host"}):
-        return None
-    return site.fetch.first_contact
+def outside(site: Site, host: Host) -> tuple[str, ...]:
+    """What a host tries to reach where it may fetch a model by itself."""
+    if host.egress is False:
+        return ()
+    fetching = (c for c in site.on(host.name) if mode_of(c, host) in ("auto", "host"))
+    stated = (s for c in fetching for s in (*model_files(c), *stated_files(c, host)))
+    places = (site.fetch.contact(s.source) for s in stated)
+    return tuple(dict.fromkeys(p for p in places if p is not None))[:_MOST_PLACES]
 
 
 def _ports(

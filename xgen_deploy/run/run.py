@@ -104,9 +104,14 @@ class Run:
             return observed
         if not any(_lacks(self.site, n, f) for n, f in facts_of(observed).items()):
             return observed
-        from xgen_deploy.run.lacking import with_lacking  # seldom
+        from xgen_deploy.hub.catalog import Relayed  # seldom
+        from xgen_deploy.run.lacking import with_lacking
+        from xgen_deploy.run.ways import SourcesByHosts
 
-        return with_lacking(self.site, observed, self.catalog())
+        sources = self.catalog()
+        if isinstance(sources, Relayed):
+            sources = SourcesByHosts(self.site, sources, observed, self.connections)
+        return with_lacking(self.site, observed, sources)
 
     def _pushed(self) -> "Pushed | None":
         """None where this machine gives hosts no images."""

@@ -53,8 +53,10 @@ class Artifact(Frozen):
     source, for people and records. `revision` is what was asked for, `commit` what that means now.
     `loaded` is the file that an engine is pointed at, "" for the only one or the folder of all.
     `left_out` are files of the source that are not brought, `code` those among `files` that engines
-    would run. `gated`: it is given only to who has a token. Of an image the files are what hosts
-    lack of its blobs; they have the first `layers_there` of its layers.
+    would run. `gated`: it is given only to who has a token. `through` is the host by way of which
+    it was looked at, where this machine does not reach the source; `trusted`: nothing but that
+    host's word says what it is. Of an image the files are what hosts lack of its blobs; they have
+    the first `layers_there` of its layers.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Artifact(Frozen):
     code: tuple[str, ...] = ()
     license: str | None = None
     gated: bool = False
+    through: str | None = None
+    trusted: bool = False
     image: OciImage | None = None
     layers_there: int = 0
 

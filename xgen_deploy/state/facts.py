@@ -83,8 +83,8 @@ class ProbeRequest(Frozen):
     names, in the first slot and in the second (see layout.py). `gateway_stats` is the gateway's
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
     after the engines, and of its service, to be asked how they are. `writes` are the folders
-    that an apply writes to, `folders` those that models are brought to; `outside` (host:port) is
-    tried where a model is missing.
+    that an apply writes to, `folders` those that models are brought to; `outside` (host:port)
+    are tried where a model is missing.
     """
 
     project: str
@@ -104,7 +104,7 @@ class ProbeRequest(Frozen):
     watchdog: str | None = None
     writes: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    outside: str | None = None
+    outside: tuple[str, ...] = ()
     deadline: float = 20.0
 
 
@@ -409,8 +409,8 @@ class HostFacts(Frozen):
     project's folder of settings and secrets, `edited` what of all that was written differs from
     the record. `timer` is the watchdog's; `heal` is what the watchdog remembers (JSON),
     `watchdog` how it is itself, `python_path` the interpreter that the probe ran in. `timings` are
-    the probe's own seconds by part. `egress`: whether the host reaches what it was to try, None
-    where it did not. `errors` name the parts that could not be answered (gpu,
+    the probe's own seconds by part. `reached` are those places that the host was to try which it
+    reaches, None where it did not try. `errors` name the parts that could not be answered (gpu,
     docker, engines, services, models, ports, files, record, devices) and why: their fields are
     empty then, which means unknown. Of a host without a usable Python (`probe` is `sh`) nothing is
     known but the machine and its GPUs.
@@ -447,7 +447,7 @@ class HostFacts(Frozen):
     models: tuple[ModelFacts, ...] = ()
     engines: tuple[EngineFacts, ...] = ()
     folders: tuple[FolderFacts, ...] = ()
-    egress: bool | None = None
+    reached: tuple[str, ...] | None = None
     files: tuple[FileFacts, ...] = ()
     etc_files: tuple[FileFacts, ...] = ()
     edited: tuple[EditedFile, ...] = ()

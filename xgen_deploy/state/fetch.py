@@ -12,12 +12,14 @@ from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.field_types import Size, Word, size_bytes, web_origin
 from xgen_deploy.state.oci_image import Store
 from xgen_deploy.state.settings import SecretRef
+from xgen_deploy.state.source import read_source
 from xgen_deploy.state.transfer import Link, Text, Unpack, WantedFile
 
 FetchMode = Literal["auto", "host", "push", "never"]
 Route = Literal["host", "push", "peer"]
 Endpoint = Annotated[Word, AfterValidator(web_origin)]
 PEER_PORT = 8099
+PROXY_PORT = 3128
 _PORT = re.compile(r":\d{1,5}$")
 HUGGING_FACE = "https://huggingface.co"
 
@@ -65,14 +67,16 @@ class FetchSettings(Frozen):
         """Bytes a second, 0: no limit."""
         return size_bytes(self.limit_rate) if self.limit_rate else 0
 
-    @property
-    def first_contact(self) -> str | None:
-        """host:port of the proxy or the hub; None where only a secret tells."""
-        if isinstance(self.proxy, SecretRef):
+    def contact(self, source: str) -> str | None:
+        """host:port that is connected to for a source; None for what needs none, and where only a
+        secret tells the proxy."""
+        read = read_source(source)
+        if read.kind == "path" or isinstance(self.proxy, SecretRef):
             return None
-        scheme, _, rest = (self.proxy or self.endpoint or HUGGING_FACE).partition("://")
-        host = rest.partition("/")[0]
-        port = 443 if scheme == "https" else 80
+        address = read.url if read.repository is None else self.endpoint or HUGGING_FACE
+        scheme, _, rest = (self.proxy or address or "").partition("://")
+        host = rest.partition("/")[0].rpartition("@")[2]
+        port = PROXY_PORT if self.proxy else 443 if scheme == "https" else 80
         return host if _PORT.search(host) else f"{host}:{port}"
 
 
@@ -105,12 +109,13 @@ class Lacking:
 @dataclass(frozen=True)
 class Leg:
     """How one host gets an artifact; `before` is the host that it takes it from. `token`: it is
-    given the hub's."""
+    given the hub's. `because` is why it is pushed, where that was not stated."""
 
     host: str
     route: Route
     before: str | None = None
     token: bool = False
+    because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,6 +176,10 @@ class Connection(Protocol):
         were brought (`models`), with its request; its output so far, and the process that is read
         on. Raises UnreachableError, also for the ConnectionError of a read or a send."""
 
+    def relay(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
+        """The same with the program that carries bytes to and from an address which the host
+        reaches (transfer/remote/relay.py); it changes nothing there."""
+
     def session(self) -> Session: ...
 
     def close(self) -> None: ...

@@ -74,13 +74,14 @@ _MODELS = (
     "models",
 )
 
-Program = Literal["agent", "follow", "stream", "transfer", "models"]
+Program = Literal["agent", "follow", "stream", "transfer", "models", "relay"]
 _MODULES = {
     "agent": (_PACKAGE, _AGENT),
     "follow": (_PACKAGE, ("follow",)),
     "stream": (_PACKAGE, ("web", "stream")),
     "transfer": ("xgen_deploy.transfer.remote", _TRANSFER),
     "models": ("xgen_deploy.transfer.remote", _MODELS),
+    "relay": ("xgen_deploy.transfer.remote", ("web_source", "relay")),
 }
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from json import dumps
 
 from xgen_deploy.errors import UnreachableError
@@ -86,13 +86,19 @@ class PythonHost:
         finally:
             process.close()
 
-    @contextmanager
     def transfer(
         self, request: bytes, program: Program = "transfer"
-    ) -> Iterator[tuple[Process, Output]]:
+    ) -> AbstractContextManager[tuple[Process, Output]]:
+        return self._talking(program, request)
+
+    def relay(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
+        return self._talking("relay", request)
+
+    @contextmanager
+    def _talking(self, which: Program, request: bytes) -> Iterator[tuple[Process, Output]]:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            yield process, self._start(process, program, request + b"\n")
+            yield process, self._start(process, which, request + b"\n")
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:

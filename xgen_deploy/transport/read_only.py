@@ -1,9 +1,11 @@
 """A host for commands that only read: no session can be opened on it."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NoReturn
 
 from xgen_deploy.transport.base import Connection, Take, WebRequest
+from xgen_deploy.transport.process import Output, Process
 from xgen_deploy.transport.program import Program
 
 
@@ -44,6 +46,9 @@ class ReadOnly:
 
     def transfer(self, request: bytes, program: Program = "transfer") -> NoReturn:  # noqa: ARG002
         raise WriteRefused(f"{self.name}: this run only reads")
+
+    def relay(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
+        return self._connection.relay(request)
 
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")

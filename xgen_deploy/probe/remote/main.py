@@ -108,7 +108,8 @@ def _models(asked: dict[str, Any]) -> dict[str, Any]:
         return answer
     from xgen_deploy.probe.remote.missing_models import room_and_way  # seldom
 
-    outside = asked.get("outside") if any(m.get("missing") for m in answer["models"]) else None
+    missing = any(m.get("missing") for m in answer["models"])
+    outside = asked.get("outside", ()) if missing else ()
     return dict(answer, **room_and_way(asked.get("folders", ()), outside))
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import threading
+import time
 from typing import Any
 
 PATIENCE = 2.0
 
 
-def room_and_way(folders: list[str], outside: str | None) -> dict[str, Any]:
-    """`outside` is host:port."""
+def room_and_way(folders: list[str], outside: list[str]) -> dict[str, Any]:
+    """`outside` are host:port; all are tried at once."""
     answer: dict[str, Any] = {"folders": [_folder(path) for path in folders]}
-    if outside is not None:
-        answer["egress"] = _reaches(outside)
+    if outside:
+        answer["reached"] = _reached(outside)
     return answer
 
 
@@ -40,6 +42,22 @@ def _closed(place: str, flags: int) -> str | None:
             return None
     except OSError as error:
         return f"nothing can be written to {place}: {error.strerror}"
+
+
+def _reached(outside: list[str]) -> list[str]:
+    reached: list[str] = []
+
+    def attempt(place: str) -> None:
+        if _reaches(place):
+            reached.append(place)
+
+    threads = [threading.Thread(target=attempt, args=(p,), daemon=True) for p in outside]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + PATIENCE * 2
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [place for place in outside if place in reached]
 
 
 def _reaches(outside: str) -> bool:

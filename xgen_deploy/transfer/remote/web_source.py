@@ -12,7 +12,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 REDIRECTS = 6
@@ -30,6 +30,10 @@ class Access(NamedTuple):
     token: str | None = None
     proxy: str | None = None
     ca: str | None = None
+
+
+# As `connected` below.
+Connect = Callable[..., socket.socket]
 
 
 class Refused(Exception):
@@ -59,21 +63,30 @@ class Answer(NamedTuple):
 
 
 def open_at(
-    url: str, access: Access, start: int, etag: str | None, *, silence: float = SILENCE
+    url: str,
+    access: Access,
+    start: int,
+    etag: str | None,
+    *,
+    silence: float = SILENCE,
+    connect: Connect | None = None,
 ) -> Answer:
-    """Raises Refused, Unavailable and OSError."""
+    """`connect` in place of this machine's own way. Raises Refused, Unavailable and OSError."""
     try:
-        return _followed(url, access, start, etag, silence)
+        return _followed(url, access, start, etag, silence, connect or connected)
     except ValueError:  # of what a server wrote; its text may repeat a header of ours
         raise Refused(f"{_host(url)} gives an address that cannot be") from None
 
 
-def _followed(url: str, access: Access, start: int, etag: str | None, silence: float) -> Answer:
+def _followed(
+    url: str, access: Access, start: int, etag: str | None, silence: float, connect: Connect
+) -> Answer:
     stated = urlsplit(url)
     for _ in range(REDIRECTS):
         target = urlsplit(url)
         _check(stated, target, by_proxy=access.proxy is not None)
-        connection = _connection(target, access, silence, checked=_same_host(stated, target))
+        checked = _same_host(stated, target)
+        connection = _connection(target, access, silence, connect, checked=checked)
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
@@ -153,40 +166,33 @@ def _is_inner_text(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-class _Checked:
-    """Connects to an address that was looked at, so that no second look-up gives another."""
-
-    def __init__(self, *, inner_allowed: bool) -> None:
-        self._inner_allowed = inner_allowed
-
-    def __call__(
-        self, address: tuple[str, int], timeout: float, _source: object = None
-    ) -> socket.socket:
-        host, port = address
-        error: Exception = Unavailable(f"{host} has no address")
+def connected(host: str, port: int, silence: float, *, inner_allowed: bool) -> socket.socket:
+    """To an address that was looked at, so that no second look-up gives another. Raises Refused and
+    Unavailable."""
+    error: Exception = Unavailable(f"{host} has no address")
+    try:
+        looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as reason:
+        raise Unavailable(f"{host}: {reason.strerror}") from None
+    for family, kind, protocol, _, place in looked_up:
+        if not inner_allowed and not ipaddress.ip_address(place[0]).is_global:
+            error = Refused(f"a redirect leads to {host}, the inner address {place[0]}")
+            continue
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(min(silence, CONNECT))
         try:
-            looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except socket.gaierror as reason:
-            raise Unavailable(f"{host}: {reason.strerror}") from None
-        for family, kind, protocol, _, place in looked_up:
-            if not self._inner_allowed and not ipaddress.ip_address(place[0]).is_global:
-                error = Refused(f"a redirect leads to {host}, the inner address {place[0]}")
-                continue
-            sock = socket.socket(family, kind, protocol)
-            sock.settimeout(min(timeout, CONNECT))
-            try:
-                sock.connect(place)
-                sock.settimeout(timeout)
-            except OSError as reason:
-                sock.close()
-                error = Unavailable(f"{host}: {reason.strerror or reason}")
-                continue
-            return sock
-        raise error
+            sock.connect(place)
+            sock.settimeout(silence)
+        except OSError as reason:
+            sock.close()
+            error = Unavailable(f"{host}: {reason.strerror or reason}")
+            continue
+        return sock
+    raise error
 
 
 def _connection(
-    target: SplitResult, access: Access, silence: float, *, checked: bool
+    target: SplitResult, access: Access, silence: float, connect: Connect, *, checked: bool
 ) -> http.client.HTTPConnection:
     host, port = target.hostname or "", target.port or _PORTS[target.scheme]
     proxy = urlsplit(access.proxy) if access.proxy else None
@@ -201,10 +207,12 @@ def _connection(
         connection = http.client.HTTPConnection(to_host, to_port, timeout=silence)
     if proxy is not None:
         connection.set_tunnel(host, port, headers=_proxy_login(proxy))
+
+    def dial(address: tuple[str, int], *_: object) -> socket.socket:
+        return connect(*address, silence, inner_allowed=checked or proxy is not None)
+
     # http.client's own seam for how a connection is made.
-    connection._create_connection = _Checked(  # type: ignore[attr-defined]
-        inner_allowed=checked or proxy is not None
-    )
+    connection._create_connection = dial  # type: ignore[attr-defined]
     return connection
 
 
