@@ -40,14 +40,15 @@ class Lacks:
             for r in roots
         )
         reached = (HUB,) if more.get("reaches", True) else ()
-        facts = SimpleNamespace(folders=folders, reached=reached)
+        docker = SimpleNamespace(store="", root=None)
+        facts = SimpleNamespace(folders=folders, reached=reached, docker=docker)
         lacking = [self._lacking(a) for a in what]
         self.observation: Any = SimpleNamespace(facts=facts, lacking=lacking)
         paths = [item.places.path for item in lacking]
-        spec = SimpleNamespace(
-            model_path=paths[0], beside=[SimpleNamespace(path=p) for p in paths[1:]]
-        )
-        operation: Any = SimpleNamespace(instance=SimpleNamespace(spec=spec), name="m")
+        beside = [SimpleNamespace(path=p) for p in paths[1:]]
+        spec = SimpleNamespace(model_path=paths[0], beside=beside, binary=None, image=None)
+        instance = SimpleNamespace(spec=spec)
+        operation: Any = SimpleNamespace(instance=instance, name="m", gateway=None)
         self.plan = HostPlan(
             host=name, operations=(operation,), refusals=tuple(more.get("refusals", ()))
         )

@@ -79,7 +79,7 @@ def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
 
 
 def _because(artifact: Artifact, candidate: Candidate) -> str:
-    if artifact.kind == "local" or candidate.mode == "push":
+    if artifact.is_here or candidate.mode == "push":
         return ""
     if artifact.gated:
         return "only `fetch: host` gives a host the token"

@@ -109,7 +109,7 @@ def _models(asked: dict[str, Any]) -> dict[str, Any]:
     from xgen_deploy.probe.remote.missing_models import room_and_way  # seldom
 
     missing = any(m.get("missing") for m in answer["models"])
-    outside = asked.get("outside", ()) if missing else ()
+    outside = list(asked.get("outside", ())) if missing else []
     return dict(answer, **room_and_way(asked.get("folders", ()), outside))
 
 
