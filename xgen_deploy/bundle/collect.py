@@ -1,7 +1,7 @@
 """The models of a manifest, as files on this machine that go into a bundle."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from xgen_deploy.transfer.local_store import LocalStore, hugging_face_home
 
 @dataclass
 class Blobs:
-    """What a bundle is to hold, each content once; `have` are digests that the site has."""
+    """What a bundle is to hold, each content once. `have` are digests by host: what all have that
+    need it is left out."""
 
-    have: frozenset[str] = frozenset()
+    have: Mapping[str, frozenset[str]] = field(default_factory=dict)
     blobs: dict[str, Blob] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
 
@@ -40,21 +41,28 @@ class Blobs:
     def add_file(self, path: Path, digests: LocalDigests) -> str:
         """Raises OSError."""
         file = digests.of(path)
-        if file.sha256 in self.have:
-            return self.leave_out(file.sha256, file.size)
         return self._add(Blob(sha256=file.sha256, size=file.size, chunks=file.chunks), path)
 
     def leave_out(self, sha256: str, size: int) -> str:
         """What the site has already."""
-        return self._add(Blob(sha256=sha256, size=size, held=False), b"")
+        self.blobs.setdefault(sha256, Blob(sha256=sha256, size=size, held=False))
+        return sha256
+
+    def is_had(self, sha256: str, hosts: Collection[str]) -> bool:
+        return all(sha256 in self.have.get(host, ()) for host in hosts)
 
     def _add(self, blob: Blob, source: Source) -> str:
-        self.blobs.setdefault(blob.sha256, blob)
-        self.sources.setdefault(blob.sha256, source)
+        if blob.sha256 not in self.sources:
+            self.blobs[blob.sha256] = blob
+            self.sources[blob.sha256] = source
         return blob.sha256
 
     def member(self, path: str, content: bytes) -> Member:
         return Member(path=path, sha256=self.add_text(content))
+
+    def named(self, path: str, sha256: str) -> Member:
+        """Of what was added."""
+        return Member(path=path, sha256=sha256)
 
 
 @dataclass
@@ -81,33 +89,37 @@ class Collector:
         """Raises XgenError where one cannot be had."""
         collected = Collected()
         for request, users in self._requests().items():
-            collected.models.append(self._part(request, users[0]))
+            collected.models.append(self._part(request, users))
         collected.lacking += _left_to_hosts(self.site)
         return collected
 
-    def _requests(self) -> dict[Request, list[str]]:
-        """With the instances that load it."""
-        requests: dict[Request, list[str]] = {}
+    def _requests(self) -> dict[Request, dict[str, str]]:
+        """With the hosts that need it, and an instance of each that loads it."""
+        requests: dict[Request, dict[str, str]] = {}
         for host in self.site.hosts.values():
             for wanted in wanted_models(self.site, host):
-                users = requests.setdefault(wanted.request, [])
-                users.append(f"{host.name}/{wanted.instance}")
+                requests.setdefault(wanted.request, {}).setdefault(host.name, wanted.instance)
             for request, instance in archive_requests(self.site, host):
-                requests.setdefault(request, []).append(f"{host.name}/{instance}")
+                requests.setdefault(request, {}).setdefault(host.name, instance)
         return requests
 
-    def _part(self, request: Request, user: str) -> ModelPart:
+    def _part(self, request: Request, users: Mapping[str, str]) -> ModelPart:
         try:
             described = self.catalog.describe(request)
         except HubError as error:
             hint = f"\n  {error.hint}" if error.hint else ""
-            raise XgenError(f"{user}: {request.source}: {error.reason}{hint}") from None
+            host, instance = next(iter(users.items()))
+            where = f"{host}/{instance}: {request.source}"
+            raise XgenError(f"{where}: {error.reason}{hint}") from None
         store = self._store(described.artifact)
-        digests = tuple(self._add(file, store) for file in described.artifact.files)
+        files = described.artifact.files
+        digests = tuple(self._add(file, store, users) for file in files)
         return _model_part(request, described, digests, self.folder)
 
-    def _add(self, file: ArtifactFile, store: Callable[[ArtifactFile], Path]) -> str:
-        if file.sha256 is not None and file.sha256 in self.blobs.have:
+    def _add(
+        self, file: ArtifactFile, store: Callable[[ArtifactFile], Path], hosts: Collection[str]
+    ) -> str:
+        if file.sha256 is not None and self.blobs.is_had(file.sha256, hosts):
             return self.blobs.leave_out(file.sha256, file.size)
         return self.blobs.add_file(store(file), self.digests)
 

@@ -1,13 +1,16 @@
 """Makes a bundle of a manifest."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xgen_deploy import __version__
+from xgen_deploy.bundle.bill import NAME as BILL
+from xgen_deploy.bundle.bill import bill
 from xgen_deploy.bundle.collect import Blobs, Collector
-from xgen_deploy.bundle.index import Index, ManifestPart
+from xgen_deploy.bundle.files import Wheels, packages
+from xgen_deploy.bundle.index import FilePart, Index, ManifestPart
 from xgen_deploy.bundle.signature import sign
 from xgen_deploy.bundle.write import Written, write_bundle
 from xgen_deploy.errors import XgenError
@@ -32,7 +35,7 @@ from xgen_deploy.transfer.host_transfer import Tell
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be made. `have` are digests that the site has, `volume_size` in bytes, `key` the
+    """What is to be made. `have` are digests by host, `volume_size` in bytes, `key` the
     file of the key to sign with. `serial` None: the time, as 14 digits."""
 
     output: Path
@@ -40,7 +43,8 @@ class Order:
     serial: int | None = None
     volume_size: int | None = None
     addresses: bool = True
-    have: frozenset[str] = frozenset()
+    wheels: Wheels = field(default_factory=Wheels)
+    have: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +76,23 @@ class Making:
             tell=self.tell,
         )
         collected = collector.models()
+        models = tuple(collected.models)
+        created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        serial = order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S"))
+        files = order.wheels.add(blobs)
+        files += tuple(packages(blobs, self.site.packages, collector.digests))
+        text = bill(self.site.project, models, files, manifest.files)
+        files = (*files, FilePart(kind="bill", file=blobs.member(BILL, text.encode())))
         index = Index(
             project=self.site.project,
-            serial=order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S")),
-            created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            serial=serial,
+            created=created,
             tool=__version__,
             git=self.git,
             origin=self.origin,
             manifest=manifest,
-            models=tuple(collected.models),
+            models=models,
+            files=files,
             needed=needed_references(self.site),
             lacking=tuple(dict.fromkeys(collected.lacking)),
             blobs=tuple(blobs.blobs.values()),

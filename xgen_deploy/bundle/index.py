@@ -73,11 +73,13 @@ class ModelPart(Frozen):
 
 
 class FilePart(Frozen):
-    """A file that is taken out on the site: a wheel of this tool, or a package. `origin` and
-    `license` as far as they are known."""
+    """A file that `bundle unpack` takes out. `name` and `version` are a wheel's; these, `origin`
+    and `license` as far as they are known."""
 
-    kind: Literal["wheel", "package", "sbom", "requirements"]
+    kind: Literal["wheel", "package", "bill", "requirements"]
     file: Member
+    name: Text = ""
+    version: Text = ""
     origin: Text = ""
     license: Text | None = None
 

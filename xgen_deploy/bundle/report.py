@@ -7,6 +7,8 @@ from xgen_deploy.bundle.read import Bundle
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.visible import on_one_line
 
+_NAMED = 8
+
 
 def summary_lines(bundle: Bundle) -> Iterator[str]:
     index = bundle.index
@@ -18,6 +20,12 @@ def summary_lines(bundle: Bundle) -> Iterator[str]:
     yield f"  manifest  {index.manifest.main}" + (f" of {index.git}" if index.git else "")
     for model in index.models:
         yield f"  model     {on_one_line(_model(bundle, model))}"
+    for kind in ("wheel", "package"):
+        parts = [part for part in index.files if part.kind == kind]
+        if parts:
+            names = ", ".join(part.file.path.rpartition("/")[2] for part in parts[:_NAMED])
+            more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+            yield f"  {kind + 's':<9} {on_one_line(names)}{more}"
     for needed in index.needed:
         yield f"  the site provides  {on_one_line(needed)}"
     for lacking in index.lacking:
@@ -29,6 +37,9 @@ def report_lines(bundle: Bundle) -> Iterator[str]:
     yield ""
     for member in bundle.index.manifest.files:
         yield f"{member.sha256}  {member.path}"
+    for part in bundle.index.files:
+        licence = f"  {part.license}" if part.license else ""
+        yield on_one_line(f"{part.file.sha256}  {part.file.path}{licence}")
     for model in bundle.index.models:
         artifact = model.artifact
         at = f" at {artifact.commit}" if artifact.commit else ""

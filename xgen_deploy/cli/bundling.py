@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 from xgen_deploy.apply.transfer_progress import TransferProgress
 from xgen_deploy.audit.git import git_commit, origin_of
@@ -9,6 +10,7 @@ from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.bundle.create import Making, Order
 from xgen_deploy.bundle.read import Bundle, Damage
 from xgen_deploy.bundle.report import names_of
+from xgen_deploy.bundle.unpack import unpack
 from xgen_deploy.bundle.write import Written
 from xgen_deploy.cli.opening import refuse_saved_plan
 from xgen_deploy.errors import UsageError, XgenError
@@ -89,6 +91,14 @@ def verified_lines(bundle: Bundle) -> tuple[list[str], bool]:
     by = f"signed by {bundle.signer}" if bundle.signer is not None else "not signed"
     all_of_it = size_text(bundle.index.size)
     return [f"{bundle.path.name} is whole: {all_of_it}, serial {bundle.index.serial}, {by}"], True
+
+
+def unpacked_lines(bundle: Bundle, folder: str) -> list[str]:
+    """What was taken out."""
+    try:
+        return [f"{folder}/{name}" for name in unpack(bundle, Path(folder))]
+    except OSError as error:
+        raise XgenError(f"{error.filename or folder}: {error.strerror or error}") from None
 
 
 def size_option(option: str, text: str | None) -> int | None:

@@ -27,7 +27,7 @@ from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gat
 from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.lock_file import read_lock
-from xgen_deploy.manifest.node import Entry, MapNode, marks_of
+from xgen_deploy.manifest.node import Entry, ListNode, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.site_views import SiteViews
 from xgen_deploy.manifest.text_rules import (
@@ -145,6 +145,7 @@ def checked_site(reading: Reading) -> Site:
         gateway=gateway,
         fetch=fetch,
         lock=lock,
+        packages=_packages(sections),
         notify=_notify(sections),
         audit=_audit(sections),
         warnings=tuple(problems.warnings),
@@ -191,6 +192,13 @@ def _registries(sections: Sections) -> dict[str, Registry]:
         name: replace(login, password=absolute_secret(login.password, marks[f"{name}.password"]))
         for name, login in sections.manifest.registries.items()
     }
+
+
+def _packages(sections: Sections) -> tuple[str, ...]:
+    node = sections.sound.get("packages")
+    items = node.items if isinstance(node, ListNode) else ()
+    stated = zip(sections.manifest.packages, items, strict=True)
+    return tuple(absolute_path(pattern, item.mark) for pattern, item in stated)
 
 
 def _notify(sections: Sections) -> Notify | None:

@@ -196,6 +196,11 @@ class Manifest(Frozen):
     fetch: FetchSettings | None = Field(
         default=None, description="How models' files are brought to the hosts."
     )
+    packages: tuple[Word, ...] = Field(
+        default=(),
+        description="Files where xgen-deploy runs that go into a bundle, such as packages/*.deb; "
+        "relative to this manifest.",
+    )
     defaults: ModelFields = Field(
         default=ModelFields(), description="Any field of a model, for all models."
     )

@@ -21,6 +21,7 @@ class Site(Frozen):
     left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
     host that is not in `declared`. `origin` is known where the manifest is planned or applied,
     `fleet` is the file that stands for the hosts, `bundle` all that anything may be taken from.
+    `packages` are patterns of files of this machine.
     """
 
     project: str
@@ -38,6 +39,7 @@ class Site(Frozen):
     fetch: FetchSettings = FetchSettings()
     registries: dict[str, Registry] = Field(default_factory=dict)
     lock: LockFile | None = None
+    packages: tuple[str, ...] = ()
     notify: Notify | None = None
     audit: Audit | None = None
     warnings: tuple[str, ...] = ()

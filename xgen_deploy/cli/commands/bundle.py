@@ -33,6 +33,21 @@ def command() -> None:
 @click.option("--volume-size", metavar="SIZE", help="Most bytes of one file, such as 60G.")
 @click.option("--no-inventory", is_flag=True, help="Leave out addresses and logins of hosts.")
 @click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="VERSION",
+    help="Put this tool in, as wheels for this Python, such as 3.12; repeatable.",
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="PLATFORM",
+    help="Of these wheels, such as manylinux2014_x86_64; repeatable.",
+)
+@click.option("--wheels", metavar="DIR", help="Wheels to put in as they are.")
+@click.option(
     "-i", "--inventory", multiple=True, metavar="FILE", help="Override the manifest's inventory."
 )
 @click.option(
@@ -46,6 +61,9 @@ def create(
     serial: int | None,
     volume_size: str | None,
     no_inventory: bool,
+    pythons: tuple[str, ...],
+    platforms: tuple[str, ...],
+    wheels: str | None,
     inventory: tuple[str, ...],
     variables: tuple[str, ...],
 ) -> None:
@@ -55,6 +73,7 @@ def create(
     where it was.
     """
     from xgen_deploy.bundle.create import Order
+    from xgen_deploy.bundle.files import Wheels
     from xgen_deploy.cli.bundling import make_bundle, size_option, written_lines
 
     if not Path(output).parent.is_dir():
@@ -65,6 +84,7 @@ def create(
         serial=serial,
         volume_size=size_option("--volume-size", volume_size),
         addresses=not no_inventory,
+        wheels=Wheels(wheels, pythons, platforms),
     )
     _print(written_lines(make_bundle(manifest, inventory, variables, order)))
 
@@ -93,6 +113,18 @@ def verify(file: str, allowed_signers: str | None, allow_unsigned: bool) -> int:
     lines, sound = verified_lines(bundle)
     _print(lines)
     return 0 if sound else 1
+
+
+@command.command("unpack")
+@trust_options
+@click.option("-o", "--output", metavar="DIR", required=True, help="A new folder.")
+@click.argument("file", metavar="BUNDLE")
+def unpack(file: str, output: str, allowed_signers: str | None, allow_unsigned: bool) -> None:
+    """Take wheels, packages, the list of parts and the manifest out of BUNDLE. Models stay."""
+    from xgen_deploy.bundle.read import Trust, open_bundle
+    from xgen_deploy.cli.bundling import unpacked_lines
+
+    _print(unpacked_lines(open_bundle(file, Trust(allowed_signers, allow_unsigned)), output))
 
 
 def _print(lines: list[str]) -> None:

@@ -1,0 +1,123 @@
+"""A site behind a wall: no route out and no names. Everything comes from one file on a stick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.hub.fake_hub import FakeHub, Repository, serving
+from tests.lab import ask, tiny_model
+from tests.lab.conftest import Lab
+from tests.lab.host import LabHost
+from tests.lab.site import Ran, Site
+
+PORT = 8084
+NAME = "some/tiny-GGUF"
+MODELS = "/srv/walled"
+_TRY = "import socket; socket.create_connection(('192.0.2.1', 443), 2)"
+
+
+@contextmanager
+def _walled(host: LabHost) -> Iterator[None]:
+    """What is sent anywhere but to the lab's network vanishes, names are asked for there too, and
+    all of it is counted."""
+    host.sh(
+        "ip link add wall type veth peer name beyond;"
+        " echo 1 > /proc/sys/net/ipv6/conf/wall/disable_ipv6;"
+        " echo 1 > /proc/sys/net/ipv6/conf/beyond/disable_ipv6;"
+        " ip link set wall up; ip link set beyond up; ip route replace default dev wall;"
+        " cp -L /etc/resolv.conf /run/kept-resolv.conf;"
+        " echo nameserver 192.0.2.53 > /etc/resolv.conf"
+    )
+    try:
+        yield
+    finally:
+        host.sh("ip link delete wall; cat /run/kept-resolv.conf > /etc/resolv.conf")
+
+
+def _tries(host: LabHost) -> int:
+    """Packets that anything in the host's network namespace sent out, ARP for them among these."""
+    return int(host.sh("cat /sys/class/net/wall/statistics/tx_packets"))
+
+
+class Stick:
+    """A site made outside and applied inside, where the hub is gone."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site, self.file, self.key = site, folder / "site.xgen", folder / "key"
+        self.inside = folder / "inside"
+        self.inside.mkdir()
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)]
+        subprocess.run(make, check=True)
+        public = self.key.with_name("key.pub").read_text()
+        (folder / "allowed").write_text(f"ada@example.org {public}")
+
+    def create(self, *words: str) -> None:
+        made = self._run(
+            *("bundle", "create", str(self.site.write()), "-o", str(self.file)),
+            *("--sign", str(self.key), *words),
+        )
+        assert made.code == 0, made.said
+
+    def apply(self) -> Ran:
+        ssh = ("--ssh-config", str(self.site.ssh_config))
+        allowed = ("--allowed-signers", str(self.key.with_name("allowed")))
+        return self._run("apply", "-y", "--bundle", str(self.file), *allowed, *ssh)
+
+    def _run(self, *words: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "xgen_deploy", *words],
+            cwd=self.inside,
+            env={**self.site.environment(), "PYTHONPATH": str(Path.cwd())},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def stick(lab: Lab, tmp_path: Path) -> Iterator[Stick]:
+    door, back = lab.hosts("lab-gateway", "lab-back")
+    site = Site(tmp_path, "t_walled", ports="8190-8199")
+    site.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    site.env["HF_HOME"] = str(tmp_path / "operator")
+    site.models["tiny"] = {"source": f"{NAME}:tiny.gguf", "n_ctx": 256, "llama": {"threads": 1}}
+    for host in (door, back):
+        site.serve(host.name, "tiny")
+        site.hosts[host.name] = {"ansible_host": host.address, "xgen_model_dir": MODELS}
+    site.top["gateway"] = {"host": door.name, "listen": "0.0.0.0", "port": PORT}
+    yield Stick(site, tmp_path)
+    site.run("destroy", "-y")
+    for host in (door, back):
+        host.sh(f"rm -rf {MODELS}")
+
+
+def test_a_site_behind_the_wall(lab: Lab, stick: Stick, tmp_path: Path) -> None:
+    door, back = lab.hosts("lab-gateway", "lab-back")
+    tiny_model.write(tmp_path / "tiny.gguf")
+    files = {"tiny.gguf": (tmp_path / "tiny.gguf").read_bytes()}
+    hub = FakeHub({NAME: Repository(files), "some/other": Repository({"other.gguf": b""})})
+    with serving(hub):
+        stick.site.top["fetch"] = {"endpoint": hub.url}
+        stick.create()
+    whole = stick.file.stat().st_size
+    with _walled(door), _walled(back):
+        before = [_tries(host) for host in (door, back)]
+        applied = stick.apply()
+        assert applied.code == 0, applied.said
+        assert ask.completion(door, PORT, model="tiny")
+        again = stick.apply()
+        assert (again.code, "nothing to do" in again.stdout) == (0, True), again.said
+        assert [_tries(host) for host in (door, back)] == before, "something tried to reach out"
+        door.run(["python3", "-c", _TRY], check=False)
+        assert _tries(door) > before[0], "the counter counts"
+    assert whole > len(files["tiny.gguf"])
