@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 import tarfile
@@ -126,3 +128,16 @@ def test_an_engine_build_is_in_it(bundles: Bundles, binary: str, tmp_path: Path)
     applied = bundles.applied("apply", "-y")
     assert applied.code == 0, applied
     assert len(list((tmp_path / "models/xgen/engines").glob("*/build/b/llama-server"))) == 1
+
+
+def test_what_the_site_has_is_left_out(bundles: Bundles, model: Path, tmp_path: Path) -> None:
+    digest, have = hashlib.sha256(model.read_bytes()).hexdigest(), tmp_path / "have.json"
+    hosts = {"here": {"digests": [digest]}}
+    have.write_text(json.dumps({"xgen_have": 1, "project": "t", "at": 1, "hosts": hosts}))
+    made = bundles.create("--have", str(have))
+    assert made.code == 0, made
+    assert bundles.stick.stat().st_size < 20_000 < model.stat().st_size
+    refused = bundles.applied("plan")
+    assert (refused.code, "was made without it" in refused.said) == (1, True), refused
+    have.write_text("{}")
+    assert "is not what `models --have` writes" in bundles.create("--have", str(have)).stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 from xgen_deploy.apply.transfer_progress import TransferProgress
 from xgen_deploy.audit.git import git_commit, origin_of
 from xgen_deploy.backends.registry import engine_words
+from xgen_deploy.bounded_json import read_json
 from xgen_deploy.bundle.create import Making, Order
 from xgen_deploy.bundle.read import Bundle, Damage
 from xgen_deploy.bundle.report import names_of
@@ -23,12 +24,14 @@ from xgen_deploy.secrets.hub import hub_access, site_catalog
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.field_types import size, size_bytes
+from xgen_deploy.state.have import Have
 from xgen_deploy.state.transfer import Access
 from xgen_deploy.transfer.host_transfer import Tell, TransferEvent
 from xgen_deploy.transfer.local_store import HERE
 from xgen_deploy.visible import printable
 
 _EVERY = 1 << 30
+_HAVE = 64 << 20
 
 
 def make_bundle(
@@ -99,6 +102,19 @@ def unpacked_lines(bundle: Bundle, folder: str) -> list[str]:
         return [f"{folder}/{name}" for name in unpack(bundle, Path(folder))]
     except OSError as error:
         raise XgenError(f"{error.filename or folder}: {error.strerror or error}") from None
+
+
+def digests_had(path: str) -> dict[str, frozenset[str]]:
+    """By host, of a file that `models --have` wrote. Raises UsageError."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_HAVE + 1)
+        have = Have.model_validate(read_json(content, _HAVE))
+    except OSError as error:
+        raise UsageError(f"--have: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"--have: {path} is not what `models --have` writes") from None
+    return {name: frozenset(host.digests) for name, host in have.hosts.items()}
 
 
 def size_option(option: str, text: str | None) -> int | None:

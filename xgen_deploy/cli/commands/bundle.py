@@ -46,6 +46,11 @@ def command() -> None:
     metavar="PLATFORM",
     help="Of these wheels, such as manylinux2014_x86_64; repeatable.",
 )
+@click.option(
+    "--have",
+    metavar="FILE",
+    help="Leave out what all hosts have that need it; FILE is from `models --have` on the site.",
+)
 @click.option("--wheels", metavar="DIR", help="Wheels to put in as they are.")
 @click.option(
     "-i", "--inventory", multiple=True, metavar="FILE", help="Override the manifest's inventory."
@@ -64,6 +69,7 @@ def create(
     pythons: tuple[str, ...],
     platforms: tuple[str, ...],
     wheels: str | None,
+    have: str | None,
     inventory: tuple[str, ...],
     variables: tuple[str, ...],
 ) -> None:
@@ -74,7 +80,7 @@ def create(
     """
     from xgen_deploy.bundle.create import Order
     from xgen_deploy.bundle.files import Wheels
-    from xgen_deploy.cli.bundling import make_bundle, size_option, written_lines
+    from xgen_deploy.cli.bundling import digests_had, make_bundle, size_option, written_lines
 
     if not Path(output).parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {Path(output).parent}")
@@ -85,6 +91,7 @@ def create(
         volume_size=size_option("--volume-size", volume_size),
         addresses=not no_inventory,
         wheels=Wheels(wheels, pythons, platforms),
+        have=digests_had(have) if have is not None else {},
     )
     _print(written_lines(make_bundle(manifest, inventory, variables, order)))
 
