@@ -33,7 +33,7 @@ CHUNK = 64 << 10
 NAME = "some/tiny-GGUF"
 MODEL = "tiny.gguf"
 _SHORT = {
-    "CHUNK = 64 << 20": f"CHUNK = {CHUNK}",
+    "CHUNK = 16 << 20": f"CHUNK = {CHUNK}",
     "TRIES = 8": "TRIES = 4",
     "LONGEST_PAUSE = 30.0": "LONGEST_PAUSE = 0.05",
     "PATIENCE = 90.0": "PATIENCE = 1.0",

@@ -17,7 +17,7 @@ from xgen_deploy.state.origin import Origin
 FORMAT = 1
 # Of the index; a terabyte of models needs about 2 MiB.
 LONGEST = 64 << 20
-CHUNK = 64 << 20
+CHUNK = 16 << 20
 _MOST = 100_000
 _SHOWN = 200
 Text = Annotated[str, Field(max_length=2000)]
@@ -25,7 +25,7 @@ Size = Annotated[int, Field(ge=0, le=1 << 50)]
 
 
 class Blob(Frozen):
-    """Bytes by their SHA-256, and that of each 64 MiB. They lie in the volumes one after the other,
+    """Bytes by their SHA-256, and that of each 16 MiB. They lie in the volumes one after the other,
     in the order of the index; one that is not `held` was left out, for it is at the site already.
     """
 

@@ -36,7 +36,7 @@ RelativePath = Annotated[str, AfterValidator(relative_path)]
 
 class ArtifactFile(Frozen):
     """`sha1` is git's name of a blob, which the hub has for small files; `url` is where a host gets
-    the file itself, `here` where it lies on this machine. `chunks` are the SHA-256 of each 64 MiB,
+    the file itself, `here` where it lies on this machine. `chunks` are the SHA-256 of each 16 MiB,
     where they are known."""
 
     path: RelativePath

@@ -13,7 +13,7 @@ Route = Literal["download", "receive", "peer"]
 @dataclass(frozen=True, kw_only=True)
 class WantedFile:
     """`place` is absolute on the host. `sha1` is git's name of a blob. `chunks` are the SHA-256 of
-    each 64 MiB, where they are known; `url` is where the host itself would get it."""
+    each 16 MiB, where they are known; `url` is where the host itself would get it."""
 
     place: str
     size: int

@@ -31,7 +31,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Held:
-    """A stored file, and the SHA-256 of each 64 MiB."""
+    """A stored file, and the SHA-256 of each 16 MiB."""
 
     file: Stored
     chunks: tuple[str, ...]
@@ -39,7 +39,7 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFile:
-    """`chunks` are the SHA-256 of each 64 MiB."""
+    """`chunks` are the SHA-256 of each 16 MiB."""
 
     path: Path
     size: int

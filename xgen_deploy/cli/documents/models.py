@@ -36,7 +36,7 @@ class RemovedEntry(Frozen):
 
 
 class CheckedEntry(Frozen):
-    """Of `verify`. `reason` None: every byte is right. `chunks` are those of 64 MiB that are
+    """Of `verify`. `reason` None: every byte is right. `chunks` are those of 16 MiB that are
     damaged, where that is known."""
 
     place: str

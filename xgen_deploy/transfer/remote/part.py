@@ -15,7 +15,7 @@ from typing import Any, Callable, NamedTuple
 from xgen_deploy.transfer.remote.journal import Journal, sync_folder
 
 # What a cut can cost. Chunks are known by SHA-256.
-CHUNK = 64 << 20
+CHUNK = 16 << 20
 PIECE = 1 << 20
 PART = ".xgen-part"
 JOURNAL = ".chunks"

@@ -104,7 +104,7 @@ def _well_formed(entry: dict[str, Any]) -> bool:
 
 
 def noted_chunks(root: str, name: str) -> list[str]:
-    """The SHA-256 of each 64 MiB, as they were when the file was brought."""
+    """The SHA-256 of each 16 MiB, as they were when the file was brought."""
     try:
         text = read_plain(os.path.join(root, FOLDER, name + CHUNKS), MOST_CHUNKS)
         return text.decode("ascii").split()
