@@ -74,3 +74,20 @@ def test_what_cannot_be_had_fails_it(fetching: Site, hub: FakeHub) -> None:
 def test_a_rate_is_a_size(fetching: Site) -> None:
     refused = fetching.run("fetch", "--limit-rate", "fast")
     assert (refused.code, "`fast` is no rate" in refused.stderr) == (1, True), refused
+
+
+def test_what_is_deleted_under_a_running_instance_comes_back(
+    fetching: Site, tmp_path: Path
+) -> None:
+    assert fetching.run("apply", "-y").code == 0
+    before = fetching.run("status", "--json").json()["models"][0]["since"]
+    (placed,) = (tmp_path / "models/hf/hub").rglob("tiny-q8.gguf")
+    placed.resolve().unlink()
+    placed.unlink()
+    planned = fetching.run("plan", "--detailed-exitcode")
+    assert (planned.code, "> fetch" in planned.stdout) == (3, True), planned
+    applied = fetching.run("apply", "-y")
+    assert applied.code == 0, applied
+    assert placed.exists()
+    assert fetching.run("status", "--json").json()["models"][0]["since"] == before
+    assert "nothing to do" in fetching.run("plan").stdout

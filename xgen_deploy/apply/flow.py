@@ -56,16 +56,16 @@ class Apply:
         if plan.refusals:
             self._auditing.refused(plan, observed)
         changing = self._changing(plan, observed)
-        if not changing:
+        if not changing and (plan.forbidden or not plan.fetches):
             return plan.exit_code()
         self._ui.ask(plan)
         if not self._options.keeps_versions:
             require_at_hand(plan, records_of(observed), self._secrets)
         self._auditing.warn_of_webhook()
-        without = self._fetch(plan, changing)
+        without = self._fetch(plan)
         changing -= without.keys()
         if not changing:
-            return exit_code_of(without.values())
+            return first_that_holds(plan.exit_code(), exit_code_of(without.values()))
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
                 lost = self._lock(locked, changing)
@@ -75,17 +75,16 @@ class Apply:
                     return self._change(locked, now, observed, {**without, **lost})
             changing, plan = changing | more, now
 
-    def _fetch(self, plan: Plan, changing: frozenset[str]) -> dict[str, XgenError]:
+    def _fetch(self, plan: Plan) -> dict[str, XgenError]:
         """Brings what is missing, while everything that serves goes on; the hosts that have not got
         it, with the reason, are left out."""
-        fetches = [fetch for fetch in plan.fetches if changing.intersection(fetch.hosts)]
-        if not fetches:
+        if not plan.fetches:
             return {}
         from xgen_deploy.apply.fetch import Fetching  # seldom
 
         with self._ui.reporting() as report:
             rate = self._options.limit_rate
-            return Fetching(self._run, self._secrets, report, limit_rate=rate).bring(fetches)
+            return Fetching(self._run, self._secrets, report, limit_rate=rate).bring(plan.fetches)
 
     def _lock(self, locked: LockedHosts, hosts: frozenset[str]) -> dict[str, XgenError]:
         """Those that were lost on the way, with the reason. Raises LockedError."""

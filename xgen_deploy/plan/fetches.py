@@ -85,7 +85,7 @@ def _alike(needs: list[_Need]) -> list[list[_Need]]:
 
 
 def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Iterator[_Need]:
-    """Only for what an operation loads."""
+    """For what an operation loads, and for what the next start of a running instance would."""
     if observation is None:
         return
     loaded: dict[str, str] = {}
@@ -98,8 +98,9 @@ def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Itera
         if operation.gateway is not None and operation.gateway.image is not None:
             loaded.setdefault(operation.gateway.image, operation.name)
     for lacking in observation.lacking:
-        if lacking.places.path in loaded:
-            instance = loaded[lacking.places.path]
+        stays = (name for name in lacking.instances if name in plan.unchanged)
+        instance = loaded.get(lacking.places.path) or next(stays, None)
+        if instance is not None:
             yield _Need(site.hosts[plan.host], lacking, observation.facts, instance)
 
 

@@ -41,7 +41,8 @@ def plan_text(
     """
     left = any(host.left for host in plan.hosts.values())
     cordons = any(host.cordon or host.uncordon for host in plan.hosts.values())
-    if not (plan.operations or plan.refusals or plan.unreachable or left or cordons):
+    changes = plan.operations or plan.fetches or left or cordons
+    if not (changes or plan.refusals or plan.unreachable):
         return [*_warnings(plan), _nothing(plan, took)]
     lines = [_head(plan, took), *_bundle(plan), "", *fetch_lines(plan.fetches, plan.bundle)]
     hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))

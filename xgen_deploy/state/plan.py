@@ -238,7 +238,7 @@ class Plan:
             return 1
         if self.unreachable:
             return 4
-        if detailed and self.operations:
+        if detailed and (self.operations or self.fetches):
             return 3 if all(o.action == "repair" for o in self.operations) else 2
         return 0
 
