@@ -134,7 +134,7 @@ def test_what_is_done_by_hand_is_put_right_and_costs_no_request(
     assert {o["action"] for o in planned.values()} == {"repair"}
     assert (planned["two"]["interrupts"], planned["two"]["strategy"]) == (False, None)
     assert planned["two-2"]["strategy"] == "start-first"
-    (edited,) = planned["two-2"]["diff"]
+    edited = planned["two-2"]["diff"][0]
     assert edited["path"].startswith(f"{other}:")
     assert (edited["before"], edited["after"]) == ("RestartSec=7", "RestartSec=5")
     with _clients(pair, "two") as clients:
