@@ -11,11 +11,12 @@ from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.desired import DesiredState
+from xgen_deploy.plan.forecasts import with_forecasts
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.instance_config import InstanceConfig
-from xgen_deploy.state.observation import Observation, Observed
+from xgen_deploy.state.observation import Observation, Observed, facts_of
 from xgen_deploy.state.plan import Against, Plan
 from xgen_deploy.state.repin import Repin
 
@@ -45,6 +46,8 @@ def planned(
     desired = DesiredState(run.site, run.renderer, repin=accepting.repin)
     scopes = {h: default_scope(run.site, h, refresh=refresh) for h in observed}
     plan = make_plan(run.site, observed, desired, scopes, now=time.time(), against=against)
+    if settings.verbose or settings.json:
+        plan = replace(plan, hosts=with_forecasts(plan.hosts, facts_of(observed)))
     screen = Screen(settings)
     lines = plan_text(plan, time.monotonic() - began, verbose=settings.verbose)
     screen.lines(lines, always=bool(plan.refusals or plan.unreachable))

@@ -108,7 +108,6 @@ def resolve_instance(
         systemd=_major(inputs.facts.systemd),
         slot=last.slot if last else "",
         adopts=adopts,
-        forecast=backend.forecast(spec, model, picked.gpus, engine),
         splits_inputs=backend.splits_inputs(spec, model),
         notes=tuple(
             n
