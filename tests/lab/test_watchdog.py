@@ -19,7 +19,7 @@ PROJECT = "tw_watch"
 STATE = f"/var/lib/xgen-deploy/{PROJECT}"
 UNIT = f"xgen-{PROJECT}-gemma.service"
 TIMER, WATCHDOG = f"xgen-{PROJECT}.timer", f"xgen-{PROJECT}.service"
-PORT = 8691
+PORT, GATEWAY = 8691, 8093
 # A copy below a home that nobody else may look into.
 PYTHON = "/home/deploy/tw-python/python3"
 
@@ -39,7 +39,7 @@ def site(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     found.models["gemma"] = small_model(n_ctx=4096, llama={"parallel": 1, "threads": 1})
     found.serve(host.name)
     found.hosts[host.name] = {"ansible_python_interpreter": PYTHON}
-    found.top["gateway"] = {"host": host.name, "listen": "0.0.0.0", "port": 8093}
+    found.top["gateway"] = {"host": host.name, "listen": "0.0.0.0", "port": GATEWAY}
     found.apply()
     host.sh(f"systemctl stop {TIMER}")
     yield found
@@ -93,7 +93,7 @@ def test_a_long_answer_is_no_hang_and_a_stopped_process_is_one(site: Site, host:
     _impatient(host)
     before = _run(host)
     assert _look(host)["answered"]
-    connection = http.client.HTTPConnection(host.address, 8093, timeout=60)
+    connection = http.client.HTTPConnection(host.address, GATEWAY, timeout=60)
     body = {"model": "gemma", "prompt": "Count:", "max_tokens": 3000, "ignore_eos": True}
     connection.request("POST", "/v1/completions", json.dumps({**body, "stream": True}))
     answer = connection.getresponse()
@@ -107,7 +107,9 @@ def test_a_long_answer_is_no_hang_and_a_stopped_process_is_one(site: Site, host:
     host.sh(f"systemctl kill --signal=STOP {UNIT}")
     connection.close()
     assert "nothing has moved" in _look(host)["reason"]
-    host.sh(f"until curl -sf http://127.0.0.1:{PORT}/health; do sleep 0.2; done")
+    asked = json.dumps({"model": "gemma", "prompt": "Count:", "max_tokens": 1})
+    through = f"http://127.0.0.1:{GATEWAY}/v1/completions"
+    host.sh(f"until curl -sf {through} -d '{asked}'; do sleep 0.2; done")
     assert _run(host) != before
 
 

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.probe.gguf_writer import gguf, write
 from tests.upgrade.released import unpack
 from tests.upgrade.site import OldSite
+from xgen_deploy.apply.probe_cache import learned
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.saved import read_saved
+from xgen_deploy.probe.remote.locate import Source
+from xgen_deploy.probe.remote.models import model
+from xgen_deploy.resolve.model_request import model_request
+from xgen_deploy.resolve.stated_files import StatedFile
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.record import FORMAT, Record, read_record
 
 _READ = """
@@ -22,6 +30,17 @@ from xgen_deploy import __version__
 from xgen_deploy.record import read_record
 assert __version__ == "0.1.0", __version__
 read_record(sys.stdin.read(), sys.argv[1], "gpu-a")
+"""
+
+_LOOK = """
+import json, sys
+from xgen_deploy.probe.facts import ModelFacts
+from xgen_deploy.probe.remote.models import models
+folder = sys.argv[1]
+wanted = {"key": "m", "source": folder + "/m.gguf", "revision": "main"}
+wanted |= {"model_dir": folder, "hf_home": folder}
+for found in models([wanted], folder)["models"]:
+    assert ModelFacts.model_validate(found).gguf.architecture == "gemma3", found
 """
 
 
@@ -46,6 +65,25 @@ def test_it_refuses_a_record_of_this_version_in_a_sentence(tmp_path: Path) -> No
         "gpu-a: the record of project up_doc has format 2, newer than this tool knows (1); "
         "use the newer xgen-deploy that wrote it"
     )
+
+
+def test_it_reads_a_model_where_this_version_has_kept_what_it_read_of_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.gguf", gguf())
+    asked = model_request(StatedFile("m", str(path), "main"), str(tmp_path), str(tmp_path))
+    facts = OldSite("systemd").facts.model_copy(
+        update={"models": (ModelFacts.model_validate(model(Source(**asked.model_dump()))),)}
+    )
+    layout = system_layout("up_site")
+    kept = learned(facts, layout)[layout.models]
+    write(tmp_path / "models.json", json.dumps(kept).encode())
+    done = subprocess.run(
+        [sys.executable, "-c", _LOOK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=unpack(tmp_path / "code"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_reading_its_record_does_not_make_it_a_newer_one() -> None:

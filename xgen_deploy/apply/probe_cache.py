@@ -11,11 +11,11 @@ def learned(facts: HostFacts, layout: Layout) -> dict[str, object]:
     builds = [e for e in facts.engines if e.state and e.flags]
     if not all(e.cached for e in builds):
         said = {e.state: _said(e) for e in builds}
-        kept[layout.engines] = {"format": LEARNED, "engines": said}
+        kept[layout.engines] = {"format": LEARNED["engines"], "engines": said}
     whole = [m for m in facts.models if m.state and m.gguf and not m.error]
     if not all(m.cached for m in whole):
         read = {m.state: m.gguf.model_dump() for m in whole if m.gguf}
-        kept[layout.models] = {"format": LEARNED, "models": read}
+        kept[layout.models] = {"format": LEARNED["models"], "models": read}
     return kept
 
 

@@ -13,7 +13,9 @@ from xgen_deploy.probe.remote.sha256 import sha256 as new_digest
 HASHED = 1 << 20
 RECORD = 16 << 20
 MOST = 1000
-LEARNED = 1
+# The formats of `engines.json` and `models.json`. 0.1.0 hands on whatever a file of format 1 holds,
+# and refuses fields that it does not know: a new field of GGUFFacts takes a new format.
+LEARNED = {"engines": 1, "models": 2}
 
 
 def asked_files(paths: list[str], etc_dir: str) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def learned(state_dir: str, name: str) -> dict[str, Any]:
     """What apply recorded of engine builds or models that were asked before, by their state."""
     try:
         stored = read_json(read_text(os.path.join(state_dir, name + ".json"), RECORD) or "", RECORD)
-        return dict(stored[name]) if stored["format"] == LEARNED else {}
+        return dict(stored[name]) if stored["format"] == LEARNED[name] else {}
     except (ValueError, KeyError, TypeError):
         return {}
 

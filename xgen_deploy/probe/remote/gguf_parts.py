@@ -33,7 +33,7 @@ def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]
     if problem:
         return answer
     kept = (known or {}).get(str(answer["state"]))
-    if kept is not None and "shape" in kept:  # an earlier version kept none
+    if kept is not None:
         return dict(answer, gguf=kept, cached=True)
     return _read(path, paths, answer)
 
