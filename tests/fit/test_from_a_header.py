@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 from tests.fit.measured import MIB, model, read, settings
-from xgen_deploy.backends.llama_forecast import llama_forecast, model_shape
+from xgen_deploy.backends.llama_forecast import (
+    Start,
+    llama_forecast,
+    llama_most_layers,
+    model_shape,
+)
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.shape import ModelShape
+from xgen_deploy.frozen import replace
 from xgen_deploy.probe.remote.gguf_shape import shape
 from xgen_deploy.state.facts import GGUFFacts, GGUFShape
 from xgen_deploy.state.gpu import GPUInfo, GPUType
@@ -16,6 +22,7 @@ from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.settings import LlamaSettings
 
 MODELS = sorted(read("models"))
+START = Start(device="cuda", flash=True, batches=(None, None))
 GPU = GPUInfo(index=0, gpu_type=GPUType.NVIDIA, device_name="L4", uuid="GPU-1")
 
 
@@ -64,9 +71,7 @@ def _spec(**more: Any) -> Spec:
 
 
 def test_an_instance_takes_what_the_engine_reported() -> None:
-    told = llama_forecast(
-        _spec(), _facts("mistral-7b"), (GPU,), device="cuda", flash=True, batches=(None, None)
-    )
+    told = llama_forecast(_spec(), _facts("mistral-7b"), (GPU,), START)
     assert told is not None
     assert told.exact
     measured = next(c for c in read("cases") if c["id"] == "mistral-7b-cuda-b11549-229")["buffers"]
@@ -77,9 +82,8 @@ def test_an_instance_takes_what_the_engine_reported() -> None:
 
 
 def test_what_is_not_counted_is_said() -> None:
-    asked: dict[str, Any] = {"device": "cuda", "flash": True, "batches": (None, None)}
     extra = _spec(llama=LlamaSettings(parallel=1, extra_args=("--swa-full",)))
-    told = llama_forecast(extra, _facts("mistral-7b"), (GPU,), **asked)
+    told = llama_forecast(extra, _facts("mistral-7b"), (GPU,), START)
     assert told is not None
     assert (told.exact, told.notes) == (False, ("`extra_args` are not looked at",))
 
@@ -96,5 +100,33 @@ def test_an_odd_header_is_no_number() -> None:
             blocks=(),
         ),
     )
-    asked: dict[str, Any] = {"device": "cuda", "flash": True, "batches": (None, None)}
-    assert llama_forecast(_spec(), odd, (GPU,), **asked) is None
+    assert llama_forecast(_spec(), odd, (GPU,), START) is None
+
+
+@pytest.mark.parametrize(("gib", "layers"), [(80, 33), (4, 25), (1, 5), (0, None)])
+def test_as_many_layers_as_there_is_room_for(gib: int, layers: int | None) -> None:
+    spec, room = _spec(n_gpu_layers=5), gib << 30
+    choice = llama_most_layers(spec, _facts("mistral-7b"), (GPU,), START, [room])
+    assert (choice and choice.layers) == layers
+    if choice is None:
+        return
+    (need,) = choice.forecast.devices
+    assert need.total <= room
+    told = replace(spec, n_gpu_layers=choice.layers)
+    assert llama_forecast(told, _facts("mistral-7b"), (GPU,), START) == choice.forecast
+    more = replace(spec, n_gpu_layers=choice.layers + 1)
+    told_more = llama_forecast(more, _facts("mistral-7b"), (GPU,), START)
+    assert told_more is not None
+    assert choice.layers == 33 or told_more.devices[0].total > room
+
+
+def test_on_two_gpus_the_split_is_that_of_the_forecast() -> None:
+    gpus = (GPU, replace(GPU, index=1, uuid="GPU-2"))
+    facts = _facts("mistral-7b")
+    choice = llama_most_layers(_spec(), facts, gpus, START, [4 << 30, 2 << 30])
+    assert choice is not None
+    assert sum(choice.split) == choice.layers
+    assert choice.forecast.exact
+    split = LlamaSettings(parallel=1, tensor_split=choice.split)
+    told = _spec(n_gpu_layers=choice.layers, llama=split)
+    assert llama_forecast(told, facts, gpus, START) == choice.forecast

@@ -51,7 +51,7 @@ inventory:
     hosts:
       a:
         {ansible_host: 192.0.2.1, ansible_user: kim, xgen_ports: 8101-8109, xgen_reserved_gpus: [3]}
-      b: {xgen_model_dir: /data, xgen_images: {llama: "x:1"}}
+      b: {xgen_model_dir: /data, xgen_reserved_mb: {0: 500}, xgen_images: {llama: "x:1"}}
 runtime: systemd
 ports: 8001-8009
 pull: never

@@ -1,13 +1,14 @@
 """What an engine has to tell the rest of the tool; one module an engine implements it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xgen_deploy.backends.entrypoint import Program
 from xgen_deploy.backends.hardware import Hardware
 from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
+from xgen_deploy.fit.layers import Choice
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -196,6 +197,20 @@ class Backend(ABC):
         engine: Engine,  # noqa: ARG002
     ) -> Forecast | None:
         """What it will take of memory; None where that is not known."""
+        return None
+
+    def most_layers(
+        self,
+        spec: Spec,  # noqa: ARG002
+        model: ModelFacts,  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        engine: Engine,  # noqa: ARG002
+        free: Sequence[int],  # noqa: ARG002
+    ) -> Choice | None:
+        """The most layers, whatever the spec says of them, that fit in so many bytes of each GPU;
+        None where nothing does, or where that is not known. Several GPUs are split by what is free,
+        unless a split is stated.
+        """
         return None
 
     def longest_input(self, instance: Instance) -> int | None:  # noqa: ARG002

@@ -1,11 +1,13 @@
 """What llama.cpp's servers will take of memory, by an instance's settings and a model's header."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.fit.forecast import forecast
-from xgen_deploy.fit.layers import host_experts
+from xgen_deploy.fit.layers import Choice, host_experts, most_layers
 from xgen_deploy.fit.settings import ALL, Device, Settings
 from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import GGUFFacts, GGUFShape
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -13,20 +15,62 @@ from xgen_deploy.state.instance import Spec
 
 _BATCH, _UBATCH, _SLOTS = 2048, 512, 4
 _MOST_EXPERTS = 10_000
+# What an odd header makes of the arithmetic.
+ODD = (UnknownType, ArithmeticError, LookupError, ValueError)
 _SOFTWARE_TENSOR = 128 << 20  # the largest that Mesa's software Vulkan device takes
 
 
+@dataclass(frozen=True)
+class Start:
+    """How a build is started: `device` is how its backend allocates, cuda or vulkan; `batches` are
+    the logical and the physical one that it is told."""
+
+    device: str
+    flash: bool
+    batches: tuple[int | None, int | None]
+
+
 def llama_forecast(
+    spec: Spec, model: GGUFFacts | None, gpus: tuple[GPUInfo, ...], start: Start
+) -> Forecast | None:
+    """None where the header tells too little."""
+    shape = _sound_shape(model)
+    if shape is None:
+        return None
+    try:
+        told = forecast(_settings(spec, gpus, start), shape)
+    except ODD:
+        return None
+    return _with_notes(told, spec, gpus)
+
+
+def llama_most_layers(
     spec: Spec,
     model: GGUFFacts | None,
     gpus: tuple[GPUInfo, ...],
-    *,
-    device: str,
-    flash: bool,
-    batches: tuple[int | None, int | None],
-) -> Forecast | None:
-    """None where the header tells too little. `device` is how its backend allocates: cuda or
-    vulkan. `batches` are the logical and the physical one that it is told."""
+    start: Start,
+    free: Sequence[int],
+) -> Choice | None:
+    """As `Backend.most_layers`."""
+    shape = _sound_shape(model)
+    if shape is None or not gpus:
+        return None
+    settings = _settings(spec, gpus, start)
+    if not spec.llama.tensor_split:
+        settings = replace(settings, split=())
+    try:
+        choice = most_layers(settings, shape, free)
+    except ODD:
+        return None
+    if choice is None:
+        return None
+    split = replace(spec.llama, tensor_split=choice.split) if choice.split else spec.llama
+    told = _with_notes(choice.forecast, replace(spec, llama=split), gpus)
+    return replace(choice, forecast=told)
+
+
+def _sound_shape(model: GGUFFacts | None) -> ModelShape | None:
+    """None where the header tells too little, or what no model has."""
     if model is None or model.shape is None or model.architecture is None:
         return None
     shape = model_shape(model.architecture, model.shape)
@@ -34,13 +78,12 @@ def llama_forecast(
         return None
     if max(shape.number("expert_used_count"), shape.number("expert_count")) > _MOST_EXPERTS:
         return None
-    settings = _settings(spec, gpus, device=device, flash=flash, batches=batches)
-    try:
-        told = forecast(settings, shape)
-    except (UnknownType, ArithmeticError, LookupError, ValueError):  # an odd header
-        return None
+    return shape
+
+
+def _with_notes(told: Forecast, spec: Spec, gpus: tuple[GPUInfo, ...]) -> Forecast:
     notes = tuple(_uncounted(spec, gpus))
-    return Forecast(told.devices, told.host, told.exact and not notes, notes)
+    return replace(told, exact=told.exact and not notes, notes=notes)
 
 
 def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
@@ -52,16 +95,9 @@ def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
     return ModelShape(architecture, keys, tensors)
 
 
-def _settings(
-    spec: Spec,
-    gpus: tuple[GPUInfo, ...],
-    *,
-    device: str,
-    flash: bool,
-    batches: tuple[int | None, int | None],
-) -> Settings:
+def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start) -> Settings:
     llama, layers = spec.llama, spec.n_gpu_layers
-    batch, ubatch = batches
+    batch, ubatch = start.batches
     return Settings(
         context=spec.n_ctx * (llama.parallel or 1),
         batch=batch or _BATCH,
@@ -70,7 +106,7 @@ def _settings(
         unified=llama.parallel is None,
         key_type=llama.cache_type_k or "f16",
         value_type=llama.cache_type_v or "f16",
-        flash=flash,
+        flash=start.flash,
         layers=ALL if layers in (None, "all") else int(layers),
         split=_split(spec, gpus),
         one_device=llama.split_mode == "none",
@@ -78,7 +114,7 @@ def _settings(
         embeddings=spec.type != "llm",
         overrides=tuple(_overrides(spec)),
         mixes_inputs=True,
-        devices=tuple(_device(gpu, device) for gpu in gpus),
+        devices=tuple(_device(gpu, start.device) for gpu in gpus),
     )
 
 

@@ -3,12 +3,14 @@
 Flags: `llama-server --help` of the build itself, and tools/server/README.md of llama.cpp.
 """
 
+from collections.abc import Sequence
+
 from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
-from xgen_deploy.backends.llama_forecast import llama_forecast
+from xgen_deploy.backends.llama_forecast import Start, llama_forecast, llama_most_layers
 from xgen_deploy.backends.llama_inputs import (
     batches,
     check_inputs,
@@ -19,6 +21,7 @@ from xgen_deploy.backends.llama_inputs import (
 )
 from xgen_deploy.backends.llama_props import PROPS, with_props
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.fit.layers import Choice
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
@@ -141,13 +144,25 @@ class LlamaServer(LlamaEngine):
     def forecast(
         self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
     ) -> Forecast | None:
-        off = self._flash_attn_of(spec, gpus, engine) == "off"
-        return llama_forecast(
-            spec,
-            model.gguf,
-            gpus,
+        return llama_forecast(spec, model.gguf, gpus, self._start(spec, model, gpus, engine))
+
+    def most_layers(
+        self,
+        spec: Spec,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,
+        free: Sequence[int],
+    ) -> Choice | None:
+        start = self._start(spec, model, gpus, engine)
+        return llama_most_layers(spec, model.gguf, gpus, start, free)
+
+    def _start(
+        self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
+    ) -> Start:
+        return Start(
             device="vulkan" if self.name == "llama-server-vulkan" else "cuda",
-            flash=not off,
+            flash=self._flash_attn_of(spec, gpus, engine) != "off",
             batches=batches(spec, splits=self.splits_inputs(spec, model)),
         )
 

@@ -36,6 +36,7 @@ VARIABLES = {
     "xgen_model_dir": "model_dir",
     "xgen_hf_home": "hf_home",
     "xgen_reserved_gpus": "reserved_gpus",
+    "xgen_reserved_mb": "reserved_mb",
     "xgen_software_gpu": "software_gpu",
 }
 

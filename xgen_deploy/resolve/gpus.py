@@ -87,11 +87,12 @@ def unreserved(
     devices: tuple[GPUInfo, ...], cards: tuple[GPUInfo, ...], host: Host
 ) -> tuple[GPUInfo, ...]:
     """A reserved card's MIG instances are reserved with it."""
-    kept = {c.identity for c in cards if any(_is(c, ref) for ref in host.reserved_gpus)}
+    kept = {c.identity for c in cards if any(is_named(c, ref) for ref in host.reserved_gpus)}
     return tuple(
         d
         for d in devices
-        if not kept & {d.identity, d.card} and not any(_is(d, ref) for ref in host.reserved_gpus)
+        if not kept & {d.identity, d.card}
+        and not any(is_named(d, ref) for ref in host.reserved_gpus)
     )
 
 
@@ -101,7 +102,7 @@ def reserved_nothing(host: Host, gpus: tuple[GPUInfo, ...]) -> tuple[str, ...]:
     return tuple(
         f"xgen_reserved_gpus names {ref}, and no GPU there is that: nothing is reserved by it"
         for ref in host.reserved_gpus
-        if not any(_is(device, ref) for device in devices)
+        if not any(is_named(device, ref) for device in devices)
     )
 
 
@@ -127,7 +128,7 @@ def _gone(ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None) -> bool:
     """Whether the card itself is missing, even where another one has its index now."""
     if before is not None:
         return not any(before in g.names for g in gpus)
-    return not any(_is(g, ref) for g in gpus)
+    return not any(is_named(g, ref) for g in gpus)
 
 
 def _spare_pins(
@@ -136,7 +137,7 @@ def _spare_pins(
     """The identities of spare indices at the first apply: a lost card shifts the indices."""
     pins = {}
     for ref in declared.spare_gpus:
-        now = next((g.identity for g in gpus if _is(g, ref)), None)
+        now = next((g.identity for g in gpus if is_named(g, ref)), None)
         pinned = recorded.get(str(ref)) or now
         if isinstance(ref, int) and pinned:
             pins[str(ref)] = pinned
@@ -154,8 +155,8 @@ def _spare(
     for ref in declared.spare_gpus:
         for gpu in free:
             pinned = pins.get(str(ref))
-            meant = pinned in gpu.names if pinned else _is(gpu, ref)
-            if meant and gpu not in picked and not any(_is(gpu, n) for n in named):
+            meant = pinned in gpu.names if pinned else is_named(gpu, ref)
+            if meant and gpu not in picked and not any(is_named(gpu, n) for n in named):
                 return gpu
     return None
 
@@ -203,7 +204,7 @@ def _find(
     declared: InstanceConfig, ref: GPURef, gpus: tuple[GPUInfo, ...], before: str | None
 ) -> GPUInfo:
     for gpu in gpus:
-        if _is(gpu, ref):
+        if is_named(gpu, ref):
             return gpu
     was = f" ({before} when this was last applied)" if before else ""
     if not gpus:
@@ -222,7 +223,7 @@ def _find(
     )
 
 
-def _is(gpu: GPUInfo, ref: GPURef) -> bool:
+def is_named(gpu: GPUInfo, ref: GPURef) -> bool:
     if gpu.card is not None:
         return isinstance(ref, str) and ref.lower() == gpu.identity.lower()
     if isinstance(ref, int):

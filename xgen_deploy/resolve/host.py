@@ -19,6 +19,7 @@ from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
 from xgen_deploy.resolve.locked import check_locked, unproved_files
 from xgen_deploy.resolve.ports import Ports
+from xgen_deploy.resolve.room import reserved_for_nothing
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
@@ -94,6 +95,7 @@ def resolve_host(
     warnings = (
         *host_warnings(facts, instances),
         *reserved_nothing(host, facts.gpu.gpus),
+        *reserved_for_nothing(host, facts.gpu.gpus),
         *at_boot_after_all(declared, facts, record),
         *nothing_to_adopt(declared, facts, record),
     )

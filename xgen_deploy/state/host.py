@@ -16,6 +16,7 @@ class Host(Frozen):
     `software_gpu` is how many software Vulkan devices count as GPUs. `archives` are of this
     machine, by the path of `binaries` that each is brought to. `egress` False: it is never to
     contact anything outside. Hosts of one `site` hand each other files, at `peer_address`.
+    `reserved_mb` of every GPU, or by GPU, is never planned.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Host(Frozen):
     model_dir: str = "/srv/models"
     hf_home: str = "/srv/models/hf"
     reserved_gpus: tuple[int | str, ...] = ()
+    reserved_mb: int | dict[int | str, int] | None = None
     software_gpu: int = 0
     fetch: Literal["auto", "host", "push", "never"] | None = None
     egress: bool | None = None

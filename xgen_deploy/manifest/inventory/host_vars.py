@@ -75,6 +75,7 @@ def _count(value: object) -> object:
     return int(value) if isinstance(value, bool) else value
 
 
+_GPUKey = Annotated[GPURef, BeforeValidator(_number)]  # a key is a text, and an index is none
 SSHArgumentsText = Annotated[str, AfterValidator(checked_ssh_arguments)]
 
 
@@ -101,6 +102,9 @@ class HostVariables(Frozen):
     xgen_model_dir: HostPath = "/srv/models"
     xgen_hf_home: HostPath | None = None
     xgen_reserved_gpus: tuple[GPURef, ...] = ()
+    xgen_reserved_mb: Annotated[
+        NotNegative | dict[_GPUKey, NotNegative] | None, BeforeValidator(_number)
+    ] = None
     xgen_fetch: FetchMode | None = None
     xgen_egress: Flag | None = None
     xgen_site: Word | None = None
@@ -199,6 +203,7 @@ def _host(name: str, groups: tuple[str, ...], stated: HostVariables) -> Host:
         model_dir=stated.xgen_model_dir,
         hf_home=stated.xgen_hf_home or stated.xgen_model_dir.rstrip("/") + "/hf",
         reserved_gpus=stated.xgen_reserved_gpus,
+        reserved_mb=stated.xgen_reserved_mb,
         software_gpu=stated.xgen_software_gpu,
         fetch=stated.xgen_fetch,
         egress=stated.xgen_egress,
