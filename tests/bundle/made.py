@@ -2,10 +2,15 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
+from tests.cli.call import Capsys, call
 from xgen_deploy.bundle.collect import Blobs
 from xgen_deploy.bundle.index import FilePart, Index, ManifestPart
+from xgen_deploy.bundle.read import Bundle, open_bundle
 from xgen_deploy.bundle.signature import sign
 from xgen_deploy.bundle.write import Written, write_bundle
 from xgen_deploy.hub.local_digests import LocalDigests
@@ -63,3 +68,30 @@ def make(
     signing = None if key is None else lambda c: sign(c, str(key))
     output = folder / "site.xgen"
     return write_bundle(index, blobs.sources, output, sign=signing, volume_size=volume_size)
+
+
+class Outside:
+    """Where bundles are made, with caches of its own."""
+
+    def __init__(self, capsys: Capsys, folder: Path) -> None:
+        self._capsys = capsys
+        self.manifest, self.output = folder / "site.yaml", folder / "site.xgen"
+
+    def write(self, values: Mapping[str, object]) -> None:
+        self.manifest.write_text(yaml.safe_dump(dict(values)))
+
+    def change(self, **values: object) -> None:
+        """None: without it."""
+        stated = {**yaml.safe_load(self.manifest.read_text()), **values}
+        self.write({key: value for key, value in stated.items() if value is not None})
+
+    def create(self, *words: str) -> tuple[int, str]:
+        return self.run("bundle", "create", str(self.manifest), "-o", str(self.output), *words)
+
+    def made(self, *words: str) -> Bundle:
+        code, said = self.create(*words)
+        assert code == 0, said
+        return open_bundle(str(self.output), None)
+
+    def run(self, *words: str) -> tuple[int, str]:
+        return call(self._capsys, *words)

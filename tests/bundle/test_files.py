@@ -120,9 +120,9 @@ def test_the_list_of_parts_is_cyclonedx(wheels: Path) -> None:
         name="o/n:q.gguf", kind="hub", origin="Hugging Face", files=(file,), license="apache-2.0"
     )
     part = ModelPart(source="o/n:q.gguf", artifact=artifact, blobs=("a" * 64,))
-    text = bill("p", (part,), files, ())
+    text = bill("p", (part,), (), files, ())
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     named = {c["name"]: c for c in json.loads(text)["components"]}
     assert named["needed"]["purl"] == "pkg:pypi/needed@1.5"
     assert named["o/n:q.gguf"]["components"][0]["hashes"][0]["content"] == "a" * 64
-    assert text == bill("p", (part,), files, ())
+    assert text == bill("p", (part,), (), files, ())

@@ -9,6 +9,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,41 @@ def test_containerd_s_store(containerd: LabHost, tmp_path: Path) -> None:
         assert "127.0.0.1" not in containerd.sh("docker image ls --digests")
     finally:
         assert site.run("destroy", "-y").code == 0
+
+
+def test_a_bundle_brings_what_is_new(host: LabHost, tmp_path: Path) -> None:
+    site, stick, have = _site(tmp_path, b"one"), tmp_path / "site.xgen", tmp_path / "have.json"
+    manifest = site.write()
+    try:
+        _made(site, stick)
+        whole = stick.stat().st_size
+        (tmp_path / "image.tar").unlink()
+        applied = site.run_on(manifest, "apply", "-y", "--allow-unsigned", "--bundle", str(stick))
+        assert applied.code == 0, applied.said
+        assert ask.completion(host, PORT)
+        assert _marker(host) == "one"
+        # Another build: of it a second bundle has what this host has not.
+        _archive(tmp_path, b"two")
+        assert site.run("models", "--have", str(have)).code == 0
+        _made(site, stick, "--have", str(have))
+        assert stick.stat().st_size < SMALL < whole
+        (tmp_path / "image.tar").unlink()
+        words = ("--allow-unsigned", "--bundle", str(stick))
+        planned = site.run_on(manifest, "plan", *words)
+        assert f"> push    {IMAGE}  1 of 2 layers" in planned.stdout, planned.said
+        assert "from site.xgen to" in planned.stdout
+        applied = site.run_on(manifest, "apply", "-y", *words)
+        assert applied.code == 0, applied.said
+        assert _marker(host) == "two"
+    finally:
+        _archive(tmp_path, b"two")
+        assert site.run("destroy", "-y").code == 0
+
+
+def _made(site: Site, stick: Path, *words: str) -> None:
+    outside = replace(site, ssh_config=None)  # it contacts no host
+    made = outside.run("bundle create", "-o", str(stick), *words)
+    assert made.code == 0, made.said
 
 
 def _new_layers_alone(site: Site, host: LabHost) -> None:

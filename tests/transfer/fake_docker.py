@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socketserver
 import tarfile
 import threading
@@ -21,7 +22,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 class FakeDocker:
     """`images` by name or ID, as `inspect` tells them. `says` is what a load is answered with, in
     place of the truth; `hollow`: no container can be made of what it took. `layers` are digests
-    that it has. `asked` are pulls' headers."""
+    that it has. `asked` are pulls' headers. `registry` are archives of what can be pulled, by their
+    full names; these can be saved then, by the short ones."""
 
     images: dict[str, Any] = field(default_factory=dict)
     says: str | None = None
@@ -31,6 +33,8 @@ class FakeDocker:
     loads: list[list[str]] = field(default_factory=list)
     got: list[str] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
+    registry: dict[str, bytes] = field(default_factory=dict)
+    archives: dict[str, bytes] = field(default_factory=dict)
 
     def names(self) -> set[str]:
         return {name for name in self.images if not name.startswith("sha256:")}
@@ -51,6 +55,13 @@ class FakeDocker:
 
     def pull(self, reference: str) -> str | None:
         """What went wrong."""
+        if reference in self.registry:
+            name = reference.removeprefix("docker.io/")
+            self.archives[name] = self.registry[reference]
+            self._take(name, "sha256:pulled", [])
+            return None
+        if self.registry:
+            return f"{reference}: not found"
         if not reference.startswith("127.0.0.1:"):
             self._take(reference, "sha256:pulled", [])
             return None
@@ -85,8 +96,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     docker: FakeDocker
 
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        self.path = re.sub(r"^/v[0-9.]+", "", getattr(self, "path", ""))
+        return parsed
+
     def do_GET(self) -> None:
-        self._answer(self.docker.images.get(_name(self.path)))
+        if self.path == "/version":
+            return self._answer({"ApiVersion": "1.41"})
+        if self.path.endswith("/get"):
+            return self._send(200, self.docker.archives[_name(self.path, "/get")])
+        return self._answer(self.docker.images.get(_name(self.path)))
 
     def do_DELETE(self) -> None:
         if self.path.startswith("/images/"):
@@ -101,7 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"stream": docker.load(body)})
         elif url.path == "/images/create":
             docker.asked.append(self.headers.get("X-Registry-Auth"))
-            wrong = docker.pull(query["fromImage"])
+            tag = f":{query['tag']}" if "tag" in query else ""
+            wrong = docker.pull(query["fromImage"] + tag)
             self._answer({"status": "done"} if wrong is None else {"error": wrong})
         elif url.path == "/containers/create":
             self._answer(None if docker.hollow else {"Id": "c1"})
@@ -121,7 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, value: Any) -> None:
         content = json.dumps(value or {"message": "no such thing"}).encode() + b"\n"
-        self.send_response(200 if value is not None else 404)
+        self._send(200 if value is not None else 404, content)
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

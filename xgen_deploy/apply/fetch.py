@@ -86,9 +86,7 @@ class Fetching:
         artifact, images = fetch.artifact, self._run.images
         if artifact.image is None or images is None:
             raise XgenError(f"{artifact.name} is no image")
-        whole = image_artifact(
-            artifact.image, artifact.name, artifact.origin, 0, lambda d: str(images().blob(d))
-        )
+        whole = image_artifact(artifact.image, artifact.name, artifact.origin, 0, images().here)
         root = fetch.places[host].root
         found = {host: image_places(whole, root)}
         again = replace(fetch, artifact=whole, chains=((Leg(host, "push"),),), places=found)

@@ -28,11 +28,11 @@ class HostModels:
 Looked = Mapping[str, HostModels | XgenError]
 
 
-def models_on(run: Run, hosts: Collection[str], *, history: bool) -> Looked:
-    """`history`: what the last good applies had is needed too."""
+def models_on(run: Run, hosts: Collection[str], *, history: bool, images: bool = False) -> Looked:
+    """`history`: what the last good applies had is needed too. `images`: Docker's are looked at."""
 
     def look_at(connection: Connection) -> HostModels:
-        return _look(run, connection, history=history)
+        return _look(run, connection, history=history, images=images)
 
     looked = each([c for n, c in run.connections.items() if n in hosts], look_at)
     reached = {name: found for name, found in looked.items() if isinstance(found, HostModels)}
@@ -46,9 +46,9 @@ def models_on(run: Run, hosts: Collection[str], *, history: bool) -> Looked:
     }
 
 
-def _look(run: Run, connection: Connection, *, history: bool) -> HostModels:
+def _look(run: Run, connection: Connection, *, history: bool, images: bool = False) -> HostModels:
     needs = needs_on(run, connection, history=history)
-    stock = look(connection, roots(run, connection.name), _paths(needs))
+    stock = look(connection, roots(run, connection.name), _paths(needs), images=images)
     return HostModels(stock, needs, uses_of(stock, needs.paths))
 
 

@@ -4,7 +4,7 @@ import json
 import uuid
 from typing import Any
 
-from xgen_deploy.bundle.index import FilePart, Member, ModelPart
+from xgen_deploy.bundle.index import FilePart, ImagePart, Member, ModelPart
 
 NAME = "bom.cdx.json"
 _VERSION = "1.6"
@@ -13,11 +13,13 @@ _VERSION = "1.6"
 def bill(
     project: str,
     models: tuple[ModelPart, ...],
+    images: tuple[ImagePart, ...],
     files: tuple[FilePart, ...],
     manifest: tuple[Member, ...],
 ) -> str:
     """The same parts give the same text, whenever it is made."""
-    components = [*map(_model, models), *map(_file, files), *map(_member, manifest)]
+    components = [*map(_model, models), *map(_image, images)]
+    components += [*map(_file, files), *map(_member, manifest)]
     name = f"{project} " + json.dumps(components, sort_keys=True)
     whole = {
         "bomFormat": "CycloneDX",
@@ -44,6 +46,16 @@ def _model(part: ModelPart) -> dict[str, Any]:
         ],
     }
     return component | _licences(artifact.license)
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    return {
+        "type": "container",
+        "bom-ref": f"image:{part.name}",
+        "name": part.name,
+        "description": f"from {part.origin}",
+        "hashes": [{"alg": "SHA-256", "content": part.image.manifest.sha256}],
+    }
 
 
 def _file(part: FilePart) -> dict[str, Any]:

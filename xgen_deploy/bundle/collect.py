@@ -1,7 +1,7 @@
 """The models of a manifest, as files on this machine that go into a bundle."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.run.engine_archives import archive_requests
 from xgen_deploy.run.lacking import wanted_models
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
+from xgen_deploy.state.have import HostHave
 from xgen_deploy.state.site import Site
 from xgen_deploy.state.transfer import Access
 from xgen_deploy.transfer.host_transfer import Tell
@@ -24,10 +25,10 @@ from xgen_deploy.transfer.local_store import LocalStore, hugging_face_home
 
 @dataclass
 class Blobs:
-    """What a bundle is to hold, each content once. `have` are digests by host: what all have that
+    """What a bundle is to hold, each content once. `have` is what hosts have: what all have that
     need it is left out."""
 
-    have: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    have: Mapping[str, HostHave] = field(default_factory=dict)
     blobs: dict[str, Blob] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
 
@@ -49,7 +50,12 @@ class Blobs:
         return sha256
 
     def is_had(self, sha256: str, hosts: Collection[str]) -> bool:
-        return all(sha256 in self.have.get(host, ()) for host in hosts)
+        return all(host in self.have and sha256 in self.have[host].files for host in hosts)
+
+    def layers_had(self, layers: Sequence[str], hosts: Collection[str]) -> int:
+        """How many layers of an image, from the first on, all of these hosts have."""
+        had = (self.have[h].layers_of(layers) if h in self.have else 0 for h in hosts)
+        return min(had, default=0)
 
     def _add(self, blob: Blob, source: Source) -> str:
         if blob.sha256 not in self.sources:

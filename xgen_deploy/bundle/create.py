@@ -9,6 +9,7 @@ from xgen_deploy import __version__
 from xgen_deploy.bundle.bill import NAME as BILL
 from xgen_deploy.bundle.bill import bill
 from xgen_deploy.bundle.collect import Blobs, Collector
+from xgen_deploy.bundle.collect_images import ImageCollector, left_to_hosts
 from xgen_deploy.bundle.files import Wheels, packages
 from xgen_deploy.bundle.index import FilePart, Index, ManifestPart
 from xgen_deploy.bundle.signature import sign
@@ -16,6 +17,7 @@ from xgen_deploy.bundle.write import Written, write_bundle
 from xgen_deploy.errors import XgenError
 from xgen_deploy.hub.catalog import Sources
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
+from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.carried import (
     INVENTORY,
     Carried,
@@ -24,7 +26,9 @@ from xgen_deploy.manifest.carried import (
     has_own_inventory,
 )
 from xgen_deploy.manifest.load import Reading
+from xgen_deploy.secrets.registry import RegistryLogin
 from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.have import HostHave
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.secret_uses import HUB_TOKEN, PROXY, stated_references
 from xgen_deploy.state.settings import SecretRef
@@ -35,7 +39,7 @@ from xgen_deploy.transfer.host_transfer import Tell
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be made. `have` are digests by host, `volume_size` in bytes, `key` the
+    """What is to be made. `have` is what hosts have, `volume_size` in bytes, `key` the
     file of the key to sign with. `serial` None: the time, as 14 digits."""
 
     output: Path
@@ -44,18 +48,20 @@ class Order:
     volume_size: int | None = None
     addresses: bool = True
     wheels: Wheels = field(default_factory=Wheels)
-    have: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    have: Mapping[str, HostHave] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """A manifest as it was read, with what knows the sources of its models. `told` is called with
-    bytes that were written."""
+    """A manifest as it was read, with what knows the sources of its models and images. `login` is
+    for an image's registry, `told` is called with bytes that were written."""
 
     reading: Reading
     site: Site
     catalog: Sources
     access: Access
+    images: LocalImages
+    login: Callable[[str], RegistryLogin | None]
     git: str | None
     origin: Origin | None
     tell: Callable[[Artifact], Tell]
@@ -77,11 +83,14 @@ class Making:
         )
         collected = collector.models()
         models = tuple(collected.models)
+        images = ImageCollector(
+            self.site, self.images, self.login, collector.digests, blobs
+        ).collected()
         created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         serial = order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S"))
         files = order.wheels.add(blobs)
         files += tuple(packages(blobs, self.site.packages, collector.digests))
-        text = bill(self.site.project, models, files, manifest.files)
+        text = bill(self.site.project, models, images, files, manifest.files)
         files = (*files, FilePart(kind="bill", file=blobs.member(BILL, text.encode())))
         index = Index(
             project=self.site.project,
@@ -92,9 +101,10 @@ class Making:
             origin=self.origin,
             manifest=manifest,
             models=models,
+            images=images,
             files=files,
             needed=needed_references(self.site),
-            lacking=tuple(dict.fromkeys(collected.lacking)),
+            lacking=tuple(dict.fromkeys((*collected.lacking, *left_to_hosts(self.site)))),
             blobs=tuple(blobs.blobs.values()),
             volumes=(0,),
         )

@@ -12,6 +12,7 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import MOST_FILES, Artifact, RelativePath, Sha256
 from xgen_deploy.state.bundle import Serial
 from xgen_deploy.state.facts import GGUFFacts
+from xgen_deploy.state.oci_image import OciImage
 from xgen_deploy.state.origin import Origin
 
 FORMAT = 1
@@ -72,6 +73,15 @@ class ModelPart(Frozen):
     config_format: Literal["mistral"] | None = None
 
 
+class ImagePart(Frozen):
+    """A container image, by the name that the manifest has for it. Its blobs have the digests that
+    it gives them."""
+
+    name: Text
+    image: OciImage
+    origin: Text
+
+
 class FilePart(Frozen):
     """A file that `bundle unpack` takes out. `name` and `version` are a wheel's; these, `origin`
     and `license` as far as they are known."""
@@ -98,6 +108,7 @@ class Index(Frozen):
     origin: Origin | None = None
     manifest: ManifestPart
     models: Annotated[tuple[ModelPart, ...], Field(max_length=MOST_FILES)] = ()
+    images: Annotated[tuple[ImagePart, ...], Field(max_length=MOST_FILES)] = ()
     files: Annotated[tuple[FilePart, ...], Field(max_length=MOST_FILES)] = ()
     needed: Annotated[tuple[Text, ...], Field(max_length=_MOST)] = ()
     lacking: Annotated[tuple[Text, ...], Field(max_length=_MOST)] = ()
@@ -149,6 +160,10 @@ def _check(index: Index) -> None:
         sizes = [blobs[digest].size for digest in model.blobs]
         if sizes != [file.size for file in model.artifact.files]:
             raise ValueError(f"the files of {model.source[:80]} are not those of its blobs")
+    for part in index.images:
+        for blob in part.image.blobs:
+            if blob.sha256 not in blobs or blobs[blob.sha256].size != blob.size:
+                raise ValueError(f"it has no blob {blob.digest} of {part.name[:80]}")
     if index.manifest.main not in {m.path for m in index.manifest.files}:
         raise ValueError("its manifest is not in it")
 

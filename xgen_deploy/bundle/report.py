@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from xgen_deploy.bundle.index import Index, ModelPart
+from xgen_deploy.bundle.index import ImagePart, Index, ModelPart
 from xgen_deploy.bundle.read import Bundle
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.visible import on_one_line
@@ -20,6 +20,8 @@ def summary_lines(bundle: Bundle) -> Iterator[str]:
     yield f"  manifest  {index.manifest.main}" + (f" of {index.git}" if index.git else "")
     for model in index.models:
         yield f"  model     {on_one_line(_model(bundle, model))}"
+    for image in index.images:
+        yield f"  image     {on_one_line(_image(bundle, image))}"
     for kind in ("wheel", "package"):
         parts = [part for part in index.files if part.kind == kind]
         if parts:
@@ -49,6 +51,12 @@ def report_lines(bundle: Bundle) -> Iterator[str]:
             left = "" if bundle.has(digest) else "  left out"
             yield f"  {digest}  {size_text(file.size):>10}  {file.path}{left}"
 
+    for image in bundle.index.images:
+        yield on_one_line(f"{image.name}, from {image.origin}")
+        for blob in image.image.blobs:
+            left = "" if bundle.has(blob.sha256) else "  left out"
+            yield f"  {blob.sha256}  {size_text(blob.size):>10}  {blob.media_type}{left}"
+
 
 def names_of(index: Index) -> dict[str, str]:
     """What each blob is, by its digest."""
@@ -57,6 +65,11 @@ def names_of(index: Index) -> dict[str, str]:
     for model in index.models:
         for file, digest in zip(model.artifact.files, model.blobs, strict=True):
             names.setdefault(digest, f"{file.path} of {model.artifact.name}")
+    for part in index.images:
+        for number, layer in enumerate(part.image.layers, 1):
+            names.setdefault(layer.blob.sha256, f"layer {number} of {part.name}")
+        names.setdefault(part.image.manifest.sha256, f"the manifest of {part.name}")
+        names.setdefault(part.image.config.sha256, f"the configuration of {part.name}")
     return {digest: on_one_line(name) for digest, name in names.items()}
 
 
@@ -66,3 +79,10 @@ def _model(bundle: Bundle, model: ModelPart) -> str:
     at = f" at {artifact.commit[:12]}" if artifact.commit else ""
     less = f", {left} of {len(model.blobs)} files left out, which the site has" if left else ""
     return f"{artifact.name}  {size_text(artifact.size)} from {artifact.origin}{at}{less}"
+
+
+def _image(bundle: Bundle, part: ImagePart) -> str:
+    layers = part.image.layers
+    left = sum(not bundle.has(layer.blob.sha256) for layer in layers)
+    less = f", {left} of {len(layers)} layers left out, which the site has" if left else ""
+    return f"{part.name}  {size_text(part.image.size)} from {part.origin}{less}"

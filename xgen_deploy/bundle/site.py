@@ -14,6 +14,7 @@ from xgen_deploy.state.engine_words import EngineWords
 from xgen_deploy.state.fetch import FetchSettings, ModelFetch
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.settings import Pull
 from xgen_deploy.state.site import Site
 
 # So deep that no `../` of a manifest leads out of what was unpacked.
@@ -73,10 +74,10 @@ def behind_wall(site: Site, bundle: Bundle, *, older: bool = False) -> Site:
     return replace(
         site,
         bundle=origin,
-        pull="never",
+        pull=_pull(site),
         fetch=FetchSettings(limit_rate=site.fetch.limit_rate),
         hosts={name: _closed(host) for name, host in site.hosts.items()},
-        declared=tuple(_from_bundle(config) for config in site.declared),
+        declared=tuple(_from_bundle(config, _pull(site)) for config in site.declared),
     )
 
 
@@ -84,13 +85,17 @@ def _closed(host: Host) -> Host:
     return replace(host, egress=False, fetch="never" if host.fetch == "never" else "push")
 
 
-def _from_bundle(config: InstanceConfig) -> InstanceConfig:
+def _pull(site: Site) -> Pull:
+    return "never" if site.pull == "never" else "push"
+
+
+def _from_bundle(config: InstanceConfig, pull: Pull) -> InstanceConfig:
     fetch = config.fetch
     if isinstance(fetch, ModelFetch) and fetch.mode in ("auto", "host"):
         fetch = replace(fetch, mode="push")
     elif fetch in ("auto", "host"):
         fetch = "push"
-    return replace(config, fetch=fetch, pull="never")
+    return replace(config, fetch=fetch, pull=pull)
 
 
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:

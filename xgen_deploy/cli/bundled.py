@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.bundle.catalog import BundleCatalog
+from xgen_deploy.bundle.image_catalog import BundleImages
 from xgen_deploy.bundle.read import Bundle, Trust, open_bundle
 from xgen_deploy.bundle.site import behind_wall, bundled_site
 from xgen_deploy.cli.opening import connecting, read_site
@@ -27,7 +28,9 @@ def open_bundled(settings: Settings) -> Iterator[Run]:
         site = _site(bundle, settings, Path(folder))
     base = Path(settings.manifest).absolute().parent if settings.manifest else Path.cwd()
     catalog = BundleCatalog(bundle, str(base))
-    with run_on(site, connecting(site, settings), lambda: catalog, catalog.held) as run:
+    images = BundleImages(bundle)
+    options = connecting(site, settings)
+    with run_on(site, options, lambda: catalog, catalog.held, lambda: images) as run:
         yield run
 
 

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from xgen_deploy.apply.transfer_progress import TransferProgress
@@ -15,16 +17,19 @@ from xgen_deploy.bundle.unpack import unpack
 from xgen_deploy.bundle.write import Written
 from xgen_deploy.cli.opening import refuse_saved_plan
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.hub.local_digests import cache_folder
+from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.manifest.load import checked_site, read
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.secrets.hub import hub_access, site_catalog
+from xgen_deploy.secrets.registry import registry_login
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.field_types import size, size_bytes
-from xgen_deploy.state.have import Have
+from xgen_deploy.state.have import Have, HostHave
 from xgen_deploy.state.transfer import Access
 from xgen_deploy.transfer.host_transfer import Tell, TransferEvent
 from xgen_deploy.transfer.local_store import HERE
@@ -49,6 +54,8 @@ def make_bundle(
         site=with_local_sources(site, lambda: catalog),
         catalog=catalog,
         access=Access(token=token, proxy=proxy, ca=ca),
+        images=LocalImages(cache_folder() / "images"),
+        login=partial(registry_login, site, secrets),
         git=git_commit(manifest),
         origin=origin_of(manifest),
         tell=_fetching,
@@ -104,7 +111,7 @@ def unpacked_lines(bundle: Bundle, folder: str) -> list[str]:
         raise XgenError(f"{error.filename or folder}: {error.strerror or error}") from None
 
 
-def digests_had(path: str) -> dict[str, frozenset[str]]:
+def what_is_had(path: str) -> Mapping[str, HostHave]:
     """By host, of a file that `models --have` wrote. Raises UsageError."""
     try:
         with Path(path).open("rb") as file:
@@ -114,7 +121,7 @@ def digests_had(path: str) -> dict[str, frozenset[str]]:
         raise UsageError(f"--have: {path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise UsageError(f"--have: {path} is not what `models --have` writes") from None
-    return {name: frozenset(host.digests) for name, host in have.hosts.items()}
+    return have.hosts
 
 
 def size_option(option: str, text: str | None) -> int | None:

@@ -22,9 +22,10 @@ def image_id(image: OciImage, store: Store) -> str:
 
 
 def image_artifact(
-    image: OciImage, name: str, origin: str, there: int, here: Callable[[str], str]
+    image: OciImage, name: str, origin: str, there: int, here: Callable[[str], str | None]
 ) -> Artifact:
-    """Without the first `there` layers. `here` is where a blob lies on this machine."""
+    """Without the first `there` layers. `here` is where a blob lies on this machine, None
+    where it is in a bundle."""
     blobs = [image.manifest, image.config, *(layer.blob for layer in image.layers[there:])]
     return Artifact(
         name=name,

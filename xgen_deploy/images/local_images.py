@@ -16,7 +16,7 @@ from xgen_deploy.files.image_blobs import looked_for
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.images.archive import read_archive
 from xgen_deploy.images.oci_layout import ImageError, OciLayout
-from xgen_deploy.images.this_docker import ThisDocker
+from xgen_deploy.images.this_docker import Login, ThisDocker
 from xgen_deploy.state.facts import PushedImage
 from xgen_deploy.state.oci_image import OciImage
 
@@ -34,8 +34,12 @@ class Images(Protocol):
     def image(self, name: str, archive: str | None) -> OciImage:
         """Raises ImageError."""
 
-    def blob(self, digest: str) -> Path:
-        """Of such an image."""
+    def here(self, digest: str) -> str | None:
+        """Where a blob of such an image lies on this machine; None: it is in a bundle. Raises
+        ImageError where it is not."""
+
+    def origin(self, archive: str | None) -> str:
+        """For the reader."""
 
 
 class _Known(Frozen):
@@ -65,8 +69,17 @@ class LocalImages:
     def image(self, name: str, archive: str | None) -> OciImage:
         return self._once(name, archive, lambda: self._image(name, archive))
 
-    def blob(self, digest: str) -> Path:
-        return self._layout.blob(digest)
+    def here(self, digest: str) -> str:
+        return str(self._layout.blob(digest))
+
+    def origin(self, archive: str | None) -> str:
+        return archive or "this machine's Docker"
+
+    def pulled(self, name: str, login: Login | None) -> OciImage:
+        """This machine's Docker gets it from its registry. Raises ImageError."""
+        self._docker.pull(name, login)
+        self._errors.pop((name, None), None)
+        return self.image(name, None)
 
     def _once(self, name: str, archive: str | None, ask: Callable[[], T]) -> T:
         """What failed is not tried again in this run."""

@@ -9,10 +9,18 @@ from xgen_deploy.images.archive import read_stream
 from xgen_deploy.images.oci_layout import ImageError, OciLayout
 from xgen_deploy.probe.remote.docker_layers import settings
 from xgen_deploy.state.facts import PushedImage
+from xgen_deploy.state.image_name import full_name
 from xgen_deploy.state.oci_image import OciImage
 
-_PATIENCE = 600
+_PATIENCE = 3600
 _HINT = "State an `archive` for it (`docker save` writes one), or start Docker here."
+
+
+Login = tuple[str, str]
+
+
+class NotHere(ImageError):
+    """This machine's Docker has none of this name."""
 
 
 class ThisDocker:
@@ -28,10 +36,25 @@ class ThisDocker:
         with _asked(name) as client:
             return _looked_for(client.images.get(name).attrs, name)
 
+    def pull(self, name: str, login: Login | None) -> None:
+        """`login` is a user and a password; None: as `docker login` left it. Raises ImageError."""
+        stated = dict(zip(("username", "password"), login, strict=True)) if login else None
+        try:
+            with _asked(name) as client:
+                pulled = client.api.pull(
+                    full_name(name), stream=True, decode=True, auth_config=stated
+                )
+                errors = [str(said["error"]) for said in pulled if "error" in said]
+        except NotHere:
+            errors = ["its registry has none of this name that this login may read"]
+        if errors:
+            reason = " ".join(errors[0].split())[:300]
+            raise ImageError(f"this machine's Docker does not pull {name}: {reason}")
+
     def read(self, name: str, layout: OciLayout) -> OciImage:
         """The image into the layout. Raises ImageError and OSError."""
         with _asked(name) as client:
-            pieces = client.images.get(name).save(named=name)
+            pieces = client.api.get_image(name)
             stream = io.BufferedReader(cast(io.RawIOBase, _Pieces(iter(pieces))))
             return read_stream(cast(IO[bytes], stream), layout, name)
 
@@ -63,8 +86,8 @@ def _asked(name: str) -> Iterator[Any]:
             yield client
         finally:
             client.close()
-    except docker.errors.ImageNotFound:
-        raise ImageError(
+    except docker.errors.NotFound:
+        raise NotHere(
             f"this machine's Docker has no image {name}",
             "Build or pull it here, or state an `archive` for it.",
         ) from None

@@ -33,8 +33,7 @@ def probe_request(
     """Everything for one round trip; `health` also asks for what `status` shows. `pushed` are the
     images that this machine has for hosts."""
     declared = site.on(host.name)
-    gateway_image = gateway_image_request(site, host)
-    engines = _engines(declared) + ((gateway_image,) if gateway_image else ())
+    engines = engine_requests(site, host)
     return ProbeRequest(
         project=site.project,
         state_dir=layout.state_dir,
@@ -61,6 +60,12 @@ def probe_request(
         watchdog=layout.watchdog if health and layout.process_dir is None else None,
         writes=layout.written,
     )
+
+
+def engine_requests(site: Site, host: Host) -> tuple[EngineRequest, ...]:
+    """The builds that may come into question there, and the gateway's image."""
+    gateway_image = gateway_image_request(site, host)
+    return _engines(site.on(host.name)) + ((gateway_image,) if gateway_image else ())
 
 
 def _login(site: Site, engine: EngineRequest) -> bool:

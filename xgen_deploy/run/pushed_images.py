@@ -19,7 +19,6 @@ from xgen_deploy.state.site import Site
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _READS_ZSTD = 23
-HERE = "this machine's Docker"
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Pushed:
 
 
 def pushed_images(site: Site, images: Images) -> Pushed:
-    archives = dict(_named(site))
+    archives = archives_of(site)
     looked_for: dict[str, PushedImage] = {}
     errors: dict[str, ImageError] = {}
     for name, archive in archives.items():
@@ -42,6 +41,11 @@ def pushed_images(site: Site, images: Images) -> Pushed:
         except ImageError as error:
             errors[name] = error
     return Pushed(archives, looked_for, errors)
+
+
+def archives_of(site: Site) -> dict[str, str | None]:
+    """By image: its archive, None: it is in this machine's Docker."""
+    return dict(_named(site))
 
 
 def _named(site: Site) -> Iterator[tuple[str, str | None]]:
@@ -77,8 +81,9 @@ def _completed(observation: Observation, pushed: Pushed, images: Images) -> Obse
         if build.layers_there is not None and _of_use(build, observation.facts):
             try:
                 image = images.image(name, pushed.archives[name])
-                engines.append(_coming(build, image, observation.facts))
+                coming = _coming(build, image, observation.facts)
                 lacking[name] = _lacking(build, image, observation, pushed, images)
+                engines.append(coming)
                 continue
             except ImageError as failed:
                 error = failed
@@ -102,9 +107,9 @@ def _lacking(
     artifact = image_artifact(
         image,
         name,
-        pushed.archives[name] or HERE,
+        images.origin(pushed.archives[name]),
         build.layers_there or 0,
-        lambda digest: str(images.blob(digest)),
+        images.here,
     )
     return Lacking(
         key=f"image {name}",

@@ -57,6 +57,12 @@ class OciImage(Frozen):
     working_dir: str | None = None
 
     @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All that it consists of, each once."""
+        every = (self.manifest, self.config, *(layer.blob for layer in self.layers))
+        return tuple({blob.digest: blob for blob in every}.values())
+
+    @property
     def size(self) -> int:
         """Bytes of all layers, as they are stored."""
         return sum(layer.blob.size for layer in self.layers)

@@ -55,12 +55,14 @@ class OtherFile(Frozen):
 @dataclass(frozen=True)
 class Stock:
     """`real` are the paths that were asked for, without links; `network` the folders that are on a
-    file system of the network, so that further hosts may have them."""
+    file system of the network, so that further hosts may have them. `images` are the layers of
+    each image that Docker has, where that was asked."""
 
     files: tuple[StoredFile, ...] = ()
     others: tuple[OtherFile, ...] = ()
     real: Mapping[str, str] = field(default_factory=dict)
     network: tuple[str, ...] = ()
+    images: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from xgen_deploy.bounded_json import read_json
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import STORED_FILES
+from xgen_deploy.state.have import Layers
 from xgen_deploy.state.stock import OtherFile, Path, Size, Stock, StoredFile
 from xgen_deploy.transport.base import Connection, HostError
 from xgen_deploy.transport.process import Lines
@@ -37,6 +38,13 @@ class PathLine(Frozen):
 class NetworkLine(Frozen):
     kind: Literal["network"]
     root: Path
+
+
+class ImageLine(Frozen):
+    """An image that Docker has there."""
+
+    kind: Literal["image"]
+    layers: Layers
 
 
 class Removed(Frozen):
@@ -83,17 +91,29 @@ class EndLine(Frozen):
 
 
 Line = Annotated[
-    FileLine | OtherLine | PathLine | NetworkLine | Removed | Kept | Read | Checked | EndLine,
+    FileLine
+    | OtherLine
+    | PathLine
+    | NetworkLine
+    | ImageLine
+    | Removed
+    | Kept
+    | Read
+    | Checked
+    | EndLine,
     Field(discriminator="kind"),
 ]
 _LINES: TypeAdapter[Line] = TypeAdapter(Line)
 
 
-def look(connection: Connection, roots: Sequence[str], paths: Sequence[str]) -> Stock:
-    """What lies in the folders `roots`, and where the paths lead. Raises UnreachableError and
-    HostError."""
-    files, others, real, network = [], [], {}, []
-    for line in answers(connection, {"do": "look", "roots": list(roots), "paths": list(paths)}):
+def look(
+    connection: Connection, roots: Sequence[str], paths: Sequence[str], *, images: bool = False
+) -> Stock:
+    """What lies in the folders `roots`, and where the paths lead; with `images` also what Docker
+    has. Raises UnreachableError and HostError."""
+    files, others, real, network, layers = [], [], {}, [], []
+    request = {"do": "look", "roots": list(roots), "paths": list(paths), "images": images}
+    for line in answers(connection, request):
         if isinstance(line, FileLine):
             files.append(StoredFile(**line.model_dump(exclude={"kind"})))
         elif isinstance(line, OtherLine):
@@ -102,7 +122,9 @@ def look(connection: Connection, roots: Sequence[str], paths: Sequence[str]) -> 
             real[line.path] = line.real
         elif isinstance(line, NetworkLine):
             network.append(line.root)
-    return Stock(tuple(files), tuple(others), real, tuple(network))
+        elif isinstance(line, ImageLine):
+            layers.append(line.layers)
+    return Stock(tuple(files), tuple(others), real, tuple(network), tuple(layers))
 
 
 def prune(

@@ -71,6 +71,7 @@ _MODELS = (
     "open_files",
     "prune",
     "check",
+    "docker_api",
     "models",
 )
 

@@ -80,7 +80,7 @@ def create(
     """
     from xgen_deploy.bundle.create import Order
     from xgen_deploy.bundle.files import Wheels
-    from xgen_deploy.cli.bundling import digests_had, make_bundle, size_option, written_lines
+    from xgen_deploy.cli.bundling import make_bundle, size_option, what_is_had, written_lines
 
     if not Path(output).parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {Path(output).parent}")
@@ -91,7 +91,7 @@ def create(
         volume_size=size_option("--volume-size", volume_size),
         addresses=not no_inventory,
         wheels=Wheels(wheels, pythons, platforms),
-        have=digests_had(have) if have is not None else {},
+        have=what_is_had(have) if have is not None else {},
     )
     _print(written_lines(make_bundle(manifest, inventory, variables, order)))
 

@@ -74,7 +74,8 @@ def _listed(settings: Settings, have: str | None) -> int:
     if have is not None:
         check_writable(have)
     with open_run(replace(settings, limit=())) as run:
-        looked = models_on(run, chosen_hosts(run.site, settings), history=True)
+        chosen = chosen_hosts(run.site, settings)
+        looked = models_on(run, chosen, history=True, images=have is not None)
     if have is not None:
         write_file(have, _have(run.site.project, looked).model_dump_json(indent=1))
     screen = Screen(settings)
@@ -98,7 +99,7 @@ def _listed(settings: Settings, have: str | None) -> int:
 
 def _have(project: str, looked: "Looked") -> Have:
     hosts = {
-        host: HostHave(digests=_digests(found))
+        host: HostHave(digests=_digests(found), images=_images(found))
         for host, found in looked.items()
         if not isinstance(found, XgenError)
     }
@@ -108,3 +109,7 @@ def _have(project: str, looked: "Looked") -> Have:
 def _digests(found: "HostModels") -> tuple[str, ...]:
     whole = (file.digest for file in found.stock.files if file.state == "whole")
     return tuple(sorted({digest for digest in whole if digest is not None}))
+
+
+def _images(found: "HostModels") -> tuple[tuple[str, ...], ...]:
+    return tuple(sorted(set(found.stock.images)))

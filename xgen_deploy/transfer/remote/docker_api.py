@@ -14,6 +14,7 @@ PATIENCE = 60.0
 LONGEST = 3600.0
 MOST = 16 << 20
 LINE = 1 << 20
+MOST_IMAGES = 500
 
 
 class DockerError(Exception):
@@ -104,6 +105,16 @@ def _post_chunked(connection: Connection, target: str, pieces: Iterator[bytes]) 
 def image(reference: str) -> Any:
     """As the daemon has it; None where it has none of this name or ID."""
     return ask("GET", f"/images/{named(reference)}/json")
+
+
+def layers_of_images() -> list[list[str]]:
+    """Of each image its layers, from the first on; none where no daemon answers."""
+    try:
+        listed = ask("GET", "/images/json") or []
+        seen = [image(entry["Id"]) or {} for entry in listed[:MOST_IMAGES]]
+        return [layers for i in seen if (layers := (i.get("RootFS") or {}).get("Layers"))]
+    except (DockerError, TypeError, KeyError, AttributeError):
+        return []
 
 
 def named(reference: str) -> str:

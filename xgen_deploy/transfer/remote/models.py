@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, Callable
 
-from xgen_deploy.transfer.remote import check, gentle, prune, stock
+from xgen_deploy.transfer.remote import check, docker_api, gentle, prune, stock
 from xgen_deploy.transfer.remote.mounts import on_network
 
 SHOWN = 1000
@@ -52,6 +52,9 @@ def _look(request: dict[str, Any]) -> None:
             _tell("other", root=root, place=place, size=size)
     for path in request["paths"]:
         _tell("path", path=path, real=os.path.realpath(path))
+    if request.get("images"):
+        for layers in docker_api.layers_of_images():
+            _tell("image", layers=layers)
 
 
 def _prune(request: dict[str, Any]) -> None:
