@@ -22,7 +22,7 @@ class Held:
 
     weights: list[int]
     caches: list[Layers]
-    sure: bool
+    certain: bool
 
     def room(self, asked: Asked, beside: int) -> int:
         """What the cache has where there is least, with so much for anything `beside`."""
@@ -57,10 +57,10 @@ def held(asked: Asked) -> Held | None:
     caches = [c for c in cache or () for _ in range(asked.ranks)]
     if stored is not None:
         weights = [stored.rank_bytes(asked.ranks, p) for p in parts for _ in range(asked.ranks)]
-        return Held(weights, caches, sure=True)
+        return Held(weights, caches, certain=True)
     if not asked.model.size:
         return None
-    return Held([asked.model.size // len(asked.gpus)] * len(asked.gpus), caches, sure=False)
+    return Held([asked.model.size // len(asked.gpus)] * len(asked.gpus), caches, certain=False)
 
 
 def vllm_forecast(asked: Asked) -> Forecast | None:
@@ -80,7 +80,7 @@ def vllm_forecast(asked: Asked) -> Forecast | None:
         host=Need(0, 0, 0),
         exact=False,
         notes=() if fails else tuple(_notes(asked, room, request)),
-        sure=sizes.sure,
+        certain=sizes.certain,
         share=Share(request, max(0, room), sizes.concurrency(asked, room), beside),
         fails=fails,
     )
@@ -90,7 +90,7 @@ def why_not(asked: Asked, sizes: Held) -> str | None:
     """Why it would not start, however little it takes beside the weights and the cache; None where
     it may, or where these are not known."""
     room, request = sizes.room(asked, 0), sizes.request(asked)
-    if not sizes.sure or room >= max(1, request):
+    if not sizes.certain or room >= max(1, request):
         return None
     if asked.cache_bytes is not None:
         return (

@@ -33,7 +33,7 @@ class Share:
 @dataclass(frozen=True)
 class Forecast:
     """Of each device in order, and of the host, whose weights are those that it computes with: they
-    may be mapped from the file. `exact` False: the compute buffers are an estimate. `sure` False:
+    may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain` False:
     weights and caches are one too. `notes` say what is not counted. `fails` is why the engine would
     not start, whatever else is on its GPUs, and `ways_out` what would do, as lines for a manifest.
     """
@@ -42,7 +42,7 @@ class Forecast:
     host: Need
     exact: bool
     notes: tuple[str, ...] = ()
-    sure: bool = True
+    certain: bool = True
     share: Share | None = None
     fails: str | None = None
     ways_out: tuple[str, ...] = ()

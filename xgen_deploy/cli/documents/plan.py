@@ -45,10 +45,10 @@ class ShareEntry(Frozen):
 
 class ForecastEntry(Frozen):
     """What an instance will take; the host comes last. `exact` False: its compute buffers are an
-    estimate; `sure` False: all of it is. `fails` is why the engine would not start."""
+    estimate; `certain` False: all of it is. `fails` is why the engine would not start."""
 
     exact: bool
-    sure: bool
+    certain: bool
     needs: tuple[NeedEntry, ...]
     share: ShareEntry | None
     fails: str | None
@@ -248,7 +248,7 @@ def _forecast(instance: Instance) -> ForecastEntry | None:
     ]
     return ForecastEntry(
         exact=told.exact,
-        sure=told.sure,
+        certain=told.certain,
         needs=(*needs, _need(None, told.host)),
         share=_share(told.share) if told.share and told.share.request else None,
         fails=told.fails,
