@@ -17,8 +17,8 @@ _MOST_LAYERS = 10_000
 
 @dataclass(frozen=True)
 class Held:
-    """`weights` in bytes and the cache of each GPU, `caches` empty where it is not known. `sure`
-    False: the weights are an estimate."""
+    """`weights` in bytes and the cache of each GPU, `caches` empty where it is not known. Not
+    `certain`: the weights are an estimate."""
 
     weights: list[int]
     caches: list[Layers]

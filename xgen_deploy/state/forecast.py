@@ -33,9 +33,10 @@ class Share:
 @dataclass(frozen=True)
 class Forecast:
     """Of each device in order, and of the host, whose weights are those that it computes with: they
-    may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain` False:
-    weights and caches are one too. `notes` say what is not counted. `fails` is why the engine would
-    not start, whatever else is on its GPUs, and `ways_out` what would do, as lines for a manifest.
+    may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain`
+    False: weights and caches are one too. `notes` say what is not counted. `fails` is why the
+    engine would not start, whatever else is on its GPUs, and `ways_out` what would do, as lines for
+    a manifest.
     """
 
     devices: tuple[Need, ...]
