@@ -26,7 +26,7 @@ START = Start(device="cuda", flash=True, batches=(None, None))
 GPU = GPUInfo(index=0, gpu_type=GPUType.NVIDIA, device_name="L4", uuid="GPU-1")
 
 
-def _sent(whole: ModelShape) -> GGUFShape:
+def sent(whole: ModelShape) -> GGUFShape:
     """Through the document, as from a host."""
     keys: dict[str, Any] = {f"{whole.architecture}.{k}": v for k, v in whole.keys.items()}
     keys["general.architecture"] = whole.architecture
@@ -38,14 +38,14 @@ def _sent(whole: ModelShape) -> GGUFShape:
 def test_it_is_the_same_model(name: str) -> None:
     case = next(c for c in read("cases") if c["model"] == name)
     whole = model(name)
-    again = model_shape(whole.architecture, _sent(whole))
+    again = model_shape(whole.architecture, sent(whole))
     asked = settings(case["params"])
     assert forecast(asked, again) == forecast(asked, whole)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_a_few_kilobytes(name: str) -> None:
-    assert len(_sent(model(name)).model_dump_json()) < 16_000
+    assert len(sent(model(name)).model_dump_json()) < 16_000
 
 
 def _facts(name: str) -> GGUFFacts:
@@ -54,7 +54,7 @@ def _facts(name: str) -> GGUFFacts:
         version=3,
         architecture=whole.architecture,
         tensor_count=len(whole.tensors),
-        shape=_sent(whole),
+        shape=sent(whole),
     )
 
 

@@ -112,7 +112,10 @@ def test_a_placement_may_state_what_its_model_leaves_to_a_variable(tmp_path: Pat
         ("x", "-e x: this is KEY=VALUE or @FILE"),
         ("a-b=1", "-e a-b=1: this is KEY=VALUE"),
         ("ctx=[", "-e ctx:2:1: YAML syntax"),
-        ("ctx=many", "found the text `many`; expected a whole number (`${ctx}`, from -e ctx:1:1)"),
+        (
+            "ctx=many",
+            "found the text `many`; expected a whole number, or auto (`${ctx}`, from -e ctx:1:1)",
+        ),
         ("@gone.yaml", "gone.yaml: there is no such file; expected a file of variables"),
     ],
 )

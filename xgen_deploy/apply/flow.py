@@ -39,7 +39,9 @@ class Apply:
         self._options = options
         self._ui = ui
         self._secrets = SecretResolver(run.site)
-        self._desired = DesiredState(run.site, run.renderer, repin=options.repin)
+        self._desired = DesiredState(
+            run.site, run.renderer, repin=options.repin, rebalance=options.rebalance
+        )
         self._comparison = SecretComparison(run, self._secrets, self._desired)
         self._auditing = Auditing(run, options.what, options.overrides, self._secrets)
 
@@ -50,6 +52,7 @@ class Apply:
         if self._options.compares_secrets and (self._options.yes or not self._options.ask_first):
             observed = {**observed, **self._comparison.compare(reached(observed))}
         plan = self._plan(observed)
+        self._desired.hold(plan)
         self._ui.show(plan, time.monotonic() - began)
         self._hold_to_saved(plan, observed)
         self._hold_to_take_over(plan, observed)

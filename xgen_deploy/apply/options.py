@@ -12,10 +12,10 @@ from xgen_deploy.state.repin import NO_REPIN, Repin
 class ApplyOptions:
     """`destroy`: the site wants nothing, and what is left of the project goes too. `expected`:
     a saved plan's fingerprints; where the hosts differ from them it is refused. `lock_wait` is
-    in seconds. `what` goes into the history. `refresh` as in plan/host_plan.py, Scope; `repin` as
-    in plan/desired.py. `skip_refused`: hosts with refusals are left out. `take_over`:
-    what another manifest applied is removed too. `ask_first`: no secret is
-    looked up before the answer. `trust_history` as `rollback` was given it. `maintain`,
+    in seconds. `what` goes into the history. `refresh` as in plan/host_plan.py, Scope; `repin`
+    and `rebalance` as in plan/desired.py. `skip_refused`: hosts with refusals are left out.
+    `take_over`: what another manifest applied is removed too. `ask_first`: no secret is looked up
+    before the answer. `trust_history` as `rollback` was given it. `maintain`,
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
     embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
     0: as the manifest says. `older`, `allow_unsigned`: of the bundle.
@@ -23,6 +23,7 @@ class ApplyOptions:
 
     yes: bool
     repin: Repin = NO_REPIN
+    rebalance: bool = False
     refresh: bool = False
     destroy: bool = False
     expected: SavedPlan | None = None
@@ -63,6 +64,7 @@ class ApplyOptions:
         """
         stated = {
             "repin": bool(self.repin),
+            "rebalance": self.rebalance,
             "refresh": self.refresh,
             "skip-refused": self.skip_refused,
             "take-over": self.take_over,

@@ -189,13 +189,18 @@ accept_new_vectors_option = click.option(
 
 
 def accepting_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--repin`, `--refresh`, `--take-over`: what a plan does only where it was asked for."""
+    """`--repin`, `--refresh`, `--rebalance`, `--take-over`: what a plan does only on request."""
     for option in (
         take_over_option,
         click.option(
             "--refresh",
             is_flag=True,
             help="Also rewrite units that an older xgen-deploy wrote, as updates.",
+        ),
+        click.option(
+            "--rebalance",
+            is_flag=True,
+            help="Choose GPUs, layers and contexts that are left to the tool anew.",
         ),
         repin_option,
     ):

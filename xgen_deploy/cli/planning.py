@@ -10,6 +10,7 @@ from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
+from xgen_deploy.plan.choices import with_choices
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.forecasts import with_forecasts
 from xgen_deploy.plan.saved import save
@@ -27,6 +28,7 @@ class Accepting:
 
     repin: Repin
     refresh: bool
+    rebalance: bool
     take_over: bool
 
 
@@ -43,7 +45,9 @@ def planned(
     """Makes a plan, shows it, and saves it to `output`. `began` is in monotonic seconds, `against`
     as in Plan."""
     refresh = accepting.refresh
-    desired = DesiredState(run.site, run.renderer, repin=accepting.repin)
+    desired = DesiredState(
+        run.site, run.renderer, repin=accepting.repin, rebalance=accepting.rebalance
+    )
     scopes = {h: default_scope(run.site, h, refresh=refresh) for h in observed}
     plan = make_plan(run.site, observed, desired, scopes, now=time.time(), against=against)
     if settings.verbose or settings.json:
@@ -54,7 +58,7 @@ def planned(
     if output is not None and not plan.refusals:
         saved = save(
             plan,
-            run.site,
+            with_choices(run.site, plan),
             tuple(lines),
             refresh=refresh,
             take_over=accepting.take_over,

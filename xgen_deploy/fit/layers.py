@@ -41,15 +41,17 @@ def _everything(settings: Settings, model: ModelShape, free: Sequence[int]) -> C
         return _tried(replace(settings, layers=ALL), model, free, slots)
     for shift in _SHIFTS:
         shares = (free[0] * (1 + shift), *(float(f) for f in free[1:]))
-        split = _counts(slots, shares)
+        split = in_proportion(slots, shares)
         choice = _tried(replace(settings, layers=ALL, split=split), model, free, slots)
         if choice is not None:
             return choice
     return None
 
 
-def _counts(slots: int, shares: Sequence[float]) -> tuple[float, ...]:
-    """Whole layers in proportion."""
+def in_proportion(slots: int, shares: Sequence[float]) -> tuple[float, ...]:
+    """Whole layers in proportion; evenly where there is nothing to share."""
+    if not any(shares):
+        shares = (1.0,) * len(shares)
     total, before, counts = sum(shares), 0, []
     for at in range(len(shares)):
         upto = round(slots * sum(shares[: at + 1]) / total)

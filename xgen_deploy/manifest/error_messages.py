@@ -18,6 +18,7 @@ from xgen_deploy.state.settings import (
 )
 
 _SHOWN = 60
+_NUMBERS = ("a whole number", "a number")
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -147,19 +148,24 @@ def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) ->
     close = nearest(node.text, choices) if isinstance(node, ScalarNode) else ""
     words = [_expected(detail) for detail in details]
     words = [_MAPS.get(model, word) if model and word == "a map" else word for word in words]
+    if _is_quoted_number(node, details):
+        words = [f"{w} without quotes" if w in _NUMBERS else w for w in words]
     allowed = ", or ".join(dict.fromkeys(words)) + _quotes(node, details)
     return f"found {describe(node)}; expected {allowed}" + (f".{close}" if close else "")
 
 
 def _quotes(node: Node, details: list[ErrorDetails]) -> str:
     kinds = {detail["type"] for detail in details}
-    if not isinstance(node, ScalarNode):
-        return ""
-    if "string_type" in kinds:
+    if isinstance(node, ScalarNode) and "string_type" in kinds:
         return f' (quote it: `"{node.text}"`)'
-    if kinds & {"int_type", "float_type"} and isinstance(node.value, str):
-        return " without quotes" if node.text.lstrip("+-").isdigit() else ""
     return ""
+
+
+def _is_quoted_number(node: Node, details: list[ErrorDetails]) -> bool:
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        return False
+    numeric = any(detail["type"] in ("int_type", "float_type") for detail in details)
+    return numeric and node.text.lstrip("+-").isdigit()
 
 
 def _expected(detail: ErrorDetails) -> str:

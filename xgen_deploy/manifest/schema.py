@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.accept import Accept
+from xgen_deploy.state.choice import GPUCount
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.fetch import FetchMode, FetchSettings, ModelFetch
 from xgen_deploy.state.field_types import (
@@ -33,13 +34,13 @@ from xgen_deploy.state.field_types import (
 from xgen_deploy.state.settings import (
     Adopt,
     Audit,
+    AutoLayers,
     BackendChoice,
     Binary,
     ContainerSettings,
     Gateway,
     GPURef,
     Image,
-    Layers,
     LlamaSettings,
     ModelType,
     Notify,
@@ -73,11 +74,20 @@ class ModelFields(Frozen):
     backend: BackendChoice | None = Field(
         default=None, description="auto, one engine build, or a family ({families})."
     )
-    n_ctx: Positive | None = Field(
-        default=None, description="Context length of one request, in tokens."
+    n_ctx: Positive | Literal["auto"] | None = Field(
+        default=None,
+        description="Context length of one request, in tokens; auto: the longest that fits, "
+        "between `min_ctx` and `max_ctx`.",
     )
-    n_gpu_layers: Layers | None = Field(
-        default=None, description="-1 or `all`: every layer; 0: CPU. Ignored by vLLM."
+    max_ctx: Positive | None = Field(
+        default=None, description="With `n_ctx: auto`: not longer than this; 32768 unless stated."
+    )
+    min_ctx: Positive | None = Field(
+        default=None, description="With `n_ctx: auto`: not shorter than this; 4096 unless stated."
+    )
+    n_gpu_layers: AutoLayers | None = Field(
+        default=None,
+        description="-1 or `all`: every layer; auto: the most that fit; 0: CPU. Ignored by vLLM.",
     )
     mmproj: SourceText | None = Field(
         default=None,
@@ -128,7 +138,7 @@ class ModelFields(Frozen):
 
 
 Gpus = Annotated[
-    tuple[GPURef, ...] | tuple[tuple[GPURef, ...], ...] | Literal["all"],
+    tuple[GPURef, ...] | tuple[tuple[GPURef, ...], ...] | Literal["all", "auto"] | GPUCount,
     BeforeValidator(gpu_lists),
 ]
 
@@ -140,7 +150,7 @@ class Placement(ModelFields):
     gpus: Gpus | None = Field(
         default=None,
         description="In the engine's order: index, UUID or PCI address; [] is the CPU; `all`; "
-        "[[0], [1]] one replica each.",
+        "`auto` and `{count: 2}`: those with room; [[0], [1]] one replica each.",
     )
     name: InstanceName | None = Field(
         default=None, description="The instance's name on the host; the model's unless stated."

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Unsupported
 from xgen_deploy.frozen import replace
+from xgen_deploy.plan.choices import with_choices
 from xgen_deploy.render.instance import Renderer, Rendering
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.resolve.host import Resolved, resolve_host
@@ -13,6 +14,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation
+from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.repin import NO_REPIN, Repin
 from xgen_deploy.state.site import Site
@@ -36,11 +38,21 @@ class Desired:
 class DesiredState:
     """Of a site: decided once for each observation, whoever asks."""
 
-    def __init__(self, site: Site, renderer: Renderer, *, repin: Repin = NO_REPIN) -> None:
-        """`repin`: where an index of a GPU may mean another card than when it was applied."""
+    def __init__(
+        self,
+        site: Site,
+        renderer: Renderer,
+        *,
+        repin: Repin = NO_REPIN,
+        rebalance: bool = False,
+    ) -> None:
+        """`repin`: where an index of a GPU may mean another card than when it was applied.
+        `rebalance`: what was chosen before may be chosen anew.
+        """
         self._site = site
         self.renderer = renderer
         self._repin = repin
+        self._rebalance = rebalance
         self._decided: dict[str, tuple[Observation, Desired]] = {}
 
     def of(self, observation: Observation) -> Desired:
@@ -49,15 +61,23 @@ class DesiredState:
         if before is not None and before[0] is observation:
             return before[1]
         rendering = self.renderer.on(observation.layout)
-        desired = _decide(
-            self._site, observation, rendering, repin=self._repin.on(observation.host)
-        )
+        repin = self._repin.on(observation.host)
+        desired = _decide(self._site, observation, rendering, repin, rebalance=self._rebalance)
         self._decided[observation.host] = (observation, desired)
         return desired
 
+    def hold(self, plan: Plan) -> None:
+        """What was chosen for a plan is not chosen again."""
+        self._site = with_choices(self._site, plan)
+
 
 def _decide(
-    site: Site, observation: Observation, rendering: Rendering, *, repin: Container[int]
+    site: Site,
+    observation: Observation,
+    rendering: Rendering,
+    repin: Container[int],
+    *,
+    rebalance: bool,
 ) -> Desired:
     name, facts, record = observation.host, observation.facts, observation.record
     if facts.no_python is not None:
@@ -74,7 +94,8 @@ def _decide(
         unknown = (*unknown, Refusal(host=name, reason=observation.record_error))
     if record is None or unknown:
         return Desired(None, Resolved((), unknown, ()))
-    resolved = resolve_host(site, site.hosts[name], facts, record, observation.layout, repin=repin)
+    host, layout = site.hosts[name], observation.layout
+    resolved = resolve_host(site, host, facts, record, layout, repin=repin, rebalance=rebalance)
     watchdog = tuple(f.path for f in rendering.watchdog(record, facts.python_path))
     return replace(_only_renderable(record, resolved, rendering), watchdog=watchdog)
 

@@ -58,7 +58,7 @@ def pick_gpus(
     picked: list[GPUInfo] = []
     pins = _spare_pins(declared, gpus, recorded)
     notes = []
-    for ref in declared.gpus:
+    for ref in declared.gpus if isinstance(declared.gpus, tuple) else ():
         before = recorded.get(str(ref))
         spare = _spare(declared, free, picked, pins) if _gone(ref, gpus, before) else None
         if spare is not None:
@@ -151,7 +151,8 @@ def _spare(
     pins: dict[str, str],
 ) -> GPUInfo | None:
     """The first spare GPU that exists, is not picked yet and is not named in `gpus`."""
-    named = [r for r in declared.gpus or () if isinstance(r, str)]
+    stated = declared.gpus if isinstance(declared.gpus, tuple) else ()
+    named = [r for r in stated if isinstance(r, str)]
     for ref in declared.spare_gpus:
         for gpu in free:
             pinned = pins.get(str(ref))

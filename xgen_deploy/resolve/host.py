@@ -12,6 +12,7 @@ from xgen_deploy.resolve.adoption import (
     its_ports,
     nothing_to_adopt,
 )
+from xgen_deploy.resolve.choose import is_left_open
 from xgen_deploy.resolve.gateway_needs import further_names, gateway_port, needed_listen
 from xgen_deploy.resolve.gpus import reserved_nothing
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
@@ -47,6 +48,7 @@ def resolve_host(
     layout: Layout,
     *,
     repin: Container[int] = (),
+    rebalance: bool = False,
 ) -> Resolved:
     """Pure: the same manifest, facts and record give the same answer."""
     declared = site.on(host.name)
@@ -64,6 +66,7 @@ def resolve_host(
     adopted = {name: its_ports(a, facts) for name, a in adopts.items()}
     inputs = HostInputs(
         host=host,
+        layout=layout,
         facts=facts,
         record=record,
         available=available_backends(facts.gpu.gpus),
@@ -76,11 +79,13 @@ def resolve_host(
         adopted_ports=adopted,
         repin=repin,
         listen=needed_listen(site, host.name),
+        has_gateway=site.gateway is not None,
+        rebalance=rebalance,
         also_serves={d.model: further_names(site, d.model) for d in declared},
     )
     instances: list[Instance] = []
     refusals = list(runtime_refusals(host, declared, facts, layout))
-    for config in declared if not refusals else ():
+    for config in sorted(declared, key=is_left_open) if not refusals else ():
         try:
             check_locked(site, config, host, inputs.models)
             instance = resolve_instance(config, inputs, instances, site.project)
@@ -90,6 +95,8 @@ def resolve_host(
             instances.append(instance)
         except Refused as error:
             refusals.append(error.refusal)
+    order = {d.name: at for at, d in enumerate(declared)}
+    instances.sort(key=lambda i: order[i.name])
     if site.gateway is not None:
         instances = [replace(i, spare_port=inputs.ports.spare(i.declared)) for i in instances]
     warnings = (

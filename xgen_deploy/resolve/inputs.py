@@ -2,12 +2,15 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from xgen_deploy.backends.availability import Availability
 from xgen_deploy.resolve.engines import BuildKey
 from xgen_deploy.resolve.ports import Ports
+from xgen_deploy.resolve.room import Rooms, rooms
 from xgen_deploy.state.facts import AdoptableFacts, EngineFacts, HostFacts, ModelFacts
 from xgen_deploy.state.host import Host
+from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import Record
 
 
@@ -17,10 +20,12 @@ class HostInputs:
     this project's engines. `listen` is the address where instances must be reached; `also_serves`
     lists, by model, the other names that its requests may come under. `repin` as in
     plan/desired.py. `adopts` is, by instance, what it takes the place of, `adopted_ports` where
-    that listens.
+    that listens. `has_gateway`: the site does. `rebalance`: what was chosen before may be chosen
+    anew.
     """
 
     host: Host
+    layout: Layout
     facts: HostFacts
     record: Record
     available: Availability
@@ -33,3 +38,9 @@ class HostInputs:
     also_serves: dict[str, tuple[str, ...]]
     adopts: Mapping[str, AdoptableFacts]
     adopted_ports: Mapping[str, frozenset[int]]
+    has_gateway: bool = False
+    rebalance: bool = False
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        return rooms(self.facts, self.record, self.layout, self.host)

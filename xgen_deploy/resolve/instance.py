@@ -2,22 +2,21 @@
 
 import re
 
+from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.adoption import check_adoption
-from xgen_deploy.resolve.backend_choice import choose_backend
-from xgen_deploy.resolve.completion import completed
+from xgen_deploy.resolve.choose import choose
 from xgen_deploy.resolve.entrypoints import taken_to_serve
 from xgen_deploy.resolve.extra_args import check_extra_args
-from xgen_deploy.resolve.features import find_features
 from xgen_deploy.resolve.gpu_devices import gpu_access
-from xgen_deploy.resolve.gpus import Picked, ordinals, pick_gpus
+from xgen_deploy.resolve.gpus import Picked, ordinals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.late_files import late_files
 from xgen_deploy.resolve.linked_folders import linked_folders
 from xgen_deploy.resolve.memory_shares import check_memory
-from xgen_deploy.resolve.models import decide_context, other_revision
-from xgen_deploy.resolve.settings import engine_settings
+from xgen_deploy.resolve.models import other_revision
+from xgen_deploy.resolve.specify import specify
 from xgen_deploy.state.facts import DOCKER_UNIT
-from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.instance_config import InstanceConfig
 
 
@@ -26,53 +25,14 @@ def resolve_instance(
 ) -> Instance:
     """`before` are the instances of this host that were resolved already. Raises Refused."""
     last = inputs.record.instances.get(config.name)
-    picked = pick_gpus(
-        config,
-        inputs.host,
-        inputs.facts.gpu.gpus,
-        last.pins if last else {},
-        last.spec.gpus if last else (),
-        repin=inputs.repin,
-    )
-    backend, engine, model, source = choose_backend(config, inputs, picked.gpus)
+    chosen = choose(config, inputs, before)
+    picked = chosen.picked
+    specified = specify(chosen.config, inputs, picked)
+    backend, engine, model = specified.backend, specified.engine, specified.model
     access = gpu_access(config, picked.gpus, backend, inputs.facts)
-    n_ctx, note = decide_context(config, backend.context_limit(model))
-    features = find_features(config, backend, model, inputs.models, on_gpu=bool(picked.gpus))
-    settings = engine_settings(config, backend, model, picked.gpus, n_ctx)
     unknown_program = taken_to_serve(backend, engine)
     unchecked = check_extra_args(config, backend, engine, inputs.host, inputs.models)
-    spec = Spec(
-        model=config.model,
-        also_serves=inputs.also_serves[config.model] if backend.checks_model_name else (),
-        type=config.type,
-        backend=engine.backend,
-        runtime=config.runtime,
-        source=source,
-        revision=config.revision if not source.startswith("/") else None,
-        sha256=config.sha256,
-        model_path=model.path or source,
-        model_state=model.state,
-        config_format=model.config_format,
-        image=engine.image,
-        entrypoint=engine.entrypoint if engine.override_entrypoint else None,
-        binary=engine.binary,
-        engine_state=engine.state,
-        gpus=tuple(g.known_as(last.spec.gpus if last else ()) for g in picked.gpus),
-        n_ctx=n_ctx,
-        n_gpu_layers=settings.layers.offloaded,
-        sampling=config.sampling,
-        mmproj=features.mmproj,
-        draft=features.draft,
-        loras=features.loras,
-        chat_template=features.chat_template,
-        **settings.own,
-        api_key=config.api_key,
-        env=config.env,
-        container=config.container,
-        listen=config.listen or inputs.listen,
-        port=inputs.ports.take(config),
-    )
-    spec = completed(config, spec, backend, model, last)
+    spec = specified.spec
     linked = linked_folders(config, spec, inputs.host, inputs.models)
     late = late_files(spec, inputs.models, linked)
     adopts = inputs.adopts.get(config.name)
@@ -84,12 +44,12 @@ def resolve_instance(
         host=config.host,
         project=project,
         name=config.name,
-        declared=config,
+        declared=replace(config, chosen=chosen.choice),
         spec=spec,
         engine=engine,
         gpus=picked.gpus,
         ordinals=ordinals(picked.gpus, inputs.facts.gpu.gpus),
-        total_layers=settings.layers.total,
+        total_layers=specified.layers,
         model_size=model.size,
         pins=picked.pins,
         share=_sharing(picked, before),
@@ -113,9 +73,8 @@ def resolve_instance(
             n
             for n in (
                 *picked.notes,
-                *features.notes,
-                *settings.notes,
-                note,
+                *chosen.why,
+                *specified.notes,
                 unchecked,
                 unknown_program,
                 other_revision(config, model),

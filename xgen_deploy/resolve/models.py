@@ -124,12 +124,11 @@ def decide_context(declared: InstanceConfig, limit: int | None) -> tuple[int, st
     """The context of one request in tokens, and a note for the plan or None. `limit` is the
     context in the model's files.
     """
-    if declared.n_ctx is None:
+    stated = declared.n_ctx
+    if not isinstance(stated, int):
         n_ctx = min(DEFAULT_CONTEXT, limit or DEFAULT_CONTEXT)
         return n_ctx, f"n_ctx is not stated: {n_ctx}"
-    if limit is not None and declared.n_ctx > limit:
-        return (
-            declared.n_ctx,
-            f"n_ctx: {declared.n_ctx} is more than the {limit} that the model was trained for",
-        )
-    return declared.n_ctx, None
+    if limit is not None and stated > limit:
+        note = f"n_ctx: {stated} is more than the {limit} that the model was trained for"
+        return stated, note
+    return stated, None

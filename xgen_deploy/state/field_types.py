@@ -5,11 +5,12 @@ A validator here raises ValueError with what is allowed; where it stands in a fi
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.layout import OWN_SUFFIXES
 from xgen_deploy.state.source import parse_source
 
@@ -260,30 +261,23 @@ def web_origin(value: str) -> str:
     return value.rstrip("/")
 
 
-def shm_size(value: object) -> object:
-    """As Docker writes it; `8gb`, `8GiB` and `8Gi`, as others write it, are `8g`."""
-    text = str(value)
-    match = re.fullmatch(r"(\d+)([bkmg]?)(?:(?<=[kmg])i?b?)?", text.lower())
-    if match is None or isinstance(value, bool):
+def shm_size(value: str) -> str:
+    if not re.fullmatch(r"\d+[bkmgBKMG]?", value):
         raise ValueError("a size of shared memory is text such as 8g or 512m")
-    return text[: match.end(2)]
+    return value
 
 
 def mount(value: str) -> str:
     parts = value.split(":")
     paths = len(parts) in (2, 3) and all(part.startswith("/") for part in parts[:2])
-    options = mount_options(value) if paths else frozenset()
-    if not paths or not options <= _MOUNT_OPTIONS:
-        raise ValueError(
-            "a mount is /path/on/host:/path/inside, with :ro where it is read-only, and :z or :Z "
-            "where SELinux is to let the container in"
-        )
+    if not paths or not set(",".join(parts[2:]).split(",")) <= _MOUNT_OPTIONS | {""}:
+        raise ValueError("a mount is /path/on/host:/path/inside, with :ro where it is read-only")
     return value
 
 
-def mount_options(mount: str) -> frozenset[str]:
-    """Those after a mount's two paths."""
-    return frozenset(",".join(mount.split(":")[2:]).split(",")) - {""}
+def unless_auto(value: object) -> object:
+    """What is left to the tool is not stated."""
+    return None if value == "auto" else value
 
 
 def gpu_lists(value: object) -> object:
@@ -297,8 +291,10 @@ def gpu_lists(value: object) -> object:
             )
         for group in value if any(nested) else [value]:
             _each_once(group)
-    elif value is not None and value != "all":
-        raise ValueError("gpus is a list such as [0, 1], `all`, or [] for the CPU")
+    elif value not in (None, "all", "auto") and not isinstance(value, Mapping | Frozen):
+        raise ValueError(
+            "gpus is a list such as [0, 1], `all`, `auto`, `{count: 2}`, or [] for the CPU"
+        )
     return value
 
 
@@ -394,6 +390,6 @@ PeerAddress = Annotated[str, AfterValidator(peer_address)]
 TensorPattern = Annotated[str, AfterValidator(tensor_pattern)]
 EnvName = Annotated[str, AfterValidator(env_name)]
 Size = Annotated[str, AfterValidator(size)]
-ShmSize = Annotated[str, BeforeValidator(shm_size), WithJsonSchema({"type": ["string", "integer"]})]
+ShmSize = Annotated[str, AfterValidator(shm_size)]
 SyslogAddress = Annotated[str, AfterValidator(syslog_address)]
 Mount = Annotated[str, AfterValidator(mount)]

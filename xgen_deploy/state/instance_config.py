@@ -6,15 +6,16 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.accept import Accept
+from xgen_deploy.state.choice import Choice, GPUCount
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.fetch import FetchMode, ModelFetch
 from xgen_deploy.state.locked import Locked
 from xgen_deploy.state.settings import (
     Adopt,
+    AutoLayers,
     ContainerSettings,
     GPURef,
     Image,
-    Layers,
     LlamaSettings,
     ModelType,
     Pull,
@@ -47,6 +48,7 @@ class InstanceConfig(Frozen):
     is true where the placement itself stated `n_gpu_layers`. `local` is the file or folder on this
     machine that is brought to `source`. `locked` is what the lock file says of its sources, by
     `source@revision`.
+    `chosen` is what the tool chose when this was applied, or planned and saved.
     """
 
     host: str
@@ -63,10 +65,12 @@ class InstanceConfig(Frozen):
     pull: Pull = "missing"
     ports: tuple[int, int]
     port: int | None = None
-    n_ctx: int | None = None
-    n_gpu_layers: Layers | None = None
+    n_ctx: int | Literal["auto"] | None = None
+    max_ctx: int | None = None
+    min_ctx: int | None = None
+    n_gpu_layers: AutoLayers | None = None
     layers_here: bool = False
-    gpus: tuple[GPURef, ...] | Literal["all"] | None = None
+    gpus: tuple[GPURef, ...] | Literal["all", "auto"] | GPUCount | None = None
     mmproj: str | None = None
     draft: Draft | None = None
     loras: dict[str, str | Lora] = Field(default_factory=dict)
@@ -89,6 +93,7 @@ class InstanceConfig(Frozen):
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
     locked: dict[str, Locked] = Field(default_factory=dict)
+    chosen: Choice | None = None
     marks: dict[str, Mark] = Field(default_factory=dict)
 
     @property

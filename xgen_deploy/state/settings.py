@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -44,6 +45,7 @@ from xgen_deploy.state.field_types import (
     Whole,
     Word,
     gpu,
+    unless_auto,
 )
 from xgen_deploy.state.gateway_fields import BodySize, Origin
 
@@ -65,6 +67,7 @@ TableKey = Annotated[
 ]
 GPURef = Annotated[Whole | str, AfterValidator(gpu)]
 Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
+AutoLayers = Layers | Literal["auto"]
 _QUANTISED = frozenset(get_args(CacheType)) - {"f32", "f16", "bf16"}
 _VALUE_TYPES = frozenset(
     ["-ctv", "--cache-type-v", "--type-v", "-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"]
@@ -206,8 +209,12 @@ class LlamaSettings(EngineSettings):
     split_mode: Literal["none", "layer", "row", "tensor"] | None = Field(
         default=None, description="How the model is split over several GPUs."
     )
-    tensor_split: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(
-        default=None, description="Proportions, in the order of `gpus`: `[3, 1]` is 75 % and 25 %."
+    tensor_split: Annotated[
+        tuple[Annotated[Number, Field(ge=0)], ...] | None, BeforeValidator(unless_auto)
+    ] = Field(
+        default=None,
+        description="Proportions, in the order of `gpus`: `[3, 1]` is 75 % and 25 %; auto, the "
+        "default: by the memory that is free.",
     )
     pooling: Literal["none", "mean", "cls", "last", "rank"] | None = Field(
         default=None, description="How an embedding model pools its tokens' vectors into one."
@@ -350,7 +357,7 @@ class ContainerSettings(Frozen):
 
     shm_size: ShmSize | None = Field(default=None, description="Size of /dev/shm, such as `8g`.")
     mounts: tuple[Mount, ...] | None = Field(
-        default=None, description="/path/on/host:/path/inside[:ro][,z]"
+        default=None, description="/path/on/host:/path/inside[:ro]"
     )
     args: tuple[str, ...] | None = Field(
         default=None, description="Further arguments of `docker run`, one in each item."

@@ -44,6 +44,7 @@ def command(
     yes: bool,
     repin: tuple[str, ...],
     refresh: bool,
+    rebalance: bool,
     take_over: bool,
     lock_wait: float,
     skip_refused: bool,
@@ -65,6 +66,7 @@ def command(
     options = ApplyOptions(
         yes=yes or saved is not None,
         refresh=refresh or (saved is not None and saved.refresh),
+        rebalance=rebalance and saved is None,
         take_over=take_over if saved is None else saved.take_over,
         lock_wait=lock_wait,
         expected=saved,

@@ -40,6 +40,7 @@ def command(
     detailed_exitcode: bool,
     repin: tuple[str, ...],
     refresh: bool,
+    rebalance: bool,
     take_over: bool,
     output: str | None,
     drift: bool,
@@ -71,7 +72,10 @@ def command(
     from xgen_deploy.cli.planning import Accepting, planned
 
     accepting = Accepting(
-        repin=repin_of(repin, run.site.hosts), refresh=refresh, take_over=take_over
+        repin=repin_of(repin, run.site.hosts),
+        refresh=refresh,
+        rebalance=rebalance,
+        take_over=take_over,
     )
     plan = planned(
         run,

@@ -5,6 +5,7 @@ the plan.
 from collections.abc import Sequence
 
 from xgen_deploy.manifest.diagnostics import Problems, listing
+from xgen_deploy.state.choice import GPUCount
 from xgen_deploy.state.engine_words import EngineTraits, EngineWords
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import (
@@ -135,7 +136,7 @@ def _check_settings(
 ) -> None:
     """Fatal only where no other engine could serve: its settings would be ignored then."""
     sections = {engine.section for engine in able}
-    gpus = len(config.gpus) if isinstance(config.gpus, tuple) else None
+    gpus = _stated_gpus(config)
     for section in ENGINE_SETTINGS:
         settings: EngineSettings = getattr(config, section)
         for wrong in settings.contradictions(gpus) if section in sections else ():
@@ -146,10 +147,17 @@ def _check_settings(
                 problems.warn(mark, _sentence(wrong, config))
 
 
+def _stated_gpus(config: InstanceConfig) -> int | None:
+    """How many; None where only the host can tell."""
+    if isinstance(config.gpus, GPUCount):
+        return config.gpus.count
+    return len(config.gpus) if isinstance(config.gpus, tuple) else None
+
+
 def _sentence(wrong: Contradiction, config: InstanceConfig) -> str:
     if not wrong.by_gpus:
         return f"{wrong.field} {wrong.found}, but {wrong.rule}"
-    count = len(config.gpus or ())
+    count = _stated_gpus(config) or 0
     return (
         f"{wrong.field} {wrong.found}, but {config.name} on {config.host} has {count} in `gpus`; "
         f"{wrong.rule}"
