@@ -202,8 +202,10 @@ def test_a_missing_image_may_be_pullable(
 ) -> None:
     wanted = {"backend": "vllm-cuda", "image": "llama:1", "may_pull": True}
     table = {"GET /distribution/llama:1/json": answer}
-    (facts,), _ = ask(tmp_path, wanted, daemon=table)
-    assert (facts.pullable, facts.error) == (pullable, reason)
+    locked = {"pushed": {"ids": ["sha256:1"], "settings": "", "layers": ["sha256:2"]}}
+    for request in (wanted, {**wanted, **locked}):
+        (facts,), _ = ask(tmp_path, request, daemon=table)
+        assert (facts.pullable, facts.error) == (pullable, reason)
 
 
 def test_a_registry_is_not_asked_where_pulling_is_off(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from xgen_deploy.resolve.registry_hint import registry_hint
 from xgen_deploy.secrets.registry import RegistryLogin
 from xgen_deploy.state.image_name import full_name
 from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.lock_file import LockFile
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.transport.base import Completed, HostError, Session
 from xgen_deploy.transport.program import pulling_program
 
 _HOUR = 3600.0
+_MINUTE = 60.0
 
 
 class NotPulled(XgenError):
@@ -31,11 +33,17 @@ Login = Callable[[str], RegistryLogin | None]
 
 
 def pull_images(
-    plan: HostPlan, session: Session, tell: Listener, login: Login, python: str
+    plan: HostPlan,
+    session: Session,
+    tell: Listener,
+    login: Login,
+    python: str,
+    lock: LockFile | None = None,
 ) -> bool:
     """Whether anything was pulled: the plan must then be made again, for a build that was not
     there could not be asked what it can do. `login` is what the manifest has for an image's
-    registry, `python` the interpreter of the host. Raises NotPulled.
+    registry, `python` the interpreter of the host. A locked image is pulled by its digest. Raises
+    NotPulled.
     """
     images = {
         (o.instance.docker_cli, o.instance.spec.image)
@@ -50,10 +58,14 @@ def pull_images(
     for cli, image in sorted(images):
         tell(Event(kind="progress", host=plan.host, text=f"pulling {image}"))
         known = login(image)
+        locked = lock.image(image) if lock is not None else None
+        name = locked.pinned if locked is not None else image
         if known is None:
-            done = session.run([cli, "pull", "--quiet", image], timeout=_HOUR)
+            done = session.run([cli, "pull", "--quiet", name], timeout=_HOUR)
         else:
-            done = _with_login(image, known, session, python)
+            done = _with_login(name, known, session, python)
+        if done.returncode == 0 and name != image:
+            done = session.run([cli, "tag", name, image], timeout=_MINUTE)
         if done.returncode != 0:
             error = done.complaint or "no reason given"
             hint = registry_hint(plan.host, image, error)

@@ -156,6 +156,7 @@ class Change:
                 self._report,
                 partial(registry_login, self._run.site, self._auditing.secrets),
                 python_on(self._run.site, c.name),
+                self._run.site.lock,
             ),
         )
 

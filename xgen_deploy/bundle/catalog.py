@@ -27,6 +27,11 @@ class BundleCatalog:
                 f"{name} does not hold it",
                 "Make a bundle of this manifest, or use the manifest that is in the bundle.",
             )
+        if request.commit not in (None, part.artifact.commit):
+            raise HubError(
+                f"{name} holds it at commit {part.artifact.commit}, and {request.commit} is locked",
+                "Make a bundle of this manifest with its lock file.",
+            )
         return Described(
             part.artifact, part.gguf, part.config, part.config_format, self._left_out(part)
         )

@@ -7,13 +7,14 @@ from pathlib import Path
 from xgen_deploy.bundle.collect import Blobs
 from xgen_deploy.bundle.index import ImagePart
 from xgen_deploy.errors import XgenError
+from xgen_deploy.files.image_blobs import looked_for
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.images.oci_layout import ImageError
 from xgen_deploy.images.this_docker import NotHere
 from xgen_deploy.resolve.gateway_needs import gateway_binaries, gateway_image, is_gateway_host
 from xgen_deploy.resolve.request import engine_requests
-from xgen_deploy.run.pushed_images import archives_of
+from xgen_deploy.run.pushed_images import archives_of, check_locked_image
 from xgen_deploy.secrets.registry import RegistryLogin
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.image_name import has_digest
@@ -50,6 +51,7 @@ class ImageCollector:
             )
         try:
             image = self._image(name, archive)
+            check_locked_image(self.site, name, looked_for(image))
         except ImageError as error:
             hint = f"\n  {error.hint}" if error.hint else ""
             raise XgenError(f"{hosts[0]}: image {name}: {error.reason}{hint}") from None

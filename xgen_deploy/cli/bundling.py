@@ -17,11 +17,14 @@ from xgen_deploy.bundle.unpack import unpack
 from xgen_deploy.bundle.write import Written
 from xgen_deploy.cli.opening import refuse_saved_plan
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.hub.catalog import Sources
 from xgen_deploy.hub.local_digests import cache_folder
+from xgen_deploy.hub.locked import LockedSources
 from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.manifest.load import checked_site, read
 from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.resolve.locked import with_locked
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.secrets.hub import hub_access, site_catalog
@@ -45,10 +48,12 @@ def make_bundle(
     """Raises XgenError."""
     refuse_saved_plan(manifest)
     reading = read(manifest, engine_words(), inventory=inventory, variables=variables)
-    site = expand_home(checked_site(reading), this_machine().home)
+    site = with_locked(expand_home(checked_site(reading), this_machine().home))
     secrets = SecretResolver(site)
     token, proxy, ca = hub_access(site, secrets, commands=True)
-    catalog = site_catalog(site, secrets, commands=True)
+    catalog: Sources = site_catalog(site, secrets, commands=True)
+    if site.lock is not None:
+        catalog = LockedSources(site.lock, site.fetch, catalog)
     making = Making(
         reading=reading,
         site=with_local_sources(site, lambda: catalog),

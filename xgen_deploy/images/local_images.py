@@ -75,6 +75,12 @@ class LocalImages:
     def origin(self, archive: str | None) -> str:
         return archive or "this machine's Docker"
 
+    def registry_digest(self, name: str, archive: str | None) -> str | None:
+        """Of an image that this machine's Docker has from a registry. Raises ImageError."""
+        if archive is not None:
+            return None
+        return self._once(name, None, lambda: self._docker.registry_digest(name))
+
     def pulled(self, name: str, login: Login | None) -> OciImage:
         """This machine's Docker gets it from its registry. Raises ImageError."""
         self._docker.pull(name, login)

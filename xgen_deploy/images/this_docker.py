@@ -10,7 +10,7 @@ from xgen_deploy.images.oci_layout import ImageError, OciLayout
 from xgen_deploy.probe.remote.docker_layers import settings
 from xgen_deploy.state.facts import PushedImage
 from xgen_deploy.state.image_name import full_name
-from xgen_deploy.state.oci_image import OciImage
+from xgen_deploy.state.oci_image import OciImage, is_digest
 
 _PATIENCE = 3600
 _HINT = "State an `archive` for it (`docker save` writes one), or start Docker here."
@@ -35,6 +35,17 @@ class ThisDocker:
         """Raises ImageError."""
         with _asked(name) as client:
             return _looked_for(client.images.get(name).attrs, name)
+
+    def registry_digest(self, name: str) -> str | None:
+        """None where it comes from no registry. Raises ImageError."""
+        with _asked(name) as client:
+            attributes = client.images.get(name).attrs
+        repository = full_name(name).rpartition(":")[0]
+        for known in attributes.get("RepoDigests") or ():
+            at, _, digest = str(known).partition("@")
+            if full_name(at).removesuffix(":latest") == repository and is_digest(digest):
+                return digest
+        return None
 
     def pull(self, name: str, login: Login | None) -> None:
         """`login` is a user and a password; None: as `docker login` left it. Raises ImageError."""

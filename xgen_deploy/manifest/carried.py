@@ -14,6 +14,7 @@ from xgen_deploy.manifest.load import Reading
 from xgen_deploy.manifest.node import MapNode, plain
 from xgen_deploy.manifest.variables import KEY, host_variables, site_variables
 from xgen_deploy.manifest.yaml_text import yaml_text
+from xgen_deploy.state.lock_file import lock_path
 from xgen_deploy.state.site import Site
 
 INVENTORY = "inventory.yaml"
@@ -45,6 +46,9 @@ def carried_files(reading: Reading, site: Site) -> Carried:
     contents |= {
         real: content for name, content in reading.files.read if (real := _absolute(name)) in named
     }
+    if site.lock is not None:
+        path = lock_path(reading.path)
+        contents[_absolute(path)] = Path(path).read_bytes()
     root = os.path.commonpath([str(Path(name).parent) for name in contents])
 
     def inside(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.stated_files import StatedFile, model_files, stated_files
-from xgen_deploy.state.facts import HostFacts, ModelFacts
+from xgen_deploy.state.facts import HostFacts, ModelFacts, PushedImage
 from xgen_deploy.state.fetch import ModelFetch
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
@@ -132,7 +132,7 @@ def check_locked(
         if locked is not None and facts is not None and is_other(facts, locked):
             raise refuse(
                 config,
-                f"{facts.path} is not what {_name(site)} says: {_difference(facts, locked)}",
+                f"{facts.path} is not what {lock_name(site)} says: {_difference(facts, locked)}",
                 "Remove it from the host, and the locked one is brought; or accept it with "
                 f"`{command(site)} --update {config.model}` where its source has it.",
                 stated.field,
@@ -192,7 +192,7 @@ def _check_complete(site: Site, config: InstanceConfig, host: Host) -> None:
         else:
             continue
         hint = f"`{command(site)}` locks what the manifest states, and moves nothing else."
-        raise refuse(config, f"{_name(site)} {reason}", hint, stated.field)
+        raise refuse(config, f"{lock_name(site)} {reason}", hint, stated.field)
 
 
 def _lacks(lock: LockFile, config: InstanceConfig, request: Request) -> str:
@@ -205,9 +205,23 @@ def _lacks(lock: LockFile, config: InstanceConfig, request: Request) -> str:
     return f"does not have {what}; of {config.model} it has {known.title}"
 
 
+def check_archive(site: Site, name: str, sha256: str | None) -> str | None:
+    """Why an archive of an engine build is not the locked one, as a clause."""
+    locked = site.lock.archive(name) if site.lock is not None else None
+    if locked is None or locked.sha256 == sha256:
+        return None
+    update = f"`{command(site)} --update {name}`"
+    return f"it is another file than in {lock_name(site)}; {update} takes it"
+
+
 def command(site: Site) -> str:
     return f"xgen-deploy lock {site.manifest_file}"
 
 
-def _name(site: Site) -> str:
+def locked_images(site: Site) -> dict[str, PushedImage]:
+    """What hosts are to have under the names of images."""
+    return {i.name: i.content for i in site.lock.images} if site.lock is not None else {}
+
+
+def lock_name(site: Site) -> str:
     return posixpath.basename(lock_path(site.manifest_file))

@@ -6,7 +6,7 @@ from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
-from xgen_deploy.resolve.locked import locked_as
+from xgen_deploy.resolve.locked import locked_as, locked_images
 from xgen_deploy.resolve.model_request import model_request
 from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
@@ -34,6 +34,7 @@ def probe_request(
     images that this machine has for hosts."""
     declared = site.on(host.name)
     engines = engine_requests(site, host)
+    looked_for = {**locked_images(site), **pushed}
     return ProbeRequest(
         project=site.project,
         state_dir=layout.state_dir,
@@ -41,7 +42,7 @@ def probe_request(
         process_dir=layout.process_dir,
         models=model_requests(host, declared),
         engines=tuple(
-            replace(e, pushed=pushed.get(e.image or ""), login=_login(site, e)) for e in engines
+            replace(e, pushed=looked_for.get(e.image or ""), login=_login(site, e)) for e in engines
         ),
         files=(*gateway_files(site, host, layout.etc_dir), *layout.watchdog_files),
         adopt_units=tuple(d.adopt.unit for d in declared if d.adopt and d.adopt.unit),

@@ -4,7 +4,7 @@ stands for one that a host has not got.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.errors import XgenError
@@ -13,6 +13,7 @@ from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.hub.catalog import Request, Sources
 from xgen_deploy.hub.client import HubError
+from xgen_deploy.resolve.locked import check_archive
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.facts import EngineFacts
 from xgen_deploy.state.fetch import Lacking
@@ -27,16 +28,19 @@ def with_placed_archives(site: Site, catalog: Sources) -> Site:
     hosts, moved = dict(site.hosts), {}
     for name, host in site.hosts.items():
         if any(config.runtime != "docker" for config in site.on(name)):
-            hosts[name], moved[name] = _placed(host, catalog)
+            hosts[name], moved[name] = _placed(site, host, catalog)
     declared = tuple(_moved(c, moved[c.host]) if c.host in moved else c for c in site.declared)
     return replace(site, hosts=hosts, declared=declared)
 
 
-def _placed(host: Host, catalog: Sources) -> tuple[Host, Mapping[str, str]]:
+def _placed(site: Site, host: Host, catalog: Sources) -> tuple[Host, Mapping[str, str]]:
     """Also where each place that was only taken by the archive's name is now."""
     moved, archives = {}, {}
     for place, archive in host.archives.items():
         artifact = _artifact(archive, host, catalog)
+        name = PurePath(archive.archive).name
+        if (reason := check_archive(site, name, artifact.files[0].sha256)) is not None:
+            raise _cannot(host, archive, reason)
         path = engine_places(artifact, archive.path, model_dir=host.model_dir).path
         moved[place], archives[path] = path, archive
     binaries = {key: moved.get(path, path) for key, path in host.binaries.items()}
@@ -55,9 +59,11 @@ def _artifact(archive: BinaryArchive, host: Host, catalog: Sources) -> Artifact:
     try:
         return catalog.describe(_request(archive)).artifact
     except HubError as error:
-        raise XgenError(
-            f"{host.name}: the engine build {archive.archive} cannot be brought: {error.reason}"
-        ) from None
+        raise _cannot(host, archive, error.reason) from None
+
+
+def _cannot(host: Host, archive: BinaryArchive, reason: str) -> XgenError:
+    return XgenError(f"{host.name}: the engine build {archive.archive} cannot be brought: {reason}")
 
 
 def archive_requests(site: Site, host: Host) -> Iterator[tuple[Request, str]]:

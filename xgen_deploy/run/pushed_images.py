@@ -10,6 +10,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.files.image_blobs import image_artifact, image_id, image_places
 from xgen_deploy.images.local_images import Images
 from xgen_deploy.images.oci_layout import ImageError
+from xgen_deploy.resolve.locked import command, lock_name
 from xgen_deploy.state.facts import EngineFacts, HostFacts, PushedImage
 from xgen_deploy.state.fetch import Lacking
 from xgen_deploy.state.observation import Observation, Observed
@@ -38,9 +39,44 @@ def pushed_images(site: Site, images: Images) -> Pushed:
     for name, archive in archives.items():
         try:
             looked_for[name] = images.looked_for(name, archive)
+            check_locked_image(site, name, looked_for[name])
         except ImageError as error:
             errors[name] = error
+            looked_for.pop(name, None)
     return Pushed(archives, looked_for, errors)
+
+
+def check_locked_image(site: Site, name: str, image: PushedImage) -> None:
+    """Raises ImageError where this machine's is not the locked one."""
+    locked = site.lock.image(name) if site.lock is not None else None
+    if locked is not None and not locked.is_of(image):
+        raise ImageError(
+            f"this machine's is another one than in {lock_name(site)}",
+            f"`{command(site)} --update {name}` takes it.",
+        )
+
+
+def told_of_lock(observed: Observed, site: Site) -> Observed:
+    """Where a host has another image than the locked one, its error says so."""
+    return {
+        name: _told_of_lock(o, site) if isinstance(o, Observation) else o
+        for name, o in observed.items()
+    }
+
+
+def _told_of_lock(observation: Observation, site: Site) -> Observation:
+    engines = tuple(_against_lock(build, site) for build in observation.facts.engines)
+    if engines == observation.facts.engines:
+        return observation
+    return replace(observation, facts=frozen.replace(observation.facts, engines=engines))
+
+
+def _against_lock(build: EngineFacts, site: Site) -> EngineFacts:
+    locked = site.lock.image(build.image) if site.lock is not None and build.image else None
+    if locked is None or build.layers_there is None or build.error is None:
+        return build
+    said = f"{build.error}, and {lock_name(site)} has {locked.identity[:19]}"
+    return frozen.replace(build, error=said)
 
 
 def archives_of(site: Site) -> dict[str, str | None]:

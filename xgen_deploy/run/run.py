@@ -100,6 +100,10 @@ class Run:
             from xgen_deploy.run.pushed_images import with_lacking_images
 
             observed = with_lacking_images(observed, pushed, self.images())
+        if self.site.lock is not None and self.site.lock.images:
+            from xgen_deploy.run.pushed_images import told_of_lock
+
+            observed = told_of_lock(observed, self.site)
         if not to_bring or self.catalog is None:
             return observed
         if not any(_lacks(self.site, n, f) for n, f in facts_of(observed).items()):

@@ -7,8 +7,10 @@ from pydantic import Field
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import MOST_FILES, RelativePath, Sha1, Sha256
-from xgen_deploy.state.facts import GGUFFacts
+from xgen_deploy.state.facts import GGUFFacts, PushedImage
+from xgen_deploy.state.image_name import full_name
 from xgen_deploy.state.locked import Locked
+from xgen_deploy.state.oci_image import Digest
 from xgen_deploy.state.source_request import Request
 
 FORMAT = 1
@@ -77,11 +79,59 @@ class LockedModel(Frozen):
         return stated == (self.source, self.revision, self.patterns, self.code)
 
 
+class LockedImage(Frozen):
+    """An image by its name. `digest` is what its registry calls it, where this machine's Docker has
+    it from one; `content` tells it from others wherever it lies."""
+
+    name: str
+    digest: Digest | None = None
+    content: PushedImage
+
+    @property
+    def identity(self) -> str:
+        return self.digest or self.content.ids[0]
+
+    @property
+    def pinned(self) -> str:
+        """The name by which its registry gives this very image."""
+        if self.digest is None:
+            return self.name
+        repository, colon, tag = self.name.rpartition(":")
+        bare = repository if colon and "/" not in tag else self.name
+        return f"{bare}@{self.digest}"
+
+    def is_of(self, image: PushedImage) -> bool:
+        own = self.content
+        alike = (own.layers, own.settings) == (image.layers, image.settings)
+        return alike or not set(own.ids).isdisjoint(image.ids)
+
+
+class LockedArchive(Frozen):
+    """An engine build, by the name of its archive."""
+
+    name: str
+    sha256: Sha256
+    size: Annotated[int, Field(ge=0, le=1 << 50)]
+
+    @property
+    def identity(self) -> str:
+        return f"sha256:{self.sha256}"
+
+
 class LockFile(Frozen):
-    """`xgen_lock` is the format."""
+    """`xgen_lock` is the format. Images and archives that this machine had when it was written are
+    in it, others are not held to anything."""
 
     xgen_lock: int = FORMAT
     models: tuple[LockedModel, ...] = ()
+    images: tuple[LockedImage, ...] = ()
+    archives: tuple[LockedArchive, ...] = ()
+
+    def image(self, name: str) -> LockedImage | None:
+        return next((i for i in self.images if full_name(i.name) == full_name(name)), None)
+
+    def archive(self, name: str) -> LockedArchive | None:
+        return next((a for a in self.archives if a.name == name), None)
 
     def entry(self, request: Request) -> LockedModel | None:
         return next((entry for entry in self.models if entry.answers(request)), None)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,9 +15,14 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
-Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+_DIGEST = "^sha256:[0-9a-f]{64}$"
+Digest = Annotated[str, Field(pattern=_DIGEST)]
 Store = Literal["classic", "containerd"]
 MediaType = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+/_-]{1,200}$")]
+
+
+def is_digest(text: str) -> bool:
+    return re.match(_DIGEST, text) is not None
 
 
 class Blob(Frozen):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.documents.lock import LockDocument, LockedFileChange, LockedSource
+from xgen_deploy.cli.documents.lock import LockDocument, LockedFileChange, LockedPart, LockedSource
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import read_site
@@ -14,12 +14,26 @@ from xgen_deploy.cli.saved_file import check_writable, write_file
 from xgen_deploy.cli.screens.lock import lock_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import XgenError
+from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.hub.locking import Change, NotLocked, by_length, file_changes, relocked
+from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.lock_file import lock_text
 from xgen_deploy.resolve.locked import lock_requests
+from xgen_deploy.run.lock_parts import (
+    PartChange,
+    archives_to_lock,
+    images_to_lock,
+    relocked_parts,
+)
 from xgen_deploy.secrets.hub import site_catalog
 from xgen_deploy.secrets.resolver import SecretResolver
-from xgen_deploy.state.lock_file import LockedModel, LockFile, lock_path
+from xgen_deploy.state.lock_file import (
+    LockedArchive,
+    LockedImage,
+    LockedModel,
+    LockFile,
+    lock_path,
+)
 from xgen_deploy.state.site import Site
 
 _FOR_ALL = 0o666  # as far as the umask lets: it belongs in the repository
@@ -30,31 +44,46 @@ _FOR_ALL = 0o666  # as far as the umask lets: it belongs in the repository
     "--update",
     multiple=True,
     metavar="MODEL",
-    help="Ask the sources of this model again and take what they have now; repeatable.",
+    help="Ask the sources of this model again and take what they have now; also an image or the "
+    "archive of an engine build, by name; repeatable.",
 )
 @host_options
 def command(settings: Settings, update: tuple[str, ...]) -> int:
     """Write what the sources of MANIFEST mean into NAME.lock.yaml beside it.
 
-    Of each source the commit and every file's size and digest. From then on `plan`, `fetch` and
-    `apply` take exactly these and do not ask the hub. What is locked already stays as it is: only
+    Of each source the commit and every file's size and digest, of each image and engine build that
+    this machine has its digest. From then on `plan`, `fetch`, `apply` and `bundle create` take
+    exactly these and do not ask the hub. What is locked already stays as it is: only
     --update moves it, and shows what moved. No host is contacted.
     """
     site = read_site(settings)
     models = {config.model for config in site.declared}
+    known = {*models, *images_to_lock(site), *archives_to_lock(site)}
     for name in update:
-        if name not in models:
-            raise unknown("model", name, models)
+        if name not in known:
+            raise unknown("model, image or archive", name, known)
     path = lock_path(settings.manifest)
     check_writable(path)
     changes = _changes(site, frozenset(update))
-    lock = LockFile(models=tuple(c.now for c in changes if c.now is not None))
+    parts = relocked_parts(
+        site, update, LocalImages(cache_folder() / "images"), LocalDigests(cache_folder())
+    )
+    lock = LockFile(
+        models=tuple(c.now for c in changes if c.now is not None),
+        images=tuple(c.now for c in parts if isinstance(c.now, LockedImage)),
+        archives=tuple(c.now for c in parts if isinstance(c.now, LockedArchive)),
+    )
     written = lock != (site.lock or LockFile()) or not Path(path).exists()
     if written:
         write_file(path, lock_text(lock, settings.manifest), mode=_FOR_ALL)
-    Screen(settings).lines(lock_lines(path, changes, written=written))
+    Screen(settings).lines(lock_lines(path, changes, parts, written=written))
     Screen(settings).value(
-        LockDocument(file=path, written=written, sources=tuple(map(_source, changes)))
+        LockDocument(
+            file=path,
+            written=written,
+            sources=tuple(map(_source, changes)),
+            parts=tuple(map(_part, parts)),
+        )
     )
     return 0
 
@@ -76,6 +105,16 @@ def _changes(site: Site, update: frozenset[str]) -> tuple[Change, ...]:
         what = error.request.local or error.request.source
         reason = f"{what} cannot be locked: {error.reason}{hint}"
         raise XgenError(f"{reason}\nNothing was written.") from None
+
+
+def _part(change: PartChange) -> LockedPart:
+    return LockedPart(
+        name=change.name,
+        change=change.verdict,
+        digest_before=change.before.identity if change.before else None,
+        digest=change.now.identity if change.now else None,
+        reason=change.reason or None,
+    )
 
 
 def _source(change: Change) -> LockedSource:

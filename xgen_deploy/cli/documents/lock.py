@@ -31,9 +31,21 @@ class LockedSource(Frozen):
     changed_files: tuple[LockedFileChange, ...]
 
 
+class LockedPart(Frozen):
+    """An image or the archive of an engine build. `change` as of sources; absent: this machine has
+    it not, says `reason`, and it is not locked."""
+
+    name: str
+    change: Literal["added", "kept", "same", "moved", "removed", "absent"]
+    digest_before: str | None
+    digest: str | None
+    reason: str | None
+
+
 class LockDocument(Document):
     """`written`: the file was not what it is now."""
 
     file: str | None = None
     written: bool | None = None
     sources: tuple[LockedSource, ...] | None = None
+    parts: tuple[LockedPart, ...] | None = None

@@ -7,17 +7,22 @@ from rich.markup import escape
 from xgen_deploy.hub.locking import Change, FileChange, by_length, file_changes
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.headlines import named
-from xgen_deploy.state.lock_file import LockedModel
+from xgen_deploy.run.lock_parts import PartChange
+from xgen_deploy.state.lock_file import LockedImage, LockedModel
 
 _FILES = 20
 _SIGNS = {"added": "[green]+[/green]", "moved": "[yellow]~[/yellow]", "removed": "[red]-[/red]"}
 
 
-def lock_lines(path: str, changes: Sequence[Change], *, written: bool) -> Iterator[str]:
+def lock_lines(
+    path: str, changes: Sequence[Change], parts: Sequence[PartChange], *, written: bool
+) -> Iterator[str]:
     """With markup."""
     for change in changes:
         yield from _lines(change)
-    count = sum(change.now is not None for change in changes)
+    for part in parts:
+        yield f"{_SIGNS.get(part.verdict, ' ')} {escape(f'{part.name}  {_what_part(part)}')}"
+    count = sum(c.now is not None for c in changes) + sum(p.now is not None for p in parts)
     sources = f"{count} source{'s'[: count != 1]}"
     if not count:
         yield f"{escape(path)}: nothing is locked; all models lie on the hosts"
@@ -45,6 +50,17 @@ def _lines(change: Change) -> Iterator[str]:
         )
     if change.now is not None and entry.code_files:
         yield f"    [yellow]contains code: {escape(named(entry.code_files))}[/yellow]"
+
+
+def _what_part(change: PartChange) -> str:
+    before, now = change.before, change.now
+    if now is None:
+        return "is no longer in the manifest" if before else f"is not locked: {change.reason}"
+    kind = "an image, " if isinstance(now, LockedImage) else ""
+    if change.verdict == "moved" and before is not None:
+        return f"moved from {before.identity[:19]} to {now.identity[:19]}"
+    words = {"kept": "stays, not looked at: ", "same": "is still what it was: "}
+    return f"{words.get(change.verdict, '')}{kind}{now.identity[:19]}"
 
 
 def _name(entry: LockedModel) -> str:

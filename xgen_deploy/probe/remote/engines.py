@@ -86,7 +86,7 @@ def _ask_image(
         raise Cannot(f"Docker is not usable: {error}") from None
     pushed = request.get("pushed")
     if pushed and seen.status in (200, 404):
-        _look_for(pushed, facts, seen.value if seen.status == 200 else None, socket)
+        _look_for(request, facts, seen.value if seen.status == 200 else None, socket)
     if seen.status == 404:
         _ask_registry(facts, request, socket)
     if seen.status != 200:
@@ -106,9 +106,12 @@ def _ask_image(
     _understand(facts, text)
 
 
-def _look_for(pushed: dict[str, Any], facts: dict[str, Any], seen: Any, socket: str) -> None:
-    from xgen_deploy.probe.remote import docker_layers  # only where images are pushed
+def _look_for(request: dict[str, Any], facts: dict[str, Any], seen: Any, socket: str) -> None:
+    from xgen_deploy.probe.remote import docker_layers  # only where images are pushed or locked
 
+    pushed = request["pushed"]
+    if seen is None and request.get("may_pull"):
+        return
     if seen is not None and docker_layers.is_same(seen, pushed):
         return
     facts["layers_there"] = docker_layers.layers_there(socket, pushed["layers"])
