@@ -43,8 +43,8 @@ class FakeHub:
     """`cuts`: after so many bytes of a file's answer the connection breaks, once for each item.
     `wrong`: a file's bytes as they are sent, in place of what the API says. `no_ranges`: every
     answer begins at the first byte. `redirect`: downloads are sent to this address. `etags`: a
-    file's, instead of its digest. `before`: called before each block of a file is sent, with the
-    file's path and the block's first byte.
+    file's, instead of its digest. `kinds`: a file's Content-Type. `before`: called before each
+    block of a file is sent, with the file's path and the block's first byte.
     """
 
     repositories: dict[str, Repository] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class FakeHub:
     no_ranges: bool = False
     redirect: str | None = None
     etags: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     before: Callable[[str, int], None] = lambda *_: None
     seen: list[Seen] = field(default_factory=list)
     sent: int = 0
@@ -185,6 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.no_ranges or not unchanged:
             start = 0
         self.send_response(206 if start else 200)
+        if path in self.hub.kinds:
+            self.send_header("Content-Type", self.hub.kinds[path])
         for key, value in {**headers, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"}.items():
             self.send_header(key, value)
         if start:

@@ -114,6 +114,23 @@ def test_the_digest_of_the_manifest_is_the_hubs(hub: FakeHub, tmp_path: Path) ->
         catalog(hub.url, tmp_path).describe(wrong)
 
 
+@pytest.mark.parametrize("name", ["tiny-q8.gguf", "model"])
+def test_a_web_page_is_no_model(hub: FakeHub, tmp_path: Path, name: str) -> None:
+    hub.repositories[NAME].files[name] = b"\n<!DOCTYPE html><title>Sign in"
+    hub.kinds[name] = "Text/HTML; charset=utf-8"
+    with pytest.raises(HubError, match="answers with a web page, not with a file") as refused:
+        catalog(hub.url, tmp_path).describe(Request(source=f"{hub.url}/files/{name}"))
+    assert "download link" in refused.value.hint
+
+
+def test_a_server_that_calls_everything_html_serves_models_too(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    hub.kinds["tiny-q8.gguf"] = "text/html"
+    got = catalog(hub.url, tmp_path).describe(Request(source=f"{hub.url}/files/tiny-q8.gguf"))
+    assert got.gguf is not None
+
+
 def test_nobody_waits_twice_for_a_hub_that_is_silent(tmp_path: Path) -> None:
     known = catalog("http://127.0.0.1:1", tmp_path)
     for number in range(3):

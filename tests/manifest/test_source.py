@@ -33,6 +33,10 @@ ON_THE_HUB: dict[str, tuple[str, str | None, str | None, str | None]] = {
 }
 REFUSED = {
     "http://example.net/q.gguf": "plain http",
+    "https://example.net/models/qwen.html": "the address of a web page",
+    "https://example.net/Qwen.HTM?v=1#files": "the address of a web page",
+    "s3://models/qwen/": "a bucket's file is its https:// address",
+    "gs://models/q.gguf": "a bucket's file is its https:// address",
     "models/qwen.gguf": "a path begins with `/`",
     "./qwen.gguf": "a path begins with `/`",
     "models/qwen/x.gguf": "a file on Hugging Face is `models/qwen:x.gguf`",

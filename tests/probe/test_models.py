@@ -65,7 +65,7 @@ def test_a_repository_is_found_in_either_cache_layout(
         "num_attention_heads": 64,
         "num_key_value_heads": 8,
         "rope_scaling": {"type": "yarn"},
-        "quantization_config": {"quant_method": "awq"},
+        "quantization_config": {"quant_method": "awq", "bits": 4},
     }
 
 

@@ -69,6 +69,10 @@ def _flipped(hub: FakeHub, data: bytes) -> None:
     hub.wrong[MODEL] = data[:CHUNK] + bytes([data[CHUNK] ^ 1]) + data[CHUNK + 1 :]
 
 
+def _page(hub: FakeHub, data: bytes) -> None:
+    hub.wrong[MODEL], hub.kinds[MODEL] = b"<html>".ljust(len(data)), "text/html"
+
+
 def _absent(hub: FakeHub, data: bytes) -> None:
     hub.repositories.clear()
 
@@ -76,6 +80,7 @@ def _absent(hub: FakeHub, data: bytes) -> None:
 BROKEN = [
     Broken("wrong length", _shorter, "bytes, not "),
     Broken("one bit", _flipped, "its SHA-256 is "),
+    Broken("a page", _page, "answers with a web page, not with a file"),
     Broken("absent", _absent, "has no such file (404)"),
 ]
 

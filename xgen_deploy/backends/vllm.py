@@ -5,7 +5,7 @@ prefix for the flag that it begins.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from xgen_deploy.backends.base import (
@@ -20,6 +20,7 @@ from xgen_deploy.backends.entrypoint import Program
 from xgen_deploy.backends.gpu_order import cuda_numbered, hip_visible, numbered_gpus
 from xgen_deploy.backends.hardware import CPU, CUDA, ROCM
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.backends.vllm_asked import SHARE, Asked
 from xgen_deploy.backends.vllm_entrypoint import (
     NOT_SERVING,
     PROGRAMS,
@@ -27,13 +28,16 @@ from xgen_deploy.backends.vllm_entrypoint import (
     serves_by,
     takes_model_option,
 )
+from xgen_deploy.backends.vllm_forecast import vllm_forecast
 from xgen_deploy.backends.vllm_log import LOADING_STAGES, read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
+from xgen_deploy.backends.vllm_ways_out import ways_out
 from xgen_deploy.backends.vllm_weights import check_weights
 from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
 
@@ -60,9 +64,7 @@ _GFX = frozenset(
         "gfx1201",
     ]
 )
-# Where the manifest says nothing: `--max-num-seqs`, and vllm/config/cache.py of 0.32.
-_SLOTS = 256
-_SHARE = 0.92
+_SLOTS = 256  # where the manifest says nothing: `--max-num-seqs`
 _DRAFTED = 5
 # `--max-lora-rank`: unless stated, and what it can be (vllm/config/lora.py).
 _RANK = 16
@@ -150,7 +152,22 @@ class Vllm(Backend):
         stated = spec.vllm.gpu_memory_utilization
         if not spec.gpus:
             return None
-        return MemoryShare(stated or _SHARE, "vllm.gpu_memory_utilization", stated is not None)
+        return MemoryShare(stated or SHARE, "vllm.gpu_memory_utilization", stated is not None)
+
+    def forecast(
+        self,
+        spec: Spec,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,  # noqa: ARG002
+    ) -> Forecast | None:
+        asked = _asked(spec, model, gpus)
+        told = vllm_forecast(asked) if asked else None
+        if told is None:
+            return None
+        uncounted = tuple(_uncounted(spec))
+        ways = tuple(ways_out(asked)) if asked and told.fails else ()
+        return replace(told, notes=(*told.notes, *uncounted), ways_out=ways)
 
     def context_limit(self, model: ModelFacts) -> int | None:
         return context_limit(model)
@@ -182,6 +199,21 @@ def tensor_parallel_size(spec: Spec) -> int | None:
     if spec.vllm.tensor_parallel_size is not None or not spec.gpus:
         return spec.vllm.tensor_parallel_size
     return len(spec.gpus) // (spec.vllm.pipeline_parallel_size or 1)
+
+
+def _asked(spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...]) -> Asked | None:
+    """None on the CPU, and where its GPUs are not as many as it asks for."""
+    ranks = tensor_parallel_size(spec) or 1
+    if not gpus or len(gpus) != ranks * (spec.vllm.pipeline_parallel_size or 1):
+        return None
+    return Asked(model=model, settings=spec.vllm, length=spec.n_ctx, gpus=gpus, ranks=ranks)
+
+
+def _uncounted(spec: Spec) -> Iterator[str]:
+    if spec.draft is not None:
+        yield "the draft model is not counted"
+    if spec.loras:
+        yield "adapters are not counted"
 
 
 def _generation(spec: Spec) -> str | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from xgen_deploy.backends.vllm_config import configs, number
+from xgen_deploy.backends.vllm_division import check_division, listed
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -26,16 +28,7 @@ def check_sizes(
             "n_gpu_layers",
         )
     tensor = _parallel(declared, gpus)
-    heads = _number(model, "num_attention_heads")
-    if heads is not None and heads % tensor:
-        fit = [n for n in range(1, len(gpus) + 1) if heads % n == 0]
-        raise refuse(
-            declared,
-            f"the model has {heads} attention heads, which {tensor} GPUs cannot share evenly",
-            f"Place the model on {_listed(fit)} GPUs, or put the others into "
-            "`pipeline_parallel_size`.",
-            "vllm.tensor_parallel_size",
-        )
+    check_division(declared, model, tensor, len(gpus))
     limit = context_limit(model)
     if limit is not None and n_ctx > limit and _binding(declared):
         raise refuse(
@@ -49,10 +42,10 @@ def check_sizes(
 
 def context_limit(model: ModelFacts) -> int | None:
     """The longest context in config.json, as vLLM derives it; None where it does not say."""
-    positions = _number(model, "max_position_embeddings")
+    positions = number(model, "max_position_embeddings")
     if positions is None:
         return None
-    factors = [_factor(rope) for config in _configs(model) for rope in _ropes(config)]
+    factors = [_factor(rope) for config in configs(model) for rope in _ropes(config)]
     return int(max([positions, *(positions * f for f in factors)]))
 
 
@@ -66,7 +59,7 @@ def _parallel(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> int:
         raise refuse(
             declared,
             f"pipeline_parallel_size: {stages} does not divide the {count} GPUs of the placement",
-            f"State {_listed([n for n in range(1, count + 1) if count % n == 0])}.",
+            f"State {listed([n for n in range(1, count + 1) if count % n == 0])}.",
             "vllm.pipeline_parallel_size",
         )
     tensor = stated or count // stages
@@ -87,21 +80,6 @@ def _binding(declared: InstanceConfig) -> bool:
     return _ALLOW_LONG not in declared.env and "--hf-overrides" not in extra
 
 
-def _number(model: ModelFacts, key: str) -> int | None:
-    values = [config.get(key) for config in _configs(model)]
-    return next((v for v in values if isinstance(v, int)), None)
-
-
-def _configs(model: ModelFacts) -> Iterator[Mapping[str, object]]:
-    """The text part of a model of several kinds comes first: it is the one that generates."""
-    if model.config is None:
-        return
-    text = model.config.get("text_config")
-    if isinstance(text, Mapping):
-        yield cast(Mapping[str, object], text)
-    yield model.config
-
-
 def _ropes(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     for key in ("rope_scaling", "rope_parameters"):
         found = config.get(key)
@@ -114,8 +92,3 @@ def _factor(rope: Mapping[str, object]) -> float:
     if kind in _SCALED or not isinstance(factor, int | float):
         return 1.0
     return float(factor)
-
-
-def _listed(numbers: list[int]) -> str:
-    *first, last = (str(n) for n in numbers)
-    return f"{', '.join(first)} or {last}" if first else last

@@ -2,8 +2,7 @@
 stated has to be the one that the files have (vllm/config/model.py, `_verify_quantization`).
 """
 
-from collections.abc import Mapping
-
+from xgen_deploy.backends.vllm_config import quantised_by
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.refuse import refuse
@@ -36,7 +35,7 @@ def check_weights(declared: InstanceConfig, model: ModelFacts) -> None:
     """Raises Refused."""
     if model.config is None:
         return
-    known, method = _stored(model.config)
+    known, method = quantised_by(model)
     if method in _FOREIGN:
         raise refuse(
             declared,
@@ -61,14 +60,3 @@ def check_weights(declared: InstanceConfig, model: ModelFacts) -> None:
             f"Leave `{_FIELD}` out: vLLM reads it from the files.",
             _FIELD,
         )
-
-
-def _stored(config: Mapping[str, object]) -> tuple[bool, str | None]:
-    """Whether the files tell how they are quantised, and the method; None: they are not."""
-    text = config.get("text_config")
-    for part in (config, text):
-        found = part.get("quantization_config") if isinstance(part, Mapping) else None
-        if isinstance(found, Mapping):
-            method = found.get("quant_method")
-            return isinstance(method, str), method.lower() if isinstance(method, str) else None
-    return True, None

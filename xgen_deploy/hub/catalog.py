@@ -19,12 +19,15 @@ from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
 from xgen_deploy.state.source import Source, read_source
 from xgen_deploy.state.source_request import Request as Request
 from xgen_deploy.transfer.remote.web_source import (
+    WEB_PAGE,
     Access,
     Connect,
     Refused,
     Unavailable,
     open_at,
 )
+
+_FILE_ITSELF = "State the address that the page's download link leads to."
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,8 @@ class Catalog:
             answer = open_at(url, self._plain, 0, None, connect=self._connect)
             answer.response.close()
         except Refused as error:
-            raise HubError(f"{url} cannot be read: {error}") from None
+            hint = _FILE_ITSELF if error.code == WEB_PAGE else ""
+            raise HubError(f"{url} cannot be read: {error}", hint) from None
         except (Unavailable, OSError, HTTPException) as error:
             reason = f"{url} cannot be read from here: {error}"
             raise HubError(reason, unreachable=True) from None

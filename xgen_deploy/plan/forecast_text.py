@@ -18,7 +18,13 @@ def forecast_lines(instance: Instance) -> Iterator[str]:
     about = "" if told.exact else "about "
     for gpu, need in zip(instance.gpus, told.devices, strict=False):
         yield f"takes {about}{_need(need)} of GPU {gpu.index}{_free(gpu)}"
-    yield f"takes {about}{_need(told.host)} of the host's memory"
+    if told.host.total:
+        yield f"takes {about}{_need(told.host)} of the host's memory"
+    if told.share is not None and told.share.request and told.fails is None:
+        requests = f"{told.share.concurrency:.1f}"
+        yield f"holds {requests} requests of {instance.spec.n_ctx} tokens at once"
+    if told.fails is not None:
+        yield told.fails
     yield from told.notes
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xgen_deploy.backends.base import Command, KeyFile, KeyVariable
 from xgen_deploy.render.rendered import File, Secrets
 from xgen_deploy.render.templates import Templates
+from xgen_deploy.state.field_types import mount_options
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.settings import SecretRef
 
@@ -70,6 +71,7 @@ def container(
         mounts.append(bind(f"{settings}/secret-env", _SECRET_ENV))
         run_entrypoint = "/bin/sh"
         before = ("-c", _WITH_SECRETS, "xgen", *instance.engine.entrypoint)
+    stated = spec.container.mounts or ()
     listen = f"[{spec.listen}]" if ":" in spec.listen else spec.listen
     values = {
         "service": service,
@@ -84,7 +86,8 @@ def container(
         "mlock": command.mlock,
         "publish": f"{listen}:{spec.port}:{port}",
         "env_file": f"{settings}/env",
-        "mounts": tuple(mounts) + tuple(_stated_mount(m) for m in spec.container.mounts or ()),
+        "mounts": (*mounts, *(_stated_mount(m) for m in stated if not _relabels(m))),
+        "volumes": tuple(m for m in stated if _relabels(m)),
         "gpu_request": _nvidia_request(instance),
         "devices": _devices(instance),
         "groups": _groups(instance),
@@ -112,8 +115,13 @@ def bind(source: str, target: str | None = None, *, writable: bool = False) -> s
 
 def _stated_mount(mount: str) -> str:
     """A mount as the manifest writes it: `/a:/b:ro` or `/a:/b`."""
-    source, target, *mode = mount.split(":")
-    return bind(source, target, writable=mode != ["ro"])
+    source, target, *_ = mount.split(":")
+    return bind(source, target, writable="ro" not in mount_options(mount))
+
+
+def _relabels(mount: str) -> bool:
+    """For SELinux: `--mount` has no word for it, `--volume` takes it as the manifest writes it."""
+    return not mount_options(mount).isdisjoint({"z", "Z"})
 
 
 def _folders(instance: Instance) -> tuple[str, ...]:

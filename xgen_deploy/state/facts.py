@@ -148,6 +148,25 @@ class GGUFFacts(Frozen):
     shape: GGUFShape | None = None
 
 
+Sizes = Annotated[
+    dict[Annotated[str, Field(max_length=20)], Annotated[int, Field(ge=0, le=1 << 50)]],
+    Field(max_length=20),
+]
+
+
+class WeightFacts(Frozen):
+    """Bytes of the tensors in safetensors files by what they are: embedding, head, attention, kv,
+    mlp, experts, router, vision, draft, or whole for the rest. `kinds` are of layers that differ,
+    `layers` their kinds by number; what lies outside of layers, and all experts, is in `whole`.
+    `types` are bytes by how numbers are stored, without experts.
+    """
+
+    whole: Sizes
+    kinds: Annotated[tuple[Sizes, ...], Field(max_length=1000)]
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1000)]
+    types: Sizes
+
+
 class LinkFacts(Frozen):
     """Where links among a model's files lead, outside of the folder that holds it. `folders` are
     those of their targets, or files themselves; `closed` is the first that a user of no group may
@@ -183,6 +202,7 @@ class ModelFacts(Frozen):
     state: str | None = None
     gguf: GGUFFacts | None = None
     config: dict[str, object] | None = None
+    weights: WeightFacts | None = None
     error: str | None = None
     missing: bool = False
     cached: bool = False

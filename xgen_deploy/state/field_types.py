@@ -261,18 +261,30 @@ def web_origin(value: str) -> str:
     return value.rstrip("/")
 
 
-def shm_size(value: str) -> str:
-    if not re.fullmatch(r"\d+[bkmgBKMG]?", value):
+def shm_size(value: object) -> object:
+    """As Docker writes it; `8gb`, `8GiB` and `8Gi`, as others write it, are `8g`."""
+    text = str(value)
+    match = re.fullmatch(r"(\d+)([bkmg]?)(?:(?<=[kmg])i?b?)?", text.lower())
+    if match is None or isinstance(value, bool):
         raise ValueError("a size of shared memory is text such as 8g or 512m")
-    return value
+    return text[: match.end(2)]
 
 
 def mount(value: str) -> str:
     parts = value.split(":")
     paths = len(parts) in (2, 3) and all(part.startswith("/") for part in parts[:2])
-    if not paths or not set(",".join(parts[2:]).split(",")) <= _MOUNT_OPTIONS | {""}:
-        raise ValueError("a mount is /path/on/host:/path/inside, with :ro where it is read-only")
+    options = mount_options(value) if paths else frozenset()
+    if not paths or not options <= _MOUNT_OPTIONS:
+        raise ValueError(
+            "a mount is /path/on/host:/path/inside, with :ro where it is read-only, and :z or :Z "
+            "where SELinux is to let the container in"
+        )
     return value
+
+
+def mount_options(mount: str) -> frozenset[str]:
+    """Those after a mount's two paths."""
+    return frozenset(",".join(mount.split(":")[2:]).split(",")) - {""}
 
 
 def unless_auto(value: object) -> object:
@@ -390,6 +402,6 @@ PeerAddress = Annotated[str, AfterValidator(peer_address)]
 TensorPattern = Annotated[str, AfterValidator(tensor_pattern)]
 EnvName = Annotated[str, AfterValidator(env_name)]
 Size = Annotated[str, AfterValidator(size)]
-ShmSize = Annotated[str, AfterValidator(shm_size)]
+ShmSize = Annotated[str, BeforeValidator(shm_size), WithJsonSchema({"type": ["string", "integer"]})]
 SyslogAddress = Annotated[str, AfterValidator(syslog_address)]
 Mount = Annotated[str, AfterValidator(mount)]

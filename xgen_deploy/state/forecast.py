@@ -17,13 +17,33 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Share:
+    """Of an engine that takes a share of its GPUs at its start, whatever the model needs. `request`
+    is what one request of the whole context needs of the cache on each GPU, `room` what is left
+    for the cache where there is least, and `concurrency` how many such requests it holds.
+    `allowance` of this is only taken: nobody knows before its first run.
+    """
+
+    request: int
+    room: int
+    concurrency: float
+    allowance: int
+
+
+@dataclass(frozen=True)
 class Forecast:
     """Of each device in order, and of the host, whose weights are those that it computes with: they
-    may be mapped from the file. `exact` False: the compute buffers are an estimate. `notes` say
-    what is not counted.
+    may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain`
+    False: weights and caches are one too. `notes` say what is not counted. `fails` is why the
+    engine would not start, whatever else is on its GPUs, and `ways_out` what would do, as lines for
+    a manifest.
     """
 
     devices: tuple[Need, ...]
     host: Need
     exact: bool
     notes: tuple[str, ...] = ()
+    certain: bool = True
+    share: Share | None = None
+    fails: str | None = None
+    ways_out: tuple[str, ...] = ()

@@ -357,7 +357,7 @@ class ContainerSettings(Frozen):
 
     shm_size: ShmSize | None = Field(default=None, description="Size of /dev/shm, such as `8g`.")
     mounts: tuple[Mount, ...] | None = Field(
-        default=None, description="/path/on/host:/path/inside[:ro]"
+        default=None, description="/path/on/host:/path/inside[:ro][,z]"
     )
     args: tuple[str, ...] | None = Field(
         default=None, description="Further arguments of `docker run`, one in each item."

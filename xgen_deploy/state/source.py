@@ -17,6 +17,8 @@ _QUANTIZATION = re.compile(
 )
 _OLLAMA = re.compile(r"(?:ollama://)?[a-z0-9][a-z0-9._-]*(?::[\w.-]+)?", re.ASCII)
 _ESCAPED = re.compile(r"(?:%[0-9a-fA-F]{2})+")
+_PAGE = re.compile(r"^[^?#]*\.x?html?(?:[?#]|$)", re.IGNORECASE)
+_BUCKET = re.compile(r"(?:s3|gs|gcs|az|abfss?|r2|oss|cos)://", re.IGNORECASE)
 _ALLOWED = (
     "a source is an absolute path on the host, `org/name` or `org/name:file.gguf` on Hugging Face, "
     "or an https:// address"
@@ -67,6 +69,8 @@ def parse_source(text: str) -> Source:
         if stated.startswith(short):
             return _named(stated.removeprefix(short))
     if re.fullmatch(r"https://[^\s/]+/\S+", stated):
+        if _PAGE.search(stated):
+            raise ValueError("this is the address of a web page; state that of the file itself")
         return Source("url", stated, url=stated)
     source = _in_repository(stated)
     if source is None:
@@ -137,6 +141,11 @@ def _in_repository(text: str) -> Source | None:
 def _hint(text: str) -> str:
     if text.startswith("http://"):
         return "; plain http would let anyone on the way replace the model"
+    if _BUCKET.match(text):
+        return (
+            "; a bucket's file is its https:// address (a presigned one too), a folder of it is "
+            "mounted or copied to a path on the host"
+        )
     relative = re.fullmatch(rf"({_PART}/{_PART})/(.+\.gguf)", text, re.ASCII)
     if relative is not None:
         return f"; a path begins with `/`, a file on Hugging Face is `{relative[1]}:{relative[2]}`"

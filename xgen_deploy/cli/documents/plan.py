@@ -8,7 +8,7 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import Kind
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
-from xgen_deploy.state.forecast import Need
+from xgen_deploy.state.forecast import Need, Share
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
@@ -35,12 +35,23 @@ class NeedEntry(Frozen):
     total_mib: float
 
 
+class ShareEntry(Frozen):
+    """Of an engine that takes a share of its GPUs: what one request of the whole context needs on
+    each, and how many of them it holds at once."""
+
+    request_mib: float
+    concurrency: float
+
+
 class ForecastEntry(Frozen):
     """What an instance will take; the host comes last. `exact` False: its compute buffers are an
-    estimate."""
+    estimate; `certain` False: all of it is. `fails` is why the engine would not start."""
 
     exact: bool
+    certain: bool
     needs: tuple[NeedEntry, ...]
+    share: ShareEntry | None
+    fails: str | None
     notes: tuple[str, ...]
 
 
@@ -235,7 +246,20 @@ def _forecast(instance: Instance) -> ForecastEntry | None:
     needs = [
         _need(gpu.identity, need) for gpu, need in zip(instance.gpus, told.devices, strict=False)
     ]
-    return ForecastEntry(exact=told.exact, needs=(*needs, _need(None, told.host)), notes=told.notes)
+    return ForecastEntry(
+        exact=told.exact,
+        certain=told.certain,
+        needs=(*needs, _need(None, told.host)),
+        share=_share(told.share) if told.share and told.share.request else None,
+        fails=told.fails,
+        notes=told.notes,
+    )
+
+
+def _share(share: Share) -> ShareEntry:
+    return ShareEntry(
+        request_mib=round(share.request / _MIB, 2), concurrency=round(share.concurrency, 2)
+    )
 
 
 def _need(gpu: str | None, need: Need) -> NeedEntry:

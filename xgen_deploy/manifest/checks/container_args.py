@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.docker_options import KNOWN, DockerOption, NoOption, docker_options
+from xgen_deploy.state.field_types import mount_options
 from xgen_deploy.state.instance_config import InstanceConfig
 
 _ON = "true"
@@ -104,6 +105,8 @@ _WARNED = {
     "--cgroupns": Rule(_LESS_SAFE, "host"),
     "--userns": Rule(_LESS_SAFE, "host"),
 }
+_LEAST_SHM = 1 << 20
+_EITHER = (("ro", "rw"), ("z", "Z"))
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 
 
@@ -122,10 +125,23 @@ def check_container(instance: InstanceConfig, problems: Problems) -> None:
                 problems.add(mark, f"container.args has {_shown(option)}, but {refusal}")
             for remark in _remarks(option):
                 problems.warn(mark, f"container.args has {_shown(option)}{remark}")
+    _check_mounts(instance, problems)
+    size = instance.container.shm_size
+    if size is not None and size.isdecimal() and int(size) < _LEAST_SHM:
+        place = instance.marks.get("container.shm_size", mark)
+        problems.add(place, f"container.shm_size is {size} bytes; state a unit: `{size}g`")
+
+
+def _check_mounts(instance: InstanceConfig, problems: Problems) -> None:
+    mark = instance.marks.get("container.mounts", instance.marks[""])
     for mount in instance.container.mounts or ():
-        if _gives_host(mount.split(":")[0]):
-            place = instance.marks.get("container.mounts", mark)
-            problems.warn(place, f"container.mounts has `{mount}`: {_WHOLE_HOST}")
+        named = f"container.mounts has `{mount}`"
+        source, options = mount.split(":")[0], mount_options(mount)
+        for pair in _EITHER:
+            if options.issuperset(pair):
+                problems.add(mark, f"{named}; of {' and '.join(pair)} a mount has one")
+        if _gives_host(source):
+            problems.warn(mark, f"{named}: {_WHOLE_HOST}")
 
 
 def _refusals(option: DockerOption) -> Iterator[str]:

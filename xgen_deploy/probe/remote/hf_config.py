@@ -21,7 +21,22 @@ KEPT = (
     "head_dim",
     "torch_dtype",
     "dtype",
+    "vocab_size",
+    "intermediate_size",
+    "tie_word_embeddings",
+    "layer_types",
+    "sliding_window",
+    "sliding_window_pattern",
+    "use_sliding_window",
+    "attention_bias",
+    "num_experts",
+    "num_local_experts",
+    "n_routed_experts",
+    "moe_intermediate_size",
+    "kv_lora_rank",
+    "qk_rope_head_dim",
 )
+VISION = ("num_heads", "num_attention_heads", "hidden_size")
 ADAPTER = ("peft_type", "r", "base_model_name_or_path")
 MISTRAL = {
     "n_heads": "num_attention_heads",
@@ -73,8 +88,13 @@ def _kept(config: dict[str, Any]) -> dict[str, Any]:
     quantization = config.get("quantization_config")
     if isinstance(quantization, dict):
         kept["quantization_config"] = {"quant_method": _method(quantization)}
+        if isinstance(quantization.get("bits"), int):
+            kept["quantization_config"]["bits"] = quantization["bits"]
     if isinstance(config.get("text_config"), dict):
         kept["text_config"] = _kept(config["text_config"])
+    vision = config.get("vision_config")
+    if isinstance(vision, dict):
+        kept["vision_config"] = {k: vision[k] for k in VISION if isinstance(vision.get(k), int)}
     return kept
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import Any, BinaryIO
+from typing import Any
 
 from xgen_deploy.probe.remote.content_state import content_state
 from xgen_deploy.probe.remote.files import file_state
@@ -15,14 +14,11 @@ from xgen_deploy.probe.remote.hf_config import (
     mistral_essentials,
     read_config,
 )
+from xgen_deploy.probe.remote.safetensors import Tensors, read_tensors
 
 INDEX = "model.safetensors.index.json"
 LONGEST_HEADER = 100_000_000  # safetensors, `Format`
 MOST_FILES = 10_000
-PIECE = 1 << 20
-# Within a string its last quote would be escaped.
-OFFSETS = re.compile(rb'"data_offsets"\s*:\s*\[\s*\d{1,20}\s*,\s*(\d{1,20})\s*\]')
-OVERLAP = 128
 MISTRAL_INDEX = "consolidated.safetensors.index.json"
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 # What other programs load.
@@ -43,8 +39,10 @@ def hf_model(folder: str) -> dict[str, Any]:
     config = read_config(os.path.join(folder, "config.json"))
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
-    problem = _incomplete(folder, paths, INDEX)
-    return dict(answer, config=essentials(config, folder), error=problem)
+    tensors = Tensors()
+    problem = _incomplete(folder, paths, INDEX, tensors)
+    whole = dict(answer, config=essentials(config, folder), error=problem)
+    return whole if problem else dict(whole, weights=tensors.facts())
 
 
 def mistral_model(folder: str) -> dict[str, Any]:
@@ -54,8 +52,10 @@ def mistral_model(folder: str) -> dict[str, Any]:
     params = read_config(os.path.join(folder, "params.json"))
     if params is None:
         return dict(answer, error="its params.json is not valid JSON")
-    problem = _incomplete(folder, paths, MISTRAL_INDEX)
-    return dict(answer, config=mistral_essentials(params), error=problem)
+    tensors = Tensors()
+    problem = _incomplete(folder, paths, MISTRAL_INDEX, tensors)
+    whole = dict(answer, config=mistral_essentials(params), error=problem)
+    return whole if problem else dict(whole, weights=tensors.facts())
 
 
 def hf_adapter(folder: str) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def _files(folder: str) -> list[str]:
     return sorted(paths)
 
 
-def _incomplete(folder: str, paths: list[str], index_name: str) -> str | None:
-    """Why the weights are not whole, as far as names and sizes tell."""
+def _incomplete(folder: str, paths: list[str], index_name: str, tensors: Tensors) -> str | None:
+    """Why the weights are not whole, as far as names and sizes tell; adds their `tensors`."""
     for path in _files(folder):
         if path.endswith(WEIGHTS) and not os.path.exists(path):
             name = os.path.relpath(path, folder)
@@ -106,7 +106,7 @@ def _incomplete(folder: str, paths: list[str], index_name: str) -> str | None:
         return _no_weights(names)
     for path in paths:
         if path.endswith(".safetensors"):
-            problem = _cut_short(path)
+            problem = _cut_short(path, tensors)
             if problem:
                 return f"{os.path.basename(path)}: {problem}"
     return None
@@ -119,8 +119,9 @@ def _no_weights(names: set[str]) -> str:
     return "has a config.json but no weights"
 
 
-def _cut_short(path: str) -> str | None:
-    """A safetensors file begins with its header's length and the header, which tells its size."""
+def _cut_short(path: str, tensors: Tensors) -> str | None:
+    """A safetensors file begins with its header's length and the header, which tells its size, and
+    the sizes of its `tensors`."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -130,22 +131,8 @@ def _cut_short(path: str) -> str | None:
             return f"not a valid safetensors file: its header of {length} bytes is over 100 MB"
         if file.read(1) != b"{":
             return "not a valid safetensors file"
-        end = _last_offset(file, length - 1)
+        end = read_tensors(file, length - 1, size - 8 - length, tensors)
     needed = 8 + length + end
     if size < needed:
         return f"cut short: has {size} bytes, needs at least {needed}"
     return None
-
-
-def _last_offset(file: BinaryIO, left: int) -> int:
-    """Where the last tensor ends, from the header's text piece by piece: a header may be long."""
-    end, before = 0, b""
-    while left > 0:
-        piece = file.read(min(PIECE, left))
-        if not piece:
-            break
-        left -= len(piece)
-        text = before + piece
-        end = max([end, *(int(match[1]) for match in OFFSETS.finditer(text))])
-        before = text[-OVERLAP:]
-    return end

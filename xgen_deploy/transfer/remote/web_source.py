@@ -19,6 +19,7 @@ REDIRECTS = 6
 SILENCE = 60.0
 CONNECT = 10.0
 AGENT = "xgen-deploy"
+WEB_PAGE = "WebPage"
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _PORTS = {"https": 443, "http": 80}
 
@@ -37,7 +38,8 @@ Connect = Callable[..., socket.socket]
 
 
 class Refused(Exception):
-    """Another try would not help. `status` and `code` are the server's, 0 and "" without any."""
+    """Another try would not help. `status` and `code` are the server's, 0 and "" without any;
+    `code` is WEB_PAGE where it sent a page for people."""
 
     def __init__(self, text: str, status: int = 0, code: str = "") -> None:
         super().__init__(text)
@@ -122,10 +124,21 @@ def _answer(response: http.client.HTTPResponse, target: SplitResult, start: int)
             raise Refused(f"{target.hostname} answers with another range than was asked for")
         total = None if got[3] == "*" else int(got[3])
         return Answer(response, start, total, etag)
+    if response.status == 200 and _is_page(response):
+        raise Refused(f"{target.hostname} answers with a web page, not with a file", 200, WEB_PAGE)
     if response.status == 200:
         length = response.headers.get("Content-Length", "")
         return Answer(response, 0, int(length) if length.isdigit() else None, etag)
     raise _problem(response, target)
+
+
+def _is_page(response: http.client.HTTPResponse) -> bool:
+    """A site's own page about a model, a proxy's, or a request to log in. Where a server calls
+    everything HTML that it does not know, the first bytes tell."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in ("text/html", "application/xhtml+xml"):
+        return False
+    return response.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
 def _problem(response: http.client.HTTPResponse, target: SplitResult) -> Exception:
