@@ -49,6 +49,13 @@ _HEAD = "project: a\nimages: {llama: i}\n"
             ["3:37: `CUDA_VISIBLE_DEVICES` goes over what the tool sets for `gpus`"],
         ),
         (
+            "models: {q: {source: /q.gguf, env: {LLAMA_ARG_FLASH_ATTN: 'on'}}}\n"
+            "hosts: {h: [{model: q, gpus: []}]}",
+            [
+                "3:37: `LLAMA_ARG_FLASH_ATTN` is `--flash-attn`, but its setting is `llama.flash_attn`"
+            ],
+        ),
+        (
             "models: {q: {source: /q.gguf, loras: {law: /l}, llama: {extra_args: [--lora, /m]}}}\n"
             "hosts: {h: [{model: q}]}",
             [

@@ -4,7 +4,7 @@ values. An engine takes the last of two, so that what the tool wrote would not c
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*")
@@ -16,13 +16,16 @@ _PRINTS = "the engine would print it and end; leave it out"
 class OptionTable:
     """`written` are options that the tool writes itself, with the field to state instead; `refused`
     those that it cannot live with, and why. `named` may be stated, and have a field. `files` are
-    followed by a file's path.
+    followed by a file's path. Variables that begin with `prefix` stand for an option, by its long
+    name; `variables` are those with another name.
     """
 
     written: Mapping[str, str]
     refused: Mapping[str, str]
     named: Mapping[str, str]
     files: frozenset[str] = frozenset()
+    prefix: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def own_in(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         """What may not be there: the option and what to do instead."""
@@ -40,6 +43,14 @@ class OptionTable:
         """The field that stands for an option, by its name without hyphens at its front."""
         fields = {**self.named, **self.written}
         return fields.get(f"--{name}", fields.get(f"-{name}"))
+
+    def option_of(self, variable: str) -> str | None:
+        """The option that an environment variable stands for."""
+        if variable in self.variables:
+            return self.variables[variable]
+        if self.prefix is None or not variable.startswith(self.prefix):
+            return None
+        return "--" + variable.removeprefix(self.prefix).lower().replace("_", "-")
 
     def files_in(self, arguments: Sequence[str]) -> Iterator[str]:
         """Absolute paths; `--lora a,b` and `--lora-scaled a:0.5` name more than a path."""
@@ -132,6 +143,16 @@ LLAMA = OptionTable(
         ("--chat-template-file --grammar-file -jf --json-schema-file", ""),
         ("--ssl-key-file --ssl-cert-file -lcs --lookup-cache-static --ui-config-file", ""),
     )),
+    prefix="LLAMA_ARG_",
+    variables={
+        "LLAMA_API_KEY": "--api-key",
+        "LLAMA_ARG_N_PARALLEL": "--parallel",
+        "LLAMA_ARG_BATCH": "--batch-size",
+        "LLAMA_ARG_UBATCH": "--ubatch-size",
+        "LLAMA_ARG_ENDPOINT_METRICS": "--metrics",
+        "LLAMA_ARG_THINK": "--reasoning-format",
+        "LLAMA_ARG_THINK_BUDGET": "--reasoning-budget",
+    },
 )  # fmt: skip
 
 VLLM = OptionTable(
@@ -170,4 +191,5 @@ VLLM = OptionTable(
         ("--override-generation-config", "sampling"),
     ),
     files=frozenset(["--chat-template", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"]),
+    variables={"VLLM_API_KEY": "--api-key"},
 )
