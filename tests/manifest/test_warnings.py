@@ -51,9 +51,7 @@ _HEAD = "project: a\nimages: {llama: i}\n"
         (
             "models: {q: {source: /q.gguf, env: {LLAMA_ARG_FLASH_ATTN: 'on'}}}\n"
             "hosts: {h: [{model: q, gpus: []}]}",
-            [
-                "3:37: `LLAMA_ARG_FLASH_ATTN` is `--flash-attn`, but its setting is `llama.flash_attn`"
-            ],
+            ["3:37: `LLAMA_ARG_FLASH_ATTN` is `--flash-attn`, but its setting is"],
         ),
         (
             "models: {q: {source: /q.gguf, loras: {law: /l}, llama: {extra_args: [--lora, /m]}}}\n"
