@@ -1,6 +1,7 @@
 """The models of a manifest, as files on this machine that go into a bundle."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,11 @@ class Blobs:
     def is_had(self, sha256: str, hosts: Collection[str]) -> bool:
         return all(host in self.have and sha256 in self.have[host].files for host in hosts)
 
+    def lacks(self, digests: Collection[str], host: str) -> int:
+        """Bytes of these that a host has not got."""
+        had = self.have[host].files if host in self.have else frozenset[str]()
+        return sum(self.blobs[d].size for d in set(digests) if d not in had)
+
     def layers_had(self, layers: Sequence[str], hosts: Collection[str]) -> int:
         """How many layers of an image, from the first on, all of these hosts have."""
         had = (self.have[h].layers_of(layers) if h in self.have else 0 for h in hosts)
@@ -73,10 +79,12 @@ class Blobs:
 
 @dataclass
 class Collected:
-    """`lacking` is what hosts need and nobody brings."""
+    """`lacking` is what hosts need and nobody brings; `arriving` the bytes that come to a host, by
+    folder."""
 
     models: list[ModelPart] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
+    arriving: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,11 @@ class Collector:
         """Raises XgenError where one cannot be had."""
         collected = Collected()
         for request, users in self._requests().items():
-            collected.models.append(self._part(request, users))
+            part = self._part(request, users)
+            collected.models.append(part)
+            for host in users:
+                root = self._root(part.artifact, host)
+                collected.arriving[host, root] += self.blobs.lacks(part.blobs, host)
         collected.lacking += _left_to_hosts(self.site)
         return collected
 
@@ -108,6 +120,10 @@ class Collector:
             for request, instance in archive_requests(self.site, host):
                 requests.setdefault(request, {}).setdefault(host.name, instance)
         return requests
+
+    def _root(self, artifact: Artifact, host: str) -> str:
+        stated = self.site.hosts[host]
+        return places(artifact, model_dir=stated.model_dir, hf_home=stated.hf_home).root
 
     def _part(self, request: Request, users: Mapping[str, str]) -> ModelPart:
         try:

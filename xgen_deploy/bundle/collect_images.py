@@ -1,9 +1,10 @@
 """The images of a manifest, as blobs on this machine that go into a bundle."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.bundle.collect import Blobs
 from xgen_deploy.bundle.index import ImagePart
 from xgen_deploy.errors import XgenError
@@ -16,6 +17,7 @@ from xgen_deploy.resolve.gateway_needs import gateway_binaries, gateway_image, i
 from xgen_deploy.resolve.request import engine_requests
 from xgen_deploy.run.pushed_images import archives_of, check_locked_image
 from xgen_deploy.secrets.registry import RegistryLogin
+from xgen_deploy.state.facts import EngineRequest, HostFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.image_name import has_digest
 from xgen_deploy.state.oci_image import OciImage
@@ -32,6 +34,7 @@ class ImageCollector:
     login: Callable[[str], RegistryLogin | None]
     digests: LocalDigests
     blobs: Blobs
+    fleet: Mapping[str, HostFacts]
 
     def collected(self) -> tuple[ImagePart, ...]:
         """Raises XgenError where one cannot be had."""
@@ -40,7 +43,7 @@ class ImageCollector:
         archives = archives_of(self.site)
         return tuple(
             self._part(name, archives[name], hosts)
-            for name, hosts in needed_images(self.site).items()
+            for name, hosts in needed_images(self.site, self.fleet).items()
         )
 
     def _part(self, name: str, archive: str | None, hosts: tuple[str, ...]) -> ImagePart:
@@ -74,14 +77,21 @@ class ImageCollector:
         return self.images.pulled(name, known)
 
 
-def needed_images(site: Site) -> dict[str, tuple[str, ...]]:
-    """With the hosts that may run them: what their hardware is nobody knows here."""
+def needed_images(site: Site, fleet: Mapping[str, HostFacts]) -> dict[str, tuple[str, ...]]:
+    """With the hosts that may run them, as far as `fleet` tells what their hardware is."""
     needed: dict[str, dict[str, None]] = {}
     for host in site.hosts.values():
         for request in engine_requests(site, host):
-            if request.image is not None:
+            if request.image is not None and _of_use(request, fleet.get(host.name)):
                 needed.setdefault(request.image, {})[host.name] = None
     return {name: tuple(hosts) for name, hosts in needed.items()}
+
+
+def _of_use(request: EngineRequest, facts: HostFacts | None) -> bool:
+    backend = backend_named(request.backend)
+    if backend is None or facts is None:
+        return True
+    return backend.hardware.missing(facts.gpu.gpus, backend.title) is None
 
 
 def left_to_hosts(site: Site) -> Iterator[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from xgen_deploy import __version__
 from xgen_deploy.bundle.bill import NAME as BILL
 from xgen_deploy.bundle.bill import bill
-from xgen_deploy.bundle.collect import Blobs, Collector
-from xgen_deploy.bundle.collect_images import ImageCollector, left_to_hosts
+from xgen_deploy.bundle.collect import Blobs, Collected, Collector
+from xgen_deploy.bundle.collect_images import ImageCollector, left_to_hosts, needed_images
 from xgen_deploy.bundle.files import Wheels, packages
-from xgen_deploy.bundle.index import FilePart, Index, ManifestPart
+from xgen_deploy.bundle.fleet_check import Load, fleet_lines
+from xgen_deploy.bundle.index import FilePart, ImagePart, Index, ManifestPart
 from xgen_deploy.bundle.signature import sign
 from xgen_deploy.bundle.write import Written, write_bundle
 from xgen_deploy.errors import XgenError
@@ -28,6 +29,7 @@ from xgen_deploy.manifest.carried import (
 from xgen_deploy.manifest.load import Reading
 from xgen_deploy.secrets.registry import RegistryLogin
 from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.have import HostHave
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.secret_uses import HUB_TOKEN, PROXY, stated_references
@@ -39,8 +41,9 @@ from xgen_deploy.transfer.host_transfer import Tell
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be made. `have` is what hosts have, `volume_size` in bytes, `key` the
-    file of the key to sign with. `serial` None: the time, as 14 digits."""
+    """What is to be made. `have` is what hosts have, `fleet` what was seen of them on the site,
+    `volume_size` in bytes, `key` the file of the key to sign with. `serial` None: the time, as 14
+    digits."""
 
     output: Path
     key: str | None = None
@@ -49,6 +52,7 @@ class Order:
     addresses: bool = True
     wheels: Wheels = field(default_factory=Wheels)
     have: Mapping[str, HostHave] = field(default_factory=dict)
+    fleet: Mapping[str, HostFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,7 @@ class Making:
         collected = collector.models()
         models = tuple(collected.models)
         images = ImageCollector(
-            self.site, self.images, self.login, collector.digests, blobs
+            self.site, self.images, self.login, collector.digests, blobs, order.fleet
         ).collected()
         created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         serial = order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S"))
@@ -104,7 +108,7 @@ class Making:
             images=images,
             files=files,
             needed=needed_references(self.site),
-            lacking=tuple(dict.fromkeys((*collected.lacking, *left_to_hosts(self.site)))),
+            lacking=self._lacking(order, collected, images),
             blobs=tuple(blobs.blobs.values()),
             volumes=(0,),
         )
@@ -117,6 +121,21 @@ class Making:
             volume_size=order.volume_size,
             tell=self.told,
         )
+
+    def _lacking(
+        self, order: Order, collected: Collected, images: tuple[ImagePart, ...]
+    ) -> tuple[str, ...]:
+        """What hosts need and the bundle has not got."""
+        lines = [*collected.lacking, *left_to_hosts(self.site)]
+        if order.fleet:
+            needed = needed_images(self.site, order.fleet)
+            on_hosts = {
+                host: tuple(part for part in images if host in needed[part.name])
+                for host in self.site.hosts
+            }
+            load = Load(collected.arriving, on_hosts)
+            lines += fleet_lines(self.site, order.fleet, order.have, load)
+        return tuple(dict.fromkeys(lines))
 
     def _manifest(self, blobs: Blobs, *, addresses: bool) -> ManifestPart:
         carried = carried_files(self.reading, self.site)

@@ -22,6 +22,7 @@ from xgen_deploy.hub.local_digests import cache_folder
 from xgen_deploy.hub.locked import LockedSources
 from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.expand_home import expand_home
+from xgen_deploy.manifest.fleet_file import read_fleet
 from xgen_deploy.manifest.load import checked_site, read
 from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.resolve.locked import with_locked
@@ -31,6 +32,7 @@ from xgen_deploy.secrets.hub import hub_access, site_catalog
 from xgen_deploy.secrets.registry import registry_login
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.artifact import Artifact
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.field_types import size, size_bytes
 from xgen_deploy.state.have import Have, HostHave
 from xgen_deploy.state.transfer import Access
@@ -127,6 +129,14 @@ def what_is_had(path: str) -> Mapping[str, HostHave]:
     except ValueError:
         raise UsageError(f"--have: {path} is not what `models --have` writes") from None
     return have.hosts
+
+
+def seen_fleet(path: str) -> Mapping[str, HostFacts]:
+    """By host. Raises XgenError."""
+    recorded = read_fleet(path).recorded
+    if not recorded:
+        raise UsageError(f"--fleet: {path} is not what `gpus --json` prints")
+    return recorded
 
 
 def size_option(option: str, text: str | None) -> int | None:

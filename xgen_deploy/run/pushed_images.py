@@ -20,6 +20,7 @@ from xgen_deploy.state.site import Site
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _READS_ZSTD = 23
+_SAVE_ANEW = "Load it here and save it anew: `docker save` writes other ones."
 
 
 @dataclass(frozen=True)
@@ -158,18 +159,8 @@ def _lacking(
 
 def _coming(build: EngineFacts, image: OciImage, facts: HostFacts) -> EngineFacts:
     """Raises ImageError where it is of no use there."""
-    architecture = _ARCHITECTURES.get(facts.arch, facts.arch)
-    if image.architecture not in ("", architecture):
-        raise ImageError(
-            f"this machine's is built for {image.architecture}, and the host is {facts.arch}"
-        )
-    major = (facts.docker.version or "").partition(".")[0]
-    if any(x.is_zstd for x in image.layers) and major.isdigit() and int(major) < _READS_ZSTD:
-        raise ImageError(
-            f"Docker {facts.docker.version} there cannot read its layers, which are compressed "
-            "with zstd",
-            "Load it here and save it anew: `docker save` writes other ones.",
-        )
+    if (reason := unusable_image(image, facts)) is not None:
+        raise ImageError(f"this machine's {reason}", _SAVE_ANEW if "zstd" in reason else "")
     entrypoint = build.entrypoint or image.entrypoint
     if not entrypoint:
         raise ImageError("it has no ENTRYPOINT; state {image: …, entrypoint: […]}")
@@ -181,6 +172,18 @@ def _coming(build: EngineFacts, image: OciImage, facts: HostFacts) -> EngineFact
         user=image.user,
         coming=True,
     )
+
+
+def unusable_image(image: OciImage, facts: HostFacts) -> str | None:
+    """Why a host can do nothing with it, as a clause."""
+    architecture = _ARCHITECTURES.get(facts.arch, facts.arch)
+    if image.architecture not in ("", architecture):
+        return f"is built for {image.architecture}, and the host is {facts.arch}"
+    version = facts.docker.version or ""
+    major = version.partition(".")[0]
+    if any(x.is_zstd for x in image.layers) and major.isdigit() and int(major) < _READS_ZSTD:
+        return f"has layers that Docker {version} there cannot read: they are compressed with zstd"
+    return None
 
 
 def _told(build: EngineFacts, error: ImageError) -> EngineFacts:

@@ -51,6 +51,11 @@ def command() -> None:
     metavar="FILE",
     help="Leave out what all hosts have that need it; FILE is from `models --have` on the site.",
 )
+@click.option(
+    "--fleet",
+    metavar="FILE",
+    help="Check what the hosts are; FILE is what `gpus --json` printed on the site.",
+)
 @click.option("--wheels", metavar="DIR", help="Wheels to put in as they are.")
 @click.option(
     "-i", "--inventory", multiple=True, metavar="FILE", help="Override the manifest's inventory."
@@ -70,6 +75,7 @@ def create(
     platforms: tuple[str, ...],
     wheels: str | None,
     have: str | None,
+    fleet: str | None,
     inventory: tuple[str, ...],
     variables: tuple[str, ...],
 ) -> None:
@@ -80,7 +86,13 @@ def create(
     """
     from xgen_deploy.bundle.create import Order
     from xgen_deploy.bundle.files import Wheels
-    from xgen_deploy.cli.bundling import make_bundle, size_option, what_is_had, written_lines
+    from xgen_deploy.cli.bundling import (
+        make_bundle,
+        seen_fleet,
+        size_option,
+        what_is_had,
+        written_lines,
+    )
 
     if not Path(output).parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {Path(output).parent}")
@@ -92,6 +104,7 @@ def create(
         addresses=not no_inventory,
         wheels=Wheels(wheels, pythons, platforms),
         have=what_is_had(have) if have is not None else {},
+        fleet=seen_fleet(fleet) if fleet is not None else {},
     )
     _print(written_lines(make_bundle(manifest, inventory, variables, order)))
 
