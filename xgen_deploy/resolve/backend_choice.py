@@ -53,9 +53,11 @@ def choose_backend(
                 reasons[backend] = str(error)
     if missing is not None and model is None:
         raise missing
+    model_format = (model.format if model else None) or "gguf"
     if missing is not None:
         reasons["its other source"] = missing.refusal.reason
-    model_format = (model.format if model else None) or "gguf"
+    elif not engines.of_format(model_format, engines.candidates(config)):
+        raise engines.other_format(config, model_format)
     raise engines.no_backend(
         config, model_format, reasons, frozenset(unfit), inputs.host, tuple(ways_out)
     )

@@ -166,16 +166,36 @@ def no_backend(
     for backend, reason in reasons.items():
         by_reason.setdefault(reason, []).append(backend)
     listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
-    what = "GGUF" if model_format == "gguf" else "Hugging Face"
     tried = reasons.keys() & set(engine_words().backends)
     return refuse(
         declared,
-        f"no backend here can serve this {what} model ({listed or 'nothing was left to try'})",
+        f"no backend here can serve this {_title(model_format)} model ({listed})",
         " ".join(ways_out)
         if ways_out
         else _other_hardware(model_format)
         if tried and tried <= unfit
         else _hint(declared, {b: reasons[b] for b in sorted(tried - unfit)}, host),
+        "backend",
+    )
+
+
+def _title(model_format: str) -> str:
+    return "GGUF" if model_format == "gguf" else "Hugging Face"
+
+
+def other_format(declared: InstanceConfig, model_format: str) -> Exception:
+    """The refusal of a model that nothing which `backend:` leaves open can load."""
+    engines = [b for b in map(backend_named, candidates(declared)) if b is not None]
+    formats = sorted({_title(f) for engine in engines for f in engine.formats})
+    able = dict.fromkeys(b.family for b in registry.ENGINES if model_format in b.formats)
+    hint = f"Leave `backend` out, or name {' or '.join(f'`{family}`' for family in able)}"
+    if model_format == "hf":
+        hint += "; llama.cpp's engines take a GGUF of the model, such as `org/name-GGUF:Q4_K_M`"
+    return refuse(
+        declared,
+        f"`backend: {declared.backend}` serves {' and '.join(formats)} models, and this is a "
+        f"{_title(model_format)} one",
+        f"{hint}.",
         "backend",
     )
 
