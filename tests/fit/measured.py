@@ -47,6 +47,8 @@ def settings(params: dict[str, Any]) -> Settings:
         overrides=(overrides,) if overrides else (),
         full_window=bool(params.get("swa_full")),
         mixes_inputs=params["engine"] != "b10434",
+        mixes_cache_types=params["engine"] != "b10434",
+        caches_predictions=params["engine"] == "b10434",
         simulated=bool(params.get("oracle")),
         devices=tuple(
             Device(name=n, backend=params["backend"], largest=largest and largest * MIB)

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from xgen_deploy.fit.cache import UnknownCache
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.layers import Choice, host_experts, most_layers
+from xgen_deploy.fit.replay.compute import has_flash
 from xgen_deploy.fit.settings import ALL, Device, Settings
 from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
+from xgen_deploy.fit.sound import problem_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import GGUFFacts, GGUFShape
 from xgen_deploy.state.forecast import Forecast
@@ -14,9 +17,8 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Spec
 
 _BATCH, _UBATCH, _SLOTS = 2048, 512, 4
-_MOST_EXPERTS = 10_000
 # What an odd header makes of the arithmetic.
-ODD = (UnknownType, ArithmeticError, LookupError, ValueError)
+ODD = (UnknownType, UnknownCache, ArithmeticError, LookupError, ValueError)
 _SOFTWARE_TENSOR = 128 << 20  # the largest that Mesa's software Vulkan device takes
 
 
@@ -38,7 +40,7 @@ def llama_forecast(
     if shape is None:
         return None
     try:
-        told = forecast(_settings(spec, gpus, start), shape)
+        told = forecast(_settings(spec, gpus, start, shape), shape)
     except ODD:
         return None
     return _with_notes(told, spec, gpus)
@@ -55,7 +57,7 @@ def llama_most_layers(
     shape = _sound_shape(model)
     if shape is None or not gpus:
         return None
-    settings = _settings(spec, gpus, start)
+    settings = _settings(spec, gpus, start, shape)
     if not spec.llama.tensor_split:
         settings = replace(settings, split=())
     try:
@@ -74,11 +76,10 @@ def _sound_shape(model: GGUFFacts | None) -> ModelShape | None:
     if model is None or model.shape is None or model.architecture is None:
         return None
     shape = model_shape(model.architecture, model.shape)
-    if not 0 < shape.number("block_count") <= len(model.shape.blocks):
+    try:
+        return shape if problem_of(shape) is None else None
+    except ODD:
         return None
-    if max(shape.number("expert_used_count"), shape.number("expert_count")) > _MOST_EXPERTS:
-        return None
-    return shape
 
 
 def _with_notes(told: Forecast, spec: Spec, gpus: tuple[GPUInfo, ...]) -> Forecast:
@@ -95,10 +96,12 @@ def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
     return ModelShape(architecture, keys, tensors)
 
 
-def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start) -> Settings:
+def _settings(
+    spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelShape
+) -> Settings:
     llama, layers = spec.llama, spec.n_gpu_layers
     batch, ubatch = start.batches
-    return Settings(
+    settings = Settings(
         context=spec.n_ctx * (llama.parallel or 1),
         batch=batch or _BATCH,
         ubatch=ubatch or _UBATCH,
@@ -114,8 +117,13 @@ def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start) -> Settings:
         embeddings=spec.type != "llm",
         overrides=tuple(_overrides(spec)),
         mixes_inputs=True,
+        mixes_cache_types=True,
+        caches_predictions=False,
         devices=tuple(_device(gpu, start.device) for gpu in gpus),
     )
+    if start.flash and llama.flash_attn != "on":
+        return replace(settings, flash=has_flash(settings, model))
+    return settings
 
 
 def _device(gpu: GPUInfo, backend: str) -> Device:

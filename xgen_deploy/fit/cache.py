@@ -3,26 +3,30 @@
 from dataclasses import dataclass
 
 from xgen_deploy.fit.settings import Effective, Settings
-from xgen_deploy.fit.shape import ModelShape
+from xgen_deploy.fit.shape import WITHOUT_CACHE, ModelShape
 
 # Bytes of 32 elements.
 _BYTES = {
     "f32": 128, "f16": 64, "bf16": 64, "q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0": 18,
     "iq4_nl": 18,
 }  # fmt: skip
+# Keys of caches beside that of keys and values, and architectures that have others.
+_OTHERS = ("attention.indexer.", "attention.compress")
+_OTHER = frozenset({"t5", "t5encoder", "deepseek4", "wavtokenizer-dec"})
 # How often a layer sees everything, where the header does not tell (llama.cpp, llama-model.cpp).
 _PERIODS = {
     "gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "olmo2": 4,
     "llama4": 4, "smallthinker": 4, "afmoe": 4, "laguna": 4, "mellum": 4, "plamo3": 8,
     "modern-bert": 3, "gemma-embedding": 6,
 }  # fmt: skip
-_WITHOUT = frozenset(
-    {
-        "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert",
-        "eurobert", "modern-bert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1",
-    }
-)  # fmt: skip
 _STEP = 256
+_CHUNK = 8192
+# The first layers have caches, the others read these.
+_OWN = {"gemma3n": 20}
+
+
+class UnknownCache(Exception):
+    """The architecture remembers in a way that this version does not know."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,15 @@ class LayerCache:
 
 
 def has_cache(model: ModelShape) -> bool:
-    return model.architecture not in _WITHOUT
+    return model.architecture not in WITHOUT_CACHE
 
 
 def window_of(model: ModelShape) -> int:
     """0 where no layer has one."""
     if model.architecture == "phi3":  # read and ignored by the engine
         return 0
+    if model.architecture == "llama4":  # in chunks; a stated 0 is none
+        return _CHUNK if model.keys.get("attention.sliding_window") != 0 else 0
     return model.number("attention.sliding_window", 4096 if model.architecture == "gemma2" else 0)
 
 
@@ -67,10 +73,12 @@ def slides(model: ModelShape, layer: int) -> bool:
 def layer_caches(
     settings: Settings, model: ModelShape, sizes: Effective
 ) -> tuple[LayerCache | None, ...]:
-    """By block; None where it has none."""
+    """By block; None where it has none. Raises UnknownCache."""
+    if model.architecture in _OTHER or any(key.startswith(_OTHERS) for key in model.keys):
+        raise UnknownCache(model.architecture)
     if not has_cache(model):
         return (None,) * model.blocks
-    elements = [_elements(model, layer) for layer in range(model.blocks)]
+    elements = [_elements(model, layer, settings) for layer in range(model.blocks)]
     longest = max((value for _, value in elements), default=0)
     caches: list[LayerCache | None] = []
     for layer, (key, value) in enumerate(elements):
@@ -117,9 +125,21 @@ def cache_bytes(kind: str, elements: int) -> int:
     return elements * _BYTES[kind] // 32
 
 
-def _elements(model: ModelShape, layer: int) -> tuple[int, int]:
+def _elements(model: ModelShape, layer: int, settings: Settings) -> tuple[int, int]:
+    if not _has_own(model, layer, settings):
+        return 0, 0
     if model.is_mla:
         rank = model.number("attention.kv_lora_rank")
         return rank + model.number("rope.dimension_count"), 0
-    heads = model.kv_heads[layer]
-    return model.key_size * heads, model.value_size * heads
+    heads, kind = model.kv_heads[layer], "_swa" if slides(model, layer) else ""
+    key = model.number(f"attention.key_length{kind}") or model.key_size
+    value = model.number(f"attention.value_length{kind}") or model.value_size
+    return key * heads, value * heads
+
+
+def _has_own(model: ModelShape, layer: int, settings: Settings) -> bool:
+    if layer >= model.layers and not settings.caches_predictions:
+        return False
+    shared = model.number("attention.shared_kv_layers")
+    own = _OWN.get(model.architecture, model.blocks - shared)
+    return layer < own and model.attends(layer)

@@ -3,6 +3,7 @@
 from xgen_deploy.fit.cache import layer_caches, padding
 from xgen_deploy.fit.closed_form import estimated_bytes
 from xgen_deploy.fit.placement import HOST, place
+from xgen_deploy.fit.recurrent import state_bytes
 from xgen_deploy.fit.replay import decoder, encoder
 from xgen_deploy.fit.replay.compute import compute_bytes, runs_ahead
 from xgen_deploy.fit.settings import Settings, effective
@@ -10,15 +11,13 @@ from xgen_deploy.fit.shape import ModelShape
 from xgen_deploy.fit.weights import weight_bytes
 from xgen_deploy.state.forecast import Forecast, Need
 
-KNOWN = decoder.KNOWN | encoder.KNOWN
-
 
 def forecast(settings: Settings, model: ModelShape) -> Forecast:
-    """Raises UnknownType where a tensor's size is not known."""
+    """Raises UnknownType where a tensor's size is not known, UnknownCache."""
     sizes, placement = effective(settings, model), place(settings, model)
     caches = layer_caches(settings, model, sizes)
     weights = weight_bytes(settings, model, placement)
-    exact = model.architecture in KNOWN
+    exact = decoder.knows(model) or encoder.knows(model)
     try:
         compute = compute_bytes(settings, model)
     except KeyError:  # a block that lacks what the known ones have
@@ -27,12 +26,14 @@ def forecast(settings: Settings, model: ModelShape) -> Forecast:
             settings, model, sizes, placement, caches, ahead=runs_ahead(settings, model)
         )
     cached = dict.fromkeys(weights, 0)
-    for layer, cache in enumerate(caches):
+    for layer, (cache, state) in enumerate(zip(caches, state_bytes(settings, model), strict=True)):
+        on = placement.slots[layer] if settings.cache_on_device else HOST
+        cached[on] += state
         if cache is not None:
-            on = placement.slots[layer] if settings.cache_on_device else HOST
             padded = on is not None and settings.devices[on].backend == "cuda"
             cached[on] += cache.bytes + (padding(settings, cache) if padded else 0)
     needs = tuple(Need(weights[d], cached[d], compute[d]) for d in range(len(settings.devices)))
-    outputs = 4 * max(1, settings.slots) * model.vocabulary
-    host = Need(weights[HOST], cached[HOST], compute[-1] + outputs)
+    row = model.vocabulary + (model.width if settings.embeddings else 0)
+    outputs = 4 * max(1, settings.slots) * row
+    host = Need(weights[HOST], cached[HOST], compute[-1], outputs)
     return Forecast(needs, host, exact)

@@ -25,7 +25,9 @@ class Settings:
     """As on the command line. `layers` ALL: every one. `split` has a share for each device.
     `outputs` reserved in each batch, 0: of the whole batch. `overrides` are patterns of tensors
     that stay on the host. `simulated`: as the engine's own forecast does it, which leaves out where
-    a real start pins an operation. `mixes_inputs`: builds of 2026-09 and later (b115xx).
+    a real start pins an operation. Builds differ: `mixes_inputs` tokens and embeddings in one
+    batch, `mixes_cache_types` in CUDA's flash attention, `caches_predictions` of the blocks that
+    predict further tokens.
     """
 
     context: int = 0
@@ -47,6 +49,8 @@ class Settings:
     overrides: tuple[str, ...] = ()
     full_window: bool = False
     mixes_inputs: bool = False
+    mixes_cache_types: bool = False
+    caches_predictions: bool = True
     simulated: bool = False
     devices: Sequence[Device] = ()
 
@@ -80,7 +84,7 @@ def effective(settings: Settings, model: ModelShape) -> Effective:
     else:
         cells, streams = _up(context // slots, _CELLS), slots
         context = cells * slots
-    batch = settings.batch if settings.embeddings else min(stated, settings.batch)
+    batch = min(stated, settings.batch) if model.is_causal else settings.batch
     ubatch = min(batch, settings.ubatch)
     if settings.embeddings:
         batch = ubatch

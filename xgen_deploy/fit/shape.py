@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-_BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
+BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
 # ggml's numbers of tensor types: elements in a block, bytes of a block.
 _BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
@@ -13,7 +13,18 @@ _BLOCKS = {
     15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
     21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
     28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+    40: (64, 36), 41: (128, 18), 42: (64, 18),
 }  # fmt: skip
+# Encoders and diffusers.
+WITHOUT_CACHE = frozenset(
+    {
+        "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert",
+        "eurobert", "modern-bert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1",
+    }
+)  # fmt: skip
+# How a block's tensors begin that remember, and that make keys.
+_STATES = ("ssm_", "shortconv.", "time_mix_", "delta_net")
+_KEYS = ("attn_k.", "attn_kv_", "attn_k_b.")
 
 
 class UnknownType(Exception):
@@ -36,16 +47,20 @@ class Tensor:
         return count
 
     @property
+    def per_block(self) -> int:
+        """Elements that its type keeps together. Raises UnknownType."""
+        if self.kind not in _BLOCKS:
+            raise UnknownType(f"its tensor `{self.name}` is of the unknown type {self.kind}")
+        return _BLOCKS[self.kind][0]
+
+    @property
     def is_quantised(self) -> bool:
-        return _BLOCKS[self.kind][0] > 1
+        return self.per_block > 1
 
     @property
     def bytes(self) -> int:
         """Raises UnknownType."""
-        block = _BLOCKS.get(self.kind)
-        if block is None:
-            raise UnknownType(f"{self.name} is of the unknown type {self.kind}")
-        return self.elements // block[0] * block[1]
+        return self.elements // self.per_block * _BLOCKS[self.kind][1]
 
     def row_bytes(self, elements: int) -> int:
         """Of so many elements, which is a whole number of blocks."""
@@ -107,20 +122,42 @@ class ModelShape:
         return self.number("attention.value_length") or self.width // max(1, self.heads)
 
     @property
+    def is_causal(self) -> bool:
+        """Whether a token sees only those before it."""
+        told = self.keys.get("attention.causal")
+        return self.architecture not in WITHOUT_CACHE and told is not False
+
+    @cached_property
+    def layers(self) -> int:
+        """The blocks that are computed: those that predict further tokens are not loaded."""
+        return self.blocks - min(self.number("nextn_predict_layers"), max(0, self.blocks - 1))
+
+    @property
     def is_mla(self) -> bool:
         return "attention.key_length_mla" in self.keys
+
+    def remembers(self, layer: int) -> bool:
+        """Whether a block has a state beside, or instead of, a cache."""
+        return any(name.startswith(_STATES) for name in self.by_block[layer])
+
+    def attends(self, layer: int) -> bool:
+        """Whether a block has keys and values."""
+        block = self.by_block[layer]
+        if self.remembers(layer) and not any(name.startswith(_KEYS) for name in block):
+            return False
+        return self.is_mla or self.kv_heads[layer] > 0
 
     @cached_property
     def whole(self) -> Mapping[str, Tensor]:
         """Tensors that belong to no block."""
-        return {t.name: t for t in self.tensors if not _BLOCK.fullmatch(t.name)}
+        return {t.name: t for t in self.tensors if not BLOCK.fullmatch(t.name)}
 
     @cached_property
     def by_block(self) -> tuple[Mapping[str, Tensor], ...]:
         """By name without the block's number."""
         blocks: list[dict[str, Tensor]] = [{} for _ in range(self.blocks)]
         for tensor in self.tensors:
-            match = _BLOCK.fullmatch(tensor.name)
+            match = BLOCK.fullmatch(tensor.name)
             if match is not None and int(match[1]) < self.blocks:
                 blocks[int(match[1])][match[2]] = tensor
         return tuple(blocks)

@@ -41,7 +41,7 @@ def placed_tensors(
         tied = model.whole["token_embd.weight"]
         if placement.output is not None and _has_output(model):
             yield tied, _allowed(tied, placement.output, settings)
-    for layer, tensors in enumerate(model.by_block):
+    for layer, tensors in enumerate(model.by_block[: model.layers]):
         for tensor in tensors.values():
             yield tensor, _allowed(tensor, placement.slots[layer], settings)
 

@@ -29,7 +29,11 @@ def forecast_lines(instance: Instance) -> Iterator[str]:
 
 
 def _need(need: Need) -> str:
-    parts = (("weights", need.weights), ("cache", need.cache), ("compute", need.compute))
+    parts = (
+        ("weights", need.weights),
+        ("cache", need.cache),
+        ("compute", need.compute + need.output),
+    )
     detail = ", ".join(f"{name} {size_text(count)}" for name, count in parts if count)
     return f"{size_text(need.total)} ({detail})" if detail else size_text(need.total)
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes of one device, as the engine names its buffers."""
+    """Bytes of one device, as the engine names its buffers. `output` is where results are handed
+    over: the host's alone."""
 
     weights: int
     cache: int
     compute: int
+    output: int = 0
 
     @property
     def total(self) -> int:
-        return self.weights + self.cache + self.compute
+        return self.weights + self.cache + self.compute + self.output
 
 
 @dataclass(frozen=True)

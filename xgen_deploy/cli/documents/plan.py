@@ -267,7 +267,7 @@ def _need(gpu: str | None, need: Need) -> NeedEntry:
         gpu=gpu,
         weights_mib=round(need.weights / _MIB, 2),
         cache_mib=round(need.cache / _MIB, 2),
-        compute_mib=round(need.compute / _MIB, 2),
+        compute_mib=round((need.compute + need.output) / _MIB, 2),
         total_mib=round(need.total / _MIB, 2),
     )
 

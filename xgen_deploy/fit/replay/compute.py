@@ -15,6 +15,9 @@ from xgen_deploy.fit.shape import ModelShape
 _ALIGNMENT = {"cuda": 128, "vulkan": 16}
 _CHUNK = {"vulkan": 1 << 30}
 _HOST_ALIGNMENT = 64
+# Of keys and values: what CUDA's flash attention has kernels for.
+_HEADS = {(size, size) for size in (40, 64, 72, 80, 96, 112, 128, 256, 512)}
+_HEADS |= {(192, 128), (320, 256), (576, 512)}
 
 
 def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
@@ -84,18 +87,35 @@ def runs_ahead(settings: Settings, model: ModelShape) -> bool:
 
 def _supports(settings: Settings, device: int, node: Node) -> bool:
     own = settings.devices[device]
-    if node.op == "flash" and not attends(settings, own.backend):
-        return False
+    if node.op == "flash":
+        sizes = node.srcs[1].shape[0], node.srcs[2].shape[0]
+        if not attends(settings, own.backend, sizes):
+            return False
     if own.largest is None:
         return True
     return all(n.size <= own.largest for n in (node, *node.srcs))
 
 
-def attends(settings: Settings, backend: str) -> bool:
-    """Whether flash attention with caches of these types has a kernel on a device."""
+def has_flash(settings: Settings, model: ModelShape) -> bool:
+    """Whether the engine switches flash attention on by itself: where its devices have it, but with
+    quantised values without a look."""
+    if settings.value_type[0] in "qi":
+        return True
+    sizes = model.key_size, model.value_size
+    if model.is_mla:
+        rank = model.number("attention.kv_lora_rank")
+        sizes = rank + model.number("rope.dimension_count"), rank
+    return all(attends(settings, device.backend, sizes) for device in settings.devices)
+
+
+def attends(settings: Settings, backend: str, sizes: tuple[int, int]) -> bool:
+    """Whether flash attention with caches of these types, of heads of these sizes, has a kernel on
+    a device."""
     keys, values = settings.key_type, settings.value_type
     if backend == "vulkan":
         return (keys == "bf16") == (values == "bf16")
-    if settings.mixes_inputs:  # from about b11434
+    if sizes not in _HEADS:
+        return False
+    if settings.mixes_cache_types:
         return "iq4_nl" not in (keys, values)
     return keys == values and keys in ("f16", "bf16", "q8_0", "q4_0")

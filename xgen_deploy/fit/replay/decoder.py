@@ -6,15 +6,37 @@ from xgen_deploy.fit.replay.attention import attention, latent_attention
 from xgen_deploy.fit.replay.feed_forward import experts, feed_forward
 from xgen_deploy.fit.replay.graph import F32, I32, Graph, Node, graph_input, norm, product, tensor
 from xgen_deploy.fit.replay.leafs import Leafs
+from xgen_deploy.fit.shape import ModelShape
 
 KNOWN = frozenset({"llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "gpt-oss", "deepseek2"})
+# What is read of a block; one that has more is computed otherwise.
+_TENSORS = frozenset(
+    {
+        *("attn_norm.weight", "attn_output.weight", "attn_output.bias", "attn_sinks.weight"),
+        *(f"attn_{of}.{part}" for of in "qkv" for part in ("weight", "bias")),
+        *("attn_q_norm.weight", "attn_k_norm.weight", "post_attention_norm.weight"),
+        *("attn_q_a.weight", "attn_q_a_norm.weight", "attn_q_b.weight", "attn_kv_a_mqa.weight"),
+        *("attn_kv_a_norm.weight", "attn_k_b.weight", "attn_v_b.weight"),
+        *("ffn_norm.weight", "post_ffw_norm.weight", "ffn_gate_inp.weight", "ffn_gate_inp.bias"),
+        *(f"ffn_{of}.weight" for of in ("up", "gate", "down")),
+        *(f"ffn_{of}_shexp.weight" for of in ("up", "gate", "down")),
+        *(f"ffn_{of}_exps.{part}" for of in ("up", "gate", "down") for part in ("weight", "bias")),
+    }
+)
+
+
+def knows(model: ModelShape) -> bool:
+    """Whether the graph is its engine's own."""
+    if model.architecture not in KNOWN:
+        return False
+    return all(_TENSORS.issuperset(model.by_block[layer]) for layer in range(model.layers))
 
 
 def decoder_graph(leafs: Leafs) -> Graph:
     """Raises KeyError where the model lacks what such a block has."""
     graph = Graph()
     x = _embedded(graph, leafs)
-    for layer in range(leafs.model.blocks):
+    for layer in range(leafs.model.layers):
         x = _block(graph, leafs, layer, x)
     x = tensor("mul", x.shape, tensor("norm", x.shape, x), leafs.output("output_norm.weight"))
     x.is_output = True
@@ -37,7 +59,7 @@ def _block(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     own = norm(leafs, layer, x, "attn_norm.weight")
     attend = latent_attention if leafs.model.is_mla else attention
     attended = attend(graph, leafs, layer, own)
-    last = layer == leafs.model.blocks - 1
+    last = layer == leafs.model.layers - 1
     late = leafs.model.architecture == "gpt-oss"
     if last and not late:  # only the rows that are needed go on
         attended, x = _kept(leafs, attended), _kept(leafs, x)

@@ -13,8 +13,21 @@ from xgen_deploy.fit.replay.graph import (
     view,
 )
 from xgen_deploy.fit.replay.leafs import Leafs
+from xgen_deploy.fit.shape import ModelShape
 
 KNOWN = frozenset({"bert"})
+# What is read of a block.
+_NAMES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down")
+_TENSORS = frozenset(
+    f"{of}.{part}"
+    for of in (*_NAMES, "attn_output_norm", "layer_output_norm")
+    for part in ("weight", "bias")
+)
+
+
+def knows(model: ModelShape) -> bool:
+    """Whether the graph is its engine's own."""
+    return model.architecture in KNOWN and all(map(_TENSORS.issuperset, model.by_block))
 
 
 def encoder_graph(leafs: Leafs) -> Graph:
