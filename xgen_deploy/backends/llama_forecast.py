@@ -96,9 +96,7 @@ def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
     return ModelShape(architecture, keys, tensors)
 
 
-def _settings(
-    spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelShape
-) -> Settings:
+def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelShape) -> Settings:
     llama, layers = spec.llama, spec.n_gpu_layers
     batch, ubatch = start.batches
     settings = Settings(

@@ -100,6 +100,7 @@ def _names(table: Mapping[str, str]) -> dict[str, str]:
 
 
 _VALUES, _SWITCHED, _UNCOUNTED = map(_names, (_WITH_VALUE, _SWITCHES, _BESIDE))
+_TAKES_VALUE = _VALUES.keys() | _UNCOUNTED.keys() | _NEUTRAL | set(_OTHERWISE)
 _OPTION = re.compile(r"--?[A-Za-z]")
 
 
@@ -132,9 +133,7 @@ def read_words(words: Sequence[str]) -> Words:
             continue
         elif option in _OTHERWISE_SWITCHES:
             told.doubts.append(f"`{option}` is not known to this forecast")
-        elif (
-            option in _VALUES or option in _NEUTRAL or option in _UNCOUNTED or option in _OTHERWISE
-        ):
+        elif option in _TAKES_VALUE:
             _take(told, option, rest)
         else:
             if rest and not _OPTION.match(rest[0]):

@@ -22,6 +22,7 @@ _COMMANDS = {
     "validate": "Check a manifest and its inventory; no host is contacted.",
     "schema": "Print the JSON Schema of manifests, for editors.",
     "completion": "Print the completion script of bash, zsh or fish.",
+    "fit": "Tell what a model takes of memory, and what fits.",
     "gpus": "Show each host's GPUs, what it can run and what is missing.",
     "render": "Show the exact commands, units and containers.",
     "plan": "Show what would change, field by field, and why. Changes nothing.",
@@ -55,6 +56,7 @@ _SECTIONS = (
         "Inspecting",
         (
             "gpus",
+            "fit",
             "render",
             "lock",
             "plan",

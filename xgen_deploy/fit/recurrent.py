@@ -1,5 +1,5 @@
-"""The state of layers that remember instead of attending: as large for a short context as for a long
-one. As llama.cpp's `llama_hparams::n_embd_r` and `n_embd_s`.
+"""The state of layers that remember instead of attending, whatever the context. As llama.cpp's
+`llama_hparams::n_embd_r` and `n_embd_s`.
 """
 
 from xgen_deploy.fit.settings import Settings

@@ -1,5 +1,5 @@
-"""Whether a header can be that of a model: what is refused here no engine would load, and a forecast
-of it would be a wrong number.
+"""Whether a header can be that of a model: what is refused here no engine would load, and its
+forecast would be a wrong number.
 """
 
 from collections.abc import Iterator

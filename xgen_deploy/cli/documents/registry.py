@@ -11,6 +11,7 @@ from xgen_deploy.cli.json_output import STREAMING
 _MODELS = {
     "validate": "validate.ValidateDocument",
     "gpus": "gpus.GPUsDocument",
+    "fit": "fit.FitDocument",
     "render": "render.RenderDocument",
     "plan": "plan.PlanDocument",
     "show": "show.ShowDocument",

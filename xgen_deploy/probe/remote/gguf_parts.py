@@ -18,9 +18,11 @@ def is_gguf(path: str) -> bool:
         return file.read(4) == b"GGUF"
 
 
-def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
+def gguf_model(
+    path: str, known: dict[str, Any] | None = None, *, alone: bool = False
+) -> dict[str, Any]:
     """The model whose first file is `path`; `known` are facts of whole models by their state.
-    Raises OSError."""
+    `alone`: the headers will do, the tensors need not be there. Raises OSError."""
     paths, problem = _all_parts(path)
     present = [part for part in paths if os.path.exists(part)]
     answer = {
@@ -35,12 +37,12 @@ def gguf_model(path: str, known: dict[str, Any] | None = None) -> dict[str, Any]
     kept = (known or {}).get(str(answer["state"]))
     if kept is not None:
         return dict(answer, gguf=kept, cached=True)
-    return _read(path, paths, answer)
+    return _read(path, paths, answer, alone=alone)
 
 
-def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+def _read(path: str, paths: list[str], answer: dict[str, Any], *, alone: bool) -> dict[str, Any]:
     """A vocabulary takes long to read past, so that a file is read once for each of its states."""
-    from xgen_deploy.probe.remote.gguf import essentials, number_of, read_header
+    from xgen_deploy.probe.remote.gguf import essentials, number_of, read_header, read_header_alone
     from xgen_deploy.probe.remote.gguf_cursor import NotGGUF
     from xgen_deploy.probe.remote.gguf_shape import shape
 
@@ -48,7 +50,7 @@ def _read(path: str, paths: list[str], answer: dict[str, Any]) -> dict[str, Any]
     keys: dict[str, Any] = {}
     for part in paths:
         try:
-            header = read_header(part)
+            header = read_header_alone(part) if alone else read_header(part)
         except NotGGUF as error:
             where = "" if len(paths) == 1 else os.path.basename(part) + ": "
             return dict(answer, error=f"{where}{error}")

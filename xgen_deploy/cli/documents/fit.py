@@ -1,0 +1,37 @@
+"""`fit --json`."""
+
+from typing import Literal
+
+from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.frozen import Frozen
+
+
+class DeviceNeed(Frozen):
+    """In MiB, as the engine names its buffers; None: not known."""
+
+    weights_mib: float
+    kv_mib: float | None
+    compute_mib: float | None
+    total_mib: float | None
+
+
+class HostNeed(Frozen):
+    """`weights_mib` are those that the host computes with: they may be mapped from the file.
+    `output_mib` is where results are handed over."""
+
+    weights_mib: float
+    kv_mib: float | None
+    compute_mib: float | None
+    output_mib: float | None
+    total_mib: float | None
+
+
+class FitDocument(Document):
+    """With ENGINE OPTIONS `devices`, `host` and `confidence`: exact; estimate: weights and caches
+    are exact, the rest is not; unknown: weights alone are known. `notes` say why, and what was
+    assumed."""
+
+    devices: dict[str, DeviceNeed] | None = None
+    host: HostNeed | None = None
+    confidence: Literal["exact", "estimate", "unknown"] | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,64 @@
+"""`fit FILE.gguf --backend …`: one start of llama-server, in its own words."""
+
+from collections.abc import Sequence
+
+from xgen_deploy.backends.llama_fit import NoForecast, Told, told_of_words
+from xgen_deploy.cli.documents.fit import DeviceNeed, FitDocument, HostNeed
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screens.fit import start_lines
+from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.errors import XgenError
+from xgen_deploy.hub.model_here import gguf_here
+from xgen_deploy.state.forecast import Need
+
+_MIB = 1 << 20
+
+
+def fit_words(
+    settings: Settings,
+    words: Sequence[str],
+    *,
+    backend: str,
+    devices: Sequence[str],
+    build: int | None,
+    largest_mib: int | None,
+) -> int:
+    """`settings.manifest` is the model's file. Raises XgenError."""
+    path = settings.manifest
+    model = gguf_here(path)
+    largest = None if largest_mib is None else largest_mib * _MIB
+    try:
+        if model.gguf is None:
+            raise NoForecast("it is no GGUF")
+        told = told_of_words(
+            words, model.gguf, backend=backend, devices=devices, build=build, largest=largest
+        )
+    except NoForecast as error:
+        raise XgenError(f"{path}: {error}") from None
+    screen = Screen(settings)
+    screen.lines(start_lines(told))
+    screen.value(_document(told))
+    return 0
+
+
+def _document(told: Told) -> FitDocument:
+    known, host = told.confidence != "unknown", told.forecast.host
+    needs = zip(told.devices, told.forecast.devices, strict=True)
+    return FitDocument(
+        devices={name: DeviceNeed(**_parts(need, known=known)) for name, need in needs},
+        host=HostNeed(**_parts(host, known=known), output_mib=_mib(host.output) if known else None),
+        confidence=told.confidence,
+        notes=told.notes,
+    )
+
+
+def _parts(need: Need, *, known: bool) -> dict[str, float | None]:
+    rest = {"kv_mib": need.cache, "compute_mib": need.compute, "total_mib": need.total}
+    return {
+        "weights_mib": _mib(need.weights),
+        **{key: _mib(value) if known else None for key, value in rest.items()},
+    }
+
+
+def _mib(count: int) -> float:
+    return round(count / _MIB, 4)
