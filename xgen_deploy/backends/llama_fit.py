@@ -70,7 +70,7 @@ def told_of_words(
         why = f"what {shape.architecture} remembers is not known: its weights alone are told"
         return Told(names, _weights(start.settings, shape), "unknown", (why, *start.notes))
     except (ArithmeticError, LookupError, ValueError):
-        raise NoForecast("its header is not that of a model: its sizes contradict another") from None
+        raise NoForecast("its header is no model's: its sizes contradict each other") from None
     doubts = start.doubts
     if not told.exact:
         doubts = (f"the graph of {shape.architecture} is not known: compute is estimated", *doubts)

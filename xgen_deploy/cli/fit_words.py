@@ -45,19 +45,25 @@ def _document(told: Told) -> FitDocument:
     known, host = told.confidence != "unknown", told.forecast.host
     needs = zip(told.devices, told.forecast.devices, strict=True)
     return FitDocument(
-        devices={name: DeviceNeed(**_parts(need, known=known)) for name, need in needs},
-        host=HostNeed(**_parts(host, known=known), output_mib=_mib(host.output) if known else None),
+        devices={name: _need(need, known=known) for name, need in needs},
+        host=HostNeed(
+            **_need(host, known=known).model_dump(), output_mib=_mib(host.output) if known else None
+        ),
         confidence=told.confidence,
         notes=told.notes,
     )
 
 
-def _parts(need: Need, *, known: bool) -> dict[str, float | None]:
-    rest = {"kv_mib": need.cache, "compute_mib": need.compute, "total_mib": need.total}
-    return {
-        "weights_mib": _mib(need.weights),
-        **{key: _mib(value) if known else None for key, value in rest.items()},
-    }
+def _need(need: Need, *, known: bool) -> DeviceNeed:
+    if not known:
+        weights = _mib(need.weights)
+        return DeviceNeed(weights_mib=weights, kv_mib=None, compute_mib=None, total_mib=None)
+    return DeviceNeed(
+        weights_mib=_mib(need.weights),
+        kv_mib=_mib(need.cache),
+        compute_mib=_mib(need.compute),
+        total_mib=_mib(need.total),
+    )
 
 
 def _mib(count: int) -> float:

@@ -2,7 +2,7 @@
 enough.
 """
 
-import os
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from xgen_deploy.state.facts import ModelFacts
 
 def gguf_here(path: str) -> ModelFacts:
     """In one file or several, of which `path` is the first. Raises XgenError with what is wrong."""
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         raise XgenError(f"{path} is a folder: name the GGUF in it")
     try:
         told = gguf_model(path, alone=True)
@@ -37,7 +37,7 @@ def ggufs_here(folder: str) -> list[str]:
     names = gguf_files(folder)
     if not names:
         raise XgenError(f"there is no GGUF in {folder}")
-    return [os.path.join(folder, name) for name in names]
+    return [str(Path(folder, name)) for name in names]
 
 
 def _check_count(path: str, model: ModelFacts) -> None:

@@ -17,7 +17,7 @@ _SURE = {
 def start_lines(told: Told) -> Iterator[str]:
     """Of one start: a row for each device and the host."""
     known = told.confidence != "unknown"
-    rows = [("", "WEIGHTS", "CACHE", "COMPUTE", "OUTPUT", "TOTAL")]
+    rows: list[tuple[str, ...]] = [("", "WEIGHTS", "CACHE", "COMPUTE", "OUTPUT", "TOTAL")]
     needs = zip((*told.devices, "host"), (*told.forecast.devices, told.forecast.host), strict=True)
     rows += [_row(name, need, known=known) for name, need in needs]
     yield from aligned(rows)
