@@ -38,8 +38,8 @@ class Damage:
 
 @dataclass(frozen=True)
 class Bundle:
-    """`signer` is whose signature was good, None for one that was not checked or is by nobody who
-    is allowed. `starts`: where the data of each volume begins in its file.
+    """`signed`: it has a signature; `signer` is whose was good, None for one that was not checked
+    or is by nobody who is allowed. `starts`: where the data of each volume begins in its file.
     """
 
     path: Path
@@ -47,6 +47,7 @@ class Bundle:
     digest: str
     signer: str | None
     starts: tuple[int, ...]
+    signed: bool = False
 
     @cached_property
     def _offsets(self) -> dict[str, tuple[int, Blob]]:
@@ -114,7 +115,8 @@ def open_bundle(path: str, trust: Trust | None) -> Bundle:
         raise XgenError(f"{path} is damaged: its index is not the one that its head names")
     index = read_index(content, path)
     heads = [head, *_others(first, head, index)]
-    return Bundle(first, index, digest_of(content), signer, tuple(h.start for h in heads))
+    starts = tuple(h.start for h in heads)
+    return Bundle(first, index, digest_of(content), signer, starts, signed=bool(signature))
 
 
 def _signer(path: str, content: bytes, signature: bytes, trust: Trust | None) -> str | None:

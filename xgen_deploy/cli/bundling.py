@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -90,24 +90,28 @@ def written_lines(written: Written) -> list[str]:
     return lines
 
 
-def verified_lines(bundle: Bundle) -> tuple[list[str], bool]:
-    """And whether all of it is as it was made."""
-    counter, lines, names = _Counter("read"), [], names_of(bundle.index)
+def damages(bundle: Bundle) -> list[Damage]:
+    """Reads all of it. Raises XgenError."""
+    counter, found = _Counter("read"), []
     try:
         for got in bundle.damages():
             if isinstance(got, Damage):
-                lines.append(_damage(got, names))
+                found.append(got)
             else:
                 counter.add(got)
     except OSError as error:
         raise XgenError(f"{error.filename or bundle.path}: {error.strerror or error}") from None
-    if lines:
-        count = len(lines)
+    return found
+
+
+def verified_lines(bundle: Bundle, found: Sequence[Damage]) -> list[str]:
+    if found:
+        names, count = names_of(bundle.index), len(found)
         whole = f"{bundle.path.name} is damaged in {count} place{'s'[: count != 1]}; copy it again"
-        return [*lines, whole], False
+        return [*(_damage(damage, names) for damage in found), whole]
     by = f"signed by {bundle.signer}" if bundle.signer is not None else "not signed"
     all_of_it = size_text(bundle.index.size)
-    return [f"{bundle.path.name} is whole: {all_of_it}, serial {bundle.index.serial}, {by}"], True
+    return [f"{bundle.path.name} is whole: {all_of_it}, serial {bundle.index.serial}, {by}"]
 
 
 def unpacked_lines(bundle: Bundle, folder: str) -> list[str]:

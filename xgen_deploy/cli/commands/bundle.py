@@ -6,8 +6,10 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.cli.manifest_command import ManifestCommand
-from xgen_deploy.cli.options import trust_options
+from xgen_deploy.cli.options import current_output, trust_options
 from xgen_deploy.errors import UsageError
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
 @click.group("bundle")
@@ -63,8 +65,10 @@ def command() -> None:
 @click.option(
     "-e", "--extra-vars", "variables", multiple=True, metavar="KEY=VALUE", help="As for `plan`."
 )
+@_JSON
 @click.argument("manifest", metavar="MANIFEST")
 def create(
+    as_json: bool,
     manifest: str,
     output: str,
     key: str | None,
@@ -86,6 +90,8 @@ def create(
     """
     from xgen_deploy.bundle.create import Order
     from xgen_deploy.bundle.files import Wheels
+    from xgen_deploy.bundle.read import open_bundle
+    from xgen_deploy.cli.bundle_document import bundle_document
     from xgen_deploy.cli.bundling import (
         make_bundle,
         seen_fleet,
@@ -94,6 +100,7 @@ def create(
         written_lines,
     )
 
+    current_output().begin(asked_for=as_json)
     if not Path(output).parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {Path(output).parent}")
     order = Order(
@@ -106,33 +113,55 @@ def create(
         have=what_is_had(have) if have is not None else {},
         fleet=seen_fleet(fleet) if fleet is not None else {},
     )
-    _print(written_lines(make_bundle(manifest, inventory, variables, order)))
+    written = make_bundle(manifest, inventory, variables, order)
+    if not as_json:
+        return _print(written_lines(written))
+    bundle = open_bundle(str(written.volumes[0]), None)
+    return current_output().document(bundle_document(bundle, resumed=written.resumed))
 
 
 @command.command("show")
 @click.option("--report", is_flag=True, help="Every file, with digest, licence and origin.")
+@_JSON
 @click.argument("file", metavar="BUNDLE")
-def show(file: str, report: bool) -> None:
+def show(file: str, report: bool, as_json: bool) -> None:
     """Show what is in BUNDLE. Whose signature it has is looked at by `verify`."""
     from xgen_deploy.bundle.read import open_bundle
     from xgen_deploy.bundle.report import report_lines, summary_lines
+    from xgen_deploy.cli.bundle_document import bundle_document
 
+    current_output().begin(asked_for=as_json)
     bundle = open_bundle(file, None)
-    _print([*summary_lines(bundle), *(report_lines(bundle) if report else ())])
+    if as_json:
+        return current_output().document(bundle_document(bundle))
+    return _print([*summary_lines(bundle), *(report_lines(bundle) if report else ())])
 
 
 @command.command("verify")
 @trust_options
+@_JSON
 @click.argument("file", metavar="BUNDLE")
-def verify(file: str, allowed_signers: str | None, allow_unsigned: bool) -> int:
+def verify(file: str, allowed_signers: str | None, allow_unsigned: bool, as_json: bool) -> int:
     """Read all of BUNDLE, and say whose it is and which part is damaged."""
     from xgen_deploy.bundle.read import Trust, open_bundle
-    from xgen_deploy.cli.bundling import verified_lines
+    from xgen_deploy.bundle.report import names_of
+    from xgen_deploy.cli.bundle_document import bundle_document, damage_of
+    from xgen_deploy.cli.bundling import damages, verified_lines
+    from xgen_deploy.cli.error_entry import ErrorEntry
 
+    output = current_output()
+    output.begin(asked_for=as_json)
     bundle = open_bundle(file, Trust(allowed_signers, allow_unsigned))
-    lines, sound = verified_lines(bundle)
-    _print(lines)
-    return 0 if sound else 1
+    found = damages(bundle)
+    lines, names = verified_lines(bundle, found), names_of(bundle.index)
+    if as_json:
+        told = tuple(damage_of(damage, names) for damage in found)
+        output.document(bundle_document(bundle, damages=told))
+    else:
+        _print(lines)
+    if found:
+        output.error(ErrorEntry(message=lines[-1]))
+    return 1 if found else 0
 
 
 @command.command("unpack")

@@ -16,6 +16,7 @@ _MODELS = {
     "plan": "plan.PlanDocument",
     "show": "show.ShowDocument",
     "lock": "lock.LockDocument",
+    "bundle": "bundle.BundleDocument",
     "status": "status.StatusDocument",
     "verify": "verify.VerifyDocument",
     "logs": "logs.LogsDocument",
