@@ -17,13 +17,18 @@ HOST = "lab-spare"
 LINKS, DATA = "/srv/tf-links", "/srv/tf-data"
 DISK, LATE = "/srv/tf-disk", "/srv/tf-late"
 MOUNT = r"srv-tf\x2dlate.mount"
-SLOW = f"""[Service]
+# Without systemd's own dependencies: local-fs.target would wait for the mount, the slow service for
+# that target, and of such a circle systemd leaves out one job or another.
+SLOW = f"""[Unit]
+DefaultDependencies=no
+[Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sleep 8
 ExecStart=/usr/bin/test -d {DISK}
 """
 BIND = f"""[Unit]
+DefaultDependencies=no
 Requires=tf-slow.service
 After=tf-slow.service
 [Mount]

@@ -63,12 +63,13 @@ def _parallel(declared: InstanceConfig, gpus: tuple[GPUInfo, ...]) -> int:
             "vllm.pipeline_parallel_size",
         )
     tensor = stated or count // stages
-    if tensor * stages != count:
+    product = tensor * stages
+    if product != count:
         raise refuse(
             declared,
             f"tensor_parallel_size × pipeline_parallel_size is {tensor} × {stages} = "
-            f"{tensor * stages}, and the placement has {count} GPU{'s'[: count != 1]}",
-            f"Leave `tensor_parallel_size` out, or list {tensor * stages} GPUs.",
+            f"{product}, and the placement has {count} GPU{'s'[: count != 1]}",
+            f"Leave `tensor_parallel_size` out, or list {product} GPU{'s'[: product != 1]}.",
             "vllm.tensor_parallel_size",
         )
     return tensor

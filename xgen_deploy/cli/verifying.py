@@ -76,7 +76,8 @@ def _lines(results: Results) -> Iterator[str]:
             continue
         right = sum(entry.size for entry in entries if entry.reason is None)
         count = sum(entry.reason is None for entry in entries)
-        yield f"[green]ok[/green]      {escape(host)}  {count} files, {size_text(right)}"
+        files = f"{count} file{'s'[: count != 1]}"
+        yield f"[green]ok[/green]      {escape(host)}  {files}, {size_text(right)}"
         for entry in entries:
             if entry.reason is not None:
                 what = f"{origin_text(entry.origin)}: {entry.reason} ({entry.place})"

@@ -33,11 +33,7 @@ def choose_backend(
         open_ = engines.candidates(config)
         model_format = model.format or "gguf"
         order = engines.order_for(model_format, gpus, open_, inputs.available.backends)
-        left_out = {
-            b: inputs.available.reasons[b]
-            for b in engines.of_format(model_format, open_)
-            if b not in order and b in inputs.available.reasons
-        }
+        left_out = engines.left_out(model_format, gpus, open_, order, inputs.available.reasons)
         reasons |= left_out
         unfit |= left_out.keys()
         for backend in order:

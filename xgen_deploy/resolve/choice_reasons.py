@@ -22,7 +22,7 @@ def _reasons(config: InstanceConfig, available: Available, fit: Fit) -> Iterator
         if fit.leaves_room is False:
             yield "there is no room for a second one beside it: a change stops it first"
     if choice.n_gpu_layers is not None and fit.layers is not None:
-        yield f"{fit.layers} layers on the GPU: the most that fit"
+        yield f"{fit.layers} layer{'s'[: fit.layers != 1]} on the GPU: the most that fit"
 
 
 def _gpus(config: InstanceConfig, available: Available, fit: Fit) -> str:

@@ -172,7 +172,8 @@ def _sets(config: InstanceConfig, inputs: HostInputs, available: Available) -> I
     if len(usable) < (count or 1):
         raise refuse(
             config,
-            f"{count} GPUs were asked for, and {config.host} has {len(usable)} to give",
+            f"{count} GPU{'s were' if count != 1 else ' was'} asked for, and {config.host} has "
+            f"{len(usable)} to give",
             "State a smaller `count`, or place it on another host.",
             "gpus",
         )

@@ -94,6 +94,21 @@ def order_for(
     return tuple(b.name for b in sorted(able, key=lambda b: bool(b.hardware.uses)))
 
 
+def left_out(
+    model_format: str,
+    gpus: tuple[GPUInfo, ...],
+    open_: tuple[str, ...],
+    order: tuple[str, ...],
+    reasons: Mapping[str, str],
+) -> dict[str, str]:
+    """Why each backend that takes such a model is not in the order. `reasons` are the host's."""
+    out = (b for b in map(backend_named, of_format(model_format, open_)) if b is not None)
+    told = {
+        b.name: reasons.get(b.name) or why_not(b, gpus, reasons) for b in out if b.name not in order
+    }
+    return {name: why for name, why in told.items() if why is not None}
+
+
 def why_not(engine: Backend, gpus: tuple[GPUInfo, ...], reasons: Mapping[str, str]) -> str | None:
     """Why a backend cannot use these GPUs, though the manifest names it; None where it can."""
     hardware = engine.hardware

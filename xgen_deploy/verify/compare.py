@@ -36,7 +36,8 @@ def _devices(instance: Instance, report: LoadReport) -> str | None:
     if layers != 0 and not used:
         return f"asked for {_layers_text(layers)}; the engine placed no layer on a GPU{why}"
     if len(report.devices) != len(asked):
-        return f"asked for {len(asked)} GPUs; the engine used {len(report.devices)}"
+        gpus = f"{len(asked)} GPU{'s'[: len(asked) != 1]}"
+        return f"asked for {gpus}; the engine used {len(report.devices)}"
     return _which(instance, report)
 
 
@@ -109,4 +110,4 @@ def _sampling(instance: Instance, report: LoadReport) -> str | None:
 
 
 def _layers_text(layers: int | str | None) -> str:
-    return "every layer" if layers in ("all", None) else f"{layers} layers"
+    return "every layer" if layers in ("all", None) else f"{layers} layer{'s'[: layers != 1]}"

@@ -39,7 +39,8 @@ def _lines(change: Change) -> Iterator[str]:
         changed = file_changes(change.before, change.now)
         yield from (f"    [dim]{escape(_file_line(f))}[/dim]" for f in changed[:_FILES])
         if len(changed) > _FILES:
-            yield f"    [dim]and {len(changed) - _FILES} files more[/dim]"
+            more = len(changed) - _FILES
+            yield f"    [dim]and {more} file{'s'[: more != 1]} more[/dim]"
         if change.before is not None and change.before.license != entry.license:
             before, now = change.before.license or "none", entry.license or "none"
             yield f"    [yellow]its licence was {escape(before)} and is {escape(now)}[/yellow]"

@@ -163,7 +163,8 @@ def _report(report: LoadReport, *, shared: bool) -> Iterator[str]:
     version = f"engine {report.version}: " if report.version else "engine: "
     layers = f"{report.offloaded}/{report.total_layers} layers"
     each = "shared by" if shared else "x"
-    yield f"{version}{layers}, context {report.context} {each} {report.slots} slots"
+    slots = f"{report.slots} slot{'s'[: report.slots != 1]}"
+    yield f"{version}{layers}, context {report.context} {each} {slots}"
     for device in report.devices:
         model, cache, compute = device.model_mib, device.kv_mib, device.compute_mib
         sizes = f"model {model:.0f}, KV {cache:.0f}, compute {compute:.0f} MiB"
@@ -174,5 +175,6 @@ def _report(report: LoadReport, *, shared: bool) -> Iterator[str]:
 def _gateway(record: Record) -> Iterator[str]:
     if record.gateway is not None:
         spec = record.gateway.spec
-        servers = f"{len(spec.routes)} models, {len(spec.servers)} servers"
-        yield f"gateway: {spec.image or spec.binary or '?'}, {spec.listen}:{spec.port}, {servers}"
+        models, servers = len(spec.routes), len(spec.servers)
+        counts = f"{models} model{'s'[: models != 1]}, {servers} server{'s'[: servers != 1]}"
+        yield f"gateway: {spec.image or spec.binary or '?'}, {spec.listen}:{spec.port}, {counts}"

@@ -64,8 +64,8 @@ def _enough(
     if len(floating) > free:
         problems.add(
             floating[free].marks[""],
-            f"{host} has {len(floating)} instances without a fixed port, but only {free} free "
-            f"ports in {low}-{high}; widen `ports`",
+            f"{host} has {len(floating)} instance{'s'[: len(floating) != 1]} without a fixed port, "
+            f"but only {free} free port{'s'[: free != 1]} in {low}-{high}; widen `ports`",
         )
 
 
