@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from tests.bundle.conftest import TOOL
 from tests.bundle.made import index_of
 from xgen_deploy import __version__
 from xgen_deploy.bundle.bill import bill
@@ -22,31 +22,6 @@ from xgen_deploy.bundle.write import write_bundle
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
-
-TOOL = "xgen_deploy"
-
-
-def wheel(folder: Path, name: str, version: str, requires: str = "") -> Path:
-    """A module of this name that says its version."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    needs = f"Requires-Dist: {requires}\n" if requires else ""
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", f"version = {version!r}\n")
-        archive.writestr(f"{info}/METADATA", metadata + "License-Expression: MIT\n" + needs)
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path
-
-
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    wheel(folder, TOOL, __version__, requires="needed>=1")
-    wheel(folder, "needed", "1.5")
-    return folder
 
 
 def _parts(made: tuple[FilePart, ...]) -> dict[str, FilePart]:

@@ -1,13 +1,15 @@
 """Makes a bundle of a manifest."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xgen_deploy import __version__
 from xgen_deploy.bundle.bill import NAME as BILL
 from xgen_deploy.bundle.bill import bill
+from xgen_deploy.bundle.bootstrap import NAMESPACE as BOOTSTRAP
+from xgen_deploy.bundle.bootstrap import write_bootstrap
 from xgen_deploy.bundle.collect import Blobs, Collected, Collector
 from xgen_deploy.bundle.collect_images import ImageCollector, left_to_hosts, needed_images
 from xgen_deploy.bundle.files import Wheels, packages
@@ -73,33 +75,41 @@ class Making:
 
     def make(self, order: Order) -> Written:
         """Raises XgenError and OSError."""
-        now = datetime.now(UTC)
-        blobs = Blobs(order.have)
-        manifest = self._manifest(blobs, addresses=order.addresses)
-        collector = Collector(
-            site=self.site,
-            folder=str(Path(self.reading.path).absolute().parent),
-            catalog=self.catalog,
-            access=self.access,
-            digests=LocalDigests(cache_folder()),
-            blobs=blobs,
-            tell=self.tell,
+        blobs, key = Blobs(order.have), order.key
+        index = self._index(order, blobs)
+        written = write_bundle(
+            index,
+            blobs.sources,
+            order.output,
+            sign=None if key is None else lambda content: sign(content, key),
+            volume_size=order.volume_size,
+            tell=self.told,
         )
-        collected = collector.models()
+        bootstrap = write_bootstrap(
+            order.output,
+            index,
+            blobs.sources,
+            None if key is None else lambda content: sign(content, key, BOOTSTRAP),
+        )
+        return replace(written, bootstrap=bootstrap)
+
+    def _index(self, order: Order, blobs: Blobs) -> Index:
+        now = datetime.now(UTC)
+        manifest = self._manifest(blobs, addresses=order.addresses)
+        digests = LocalDigests(cache_folder())
+        collected = self._collected(blobs, digests)
         models = tuple(collected.models)
         images = ImageCollector(
-            self.site, self.images, self.login, collector.digests, blobs, order.fleet
+            self.site, self.images, self.login, digests, blobs, order.fleet
         ).collected()
-        created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        serial = order.serial if order.serial is not None else int(now.strftime("%Y%m%d%H%M%S"))
         files = order.wheels.add(blobs)
-        files += tuple(packages(blobs, self.site.packages, collector.digests))
+        files += tuple(packages(blobs, self.site.packages, digests))
         text = bill(self.site.project, models, images, files, manifest.files)
         files = (*files, FilePart(kind="bill", file=blobs.member(BILL, text.encode())))
-        index = Index(
+        return Index(
             project=self.site.project,
-            serial=serial,
-            created=created,
+            serial=order.serial if order.serial is not None else int(f"{now:%Y%m%d%H%M%S}"),
+            created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             tool=__version__,
             git=self.git,
             origin=self.origin,
@@ -112,15 +122,17 @@ class Making:
             blobs=tuple(blobs.blobs.values()),
             volumes=(0,),
         )
-        key = order.key
-        return write_bundle(
-            index,
-            blobs.sources,
-            order.output,
-            sign=None if key is None else lambda content: sign(content, key),
-            volume_size=order.volume_size,
-            tell=self.told,
-        )
+
+    def _collected(self, blobs: Blobs, digests: LocalDigests) -> Collected:
+        return Collector(
+            site=self.site,
+            folder=str(Path(self.reading.path).absolute().parent),
+            catalog=self.catalog,
+            access=self.access,
+            digests=digests,
+            blobs=blobs,
+            tell=self.tell,
+        ).models()
 
     def _lacking(
         self, order: Order, collected: Collected, images: tuple[ImagePart, ...]

@@ -14,12 +14,12 @@ _SECONDS = 30
 _ASKS = 600  # for a passphrase, or to touch a key
 
 
-def sign(content: bytes, key: str) -> bytes:
+def sign(content: bytes, key: str, namespace: str = NAMESPACE) -> bytes:
     """`key` is the file of a private key, or of the public key of one that an agent has. Raises
     XgenError."""
     if not Path(key).is_file():
         raise XgenError(f"there is no key {key}")
-    done = _run(["-Y", "sign", "-f", key, "-n", NAMESPACE], content, _ASKS)
+    done = _run(["-Y", "sign", "-f", key, "-n", namespace], content, _ASKS)
     if done.returncode != 0 or not done.stdout:
         raise XgenError(f"ssh-keygen does not sign with {key}: {_said(done.stderr)}")
     if len(done.stdout) > LONGEST_SIGNATURE:

@@ -32,12 +32,13 @@ Source = Path | bytes
 
 @dataclass(frozen=True)
 class Written:
-    """`resumed`: bytes that were there already."""
+    """`resumed`: bytes that were there already. `bootstrap`: the folder of wheels beside it."""
 
     index: Index
     volumes: tuple[Path, ...]
     signed: bool
     resumed: int
+    bootstrap: Path | None = None
 
 
 def write_bundle(

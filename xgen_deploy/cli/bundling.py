@@ -85,6 +85,8 @@ def written_lines(written: Written) -> list[str]:
     lines = [f"{names}  {size_text(total)}, serial {index.serial}, {signed}"]
     if written.resumed:
         lines.append(f"  {size_text(written.resumed)} were there from before")
+    if written.bootstrap is not None:
+        lines.append(f"  {written.bootstrap}  for a site that has no xgen-deploy yet")
     lines += [f"  the site provides  {needed}" for needed in index.needed]
     lines += [f"  not in it          {lacking}" for lacking in index.lacking]
     return lines

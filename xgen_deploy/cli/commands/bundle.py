@@ -117,7 +117,9 @@ def create(
     if not as_json:
         return _print(written_lines(written))
     bundle = open_bundle(str(written.volumes[0]), None)
-    return current_output().document(bundle_document(bundle, resumed=written.resumed))
+    beside = str(written.bootstrap) if written.bootstrap is not None else None
+    document = bundle_document(bundle, resumed=written.resumed, bootstrap=beside)
+    return current_output().document(document)
 
 
 @command.command("show")
