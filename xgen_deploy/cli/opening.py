@@ -54,10 +54,10 @@ def open_run(settings: Settings) -> Iterator[Run]:
         from xgen_deploy.cli.bundled import open_bundled  # seldom
 
         with open_bundled(settings) as run:
-            yield run
+            yield run.placed()
         return
     with run_for(read_site(settings), settings) as run:
-        yield run
+        yield run.placed()
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def open_run_or_fleet(settings: Settings, fleet: str | None) -> Iterator[Run]:
     from xgen_deploy.manifest.fleet_file import read_fleet
     from xgen_deploy.run.fleet_run import run_on_fleet
 
-    yield run_on_fleet(read_site(settings), read_fleet(fleet))
+    yield run_on_fleet(read_site(settings), read_fleet(fleet)).placed()
 
 
 @contextmanager

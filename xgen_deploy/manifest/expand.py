@@ -33,7 +33,7 @@ from xgen_deploy.state.settings import SecretRef, SourceByFormat
 Gpus = object  # a list of GPUs, `all` or None; InstanceConfig validates it
 _NO_SOURCE = "/"  # only where a missing source has been reported
 _TABLES = ("runtime", "ports", "pull", "images", "binaries")
-_MERGED = frozenset(ModelFields.model_fields) | {"model", "port", "adopt"}
+_MERGED = frozenset(ModelFields.model_fields) | {"model", "port", "adopt", "spread"}
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,12 @@ def _replicas(merged: MergedPlacement, problems: Problems) -> list[Gpus]:
     gpus, count = merged.placement.gpus, merged.placement.replicas
     if not isinstance(gpus, tuple) or not gpus or not isinstance(gpus[0], tuple):
         return [gpus] * (count or 1)
+    if merged.placement.spread is not None:
+        problems.add(
+            merged.node.key_mark("spread"),
+            "`gpus` lists a replica's GPUs one by one, which leaves nothing to spread; write "
+            "`gpus: auto` and `replicas`",
+        )
     if count is not None and count != len(gpus):
         problems.add(
             merged.node.key_mark("replicas"),

@@ -11,6 +11,7 @@ from xgen_deploy.manifest.checks.names import check_names
 from xgen_deploy.manifest.checks.passed_on import check_passed_on
 from xgen_deploy.manifest.checks.ports import check_ports
 from xgen_deploy.manifest.checks.site import check_instances, check_models
+from xgen_deploy.manifest.checks.spread import check_spread
 from xgen_deploy.manifest.checks.unused import check_unused
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.expand import (
@@ -120,6 +121,7 @@ def checked_site(reading: Reading) -> Site:
     check_instances(instances, hosts.known, words, problems)
     check_names(instances, sections.names("models"), words, problems)
     check_passed_on(instances, problems)
+    check_spread(instances, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
     check_unused(reading.path, sections, instances, hosts.known, problems)
     fetch = fetch_settings(sections, problems)

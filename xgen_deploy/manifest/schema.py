@@ -162,6 +162,11 @@ class Placement(ModelFields):
     replicas: Positive | None = Field(
         default=None, description="Number of instances on this host, each with all of `gpus`."
     )
+    spread: Literal["host", "gpu"] | None = Field(
+        default=None,
+        description="On a group: `replicas` are so many in all, over as many hosts (or GPUs) as "
+        "there are.",
+    )
     adopt: Adopt | None = Field(
         default=None,
         description="Takes over what was started by hand and listens on the port: a unit or a "

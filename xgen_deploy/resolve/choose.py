@@ -166,6 +166,8 @@ def _fits(ways: Iterable[Callable[[], Fit | None]], refusals: list[Refused]) -> 
 def _sets(config: InstanceConfig, inputs: HostInputs, available: Available) -> Iterator[Set]:
     count = config.gpus.count if isinstance(config.gpus, GPUCount) else None
     usable = _usable(inputs)
+    if config.spread == "gpu":
+        usable = _without_replicas(usable, config, inputs, available) or usable
     if not usable and count is None:
         yield ()
         return
@@ -179,6 +181,18 @@ def _sets(config: InstanceConfig, inputs: HostInputs, available: Available) -> I
         )
     free = {g.identity: available.of(g, config.name) or 0 for g in usable}
     yield from gpu_sets(usable, lambda g: free[g.identity], count)
+
+
+def _without_replicas(
+    gpus: Set, config: InstanceConfig, inputs: HostInputs, available: Available
+) -> Set:
+    taken = {
+        gpu
+        for name, last in inputs.record.instances.items()
+        if last.spec.model == config.model and name != config.name
+        for gpu in last.spec.gpus
+    } | {g for i in available.before if i.spec.model == config.model for g in i.spec.gpus}
+    return tuple(g for g in gpus if not g.names & taken)
 
 
 def _nothing(config: InstanceConfig, placings: list[Placing]) -> Refused:

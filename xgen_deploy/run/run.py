@@ -50,6 +50,18 @@ class Run:
         """The same hosts with another site."""
         return replace(self, site=site)
 
+    def placed(self) -> "Run":
+        """The same with each replica of a model that is spread over a group on one host, which
+        takes a look at all of them first."""
+        if not any(config.spread for config in self.site.declared):
+            return self
+        from xgen_deploy.resolve.spread import unplaced, with_spread  # seldom
+
+        observed = self.observe()
+        if unplaced(self.site, observed):
+            observed = self.observe(to_bring=True)
+        return self.over(with_spread(self.site, observed))
+
     def layout(self, host: str) -> Layout:
         """The project's paths and names on a host."""
         return self.control_node.layout(self.site, self.site.hosts[host])

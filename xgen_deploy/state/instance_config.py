@@ -48,6 +48,7 @@ class InstanceConfig(Frozen):
     is true where the placement itself stated `n_gpu_layers`. `local` is the file or folder on this
     machine that is brought to `source`. `locked` is what the lock file says of its sources, by
     `source@revision`.
+    `spread`: one of the hosts that have it in the manifest is to run it (resolve/spread.py).
     `chosen` is what the tool chose when this was applied, or planned and saved.
     """
 
@@ -93,6 +94,7 @@ class InstanceConfig(Frozen):
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
     locked: dict[str, Locked] = Field(default_factory=dict)
+    spread: Literal["host", "gpu"] | None = None
     chosen: Choice | None = None
     marks: dict[str, Mark] = Field(default_factory=dict)
 

@@ -59,6 +59,6 @@ def _plan(site: Site, fleet: str) -> Plan:
     from xgen_deploy.plan.desired import DesiredState
     from xgen_deploy.run.fleet_run import run_on_fleet
 
-    run = run_on_fleet(site, read_fleet(fleet))
+    run = run_on_fleet(site, read_fleet(fleet)).placed()
     desired = DesiredState(run.site, run.renderer)
     return make_plan(run.site, run.observe(), desired, {}, now=time.time())
