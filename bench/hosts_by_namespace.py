@@ -47,7 +47,7 @@ def fleet(folder: Path, count: int, *, rate: str = "") -> Iterator[Fleet]:
             server.terminate()
             server.wait()
         for name in names:
-            subprocess.run(["ip", "netns", "del", f"xgen-{name}"], check=False)
+            _remove_host(name)
         subprocess.run(["ip", "link", "del", BRIDGE], check=False)
 
 
@@ -65,6 +65,12 @@ def _add_host(made: Fleet, name: str, rate: str) -> None:
         shape = ["root", "tbf", "rate", rate, "burst", "256kb", "latency", "50ms"]
         _run("tc", "qdisc", "add", "dev", near, *shape)
         _run(*inside, "tc", "qdisc", "add", "dev", far, *shape)
+
+
+def _remove_host(name: str) -> None:
+    """Its end of the link too: a connection that is not closed yet keeps the namespace for long."""
+    for kind in (["netns", "del", f"xgen-{name}"], ["link", "del", f"xn{name}"]):
+        subprocess.run(["ip", *kind], check=False, stderr=subprocess.DEVNULL)
 
 
 def _sshd(made: Fleet, name: str) -> "subprocess.Popen[bytes]":

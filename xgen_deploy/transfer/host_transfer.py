@@ -22,8 +22,8 @@ from xgen_deploy.transfer.remote.part import CHUNK
 from xgen_deploy.transport.base import Connection, HostError
 from xgen_deploy.transport.process import Lines, Process
 
-# As much as one packet of SSH takes.
-_PIECE = 32 << 10
+# What one packet of SSH takes: paramiko leaves 64 bytes of 32 KiB free.
+_PIECE = (32 << 10) - 64
 _LINE = 4 << 20
 # A host tells every 20 s that it lives, and ends after 60 s in which it heard nothing.
 _SILENCE = 120.0
