@@ -78,7 +78,8 @@ def clear(spec: HostSpec) -> None:
 
 def _start(spec: HostSpec, shared: Parts, docker: Path) -> None:
     rootfs.create(spec, shared.base)
-    binds = shared.binds
+    places.shared_dir().mkdir(parents=True, exist_ok=True)
+    binds = [*shared.binds, f"--bind={places.shared_dir()}:{places.SHARED}"]
     if spec.docker:
         docker.mkdir(exist_ok=True)
         # Docker's layers are overlays, and an overlay cannot lie on an overlay.

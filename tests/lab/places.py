@@ -16,6 +16,8 @@ MODEL_DIR = "/srv/models"
 MODEL = f"{MODEL_DIR}/gemma-3-270m-q4_k_m.gguf"
 IMAGE = "xgen-lab/llama-server:1"
 IMAGE_DIR = "/srv/images"
+# One folder of this machine, seen by all hosts of a lab.
+SHARED = "/srv/shared"
 
 
 def cache_dir() -> Path:
@@ -40,6 +42,12 @@ def run_dir() -> Path:
     """What belongs to the running lab: gone after `down`."""
     first = _first_run_dir()
     return first.with_name(f"{first.name}-{number()}") if number() else first
+
+
+def shared_dir() -> Path:
+    """XGEN_LAB_SHARED names a folder on another kind of file system, such as NFS."""
+    own = os.environ.get("XGEN_LAB_SHARED")
+    return Path(own, f"xgen-lab-{number()}") if own else run_dir() / "shared"
 
 
 def numbers() -> list[int]:

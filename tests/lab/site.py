@@ -69,6 +69,7 @@ class Site:
     top: Fields = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     ssh_config: Path | None = field(default_factory=access.config_path)
+    tool: tuple[str, ...] = _TOOL
 
     @property
     def manifest(self) -> Path:
@@ -134,7 +135,7 @@ class Site:
     def argv_on(self, file: Path, command: str, *words: str) -> list[str]:
         reaches = self.ssh_config is not None and command != "show"
         options = ["--ssh-config", str(self.ssh_config)] if reaches else []
-        return [*_TOOL, *command.split(), str(file), *options, *words]
+        return [*self.tool, *command.split(), str(file), *options, *words]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **self.env}

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import paramiko
@@ -226,6 +227,25 @@ def test_a_connection_that_ends_while_something_is_sent_is_lost(side, server, mo
     monkeypatch.setattr(paramiko.Channel, "sendall", ended)
     with pytest.raises(UnreachableError, match="gpu: the connection was lost while running sleep"):
         session.run(["sleep", "600"], timeout=600)
+
+
+def test_a_connection_whose_channels_are_closed_first_is_lost(side, server, monkeypatch):
+    """As paramiko's thread does it: the command did not end by itself."""
+    side.knows(server, server.host_keys[0])
+    connection = side.reach(server)
+    session, unlink = connection.session(), vars(paramiko.Channel)["_unlink"]
+
+    def unlinked(channel):
+        unlink(channel)
+        time.sleep(0.5)
+
+    def take(said):
+        if said:
+            monkeypatch.setattr(paramiko.Channel, "_unlink", unlinked)
+            kill_sshd_of(session)
+
+    with pytest.raises(UnreachableError, match=r"gpu: the connection was lost \(\w"):
+        connection.follow(["sh", "-c", "echo; exec sleep 600"], take=take)
 
 
 @pytest.mark.parametrize(

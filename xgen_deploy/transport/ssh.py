@@ -66,8 +66,11 @@ class SSHProcess:
     def _check(self) -> None:
         """Raises ConnectionError where the connection ended rather than the command."""
         transport = self._channel.get_transport()
-        if not transport.is_active() and not self._channel.status_event.is_set():
-            raise ConnectionError(str(transport.get_exception() or "closed"))
+        # It stays there for the other channels; all are closed before the transport is inactive.
+        error = transport.saved_exception
+        lost = error is not None or not transport.is_active()
+        if lost and self._channel.exit_status < 0:
+            raise ConnectionError(getattr(error, "strerror", None) or str(error or "") or "closed")
 
 
 class SSHConnection(PythonHost):
