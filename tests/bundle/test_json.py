@@ -48,7 +48,7 @@ def test_a_bundle_is_made_shown_and_verified(site: Outside, tmp_path: Path) -> N
     assert (package["size"], package["left_out"]) == (3000, 0)
     assert "a: image site/engine:1, which `pull: never` leaves to the host" in made["lacking"]
     shown = _value(site.run("bundle", "show", str(site.output), "--json"))
-    assert shown == {**made, "resumed": None}
+    assert shown == {**made, "resumed": None, "encrypted": None}
     verify = ("bundle", "verify", str(site.output), "--json", *signers)
     verified = _value(site.run(*verify))
     assert (verified["signer"], verified["damages"]) == ("key@example.org", [])

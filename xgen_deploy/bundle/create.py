@@ -12,6 +12,7 @@ from xgen_deploy.bundle.bootstrap import NAMESPACE as BOOTSTRAP
 from xgen_deploy.bundle.bootstrap import write_bootstrap
 from xgen_deploy.bundle.collect import Blobs, Collected, Collector
 from xgen_deploy.bundle.collect_images import ImageCollector, left_to_hosts, needed_images
+from xgen_deploy.bundle.encryption import check_keys, encrypt
 from xgen_deploy.bundle.files import Wheels, packages
 from xgen_deploy.bundle.fleet_check import Load, fleet_lines
 from xgen_deploy.bundle.index import FilePart, ImagePart, Index, ManifestPart
@@ -44,11 +45,12 @@ from xgen_deploy.transfer.host_transfer import Tell
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What is to be made. `have` is what hosts have, `fleet` what was seen of them on the site,
-    `volume_size` in bytes, `key` the file of the key to sign with. `serial` None: the time, as 14
-    digits."""
+    `volume_size` in bytes, `key` the file of the key to sign with, `encrypt_to` age's
+    recipients or files of them. `serial` None: the time, as 14 digits."""
 
     output: Path
     key: str | None = None
+    encrypt_to: tuple[str, ...] = ()
     serial: int | None = None
     volume_size: int | None = None
     addresses: bool = True
@@ -75,6 +77,8 @@ class Making:
 
     def make(self, order: Order) -> Written:
         """Raises XgenError and OSError."""
+        if order.encrypt_to:
+            check_keys(order.encrypt_to)
         blobs, key = Blobs(order.have), order.key
         index = self._index(order, blobs)
         written = write_bundle(
@@ -91,7 +95,8 @@ class Making:
             blobs.sources,
             None if key is None else lambda content: sign(content, key, BOOTSTRAP),
         )
-        return replace(written, bootstrap=bootstrap)
+        encrypted = encrypt(written.volumes, order.encrypt_to) if order.encrypt_to else ()
+        return replace(written, bootstrap=bootstrap, encrypted=encrypted)
 
     def _index(self, order: Order, blobs: Blobs) -> Index:
         now = datetime.now(UTC)

@@ -32,13 +32,21 @@ Source = Path | bytes
 
 @dataclass(frozen=True)
 class Written:
-    """`resumed`: bytes that were there already. `bootstrap`: the folder of wheels beside it."""
+    """`resumed`: bytes that were there already. `bootstrap`: the folder of wheels beside it.
+    `encrypted` are files in place of the volumes. `digest` is the SHA-256 of the index."""
 
     index: Index
     volumes: tuple[Path, ...]
     signed: bool
     resumed: int
+    digest: str
     bootstrap: Path | None = None
+    encrypted: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is there now."""
+        return self.encrypted or self.volumes
 
 
 def write_bundle(
@@ -75,7 +83,7 @@ def write_bundle(
     volumes = tuple(volume_path(output, h.number) for h in heads)
     for draft, volume in zip(drafts, volumes, strict=True):
         draft.replace(volume)
-    return Written(index, volumes, bool(signature), resumed)
+    return Written(index, volumes, bool(signature), resumed, head.digest.hex())
 
 
 def _with_volumes(index: Index, volume_size: int | None) -> Index:

@@ -6,6 +6,7 @@ from typing import Any
 from xgen_deploy.bundle.index import Index, Member
 from xgen_deploy.bundle.read import Bundle, Damage
 from xgen_deploy.bundle.volumes import volume_path
+from xgen_deploy.bundle.write import Written
 from xgen_deploy.cli.documents.bundle import (
     BundleDamage,
     BundleDocument,
@@ -38,6 +39,18 @@ def bundle_document(bundle: Bundle, **more: Any) -> BundleDocument:
         needed=index.needed,
         lacking=index.lacking,
         **more,
+    )
+
+
+def written_document(written: Written) -> BundleDocument:
+    bundle = Bundle(
+        written.volumes[0], written.index, written.digest, None, (), signed=written.signed
+    )
+    return bundle_document(
+        bundle,
+        resumed=written.resumed,
+        bootstrap=str(written.bootstrap) if written.bootstrap is not None else None,
+        encrypted=tuple(map(str, written.encrypted)),
     )
 
 

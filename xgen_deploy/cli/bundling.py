@@ -77,12 +77,13 @@ def make_bundle(
 
 def written_lines(written: Written) -> list[str]:
     index = written.index
-    total = sum(path.stat().st_size for path in written.volumes)
-    names = ", ".join(str(path) for path in written.volumes)
+    total = sum(path.stat().st_size for path in written.files)
+    names = ", ".join(str(path) for path in written.files)
     signed = (
         "signed" if written.signed else "not signed: `--sign KEY` lets the site know whose it is"
     )
-    lines = [f"{names}  {size_text(total)}, serial {index.serial}, {signed}"]
+    encrypted = ", encrypted" if written.encrypted else ""
+    lines = [f"{names}  {size_text(total)}, serial {index.serial}, {signed}{encrypted}"]
     if written.resumed:
         lines.append(f"  {size_text(written.resumed)} were there from before")
     if written.bootstrap is not None:

@@ -30,6 +30,12 @@ def command() -> None:
     help="Sign with this SSH key; a public key where an agent has the private one.",
 )
 @click.option(
+    "--encrypt-to",
+    multiple=True,
+    metavar="KEY",
+    help="Encrypt by age: a public key of age or SSH, or a file of such; repeatable.",
+)
+@click.option(
     "--serial", type=click.IntRange(0, 10**15 - 1), metavar="N", help="Instead of the time."
 )
 @click.option("--volume-size", metavar="SIZE", help="Most bytes of one file, such as 60G.")
@@ -72,6 +78,7 @@ def create(
     manifest: str,
     output: str,
     key: str | None,
+    encrypt_to: tuple[str, ...],
     serial: int | None,
     volume_size: str | None,
     no_inventory: bool,
@@ -90,8 +97,7 @@ def create(
     """
     from xgen_deploy.bundle.create import Order
     from xgen_deploy.bundle.files import Wheels
-    from xgen_deploy.bundle.read import open_bundle
-    from xgen_deploy.cli.bundle_document import bundle_document
+    from xgen_deploy.cli.bundle_document import written_document
     from xgen_deploy.cli.bundling import (
         make_bundle,
         seen_fleet,
@@ -106,6 +112,7 @@ def create(
     order = Order(
         output=Path(output),
         key=key,
+        encrypt_to=encrypt_to,
         serial=serial,
         volume_size=size_option("--volume-size", volume_size),
         addresses=not no_inventory,
@@ -116,10 +123,7 @@ def create(
     written = make_bundle(manifest, inventory, variables, order)
     if not as_json:
         return _print(written_lines(written))
-    bundle = open_bundle(str(written.volumes[0]), None)
-    beside = str(written.bootstrap) if written.bootstrap is not None else None
-    document = bundle_document(bundle, resumed=written.resumed, bootstrap=beside)
-    return current_output().document(document)
+    return current_output().document(written_document(written))
 
 
 @command.command("show")

@@ -48,8 +48,8 @@ class BundleDamage(Frozen):
 class BundleDocument(Document):
     """`signer` is whose signature is good, which `verify` alone looks at. `needed` are secrets that
     the site provides, `lacking` what else hosts need that is not in it. `resumed` are bytes that a
-    `create` found there, `bootstrap` its folder of wheels beside the bundle, `damages` what
-    `verify` found."""
+    `create` found there, `bootstrap` its folder of wheels beside the bundle, `encrypted`
+    the files that are there in place of its volumes, `damages` what `verify` found."""
 
     file: str | None = None
     project: str | None = None
@@ -68,4 +68,5 @@ class BundleDocument(Document):
     lacking: tuple[str, ...] | None = None
     resumed: int | None = None
     bootstrap: str | None = None
+    encrypted: tuple[str, ...] | None = None
     damages: tuple[BundleDamage, ...] | None = None
