@@ -12,13 +12,14 @@ from xgen_deploy.backends.llama_forecast import (
     llama_most_layers,
     model_shape,
 )
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.shape import ModelShape
 from xgen_deploy.frozen import replace
 from xgen_deploy.probe.remote.gguf_shape import shape
-from xgen_deploy.state.facts import GGUFFacts, GGUFShape
+from xgen_deploy.state.facts import GGUFFacts, GGUFShape, ModelFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUType
-from xgen_deploy.state.instance import Spec
+from xgen_deploy.state.instance import Engine, Spec
 from xgen_deploy.state.settings import LlamaSettings
 
 MODELS = sorted(read("models"))
@@ -130,3 +131,22 @@ def test_on_two_gpus_the_split_is_that_of_the_forecast() -> None:
     split = LlamaSettings(parallel=1, tensor_split=choice.split)
     told = _spec(n_gpu_layers=choice.layers, llama=split)
     assert llama_forecast(told, facts, gpus, START) == choice.forecast
+
+
+def test_llama_cpp_python_keeps_the_library_s_defaults() -> None:
+    """A window's cache as long as the context, all logits of a batch, no flash attention."""
+    server, python = (backend_named(n) for n in ("llama-server-cuda", "llama-cpp-python"))
+    assert server
+    assert python
+    model = ModelFacts(key="m", gguf=_facts("gemma3-270m"))
+    spec = _spec(n_ctx=32768, gpus=("GPU-1",))
+    told = server.forecast(spec, model, (GPU,), Engine(backend="llama-server-cuda"))
+    more = python.forecast(spec, model, (GPU,), Engine(backend="llama-cpp-python"))
+    assert told
+    assert more
+    assert more.exact
+    assert more.devices[0].weights == told.devices[0].weights
+    assert more.devices[0].cache == 18 * 2 * 256 * 2 * 32768  # every layer, keys and values
+    assert more.devices[0].cache > 5 * told.devices[0].cache
+    logits = 512 * 262144 * 4
+    assert more.devices[0].compute >= logits > told.devices[0].compute

@@ -4,15 +4,20 @@ Flags: llama_cpp/server/settings.py of 0.3.36: underscores only, and a value for
 It serves one request at a time and knows no sampling defaults.
 """
 
+from collections.abc import Sequence
+
 from xgen_deploy.backends.base import Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import EVERYWHERE
 from xgen_deploy.backends.llama_engine import LlamaEngine
+from xgen_deploy.backends.llama_forecast import Start, llama_forecast, llama_most_layers
 from xgen_deploy.backends.llama_inputs import batches, check_inputs, check_pooling, longest_input
 from xgen_deploy.backends.sampling import chosen
+from xgen_deploy.fit.layers import Choice
 from xgen_deploy.state.facts import ModelFacts
-from xgen_deploy.state.gpu import GPUType
-from xgen_deploy.state.instance import Instance, Spec
+from xgen_deploy.state.forecast import Forecast
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.settings import LlamaSettings, Sampling
 
@@ -28,6 +33,8 @@ _CACHE_TYPES = {
     "iq4_nl": 20,
     "bf16": 30,
 }
+_BATCH = 512
+_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 _NO_GPU = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 
@@ -82,6 +89,25 @@ class LlamaCppPython(LlamaEngine):
     def splits_inputs(self, spec: Spec, model: ModelFacts) -> bool:  # noqa: ARG002
         return False
 
+    def forecast(
+        self,
+        spec: Spec,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,  # noqa: ARG002
+    ) -> Forecast | None:
+        return llama_forecast(spec, model.gguf, gpus, _start(spec, gpus))
+
+    def most_layers(
+        self,
+        spec: Spec,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,  # noqa: ARG002
+        free: Sequence[int],
+    ) -> Choice | None:
+        return llama_most_layers(spec, model.gguf, gpus, _start(spec, gpus), free)
+
     def longest_input(self, instance: Instance) -> int:
         return longest_input(instance.spec, splits=False)
 
@@ -102,6 +128,20 @@ def _environment(instance: Instance, place: Place) -> dict[str, str]:
     if kinds <= {GPUType.AMD_RDNA, GPUType.AMD_CDNA}:
         return bound | hip_visible(instance)
     return bound
+
+
+def _start(spec: Spec, gpus: tuple[GPUInfo, ...]) -> Start:
+    """Its batches are the package's (llama_cpp/llama.py), the rest the library's own defaults."""
+    vulkan = any(g.software or g.gpu_type is GPUType.UNKNOWN for g in gpus)
+    batch, ubatch = batches(spec, splits=False)
+    return Start(
+        device="vulkan" if vulkan else "cuda",
+        flash=_flash_attn(spec.llama) == "true",
+        batches=(batch, ubatch),
+        own=(_BATCH, _BATCH),
+        bare=True,
+        sequences=min(batch or _BATCH, _SEQUENCES) if spec.type == "embedding" else None,
+    )
 
 
 def _flash_attn(llama: LlamaSettings) -> str | None:

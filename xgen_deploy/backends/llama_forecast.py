@@ -25,11 +25,17 @@ _SOFTWARE_TENSOR = 128 << 20  # the largest that Mesa's software Vulkan device t
 @dataclass(frozen=True)
 class Start:
     """How a build is started: `device` is how its backend allocates, cuda or vulkan; `batches` are
-    the logical and the physical one that it is told."""
+    the logical and the physical one that it is told, `own` those where it is told none. A `bare`
+    one leaves the library's defaults: a sliding window's cache is as long as any, and each batch
+    has room for all its outputs. `sequences` of an embedding model are computed at once.
+    """
 
     device: str
     flash: bool
     batches: tuple[int | None, int | None]
+    own: tuple[int, int] = (_BATCH, _UBATCH)
+    bare: bool = False
+    sequences: int | None = None
 
 
 def llama_forecast(
@@ -98,13 +104,16 @@ def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
 
 def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelShape) -> Settings:
     llama, layers = spec.llama, spec.n_gpu_layers
-    batch, ubatch = start.batches
+    batch, ubatch = (told or own for told, own in zip(start.batches, start.own, strict=True))
+    slots = start.sequences or llama.parallel or (1 if start.bare else _SLOTS)
     settings = Settings(
         context=spec.n_ctx * (llama.parallel or 1),
-        batch=batch or _BATCH,
-        ubatch=ubatch or _UBATCH,
-        slots=llama.parallel or _SLOTS,
-        unified=llama.parallel is None,
+        batch=batch,
+        ubatch=ubatch,
+        slots=slots,
+        unified=llama.parallel is None or start.sequences is not None,
+        outputs=0 if start.bare else None,
+        full_window=start.bare,
         key_type=llama.cache_type_k or "f16",
         value_type=llama.cache_type_v or "f16",
         flash=start.flash,

@@ -19,8 +19,10 @@ from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
 from xgen_deploy.resolve.locked import check_locked, unproved_files
+from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.resolve.room import reserved_for_nothing
+from xgen_deploy.resolve.shared_gpus import with_shares
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
@@ -97,6 +99,9 @@ def resolve_host(
             refusals.append(error.refusal)
     order = {d.name: at for at, d in enumerate(declared)}
     instances.sort(key=lambda i: order[i.name])
+    planned = {d.name: d.chosen for d in declared if d.chosen is not None}
+    instances, too_much = _within_memory(with_shares(instances, inputs, planned), inputs)
+    refusals += too_much
     if site.gateway is not None:
         instances = [replace(i, spare_port=inputs.ports.spare(i.declared)) for i in instances]
     warnings = (
@@ -107,6 +112,23 @@ def resolve_host(
         *nothing_to_adopt(declared, facts, record),
     )
     return Resolved(tuple(instances), tuple(refusals), warnings)
+
+
+def _within_memory(
+    instances: list[Instance], inputs: HostInputs
+) -> tuple[list[Instance], list[Refusal]]:
+    """Those whose shares fit together, those before in the manifest first."""
+    fit: list[Instance] = []
+    refusals = []
+    for instance in instances:
+        last = inputs.record.instances.get(instance.name)
+        starts = last is None or last.digest != instance.digest
+        try:
+            check_memory(instance, fit, inputs.own_cgroups, starts=starts)
+            fit.append(instance)
+        except Refused as error:
+            refusals.append(error.refusal)
+    return fit, refusals
 
 
 def _own_cgroups(

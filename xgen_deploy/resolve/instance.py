@@ -12,7 +12,6 @@ from xgen_deploy.resolve.gpus import Picked, ordinals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.late_files import late_files
 from xgen_deploy.resolve.linked_folders import linked_folders
-from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.models import other_revision
 from xgen_deploy.resolve.specify import specify
 from xgen_deploy.state.facts import DOCKER_UNIT
@@ -38,8 +37,6 @@ def resolve_instance(
     adopts = inputs.adopts.get(config.name)
     if adopts is not None:
         check_adoption(config, adopts, inputs.adopted_ports[config.name], spec.port)
-    starts = last is None or last.digest != spec.digest
-    check_memory(config, backend, spec, picked.gpus, before, inputs.own_cgroups, starts=starts)
     return Instance(
         host=config.host,
         project=project,

@@ -5,11 +5,9 @@ Such an engine does not start where less than its share of a GPU's whole memory 
 
 from collections.abc import Sequence
 
-from xgen_deploy.backends.base import Backend
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess
 from xgen_deploy.state.instance import Instance, Spec
-from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.refuse import refuse
 
 _SMALLEST = 0.05
@@ -23,23 +21,17 @@ def share_of(spec: Spec) -> float:
 
 
 def check_memory(
-    declared: InstanceConfig,
-    backend: Backend,
-    spec: Spec,
-    gpus: tuple[GPUInfo, ...],
-    before: Sequence[Instance],
-    own: frozenset[str],
-    *,
-    starts: bool,
+    instance: Instance, before: Sequence[Instance], own: frozenset[str], *, starts: bool
 ) -> None:
-    """Raises Refused, with the share that would fit. `before` are the instances resolved so far,
-    `own` parts of the cgroup paths of this project. Memory that other processes hold counts where
-    the instance `starts`: one that runs has its share already.
+    """Raises Refused, with the share that would fit. `before` are the instances before it on its
+    host, `own` parts of the cgroup paths of this project. Memory that other processes hold counts
+    where the instance `starts`: one that runs has its share already.
     """
-    request = backend.memory_share(spec)
-    if request is None:
+    backend, declared = backend_named(instance.spec.backend), instance.declared
+    request = backend.memory_share(instance.spec) if backend else None
+    if backend is None or request is None:
         return
-    for gpu in gpus:
+    for gpu in instance.gpus:
         beside = [i for i in before if gpu.names & set(i.spec.gpus) and share_of(i.spec)]
         taken = sum(share_of(i.spec) for i in beside)
         foreign = _foreign_share(gpu, own) if starts else 0.0

@@ -1,0 +1,154 @@
+"""The shares of instances that are on one GPU, for engines that take a share of it whatever they
+need: computed where the manifest states none. Pure.
+
+What was computed before stays, and what runs without stays so: a neighbour changes nothing of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xgen_deploy.backends.base import MemoryShare
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.frozen import replace
+from xgen_deploy.resolve.inputs import HostInputs
+from xgen_deploy.resolve.memory_shares import share_of
+from xgen_deploy.state.choice import Choice
+from xgen_deploy.state.forecast import Forecast
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Instance
+
+# What the driver takes for each process; not a part of any share.
+_CONTEXT = 512 << 20
+_STEPS = 1000
+
+
+def with_shares(
+    instances: Sequence[Instance], inputs: HostInputs, planned: Mapping[str, Choice]
+) -> list[Instance]:
+    """The instances, with a share where they would take the engine's default and are not alone.
+    `planned` is what a plan chose that is carried out.
+    """
+    kept = [_as_before(i, inputs, planned.get(i.name)) for i in instances]
+    unset = frozenset(i.name for i in kept if _is_open(i, inputs) and _beside(i, kept))
+    if not unset:
+        return kept
+    near = [i for i in kept if i.name in unset or {b.name for b in _beside(i, kept)} & unset]
+    sharing = _Sharing(near, inputs, unset, {i.name: _forecast(i, inputs) for i in near})
+    return [sharing.given(i) if i.name in unset else i for i in kept]
+
+
+@dataclass(frozen=True)
+class _Sharing:
+    instances: Sequence[Instance]
+    inputs: HostInputs
+    unset: frozenset[str]
+    forecasts: Mapping[str, Forecast | None]
+
+    def given(self, instance: Instance) -> Instance:
+        """Unchanged where it is not known what is left."""
+        shares = [self._share(instance, place) for place in range(len(instance.gpus))]
+        known = [share for share in shares if share is not None]
+        if len(known) < len(shares) or min(known) <= 0:
+            return instance
+        share = int(min(known) * _STEPS) / _STEPS
+        names = ", ".join(i.name for i in _beside(instance, self.instances))
+        note = f"gpu_memory_utilization {share:g}: it shares its GPU with {names}"
+        return _taking(replace(instance, notes=(*instance.notes, note)), share)
+
+    def _share(self, instance: Instance, place: int) -> float | None:
+        gpu = instance.gpus[place]
+        room = self.inputs.rooms.of(gpu)
+        members = [i for i in self.instances if _place(i, gpu) is not None]
+        least = {i.name: self._least(i, gpu, room.total) for i in members}
+        if room.total is None or room.largest is None or None in least.values():
+            return None
+        needed = sum(size or 0 for size in least.values())
+        left = room.largest - (room.others or 0) - needed - len(members) * _CONTEXT
+        growing = [i.name for i in members if i.name in self.unset and self._grows(i)]
+        own = left // len(growing) if instance.name in growing else 0
+        # Where too little is left it gets what it needs, and the plan says what is lacking.
+        return ((least[instance.name] or 0) + max(0, own)) / room.total
+
+    def _least(self, instance: Instance, gpu: GPUInfo, total: int | None) -> int | None:
+        """Bytes that it takes of the GPU, with a cache for one request where that can be more."""
+        share = share_of(instance.spec)
+        if share and total is not None and instance.name not in self.unset:
+            return int(share * total)
+        told, place = self.forecasts[instance.name], _place(instance, gpu)
+        if told is None or not told.certain or place is None or place >= len(told.devices):
+            return None
+        need = told.devices[place]
+        if told.share is None or instance.spec.vllm.kv_cache_memory_bytes is not None:
+            return need.total
+        return need.weights + told.share.request + need.compute
+
+    def _grows(self, instance: Instance) -> bool:
+        """Whether more memory is more requests at a time."""
+        told = self.forecasts[instance.name]
+        stated = instance.spec.vllm.kv_cache_memory_bytes is not None
+        return told is not None and told.share is not None and not stated
+
+
+def _as_before(instance: Instance, inputs: HostInputs, planned: Choice | None) -> Instance:
+    """With the share that was computed for it, while it is on the same GPUs and starts with it."""
+    request = _request(instance)
+    before = _recorded(instance, inputs, planned)
+    if request is None or request.stated or before is None:
+        return instance
+    last = inputs.record.instances.get(instance.name)
+    taking = _taking(instance, before)
+    if last is not None and last.digest == taking.digest:
+        return taking
+    if last is not None and last.spec.gpus != instance.spec.gpus:
+        return instance
+    told = _forecast(taking, inputs)
+    return instance if told is not None and told.fails else taking
+
+
+def _recorded(instance: Instance, inputs: HostInputs, planned: Choice | None) -> float | None:
+    last = inputs.record.instances.get(instance.name)
+    applied = last.declared.chosen if last is not None and last.declared is not None else None
+    choice = planned or (None if inputs.rebalance else applied)
+    return choice.gpu_memory_utilization if choice else None
+
+
+def _is_open(instance: Instance, inputs: HostInputs) -> bool:
+    request, last = _request(instance), inputs.record.instances.get(instance.name)
+    runs = last is not None and last.digest == instance.digest and not inputs.rebalance
+    return request is not None and not request.stated and not runs
+
+
+def _request(instance: Instance) -> MemoryShare | None:
+    backend = backend_named(instance.spec.backend)
+    return backend.memory_share(instance.spec) if backend else None
+
+
+def _beside(instance: Instance, instances: Sequence[Instance]) -> list[Instance]:
+    return [
+        i
+        for i in instances
+        if i.name != instance.name and any(_place(i, gpu) is not None for gpu in instance.gpus)
+    ]
+
+
+def _place(instance: Instance, gpu: GPUInfo) -> int | None:
+    """Of the GPU in the instance's list."""
+    places: Mapping[str, int] = {g.identity: at for at, g in enumerate(instance.gpus)}
+    return places.get(gpu.identity)
+
+
+def _taking(instance: Instance, share: float) -> Instance:
+    spec, chosen = instance.spec, instance.declared.chosen or Choice()
+    return replace(
+        instance,
+        spec=replace(spec, vllm=replace(spec.vllm, gpu_memory_utilization=share)),
+        declared=replace(instance.declared, chosen=replace(chosen, gpu_memory_utilization=share)),
+    )
+
+
+def _forecast(instance: Instance, inputs: HostInputs) -> Forecast | None:
+    spec, backend = instance.spec, backend_named(instance.spec.backend)
+    model = next((m for m in inputs.models.values() if m.path == spec.model_path), None)
+    if backend is None or model is None:
+        return None
+    return backend.forecast(spec, model, instance.gpus, instance.engine)
