@@ -60,12 +60,14 @@ class KeyVariable:
 @dataclass(frozen=True)
 class MemoryShare:
     """The share of each GPU's memory that an instance takes at its start: `stated` in the
-    manifest's field `setting`, or the engine's default.
+    manifest's field `setting`, or the engine's default. `grows`: with more memory it serves more
+    requests at a time.
     """
 
     share: float
     setting: str
     stated: bool
+    grows: bool = True
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,10 @@ class Backend(ABC):
     def memory_share(self, spec: Spec) -> MemoryShare | None:  # noqa: ARG002
         """None where it takes what the model needs."""
         return None
+
+    def with_memory_share(self, spec: Spec, share: float) -> Spec:  # noqa: ARG002
+        """With that share stated, for an engine that has one."""
+        return spec
 
     def context_limit(self, model: ModelFacts) -> int | None:
         """The longest context that the model's files tell; None where they do not."""

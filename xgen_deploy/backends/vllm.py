@@ -34,6 +34,7 @@ from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
 from xgen_deploy.backends.vllm_ways_out import ways_out
 from xgen_deploy.backends.vllm_weights import check_weights
+from xgen_deploy.frozen import replace as with_fields
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -152,7 +153,12 @@ class Vllm(Backend):
         stated = spec.vllm.gpu_memory_utilization
         if not spec.gpus:
             return None
-        return MemoryShare(stated or SHARE, "vllm.gpu_memory_utilization", stated is not None)
+        grows = spec.vllm.kv_cache_memory_bytes is None
+        setting = "vllm.gpu_memory_utilization"
+        return MemoryShare(stated or SHARE, setting, stated is not None, grows)
+
+    def with_memory_share(self, spec: Spec, share: float) -> Spec:
+        return with_fields(spec, vllm=with_fields(spec.vllm, gpu_memory_utilization=share))
 
     def forecast(
         self,

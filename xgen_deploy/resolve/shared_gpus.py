@@ -52,7 +52,9 @@ class _Sharing:
             return instance
         share = int(min(known) * _STEPS) / _STEPS
         names = ", ".join(i.name for i in _beside(instance, self.instances))
-        note = f"gpu_memory_utilization {share:g}: it shares its GPU with {names}"
+        request = _request(instance)
+        setting = request.setting.rpartition(".")[2] if request else "share"
+        note = f"{setting} {share:g}: it shares its GPU with {names}"
         return _taking(replace(instance, notes=(*instance.notes, note)), share)
 
     def _share(self, instance: Instance, place: int) -> float | None:
@@ -78,15 +80,14 @@ class _Sharing:
         if told is None or not told.certain or place is None or place >= len(told.devices):
             return None
         need = told.devices[place]
-        if told.share is None or instance.spec.vllm.kv_cache_memory_bytes is not None:
+        request = _request(instance)
+        if told.share is None or request is None or not request.grows:
             return need.total
         return need.weights + told.share.request + need.compute
 
     def _grows(self, instance: Instance) -> bool:
-        """Whether more memory is more requests at a time."""
-        told = self.forecasts[instance.name]
-        stated = instance.spec.vllm.kv_cache_memory_bytes is not None
-        return told is not None and told.share is not None and not stated
+        told, request = self.forecasts[instance.name], _request(instance)
+        return told is not None and told.share is not None and bool(request and request.grows)
 
 
 def _as_before(instance: Instance, inputs: HostInputs, planned: Choice | None) -> Instance:
@@ -109,7 +110,7 @@ def _recorded(instance: Instance, inputs: HostInputs, planned: Choice | None) ->
     last = inputs.record.instances.get(instance.name)
     applied = last.declared.chosen if last is not None and last.declared is not None else None
     choice = planned or (None if inputs.rebalance else applied)
-    return choice.gpu_memory_utilization if choice else None
+    return choice.memory_share if choice else None
 
 
 def _is_open(instance: Instance, inputs: HostInputs) -> bool:
@@ -138,11 +139,11 @@ def _place(instance: Instance, gpu: GPUInfo) -> int | None:
 
 
 def _taking(instance: Instance, share: float) -> Instance:
-    spec, chosen = instance.spec, instance.declared.chosen or Choice()
+    backend, chosen = backend_named(instance.spec.backend), instance.declared.chosen or Choice()
     return replace(
         instance,
-        spec=replace(spec, vllm=replace(spec.vllm, gpu_memory_utilization=share)),
-        declared=replace(instance.declared, chosen=replace(chosen, gpu_memory_utilization=share)),
+        spec=backend.with_memory_share(instance.spec, share) if backend else instance.spec,
+        declared=replace(instance.declared, chosen=replace(chosen, memory_share=share)),
     )
 
 

@@ -14,11 +14,11 @@ class GPUCount(Frozen):
 
 class Choice(Frozen):
     """None where it was stated, or does not apply. `gpus` are identities in the engine's order,
-    `tensor_split` a share for each of them. `gpu_memory_utilization` is the share of an instance
-    that is not alone on its GPUs."""
+    `tensor_split` a share for each of them. `memory_share` is that of an instance which is not
+    alone on its GPUs."""
 
     gpus: tuple[str, ...] | None = None
     n_ctx: int | None = None
     n_gpu_layers: int | Literal["all"] | None = None
     tensor_split: tuple[float, ...] | None = None
-    gpu_memory_utilization: float | None = None
+    memory_share: float | None = None
