@@ -1,7 +1,7 @@
 """Instance configs read back from a host, validated against the manifest's schema. Pure."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 from unicodedata import category
 
 from pydantic import Field, ValidationError
@@ -51,8 +51,25 @@ def why_not_restated(instance: InstanceConfig, host: str, words: EngineWords) ->
         _Restated.model_validate(fields, context=words)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:_CLAUSE]
+        place = _place(fields, first["loc"])
+        if first["type"] == "missing":
+            place = (*place, str(first["loc"][-1]))
+        return f"{'.'.join(place)}: {first['msg']}"[:_CLAUSE]
     return None
+
+
+def _place(fields: Any, loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """`loc` without the names of union branches that pydantic adds: they differ by its version."""
+    steps: list[str] = []
+    for step in loc:
+        if isinstance(fields, dict):
+            known = step in fields
+        else:
+            known = isinstance(fields, list | tuple) and step in range(len(fields))
+        if known:
+            fields = fields[step]
+            steps.append(str(step))
+    return tuple(steps)
 
 
 def _texts(value: object) -> Iterator[str]:
