@@ -43,7 +43,7 @@ class Lacks:
         docker = SimpleNamespace(store="", root=None)
         facts = SimpleNamespace(folders=folders, reached=reached, docker=docker)
         lacking = [self._lacking(a) for a in what]
-        self.observation: Any = SimpleNamespace(facts=facts, lacking=lacking)
+        self.observation: Any = SimpleNamespace(facts=facts, lacking=lacking, quantizing=())
         paths = [item.places.path for item in lacking]
         beside = [SimpleNamespace(path=p) for p in paths[1:]]
         spec = SimpleNamespace(model_path=paths[0], beside=beside, binary=None, image=None)

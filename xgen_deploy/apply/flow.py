@@ -59,7 +59,7 @@ class Apply:
         if plan.refusals:
             self._auditing.refused(plan, observed)
         changing = self._changing(plan, observed)
-        if not changing and (plan.forbidden or not plan.fetches):
+        if not changing and (plan.forbidden or not plan.prepares):
             return plan.exit_code()
         self._ui.ask(plan)
         if not self._options.keeps_versions:
@@ -79,15 +79,18 @@ class Apply:
             changing, plan = changing | more, now
 
     def _fetch(self, plan: Plan) -> dict[str, XgenError]:
-        """Brings what is missing, while everything that serves goes on; the hosts that have not got
-        it, with the reason, are left out."""
-        if not plan.fetches:
+        """Brings what is missing, and makes what is to be made of it, while everything that serves
+        goes on; the hosts that have not got it, with the reason, are left out."""
+        if not plan.prepares:
             return {}
         from xgen_deploy.apply.fetch import Fetching  # seldom
+        from xgen_deploy.apply.quantize import quantize
 
         with self._ui.reporting() as report:
             rate = self._options.limit_rate
-            return Fetching(self._run, self._secrets, report, limit_rate=rate).bring(plan.fetches)
+            fetching = Fetching(self._run, self._secrets, report, limit_rate=rate)
+            lost = fetching.bring(plan.fetches)
+            return {**lost, **quantize(self._run, plan.quantizings, report, but=lost)}
 
     def _lock(self, locked: LockedHosts, hosts: frozenset[str]) -> dict[str, XgenError]:
         """Those that were lost on the way, with the reason. Raises LockedError."""

@@ -10,10 +10,14 @@ _EVERY = 1.0
 
 
 class TransferProgress:
-    """Of one artifact to one host, or to this machine. Called from that transfer's thread."""
+    """Of one artifact to one host, or to this machine. Called from that transfer's thread. `done`
+    is what is said of it at the end."""
 
-    def __init__(self, host: str, name: str, size: int, tell: Listener) -> None:
+    def __init__(
+        self, host: str, name: str, size: int, tell: Listener, *, done: str = "is there"
+    ) -> None:
         self._host, self._name, self._size, self._tell = host, name, size, tell
+        self._done = done
         self._began = self._told = time.monotonic()
         self._here = self._came = 0
 
@@ -43,9 +47,8 @@ class TransferProgress:
 
     def done(self) -> None:
         seconds = time.monotonic() - self._began
-        self._tell(
-            Event(kind="done", host=self._host, text=f"{self._name} is there", seconds=seconds)
-        )
+        text = f"{self._name} {self._done}"
+        self._tell(Event(kind="done", host=self._host, text=text, seconds=seconds))
 
     def failed(self, text: str) -> None:
         text = text.removeprefix(f"{self._host}: ")

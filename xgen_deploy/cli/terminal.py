@@ -65,7 +65,7 @@ class Terminal:
             return "Put this back into service?"
         if self._options.take_over and not count:
             return "Take over from the other manifest?"
-        if plan.fetches and not count:
+        if plan.prepares and not count:
             return "Bring what is missing?"
         return f"Carry out {count} operation{'s'[: count != 1]}?"
 

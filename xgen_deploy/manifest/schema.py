@@ -31,6 +31,7 @@ from xgen_deploy.state.field_types import (
     Word,
     gpu_lists,
 )
+from xgen_deploy.state.quantize import QuantizeType
 from xgen_deploy.state.settings import (
     Adopt,
     Audit,
@@ -69,6 +70,10 @@ class ModelFields(Frozen):
     )
     sha256: Sha256 | None = Field(
         default=None, description="SHA-256 of the model's file, checked on the host before a start."
+    )
+    quantize: QuantizeType | None = Field(
+        default=None,
+        description="Made of `source` on each host by llama.cpp's quantizer: Q4_K_M, Q8_0, …",
     )
     type: ModelType | None = Field(default=None, description="llm unless stated.")
     backend: BackendChoice | None = Field(

@@ -24,6 +24,7 @@ from xgen_deploy.plan.one_machine import (
 )
 from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.plan.outdated import outdated_warning
+from xgen_deploy.plan.quantizing import quantizings
 from xgen_deploy.plan.rights import with_rights
 from xgen_deploy.plan.rollout import in_batches
 from xgen_deploy.plan.strategy import with_strategies
@@ -94,6 +95,7 @@ def make_plan(
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
         fleet=site.fleet,
         fetches=fetches(site, hosts, observations),
+        quantizings=quantizings(hosts, observations),
         bundle=site.bundle,
     )
 

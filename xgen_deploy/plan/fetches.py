@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xgen_deploy.files.routes import Candidate, NoRoute, reaches, routes
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.plan.quantizing import MODEL_ROOM, needed_on, unmakeable
 from xgen_deploy.state.facts import FolderFacts, HostFacts
 from xgen_deploy.state.fetch import Fetch, Lacking
 from xgen_deploy.state.host import Host
@@ -14,11 +15,11 @@ from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.site import Site
 
-_MODEL_ROOM = (
-    "Make room there (`xgen-deploy models prune` removes what nobody uses), or state another "
-    "folder in the inventory."
-)
 _DOCKER_ROOM = "Make room there: `docker system df` on the host says what Docker keeps."
+
+
+# A host, and what a filesystem of it has free and in all.
+_Disk = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def with_unbringable(
     asked: a host that is refused meanwhile may have been the only one with a way."""
     needs = _all_needs(site, hosts, observations)
     refusals = [r for need in needs if (r := _refusal(need)) is not None]
-    refusals += _no_room(_without({r.host for r in refusals}, needs))
+    sums: dict[_Disk, int] = {}
+    refusals += _no_room(_without({r.host for r in refusals}, needs), sums)
+    refusals += unmakeable(hosts, observations, sums)
     others = {name for name, plan in hosts.items() if plan.refusals}
     while True:  # a host that has no route leaves its chain to the others
         try:
@@ -97,6 +100,8 @@ def _needs(site: Site, plan: HostPlan, observation: Observation | None) -> Itera
                 loaded.setdefault(path, operation.name)
         if operation.gateway is not None and operation.gateway.image is not None:
             loaded.setdefault(operation.gateway.image, operation.name)
+    for quantizing in needed_on(plan, observation):
+        loaded.setdefault(quantizing.source, loaded.get(quantizing.place, quantizing.instances[0]))
     for lacking in observation.lacking:
         stays = (name for name in lacking.instances if name in plan.unchanged)
         instance = loaded.get(lacking.places.path) or next(stays, None)
@@ -143,9 +148,9 @@ def _refusal(need: _Need) -> Refusal | None:
     )
 
 
-def _no_room(needs: list[_Need]) -> Iterator[Refusal]:
-    """All that goes to one filesystem has to fit together; folders that are as free are on one."""
-    sums: dict[tuple[str, int, int], int] = {}
+def _no_room(needs: list[_Need], sums: dict[_Disk, int]) -> Iterator[Refusal]:
+    """All that goes to one filesystem has to fit together; folders that are as free are on one.
+    `sums` gets it all."""
     for need in needs:
         refused = False
         for folder, size in _room(need):
@@ -157,7 +162,7 @@ def _no_room(needs: list[_Need]) -> Iterator[Refusal]:
                     need,
                     f"{need.lacking.artifact.name} does not fit: {size_text(sums[disk])} are to "
                     f"come to {folder.path}, where {size_text(folder.free)} are free",
-                    _DOCKER_ROOM if need.lacking.artifact.kind == "image" else _MODEL_ROOM,
+                    _DOCKER_ROOM if need.lacking.artifact.kind == "image" else MODEL_ROOM,
                 )
 
 

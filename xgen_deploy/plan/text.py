@@ -16,6 +16,7 @@ from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
 from xgen_deploy.plan.nothing_to_do import nothing_sentence
+from xgen_deploy.plan.quantizing import quantizing_lines
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal, Spec
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan, value_text
@@ -41,10 +42,10 @@ def plan_text(
     """
     left = any(host.left for host in plan.hosts.values())
     cordons = any(host.cordon or host.uncordon for host in plan.hosts.values())
-    changes = plan.operations or plan.fetches or left or cordons
+    changes = plan.operations or plan.prepares or left or cordons
     if not (changes or plan.refusals or plan.unreachable):
         return [*_warnings(plan), _nothing(plan, took)]
-    lines = [_head(plan, took), *_bundle(plan), "", *fetch_lines(plan.fetches, plan.bundle)]
+    lines = [_head(plan, took), *_bundle(plan), "", *_prepared(plan)]
     hosts = plan.hosts.values() if verbose else map(merged, groups_alike(plan.hosts, _operation))
     for host in hosts:
         lines += _host(host.host, host, verbose=verbose)
@@ -57,14 +58,19 @@ def plan_text(
 
 def fetch_text(plan: Plan, took: float) -> list[str]:
     """The same of what is brought alone, for `fetch`."""
-    lines = [_head(plan, took), *_bundle(plan), "", *fetch_lines(plan.fetches, plan.bundle)]
+    lines = [_head(plan, took), *_bundle(plan), "", *_prepared(plan)]
     for host in plan.hosts.values():
         if not host.reachable:
             lines += _host(host.host, host, verbose=False)
     lines += _refusals(plan)
-    if not plan.fetches and not plan.refusals and not plan.unreachable:
+    if not plan.prepares and not plan.refusals and not plan.unreachable:
         lines.append("nothing to fetch: the models are on their hosts")
     return lines
+
+
+def _prepared(plan: Plan) -> Iterator[str]:
+    yield from fetch_lines(plan.fetches, plan.bundle)
+    yield from quantizing_lines(plan.quantizings)
 
 
 def _head(plan: Plan, took: float) -> str:

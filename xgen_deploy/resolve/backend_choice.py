@@ -23,9 +23,9 @@ def choose_backend(
     ways_out: dict[str, None] = {}
     model: ModelFacts | None = None
     missing: Refused | None = None
-    for source in models.sources(config).values():
+    for stated_format, source in models.sources(config).items():
         try:
-            key = models.model_key(source, config.revision)
+            key = models.own_key(config, stated_format, source)
             model = usable_model(config, models.facts_of(config, key, inputs.models))
         except Refused as error:
             missing = missing or error

@@ -144,6 +144,8 @@ def is_other(facts: ModelFacts, locked: Locked) -> bool:
     it is known by its commit."""
     if facts.error is not None or facts.format != "gguf" or facts.state is None:
         return False
+    if facts.quantized is not None:  # it is looked for by what it was made of
+        return False
     if facts.state.startswith(KNOWN) and locked.content.startswith(KNOWN):
         return facts.state != locked.content
     return facts.size not in (None, locked.size)
@@ -158,14 +160,14 @@ def unproved_files(
     found: dict[str, str] = {}
     for stated in lockable(config, host):
         model, entry = models.get(stated.key), lock.entry(request_of(config, stated))
-        if model is None or entry is None or model.path not in loaded:
+        if model is None or entry is None or model.path not in loaded or model.quantized:
             continue
         if model.state != entry.content:
-            found |= _digests(model.path or "", entry)
+            found |= digests_at(model.path or "", entry)
     return found
 
 
-def _digests(path: str, entry: LockedModel) -> dict[str, str]:
+def digests_at(path: str, entry: LockedModel) -> dict[str, str]:
     """`path` is one of its files or the folder of all."""
     own = next((f.path for f in entry.files if path.endswith(f"/{f.path}")), None)
     base = f"{path}/" if own is None else path.removesuffix(own)

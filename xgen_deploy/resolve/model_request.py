@@ -2,13 +2,15 @@
 
 from xgen_deploy.resolve.stated_files import StatedFile
 from xgen_deploy.state.facts import ModelRequest
+from xgen_deploy.state.locked import Locked
 from xgen_deploy.state.source import read_source
 
 
 def model_request(
-    stated: StatedFile, model_dir: str, hf_home: str, *, commit: str | None = None
+    stated: StatedFile, model_dir: str, hf_home: str, *, locked: Locked | None = None
 ) -> ModelRequest:
-    """`commit` is what a lock file says of its revision."""
+    """`locked` is what a lock file says of it."""
+    commit = locked.commit if locked else None
     source = read_source(stated.source)
     return ModelRequest(
         key=stated.key,
@@ -24,4 +26,6 @@ def model_request(
         quantization=source.quantization,
         stem=source.stem,
         any_revision=stated.any_revision and source.revision is None and commit is None,
+        quantize=stated.quantize,
+        content=locked.content if locked and stated.quantize else None,
     )

@@ -29,9 +29,15 @@ def formats_of(source: str | SourceByFormat) -> dict[str, str]:
     return {"any": source}
 
 
-def model_key(source: str, revision: str) -> str:
-    """The key of a source in the probe's request and answer."""
-    return f"{source}@{revision}"
+def model_key(source: str, revision: str, quantize: str | None = None) -> str:
+    """The key of a source in the probe's request and answer, or of what is made of it."""
+    return f"{source}@{revision}" + (f" as {quantize}" if quantize else "")
+
+
+def own_key(declared: InstanceConfig, model_format: str, source: str) -> str:
+    """Of one of the model's own sources. What is quantized is a GGUF."""
+    quantize = declared.quantize if model_format != "hf" else None
+    return model_key(source, declared.revision, quantize)
 
 
 def other_revision(declared: InstanceConfig, facts: ModelFacts) -> str | None:
@@ -80,6 +86,8 @@ def usable_files(declared: InstanceConfig, facts: ModelFacts, what: str, field: 
 
 
 def _way_out(facts: ModelFacts, field: str) -> str:
+    if facts.hint:
+        return facts.hint
     if facts.choices:
         return f"Name one of them in `{field}`, such as `{facts.choices[0]}`."
     return f"Copy the file to the host, or correct `{field}`."

@@ -8,6 +8,7 @@ from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
 from xgen_deploy.resolve.locked import locked_as, locked_images
 from xgen_deploy.resolve.model_request import model_request
+from xgen_deploy.resolve.quantize import quantizer_request
 from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
 from xgen_deploy.state.gateway_paths import gateway_socket
@@ -53,6 +54,7 @@ def probe_request(
         software_gpu=host.software_gpu,
         folders=(host.model_dir, host.hf_home, *((layout.images,) if pushed else ())),
         outside=outside(site, host),
+        quantizer=quantizer_request(declared),
         health=health,
         units={d.name: _units(d.name, layout) for d in declared} if health else {},
         gateway_stats=gateway_socket(layout)
@@ -104,9 +106,8 @@ def model_requests(host: Host, declared: tuple[InstanceConfig, ...]) -> tuple[Mo
     requests: dict[str, ModelRequest] = {}
     for config in declared:
         for stated in (*model_files(config), *stated_files(config, host)):
-            locked = locked_as(config, stated)
             requests[stated.key] = model_request(
-                stated, host.model_dir, host.hf_home, commit=locked.commit if locked else None
+                stated, host.model_dir, host.hf_home, locked=locked_as(config, stated)
             )
     return tuple(requests.values())
 

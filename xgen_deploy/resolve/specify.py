@@ -49,7 +49,7 @@ def specify(
         runtime=config.runtime,
         source=source,
         revision=config.revision if not source.startswith("/") else None,
-        sha256=config.sha256,
+        sha256=config.sha256 if model.quantized is None else None,
         model_path=model.path or source,
         model_state=model.state,
         config_format=model.config_format,

@@ -14,7 +14,7 @@ from xgen_deploy.state.source import repository_of
 @dataclass(frozen=True)
 class StatedFile:
     """`field` is where the manifest states it. `any_file`: its content is no model's.
-    `any_revision`: it states none.
+    `any_revision`: it states none. `quantize`: what is loaded is made of it, in this type.
     """
 
     field: str
@@ -22,11 +22,13 @@ class StatedFile:
     revision: str
     any_file: bool = False
     any_revision: bool = False
+    quantize: str | None = None
 
     @property
     def key(self) -> str:
         """Its key in the probe's request and answer."""
-        return model_key(self.source, "file" if self.any_file else self.revision)
+        revision = "file" if self.any_file else self.revision
+        return model_key(self.source, revision, self.quantize)
 
 
 def stated_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
@@ -44,9 +46,14 @@ def stated_files(config: InstanceConfig, host: Host) -> Iterator[StatedFile]:
 
 def model_files(config: InstanceConfig) -> Iterator[StatedFile]:
     """The model's own, in each of its formats."""
-    for source in formats_of(config.source).values():
-        any_revision = _any_revision(config)
-        yield StatedFile("source", source, config.revision, any_revision=any_revision)
+    for model_format, source in formats_of(config.source).items():
+        yield StatedFile(
+            "source",
+            source,
+            config.revision,
+            any_revision=_any_revision(config),
+            quantize=config.quantize if model_format != "hf" else None,
+        )
 
 
 def _any_revision(config: InstanceConfig) -> bool:

@@ -10,7 +10,7 @@ from xgen_deploy.manifest.diagnostics import listing
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.manifest.fleet_file import ANY, FleetFile, FleetHost
 from xgen_deploy.resolve.locked import with_locked
-from xgen_deploy.resolve.models import model_key, sources
+from xgen_deploy.resolve.models import own_key, sources
 from xgen_deploy.resolve.request import probe_request
 from xgen_deploy.run.invented_facts import Invented, completed, invented
 from xgen_deploy.run.run import Run
@@ -80,7 +80,7 @@ def _formats(site: Site, host: str) -> dict[str, str]:
             parsed = read_source(source)
             of_gguf = (parsed.repository or "").lower().endswith("gguf")
             guessed = "gguf" if parsed.is_gguf or of_gguf else "hf"
-            formats[model_key(source, config.revision)] = guessed if stated == "any" else stated
+            formats[own_key(config, stated, source)] = guessed if stated == "any" else stated
     return formats
 
 

@@ -12,6 +12,7 @@ from xgen_deploy.hub.catalog import Described, Sources
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.resolve.locked import keys_to_bring, lockable, request_of
 from xgen_deploy.run.engine_archives import lacking_builds
+from xgen_deploy.run.unquantized import with_quantized
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.fetch import FetchMode, Lacking, Places
 from xgen_deploy.state.host import Host
@@ -45,6 +46,7 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
     if not missing and not builds:
         return observation
     models = {m.key: m for m in observation.facts.models}
+    missing -= {key for key, model in models.items() if model.unquantized is not None}
     lacking: dict[str, Lacking] = {}
     for wanted in wanted_models(site, host):
         key = wanted.key
@@ -75,13 +77,14 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
             instances=(wanted.instance,),
         )
     coming = {(e.backend, e.binary): e for build in builds for e in build.engines}
+    quantizing = with_quantized(site, host, observation.facts, models, lacking.keys())
     facts = frozen.replace(
         observation.facts,
         models=tuple(models.values()),
         engines=tuple(coming.get((e.backend, e.binary), e) for e in observation.facts.engines),
     )
     brought = (*lacking.values(), *(build.lacking for build in builds))
-    return replace(observation, facts=facts, lacking=brought)
+    return replace(observation, facts=facts, lacking=brought, quantizing=quantizing)
 
 
 def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:

@@ -22,7 +22,9 @@ class ModelRequest(Frozen):
     """A model whose files the probe looks for. `key` names it in the answer, `source` is the text
     of the manifest, what follows `any_file` its parts (see state/source.py). `any_file`: it is
     something else that is loaded beside one, and only has to be there. `any_revision`: none is
-    stated, so that another than `revision` will do where it is the only one there.
+    stated, so that another than `revision` will do where it is the only one there. `quantize`: what
+    is looked for was made of it on the host, in this type; of `content`, where a lock file tells
+    that.
     """
 
     key: str
@@ -38,6 +40,8 @@ class ModelRequest(Frozen):
     quantization: str | None = None
     stem: str = ""
     any_revision: bool = False
+    quantize: str | None = None
+    content: str | None = None
 
 
 class PushedImage(Frozen):
@@ -72,6 +76,14 @@ class EngineRequest(Frozen):
     login: bool = False
 
 
+class QuantizerRequest(Frozen):
+    """`places` are where llama.cpp's quantizer may be, beside the usual ones. `as_login`: it will
+    run as the login itself, and is asked so."""
+
+    places: tuple[str, ...] = ()
+    as_login: bool = False
+
+
 class ProbeRequest(Frozen):
     """What the control side wants to know of one host, beyond what is always told.
 
@@ -84,7 +96,7 @@ class ProbeRequest(Frozen):
     runtime socket, to be asked for its servers. `watchdog` is the name of the timer that looks
     after the engines, and of its service, to be asked how they are. `writes` are the folders
     that an apply writes to, `folders` those that models are brought to; `outside` (host:port)
-    are tried where a model is missing.
+    are tried where a model is missing. `quantizer` is looked for where one is not quantized yet.
     """
 
     project: str
@@ -105,6 +117,7 @@ class ProbeRequest(Frozen):
     writes: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    quantizer: QuantizerRequest | None = None
     deadline: float = 20.0
 
 
@@ -178,6 +191,15 @@ class LinkFacts(Frozen):
     lost: str | None = None
 
 
+class QuantizedFacts(Frozen):
+    """What a file was made of on the host: a source of the state `of`, by a quantizer of the
+    version `by`. `coming`: it is not there yet, and its header is a forecast."""
+
+    of: str
+    by: str = ""
+    coming: bool = False
+
+
 class ModelFacts(Frozen):
     """A model as it lies on the host. `path` is where the engine would be pointed at.
 
@@ -191,7 +213,9 @@ class ModelFacts(Frozen):
     links.
     `config_format` tells a folder in Mistral's own layout, which has no config.json. `revision` is
     the commit that was taken where the one asked for is not in the cache, `choices` is how a
-    manifest would name each of several files that may be meant.
+    manifest would name each of several files that may be meant. `hint` is what to do about an
+    error. `quantized`: it was made on the host, of another file; `unquantized` is that file, where
+    it is there and nothing was made of it yet.
     """
 
     key: str
@@ -213,6 +237,19 @@ class ModelFacts(Frozen):
     choices: tuple[str, ...] = ()
     real_path: str | None = None
     links: LinkFacts | None = None
+    hint: str | None = None
+    quantized: QuantizedFacts | None = None
+    unquantized: "ModelFacts | None" = None
+
+
+class QuantizerFacts(Frozen):
+    """llama.cpp's quantizer on a host; `program` None: there is none. `options` are those of its
+    `--help`."""
+
+    program: str | None = None
+    version: str = ""
+    options: tuple[str, ...] = ()
+    error: str | None = None
 
 
 class FolderFacts(Frozen):
@@ -467,6 +504,7 @@ class HostFacts(Frozen):
     models: tuple[ModelFacts, ...] = ()
     engines: tuple[EngineFacts, ...] = ()
     folders: tuple[FolderFacts, ...] = ()
+    quantizer: QuantizerFacts | None = None
     reached: tuple[str, ...] | None = None
     files: tuple[FileFacts, ...] = ()
     etc_files: tuple[FileFacts, ...] = ()

@@ -60,6 +60,7 @@ class InstanceConfig(Frozen):
     fetch: FetchMode | ModelFetch | None = None
     revision: str = "main"
     sha256: str | None = None
+    quantize: str | None = None
     type: ModelType = "llm"
     backend: str = "auto"
     runtime: Runtime = "docker"

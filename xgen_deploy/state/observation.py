@@ -10,6 +10,7 @@ from xgen_deploy.state.fetch import Lacking
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.lock import LockStatus, lock_status
+from xgen_deploy.state.quantize import Quantizing
 from xgen_deploy.state.record import Record, read_record
 
 
@@ -18,8 +19,8 @@ class Observation:
     """One observation of one host: its facts, its record (read and checked) and its paths.
 
     `record` is None where there is one that cannot be used; `record_error` says why, as a clause
-    without the host's name. `lacking` are models that are not there and can be brought: the facts
-    tell of them as if they were.
+    without the host's name. `lacking` are models that are not there and can be brought,
+    `quantizing` those that can be made there: the facts tell of them as if they were.
     """
 
     host: str
@@ -28,6 +29,7 @@ class Observation:
     record: Record | None
     record_error: str = ""
     lacking: tuple[Lacking, ...] = ()
+    quantizing: tuple[Quantizing, ...] = ()
 
 
 # By host; the error says why a host could not be observed.

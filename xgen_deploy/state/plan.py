@@ -13,6 +13,7 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.origin import Origin
+from xgen_deploy.state.quantize import Quantizing
 
 Action = Literal["create", "update", "repair", "restart", "remove", "stop", "start"]
 Strategy = Literal["stop-first", "start-first"]
@@ -195,8 +196,8 @@ class HostPlan:
 class Plan:
     """Every host's part. `last_apply` is a line for people about the newest apply seen. `against`
     is what the hosts are held against: the manifest, their own last apply, nothing at all where the
-    project is removed, or what was asked for instead. `fetches` come first, before anything that
-    serves is touched; where all comes from a `bundle`, from there.
+    project is removed, or what was asked for instead. `fetches` come first, then `quantizings`,
+    before anything that serves is touched; where all comes from a `bundle`, from there.
     """
 
     project: str
@@ -209,7 +210,13 @@ class Plan:
     fingerprint: str = ""
     fleet: str | None = None
     fetches: tuple[Fetch, ...] = ()
+    quantizings: tuple[Quantizing, ...] = ()
     bundle: BundleOrigin | None = None
+
+    @property
+    def prepares(self) -> bool:
+        """Whether files are to be brought or made before the operations."""
+        return bool(self.fetches or self.quantizings)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -238,7 +245,7 @@ class Plan:
             return 1
         if self.unreachable:
             return 4
-        if detailed and (self.operations or self.fetches):
+        if detailed and (self.operations or self.prepares):
             return 3 if all(o.action == "repair" for o in self.operations) else 2
         return 0
 

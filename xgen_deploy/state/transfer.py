@@ -1,6 +1,7 @@
 """What a host is asked to bring, as the program there reads it (transfer/remote/transfer.py)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -49,6 +50,27 @@ class Unpack:
     program: str
     serves_gguf: bool = False
     as_login: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize:
+    """A file to be made of another (transfer/remote/quantize.py). `number` is how its header tells
+    the type; `note` is kept with it: its recipe, what it was made `of`, and `by` which version. The
+    others as in state/quantize.py."""
+
+    program: str
+    source: str
+    sha256: Mapping[str, str]
+    place: str
+    file_type: str
+    number: int
+    size: int
+    threads: int
+    slab: int
+    requantizes: bool
+    engine: str | None
+    as_login: bool
+    note: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +130,7 @@ class TransferRequest:
     links: tuple[Link, ...] = ()
     texts: tuple[Text, ...] = ()
     unpack: Unpack | None = None
+    quantize: Quantize | None = None
     root: str | None = None
     origin: str = ""
     access: Access = field(default_factory=Access)

@@ -53,6 +53,8 @@ _TRANSFER = (
     "tiny_gguf",
     "trial",
     "engine_build",
+    "gguf_type",
+    "quantize",
     "docker_api",
     "image_archive",
     "image_registry",

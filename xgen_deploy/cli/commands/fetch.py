@@ -48,15 +48,17 @@ def _shown(run: Run, settings: Settings) -> Plan:
 
 def _brought(run: Run, settings: Settings, plan: Plan, limit_rate: int) -> dict[str, XgenError]:
     """The hosts that have not got what they lack, with the reason."""
-    if not plan.fetches:
+    if not plan.prepares:
         return {}
     from xgen_deploy.apply.fetch import Fetching
+    from xgen_deploy.apply.quantize import quantize
     from xgen_deploy.cli.screens.progress import progress
     from xgen_deploy.secrets.resolver import SecretResolver
 
     with progress(settings) as report:
         fetching = Fetching(run, SecretResolver(run.site), report, limit_rate=limit_rate)
         lost = fetching.bring(plan.fetches)
+        lost |= quantize(run, plan.quantizings, report, but=lost)
         copies = sum(event.kind == "done" for event in report.events)
         failed = sum(event.kind == "failed" for event in report.events)
         report.fetched(copies, failed)

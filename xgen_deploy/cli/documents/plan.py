@@ -12,6 +12,7 @@ from xgen_deploy.state.forecast import Need, Share
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
+from xgen_deploy.state.quantize import Quantizing
 
 FORMAT_VERSION = 1
 _MIB = 1 << 20
@@ -125,6 +126,22 @@ class FetchEntry(Frozen):
     chains: tuple[tuple[LegEntry, ...], ...]
 
 
+class QuantizingEntry(Frozen):
+    """A file that a host makes of another before anything that serves is touched. `about_bytes`,
+    `memory_bytes` and `about_seconds` are estimates."""
+
+    host: str
+    model: str
+    file_type: str
+    source: str
+    place: str
+    quantizer: str
+    version: str
+    about_bytes: int
+    memory_bytes: int
+    about_seconds: float
+
+
 class BundleEntry(Frozen):
     """The fields of state/bundle.py, BundleOrigin."""
 
@@ -135,8 +152,8 @@ class BundleEntry(Frozen):
 
 
 class PlanDocument(Document):
-    """`fetches` come before the operations. `summary` counts these by action, and the instances and
-    hosts without any."""
+    """`fetches`, then `quantizings`, come before the operations. `summary` counts these by action,
+    and the instances and hosts without any."""
 
     format_version: int = FORMAT_VERSION
     project: str | None = None
@@ -145,6 +162,7 @@ class PlanDocument(Document):
     warnings: tuple[str, ...] | None = None
     hosts: Mapping[str, HostEntry] | None = None
     fetches: tuple[FetchEntry, ...] | None = None
+    quantizings: tuple[QuantizingEntry, ...] | None = None
     bundle: BundleEntry | None = None
 
 
@@ -157,6 +175,7 @@ def plan_document(plan: Plan) -> PlanDocument:
         warnings=plan.warnings,
         hosts={name: _host(host) for name, host in plan.hosts.items()},
         fetches=tuple(_fetch(fetch) for fetch in plan.fetches),
+        quantizings=tuple(_quantizing(each) for each in plan.quantizings),
         bundle=_bundle(plan.bundle),
         errors=tuple(plan_errors(plan)),
     )
@@ -197,6 +216,21 @@ def _fetch(fetch: Fetch) -> FetchEntry:
             )
             for chain in fetch.chains
         ),
+    )
+
+
+def _quantizing(quantizing: Quantizing) -> QuantizingEntry:
+    return QuantizingEntry(
+        host=quantizing.host,
+        model=quantizing.name,
+        file_type=quantizing.file_type,
+        source=quantizing.source,
+        place=quantizing.place,
+        quantizer=quantizing.program,
+        version=quantizing.version,
+        about_bytes=quantizing.size,
+        memory_bytes=quantizing.memory,
+        about_seconds=round(quantizing.seconds, 1),
     )
 
 

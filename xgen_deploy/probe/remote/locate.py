@@ -33,6 +33,8 @@ class Source(NamedTuple):
     quantization: str | None = None
     stem: str = ""
     any_revision: bool = False
+    quantize: str | None = None
+    content: str | None = None
 
     def named(self, file: str) -> str:
         """How a manifest would name another file of the same place."""

@@ -103,6 +103,7 @@ def _gpus(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _models(asked: dict[str, Any]) -> dict[str, Any]:
     answer = models(asked["models"], asked["state_dir"])
+    answer.update(_quantizer(asked, answer["models"]))
     pushes = any(engine.get("pushed") or _build_is_missing(engine) for engine in asked["engines"])
     if not pushes and not any(model.get("missing") for model in answer["models"]):
         return answer
@@ -111,6 +112,17 @@ def _models(asked: dict[str, Any]) -> dict[str, Any]:
     missing = any(m.get("missing") for m in answer["models"])
     outside = list(asked.get("outside", ())) if missing else []
     return dict(answer, **room_and_way(asked.get("folders", ()), outside))
+
+
+def _quantizer(asked: dict[str, Any], models: list[dict[str, Any]]) -> dict[str, Any]:
+    """Only where one is needed."""
+    keys = {m["key"] for m in asked["models"] if m.get("quantize")}
+    request = asked.get("quantizer")
+    if request is None or not any(m["key"] in keys and m.get("missing") for m in models):
+        return {}
+    from xgen_deploy.probe.remote.quantizer import quantizer
+
+    return {"quantizer": quantizer(request["places"], as_login=request["as_login"])}
 
 
 def _build_is_missing(engine: dict[str, Any]) -> bool:

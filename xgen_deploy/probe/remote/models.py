@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from xgen_deploy.probe.remote.content_state import content_state
 from xgen_deploy.probe.remote.files import file_state, learned
 from xgen_deploy.probe.remote.gguf_folder import gguf_files, listed
 from xgen_deploy.probe.remote.gguf_parts import gguf_model, is_gguf
@@ -25,6 +26,30 @@ def models(sources: list[dict[str, Any]], state_dir: str) -> dict[str, Any]:
 
 def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]:
     """Whatever is wrong with one model stays with it. `known` are GGUF facts by state."""
+    if source.quantize is None:
+        return _stated(source, known)
+    from xgen_deploy.probe.remote.quantized import STATE, made  # seldom
+
+    stated = _stated(source, known)
+    there = not stated.get("missing")
+    of = source.content or (stated.get("state") if there else None)
+    note = made(source.model_dir, source.key, of)
+    if note is None:
+        problem = f"is there, and not made {source.quantize} yet"
+        return dict(_missing(stated, problem), unquantized=stated) if there else stated
+    path, state = note["path"], STATE + note["recipe"]
+    kept = (known or {}).get(state)
+    same = {str(content_state([path])): kept} if kept else {}
+    found = _stated(source._replace(path=path, url=None, repository=None), same)
+    return dict(found, state=state, quantized={"of": note["of"], "by": note["by"]})
+
+
+def _missing(stated: dict[str, Any], problem: str) -> dict[str, Any]:
+    return {"key": stated["key"], "path": stated.get("path"), "error": problem, "missing": True}
+
+
+def _stated(source: Source, known: dict[str, Any] | None) -> dict[str, Any]:
+    """What lies where the source says."""
     try:
         path, revision = locate(source)
         inspected = _any_file(path) if source.any_file else _inspect(source, path, known or {})

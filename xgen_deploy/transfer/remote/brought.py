@@ -20,10 +20,17 @@ CHUNKS = ".chunks"
 
 
 def note_brought(
-    root: str, file: File, sha256: str, chunks: list[str], origin: str, *, found: bool = False
+    root: str,
+    file: File,
+    sha256: str,
+    chunks: list[str],
+    origin: str,
+    *,
+    found: bool = False,
+    more: dict[str, str] | None = None,
 ) -> None:
     """`root` is the folder of models. `found`: somebody else's file, which was right as it was.
-    Raises OSError."""
+    `more` is what it was made of. Raises OSError."""
     status = os.stat(file.place)
     entry = {
         "found": found,
@@ -35,6 +42,7 @@ def note_brought(
         "by_length": file.sha256 is None and file.sha1 is None,
         "origin": origin,
         "at": time.time(),
+        **(more or {}),
     }
     folder = os.path.join(root, FOLDER)
     os.makedirs(folder, exist_ok=True)

@@ -23,8 +23,10 @@ from xgen_deploy.transfer.remote import (
     image_load,
     peer_client,
     peer_server,
+    quantize,
     receive,
     repair,
+    trial,
 )
 from xgen_deploy.transfer.remote.brought import is_noted, note_brought, noted_chunks
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
@@ -68,7 +70,7 @@ def main() -> None:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at, wrong=True)
     except image_load.NotLoaded as error:
         tell("failed", text=str(error)[:SHOWN], thin=error.thin)
-    except (Refused, Unavailable, Unusable) as error:
+    except (Refused, Unavailable, Unusable, quantize.NotMade, trial.Failed) as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at)
     except OSError as error:
         text = error.strerror or str(error)
@@ -112,6 +114,9 @@ class Transfer:
             make_text(text["path"], text["content"])
         if self._request.get("unpack"):
             place_build(self._request["unpack"], self._tell)
+        if self._request.get("quantize"):
+            origin = self._request.get("origin", "")
+            quantize.make(self._request["quantize"], self._root or "/", origin, self._tell)
         image = self._request.get("image")
         if image:
             image_load.load(image, self._tell)

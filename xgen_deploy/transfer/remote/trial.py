@@ -40,15 +40,15 @@ class Failed(Exception):
 
 def version(program: str, log: str, *, as_login: bool = False) -> None:
     """`--version` ends well. `log` is a file for what it prints. Raises Failed."""
-    with _started([program, "--version"], log, as_login) as process:
+    with started([program, "--version"], log, as_login) as process:
         try:
             code = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise Failed(f"its `--version` does not end within {PATIENCE:.0f} s") from None
         finally:
-            _end(process)
+            end(process)
     if code != 0:
-        raise Failed(f"its `--version` fails: {_reason(code, log)}")
+        raise Failed(f"its `--version` fails: {reason(code, log)}")
 
 
 def serves(
@@ -56,11 +56,8 @@ def serves(
 ) -> None:
     """A llama-server loads `model` on the CPU and makes a token. Raises Failed."""
     port = _free_port()
-    argv = [program, "--model", model, "--host", "127.0.0.1", "--port", str(port)]
-    argv += ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]
-    argv += ["--n-gpu-layers", "0", "--device", "none"]
     name = os.path.basename(model)
-    with _started(argv, log, as_login) as process:
+    with started(_on_cpu(program, model, port), log, as_login) as process:
         try:
             _wait_for(process, port, log, name, time.monotonic() + patience)
             body = json.dumps({"prompt": "a", "n_predict": 1, "temperature": 0}).encode()
@@ -68,10 +65,30 @@ def serves(
             if status != 200:
                 process.poll()
                 code = process.returncode
-                why = f"answers {status}" if code is None and status else _reason(code, log)
+                why = f"answers {status}" if code is None and status else reason(code, log)
                 raise Failed(f"it does not compute with {name}: {why}")
         finally:
-            _end(process)
+            end(process)
+
+
+def loads(
+    program: str, model: str, log: str, *, as_login: bool = False, patience: float = PATIENCE
+) -> None:
+    """A llama-server loads `model` into the host's memory and finds no odd number in it. Raises
+    Failed."""
+    port = _free_port()
+    argv = [*_on_cpu(program, model, port), "--check-tensors", "--no-warmup"]
+    with started(argv, log, as_login) as process:
+        try:
+            _wait_for(process, port, log, os.path.basename(model), time.monotonic() + patience)
+        finally:
+            end(process)
+
+
+def _on_cpu(program: str, model: str, port: int) -> list[str]:
+    argv = [program, "--model", model, "--host", "127.0.0.1", "--port", str(port)]
+    argv += ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]
+    return [*argv, "--n-gpu-layers", "0", "--device", "none"]
 
 
 def _wait_for(
@@ -79,7 +96,7 @@ def _wait_for(
 ) -> None:
     while _ask(port, "GET", "/health", None, 5.0) != 200:
         if process.poll() is not None:
-            raise Failed(f"it does not load {name}: {_reason(process.returncode, log)}")
+            raise Failed(f"it does not load {name}: {reason(process.returncode, log)}")
         if time.monotonic() > until:
             raise Failed(f"it has not loaded {name} in time; it said: {_last_line(log)}")
         time.sleep(PAUSE)
@@ -100,7 +117,7 @@ def _ask(port: int, method: str, path: str, body: bytes | None, patience: float)
         connection.close()
 
 
-def _started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes]:
+def started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes]:
     try:
         with open(log, "wb") as out:
             return subprocess.Popen(
@@ -133,13 +150,13 @@ def _in_the_child(as_login: bool) -> Callable[[], None]:
     return begin
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _reason(code: int | None, log: str) -> str:
+def reason(code: int | None, log: str) -> str:
     if code is None:
         return "it gives no answer"
     if code == -signal.SIGILL:
