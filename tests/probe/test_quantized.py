@@ -60,6 +60,15 @@ def test_of_another_content_it_does_not_count(tmp_path: Path) -> None:
     assert look(tmp_path).missing
 
 
+def test_what_is_wrong_with_the_source_is_told_of_it(tmp_path: Path) -> None:
+    write(tmp_path / "m.gguf", gguf()[:100])
+    make(tmp_path, "one.gguf", "a")
+    told = look(tmp_path)
+    assert told.error is not None
+    assert told.error.startswith("cut short")
+    assert (told.missing, told.unquantized, told.quantized) == (False, None, None)
+
+
 def test_it_counts_without_its_source(tmp_path: Path) -> None:
     """The newest, or what the lock file says."""
     make(tmp_path, "one.gguf", "a", at=2.0)

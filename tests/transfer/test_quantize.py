@@ -134,6 +134,20 @@ def test_an_engine_has_to_load_it(place: Path) -> None:
     assert making.left == []
 
 
+def test_the_engine_takes_no_more_memory_than_it_has_to(place: Path) -> None:
+    """It is the first to go where that runs out, too."""
+    making = Making(place, COPIES)
+    engine = place / "llama-server"
+    engine.write_text(
+        "#!/bin/sh\nread score </proc/self/oom_score_adj\n"
+        'echo "$LLAMA_ARG_REPACK $LLAMA_ARG_NO_REPACK $score" >&2\nexit 1\n'
+    )
+    engine.chmod(0o755)
+    making.request["engine"] = str(engine)
+    with pytest.raises(NotMade, match="0 1 1000"):
+        making.make()
+
+
 def test_a_source_that_is_not_what_it_has_to_be(place: Path) -> None:
     making = Making(place, COPIES)
     making.request["sha256"] = {str(making.source): "ab" * 32}

@@ -59,8 +59,6 @@ def _checked(
     source: ModelFacts,
 ) -> Quantizing:
     """Raises CannotQuantize."""
-    if source.error is not None:
-        raise CannotQuantize(f"its source {source.error}", "Bring it anew.")
     source, digests = frozen.replace(source, key=stated.key), {}
     if not (source.state or "").startswith(KNOWN) and config.sha256 is not None:
         digests = {source.path or "": config.sha256.lower()}

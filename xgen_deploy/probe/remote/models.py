@@ -32,6 +32,8 @@ def model(source: Source, known: dict[str, Any] | None = None) -> dict[str, Any]
 
     stated = _stated(source, known)
     there = not stated.get("missing")
+    if there and stated.get("error"):
+        return stated
     of = source.content or (stated.get("state") if there else None)
     note = made(source.model_dir, source.key, of)
     if note is None:

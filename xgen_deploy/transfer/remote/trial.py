@@ -21,6 +21,8 @@ from typing import Callable
 NOBODY = 65534
 PDEATHSIG = 1
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Else llama-server copies what it maps into another order, which takes as much memory again.
+AS_MAPPED = {"LLAMA_ARG_REPACK": "0", "LLAMA_ARG_NO_REPACK": "1"}
 PATIENCE = 180.0
 PAUSE = 0.1
 TAIL = 16 << 10
@@ -78,7 +80,7 @@ def loads(
     Failed."""
     port = _free_port()
     argv = [*_on_cpu(program, model, port), "--check-tensors", "--no-warmup"]
-    with started(argv, log, as_login) as process:
+    with started(argv, log, as_login, AS_MAPPED) as process:
         try:
             _wait_for(process, port, log, os.path.basename(model), time.monotonic() + patience)
         finally:
@@ -117,7 +119,9 @@ def _ask(port: int, method: str, path: str, body: bytes | None, patience: float)
         connection.close()
 
 
-def started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes]:
+def started(
+    argv: list[str], log: str, as_login: bool, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     try:
         with open(log, "wb") as out:
             return subprocess.Popen(
@@ -126,7 +130,7 @@ def started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
+                env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent", **(env or {})},
                 start_new_session=True,
                 preexec_fn=_in_the_child(as_login),
             )
@@ -136,11 +140,14 @@ def started(argv: list[str], log: str, as_login: bool) -> subprocess.Popen[bytes
 
 
 def _in_the_child(as_login: bool) -> Callable[[], None]:
-    """Without core dumps, rights unless `as_login`, and never longer there than this program."""
+    """Without core dumps, rights unless `as_login`, and never longer there than this program; where
+    memory runs out, the first to go."""
     libc, drops = ctypes.CDLL(None), os.geteuid() == 0 and not as_login
 
     def begin() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
         if drops:
             os.setgroups([])
             os.setgid(NOBODY)
