@@ -17,6 +17,8 @@ from xgen_deploy.transfer.remote.journal import Journal, sync_folder
 # What a cut can cost. Chunks are known by SHA-256.
 CHUNK = 16 << 20
 PIECE = 1 << 20
+# What is taken from a connection at a time: for more, the kernel is asked for memory each time.
+TAKEN = 1 << 17
 PART = ".xgen-part"
 JOURNAL = ".chunks"
 MODE = 0o644
@@ -128,7 +130,7 @@ class Part:
         digest, digests = hashlib.sha256(), self._digests.copy()
         offset, left = chunk * CHUNK, self.file.length(chunk)
         while left:
-            piece = data(min(left, PIECE))
+            piece = data(min(left, TAKEN))
             digest.update(piece)
             digests.add(offset, piece)
             _write_at(self.fd, piece, offset)

@@ -143,8 +143,9 @@ class PeerClient:
 
 
 def _some(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """`most` bytes but for the last: read1 would give a record of TLS."""
     try:
-        data = answer.read1(most)
+        data = answer.read(most)
     except (OSError, http.client.HTTPException) as error:
         raise _Unanswered(str(error)) from None
     if not data:
