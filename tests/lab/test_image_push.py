@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ask, bootstrap, engine_site, payload, places
+from tests.lab import ask, bootstrap, engine_site, network, payload, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site, alone
@@ -23,6 +24,7 @@ HOST = "lab-spare"
 IMAGE = "site.example/llama-server:2"
 PORT = 8179
 SMALL = 100 << 10
+_LARGE = 40 << 20
 SETTINGS = "/etc/docker/daemon.json"
 # Layers are mounted over each other, which the host's own disk, made of layers too, does not allow.
 OTHER_STORE = f"""
@@ -70,6 +72,27 @@ def test_only_new_layers_come_and_are_served(host: LabHost, tmp_path: Path) -> N
         assert site.plan(0).operations(HOST) == []
     finally:
         assert site.run("destroy", "-y").code == 0
+
+
+def test_layers_go_from_host_to_host(lab: Lab, host: LabHost, tmp_path: Path) -> None:
+    """They leave this machine once."""
+    before = lab.host("lab-back")
+    engine_site.place_models(before)
+    layer = random.Random(1).randbytes(_LARGE)
+    site = _site(tmp_path, layer)
+    site.serve(before.name, "tiny", listen="0.0.0.0")
+    for each in (before, host):
+        site.hosts[each.name] = {"xgen_site": "one", "xgen_peer_address": each.address}
+    try:
+        assert f"to {before.name}, then to {host.name}" in site.run("plan").stdout
+        sent = network.sent_from_here()
+        site.apply()
+        assert _LARGE < network.sent_from_here() - sent < 1.2 * _LARGE
+        assert all(ask.completion(each, PORT) for each in (before, host))
+        assert site.plan(0).json()["fetches"] == []
+    finally:
+        assert site.run("destroy", "-y").code == 0
+        before.sh(f"docker image rm --force {IMAGE}")
 
 
 def test_containerd_s_store(containerd: LabHost, tmp_path: Path) -> None:
@@ -158,7 +181,7 @@ def _archive(folder: Path, note: bytes) -> None:
         (saved,) = json.load(_file(old, "manifest.json"))
         config = json.load(_file(old, saved["Config"]))
         config["rootfs"]["diff_ids"].append(f"sha256:{hashlib.sha256(layer).hexdigest()}")
-        config["history"].append({"comment": note.decode()})
+        config["history"].append({"comment": "a marker"})
         member = old.getmember("layer.tar")
         new.addfile(member, _file(old, "layer.tar"))
         manifest = {"Config": "c.json", "RepoTags": [IMAGE], "Layers": ["layer.tar", "n/layer.tar"]}
