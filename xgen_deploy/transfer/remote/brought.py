@@ -100,8 +100,10 @@ def _note(root: str, status: os.stat_result) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    draft = f"{path}.{os.getpid()}.draft"
+    """By way of a draft of one name, so that those that a cut left do not pile up."""
+    draft = f"{path}.draft"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(draft, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(draft, path)
+    with contextlib.suppress(FileNotFoundError):  # another host of this folder was faster
+        os.replace(draft, path)

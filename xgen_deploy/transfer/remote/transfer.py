@@ -133,17 +133,17 @@ class Transfer:
         if digest is None:
             return False
         chunks: list[str] = []
+        journal = journal_of(file)
+        # What tells of a part that got its name, and was cut before or while that was noted.
+        ours = bool(journal.lines) and not os.path.exists(part_path(file))
         if self._root and not is_noted(self._root, file):
-            # What tells of a part that got its name, and was cut before that was noted.
-            journal = journal_of(file)
-            ours = bool(journal.lines) and not os.path.exists(part_path(file))
             chunks = [line["sha256"] for line in journal.lines if "chunk" in line]
             chunks = chunks if len(chunks) == file.chunk_count else []
             self._note(file, digest, chunks, found=not ours)
-            if ours:
-                journal.remove()
         elif self._root:
             chunks = noted_chunks(self._root, file)
+        if ours:
+            journal.remove()
         self._tell("there", file=number, chunks=chunks)
         if self._server is not None:
             fd = os.open(file.place, os.O_RDONLY | os.O_CLOEXEC)
