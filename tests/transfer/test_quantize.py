@@ -107,13 +107,19 @@ def test_the_quantizer_has_no_rights(place: Path) -> None:
     ("does", "number", "told"),
     [
         ("echo tensor blk.0 is odd >&2; exit 1", Q8_0, "llama-quantize fails: tensor blk.0 is odd"),
+        (
+            "echo '[ 3/9] a - llama_model_quantize: failed to quantize: iostream error';"
+            "echo 'llama_quantize: failed to quantize model from m.gguf'; exit 1",
+            Q8_0,
+            "llama-quantize fails: iostream error$",
+        ),
         ("kill -9 $$", Q8_0, "it ended by SIGKILL"),
         ('head -c 30 "$3" > "$4"', Q8_0, "cannot be used: its header is cut short"),
         ('echo nonsense > "$4"', Q8_0, "cannot be used: it is no GGUF"),
         (COPIES, 15, "is of the file type 15"),
         ('ln -s "$3" "$4"', Q8_0, "what the quantizer left is no file"),
     ],
-    ids=["fails", "killed", "cut", "nonsense", "another type", "a link"],
+    ids=["fails", "tells first why", "killed", "cut", "nonsense", "another type", "a link"],
 )
 def test_what_is_not_right_leaves_nothing(place: Path, does: str, number: int, told: str) -> None:
     making = Making(place, does, number)

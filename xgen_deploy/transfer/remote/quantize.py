@@ -80,7 +80,13 @@ def _quantize(request: dict[str, Any], made: str, tell: Tell) -> None:
                 trial.end(process)
         if process.returncode != 0:
             _need_room(os.path.dirname(made), max(0, request["size"] - _size(made)))
-            raise NotMade(f"{name} fails: {trial.reason(process.returncode, log)}")
+            raise NotMade(f"{name} fails: {_why(process.returncode, log)}")
+
+
+def _why(code: int, log: str) -> str:
+    """llama-quantize's last line tells only that it failed; what comes before, often behind the
+    tensor that it was at, why."""
+    return trial.reason(code, log, but="failed to quantize model").rpartition("to quantize: ")[2]
 
 
 def _wait(process: subprocess.Popen[bytes], made: str, tell: Tell) -> None:

@@ -163,7 +163,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def reason(code: int | None, log: str) -> str:
+def reason(code: int | None, log: str, *, but: str | None = None) -> str:
+    """`but` is in lines that tell nothing."""
     if code is None:
         return "it gives no answer"
     if code == -signal.SIGILL:
@@ -171,14 +172,15 @@ def reason(code: int | None, log: str) -> str:
     if code < 0:
         with contextlib.suppress(ValueError):
             return f"it ended by {signal.Signals(-code).name}"
-    return _last_line(log) or f"exit status {code}"
+    return _last_line(log, but) or f"exit status {code}"
 
 
-def _last_line(log: str) -> str:
+def _last_line(log: str, but: str | None = None) -> str:
     with open(log, "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
         text = file.read(TAIL).decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if but is None or but not in line]
     return "".join(c if c.isprintable() else "?" for c in lines[-1])[:SHOWN] if lines else ""
 
 
