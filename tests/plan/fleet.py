@@ -15,7 +15,7 @@ from xgen_deploy.manifest.limit import limit
 from xgen_deploy.plan.build import maintenance_plan, make_plan
 from xgen_deploy.plan.maintenance import Maintaining, Request
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.state.facts import EngineFacts, HostFacts, ServiceFacts
+from xgen_deploy.state.facts import EngineFacts, HostFacts, ModelFacts, ServiceFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.state.observation import Observation, observation_of
@@ -113,6 +113,9 @@ class Fleet:
             facts = HostFacts(probe="sh", **{m: getattr(facts, m) for m in machine})
         return observation_of(name, facts, LAYOUT)
 
+    def _model(self, key: str, source: str) -> ModelFacts:
+        return model_facts(key, source).model_copy(update={"size": 5 << 30})
+
     def _facts(self, site: Site, name: str) -> HostFacts:
         kind, record = HOSTS[self._kinds[name]], self.records[name]
         request = probe_request(site, site.hosts[name], LAYOUT)
@@ -125,10 +128,7 @@ class Fleet:
                 "gpu": GPUDetectionResult(gpus=tuple(gpus), detection_method="pynvml"),
                 **kind.get("facts", {}),
                 "docker": {"state": "absent"},
-                "models": [
-                    model_facts(m.key, m.source).model_copy(update={"size": 5 << 30})
-                    for m in request.models
-                ],
+                "models": [self._model(m.key, m.source) for m in request.models],
                 "engines": [_engine(e.backend, e.binary) for e in request.engines],
                 "services": [
                     _service(n, r, edited=name in self.edited) for n, r in record.instances.items()

@@ -200,6 +200,7 @@ class Apply:
             now=time.time(),
             skip_refused=options.skip_refused,
             against="nothing" if options.destroy else "manifest",
+            refuses_unfit=options.refuses_unfit,
         )
 
     def _changing(self, plan: Plan, observed: Observed) -> frozenset[str]:

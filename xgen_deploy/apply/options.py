@@ -19,6 +19,7 @@ class ApplyOptions:
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
     embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
     0: as the manifest says. `older`, `allow_unsigned`: of the bundle.
+    `refuses_unfit` as in plan/build.py.
     """
 
     yes: bool
@@ -41,6 +42,7 @@ class ApplyOptions:
     limit_rate: int = 0
     older: bool = False
     allow_unsigned: bool = False
+    refuses_unfit: bool = True
 
     @property
     def compares_secrets(self) -> bool:

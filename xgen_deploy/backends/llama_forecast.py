@@ -11,6 +11,7 @@ from xgen_deploy.fit.settings import ALL, Device, Settings
 from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
 from xgen_deploy.fit.sound import problem_of
 from xgen_deploy.frozen import replace
+from xgen_deploy.state.extra_args import options as options_in
 from xgen_deploy.state.facts import GGUFFacts, GGUFShape
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -19,6 +20,15 @@ from xgen_deploy.state.instance import Spec
 _BATCH, _UBATCH, _SLOTS = 2048, 512, 4
 # What an odd header makes of the arithmetic.
 ODD = (UnknownType, UnknownCache, ArithmeticError, LookupError, ValueError)
+# Options that change nothing of what is allocated.
+_HARMLESS_OPTIONS = (
+    "--jinja --no-jinja --metrics --slots --no-slots --props --threads -t --threads-batch -tb "
+    "--threads-http --timeout -to --seed -s --verbose -v --verbosity -lv --log-verbosity "
+    "--log-colors --log-timestamps --log-prefix --prio --poll --temp --min-p --warmup --no-warmup "
+    "--no-webui --no-ui --webui --api-prefix --chat-template-kwargs --reasoning --reasoning-format "
+    "--reasoning-budget --sleep-idle-seconds --slot-prompt-similarity -sps"
+)
+_HARMLESS = frozenset(_HARMLESS_OPTIONS.split())
 _SOFTWARE_TENSOR = 128 << 20  # the largest that Mesa's software Vulkan device takes
 
 
@@ -90,7 +100,19 @@ def _sound_shape(model: GGUFFacts | None) -> ModelShape | None:
 
 def _with_notes(told: Forecast, spec: Spec, gpus: tuple[GPUInfo, ...]) -> Forecast:
     notes = tuple(_uncounted(spec, gpus))
-    return replace(told, exact=told.exact and not notes, notes=notes)
+    mode, options = spec.llama.split_mode, set(options_in(spec.llama.extra_args or ()))
+    return replace(
+        told,
+        exact=told.exact and not notes,
+        notes=notes,
+        certain=told.certain and options <= _HARMLESS and mode != "tensor",
+        placed=mode != "row" and not _follows_free_memory(spec, gpus),
+    )
+
+
+def _follows_free_memory(spec: Spec, gpus: tuple[GPUInfo, ...]) -> bool:
+    stated = spec.llama.tensor_split or spec.llama.split_mode == "none"
+    return len(gpus) > 1 and not stated
 
 
 def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
@@ -165,9 +187,9 @@ def _uncounted(spec: Spec, gpus: tuple[GPUInfo, ...]) -> Iterator[str]:
         yield "the draft model is not counted"
     if spec.loras:
         yield "adapters are not counted"
-    if spec.llama.extra_args:
+    if set(options_in(spec.llama.extra_args or ())) - _HARMLESS:
         yield "`extra_args` are not looked at"
     if spec.llama.split_mode in ("row", "tensor"):
         yield f"split_mode: {spec.llama.split_mode} is not known"
-    if len(gpus) > 1 and not spec.llama.tensor_split and spec.llama.split_mode != "none":
+    if _follows_free_memory(spec, gpus):
         yield "the split follows the memory that is free at the start: no `tensor_split` is stated"

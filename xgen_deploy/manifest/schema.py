@@ -18,6 +18,7 @@ from xgen_deploy.state.fetch import FetchMode, FetchSettings, ModelFetch
 from xgen_deploy.state.field_types import (
     Address,
     EnvName,
+    Fit,
     HostPath,
     InstanceName,
     ModelName,
@@ -134,6 +135,11 @@ class ModelFields(Frozen):
     )
     spare_gpus: tuple[GPURef, ...] | None = Field(
         default=None, description="GPUs that may take over when one of `gpus` is lost."
+    )
+    fit: Fit | None = Field(
+        default=None,
+        description="What cannot fit into memory by the forecast: refuse it (the default), warn, "
+        "or make no forecast (off).",
     )
     fetch: FetchMode | ModelFetch | None = Field(
         default=None,

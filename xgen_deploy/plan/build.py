@@ -15,6 +15,7 @@ from xgen_deploy.plan.gateway_refresh import with_refreshed_gateways
 from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
+from xgen_deploy.plan.memory import with_memory
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.older_bundle import with_older_bundles
 from xgen_deploy.plan.one_machine import (
@@ -45,10 +46,12 @@ def make_plan(
     now: float,
     skip_refused: bool = False,
     against: Against = "manifest",
+    refuses_unfit: bool = True,
 ) -> Plan:
     """The plan over what was observed; unreachable hosts are in it with their reason.
     `skip_refused`: hosts with refusals are left out, rather than forbidding everything. `now` is
-    in seconds since the epoch. `against` as in Plan.
+    in seconds since the epoch. `against` as in Plan. `refuses_unfit` False: of
+    what cannot fit is only warned.
     """
     hosts: dict[str, HostPlan] = {}
     observed = in_force(observed, now)
@@ -63,6 +66,8 @@ def make_plan(
         )
     observations, facts, records = reached(observed), facts_of(observed), records_of(observed)
     hosts = one_name_each(hosts, site, observed)
+    if against == "manifest":
+        hosts = with_memory(site, hosts, observations, refuses=refuses_unfit)
     hosts = with_strategies(site, hosts, facts, records)
     hosts = with_unbringable(site, hosts, observations)
     if skip_refused:

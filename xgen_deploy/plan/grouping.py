@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from xgen_deploy.state.memory import GPUMemory
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation
 
 _SHOWN = 12
@@ -63,7 +64,16 @@ def merged(group: Group) -> HostPlan:
         host=", ".join(plan.host for plan in group),
         headline=f"{len(group)} hosts, each {first.headline}",
         operations=tuple(_for_all(column) for column in columns),
+        memory=_tightest(group),
     )
+
+
+def _tightest(group: Group) -> tuple[GPUMemory, ...]:
+    """Of each GPU, by its place, the one with the least left."""
+    columns = zip(*(plan.memory for plan in group), strict=False)
+    places = [[(m, plan.host) for m, plan in zip(of_gpu, group, strict=True)] for of_gpu in columns]
+    told = [min(place, key=lambda m: m[0].left or 0) for place in places]
+    return tuple(replace(memory, where=host) for memory, host in told)
 
 
 def _for_all(column: Column) -> Operation:

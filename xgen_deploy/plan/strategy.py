@@ -2,7 +2,8 @@
 first. Pure.
 
 Starting first needs a gateway that moves the requests over, a second port, and room for both at
-once; how much the new one takes is judged by what the engine reported of the one that runs.
+once; how much the new one takes is judged by its forecast, else by what the engine reported of
+the one that runs.
 """
 
 from collections import defaultdict
@@ -15,17 +16,21 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.host_plan import refused_plan
+from xgen_deploy.plan.memory_text import gib
 from xgen_deploy.resolve.memory_shares import share_of
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.instance import Instance, Refusal, Spec
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.memory import CONTEXT, GPUMemory
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 
 # What an engine takes besides the buffers that it reports: its code, the driver's context.
 _BESIDE_MIB = 300.0
+_MIB = 1 << 20
 
 
 def with_strategies(
@@ -63,7 +68,7 @@ def _host(
             operations.append(operation)
             continue
         obstacle = _no_switch(site, operation.instance, records)
-        obstacle = obstacle or _no_room(operation.instance, last, facts)
+        obstacle = obstacle or _no_room(operation.instance, last, facts, plan.memory)
         refusals += _impossible(operation.instance, obstacle)
         operations.append(_decided(operation, operation.instance, obstacle))
     return replace(plan, operations=tuple(operations), refusals=tuple(refusals))
@@ -116,7 +121,9 @@ def _no_switch(site: Site, instance: Instance, records: Mapping[str, Record]) ->
     return None
 
 
-def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str | None:
+def _no_room(
+    instance: Instance, last: InstanceRecord, facts: HostFacts, memory: tuple[GPUMemory, ...]
+) -> str | None:
     """Why the new one cannot run beside the old one; None where it can."""
     if instance.declared.port is not None:
         return f"its port is fixed ({instance.declared.port})"
@@ -124,8 +131,11 @@ def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str 
         low, high = instance.declared.ports
         return f"no second port of {low}-{high} is free"
     if not instance.gpus or instance.software_gpu:
-        needed = needed_mib(last.report, None, _growth(instance, last))
+        needed = _forecast_mib(instance.forecast)
+        needed = needed or needed_mib(last.report, None, _growth(instance, last))
         return _too_little("the host", needed, facts.memory_available_mb)
+    if instance.forecast is not None and not share_of(instance.spec):
+        return _no_room_beside_itself(instance.name, memory)
     for gpu in instance.gpus:
         share = share_of(instance.spec)
         needed = share * (gpu.memory_total_mb or 0) if share else None
@@ -134,6 +144,29 @@ def _no_room(instance: Instance, last: InstanceRecord, facts: HostFacts) -> str 
         short = _too_little(f"GPU {gpu.index}", needed, gpu.memory_free_mb)
         if short is not None:
             return short
+    return None
+
+
+def _forecast_mib(told: Forecast | None) -> float | None:
+    """Of the host's memory, on which software devices are too."""
+    if told is None:
+        return None
+    return (told.host.total + sum(need.total for need in told.devices)) / _MIB + _BESIDE_MIB
+
+
+def _no_room_beside_itself(name: str, memory: tuple[GPUMemory, ...]) -> str | None:
+    """By the forecast, and by all that the plan brings to its GPUs."""
+    for each in memory:
+        taker = next((t for t in each.takers if t.instance == name and t.changes), None)
+        if taker is None or taker.bytes is None:
+            continue
+        where = f"GPU {each.label}"
+        if each.left is None or each.others is None:
+            return f"the free memory of {where} cannot be measured"
+        needed = taker.bytes + CONTEXT
+        free = each.left + taker.bytes - taker.before
+        if needed > free:
+            return f"needs {gib(needed)} GiB on {where}, which has {gib(max(0, free))} free"
     return None
 
 

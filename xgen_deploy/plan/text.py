@@ -15,6 +15,7 @@ from xgen_deploy.plan.forecast_text import forecast_lines
 from xgen_deploy.plan.grouping import groups_alike, merged, told_needs
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.maintenance import MAINTENANCE
+from xgen_deploy.plan.memory_text import memory_line
 from xgen_deploy.plan.nothing_to_do import nothing_sentence
 from xgen_deploy.plan.quantizing import quantizing_lines
 from xgen_deploy.state.gateway import GATEWAY
@@ -110,6 +111,9 @@ def _host(name: str, host: HostPlan, *, verbose: bool) -> Iterator[str]:
         if verbose and operation.instance is not None:
             lines = forecast_lines(operation.instance)
             yield from (f"      [dim]{escape(line)}[/dim]" for line in lines)
+    for memory in host.memory:
+        if verbose or memory.told:
+            yield f"  {escape(memory_line(memory))}"
     if host.left:
         yield "  [red]- remove[/red]  what else is left of the project: settings, secrets, record"
     if verbose:

@@ -354,6 +354,10 @@ Flash = Annotated[
     BeforeValidator(flash),
     _schema({"enum": ["auto", "on", "off"]}, {"type": "boolean"}),
 ]
+Fit = Annotated[
+    Literal["refuse", "warn", "off"],
+    BeforeValidator(lambda value: "off" if value is False else value),
+]
 Seconds = Annotated[
     float,
     Field(strict=True, ge=0, allow_inf_nan=False),

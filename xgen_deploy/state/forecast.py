@@ -36,9 +36,9 @@ class Share:
 class Forecast:
     """Of each device in order, and of the host, whose weights are those that it computes with: they
     may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain`
-    False: weights and caches are one too. `notes` say what is not counted. `fails` is why the
-    engine would not start, whatever else is on its GPUs, and `ways_out` what would do, as lines for
-    a manifest.
+    False: weights and caches are one too. `placed` False: only their sum over the devices is known,
+    not which has what. `notes` say what is not counted. `fails` is why the engine would not start,
+    whatever else is on its GPUs, and `ways_out` what would do, as lines for a manifest.
     """
 
     devices: tuple[Need, ...]
@@ -46,6 +46,13 @@ class Forecast:
     exact: bool
     notes: tuple[str, ...] = ()
     certain: bool = True
+    placed: bool = True
     share: Share | None = None
     fails: str | None = None
     ways_out: tuple[str, ...] = ()
+
+    def least(self, need: Need) -> int | None:
+        """What it takes at least of where that need is; None where that is not known."""
+        if not self.certain:
+            return None
+        return need.total if self.exact else need.weights + need.cache

@@ -9,6 +9,7 @@ from xgen_deploy.state.accept import Accept
 from xgen_deploy.state.choice import Choice, GPUCount
 from xgen_deploy.state.features import Draft, Lora
 from xgen_deploy.state.fetch import FetchMode, ModelFetch
+from xgen_deploy.state.field_types import Fit
 from xgen_deploy.state.locked import Locked
 from xgen_deploy.state.settings import (
     Adopt,
@@ -94,6 +95,7 @@ class InstanceConfig(Frozen):
     adopt: Adopt | None = None
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
+    fit: Fit = "refuse"
     locked: dict[str, Locked] = Field(default_factory=dict)
     spread: Literal["host", "gpu"] | None = None
     chosen: Choice | None = None

@@ -12,6 +12,7 @@ from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
+from xgen_deploy.state.memory import GPUMemory
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.quantize import Quantizing
 
@@ -159,7 +160,8 @@ class HostPlan:
     that stay stopped, `left_alone` those that run all the same, `waiting` those of both that
     differ from the manifest; `held` are not changed because of what they wait for.
     `cordon` is what goes out of service, `uncordon` what comes back,
-    `card_now` the card in its place. `left`: what is left of a project that is removed.
+    `card_now` the card in its place. `left`: what is left of a project that is removed. `memory` is
+    of its GPUs, where it is known what a change will take.
     """
 
     host: str
@@ -185,6 +187,7 @@ class HostPlan:
     parts: dict[str, str] = field(default_factory=dict)
     left_out: bool = False
     other_origin: Origin | None = None
+    memory: tuple[GPUMemory, ...] = ()
 
     @property
     def fingerprint(self) -> str:

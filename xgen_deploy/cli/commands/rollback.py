@@ -76,6 +76,7 @@ def command(
             what=f"rollback to #{number}",
             ask_first=True,
             trust_history=trust_history,
+            refuses_unfit=False,
             accept_new_vectors=accept_new_vectors,
             accept_new_host_keys=settings.accept_new_host_keys,
         )

@@ -10,6 +10,7 @@ from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Route
 from xgen_deploy.state.forecast import Need, Share
 from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.memory import GPUMemory
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import Action, HostPlan, Operation, Plan, Strategy
 from xgen_deploy.state.quantize import Quantizing
@@ -82,6 +83,28 @@ class RefusalEntry(Frozen):
     at: str | None
 
 
+class TakerEntry(Frozen):
+    """One instance on a GPU; `changes`: this plan creates or updates it, and `total_mib` is what
+    the forecast says, else what it holds. None: not known."""
+
+    instance: str
+    changes: bool
+    total_mib: float | None
+
+
+class MemoryEntry(Frozen):
+    """One GPU of a host where something is created or updated, once that is done. `left_mib` is
+    negative where it is short. None: not known."""
+
+    gpu: str
+    total_mib: float | None
+    free_mib: float | None
+    reserved_mib: float
+    others_mib: float | None
+    takers: tuple[TakerEntry, ...]
+    left_mib: float | None
+
+
 class HostEntry(Frozen):
     """The fields of state/plan.py, HostPlan. `other_origin` is of the manifest that was applied
     here last, None where it is this one or unknown.
@@ -96,6 +119,7 @@ class HostEntry(Frozen):
     warnings: tuple[str, ...]
     secrets_kept: tuple[str, ...]
     other_origin: Origin | None
+    memory: tuple[MemoryEntry, ...]
 
 
 class LegEntry(Frozen):
@@ -253,7 +277,28 @@ def _host(host: HostPlan) -> HostEntry:
         warnings=host.warnings,
         secrets_kept=host.secrets_kept,
         other_origin=host.other_origin,
+        memory=tuple(map(_memory, host.memory)),
     )
+
+
+def _memory(memory: GPUMemory) -> MemoryEntry:
+    left = None if memory.at_most else memory.left
+    return MemoryEntry(
+        gpu=memory.gpu,
+        total_mib=_mib(memory.total),
+        free_mib=_mib(memory.free),
+        reserved_mib=round(memory.reserved / _MIB, 2),
+        others_mib=_mib(memory.others),
+        takers=tuple(
+            TakerEntry(instance=t.instance, changes=t.changes, total_mib=_mib(t.bytes))
+            for t in memory.takers
+        ),
+        left_mib=_mib(left),
+    )
+
+
+def _mib(count: int | None) -> float | None:
+    return None if count is None else round(count / _MIB, 2)
 
 
 def _operation(operation: Operation) -> OperationEntry:

@@ -1,0 +1,148 @@
+"""What a plan's creates and updates take of memory: forecast, held against what there is, and told.
+Pure. A plan that changes no spec makes no forecast.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.errors import XgenError
+from xgen_deploy.faults import guarded
+from xgen_deploy.frozen import replace
+from xgen_deploy.plan.balance import balances
+from xgen_deploy.plan.forecasts import forecast_of, model_of
+from xgen_deploy.plan.host_plan import refused_plan
+from xgen_deploy.plan.memory_warnings import memory_warnings
+from xgen_deploy.plan.unfit import Judging, left_for, unfit
+from xgen_deploy.plan.ways_out import Unfitting, ways_out
+from xgen_deploy.resolve.gpus import unreserved
+from xgen_deploy.resolve.room import rooms
+from xgen_deploy.state.host import Host
+from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.observation import Observation
+from xgen_deploy.state.plan import HostPlan, Kind, Operation
+from xgen_deploy.state.site import Site
+
+_NOTES = {
+    "warn": "fit: warn: want of memory is no reason to refuse it",
+    "off": "fit: off: what it takes of memory is not forecast",
+}
+_JUDGED = frozenset({Kind.CREATE, Kind.UPDATE})
+
+
+def with_memory(
+    site: Site,
+    plans: Mapping[str, HostPlan],
+    observations: Mapping[str, Observation],
+    *,
+    refuses: bool = True,
+) -> dict[str, HostPlan]:
+    """The plans with forecasts, and with each GPU's balance; without what cannot fit, which is
+    refused, or warned of where the plan `refuses` nothing."""
+    told: dict[str, HostPlan] = {}
+    for name, plan in plans.items():
+        if name not in observations or not any(o.kind in _JUDGED for o in plan.operations):
+            told[name] = plan
+            continue
+        host_plan = guarded(
+            name, partial(_host, site.hosts[name], plan, observations[name], refuses)
+        )
+        told[name] = (
+            refused_plan(name, host_plan) if isinstance(host_plan, XgenError) else host_plan
+        )
+    return told
+
+
+def _host(host: Host, plan: HostPlan, observation: Observation, refuses: bool) -> HostPlan:
+    facts, record = observation.facts, observation.record
+    if record is None:
+        return plan
+    plan = replace(plan, operations=tuple(_forecast(o, observation) for o in plan.operations))
+    changed = [o.instance for o in plan.operations if o.kind in _JUDGED and o.instance is not None]
+    adopted = {i.name: i.adopts.cgroup for i in changed if i.adopts is not None}
+    seen = rooms(facts, record, observation.layout, host, adopted)
+    leaving = {o.name for o in plan.operations if o.kind is Kind.REMOVE}
+    judging = Judging(
+        facts=facts,
+        record=record,
+        rooms=seen,
+        changed=changed,
+        leaving=leaving,
+        refuses=refuses,
+    )
+    reasons = unfit(judging)
+    fitting = [i for i in changed if i.name not in reasons]
+    memory = balances(facts, record, seen, fitting, leaving)
+    refusals = tuple(
+        _refusal(judging, i, reasons[i.name], host, reasons) for i in changed if i.name in reasons
+    )
+    return replace(
+        plan,
+        operations=tuple(_without(plan.operations, reasons.keys())),
+        refusals=plan.refusals + refusals,
+        warnings=(*plan.warnings, *memory_warnings(judging, fitting, memory, reasons)),
+        memory=memory if any(m.told for m in memory) else (),
+    )
+
+
+def _forecast(operation: Operation, observation: Observation) -> Operation:
+    instance = operation.instance
+    if operation.kind not in _JUDGED or instance is None:
+        return operation
+    note = _NOTES.get(instance.declared.fit)
+    notes = (*operation.notes, note) if note is not None else operation.notes
+    told = forecast_of(instance, observation.facts) if instance.declared.fit != "off" else None
+    return replace(operation, instance=replace(instance, forecast=told), notes=notes)
+
+
+def _without(operations: Collection[Operation], names: Collection[str]) -> Iterator[Operation]:
+    """Nor does anything wait for what is not done."""
+    ids = {o.id for o in operations if o.name in names}
+    for operation in operations:
+        if operation.id not in ids:
+            needs = tuple(n for n in operation.needs if n not in ids)
+            yield replace(operation, needs=needs)
+
+
+def _refusal(
+    judging: Judging, instance: Instance, reason: str, host: Host, refused: Collection[str]
+) -> Refusal:
+    marks = instance.declared.marks
+    ways = _ways_out(judging, instance, host, refused)
+    either = "This would fit:" if len(ways) == 1 else "Each of these would fit:"
+    hint = "\n".join((either, *(f"  {line}" for line in ways)))
+    none = "Give it a smaller model, or a larger GPU."
+    return Refusal(
+        host=instance.host,
+        instance=instance.name,
+        reason=reason,
+        hint=hint if ways else none,
+        mark=marks.get("n_gpu_layers") or marks.get("gpus") or marks.get(""),
+    )
+
+
+def _ways_out(
+    judging: Judging, instance: Instance, host: Host, refused: Collection[str]
+) -> tuple[str, ...]:
+    backend, model = backend_named(instance.spec.backend), model_of(instance, judging.facts)
+    if backend is None or model is None:
+        return ()
+    free = left_for(judging, instance, refused)
+    cards = judging.facts.gpu
+    own = {gpu.identity for gpu in instance.gpus}
+    kinds = {gpu.gpu_type for gpu in instance.gpus}
+    asked = Unfitting(
+        backend=backend,
+        engine=instance.engine,
+        model=model,
+        spec=instance.spec,
+        gpus=tuple((gpu, free.get(gpu.identity, 0)) for gpu in instance.gpus),
+        elsewhere=tuple(
+            (gpu, free.get(gpu.identity, 0))
+            for gpu in unreserved(cards.devices, cards.gpus, host)
+            if gpu.identity not in own and gpu.gpu_type in kinds
+        ),
+        blocks=instance.total_layers,
+        host=judging.rooms.host.total,
+    )
+    return ways_out(asked)

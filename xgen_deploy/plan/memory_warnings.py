@@ -1,0 +1,89 @@
+"""What a plan warns of about memory: who holds what it needs now, and too little left. Pure."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from xgen_deploy.plan.memory_text import gib
+from xgen_deploy.plan.unfit import Judging, charge, shortage
+from xgen_deploy.resolve.room import Holder, Room
+from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.memory import CONTEXT, GPUMemory
+
+
+def memory_warnings(
+    judging: Judging,
+    fitting: Sequence[Instance],
+    memory: Sequence[GPUMemory],
+    refused: Collection[str],
+) -> Iterator[str]:
+    """`fitting` are the changed instances that are not refused."""
+    capacity = judging.capacity(refused)
+    warned = set()
+    for instance in fitting:
+        reason = shortage(judging, instance, capacity)
+        if reason is not None:
+            warned.add(instance.name)
+            yield f"{instance.name}: {reason}; it is tried all the same"
+        charge(capacity, instance)
+    judged = {i.name for i in fitting if i.declared.fit != "off" and i.forecast is not None}
+    for each in memory:
+        new = [t for t in each.takers if t.changes and t.instance in judged - warned]
+        if new and each.others is not None:
+            yield from _of_gpu(each, judging.rooms.devices[each.gpu], [t.instance for t in new])
+    yield from _of_host(judging, [i for i in fitting if i.name in judged - warned])
+
+
+def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str]:
+    starts = len([t for t in memory.takers if t.changes])
+    driver = 0 if memory.of_the_host else CONTEXT * starts
+    left, others = (memory.left or 0) - driver, memory.others or 0
+    gpu, who = f"GPU {memory.label}", " and ".join(names)
+    beside = f", with about {gib(driver)} for the driver" if driver else ""
+    if left < 0 and others and left + others >= 0:
+        held = _held(room.foreign) or "something that is not known"
+        yield (
+            f"{gpu} is {gib(-left)} GiB short of what {who} will take{beside}, while {held} "
+            f"{'hold' if len(room.foreign) > 1 else 'holds'} {gib(others)}: the start fails "
+            "unless that goes first"
+        )
+    elif left < 0:
+        yield f"{gpu} is about {gib(-left)} GiB short of what {who} will take{beside}"
+    elif left < memory.little:
+        yield (
+            f"{gpu} has {gib(left)} GiB left once {who} runs{beside}: under "
+            f"{gib(memory.little)} a start may fail, or a long request"
+        )
+
+
+def _held(foreign: Sequence[Holder]) -> str:
+    """The largest first."""
+    ordered = sorted(foreign, key=lambda h: -(h.bytes or 0))
+    return ", ".join(
+        f"{h.name or 'a process'} (pid {h.pid}{f', user {h.user}' if h.user else ''})"
+        for h in ordered[:3]
+    )
+
+
+def _of_host(judging: Judging, instances: Sequence[Instance]) -> Iterator[str]:
+    """Weights that are mapped from a file are read again and again where they do not fit."""
+    free = judging.rooms.host.free
+    needs = [(i, i.forecast.host.total) for i in instances if i.forecast is not None]
+    if free is None or not needs:
+        return
+    freed = sum(_reported(judging, i) for i, _ in needs)
+    needed = sum(size for _, size in needs)
+    if needed > free + freed:
+        names = " and ".join(i.name for i, size in needs if size)
+        yield (
+            f"{names}: {gib(needed)} GiB of the host's memory are needed, and {gib(free + freed)} "
+            "are available: weights that do not stay there are read from the disk for every token"
+        )
+
+
+def _reported(judging: Judging, instance: Instance) -> int:
+    """What an engine that is replaced holds of the host's memory; what is mapped from a file counts
+    as available anyway."""
+    last = judging.record.instances.get(instance.name)
+    if last is None or last.report is None or last.stopped is not None:
+        return 0
+    held = last.report.host_mib.items()
+    return int(sum(size for name, size in held if "Mapped" not in name) * (1 << 20))

@@ -1,0 +1,158 @@
+"""What would fit in place of an instance that does not: each as the YAML to paste. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.fit.layers import Choice
+from xgen_deploy.frozen import replace
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.gpu import GPUInfo
+from xgen_deploy.state.instance import Engine, Spec
+from xgen_deploy.state.memory import CONTEXT
+
+_MOST = 3
+_STEP = 1024
+_CACHE: Final = "q8_0"
+Placed = tuple[GPUInfo, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfitting:
+    """A spec that does not fit: its GPUs with what is free for it on each, other GPUs that it could
+    have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known.
+    """
+
+    backend: Backend
+    engine: Engine
+    model: ModelFacts
+    spec: Spec
+    gpus: tuple[Placed, ...]
+    elsewhere: tuple[Placed, ...] = ()
+    blocks: int | None = None
+    host: int | None = None
+
+
+def ways_out(asked: Unfitting) -> tuple[str, ...]:
+    """Up to three, what costs nothing first."""
+    ways = (_other_gpus, _fewer_layers, _shorter_context, _smaller_cache)
+    return tuple(islice((line for way in ways for line in way(asked)), _MOST))
+
+
+def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
+    told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
+    if told is None or not told.placed:
+        return False
+    if asked.host is not None and told.host.weights + told.host.cache > asked.host:
+        return False
+    rooms = (_room(placed) for placed in gpus)
+    return all(need.total <= room for need, room in zip(told.devices, rooms, strict=True))
+
+
+def _room(placed: Placed) -> int:
+    """Beside what the driver takes."""
+    gpu, free = placed
+    return free if gpu.software else max(0, free - CONTEXT)
+
+
+def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) -> Choice | None:
+    return asked.backend.most_layers(
+        spec or asked.spec,
+        asked.model,
+        tuple(gpu for gpu, _ in gpus),
+        asked.engine,
+        [_room(placed) for placed in gpus],
+    )
+
+
+def _other_gpus(asked: Unfitting) -> Iterator[str]:
+    """Another one that has room, else two or more together."""
+    if len(asked.gpus) != 1:
+        return
+    for placed in asked.elsewhere:
+        if _fits(asked, _on(asked.spec, (placed,)), (placed,)):
+            yield f"gpus: [{_ref(placed)}]"
+            return
+    if asked.spec.n_gpu_layers != "all" or asked.blocks is None:
+        return
+    for count in range(1, len(asked.elsewhere) + 1):
+        several = (*asked.gpus, *asked.elsewhere[:count])
+        choice = _most(asked, several, _on(asked.spec, several))
+        if choice is not None and choice.layers >= asked.blocks:
+            refs = ", ".join(map(_ref, several))
+            yield f"gpus: [{refs}], llama: {{tensor_split: {_split(choice)}}}"
+            return
+
+
+def _fewer_layers(asked: Unfitting) -> Iterator[str]:
+    """Of a mixture of experts rather some experts on the host: that costs less speed."""
+    if not asked.gpus or asked.spec.n_gpu_layers in (None, 0):
+        return
+    experts = _host_experts(asked)
+    if experts is not None:
+        yield f"llama: {{n_cpu_moe: {experts}}}"
+    choice = _most(asked, asked.gpus)
+    if choice is None or not choice.layers:
+        return
+    several = len(asked.gpus) > 1 and not asked.spec.llama.tensor_split and choice.split
+    split = f", llama: {{tensor_split: {_split(choice)}}}" if several else ""
+    yield f"n_gpu_layers: {choice.layers}{split}"
+
+
+def _host_experts(asked: Unfitting) -> int | None:
+    llama, shape = asked.spec.llama, asked.model.gguf.shape if asked.model.gguf else None
+    if shape is None or not shape.keys.get("expert_count") or asked.blocks is None:
+        return None
+    if llama.n_cpu_moe is not None or llama.override_tensors:
+        return None
+
+    def fits(count: int) -> bool:
+        spec = replace(asked.spec, llama=replace(llama, n_cpu_moe=count))
+        return _fits(asked, spec, asked.gpus)
+
+    most = asked.blocks - 1
+    return _least(fits, 1, most) if fits(most) else None
+
+
+def _shorter_context(asked: Unfitting) -> Iterator[str]:
+    def fits(steps: int) -> bool:
+        return _fits(asked, replace(asked.spec, n_ctx=steps * _STEP), asked.gpus)
+
+    most = (asked.spec.n_ctx - 1) // _STEP
+    if most < 1 or not fits(1):
+        return
+    over = _least(lambda steps: not fits(steps), 2, most + 1)
+    yield f"n_ctx: {(over - 1) * _STEP}"
+
+
+def _smaller_cache(asked: Unfitting) -> Iterator[str]:
+    llama = asked.spec.llama
+    kinds = {llama.cache_type_k, llama.cache_type_v}
+    software = any(gpu.software for gpu, _ in asked.gpus)
+    if not kinds <= {None, "f16", "bf16", "f32"} or llama.flash_attn == "off" or software:
+        return
+    smaller = replace(llama, cache_type_k=_CACHE, cache_type_v=_CACHE)
+    if _fits(asked, replace(asked.spec, llama=smaller), asked.gpus):
+        yield f"llama: {{cache_type_k: {_CACHE}, cache_type_v: {_CACHE}}}"
+
+
+def _least(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first from `low` on for which it holds; it is taken to hold for `high`."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+def _on(spec: Spec, gpus: Sequence[Placed]) -> Spec:
+    return replace(spec, gpus=tuple(gpu.identity for gpu, _ in gpus))
+
+
+def _ref(placed: Placed) -> str:
+    return placed[0].label
+
+
+def _split(choice: Choice) -> str:
+    return f"[{', '.join(f'{share:g}' for share in choice.split)}]"
