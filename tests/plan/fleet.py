@@ -65,11 +65,20 @@ class Fleet:
         *limits: str,
         models: Mapping[str, Any] | None = None,
         skip_refused: bool = False,
+        refuses_unfit: bool = True,
     ) -> Plan:
         site = self.site(place, *limits, models=models)
         observed = {name: self._observed(site, name) for name in site.hosts}
         desired = desired_state(site)
-        return make_plan(site, observed, desired, {}, now=0.0, skip_refused=skip_refused)
+        return make_plan(
+            site,
+            observed,
+            desired,
+            {},
+            now=0.0,
+            skip_refused=skip_refused,
+            refuses_unfit=refuses_unfit,
+        )
 
     def maintained(
         self,

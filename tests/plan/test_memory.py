@@ -7,8 +7,12 @@ import pytest
 import yaml
 
 from tests.plan.memory_fleet import MemoryFleet, source
+from xgen_deploy.backends.llama_server import LlamaServer
 from xgen_deploy.plan.memory_text import memory_line
-from xgen_deploy.state.plan import Plan
+from xgen_deploy.plan.saved import save
+from xgen_deploy.state.gateway import GatewayRecord, GatewaySpec
+from xgen_deploy.state.plan import Kind, Plan
+from xgen_deploy.state.routes import Route, Server
 
 CASES = yaml.safe_load((Path(__file__).parent / "memory_cases.yaml").read_text())
 
@@ -24,9 +28,9 @@ def _fleet(case: dict[str, Any], folder: Path) -> MemoryFleet:
     for used in map(dict, case.get("uses", ())):
         fleet.uses(used.pop("gpu"), used.pop("mib"), **used)
     before = case.get("before", {})
-    fleet.applied(
-        fleet.plan({"h": [{"model": n} for n in before]}, models=_models(before)).operations
-    )
+    if before:
+        placed = {"h": [{"model": name} for name in before]}
+        fleet.applied(fleet.plan(placed, models=_models(before)).operations)
     for name, mib in case.get("held", {}).items():
         fleet.uses(0, mib, cgroup=f"/system.slice/xgen-p-{name}.service")
     if "free" in case:
@@ -60,3 +64,70 @@ def test_each_way_out_is_one(case: dict[str, Any], tmp_path: Path) -> None:
         host = _plan({**case, "place": place}, tmp_path).hosts["h"]
         assert host.refusals == (), line
         assert not [w for w in host.warnings if "short" in w], line
+
+
+OLD = {"old": {"source": source("mistral-7b_old"), "n_ctx": 4096}}
+BOTH = {**OLD, "m": {"source": source("mistral-7b"), "n_ctx": 8192}}
+PLACE = {"h": [{"model": "old"}, {"model": "m"}]}
+
+
+def _beside_another(folder: Path, mib: int, **top: Any) -> MemoryFleet:
+    fleet = MemoryFleet(folder, [16], **top)
+    fleet.applied(fleet.plan({"h": [{"model": "old"}]}, models=OLD).operations)
+    fleet.uses(0, mib, cgroup="/system.slice/xgen-p-old.service")
+    return fleet
+
+
+def test_a_saved_plan_that_no_longer_fits_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    fleet = _beside_another(tmp_path, 6400)
+    saved = save(fleet.plan(PLACE, models=BOTH), fleet.site(PLACE, models=BOTH), ())
+    assert saved.changed(fleet.plan(PLACE, models=BOTH)) == ()
+    fleet.uses(0, 3000, cgroup="/system.slice/xgen-p-old.service")
+    assert saved.changed(fleet.plan(PLACE, models=BOTH)) == (
+        "h/m is refused now: it needs 8.1 GiB (weights 4.0, cache 4.0, compute 0.1) of GPU 0, "
+        "which has 16.0 GiB, of which 9.2 are for other instances",
+    )
+
+
+def test_a_rollback_is_only_warned(tmp_path: Path) -> None:
+    fleet = _beside_another(tmp_path, 9400)
+    host = fleet.plan(PLACE, models=BOTH, refuses_unfit=False).hosts["h"]
+    assert host.refusals == ()
+    assert [o.name for o in host.operations] == ["m"]
+    assert "it is tried all the same" in " ".join(host.warnings)
+
+
+def test_what_runs_needs_no_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = _beside_another(tmp_path, 6400)
+    fleet.edited.add("h")
+    monkeypatch.setattr(LlamaServer, "forecast", _never)
+    (repair,) = fleet.plan({"h": [{"model": "old"}]}, models=OLD).hosts["h"].operations
+    assert repair.kind is Kind.REPAIR
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("a forecast was made")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "strategy", "why"),
+    [
+        (16, "start-first", "the gateway moves its requests"),
+        (14, "stop-first", "needs 8.4 GiB on GPU 0, which has 7.8 free"),
+    ],
+)
+def test_the_new_one_starts_first_only_where_both_fit(
+    gpu: int, strategy: str, why: str, tmp_path: Path
+) -> None:
+    fleet = MemoryFleet(tmp_path, [gpu], gateway={"host": "h", "port": 9000})
+    fleet.applied(fleet.plan({"h": [{"model": "old"}]}, models=OLD).operations[:1])
+    server = Server(name="h.old", host="h", instance="old", address="127.0.0.1", port=8001, slots=4)
+    spec = GatewaySpec(port=9000, routes=(Route(model="old", pool="old", servers=(server,)),))
+    last = GatewayRecord(spec=spec, digest=spec.digest)
+    fleet.records["h"] = fleet.records["h"].model_copy(update={"gateway": last})
+    fleet.uses(0, 6400, cgroup="/system.slice/xgen-p-old.service")
+    larger = {"old": {**OLD["old"], "n_ctx": 8192}}
+    plan = fleet.plan({"h": [{"model": "old"}]}, models=larger)
+    update = next(o for o in plan.operations if o.name == "old")
+    assert (update.kind, update.strategy) == (Kind.UPDATE, strategy)
+    assert why in (update.why or "")

@@ -124,11 +124,14 @@ def _refusal(
 def _ways_out(
     judging: Judging, instance: Instance, host: Host, refused: Collection[str]
 ) -> tuple[str, ...]:
+    told = instance.forecast
+    if told is not None and told.fails is not None:
+        return told.ways_out
     backend, model = backend_named(instance.spec.backend), model_of(instance, judging.facts)
     if backend is None or model is None:
         return ()
     free = left_for(judging, instance, refused)
-    cards = judging.facts.gpu
+    cards, chosen = judging.facts.gpu, instance.declared.chosen
     own = {gpu.identity for gpu in instance.gpus}
     kinds = {gpu.gpu_type for gpu in instance.gpus}
     asked = Unfitting(
@@ -143,6 +146,7 @@ def _ways_out(
             if gpu.identity not in own and gpu.gpu_type in kinds
         ),
         blocks=instance.total_layers,
+        split_stated=chosen is None or chosen.tensor_split is None,
         host=judging.rooms.host.total,
     )
     return ways_out(asked)

@@ -40,9 +40,10 @@ def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str
     beside = f", with about {gib(driver)} for the driver" if driver else ""
     if left < 0 and others and left + others >= 0:
         held = _held(room.foreign) or "something that is not known"
+        fails = "fails" if (memory.left or 0) < 0 else "may fail"
         yield (
             f"{gpu} is {gib(-left)} GiB short of what {who} will take{beside}, while {held} "
-            f"{'hold' if len(room.foreign) > 1 else 'holds'} {gib(others)}: the start fails "
+            f"{'hold' if len(room.foreign) > 1 else 'holds'} {gib(others)}: the start {fails} "
             "unless that goes first"
         )
     elif left < 0:

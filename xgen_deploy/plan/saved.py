@@ -54,7 +54,8 @@ class SavedPlan(Frozen):
             if now.reachable and host not in self.parts
         ]
         if not changes and operation_lines(plan) != self.operations:
-            changes.append("the operations differ from the saved ones")
+            refused = [f"{r.where} is refused now: {r.reason}" for r in plan.refusals]
+            changes += refused or ["the operations differ from the saved ones"]
         return tuple(changes)
 
 

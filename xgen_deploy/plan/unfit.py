@@ -105,6 +105,8 @@ def shortage(judging: Judging, instance: Instance, capacity: Capacity) -> str | 
     told = instance.forecast
     if told is None or not told.certain:
         return None
+    if told.fails is not None:
+        return told.fails
     pairs = list(zip(instance.gpus, told.devices, strict=False))
     if pairs and not told.placed:
         return _together(judging, instance, capacity)

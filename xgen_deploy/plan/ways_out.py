@@ -23,6 +23,7 @@ Placed = tuple[GPUInfo, int]
 class Unfitting:
     """A spec that does not fit: its GPUs with what is free for it on each, other GPUs that it could
     have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known.
+    `split_stated` False: its `tensor_split` is the tool's own.
     """
 
     backend: Backend
@@ -33,17 +34,18 @@ class Unfitting:
     elsewhere: tuple[Placed, ...] = ()
     blocks: int | None = None
     host: int | None = None
+    split_stated: bool = True
 
 
 def ways_out(asked: Unfitting) -> tuple[str, ...]:
     """Up to three, what costs nothing first."""
-    ways = (_other_gpus, _fewer_layers, _shorter_context, _smaller_cache)
+    ways = (_other_gpus, _smaller_share, _fewer_layers, _shorter_context, _smaller_cache)
     return tuple(islice((line for way in ways for line in way(asked)), _MOST))
 
 
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
     told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
-    if told is None or not told.placed:
+    if told is None or not told.placed or told.fails is not None:
         return False
     if asked.host is not None and told.host.weights + told.host.cache > asked.host:
         return False
@@ -86,6 +88,21 @@ def _other_gpus(asked: Unfitting) -> Iterator[str]:
             return
 
 
+def _smaller_share(asked: Unfitting) -> Iterator[str]:
+    """Of an engine that takes a share of its GPUs, whatever the model needs."""
+    share = asked.backend.memory_share(asked.spec)
+    if share is None or not asked.gpus or any(not gpu.memory_total_mb for gpu, _ in asked.gpus):
+        return
+    rooms = (_room(placed) / ((placed[0].memory_total_mb or 0) << 20) for placed in asked.gpus)
+    section, _, name = share.setting.partition(".")
+    smaller = int(min(rooms) * 100) / 100
+    own = getattr(asked.spec, section, None)
+    if smaller <= 0 or own is None or not name:
+        return
+    if _fits(asked, replace(asked.spec, **{section: replace(own, **{name: smaller})}), asked.gpus):
+        yield f"{section}: {{{name}: {smaller:g}}}"
+
+
 def _fewer_layers(asked: Unfitting) -> Iterator[str]:
     """Of a mixture of experts rather some experts on the host: that costs less speed."""
     if not asked.gpus or asked.spec.n_gpu_layers in (None, 0):
@@ -93,12 +110,13 @@ def _fewer_layers(asked: Unfitting) -> Iterator[str]:
     experts = _host_experts(asked)
     if experts is not None:
         yield f"llama: {{n_cpu_moe: {experts}}}"
-    choice = _most(asked, asked.gpus)
-    if choice is None or not choice.layers:
+    choice = _most(asked, asked.gpus, asked.spec if asked.split_stated else _unsplit(asked.spec))
+    if choice is None or not choice.layers or not choice.forecast.placed:
         return
-    several = len(asked.gpus) > 1 and not asked.spec.llama.tensor_split and choice.split
-    split = f", llama: {{tensor_split: {_split(choice)}}}" if several else ""
-    yield f"n_gpu_layers: {choice.layers}{split}"
+    several = len(asked.gpus) > 1 and not asked.split_stated and choice.split
+    lines = [f"n_gpu_layers: {choice.layers}"] if choice.layers != asked.blocks else []
+    lines += [f"llama: {{tensor_split: {_split(choice)}}}"] if several else []
+    yield ", ".join(lines)
 
 
 def _host_experts(asked: Unfitting) -> int | None:
@@ -129,6 +147,8 @@ def _shorter_context(asked: Unfitting) -> Iterator[str]:
 
 def _smaller_cache(asked: Unfitting) -> Iterator[str]:
     llama = asked.spec.llama
+    if asked.backend.settings != "llama":
+        return
     kinds = {llama.cache_type_k, llama.cache_type_v}
     software = any(gpu.software for gpu, _ in asked.gpus)
     if not kinds <= {None, "f16", "bf16", "f32"} or llama.flash_attn == "off" or software:
@@ -144,6 +164,10 @@ def _least(holds: Callable[[int], bool], low: int, high: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
     return low
+
+
+def _unsplit(spec: Spec) -> Spec:
+    return replace(spec, llama=replace(spec.llama, tensor_split=None))
 
 
 def _on(spec: Spec, gpus: Sequence[Placed]) -> Spec:
