@@ -147,7 +147,7 @@ def _shorter_context(asked: Unfitting) -> Iterator[str]:
 
 def _smaller_cache(asked: Unfitting) -> Iterator[str]:
     llama = asked.spec.llama
-    if asked.backend.settings != "llama":
+    if not asked.backend.offloads_layers:
         return
     kinds = {llama.cache_type_k, llama.cache_type_v}
     software = any(gpu.software for gpu, _ in asked.gpus)
