@@ -1,6 +1,7 @@
 """`fit` with llama-server's own words, held against what the engine allocated."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.cli.call import Capsys, call
 from tests.fit.header_file import write_header
 from tests.fit.measured import model, read
+from xgen_deploy.fit.quantized import F16, F32, quantized_tensors
 
 CASES = read("cases")
 # The simulation of b11549 in partial offload; see cases/README.md.
@@ -64,8 +66,9 @@ def test_it_tells_what_the_engine_allocated(
     assert told["host"]["kv_mib"] == pytest.approx(host.get("kv_mib", 0), abs=0.01)
 
 
-def _told(capsys: Capsys, file: Path, *words: str) -> tuple[int, dict[str, Any]]:
-    options = ("--backend", "llama-server-cuda", "--json")
+def _told(capsys: Capsys, file: Path, *words: str, **more: str) -> tuple[int, dict[str, Any]]:
+    options = ["--backend", "llama-server-cuda", "--json"]
+    options += [text for name, value in more.items() for text in (f"--{name}", value)]
     code, said = call(capsys, "fit", str(file), *options, "--", *words)
     return code, json.loads(said[said.index("{") : said.rindex("}") + 1])
 
@@ -130,3 +133,36 @@ def test_what_the_engine_would_refuse_is_a_sentence(
     assert code == 1
     assert told["devices"] is None
     assert why in told["errors"][0]["message"]
+
+
+def test_of_what_quantize_would_make(headers: Path, tmp_path: Path, capsys: Capsys) -> None:
+    """As of a file that has these types already; the size is that of all its tensors."""
+    shape = model("llama3-8b")
+    plain = [replace(t, kind=F32 if t.kind == F32 else F16) for t in shape.tensors]
+    write_header(tmp_path / "m-F16.gguf", replace(shape, tensors=plain))
+    words = ("-c", "4096", "-np", "1", "-ngl", "99")
+    code, told = _told(capsys, tmp_path / "m-F16.gguf", *words, quantize="q4_k_m")
+    assert (code, told["confidence"]) == (0, "estimate")
+    assert told["notes"][0].endswith("llama-quantize b11669 chooses")
+    made = quantized_tensors(replace(shape, tensors=plain), "Q4_K_M")
+    assert told["quantized"]["file_type"] == "Q4_K_M"
+    size = sum(t.bytes for t in made) / (1 << 20)
+    assert told["quantized"]["about_mib"] == pytest.approx(size, abs=0.1)
+    write_header(tmp_path / "m-Q4_K_M.gguf", replace(shape, tensors=made))
+    _, same = _told(capsys, tmp_path / "m-Q4_K_M.gguf", *words)
+    assert (told["devices"], told["host"]) == (same["devices"], same["host"])
+
+
+@pytest.mark.parametrize(
+    ("file_type", "reason"),
+    [
+        ("Q5_0", "making Q5_0 of that would cost much quality. Take a source in F16"),
+        ("IQ2_XS", "needs an importance matrix"),
+    ],
+)
+def test_what_quantize_would_not_make(
+    headers: Path, capsys: Capsys, file_type: str, reason: str
+) -> None:
+    code, told = _told(capsys, headers / "llama3-8b.gguf", quantize=file_type)
+    assert code == 1
+    assert reason in json.dumps(told["errors"])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.resolve.quantize import CannotQuantize, quantizer_request, to_quantize
+from xgen_deploy.resolve.quantize import quantizer_request, to_quantize
 from xgen_deploy.resolve.quantized import forecast_of
+from xgen_deploy.resolve.quantized_size import CannotQuantize
 from xgen_deploy.state.facts import (
     EngineFacts,
     GGUFFacts,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from xgen_deploy.backends.llama_fit import NoForecast, Told, told_of_words
-from xgen_deploy.cli.documents.fit import DeviceNeed, FitDocument, HostNeed
+from xgen_deploy.cli.documents.fit import DeviceNeed, FitDocument, HostNeed, QuantizedEntry
+from xgen_deploy.cli.fit_quantized import as_estimate, quantized_here
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.fit import start_lines
 from xgen_deploy.cli.screens.screen import Screen
@@ -22,10 +23,14 @@ def fit_words(
     devices: Sequence[str],
     build: int | None,
     largest_mib: int | None,
+    quantize: str | None = None,
 ) -> int:
     """`settings.manifest` is the model's file. Raises XgenError."""
     path = settings.manifest
     model = gguf_here(path)
+    made: QuantizedEntry | None = None
+    if quantize is not None:
+        model, made = quantized_here(model, quantize)
     largest = None if largest_mib is None else largest_mib * _MIB
     try:
         if model.gguf is None:
@@ -35,13 +40,15 @@ def fit_words(
         )
     except NoForecast as error:
         raise XgenError(f"{path}: {error}") from None
+    if made is not None:
+        told = as_estimate(told)
     screen = Screen(settings)
-    screen.lines(start_lines(told))
-    screen.value(_document(told))
+    screen.lines(start_lines(told, made))
+    screen.value(_document(told, made))
     return 0
 
 
-def _document(told: Told) -> FitDocument:
+def _document(told: Told, made: QuantizedEntry | None) -> FitDocument:
     known, host = told.confidence != "unknown", told.forecast.host
     needs = zip(told.devices, told.forecast.devices, strict=True)
     return FitDocument(
@@ -51,6 +58,7 @@ def _document(told: Told) -> FitDocument:
         ),
         confidence=told.confidence,
         notes=told.notes,
+        quantized=made,
     )
 
 

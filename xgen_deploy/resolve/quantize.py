@@ -5,11 +5,9 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from xgen_deploy.backends.llama_forecast import model_shape
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.fit.quantized import buffer_bytes, quantized_tensors
-from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
 from xgen_deploy.resolve.models import shown_source
+from xgen_deploy.resolve.quantized_size import MIB, SLAB, CannotQuantize, memory_of, outcome_of
 from xgen_deploy.state.facts import (
     HostFacts,
     ModelFacts,
@@ -24,27 +22,13 @@ from xgen_deploy.state.source import read_source
 PROGRAM = "llama-quantize"
 FOLDER = "xgen/quantized"
 _SHORT = 12
-_ALIGNMENT = 32
-_MIB = 1 << 20
-_OVERHEAD = 256 * _MIB
-_SLAB = 2048
 _SMALLEST_SLAB = 64
-# ggml's numbers of types that are not quantized, and of Q8_0.
-_PLAIN, _Q8_0 = (0, 1, 30), 8
 _ENDING = re.compile(r"(?:-\d{5}-of-\d{5})?\.gguf$", re.IGNORECASE)
 _TYPE = re.compile(r"[-._](?:bf16|fp?16|fp?32|q8_0)$", re.IGNORECASE)
 # Numbers of a model that a processor quantizes in a second, and bytes that a disk moves: measured
 # with b11669.
 _NUMBERS = {"Q": 60e6, "I": 12e6}
 _DISK = 200e6
-
-
-class CannotQuantize(Exception):
-    """`reason` is a clause about the source; `hint` what to do."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.reason, self.hint = reason, hint
 
 
 def quantizer_request(declared: Sequence[InstanceConfig]) -> QuantizerRequest | None:
@@ -72,25 +56,17 @@ def to_quantize(
 ) -> Quantizing:
     """`source` is there or will be; its `key` is that of what is made. `sha256` are those that its
     files must have. Raises CannotQuantize."""
-    file_type, header = config.quantize or "", _header(source)
-    quantizer = _quantizer(facts)
-    kinds = {t.kind for t in header.tensors}
-    _check_source(kinds, source, file_type)
-    try:
-        made = quantized_tensors(header, file_type)
-        buffer = buffer_bytes(header, file_type)
-    except (UnknownType, ArithmeticError, LookupError, ValueError):
-        raise CannotQuantize("its header is odd", "Take another file of it.") from None
-    slab, memory = _memory(facts, quantizer, buffer)
+    file_type = config.quantize or ""
+    outcome, quantizer = outcome_of(source, file_type), _quantizer(facts)
+    slab, memory = _memory(facts, quantizer, outcome.buffer)
     _check_readable(config, source)
     of, path = source.state or "", source.path or ""
     recipe = _digest(f"{of} {file_type} {quantizer.version}")
     threads, root = max(1, facts.cores // 2), host.model_dir.rstrip("/")
     folder = f"{root}/{FOLDER}/{folder_of(source.key)}"
     source_size = source.size or 0
-    size = max(1, source_size - _data(header.tensors) + _data(made))
-    numbers = sum(t.elements for t in made)
-    seconds = numbers / _NUMBERS[file_type[0]] / threads + (source_size + size) / _DISK
+    numbers = sum(t.elements for t in outcome.tensors)
+    seconds = numbers / _NUMBERS[file_type[0]] / threads + (source_size + outcome.size) / _DISK
     return Quantizing(
         host=host.name,
         instances=(config.name,),
@@ -107,8 +83,8 @@ def to_quantize(
         program=quantizer.program or "",
         version=quantizer.version,
         engine=_engine(facts),
-        requantizes=_Q8_0 in kinds,
-        size=size,
+        requantizes=outcome.requantizes,
+        size=outcome.size,
         memory=memory,
         seconds=seconds,
         threads=threads,
@@ -120,18 +96,6 @@ def to_quantize(
 def folder_of(key: str) -> str:
     """By the source as it is stated, so that what was made is found while the source is gone."""
     return _digest(key)[:16]
-
-
-def _header(source: ModelFacts) -> ModelShape:
-    if source.format != "gguf" or source.gguf is None:
-        raise CannotQuantize(
-            "`quantize` takes a GGUF, and this is not one",
-            "llama.cpp's convert_hf_to_gguf.py makes one of safetensors, where PyTorch is; for "
-            "vLLM state `vllm: {quantization: ...}` in place of `quantize`.",
-        )
-    if source.gguf.shape is None or source.gguf.architecture is None:
-        raise CannotQuantize("its header tells of no tensors", "Take another file of it.")
-    return model_shape(source.gguf.architecture, source.gguf.shape)
 
 
 def _quantizer(facts: HostFacts) -> QuantizerFacts:
@@ -148,29 +112,18 @@ def _quantizer(facts: HostFacts) -> QuantizerFacts:
     )
 
 
-def _check_source(kinds: set[int], source: ModelFacts, file_type: str) -> None:
-    told = (source.gguf and source.gguf.quantization) or "quantized"
-    if told == file_type:
-        raise CannotQuantize(f"it is {told} already", "Leave `quantize` out.")
-    if not kinds <= {*_PLAIN, _Q8_0}:
-        raise CannotQuantize(
-            f"it is {told} already, and making {file_type} of that would cost much quality",
-            "Take a source in F16, BF16, F32 or Q8_0, or leave `quantize` out.",
-        )
-
-
 def _memory(facts: HostFacts, quantizer: QuantizerFacts, buffer: int) -> tuple[int, int]:
     """The MiB of a slab, 0 where none can be asked for, and the bytes that are taken."""
     available = facts.memory_available_mb
     if "--max-buffer-size" in quantizer.options:
-        quarter = available // 4 if available is not None else _SLAB
-        slab = max(_SMALLEST_SLAB, min(_SLAB, quarter))
-        return slab, min(buffer, slab * _MIB) + _OVERHEAD
-    needed = buffer + _OVERHEAD
-    if available is not None and needed > available * _MIB:
+        quarter = available // 4 if available is not None else SLAB
+        slab = max(_SMALLEST_SLAB, min(SLAB, quarter))
+        return slab, memory_of(buffer, slab)
+    needed = memory_of(buffer, None)
+    if available is not None and needed > available * MIB:
         raise CannotQuantize(
             f"{PROGRAM} {quantizer.version} needs {_gib(needed)} of memory for its largest "
-            f"tensor, and {_gib(available * _MIB)} are free",
+            f"tensor, and {_gib(available * MIB)} are free",
             "Free memory there, or install a newer one, which has `--max-buffer-size`.",
         )
     return 0, needed
@@ -209,10 +162,6 @@ def _named(config: InstanceConfig, source: ModelFacts) -> str:
 
 def _stem(path: str) -> str:
     return _TYPE.sub("", _ENDING.sub("", posixpath.basename(path)))
-
-
-def _data(tensors: Iterable[Tensor]) -> int:
-    return sum(-(-t.bytes // _ALIGNMENT) * _ALIGNMENT for t in tensors)
 
 
 def _digest(text: str) -> str:

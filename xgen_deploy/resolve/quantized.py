@@ -29,13 +29,13 @@ def forecast_of(quantizing: Quantizing, source: ModelFacts) -> ModelFacts:
         format="gguf",
         size=quantizing.size,
         state=STATE + quantizing.recipe,
-        gguf=_made(source, quantizing.file_type),
+        gguf=quantized_header(source.gguf, quantizing.file_type),
         quantized=QuantizedFacts(of=quantizing.source_state, by=quantizing.version, coming=True),
     )
 
 
-def _made(source: ModelFacts, file_type: str) -> GGUFFacts | None:
-    gguf = source.gguf
+def quantized_header(gguf: GGUFFacts | None, file_type: str) -> GGUFFacts | None:
+    """As far as it can be told before; None where that is not known."""
     if gguf is None or gguf.shape is None or gguf.architecture is None:
         return None
     tensors = quantized_tensors(model_shape(gguf.architecture, gguf.shape), file_type)

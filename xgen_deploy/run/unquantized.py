@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from xgen_deploy import frozen
 from xgen_deploy.resolve.locked import KNOWN, digests_at, is_other, locked_as, request_of
-from xgen_deploy.resolve.quantize import CannotQuantize, to_quantize
+from xgen_deploy.resolve.quantize import to_quantize
 from xgen_deploy.resolve.quantized import forecast_of
+from xgen_deploy.resolve.quantized_size import CannotQuantize
 from xgen_deploy.resolve.stated_files import StatedFile, model_files
 from xgen_deploy.state.facts import HostFacts, ModelFacts
 from xgen_deploy.state.host import Host

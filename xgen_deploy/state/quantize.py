@@ -18,7 +18,8 @@ _WITH_MATRIX = (
 )  # fmt: skip
 
 
-def _file_type(value: object) -> object:
+def file_type_of(value: object) -> str:
+    """Its own name. Raises ValueError with what is wrong."""
     if isinstance(value, dict):
         raise ValueError(
             "`quantize` is one type, such as Q4_K_M. An importance matrix is not taken: what it "
@@ -39,7 +40,7 @@ def _file_type(value: object) -> object:
 
 QuantizeType = Annotated[
     str,
-    BeforeValidator(_file_type),
+    BeforeValidator(file_type_of),
     WithJsonSchema({"enum": [*FILE_TYPES], "type": "string"}),
 ]
 

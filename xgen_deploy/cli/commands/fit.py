@@ -31,6 +31,9 @@ _FIRST = {
     metavar="MIB",
     help="The largest buffer that the GPUs take; else any.",
 )
+@click.option(
+    "--quantize", metavar="TYPE", help="As if that were made of it first, such as Q4_K_M."
+)
 @host_options
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE OPTIONS]")
 def command(
@@ -40,6 +43,7 @@ def command(
     devices: str | None,
     engine_build: int | None,
     max_buffer_mib: int | None,
+    quantize: str | None,
 ) -> int:
     """Tell what a start of llama-server will take of memory, from the model's header alone."""
     if backend is None:
@@ -54,4 +58,5 @@ def command(
         devices=tuple(name for name in names.split(",") if name),
         build=engine_build,
         largest_mib=max_buffer_mib,
+        quantize=quantize,
     )

@@ -26,6 +26,14 @@ class HostNeed(Frozen):
     total_mib: float | None
 
 
+class QuantizedEntry(Frozen):
+    """The file that `--quantize` would make: its size, and the memory that making it takes."""
+
+    file_type: str
+    about_mib: float
+    memory_mib: float
+
+
 class FitDocument(Document):
     """With ENGINE OPTIONS `devices`, `host` and `confidence`: exact; estimate: weights and caches
     are exact, the rest is not; unknown: weights alone are known. `notes` say why, and what was
@@ -35,3 +43,4 @@ class FitDocument(Document):
     host: HostNeed | None = None
     confidence: Literal["exact", "estimate", "unknown"] | None = None
     notes: tuple[str, ...] = ()
+    quantized: QuantizedEntry | None = None

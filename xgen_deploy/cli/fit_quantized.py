@@ -1,0 +1,39 @@
+"""`fit … --quantize TYPE`: of the file that `quantize:` would make of another."""
+
+from dataclasses import replace
+
+from xgen_deploy import frozen
+from xgen_deploy.backends.llama_fit import Told
+from xgen_deploy.cli.documents.fit import QuantizedEntry
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.resolve.quantized import quantized_header
+from xgen_deploy.resolve.quantized_size import MIB, SLAB, CannotQuantize, memory_of, outcome_of
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.quantize import file_type_of
+
+_CHOSEN = "the types of its tensors are those that llama-quantize b11669 chooses"
+
+
+def quantized_here(model: ModelFacts, stated: str) -> tuple[ModelFacts, QuantizedEntry]:
+    """What would be made of a model that lies here. Raises XgenError, UsageError."""
+    try:
+        file_type = file_type_of(stated)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    try:
+        outcome = outcome_of(model, file_type)
+    except CannotQuantize as error:
+        reason = f"it cannot be made {file_type}: {error.reason}. {error.hint}"
+        raise XgenError(f"{model.path}: {reason}") from None
+    entry = QuantizedEntry(
+        file_type=file_type,
+        about_mib=round(outcome.size / MIB, 4),
+        memory_mib=round(memory_of(outcome.buffer, SLAB) / MIB, 4),
+    )
+    header = quantized_header(model.gguf, file_type)
+    return frozen.replace(model, size=outcome.size, gguf=header), entry
+
+
+def as_estimate(told: Told) -> Told:
+    confidence = "estimate" if told.confidence == "exact" else told.confidence
+    return replace(told, confidence=confidence, notes=(_CHOSEN, *told.notes))
