@@ -93,6 +93,13 @@ def test_every_example_is_valid(manifest: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_folder_of_tests_is_known_as_fast_or_as_slow() -> None:
+    with_servers = {"gateway", "hostile", "lab", "process", "transport", "watchdog"}
+    script = (ROOT / "scripts/fast-tests").read_text()
+    fast = set(script.partition("folders=(")[2].partition(")")[0].split())
+    assert fast | with_servers == {path.parent.name for path in ROOT.glob("tests/*/test_*.py")}
+
+
 def test_the_changelog_knows_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[(Unreleased|{re.escape(__version__)})\]", text, re.MULTILINE)

@@ -55,4 +55,5 @@ def site(binary: str, model: Path, tmp_path: Path, state: Path) -> Iterator[Site
     found.models["tiny"] = {"source": str(model), "n_ctx": 256, "llama": {"threads": 1}}
     found.serve(HERE, "tiny")
     yield found
-    found.run("destroy", "-y")
+    ended = found.run("destroy", "-y")
+    assert ended.code == 0, ended

@@ -94,3 +94,25 @@ def test_one_that_does_not_run_here_stops_nothing(
     assert not _builds(tmp_path)
     status = bringing.run("status", "--json").json()
     assert [m["status"] for m in status["models"]] == ["running"]
+
+
+def test_what_runs_needs_no_file_that_it_came_from(
+    bringing: Site, model: Path, tmp_path: Path
+) -> None:
+    """A colleague's machine has the repository, but neither the archive nor the model."""
+    own = tmp_path / "own.gguf"
+    own.write_bytes(model.read_bytes())
+    bringing.models["tiny"]["source"] = {"local": str(own)}
+    bringing.apply()
+    own.unlink()
+    (tmp_path / NAME).unlink()
+    (row,) = bringing.run("status", "--json").json()["models"]
+    assert (row["status"], row["warnings"]) == ("running", [])
+    words = {"logs": "-n 1", "history": "", "gpus": "", "stop": "-y", "start": "-y"}
+    for command, options in words.items():
+        ran = bringing.run(command, *options.split())
+        assert ran.code == 0, (command, ran)
+    refused = bringing.run("plan")
+    assert (refused.code, "own.gguf is not there" in refused.said) == (1, True), refused
+    destroyed = bringing.run("destroy", "-y")
+    assert (destroyed.code, "remove" in destroyed.stdout) == (0, True), destroyed

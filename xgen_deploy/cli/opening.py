@@ -48,15 +48,16 @@ def refuse_saved_plan(path: str) -> None:
 
 
 @contextmanager
-def open_run(settings: Settings) -> Iterator[Run]:
-    """A run over the manifest on the command line."""
+def open_run(settings: Settings, *, brings: bool = True) -> Iterator[Run]:
+    """A run over the manifest on the command line. A command that brings nothing to hosts works
+    without the files of this machine that they get."""
     if settings.bundle is not None:
         from xgen_deploy.cli.bundled import open_bundled  # seldom
 
         with open_bundled(settings) as run:
             yield run.placed()
         return
-    with run_for(read_site(settings), settings) as run:
+    with run_for(read_site(settings), settings, brings=brings) as run:
         yield run.placed()
 
 
@@ -74,9 +75,10 @@ def open_run_or_fleet(settings: Settings, fleet: str | None) -> Iterator[Run]:
 
 
 @contextmanager
-def run_for(site: Site, settings: Settings) -> Iterator[Run]:
+def run_for(site: Site, settings: Settings, *, brings: bool = True) -> Iterator[Run]:
     """A run over another site, such as a saved plan's."""
-    with run_on(site, connecting(site, settings), partial(_catalog, site)) as run:
+    options = connecting(site, settings)
+    with run_on(site, options, partial(_catalog, site), brings=brings) as run:
         yield run
 
 

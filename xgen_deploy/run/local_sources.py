@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.site import Site
 
@@ -10,9 +11,20 @@ if TYPE_CHECKING:
     from xgen_deploy.hub.catalog import Sources
 
 
-def with_local_sources(site: Site, catalog: "Callable[[], Sources]") -> Site:
-    """The site with the place on the host as the source of each. Raises XgenError where a file
-    cannot be read here."""
+def with_local_sources(
+    site: Site, catalog: "Callable[[], Sources]", *, needed: bool = True
+) -> Site:
+    """The site with the place on the host as the source of each. Where a file cannot be read here,
+    XgenError is raised if they are `needed`; else no place is known, and none is looked for."""
+    try:
+        return _placed(site, catalog)
+    except XgenError:
+        if needed:
+            raise
+        return site
+
+
+def _placed(site: Site, catalog: "Callable[[], Sources]") -> Site:
     if any(config.local is not None for config in site.declared):
         from xgen_deploy.run.local_place import placed  # seldom
 

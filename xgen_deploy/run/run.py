@@ -161,13 +161,16 @@ def run_on(
     catalog: "Callable[[], Sources]",
     held: "Callable[[WantedFile], Held] | None" = None,
     images: "Callable[[], Images] | None" = None,
+    *,
+    brings: bool = True,
 ) -> Iterator[Run]:
     """A run over `site`, whose connections are closed at the end. `catalog` makes what knows the
-    models' sources; it is called once, and only where one is looked at."""
+    models' sources; it is called once, and only where one is looked at. Where nothing is brought,
+    the files of this machine that hosts get need not be here."""
     control_node = this_machine()
     catalog = lru_cache(maxsize=1)(catalog)
     site = with_locked(expand_home(site, control_node.home))
-    site = with_local_sources(site, catalog)
+    site = with_local_sources(site, catalog, needed=brings)
     connector = Connector(options)
     try:
         connections = {n: connector.connect(h) for n, h in site.hosts.items()}

@@ -56,7 +56,7 @@ def command(
     """
     began = time.monotonic()
     text = sys.stdin.read() if text == "-" else text
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         chosen = _chosen(run.site, model)
         if any(d.type == "reranker" for d in chosen) and not documents:
             raise UsageError(

@@ -34,7 +34,7 @@ def cordon(settings: Settings, place: str, duration: str | None, yes: bool) -> i
     from xgen_deploy.apply.host_sessions import login
 
     until = None if duration is None else time.time() + _seconds(duration)
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         host, index = place_of(place, run.site.hosts)
         request = CordonRequest(host=host, index=index, by=login(), until=until)
         return carry_out(run, settings, ApplyOptions(yes=yes, what="cordon", cordon=request))

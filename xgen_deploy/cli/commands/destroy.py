@@ -20,7 +20,7 @@ def command(settings: Settings, yes: bool, take_over: bool) -> int:
 
     Model files and images stay.
     """
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         if run.site.limited_models:
             raise UsageError(
                 "destroy removes whole hosts, so --limit takes a host or a group; to remove a "

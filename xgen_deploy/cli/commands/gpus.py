@@ -37,7 +37,7 @@ _EVERY = 5.0  # seconds; amdsmi was seen to fail when asked more often
 def command(settings: Settings, watch: bool) -> int:
     """Show every host's GPUs, who uses them, what the host can run and what is missing."""
     screen = Screen(settings)
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         while True:
             observed = in_force(run.observe(), time.time())
             if watch and not settings.json:

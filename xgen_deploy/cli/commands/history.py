@@ -51,7 +51,7 @@ def command(settings: Settings, number: int | None, since: str | None, csv: bool
         from xgen_deploy.cli.screens.audit_report import report
 
         return report(settings, since, csv=csv)
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         observed = run.observe()
         histories = entries_by_host(run)
     applies = _applies(histories, observed)

@@ -60,7 +60,7 @@ def command(
     begin = begin_of(since, datetime.now(UTC))
     request = LogRequest(lines, begin.timestamp() if begin else None, pattern_of(grep), follow)
     screen = Screen(settings)
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         targets = _targets(run, instances)
         if len(targets) > 1 and (raw or (previous and settings.json)):
             raise UsageError("--raw, and --previous with --json, show one instance: name it")

@@ -64,7 +64,7 @@ def _maintain(
     settings: Settings, action: Maintaining, instances: tuple[str, ...], *, yes: bool
 ) -> int:
     """Returns the exit code."""
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         request = Request(action, _requested(run, instances))
         options = ApplyOptions(yes=yes, what=action, maintain=request)
         if not settings.json:

@@ -59,7 +59,7 @@ def command(
     the next `apply` goes forward again. The history is read from the hosts: whatever it has beyond
     the current manifest is listed and refused without --trust-history.
     """
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         if run.site.limited_models:
             raise UsageError("rollback covers whole hosts, so --limit takes a host or a group")
         histories = entries_by_host(run)

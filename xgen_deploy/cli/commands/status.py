@@ -54,7 +54,7 @@ def command(settings: Settings, watch: bool, wheres: tuple[str, ...], versions: 
     """
     view = View(watch=watch, versions=versions, conditions=tuple(map(condition, wheres)))
     screen = Screen(settings)
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         while True:
             status = site_status(run.site, in_force(run.observe(health=True), time.time()))
             if watch and screen.width is not None:

@@ -45,7 +45,7 @@ def command(settings: Settings, hosts: tuple[str, ...], output: str | None, anon
     if not hosts or is_manifest(manifest):
         if len(hosts) > 1:
             raise UsageError(f"{manifest} is a manifest, and has hosts of its own; name it alone")
-        with open_run(replace(settings, manifest=manifest)) as run:
+        with open_run(replace(settings, manifest=manifest), brings=False) as run:
             report, site = manifest_report(run), run.site
     else:
         with open_named(hosts, settings) as run:

@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
     A lock is released by itself within 30 s of its apply ending; use this if it is not. Only
     processes that hold this project's own lock file are ended.
     """
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
         auditing = Auditing(run, "unlock")
         trail = auditing.trail()
 

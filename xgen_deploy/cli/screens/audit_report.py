@@ -31,7 +31,7 @@ def report(settings: Settings, since: str | None, *, csv: bool) -> int:
     begin = begin_of(since, datetime.now(UTC))
     if csv and settings.json:
         raise UsageError("--csv and --json exclude each other; leave out one")
-    with open_run(settings) as run:
+    with open_run(settings, brings=False) as run:
 
         def read_host(connection: Connection) -> HostEvents:
             layout = run.layout(connection.name)
