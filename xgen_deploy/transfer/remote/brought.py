@@ -8,12 +8,13 @@ looks knows the content without reading it (probe/remote/content_state.py).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
 from typing import Any
 
-from xgen_deploy.transfer.remote.part import File
+from xgen_deploy.transfer.remote.part import File, is_digest
 
 FOLDER = ".xgen/files"
 CHUNKS = ".chunks"
@@ -32,7 +33,7 @@ def note_brought(
     """`root` is the folder of models. `found`: somebody else's file, which was right as it was.
     `more` is what it was made of. Raises OSError."""
     status = os.stat(file.place)
-    entry = {
+    entry: dict[str, Any] = {
         "found": found,
         "place": file.place,
         "size": status.st_size,
@@ -42,8 +43,10 @@ def note_brought(
         "by_length": file.sha256 is None and file.sha1 is None,
         "origin": origin,
         "at": time.time(),
+        "chunks": _digest("\n".join(chunks)),
         **(more or {}),
     }
+    entry["check"] = _check(entry)
     folder = os.path.join(root, FOLDER)
     os.makedirs(folder, exist_ok=True)
     name = _note(root, status)
@@ -74,25 +77,57 @@ def holds(entry: dict[str, Any], status: os.stat_result) -> bool:
 
 
 def is_noted(root: str, file: File) -> bool:
-    """Whether a note of the file in its place holds."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    """Whether a note of the file in its place holds, and is all as it was written."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         status = os.stat(file.place)
-        with open(_note(root, status) + ".json", encoding="utf-8") as note:
-            return holds(json.load(note), status)
+        entry = _read(root, status)
+        whole = entry.get("check") in (None, _check(entry))
+        return whole and holds(entry, status) and _chunks(root, status, entry) is not None
+    return False
+
+
+def is_ours(root: str, file: File) -> bool:
+    """Whether the file in its place was brought, as far as a note of it can be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        entry = _read(root, os.stat(file.place))
+        return entry["place"] == file.place and entry["found"] is False
     return False
 
 
 def noted_chunks(root: str, file: File) -> list[str]:
     """The digests of its chunks when it was brought, whatever became of it; [] where that is not
     known."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        name = _note(root, os.stat(file.place))
-        with open(name + ".json", encoding="utf-8") as note:
-            entry = json.load(note)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        status = os.stat(file.place)
+        entry = _read(root, status)
         if file.content in (entry["sha256"], entry["sha1"]):
-            with open(name + CHUNKS, encoding="utf-8") as chunks:
-                return chunks.read().split()
+            return _chunks(root, status, entry) or []
     return []
+
+
+def _chunks(root: str, status: os.stat_result, entry: dict[str, Any]) -> list[str] | None:
+    """None where they are not as they were noted."""
+    with open(_note(root, status) + CHUNKS, encoding="utf-8") as file:
+        text = file.read()
+    chunks = text.split()
+    whole = entry.get("chunks") in (None, _digest(text)) and all(map(is_digest, chunks))
+    return chunks if whole else None
+
+
+def _read(root: str, status: os.stat_result) -> dict[str, Any]:
+    with open(_note(root, status) + ".json", encoding="utf-8") as note:
+        entry: dict[str, Any] = json.load(note)
+    return entry
+
+
+def _check(entry: dict[str, Any]) -> str:
+    """What tells that a bit of it turned."""
+    rest = {key: value for key, value in entry.items() if key != "check"}
+    return _digest(json.dumps(rest, sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _note(root: str, status: os.stat_result) -> str:

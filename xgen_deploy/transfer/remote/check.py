@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from typing import Callable
 
 from xgen_deploy.transfer.remote import stock
 from xgen_deploy.transfer.remote.brought import FOLDER
-from xgen_deploy.transfer.remote.part import CHUNK, PIECE, Digests, File, Wrong, drop_pages
+from xgen_deploy.transfer.remote.part import File, Wrong, read_back
 from xgen_deploy.transfer.remote.stock import Brought
 
 JOURNAL = ".checked"
@@ -68,7 +67,7 @@ def _damage(root: str, note: Brought, tell: Tell) -> tuple[list[int], str | None
         size = os.fstat(fd).st_size
         if size != note.size:
             return [], f"it has {size} bytes, not {note.size}"
-        digests, chunks = _read(fd, file, tell)
+        digests, chunks = read_back(fd, file, lambda count: tell("read", count=count))
         digests.check()
     except Wrong as error:
         pairs = zip(chunks, known) if len(chunks) == len(known) else ()
@@ -78,22 +77,3 @@ def _damage(root: str, note: Brought, tell: Tell) -> tuple[list[int], str | None
     finally:
         os.close(fd)
     return [], None
-
-
-def _read(fd: int, file: File, tell: Tell) -> tuple[Digests, list[str]]:
-    """The digests of the whole and of each chunk."""
-    whole, chunks = Digests(file), []
-    for chunk in range(file.chunk_count):
-        digest, at = hashlib.sha256(), chunk * CHUNK
-        end = at + file.length(chunk)
-        while at < end:
-            data = os.pread(fd, min(PIECE, end - at), at)
-            if not data:
-                break
-            whole.add(at, data)
-            digest.update(data)
-            drop_pages(fd, at, len(data))
-            at += len(data)
-        chunks.append(digest.hexdigest())
-        tell("read", count=file.length(chunk))
-    return whole, chunks

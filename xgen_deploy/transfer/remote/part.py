@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
 from typing import Any, Callable, NamedTuple
 
@@ -22,6 +23,7 @@ TAKEN = 1 << 17
 PART = ".xgen-part"
 JOURNAL = ".chunks"
 MODE = 0o644
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class File(NamedTuple):
@@ -160,10 +162,14 @@ class Part:
     def finish(self) -> str:
         """Checks the whole and gives it its name; its SHA-256, "" where it is known by another
         digest. What tells of its chunks stays until `end`. Raises Wrong."""
-        digests = self._digests
+        digests, chunks = self._digests, self.chunks
         if digests.upto != self.file.size:
-            digests = digests_of(self.fd, self.file)
+            digests, read = read_back(self.fd, self.file)
+            chunks = dict(enumerate(read))
         digest = digests.check()
+        if not self.file.known and chunks != self.chunks:
+            raise Wrong("it does not read as it was written")
+        self.chunks = chunks
         os.fchmod(self.fd, MODE)
         os.fsync(self.fd)
         os.replace(self.path, self.file.place)
@@ -189,7 +195,7 @@ class Part:
     def _recall(self, line: dict[str, Any]) -> None:
         self.etag = line.get("etag", self.etag)
         chunk, digest = line.get("chunk"), line.get("sha256")
-        if not isinstance(chunk, int) or not isinstance(digest, str):
+        if not isinstance(chunk, int) or not isinstance(digest, str) or not is_digest(digest):
             return
         known = self.file.chunks
         if 0 <= chunk < self.file.chunk_count and (known is None or known[chunk] == digest):
@@ -231,6 +237,15 @@ def digest_in_place(file: File) -> str | None:
         os.close(fd)
 
 
+def chunks_in_place(file: File) -> list[str]:
+    """Of the file that has its name and is right. Raises OSError."""
+    fd = os.open(file.place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return read_back(fd, file)[1]
+    finally:
+        os.close(fd)
+
+
 def digests_of(fd: int, file: File) -> Digests:
     digests, offset = Digests(file), 0
     while offset < file.size:
@@ -241,6 +256,32 @@ def digests_of(fd: int, file: File) -> Digests:
         drop_pages(fd, offset, len(data))
         offset += len(data)
     return digests
+
+
+def read_back(
+    fd: int, file: File, came: Callable[[int], None] = lambda _: None
+) -> tuple[Digests, list[str]]:
+    """The digests of the whole and of each chunk; `came` hears how long each is."""
+    whole, chunks = Digests(file), []
+    for chunk in range(file.chunk_count):
+        digest, at = hashlib.sha256(), chunk * CHUNK
+        end = at + file.length(chunk)
+        while at < end:
+            data = os.pread(fd, min(PIECE, end - at), at)
+            if not data:
+                break
+            whole.add(at, data)
+            digest.update(data)
+            drop_pages(fd, at, len(data))
+            at += len(data)
+        chunks.append(digest.hexdigest())
+        came(file.length(chunk))
+    return whole, chunks
+
+
+def is_digest(text: str) -> bool:
+    """Whether it can be a SHA-256."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def drop_pages(fd: int, offset: int, length: int) -> None:

@@ -28,7 +28,7 @@ from xgen_deploy.transfer.remote import (
     repair,
     trial,
 )
-from xgen_deploy.transfer.remote.brought import is_noted, note_brought, noted_chunks
+from xgen_deploy.transfer.remote.brought import is_noted, is_ours, note_brought, noted_chunks
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 from xgen_deploy.transfer.remote.events import Events
 from xgen_deploy.transfer.remote.lifeline import Ended, Lifeline
@@ -39,6 +39,7 @@ from xgen_deploy.transfer.remote.part import (
     File,
     Part,
     Wrong,
+    chunks_in_place,
     digest_in_place,
     drop_pages,
     journal_of,
@@ -137,9 +138,8 @@ class Transfer:
         # What tells of a part that got its name, and was cut before or while that was noted.
         ours = bool(journal.lines) and not os.path.exists(part_path(file))
         if self._root and not is_noted(self._root, file):
-            chunks = [line["sha256"] for line in journal.lines if "chunk" in line]
-            chunks = chunks if len(chunks) == file.chunk_count else []
-            self._note(file, digest, chunks, found=not ours)
+            found, chunks = not ours and not is_ours(self._root, file), chunks_in_place(file)
+            self._note(file, digest, chunks, found=found)
         elif self._root:
             chunks = noted_chunks(self._root, file)
         if ours:
