@@ -43,7 +43,7 @@ def site(outside: Outside, tmp_path: Path) -> Outside:
     return outside
 
 
-def _facts(**changes: Any) -> dict[str, Any]:
+def facts_of_host(**changes: Any) -> dict[str, Any]:
     folder = {"path": "/srv/models", "exists": True, "free": 1 << 40, "total": 1 << 41}
     gpu = {"gpus": [{**CARD, "driver_version": "580.65.06"}], "detection_method": "pynvml"}
     facts = {
@@ -55,14 +55,14 @@ def _facts(**changes: Any) -> dict[str, Any]:
     return facts | changes
 
 
-def _fleet(folder: Path, facts: dict[str, Any], host: str = "a") -> str:
+def fleet_file(folder: Path, facts: dict[str, Any], host: str = "a") -> str:
     path = folder / "fleet.json"
     path.write_text(json.dumps({"hosts": {host: {"reachable": True, "facts": facts}}}))
     return str(path)
 
 
 def _lacking(site: Outside, folder: Path, **changes: Any) -> str:
-    code, said = site.create("--fleet", _fleet(folder, _facts(**changes)))
+    code, said = site.create("--fleet", fleet_file(folder, facts_of_host(**changes)))
     assert code == 0, said
     return said
 
@@ -73,7 +73,7 @@ def test_a_fleet_that_will_do(site: Outside, tmp_path: Path) -> None:
 
 def test_images_for_other_hardware_stay_here(site: Outside, tmp_path: Path) -> None:
     assert {p.name for p in site.made().index.images} == {CUDA.tag, CPU.tag, ROCM.tag}
-    seen = site.made("--fleet", _fleet(tmp_path, _facts()))
+    seen = site.made("--fleet", fleet_file(tmp_path, facts_of_host()))
     assert {p.name for p in seen.index.images} == {CUDA.tag, CPU.tag}
 
 
@@ -108,7 +108,7 @@ def test_what_a_bundle_does_not_change(
 
 
 def test_a_host_that_nobody_saw(site: Outside, tmp_path: Path) -> None:
-    code, said = site.create("--fleet", _fleet(tmp_path, _facts(), host="b"))
+    code, said = site.create("--fleet", fleet_file(tmp_path, facts_of_host(), host="b"))
     assert (code, "a: --fleet does not tell of it, and nothing was checked" in said) == (0, True)
     (tmp_path / "fleet.json").write_text("hosts: {a: {cards: [H100]}}")
     code, said = site.create("--fleet", str(tmp_path / "fleet.json"))

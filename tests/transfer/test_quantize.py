@@ -194,8 +194,12 @@ def test_what_a_cut_left_is_removed_by_the_next(place: Path) -> None:
         time.sleep(0.05)
     assert making.left == [".m-Q8_0-r.gguf.draft"]
     making.program.write_text(f"#!/bin/sh\n{COPIES}\n")
+    other = place / "xgen/quantized/other/.m-Q4_0-r.gguf.draft"  # of another type
+    other.mkdir(parents=True)
+    (other / "model.gguf").touch()
     making.make()
     assert making.left == ["m-Q8_0-r.gguf"]
+    assert not other.exists()
 
 
 def _pid(place: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xgen_deploy.bundle.index import CHUNK, Blob, Member, ModelPart, digest_of
+from xgen_deploy.bundle.quantized import to_make
 from xgen_deploy.bundle.write import Source
 from xgen_deploy.errors import XgenError
 from xgen_deploy.files.places import places
@@ -108,6 +109,9 @@ class Collector:
             for host in users:
                 root = self._root(part.artifact, host)
                 collected.arriving[host, root] += self.blobs.lacks(part.blobs, host)
+        for made in to_make(self.site, self.catalog):
+            collected.arriving[made.host, made.root] += made.size
+            collected.lacking.append(made.need)
         collected.lacking += _left_to_hosts(self.site)
         return collected
 

@@ -23,12 +23,14 @@ from xgen_deploy.state.source_request import Request
 
 @dataclass(frozen=True)
 class WantedModel:
-    """`key` is its key in the probe's answers, `instance` the one that loads it."""
+    """`key` is its key in the probe's answers, `instance` the one that loads it, or what is made of
+    it (`quantize`)."""
 
     key: str
     request: Request
     mode: FetchMode
     instance: str
+    quantize: str | None = None
 
 
 def with_lacking(site: Site, observed: Observed, catalog: Sources) -> Observed:
@@ -94,7 +96,8 @@ def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:
         if mode == "never":
             continue
         for stated in lockable(config, host):
-            yield WantedModel(stated.key, request_of(config, stated), mode, config.name)
+            request = request_of(config, stated)
+            yield WantedModel(stated.key, request, mode, config.name, stated.quantize)
 
 
 def _told(model: ModelFacts, error: HubError) -> ModelFacts:

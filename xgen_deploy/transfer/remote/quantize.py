@@ -43,11 +43,13 @@ def make(request: dict[str, Any], root: str, origin: str, tell: Tell) -> None:
     place = request["place"]
     folder = os.path.dirname(place)
     os.makedirs(folder, exist_ok=True)
+    for each in glob.glob(os.path.join(glob.escape(os.path.dirname(folder)), "*")):
+        with contextlib.suppress(OSError), _locked(each, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _remove_drafts(each)
     with _locked(folder):
         if os.path.exists(place) and is_noted(root, File(place, os.stat(place).st_size)):
             return
-        for stale in glob.glob(os.path.join(glob.escape(folder), f".*{DRAFT}")):
-            shutil.rmtree(stale, ignore_errors=True)
+        _remove_drafts(folder)
         _check(request["sha256"], tell)
         _need_room(folder, request["size"])
         draft = os.path.join(folder, f".{os.path.basename(place)[:100]}{DRAFT}")
@@ -61,6 +63,12 @@ def make(request: dict[str, Any], root: str, origin: str, tell: Tell) -> None:
             _place(request, made, root, origin)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_drafts(folder: str) -> None:
+    """What was cut left them: who makes one has the lock."""
+    for stale in glob.glob(os.path.join(glob.escape(folder), f".*{DRAFT}")):
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 def _quantize(request: dict[str, Any], made: str, tell: Tell) -> None:
@@ -79,7 +87,7 @@ def _quantize(request: dict[str, Any], made: str, tell: Tell) -> None:
             finally:
                 trial.end(process)
         if process.returncode != 0:
-            _need_room(os.path.dirname(made), max(0, request["size"] - _size(made)))
+            _need_room(os.path.dirname(request["place"]), max(0, request["size"] - _size(made)))
             raise NotMade(f"{name} fails: {_why(process.returncode, log)}")
 
 
@@ -188,11 +196,12 @@ def _size(path: str) -> int:
 
 
 @contextlib.contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Of several that make the same one does, and the others find it."""
+def _locked(folder: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Of several that make the same one does, and the others find it. Raises OSError where `how`
+    does not wait."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, how)
         yield
     finally:
         os.close(fd)
