@@ -3,7 +3,7 @@
 import time
 
 from xgen_deploy.apply.events import Event, Listener
-from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.sizes import size_text
 from xgen_deploy.transfer.host_transfer import TransferEvent
 
 _EVERY = 1.0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from xgen_deploy.bundle.driver_need import unmet_driver
 from xgen_deploy.bundle.index import ImagePart
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.resolve.docker_checks import docker_refusals
 from xgen_deploy.run.pushed_images import unusable_image
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import FolderFacts, HostFacts
 from xgen_deploy.state.gpu import GPUType
 from xgen_deploy.state.have import HostHave

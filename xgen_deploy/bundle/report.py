@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from xgen_deploy.bundle.index import ImagePart, Index, ModelPart
 from xgen_deploy.bundle.read import Bundle
-from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.sizes import size_text
 from xgen_deploy.visible import on_one_line
 
 _NAMED = 8

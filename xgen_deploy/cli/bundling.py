@@ -24,13 +24,13 @@ from xgen_deploy.images.local_images import LocalImages
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.manifest.fleet_file import read_fleet
 from xgen_deploy.manifest.load import checked_site, read
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.resolve.locked import with_locked
 from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.this_machine import this_machine
 from xgen_deploy.secrets.hub import hub_access, site_catalog
 from xgen_deploy.secrets.registry import registry_login
 from xgen_deploy.secrets.resolver import SecretResolver
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.field_types import size, size_bytes

@@ -22,8 +22,8 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.models import origin_text, prune_lines, unreached_line
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import LockedError, XgenError, exit_code_of, reason_of
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.run.run import Run
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.stock import StoredFile
 from xgen_deploy.transfer.stored import Kept, Removed
 from xgen_deploy.transport.base import Connection

@@ -14,8 +14,8 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.models import origin_text, unreached_line
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds, reason_of
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.run.run import Run
+from xgen_deploy.sizes import size_text
 from xgen_deploy.transfer.stored import check, look
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each

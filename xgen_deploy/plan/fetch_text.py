@@ -5,16 +5,10 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.plan.headlines import named
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.fetch import Fetch, Leg
-
-_GIB, _MIB = 1 << 30, 1 << 20
-
-
-def size_text(count: float) -> str:
-    """`4.7 GiB`."""
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"
 
 
 def fetch_lines(fetches: Sequence[Fetch], bundle: BundleOrigin | None = None) -> Iterator[str]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from xgen_deploy.files.routes import Candidate, NoRoute, reaches, routes
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.quantizing import MODEL_ROOM, needed_on, unmakeable
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import FolderFacts, HostFacts
 from xgen_deploy.state.fetch import Fetch, Lacking
 from xgen_deploy.state.host import Host

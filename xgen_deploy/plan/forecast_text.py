@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.forecast import Need
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance

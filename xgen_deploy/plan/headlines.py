@@ -14,7 +14,8 @@ def host_headline(facts: HostFacts) -> str:
     """`2x NVIDIA H100 80GB`, `gfx1151, VRAM 96 GiB`, `no GPU, 8 cores`."""
     gpus = facts.gpu.gpus
     if not gpus:
-        return f"no GPU, {facts.cores} cores, {gib(facts.memory_total_mb)} memory"
+        cores = f"{facts.cores} core{'s'[: facts.cores != 1]}"
+        return f"no GPU, {cores}, {gib(facts.memory_total_mb)} memory"
     names = Counter(
         (g.device_name or g.gfx_version or str(g.gpu_type), g.memory_total_mb) for g in gpus
     )

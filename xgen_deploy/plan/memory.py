@@ -14,9 +14,9 @@ from xgen_deploy.plan.forecasts import forecast_of, model_of
 from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.plan.memory_warnings import memory_warnings
 from xgen_deploy.plan.unfit import Judging, left_for, unfit
-from xgen_deploy.plan.ways_out import Unfitting, ways_out
 from xgen_deploy.resolve.gpus import unreserved
 from xgen_deploy.resolve.room import rooms
+from xgen_deploy.resolve.ways_out import Unfitting, hint_of, ways_out
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation
@@ -108,15 +108,12 @@ def _refusal(
     judging: Judging, instance: Instance, reason: str, host: Host, refused: Collection[str]
 ) -> Refusal:
     marks = instance.declared.marks
-    ways = _ways_out(judging, instance, host, refused)
-    either = "This would fit:" if len(ways) == 1 else "Each of these would fit:"
-    hint = "\n".join((either, *(f"  {line}" for line in ways)))
-    none = "Give it a smaller model, or a larger GPU."
+    hint = hint_of(_ways_out(judging, instance, host, refused))
     return Refusal(
         host=instance.host,
         instance=instance.name,
         reason=reason,
-        hint=hint if ways else none,
+        hint=hint,
         mark=marks.get("n_gpu_layers") or marks.get("gpus") or marks.get(""),
     )
 

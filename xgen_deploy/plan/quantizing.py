@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.markup import escape
 
-from xgen_deploy.plan.fetch_text import size_text
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import FolderFacts
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.observation import Observation

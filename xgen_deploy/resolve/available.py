@@ -9,11 +9,8 @@ from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.memory import CONTEXT, little_of
 from xgen_deploy.state.record import Record
-
-# Left free on every GPU: what no engine reports (its code, the driver's context), and some air.
-_LEFT_SHARE = 20
-_LEFT_LEAST = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -27,11 +24,13 @@ class Available:
 
     def of(self, gpu: GPUInfo, name: str) -> int | None:
         """Bytes that instance `name` can take: what is free, what it holds itself, less what those
-        before it will take. None where that cannot be known.
+        before it and the driver will take, and as much as no warning asks for. None where that
+        cannot be known.
         """
         room = self.rooms.of(gpu)
+        driver = 0 if room.of_the_host else CONTEXT
         coming = {
-            i.name: told.devices[place].total
+            i.name: told.devices[place].total + driver
             for i in self.before
             if self._changes(i)
             for place, own in enumerate(i.gpus)
@@ -40,8 +39,7 @@ class Available:
         free = room.available(frozenset((name, *coming)))
         if free is None or room.total is None:
             return None
-        kept = max(_LEFT_LEAST, room.total // _LEFT_SHARE)
-        return max(0, free - sum(coming.values()) - kept)
+        return max(0, free - sum(coming.values()) - driver - little_of(room.total))
 
     def of_host(self) -> int | None:
         """Bytes of its memory that are to be had."""

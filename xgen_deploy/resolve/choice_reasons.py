@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from xgen_deploy.resolve.available import Available
 from xgen_deploy.resolve.placing import Fit
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.instance_config import InstanceConfig
 
 
@@ -29,8 +30,7 @@ def _gpus(config: InstanceConfig, available: Available, fit: Fit) -> str:
     if not fit.gpus:
         return "no GPU to give: it runs on the CPU"
     free = ", ".join(
-        f"GPU {g.label}: {(available.of(g, config.name) or 0) / (1 << 30):.1f} GiB to give"
-        for g in fit.gpus
+        f"GPU {g.label}: {size_text(available.of(g, config.name) or 0)} to give" for g in fit.gpus
     )
     if fit.layers is not None:
         return f"{free}; the place for most layers"

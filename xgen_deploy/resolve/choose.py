@@ -14,6 +14,7 @@ from xgen_deploy.resolve.choice_reasons import reasons
 from xgen_deploy.resolve.gpus import Picked, pick_gpus, unreserved
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.placing import Fit, Placing, with_choice
+from xgen_deploy.resolve.ways_out import hint_of, ways_out
 from xgen_deploy.state.choice import Choice, GPUCount
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -199,11 +200,10 @@ def _nothing(config: InstanceConfig, placings: list[Placing]) -> Refused:
     if not placings:
         reason = f"{config.host} has not so many GPUs of one kind"
         return refuse(config, reason, "State them one by one.", "gpus")
-    _, shortage = min(p.shortage for p in placings)
+    shortage = min((p.shortage for p in placings), key=lambda s: s.bytes)
     return refuse(
         config,
-        f"no place on {config.host} holds it: {shortage}",
-        "Give it more or other GPUs, a shorter context, a quantised cache, or a smaller "
-        "quantisation of the model.",
+        f"no place on {config.host} holds it: {shortage.reason}",
+        hint_of(ways_out(shortage.asked)),
         "gpus" if picks_gpus(config) else "n_ctx",
     )

@@ -14,6 +14,8 @@ from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.longest_context import longest_context
 from xgen_deploy.resolve.models import DEFAULT_CONTEXT
 from xgen_deploy.resolve.specify import Specified, specify
+from xgen_deploy.resolve.ways_out import Unfitting
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.choice import Choice
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.instance import Spec
@@ -109,19 +111,29 @@ class Placing:
         return None if split is None else Fit(self.gpus, choice, specified.spec.n_ctx)
 
     @property
-    def shortage(self) -> tuple[int, str]:
-        """How many bytes the tightest GPU lacks at least, and that as a clause."""
+    def shortage(self) -> "Shortage":
+        """Of the tightest GPU, with the shortest context."""
         specified, (least, _) = self._first, self._contexts
         spec = _split_by(replace(specified.spec, n_ctx=least), self._split(specified))
         told = self._forecast(specified, spec)
         needs = [need.total for need in told.devices] or [told.host.total]
-        lacks = [
-            (need - free, at) for at, (need, free) in enumerate(zip(needs, self.free, strict=True))
-        ]
-        lack, at = max(lacks)
+        lacks = [need - free for need, free in zip(needs, self.free, strict=True)]
+        at = lacks.index(max(lacks))
         where = f"GPU {self.gpus[at].label}" if self.gpus else "the host's memory"
-        need, free = needs[at] / (1 << 30), self.free[at] / (1 << 30)
-        return lack, f"it needs {need:.1f} GiB of {where}, which has {free:.1f} to give"
+        if len(self.gpus) > 1:
+            where += f", the tightest of {len(self.gpus)}"
+        need, free = size_text(needs[at]), size_text(self.free[at])
+        asked = Unfitting(
+            backend=specified.backend,
+            engine=specified.engine,
+            model=specified.model,
+            spec=spec,
+            gpus=tuple(zip(self.gpus, self.free, strict=True)) if self.gpus else (),
+            blocks=specified.layers,
+            host=self.available.rooms.host.total,
+            split_stated=bool(self.config.llama.tensor_split),
+        )
+        return Shortage(lacks[at], f"it needs {need} of {where}, which has {free} to give", asked)
 
     @property
     def _switches(self) -> bool:
@@ -193,6 +205,15 @@ class Placing:
             f"the free memory of {where} cannot be measured, so nothing can be chosen by it",
             "State `gpus`, `n_ctx` and `n_gpu_layers`.",
         )
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """How many bytes are lacking at least, that as a clause, and what lacks them."""
+
+    bytes: int
+    reason: str
+    asked: Unfitting
 
 
 def with_choice(config: InstanceConfig, choice: Choice, gpus: Set) -> InstanceConfig:

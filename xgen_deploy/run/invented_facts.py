@@ -51,6 +51,7 @@ def invented(host: FleetHost, name: str) -> HostFacts:
         now=0.0,
         cores=host.cores or 1,
         memory_total_mb=host.memory_mb,
+        memory_available_mb=host.memory_mb,
         gpu=GPUDetectionResult(gpus=gpus, detection_method=method),
         systemd="255",
         docker=DockerFacts(

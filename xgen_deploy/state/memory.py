@@ -66,4 +66,8 @@ class GPUMemory:
     @property
     def little(self) -> int:
         """Less than this left is too little to be at ease."""
-        return max(_LITTLE, (self.total or 0) // _LITTLE_SHARE)
+        return little_of(self.total or 0)
+
+
+def little_of(total: int) -> int:
+    return max(_LITTLE, total // _LITTLE_SHARE)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from xgen_deploy.hub.locking import Change, FileChange, by_length, file_changes
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.run.lock_parts import PartChange
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.lock_file import LockedImage, LockedModel
 
 _FILES = 20

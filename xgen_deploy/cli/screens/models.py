@@ -12,8 +12,8 @@ from xgen_deploy.cli.documents.models import ModelEntry
 from xgen_deploy.cli.screens.table import Cell, Table
 from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.files.uses import Uses
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.headlines import ago, named
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.stock import OtherFile, StoredFile
 
 _HEAD = ("MODEL", "SIZE", "DIGEST", "BROUGHT", "USED BY")

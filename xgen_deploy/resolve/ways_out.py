@@ -43,6 +43,13 @@ def ways_out(asked: Unfitting) -> tuple[str, ...]:
     return tuple(islice((line for way in ways for line in way(asked)), _MOST))
 
 
+def hint_of(ways: Sequence[str]) -> str:
+    if not ways:
+        return "Give it a smaller model, or a larger GPU."
+    either = "This would fit:" if len(ways) == 1 else "Each of these would fit:"
+    return "\n".join((either, *(f"  {line}" for line in ways)))
+
+
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
     told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
     if told is None or not told.placed or told.fails is not None:
