@@ -78,30 +78,30 @@ def layer_caches(
         raise UnknownCache(model.architecture)
     if not has_cache(model):
         return (None,) * model.blocks
-    elements = [_elements(model, layer, settings) for layer in range(model.blocks)]
-    longest = max((value for _, value in elements), default=0)
-    caches: list[LayerCache | None] = []
-    for layer, (key, value) in enumerate(elements):
-        if not key:
-            caches.append(None)
-            continue
-        if not settings.flash and not model.is_mla:
-            value = longest
-        sliding = slides(model, layer)
-        limited = sliding and not settings.full_window
-        cells = sliding_cells(settings, model, sizes) if limited else sizes.cells
-        rows = cells * sizes.streams
-        caches.append(
-            LayerCache(
-                key,
-                value,
-                cells,
-                sliding,
-                cache_bytes(settings.key_type, key * rows),
-                cache_bytes(settings.value_type, value * rows),
-            )
-        )
-    return tuple(caches)
+    kinds = [(*_elements(model, at, settings), slides(model, at)) for at in range(model.blocks)]
+    longest = max((value for _, value, _ in kinds), default=0)
+    caches: dict[tuple[int, int, bool], LayerCache | None] = {}
+    for key, value, sliding in dict.fromkeys(kinds):
+        own = value if settings.flash or model.is_mla else longest
+        cache = _cache(settings, model, sizes, (key, own), sliding=sliding)
+        caches[key, value, sliding] = cache if key else None
+    return tuple(caches[kind] for kind in kinds)
+
+
+def _cache(
+    settings: Settings,
+    model: ModelShape,
+    sizes: Effective,
+    elements: tuple[int, int],
+    *,
+    sliding: bool,
+) -> LayerCache:
+    limited = sliding and not settings.full_window
+    cells = sliding_cells(settings, model, sizes) if limited else sizes.cells
+    rows = cells * sizes.streams
+    key_bytes = cache_bytes(settings.key_type, elements[0] * rows)
+    value_bytes = cache_bytes(settings.value_type, elements[1] * rows)
+    return LayerCache(*elements, cells, sliding, key_bytes, value_bytes)
 
 
 def sliding_cells(settings: Settings, model: ModelShape, sizes: Effective) -> int:
@@ -142,4 +142,4 @@ def _has_own(model: ModelShape, layer: int, settings: Settings) -> bool:
         return False
     shared = model.number("attention.shared_kv_layers")
     own = _OWN.get(model.architecture, model.blocks - shared)
-    return layer < own and model.attends(layer)
+    return layer < own and model.attends[layer]

@@ -1,5 +1,8 @@
 """What an instance of a llama.cpp engine takes on each device and on the host."""
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from xgen_deploy.fit.cache import layer_caches, padding
 from xgen_deploy.fit.closed_form import estimated_bytes
 from xgen_deploy.fit.placement import HOST, place
@@ -12,11 +15,13 @@ from xgen_deploy.fit.weights import weight_bytes
 from xgen_deploy.state.forecast import Forecast, Need
 
 
+@lru_cache(maxsize=1024)
 def forecast(settings: Settings, model: ModelShape) -> Forecast:
-    """Raises UnknownType where a tensor's size is not known, UnknownCache."""
+    """Kept: who chooses among GPUs asks for the same again and again. Raises UnknownType where a
+    tensor's size is not known, UnknownCache.
+    """
     sizes, placement = effective(settings, model), place(settings, model)
     caches = layer_caches(settings, model, sizes)
-    weights = weight_bytes(settings, model, placement)
     exact = decoder.knows(model) or encoder.knows(model)
     try:
         compute = compute_bytes(settings, model)
@@ -25,6 +30,22 @@ def forecast(settings: Settings, model: ModelShape) -> Forecast:
         compute = estimated_bytes(
             settings, model, sizes, placement, caches, ahead=runs_ahead(settings, model)
         )
+    kept = kept_bytes(settings, model)
+    devices = range(len(settings.devices))
+    needs = tuple(Need(*kept[device], compute[device]) for device in devices)
+    row = model.vocabulary + (model.width if settings.embeddings else 0)
+    outputs = 4 * max(1, settings.slots) * row
+    return Forecast(needs, Need(*kept[HOST], compute[-1], outputs), exact)
+
+
+@lru_cache(maxsize=1024)
+def kept_bytes(settings: Settings, model: ModelShape) -> Mapping[int | None, tuple[int, int]]:
+    """Weights and caches of each device, and of the host under None: quick to tell, and exact.
+    Raises UnknownType, UnknownCache.
+    """
+    sizes, placement = effective(settings, model), place(settings, model)
+    caches = layer_caches(settings, model, sizes)
+    weights = weight_bytes(settings, model, placement)
     cached = dict.fromkeys(weights, 0)
     for layer, (cache, state) in enumerate(zip(caches, state_bytes(settings, model), strict=True)):
         on = placement.slots[layer] if settings.cache_on_device else HOST
@@ -32,8 +53,4 @@ def forecast(settings: Settings, model: ModelShape) -> Forecast:
         if cache is not None:
             padded = on is not None and settings.devices[on].backend == "cuda"
             cached[on] += cache.bytes + (padding(settings, cache) if padded else 0)
-    needs = tuple(Need(weights[d], cached[d], compute[d]) for d in range(len(settings.devices)))
-    row = model.vocabulary + (model.width if settings.embeddings else 0)
-    outputs = 4 * max(1, settings.slots) * row
-    host = Need(weights[HOST], cached[HOST], compute[-1], outputs)
-    return Forecast(needs, host, exact)
+    return {on: (weights[on], cached[on]) for on in weights}

@@ -3,10 +3,10 @@ with the layers: with few of them the first device holds copies of the host's we
 computes, with all of them several devices compute ahead of each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from xgen_deploy.fit.forecast import forecast
+from xgen_deploy.fit.forecast import forecast, kept_bytes
 from xgen_deploy.fit.settings import ALL, Settings
 from xgen_deploy.fit.shape import ModelShape
 from xgen_deploy.state.forecast import Forecast
@@ -38,11 +38,11 @@ def most_layers(settings: Settings, model: ModelShape, free: Sequence[int]) -> C
 def _everything(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
     slots = model.blocks + 1
     if len(settings.devices) == 1 or settings.split or settings.one_device:
-        return _tried(replace(settings, layers=ALL), model, free, slots)
+        return _tried(replace(settings, layers=ALL), model, free)
     for shift in _SHIFTS:
         shares = (free[0] * (1 + shift), *(float(f) for f in free[1:]))
         split = in_proportion(slots, shares)
-        choice = _tried(replace(settings, layers=ALL, split=split), model, free, slots)
+        choice = _tried(replace(settings, layers=ALL, split=split), model, free)
         if choice is not None:
             return choice
     return None
@@ -61,54 +61,70 @@ def in_proportion(slots: int, shares: Sequence[float]) -> tuple[float, ...]:
 
 
 def _searched(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
-    """On one device, or with a stated split: halving, then upwards while it still fits."""
-    low, high = 0, model.blocks + 1
-    best = _tried(replace(settings, layers=0), model, free, 0)
-    while high - low > 1:
-        middle = (low + high) // 2
-        choice = _tried(replace(settings, layers=middle), model, free, middle)
-        low, high, best = (middle, high, choice) if choice else (low, middle, best)
-    while best is not None and best.layers < model.blocks:
-        more = best.layers + 1
-        choice = _tried(replace(settings, layers=more), model, free, more)
-        if choice is None:
-            break
-        best = choice
-    return best
+    """On one device, or with a stated split."""
+
+    def asked(layers: int) -> Settings:
+        return replace(settings, layers=layers)
+
+    return _most(asked, model, free, range(model.blocks + 1))
 
 
 def _filled(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
     """From the last device, which has the output layer, to the first: each with as many as fit."""
     counts = [0] * len(settings.devices)
-    best = _with_counts(settings, model, free, counts)
+    best = _tried(_with_counts(settings, counts), model, free)
     for device in reversed(range(len(counts))):
-        low, high = 0, model.blocks + 1 - sum(counts)
-        while low < high:
-            middle = (low + high + 1) // 2
-            trial = [*counts[:device], middle, *counts[device + 1 :]]
-            choice = _with_counts(settings, model, free, trial)
-            if choice is None:
-                high = middle - 1
-            else:
-                low, best = middle, choice
-        counts[device] = low
+
+        def asked(count: int, device: int = device) -> Settings:
+            return _with_counts(settings, [*counts[:device], count, *counts[device + 1 :]])
+
+        more = _most(asked, model, free, range(1, model.blocks + 2 - sum(counts)))
+        if more is not None:
+            best = more
+            counts[device] = more.layers - sum(counts)
     return best
 
 
-def _with_counts(
-    settings: Settings, model: ModelShape, free: Sequence[int], counts: Sequence[int]
+def _most(
+    asked: Callable[[int], Settings], model: ModelShape, free: Sequence[int], among: range
 ) -> Choice | None:
+    """The last that fits: it is near the end that weights and caches alone set."""
+    low, high, best, near = among[0], among[-1], None, 0
+    while low <= high:
+        middle = (low + high) // 2
+        if _may_fit(asked(middle), model, free):
+            low = middle + 1
+        else:
+            high = middle - 1
+    low = among[0]
+    while low <= high:
+        middle = max((low + high) // 2, high - near)
+        choice = _tried(asked(middle), model, free)
+        if choice is None:
+            high, near = middle - 1, 2 * near + 1
+        else:
+            low, best = middle + 1, choice
+    return best
+
+
+def _with_counts(settings: Settings, counts: Sequence[int]) -> Settings:
     layers = sum(counts)
     split = tuple(float(count) for count in counts) if layers else ()
-    return _tried(replace(settings, layers=layers, split=split), model, free, layers)
+    return replace(settings, layers=layers, split=split)
 
 
-def _tried(
-    settings: Settings, model: ModelShape, free: Sequence[int], layers: int
-) -> Choice | None:
+def _tried(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice | None:
+    if not _may_fit(settings, model, free):  # nothing has to be replayed
+        return None
     told = forecast(settings, model)
     fits = all(need.total <= room for need, room in zip(told.devices, free, strict=True))
+    layers = model.blocks + 1 if settings.layers == ALL else settings.layers
     return Choice(layers, settings.split, told) if fits else None
+
+
+def _may_fit(settings: Settings, model: ModelShape, free: Sequence[int]) -> bool:
+    kept = kept_bytes(settings, model)
+    return all(sum(kept[device]) <= room for device, room in enumerate(free))
 
 
 def fewest_host_experts(

@@ -11,7 +11,7 @@ _F32 = 4
 def state_bytes(settings: Settings, model: ModelShape) -> tuple[int, ...]:
     """By block, 0 where it has none: a state for each sequence."""
     each = _F32 * (_convolved(model) + _state(model)) * max(1, settings.slots)
-    return tuple(each if model.remembers(layer) else 0 for layer in range(model.blocks))
+    return tuple(each if model.remembers[layer] else 0 for layer in range(model.blocks))
 
 
 def _convolved(model: ModelShape) -> int:

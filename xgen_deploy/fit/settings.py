@@ -1,8 +1,7 @@
 """How an engine of llama.cpp is started, and what it makes of that."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xgen_deploy.fit.shape import ModelShape
 
@@ -15,7 +14,7 @@ class Device:
     """A GPU as its backend allocates on it. `largest` is the largest single tensor in bytes, None
     without a limit."""
 
-    name: str
+    name: str = field(compare=False)
     backend: str = "cuda"
     largest: int | None = None
 
@@ -52,11 +51,16 @@ class Settings:
     mixes_cache_types: bool = False
     caches_predictions: bool = True
     simulated: bool = False
-    devices: Sequence[Device] = ()
+    devices: tuple[Device, ...] = ()
 
     def all_layers(self, model: ModelShape) -> bool:
         """Whether every one, and the output layer, is on a device."""
         return self.layers == ALL or self.layers > model.blocks
+
+    @property
+    def keeps_on_host(self) -> bool:
+        """Whether a tensor of a block on a device may be on the host all the same."""
+        return bool(self.overrides) or any(device.largest for device in self.devices)
 
 
 @dataclass(frozen=True)

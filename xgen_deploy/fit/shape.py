@@ -1,9 +1,10 @@
 """A model as its header describes it: hyperparameters, and tensors by name, type and dimensions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
 # ggml's numbers of tensor types: elements in a block, bytes of a block.
@@ -41,10 +42,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        count = 1
-        for size in self.dims:
-            count *= size
-        return count
+        return prod(self.dims)
 
     @property
     def per_block(self) -> int:
@@ -57,7 +55,7 @@ class Tensor:
     def is_quantised(self) -> bool:
         return self.per_block > 1
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Raises UnknownType."""
         return self.elements // self.per_block * _BLOCKS[self.kind][1]
@@ -68,7 +66,7 @@ class Tensor:
         return elements // per_block * size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelShape:
     """`keys` are the header's, without the architecture in front; others are as they are."""
 
@@ -136,16 +134,19 @@ class ModelShape:
     def is_mla(self) -> bool:
         return "attention.key_length_mla" in self.keys
 
-    def remembers(self, layer: int) -> bool:
-        """Whether a block has a state beside, or instead of, a cache."""
-        return any(name.startswith(_STATES) for name in self.by_block[layer])
+    @cached_property
+    def remembers(self) -> tuple[bool, ...]:
+        """By block, whether it has a state beside, or instead of, a cache."""
+        return tuple(any(name.startswith(_STATES) for name in block) for block in self.by_block)
 
-    def attends(self, layer: int) -> bool:
-        """Whether a block has keys and values."""
-        block = self.by_block[layer]
-        if self.remembers(layer) and not any(name.startswith(_KEYS) for name in block):
-            return False
-        return self.is_mla or self.kv_heads[layer] > 0
+    @cached_property
+    def attends(self) -> tuple[bool, ...]:
+        """By block, whether it has keys and values."""
+        return tuple(
+            (self.is_mla or self.kv_heads[at] > 0)
+            and (not self.remembers[at] or any(name.startswith(_KEYS) for name in block))
+            for at, block in enumerate(self.by_block)
+        )
 
     @cached_property
     def whole(self) -> Mapping[str, Tensor]:
@@ -161,3 +162,18 @@ class ModelShape:
             if match is not None and int(match[1]) < self.blocks:
                 blocks[int(match[1])][match[2]] = tensor
         return tuple(blocks)
+
+    @cached_property
+    def block_layouts(self) -> tuple[int, ...]:
+        """By block a number; blocks of one number have the same tensors but for their types."""
+        return _numbered(tuple((n, t.dims) for n, t in b.items()) for b in self.by_block)
+
+    @cached_property
+    def block_kinds(self) -> tuple[int, ...]:
+        """As `block_layouts`, with the types."""
+        return _numbered(tuple((n, t.dims, t.kind) for n, t in b.items()) for b in self.by_block)
+
+
+def _numbered(kinds: Iterable[Hashable]) -> tuple[int, ...]:
+    numbers: dict[Hashable, int] = {}
+    return tuple(numbers.setdefault(kind, len(numbers)) for kind in kinds)

@@ -58,7 +58,7 @@ def _counts(model: ModelShape) -> Iterator[str]:
         yield f"its header tells {model.keys.get('block_count', 'no number of')} blocks"
     if not model.width:
         yield "its header tells no `embedding_length`"
-    if not model.heads and not all(map(model.remembers, range(len(model.by_block)))):
+    if not model.heads and not all(model.remembers):
         yield "its header tells no `attention.head_count`"
     if not model.trained_context:
         yield "its header tells no `context_length`"

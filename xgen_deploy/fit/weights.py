@@ -16,16 +16,27 @@ def weight_bytes(
 ) -> dict[int | None, int]:
     """By device, the host under None. Raises UnknownType."""
     sums: dict[int | None, int] = {HOST: 0, **dict.fromkeys(range(len(settings.devices)), 0)}
-    for tensor, place in placed_tensors(settings, model, placement):
-        size = tensor.bytes if place is None else on_device(tensor, settings.devices[place])
-        sums[place] += size
+    for tensor, place in _outside_blocks(settings, model, placement):
+        sums[place] += _size_on(tensor, place, settings)
+    blocks = zip(model.by_block[: model.layers], model.block_kinds, placement.slots, strict=False)
+    if settings.keeps_on_host:
+        for block, _, slot in blocks:
+            for tensor in block.values():
+                place = _allowed(tensor, slot, settings)
+                sums[place] += _size_on(tensor, place, settings)
+        return sums
+    known: dict[tuple[int, int | None], int] = {}
+    for block, kind, slot in blocks:
+        if (kind, slot) not in known:
+            known[kind, slot] = sum(_size_on(t, slot, settings) for t in block.values())
+        sums[slot] += known[kind, slot]
     return sums
 
 
-def placed_tensors(
+def _outside_blocks(
     settings: Settings, model: ModelShape, placement: Placement
 ) -> Iterator[tuple[Tensor, int | None]]:
-    """Every tensor with its device; one that lies on several is told several times."""
+    """Each with its device; one that lies on several is told several times."""
     for name, tensor in model.whole.items():
         stem = name.rpartition(".")[0]
         if stem in _INPUTS:
@@ -41,9 +52,10 @@ def placed_tensors(
         tied = model.whole["token_embd.weight"]
         if placement.output is not None and _has_output(model):
             yield tied, _allowed(tied, placement.output, settings)
-    for layer, tensors in enumerate(model.by_block[: model.layers]):
-        for tensor in tensors.values():
-            yield tensor, _allowed(tensor, placement.slots[layer], settings)
+
+
+def _size_on(tensor: Tensor, place: int | None, settings: Settings) -> int:
+    return tensor.bytes if place is None else on_device(tensor, settings.devices[place])
 
 
 def on_device(tensor: Tensor, device: Device) -> int:

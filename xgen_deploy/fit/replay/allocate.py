@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from xgen_deploy.fit.replay.graph import IN_PLACE, Node
-from xgen_deploy.fit.replay.schedule import Schedule
+from xgen_deploy.fit.replay.schedule import Schedule, placed
 
 _OPEN_END = 1 << 62
 
@@ -88,87 +88,78 @@ class Allocation:
         size_on: Callable[[Node, int], int],
     ) -> None:
         self._schedule, self._rooms, self._size_on = schedule, rooms, size_on
-        self._children: dict[int, int] = {}
-        self._views: dict[int, int] = {}
-        self._at: dict[int, tuple[int, tuple[int, int], int]] = {}
-        self._owned: set[int] = set()
-        self._order, first = self._sequence(leafs)
-        for leaf, device in first:
-            self._allocate(leaf, device)
-        for node, device in self._order:
-            self._count(node, device)
-        for node, device in self._order:
+        order, first = self._sequence(leafs)
+        for leaf in first:
+            self._give_room(leaf)
+        for node in order:
+            self._count(node)
+        for node in order:
             for src in node.srcs:
-                self._allocate(src, device)
-            self._allocate(node, device)
+                self._give_room(src)
+            self._give_room(node)
             for src in node.srcs:
                 self._release(src)
 
-    def _sequence(
-        self, leafs: Sequence[Node]
-    ) -> tuple[list[tuple[Node, int]], list[tuple[Node, int]]]:
-        places, copies = self._schedule.places, self._schedule.copies
-        order: list[tuple[Node, int]] = []
-        first: list[tuple[Node, int]] = []
+    def _sequence(self, leafs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+        """All in the order in which they are given room, and what is before."""
+        copies = self._schedule.copies
+        order: list[Node] = []
+        first: list[Node] = []
         for split in self._schedule.splits:
             for item in split.inputs:
-                kept = Node("none", item.shape, item.kind, [item], view_of=item.view_of or item)
-                order.append((kept, places[id(item)]))
-                order.append((copies[id(item), split.device][0], split.device))
-            order += [(node, places[id(node)]) for node in split.nodes]
+                holder = item.view_of or item
+                order.append(Node("none", item.shape, srcs=[item], view_of=holder))
+                order.append(copies[item, split.device][0])
+            order += split.nodes
         for item in self._schedule.graph_inputs:
-            place = places[id(item)]
-            first += [(copy, place) for copy in copies[id(item), place]]
+            first += copies[item, placed(item)]
         for split in self._schedule.splits:
             for item in split.inputs:
-                several = copies[id(item), split.device]
-                if len(several) > 1:
-                    first += [(copy, split.device) for copy in several]
-        first += [(leaf, places[id(leaf)]) for leaf in leafs]
-        return order, first
+                several = copies[item, split.device]
+                first += several if len(several) > 1 else ()
+        return order, [*first, *leafs]
 
-    def _count(self, node: Node, device: int) -> None:
+    def _count(self, node: Node) -> None:
         if node.view_of is not None and node.op != "none":
-            self._views[id(node.view_of)] = self._views.get(id(node.view_of), 0) + 1
+            node.view_of.views += 1
         if node.is_input:
-            self._allocate(node, device)
+            self._give_room(node)
         for src in node.srcs:
-            self._children[id(src)] = self._children.get(id(src), 0) + 1
+            src.readers += 1
             if src.is_input:
-                self._allocate(src, device)
+                self._give_room(src)
 
-    def _allocate(self, node: Node, device: int) -> None:
-        if id(node) in self._at or node.view_of is not None or node.buffer is not None:
+    def _give_room(self, node: Node) -> None:
+        """Once, to what has data of its own that lies nowhere yet."""
+        if node.given or node.view_of is not None or node.buffer is not None:
             return
-        if id(node) in self._owned:
-            return
-        self._owned.add(id(node))
+        node.given = True
         if node.op in IN_PLACE and self._takes_place(node):
             return
+        device = placed(node)
         size = self._size_on(node, device)
-        self._at[id(node)] = (device, self._rooms[device].take(size), size)
+        node.room = device, *self._rooms[device].take(size), size
 
     def _takes_place(self, node: Node) -> bool:
         for parent in node.srcs:
-            if parent.is_output or id(parent) not in self._at or node.layout != parent.layout:
+            if parent.room is None or parent.is_output or parent.readers != 1 or parent.views:
                 continue
-            if self._children.get(id(parent), 0) != 1 or self._views.get(id(parent), 0):
-                continue
-            self._at[id(node)] = self._at.pop(id(parent))
-            return True
+            if node.shape == parent.shape and node.kind == parent.kind:
+                node.room, parent.room = parent.room, None
+                return True
         return False
 
-    def _release(self, parent: Node) -> None:
-        self._children[id(parent)] -= 1
-        if self._children[id(parent)] or self._views.get(id(parent), 0):
+    def _release(self, node: Node) -> None:
+        node.readers -= 1
+        if node.readers or node.views:
             return
-        holder = parent
-        if parent.view_of is not None:
-            holder = parent.view_of
-            self._views[id(holder)] = self._views.get(id(holder), 0) - 1
-            if self._views[id(holder)] or self._children.get(id(holder), 0):
+        holder = node.view_of or node
+        if holder is not node:
+            holder.views -= 1
+            if holder.views or holder.readers:
                 return
-        if holder.is_output or id(holder) not in self._at:
+        if holder.room is None or holder.is_output:
             return
-        device, place, size = self._at.pop(id(holder))
-        self._rooms[device].give(place, size)
+        device, chunk, offset, size = holder.room
+        holder.room = None
+        self._rooms[device].give((chunk, offset), size)

@@ -1,15 +1,18 @@
 """The bytes of the compute buffers, by replaying what the engine does."""
 
+from collections.abc import Callable, Sequence
+
 from xgen_deploy.fit.cache import has_cache, layer_caches
 from xgen_deploy.fit.placement import place
 from xgen_deploy.fit.replay.allocate import Allocation, Room
 from xgen_deploy.fit.replay.decoder import decoder_graph
 from xgen_deploy.fit.replay.encoder import encoder_graph
-from xgen_deploy.fit.replay.graph import Node
+from xgen_deploy.fit.replay.graph import Graph, Node
 from xgen_deploy.fit.replay.leafs import Leafs
 from xgen_deploy.fit.replay.reorder import reordered
-from xgen_deploy.fit.replay.schedule import COPIES, schedule
-from xgen_deploy.fit.settings import Settings, effective
+from xgen_deploy.fit.replay.repeats import replayed_blocks
+from xgen_deploy.fit.replay.schedule import COPIES, Schedule, schedule
+from xgen_deploy.fit.settings import Effective, Settings, effective
 from xgen_deploy.fit.shape import ModelShape
 
 _ALIGNMENT = {"cuda": 128, "vulkan": 16}
@@ -23,18 +26,8 @@ _HEADS |= {(192, 128), (320, 256), (576, 512)}
 def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
     """By device, the host last."""
     sizes = effective(settings, model)
-    placement = place(settings, model)
-    caches = layer_caches(settings, model, sizes)
-    leafs = Leafs(settings, model, sizes, placement, caches)
-    graph = decoder_graph(leafs) if has_cache(model) else encoder_graph(leafs)
+    graph, planned = _scheduled(settings, model, sizes)
     devices = settings.devices
-    planned = schedule(
-        graph,
-        len(devices),
-        moves=settings.copies_operations,
-        supports=lambda device, node: _supports(settings, device, node),
-        ahead=runs_ahead(settings, model),
-    )
     for split in planned.splits:
         if split.device < len(devices) and devices[split.device].backend == "vulkan":
             split.nodes = reordered(split.nodes)
@@ -50,6 +43,30 @@ def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
     Allocation(planned, graph.leafs, rooms, size_on)
     peaks = [room.peak for room in rooms]
     return _with_mixed_inputs(peaks, settings, model, sizes.tokens)
+
+
+def _scheduled(settings: Settings, model: ModelShape, sizes: Effective) -> tuple[Graph, Schedule]:
+    """Of a few blocks where they stand for all. They do not where copies of what goes to and fro
+    within blocks are kept: where several batches are computed at a time."""
+    ahead, devices = runs_ahead(settings, model), len(settings.devices)
+    placement, caches = place(settings, model), layer_caches(settings, model, sizes)
+    build = decoder_graph if has_cache(model) else encoder_graph
+
+    def scheduled(blocks: Callable[[Leafs], Sequence[int]]) -> tuple[Graph, Schedule]:
+        leafs = Leafs(settings, model, sizes, placement, caches)
+        graph = build(leafs, blocks(leafs))
+        return graph, schedule(
+            graph,
+            devices,
+            moves=settings.copies_operations,
+            supports=lambda device, node: _supports(settings, device, node),
+            ahead=ahead,
+        )
+
+    graph, planned = scheduled(replayed_blocks)
+    if ahead and len(planned.splits) > devices + 1:
+        return scheduled(lambda leafs: range(leafs.model.layers))
+    return graph, planned
 
 
 def _with_mixed_inputs(

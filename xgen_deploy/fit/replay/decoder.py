@@ -2,6 +2,8 @@
 the order of the engine's own builders (src/models/ of llama.cpp).
 """
 
+from collections.abc import Sequence
+
 from xgen_deploy.fit.replay.attention import attention, latent_attention
 from xgen_deploy.fit.replay.feed_forward import experts, feed_forward
 from xgen_deploy.fit.replay.graph import F32, I32, Graph, Node, graph_input, norm, product, tensor
@@ -32,11 +34,11 @@ def knows(model: ModelShape) -> bool:
     return all(_TENSORS.issuperset(model.by_block[layer]) for layer in range(model.layers))
 
 
-def decoder_graph(leafs: Leafs) -> Graph:
-    """Raises KeyError where the model lacks what such a block has."""
+def decoder_graph(leafs: Leafs, blocks: Sequence[int]) -> Graph:
+    """Of these blocks. Raises KeyError where the model lacks what such a block has."""
     graph = Graph()
     x = _embedded(graph, leafs)
-    for layer in range(leafs.model.layers):
+    for layer in blocks:
         x = _block(graph, leafs, layer, x)
     x = tensor("mul", x.shape, tensor("norm", x.shape, x), leafs.output("output_norm.weight"))
     x.is_output = True

@@ -1,5 +1,7 @@
 """The graph of an encoder of BERT's kind: no cache, every token sees every other one."""
 
+from collections.abc import Sequence
+
 from xgen_deploy.fit.replay.attention import across
 from xgen_deploy.fit.replay.graph import (
     F16,
@@ -30,12 +32,12 @@ def knows(model: ModelShape) -> bool:
     return model.architecture in KNOWN and all(map(_TENSORS.issuperset, model.by_block))
 
 
-def encoder_graph(leafs: Leafs) -> Graph:
-    """Raises KeyError where the model lacks what such a block has."""
+def encoder_graph(leafs: Leafs, blocks: Sequence[int]) -> Graph:
+    """Of these blocks. Raises KeyError where the model lacks what such a block has."""
     graph, count = Graph(), leafs.sizes.tokens
     x = _embedded(graph, leafs)
     sees = graph_input((count, count, 1, 1), F16 if leafs.settings.flash else F32)
-    for layer in range(leafs.model.blocks):
+    for layer in blocks:
         x = _block(graph, leafs, layer, x, sees)
     x.is_output = True
     graph.add(x)

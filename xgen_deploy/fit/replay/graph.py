@@ -3,6 +3,7 @@ which they are computed.
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ IN_PLACE = frozenset({"norm", "mul", "add", "scale", "rope", "softmax", "unary",
 F32, F16, I32, I64 = 4, 2, 4, 8
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Node:
     """`size` is of its own data in bytes, 0 for a view. `rows` is by how much an engine judges
     whether an operation is worth moving to a device. `buffer` is the device that a weight or a
     cache lies on; `weight` tells the first. `shape` and `kind` are its layout; `extra` further
     bytes of its result on a device whose attention copies the cache.
+
+    The rest is noted while the graph is replayed: `added` to it; `place`, the device that computes
+    it; `readers` and `views` that still need it; whether it was `given` room, and where it has it.
     """
 
     op: Op
@@ -35,31 +39,22 @@ class Node:
     rows: int = 0
     is_input: bool = False
     is_output: bool = False
-    allocated: bool = False
     weight: bool = False
     buffer: int | None = None
     pinned: int | None = None
     size: int = 0
     device_size: int | None = None
     extra: int = 0
-    only_host: bool = False
-    name: str = ""
-
-    @property
-    def layout(self) -> tuple[tuple[int, ...], float]:
-        return self.shape, self.kind
-
-    @property
-    def base(self) -> "Node | None":
-        """What a view is of, through views of views."""
-        return self.view_of
+    place: int | None = None
+    readers: int = 0
+    views: int = 0
+    added: bool = False
+    given: bool = False
+    room: tuple[int, int, int, int] | None = None
 
 
 def elements(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+    return prod(shape)
 
 
 class Graph:
@@ -68,25 +63,15 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.leafs: list[Node] = []
-        self._seen: set[int] = set()
 
     def add(self, node: Node) -> Node:
         """The node, after what it needs and is not there yet (ggml_build_forward_expand)."""
-        stack: list[tuple[Node, int]] = [(node, 0)]
-        if id(node) in self._seen:
-            return node
-        self._seen.add(id(node))
-        while stack:
-            current, at = stack[-1]
-            if at < len(current.srcs):
-                stack[-1] = (current, at + 1)
-                src = current.srcs[at]
-                if id(src) not in self._seen:
-                    self._seen.add(id(src))
-                    stack.append((src, 0))
-                continue
-            stack.pop()
-            (self.leafs if current.op == "none" else self.nodes).append(current)
+        if not node.added:
+            node.added = True
+            for src in node.srcs:
+                if not src.added:
+                    self.add(src)
+            (self.leafs if node.op == "none" else self.nodes).append(node)
         return node
 
 
@@ -116,5 +101,5 @@ def norm(leafs: "Leafs", layer: int, x: Node, name: str) -> Node:
     return tensor("mul", x.shape, plain, leafs.block(layer, name))
 
 
-def graph_input(shape: tuple[int, ...], kind: int, name: str = "") -> Node:
-    return Node("none", shape, kind, size=elements(shape) * kind, is_input=True, name=name)
+def graph_input(shape: tuple[int, ...], kind: int) -> Node:
+    return Node("none", shape, kind, size=elements(shape) * kind, is_input=True)

@@ -46,7 +46,7 @@ class _Order:
     def _matches(self, pattern: Sequence[str], start: int) -> bool:
         if start + len(pattern) > len(self._nodes):
             return False
-        return all(
+        return self._nodes[start].op == pattern[0] and all(
             self._nodes[start + j].op == op and not self._used[start + j]
             for j, op in enumerate(pattern)
         )
@@ -128,6 +128,4 @@ class _Order:
 
 
 def _needs(node: Node, other: Node) -> bool:
-    if any(src is other for src in node.srcs):
-        return True
-    return (node.view_of or node) is (other.view_of or other)
+    return other in node.srcs or (node.view_of or node) is (other.view_of or other)

@@ -7,7 +7,7 @@ Devices are numbered from 0; the host is the last one, one beyond them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xgen_deploy.fit.replay.graph import Graph, Node
+from xgen_deploy.fit.replay.graph import Graph, Node, elements
 
 _OFFLOADED_ROWS = 32
 _MOST_INPUTS = 30
@@ -23,12 +23,11 @@ class Split:
 
 @dataclass
 class Schedule:
-    """`places` is the device of every tensor by identity. `copies` are those of inputs, by input
-    and device; of each there are several where splits run ahead of each other."""
+    """Every tensor has its place. `copies` are those of inputs, by input and device; of each there
+    are several where splits run ahead of each other."""
 
     splits: list[Split]
-    places: dict[int, int]
-    copies: dict[tuple[int, int], list[Node]]
+    copies: dict[tuple[Node, int], list[Node]]
     graph_inputs: list[Node]
 
 
@@ -58,7 +57,8 @@ class _Scheduler:
         self._graph, self._host = graph, devices
         self._moves, self._ahead = moves, ahead
         self._on_device = supports
-        self._of: dict[int, int] = {}
+        self._copies: dict[tuple[Node, int], list[Node]] = {}
+        self._inputs: list[Node] = []
 
     def _supports(self, device: int, node: Node) -> bool:
         return device == self._host or self._on_device(device, node)
@@ -75,18 +75,11 @@ class _Scheduler:
 
     def _from_buffers(self) -> None:
         for leaf in self._graph.leafs:
-            self._set(leaf, self._natural(leaf))
+            leaf.place = self._natural(leaf)
         for node in self._graph.nodes:
-            if id(node) not in self._of:
-                pinned = node.pinned
-                self._set(node, self._natural(node) if pinned is None else pinned)
-            for src in node.srcs:
-                if id(src) not in self._of:
-                    self._set(src, self._natural(src) if src.pinned is None else src.pinned)
-
-    def _set(self, node: Node, device: int | None) -> None:
-        if device is not None:
-            self._of[id(node)] = device
+            for each in (node, *node.srcs):
+                if each.place is None:
+                    each.place = self._natural(each) if each.pinned is None else each.pinned
 
     def _natural(self, node: Node) -> int | None:
         """Where a tensor lies already, or its operation belongs."""
@@ -114,115 +107,105 @@ class _Scheduler:
         for node in nodes:
             if node.op == "view":
                 continue
-            device = self._of.get(id(node))
-            if device is not None:
-                current = device if host_too or device != self._host else None
+            if node.place is not None:
+                current = node.place if host_too or node.place != self._host else None
             elif current is not None and self._supports(current, node):
-                self._of[id(node)] = current
+                node.place = current
 
     def _by_most_inputs(self) -> None:
         for node in self._graph.nodes:
-            if node.op == "view" or id(node) in self._of:
+            if node.op == "view" or node.place is not None:
                 continue
-            best, most = None, -1
+            most = -1
             for device in range(self._host + 1):
                 if self._supports(device, node):
-                    count = sum(self._readable(src, device) for src in node.srcs)
+                    count = sum(_lies_on(src, device) for src in node.srcs)
                     if count > most:
-                        best, most = device, count
-            self._set(node, best)
+                        node.place, most = device, count
 
     def _rest(self) -> None:
         for node in self._graph.nodes:
-            if node.view_of is not None and id(node) not in self._of:
-                self._set(node, self._of.get(id(node.view_of)))
-            own = self._of.get(id(node))
+            if node.view_of is not None and node.place is None:
+                node.place = node.view_of.place
             for src in node.srcs:
-                if id(src) not in self._of:
-                    place = self._of.get(id(src.view_of)) if src.view_of is not None else own
-                    self._set(src, place)
-            if id(node) not in self._of:
-                self._of[id(node)] = 0 if self._host else self._host
-
-    def _readable(self, src: Node, device: int) -> bool:
-        holder = src.view_of or src
-        place = holder.buffer
-        if place is None:
-            place = self._of.get(id(src), self._of.get(id(holder)))
-        return place == device
+                if src.place is None:
+                    src.place = node.place if src.view_of is None else src.view_of.place
+            if node.place is None:
+                node.place = 0 if self._host else self._host
 
     def _split(self) -> Schedule:
-        copies: dict[tuple[int, int], list[Node]] = {}
-        inputs: list[Node] = []
         splits: list[Split] = []
         pending: list[Node] = []
         for node in self._graph.nodes:
             if node.op == "view":
                 (splits[-1].nodes if splits else pending).append(node)
                 continue
-            device = self._of[id(node)]
             if not splits:
-                splits.append(Split(device, pending))
-            elif device != splits[-1].device or self._needs_cut(node, splits[-1], copies):
-                splits.append(Split(device))
-            self._copy_inputs(node, splits[-1], copies, inputs)
+                splits.append(Split(placed(node), pending))
+            elif node.place != splits[-1].device or self._needs_cut(node, splits[-1]):
+                splits.append(Split(placed(node)))
+            self._copy_inputs(node, splits[-1])
             splits[-1].nodes.append(node)
-        return Schedule(splits, self._of, copies, inputs)
+        return Schedule(splits, self._copies, self._inputs)
 
-    def _needs_cut(
-        self, node: Node, split: Split, copies: dict[tuple[int, int], list[Node]]
-    ) -> bool:
+    def _needs_cut(self, node: Node, split: Split) -> bool:
         """A weight from elsewhere: cut here, the room of the one before it is free again."""
         if not split.inputs:
             return False
-        for src in node.srcs:
-            elsewhere = self._of[id(src)] != split.device and not self._readable(src, split.device)
-            if src.weight and elsewhere:
-                return True
-            full = len(split.inputs) >= _MOST_INPUTS
-            if full and elsewhere and (id(src), split.device) not in copies:
-                return True
-        return False
+        full = len(split.inputs) >= _MOST_INPUTS
+        return any(
+            (src.weight or (full and (src, split.device) not in self._copies))
+            and _is_elsewhere(src, split.device)
+            for src in node.srcs
+        )
 
-    def _copy_inputs(
-        self,
-        node: Node,
-        split: Split,
-        copies: dict[tuple[int, int], list[Node]],
-        inputs: list[Node],
-    ) -> None:
+    def _copy_inputs(self, node: Node, split: Split) -> None:
         for at, src in enumerate(node.srcs):
-            own = self._of[id(src)]
-            if src.is_input and self._ahead and (id(src), own) not in copies:
-                several = [src, *(_copy(src, ahead=True) for _ in range(COPIES - 1))]
+            own = placed(src)
+            if src.is_input and self._ahead and (src, own) not in self._copies:
+                self._copies[src, own] = [src, *_copies(src, own, COPIES - 1, ahead=True)]
                 src.is_output = True
-                copies[id(src), own] = several
-                inputs.append(src)
-            if own == split.device or self._readable(src, split.device):
+                self._inputs.append(src)
+            if not _is_elsewhere(src, split.device):
                 continue
-            key = (id(src), split.device)
-            if key not in copies:
+            key = (src, split.device)
+            if key not in self._copies:
                 count = COPIES if self._ahead else 1
-                copies[key] = [_copy(src, ahead=self._ahead) for _ in range(count)]
-                for copy in copies[key]:
-                    self._of[id(copy)] = split.device
+                self._copies[key] = _copies(src, split.device, count, ahead=self._ahead)
                 split.inputs.append(src)
-            node.srcs[at] = copies[key][0]
+            node.srcs[at] = self._copies[key][0]
 
 
-def _copy(of: Node, *, ahead: bool) -> Node:
-    size = of.size
-    if of.view_of is not None:
-        count = 1
-        for part in of.shape:
-            count *= part
-        size = int(count * of.kind)
-    return Node(
-        "none",
-        of.shape,
-        of.kind,
-        size=size,
-        device_size=of.device_size,
-        is_input=ahead,
-        is_output=ahead,
-    )
+def placed(node: Node) -> int:
+    """Its device, once it has one."""
+    if node.place is None:
+        raise LookupError("a tensor has no device yet")
+    return node.place
+
+
+def _lies_on(src: Node, device: int) -> bool:
+    holder = src.view_of or src
+    if holder.buffer is not None:
+        return holder.buffer == device
+    return device == (holder.place if src.place is None else src.place)
+
+
+def _is_elsewhere(src: Node, device: int) -> bool:
+    return src.place != device and not _lies_on(src, device)
+
+
+def _copies(of: Node, device: int, count: int, *, ahead: bool) -> list[Node]:
+    size = of.size if of.view_of is None else int(elements(of.shape) * of.kind)
+    return [
+        Node(
+            "none",
+            of.shape,
+            of.kind,
+            size=size,
+            device_size=of.device_size,
+            is_input=ahead,
+            is_output=ahead,
+            place=device,
+        )
+        for _ in range(count)
+    ]
