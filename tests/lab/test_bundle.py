@@ -19,6 +19,9 @@ from tests.lab.site import Ran, Site
 PORT = 8084
 NAME = "some/tiny-GGUF"
 MODELS = "/srv/walled"
+ALIGNED = 32
+# What a bundle holds besides models: the manifest, the index and its signature.
+SMALL = 50_000
 _TRY = "import socket; socket.create_connection(('192.0.2.1', 443), 2)"
 
 
@@ -102,22 +105,38 @@ def stick(lab: Lab, tmp_path: Path) -> Iterator[Stick]:
 
 
 def test_a_site_behind_the_wall(lab: Lab, stick: Stick, tmp_path: Path) -> None:
+    """And a second bundle, of what the site lacks."""
     door, back = lab.hosts("lab-gateway", "lab-back")
     tiny_model.write(tmp_path / "tiny.gguf")
-    files = {"tiny.gguf": (tmp_path / "tiny.gguf").read_bytes()}
-    hub = FakeHub({NAME: Repository(files), "some/other": Repository({"other.gguf": b""})})
+    tiny = (tmp_path / "tiny.gguf").read_bytes()
+    more = tiny + b"\0" * ALIGNED
+    hub = FakeHub({NAME: Repository({"tiny.gguf": tiny, "more.gguf": more})})
     with serving(hub):
         stick.site.top["fetch"] = {"endpoint": hub.url}
         stick.create()
     whole = stick.file.stat().st_size
+    assert whole > len(tiny)
     with _walled(door), _walled(back):
         before = [_tries(host) for host in (door, back)]
-        applied = stick.apply()
-        assert applied.code == 0, applied.said
-        assert ask.completion(door, PORT, model="tiny")
-        again = stick.apply()
-        assert (again.code, "nothing to do" in again.stdout) == (0, True), again.said
+        _is_served(stick, door, "tiny")
+        have = tmp_path / "have.json"
+        listed = stick.site.run("models", "--have", str(have))
+        assert listed.code == 0, listed.said
+        stick.site.models["more"] = {**stick.site.models["tiny"], "source": f"{NAME}:more.gguf"}
+        stick.site.serve(back.name, "more")
+        with serving(hub):
+            stick.site.top["fetch"] = {"endpoint": hub.url}
+            stick.create("--have", str(have))
+        assert len(more) < stick.file.stat().st_size < len(more) + SMALL
+        _is_served(stick, door, "tiny", "more")
         assert [_tries(host) for host in (door, back)] == before, "something tried to reach out"
         door.run(["python3", "-c", _TRY], check=False)
         assert _tries(door) > before[0], "the counter counts"
-    assert whole > len(files["tiny.gguf"])
+
+
+def _is_served(stick: Stick, door: LabHost, *models: str) -> None:
+    applied = stick.apply()
+    assert applied.code == 0, applied.said
+    assert all(ask.completion(door, PORT, model=model) for model in models)
+    again = stick.apply()
+    assert (again.code, "nothing to do" in again.stdout) == (0, True), again.said
