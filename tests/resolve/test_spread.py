@@ -13,9 +13,9 @@ from xgen_deploy.errors import UnreachableError
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import ManifestError
 from xgen_deploy.manifest.limit import limit
+from xgen_deploy.resolve.choosing.spread import with_spread
 from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.resolve.request import probe_request
-from xgen_deploy.resolve.spread import with_spread
 from xgen_deploy.state.facts import EngineFacts, HostFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 from xgen_deploy.state.layout import system_layout

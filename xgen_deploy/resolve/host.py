@@ -12,7 +12,7 @@ from xgen_deploy.resolve.adoption import (
     its_ports,
     nothing_to_adopt,
 )
-from xgen_deploy.resolve.choose import is_left_open
+from xgen_deploy.resolve.choosing.choose import is_left_open
 from xgen_deploy.resolve.gateway_needs import further_names, gateway_port, needed_listen
 from xgen_deploy.resolve.gpus import reserved_nothing
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals

@@ -4,7 +4,7 @@ import re
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.adoption import check_adoption
-from xgen_deploy.resolve.choose import choose
+from xgen_deploy.resolve.choosing.choose import choose
 from xgen_deploy.resolve.entrypoints import taken_to_serve
 from xgen_deploy.resolve.extra_args import check_extra_args
 from xgen_deploy.resolve.gpu_devices import gpu_access

@@ -55,7 +55,7 @@ class Run:
         takes a look at all of them first."""
         if not any(config.spread for config in self.site.declared):
             return self
-        from xgen_deploy.resolve.spread import unplaced, with_spread  # seldom
+        from xgen_deploy.resolve.choosing.spread import unplaced, with_spread  # seldom
 
         observed = self.observe()
         if unplaced(self.site, observed):

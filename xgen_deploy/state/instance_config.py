@@ -49,7 +49,8 @@ class InstanceConfig(Frozen):
     is true where the placement itself stated `n_gpu_layers`. `local` is the file or folder on this
     machine that is brought to `source`. `locked` is what the lock file says of its sources, by
     `source@revision`.
-    `spread`: one of the hosts that have it in the manifest is to run it (resolve/spread.py).
+    `spread`: one of the hosts that have it in the manifest is to run it
+    (`resolve/choosing/spread.py`).
     `chosen` is what the tool chose when this was applied, or planned and saved.
     """
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from xgen_deploy.resolve.available import Available
-from xgen_deploy.resolve.candidates import Set, gpu_sets
-from xgen_deploy.resolve.choice_reasons import reasons
+from xgen_deploy.resolve.choosing.available import Available
+from xgen_deploy.resolve.choosing.candidates import Set, gpu_sets
+from xgen_deploy.resolve.choosing.placing import Fit, Placing, with_choice
+from xgen_deploy.resolve.choosing.reasons import reasons
 from xgen_deploy.resolve.gpus import Picked, pick_gpus, unreserved
 from xgen_deploy.resolve.inputs import HostInputs
-from xgen_deploy.resolve.placing import Fit, Placing, with_choice
 from xgen_deploy.resolve.ways_out import hint_of, ways_out
 from xgen_deploy.state.choice import Choice, GPUCount
 from xgen_deploy.state.instance import Instance

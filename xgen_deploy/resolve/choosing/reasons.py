@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from xgen_deploy.resolve.available import Available
-from xgen_deploy.resolve.placing import Fit
+from xgen_deploy.resolve.choosing.available import Available
+from xgen_deploy.resolve.choosing.placing import Fit
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.instance_config import InstanceConfig
 

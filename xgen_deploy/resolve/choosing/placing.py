@@ -7,11 +7,11 @@ from typing import Literal
 
 from xgen_deploy.fit.layers import in_proportion
 from xgen_deploy.frozen import replace
-from xgen_deploy.resolve.available import Available
-from xgen_deploy.resolve.candidates import Set
+from xgen_deploy.resolve.choosing.available import Available
+from xgen_deploy.resolve.choosing.candidates import Set
+from xgen_deploy.resolve.choosing.longest_context import longest_context
 from xgen_deploy.resolve.gpus import Picked
 from xgen_deploy.resolve.inputs import HostInputs
-from xgen_deploy.resolve.longest_context import longest_context
 from xgen_deploy.resolve.models import DEFAULT_CONTEXT
 from xgen_deploy.resolve.specify import Specified, specify
 from xgen_deploy.resolve.ways_out import Unfitting
