@@ -14,15 +14,7 @@ from tests.lab.site import Site
 
 NAME = "some/gated-GGUF"
 TOKEN = "hf_" + "never-to-be-seen"
-COMMANDS = [
-    "plan -v",
-    "lock",
-    "fetch --json",
-    "apply -y",
-    "models verify",
-    "history --json",
-    "support",
-]
+COMMANDS = ["plan -v", "lock", "fetch --json", "apply -y", "models verify", "history --json"]
 
 
 @pytest.fixture
@@ -49,7 +41,8 @@ def test_nothing_tells_it(gated: Site, hub: FakeHub, tmp_path: Path, fetch: str)
     seen: list[str] = []
     hub.before = lambda *_: seen.extend(_command_lines())
     bundle = ("bundle create", "-o", str(tmp_path / "site.xgen"))
-    for words in [*((command,) for command in COMMANDS), bundle]:
+    report = ("support", "-o", str(tmp_path / "report.txt"))
+    for words in [*((command,) for command in COMMANDS), bundle, report]:
         ran = gated.run(*words)
         assert ran.code == 0, ran
         assert TOKEN not in ran.said, words
@@ -60,7 +53,7 @@ def test_nothing_tells_it(gated: Site, hub: FakeHub, tmp_path: Path, fetch: str)
 
 
 def test_one_that_is_refused_is_not_told_either(gated: Site, hub: FakeHub) -> None:
-    gated.env["HUB_TOKEN"] = "hf_of-somebody-else"
+    gated.env["HUB_TOKEN"] = "hf_" + "of-somebody-else"
     for command in ("plan", "fetch", "apply"):
         ran = gated.run(command)
         assert ran.code == 1, ran
