@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fit.measured import MIB, model, read, settings
+from xgen_deploy.backends.llama_builds import build_with
 from xgen_deploy.backends.llama_forecast import (
     Start,
     llama_forecast,
@@ -150,3 +151,34 @@ def test_llama_cpp_python_keeps_the_library_s_defaults() -> None:
     assert more.devices[0].cache > 5 * told.devices[0].cache
     logits = 512 * 262144 * 4
     assert more.devices[0].compute >= logits > told.devices[0].compute
+
+
+BUILDS = [
+    (frozenset(), (True, False)),  # not known: the newest
+    (frozenset({"--load-mode", "--kv-unified-per-slot"}), (True, False)),
+    (frozenset({"--load-mode"}), (False, False)),
+    (frozenset({"--no-mmap"}), (False, True)),
+]
+
+
+@pytest.mark.parametrize(("options", "behaves"), BUILDS)
+def test_a_build_is_told_by_its_options(
+    options: frozenset[str], behaves: tuple[bool, bool]
+) -> None:
+    build = build_with(options)
+    assert (build.mixes_inputs, build.moves_sinks) == behaves
+
+
+def test_an_old_build_has_no_flash_attention_where_sinks_are_on_the_host() -> None:
+    """A batch's scores then take their room on the GPU."""
+    spec, facts = _spec(n_gpu_layers=12), _facts("gpt-oss-20b")
+    old = replace(START, build=build_with(frozenset({"--no-mmap"})))
+    new, more = (llama_forecast(spec, facts, (GPU,), start) for start in (START, old))
+    assert new
+    assert more
+    assert more.devices[0].compute > new.devices[0].compute + (500 << 20)
+    whole = _spec(n_gpu_layers="all")
+    new, same = (llama_forecast(whole, facts, (GPU,), start) for start in (START, old))
+    assert new
+    assert same
+    assert same.devices[0].compute <= new.devices[0].compute

@@ -65,6 +65,7 @@ def asked(
         mixes_inputs=known.mixes_inputs,
         mixes_cache_types=known.mixes_cache_types,
         caches_predictions=known.caches_predictions,
+        moves_sinks=known.moves_sinks,
         devices=tuple(Device(name=n, backend=rules or "cpu", largest=largest) for n in used),
     )
     settings = replace(settings, flash=reader.flash(settings, model))

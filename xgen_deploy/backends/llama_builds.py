@@ -1,21 +1,25 @@
 """In what builds of llama.cpp differ where memory is concerned, by their number (`b10434`)."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 # Those whose starts were measured.
 OLD, NEW = 10434, 11549
+# Options of llama-server since about these: not every build knows its number.
+_SINCE = {"--kv-unified-per-slot": NEW, "--load-mode": OLD}
 _CACHE_TYPES = 11434  # CUDA's flash attention takes pairs of cache types
 _INPUTS = 11500
 
 
 @dataclass(frozen=True)
 class Build:
-    """See `Settings` for the three. `measured`: between the builds that were measured it is not
-    known when it changed."""
+    """See `Settings` for the first four. `measured`: between the builds that were measured it is
+    not known when it changed."""
 
     mixes_inputs: bool
     mixes_cache_types: bool
     caches_predictions: bool
+    moves_sinks: bool
     measured: bool
 
 
@@ -26,5 +30,15 @@ def build_of(number: int | None) -> Build:
         mixes_inputs=number >= _INPUTS,
         mixes_cache_types=number >= _CACHE_TYPES,
         caches_predictions=number < _INPUTS,
+        moves_sinks=number < OLD,
         measured=not OLD < number < NEW,
     )
+
+
+def build_with(options: Set[str]) -> Build:
+    """By what `--help` lists; the newest where that is not known."""
+    numbers = [number for option, number in _SINCE.items() if option in options]
+    return build_of(max(numbers, default=OLD - 1)) if options else NEWEST
+
+
+NEWEST = build_of(None)

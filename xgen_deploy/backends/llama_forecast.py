@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from xgen_deploy.backends.llama_builds import NEWEST, Build
 from xgen_deploy.fit.cache import UnknownCache
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.layers import Choice, host_experts, most_layers
@@ -47,6 +48,7 @@ class Start:
     own: tuple[int, int] = (_BATCH, _UBATCH)
     bare: bool = False
     sequences: int | None = None
+    build: Build = NEWEST
 
 
 def llama_forecast(
@@ -165,9 +167,10 @@ def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelS
         main_device=llama.main_gpu or 0,
         embeddings=spec.type != "llm",
         overrides=tuple(_overrides(spec)),
-        mixes_inputs=True,
-        mixes_cache_types=True,
-        caches_predictions=False,
+        mixes_inputs=start.build.mixes_inputs,
+        mixes_cache_types=start.build.mixes_cache_types,
+        caches_predictions=start.build.caches_predictions,
+        moves_sinks=start.build.moves_sinks,
         devices=tuple(_device(gpu, start.device) for gpu in gpus),
     )
     if start.flash and llama.flash_attn != "on":

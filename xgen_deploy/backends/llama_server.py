@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
+from xgen_deploy.backends.llama_builds import build_with
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
 from xgen_deploy.backends.llama_forecast import Start, llama_forecast, llama_most_layers
@@ -164,6 +165,7 @@ class LlamaServer(LlamaEngine):
             device="vulkan" if self.name == "llama-server-vulkan" else "cuda",
             flash=self._flash_attn_of(spec, gpus, engine) != "off",
             batches=batches(spec, splits=self.splits_inputs(spec, model)),
+            build=build_with(engine.flags),
         )
 
     def _device(self, instance: Instance) -> str:

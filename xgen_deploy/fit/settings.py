@@ -26,7 +26,8 @@ class Settings:
     that stay on the host. `simulated`: as the engine's own forecast does it, which leaves out where
     a real start pins an operation. Builds differ: `mixes_inputs` tokens and embeddings in one
     batch, `mixes_cache_types` in CUDA's flash attention, `caches_predictions` of the blocks that
-    predict further tokens.
+    predict further tokens, `moves_sinks`: attention that has sinks goes to a device although its
+    cache is on the host.
     """
 
     context: int = 0
@@ -50,6 +51,7 @@ class Settings:
     mixes_inputs: bool = False
     mixes_cache_types: bool = False
     caches_predictions: bool = True
+    moves_sinks: bool = False
     simulated: bool = False
     devices: tuple[Device, ...] = ()
 

@@ -2,20 +2,13 @@
 
 import click
 
+from xgen_deploy.backends.llama_devices import FIRST
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.errors import UsageError
 
-_BUILDS = ("llama-server-cuda", "llama-server-rocm", "llama-server-vulkan", "llama-server-cpu")
-_FIRST = {
-    "llama-server-cuda": "CUDA0",
-    "llama-server-rocm": "ROCm0",
-    "llama-server-vulkan": "Vulkan0",
-    "llama-server-cpu": "",
-}
-
 
 @click.command("fit", context_settings={"ignore_unknown_options": False})
-@click.option("--backend", type=click.Choice(_BUILDS), help="The build that is started.")
+@click.option("--backend", type=click.Choice(tuple(FIRST)), help="The build that is started.")
 @click.option(
     "--devices", metavar="NAMES", help="The GPUs that it sees, such as CUDA0,CUDA1; else one."
 )
@@ -50,7 +43,7 @@ def command(
         raise UsageError("state `--backend`")
     from xgen_deploy.cli.fit_words import fit_words
 
-    names = _FIRST[backend] if devices is None else devices
+    names = FIRST[backend] if devices is None else devices
     return fit_words(
         settings,
         words,

@@ -81,7 +81,7 @@ def _with_mixed_inputs(
     ahead = runs_ahead(settings, model)
     first = settings.main_device if settings.one_device else 0
     more = dict.fromkeys(range(len(peaks)), 0)
-    if settings.devices and not has_cache(model):
+    if not has_cache(model):
         more[len(peaks) - 1] = 2 * width
     elif settings.devices:
         more[first] = width * (2 * COPIES if ahead else 1)
@@ -114,15 +114,22 @@ def _supports(settings: Settings, device: int, node: Node) -> bool:
 
 
 def has_flash(settings: Settings, model: ModelShape) -> bool:
-    """Whether the engine switches flash attention on by itself: where its devices have it, but with
-    quantised values without a look."""
+    """Whether the engine switches flash attention on by itself: where its devices have it and are
+    where the caches are, but with quantised values without a look."""
     if settings.value_type[0] in "qi":
         return True
+    if settings.moves_sinks and _has_sinks_on_host(settings, model):
+        return False
     sizes = model.key_size, model.value_size
     if model.is_mla:
         rank = model.number("attention.kv_lora_rank")
         sizes = rank + model.number("rope.dimension_count"), rank
     return all(attends(settings, device.backend, sizes) for device in settings.devices)
+
+
+def _has_sinks_on_host(settings: Settings, model: ModelShape) -> bool:
+    moves = settings.devices and settings.copies_operations and not settings.all_layers(model)
+    return bool(moves) and "attn_sinks.weight" in model.by_block[0]
 
 
 def attends(settings: Settings, backend: str, sizes: tuple[int, int]) -> bool:
