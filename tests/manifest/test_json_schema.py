@@ -41,6 +41,7 @@ def test_what_loads_is_valid(file: Path) -> None:
         "n_ctx: 8192",
         "n_ctx: null",
         "n_gpu_layers: all",
+        "n_gpu_layers: 50%",
         "llama: {mlock: yes, flash_attn: on, cont_batching: off}",
         "update: {timeout: 10m, drain: 60}",
         "api_key: {env: KEY}",
@@ -65,6 +66,7 @@ def test_a_field_of_a_model(field: str) -> None:
         "api_key: {env: A, file: b}",
         "backend: vulkan",
         "n_gpu_layers: some",
+        "n_gpu_layers: 101%",
     ],
 )
 def test_a_field_that_is_wrong(field: str) -> None:

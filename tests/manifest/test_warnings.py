@@ -20,6 +20,10 @@ from tests.site_file import load_site
             "models: {q: {source: /q, n_gpu_layers: 33}}",
             "3:24: n_gpu_layers 33 of q is ignored on h: `gpus: []` is the CPU",
         ),
+        (
+            "models: {q: {source: /q, n_gpu_layers: 50%}}",
+            "3:24: n_gpu_layers 50% of q is ignored on h: `gpus: []` is the CPU",
+        ),
         ("models: {q: {source: /q, n_gpu_layers: all}}", None),
         ("models: {q: {source: /q}}\ngateway: {host: h}", None),
     ],

@@ -174,6 +174,24 @@ def test_with_a_gateway_there_is_room_for_a_second_one(host: Host) -> None:
     assert "there is no room for a second one beside it: a change stops it first" in none.notes
 
 
+@pytest.mark.parametrize(
+    ("stated", "layers"), [("50%", 16), ("99%", 32), ("100%", 33), ("1%", 0), (16, 16)]
+)
+def test_a_share_of_the_layers(stated: str | int, layers: int, host: Host) -> None:
+    """Of 33, rounded down; what is recorded is a number."""
+    instance = host.only([{"model": "m", "gpus": [0], "n_gpu_layers": stated}])
+    assert instance.spec.n_gpu_layers == layers
+
+
+def test_a_share_of_nobody_knows_how_many_layers(tmp_path: Path) -> None:
+    host = Host(tmp_path, replace(header(), layers=None))
+    resolved = host.resolved([{"model": "m", "gpus": [0], "n_gpu_layers": "50%"}])
+    (refusal,) = resolved.refusals
+    assert refusal.reason == (
+        "n_gpu_layers is 50%, and its file does not tell how many layers it has"
+    )
+
+
 def test_the_most_layers_that_fit(host: Host) -> None:
     place = [{"model": "m", "gpus": [0], "n_gpu_layers": "auto"}]
     assert host.only(place).spec.n_gpu_layers == "all"

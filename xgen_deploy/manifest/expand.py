@@ -250,7 +250,7 @@ def local_place(host: Host, model: str, local: str, content: str = "local") -> s
 
 
 def _warn_unused(layers: int | str, merged: MergedPlacement, problems: Problems) -> None:
-    if isinstance(layers, int) and layers > 0:
+    if layers not in ("all", "auto", 0, -1):
         problems.warn(
             merged.written.key_mark("gpus"),
             f"n_gpu_layers {layers} of {merged.placement.model} is ignored on {merged.host}: "

@@ -93,7 +93,8 @@ class ModelFields(Frozen):
     )
     n_gpu_layers: AutoLayers | None = Field(
         default=None,
-        description="-1 or `all`: every layer; auto: the most that fit; 0: CPU. Ignored by vLLM.",
+        description="-1 or `all`: every layer; a number or a share such as `50%`; auto: the most "
+        "that fit; 0: CPU. Ignored by vLLM.",
     )
     mmproj: SourceText | None = Field(
         default=None,

@@ -107,8 +107,8 @@ def decide_layers(
     field: str = "n_gpu_layers",
 ) -> Layers:
     """`stated` is what the manifest's `field` says. -1 and `all` are every layer, and so is no
-    count with a GPU; a count above the model's is every layer, with a note. Raises Refused for a
-    count without a GPU.
+    count with a GPU; a count above the model's is every layer, with a note; a share is rounded
+    down. Raises Refused for a count without a GPU, and for a share of nobody knows how many.
     """
     total = facts.gguf.layers + 1 if facts.gguf and facts.gguf.layers is not None else None
     if not on_gpu:
@@ -122,10 +122,20 @@ def decide_layers(
         return Layers(None, total)
     if stated in (None, -1, "all"):
         return Layers("all", total)
-    count = int(stated) if stated is not None else 0
+    if isinstance(stated, str) and stated.endswith("%"):
+        stated = _share(declared, stated, total, field)
+    count = int(stated)
     if total is not None and count > total:
         return Layers("all", total, f"{field}: {count} is more than the model's {total}: all")
     return Layers(count, total)
+
+
+def _share(declared: InstanceConfig, stated: str, total: int | None, field: str) -> int:
+    """Raises Refused."""
+    if total is None:
+        reason = f"{field} is {stated}, and its file does not tell how many layers it has"
+        raise refuse(declared, reason, f"State `{field}` as a number.", field)
+    return total * int(stated[:-1]) // 100
 
 
 def decide_context(declared: InstanceConfig, limit: int | None) -> tuple[int, str | None]:

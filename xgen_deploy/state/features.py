@@ -20,7 +20,8 @@ class Draft(Frozen):
     source: SourceText | SourceByFormat = Field(description="As the model's own `source`.")
     revision: Word | None = Field(default=None, description="main unless stated.")
     n_gpu_layers: Layers | None = Field(
-        default=None, description="-1 or `all`, the default: every layer. Ignored by vLLM."
+        default=None,
+        description="-1 or `all`, the default: every layer; a number or a share. Ignored by vLLM.",
     )
     tokens: Positive | None = Field(default=None, description="Most tokens guessed at once.")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.layout import OWN_SUFFIXES
@@ -248,6 +249,12 @@ def size_bytes(text: str) -> int:
     """Of a checked size: K, M, G and T are powers of 1024."""
     power = "kmgt".find(text[-1].lower()) + 1
     return int(float(text[:-1] if power else text) * 1024**power)
+
+
+def layer_share(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"(100|[1-9][0-9]?)%", value):
+        return value
+    raise PydanticCustomError("layer_share", "a share such as 50%")
 
 
 def web_origin(value: str) -> str:

@@ -45,6 +45,7 @@ from xgen_deploy.state.field_types import (
     Whole,
     Word,
     gpu,
+    layer_share,
     unless_auto,
 )
 from xgen_deploy.state.gateway_fields import BodySize, Origin
@@ -66,7 +67,13 @@ TableKey = Annotated[
     WithJsonSchema({"enum": "{table_keys}", "type": "string"}),
 ]
 GPURef = Annotated[Whole | str, AfterValidator(gpu)]
-Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"]
+# Of the engine's count of layers, such as `50%`.
+LayerShare = Annotated[
+    str,
+    PlainValidator(layer_share),
+    WithJsonSchema({"pattern": "^(100|[1-9][0-9]?)%$", "type": "string"}),
+]
+Layers = Annotated[Whole, Field(ge=-1)] | Literal["all"] | LayerShare
 AutoLayers = Layers | Literal["auto"]
 _QUANTISED = frozenset(get_args(CacheType)) - {"f32", "f16", "bf16"}
 _VALUE_TYPES = frozenset(

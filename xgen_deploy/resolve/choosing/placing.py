@@ -218,11 +218,11 @@ class Shortage:
 
 def with_choice(config: InstanceConfig, choice: Choice, gpus: Set) -> InstanceConfig:
     """The config with nothing left open."""
-    layers = choice.n_gpu_layers
-    if config.n_gpu_layers != "auto":
-        layers = config.n_gpu_layers
-    elif layers is None:
-        layers = "all" if gpus else 0
+    layers = config.n_gpu_layers
+    if layers == "auto":
+        layers = choice.n_gpu_layers
+        if layers is None:
+            layers = "all" if gpus else 0
     split = choice.tensor_split or config.llama.tensor_split
     return replace(
         config,
