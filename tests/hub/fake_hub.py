@@ -57,11 +57,12 @@ class FakeHub:
     before: Callable[[str, int], None] = lambda *_: None
     seen: list[Seen] = field(default_factory=list)
     sent: int = 0
+    address: str = "127.0.0.1"
     port: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def downloads(self, path: str) -> list[Seen]:
         return [s for s in self.seen if s.path.endswith(path) and "/resolve/" in s.path]
@@ -69,7 +70,7 @@ class FakeHub:
 
 @contextmanager
 def serving(hub: FakeHub) -> Iterator[FakeHub]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    server = ThreadingHTTPServer((hub.address, 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

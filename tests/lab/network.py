@@ -34,6 +34,11 @@ def _rule() -> list[str]:
     return ["FORWARD", "-i", places.bridge(), "-o", places.bridge(), "-j", "ACCEPT"]
 
 
+def address_here() -> str:
+    """Where hosts reach this machine."""
+    return f"{places.network()}.{_OUTSIDE}"
+
+
 def sent_from_here() -> int:
     """Bytes that this machine sent to hosts; what they send each other is not in it."""
     return int(Path("/sys/class/net", places.bridge(), "statistics/tx_bytes").read_text())

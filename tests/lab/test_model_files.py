@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import engine_site, payload
+from tests.hub.fake_hub import FakeHub, Repository, serving
+from tests.lab import engine_site, network, payload, tiny_model
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
+from tests.lab.process import wait_until
 from tests.lab.site import Site, alone
 
 HOST = "lab-spare"
@@ -156,3 +159,41 @@ def test_an_engine_build_comes_in_an_archive(host: LabHost, tmp_path: Path) -> N
     finally:
         assert site.run("destroy", "-y").code == 0
         host.sh("rm -rf /srv/tf-builds")
+
+
+def test_a_fetch_goes_on_without_a_connection(host: LabHost, tmp_path: Path) -> None:
+    """SSH has ended, and with it whatever the login left behind."""
+    tiny_model.write(tmp_path / "tiny.gguf")
+    content = (tmp_path / "tiny.gguf").read_bytes() + bytes(24 << 20)
+    going = threading.Event()
+
+    def held_up(path: str, start: int) -> None:
+        if start > len(content) // 2:
+            going.wait(120)
+
+    repositories = {"some/tiny": Repository({"tiny.gguf": content})}
+    hub = FakeHub(repositories, before=held_up, address=network.address_here())
+    site = Site(tmp_path, "tf_alone", "docker", ports="8174-8175")
+    site.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    site.models["tiny"] = engine_site.tiny(source="some/tiny:tiny.gguf")
+    site.serve(HOST, "tiny")
+    site.hosts[HOST] = {"xgen_model_dir": DISK}
+    with serving(hub):
+        site.top["fetch"] = {"endpoint": hub.url}
+        try:
+            begun = site.run("fetch", "--detach")
+            assert begun.code == 0, begun.said
+            wait_until(
+                lambda: not host.run(["pgrep", "-f", "sshd: .*@"], check=False).stdout,
+                "all logins to end",
+                60,
+            )
+            assert "fetching some/tiny:tiny.gguf" in site.run("status").stdout
+            going.set()
+            waited = site.run("fetch", "--wait")
+            assert waited.code == 0, waited.said
+            assert site.plan(2).json()["fetches"] == []
+        finally:
+            going.set()
+            assert site.run("destroy", "-y").code == 0
+            host.sh(f"rm -rf {DISK}")

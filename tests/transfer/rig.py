@@ -41,6 +41,9 @@ _SHORT = {
     "LONGEST = 900.0": "LONGEST = 2.0",
     "WAIT = 20.0": "WAIT = 0.5",
     "POLL = 0.5": "POLL = 0.05",
+    "PAUSE = 60.0": "PAUSE = 0.2",
+    "LOOK = 1.0": "LOOK = 0.1",
+    "IDLE = 6 * 3600.0": "IDLE = 8.0",
 }
 
 

@@ -40,8 +40,8 @@ def _transfer(rig: Rig, host: str, known: str = KNOWN, cut_after: int | None = N
             raise Cut
 
     # A transfer that goes on alone reads nothing from standard input.
-    request = json.loads(json.dumps(asdict(rig.request(host, files=(file,), detach="-"))))
-    transfer.Transfer(request, tell).run()  # type: ignore[arg-type]
+    request = json.loads(json.dumps(asdict(rig.request(host, files=(file,)))))
+    transfer.Transfer(request, tell, None).run()  # type: ignore[arg-type]
     assert rig.place(host).read_bytes() == rig.data
     return came
 

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.fetch import Fetch, Leg, Places
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.transfer import Access, TransferRequest, WantedFile
-from xgen_deploy.transfer.chain import Hop, bring
+from xgen_deploy.transfer.chain import Hop, bring, linked
 from xgen_deploy.transfer.host_transfer import FromHere, TransferEvent, TransferFailed
 from xgen_deploy.transfer.local_store import HERE, LocalStore, hugging_face_home
 
@@ -55,6 +55,11 @@ class Fetching:
                 while thread.is_alive():  # a Ctrl-C right before a wait would not end it
                     thread.join(_LOOK_UP)
         return lost
+
+    def hops(self, fetch: Fetch) -> Iterator[Hop]:
+        """Where nothing comes from this machine. Raises XgenError."""
+        for chain in fetch.chains:
+            yield from linked([self._hop(fetch, leg, chain, _nothing) for leg in chain])
 
     def _chain(self, fetch: Fetch, chain: Sequence[Leg], lost: dict[str, XgenError]) -> None:
         artifact = fetch.artifact
@@ -167,6 +172,10 @@ class Fetching:
                 raise XgenError(f"{path} has changed since the plan was made: run it again")
             files.append(replace(file, chunks=here.chunks))
         return tuple(files)
+
+
+def _nothing(number: int) -> Path:
+    raise XgenError(f"file {number} is not to come from here")
 
 
 def _was_thin(failure: XgenError | None) -> bool:

@@ -277,8 +277,9 @@ def _record_changed(observation: Observation, before: Observation | XgenError) -
 
 
 def _traces(observation: Observation) -> bool:
-    """Whether a host has a record of the project."""
-    return bool(observation.facts.record or observation.facts.etc_files)
+    """Whether a host has a record of the project, or something else of it."""
+    facts = observation.facts
+    return bool(facts.record or facts.etc_files or facts.fetching)
 
 
 def _operations(plan: Plan) -> Mapping[str, tuple[str, str, bool]]:

@@ -55,17 +55,19 @@ class TransferProgress:
         self._tell(Event(kind="failed", host=self._host, text=f"{self._name}: {text}"))
 
     def _text(self, now: float) -> str:
-        rate = self._came / max(now - self._began, 0.001)
-        left = max(0, self._size - self._here - self._came)
-        seconds = left / rate if rate else 0.0
-        there = size_text(min(self._size, self._here + self._came))
-        return (
-            f"{self._name}: {there} of {size_text(self._size)}, {size_text(rate)}/s, "
-            f"{_duration(seconds)} left"
-        )
+        return progress_text(self._name, self._size, self._here, self._came, now - self._began)
 
     def _say(self, text: str, waited: float | None = None) -> None:
         self._tell(Event(kind="progress", host=self._host, text=text, waited=waited))
+
+
+def progress_text(name: str, size: int, here: int, came: int, seconds: float) -> str:
+    """`here` were there before, `came` since."""
+    rate = came / max(seconds, 0.001)
+    left = max(0, size - here - came)
+    there = size_text(min(size, here + came))
+    duration = _duration(left / rate if rate else 0.0)
+    return f"{name}: {there} of {size_text(size)}, {size_text(rate)}/s, {duration} left"
 
 
 def _duration(seconds: float) -> str:

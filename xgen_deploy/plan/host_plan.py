@@ -75,7 +75,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         warnings=locked_warning(facts) + plan.warnings + _left_behind(record, site),
         refusals=plan.refusals + _names_taken(plan, facts, record, layout),
         parts=host_parts(facts, record),
-        left=scope.clearing and bool(facts.record or facts.etc_files),
+        left=scope.clearing and bool(facts.record or facts.etc_files or facts.fetching),
         outdated=outdated(record, plan.unchanged),
     )
 

@@ -443,6 +443,13 @@ class LockFacts(Frozen):
     queue: tuple[str, ...] = ()
 
 
+class FetchingFacts(Frozen):
+    """What a fetch that goes on alone wrote of itself; `alive`: it still runs."""
+
+    alive: bool
+    state: str
+
+
 class WatchdogFacts(Frozen):
     """The timer that looks after the engines, and the service that it starts. `timer` is its
     ActiveState, None where there is no such unit; `state`, `result` and `exit_status` are the
@@ -516,6 +523,7 @@ class HostFacts(Frozen):
     gateway_processes: int | None = None
     heal: str | None = None
     lock: LockFacts | None = None
+    fetching: FetchingFacts | None = None
     watchdog: WatchdogFacts | None = None
     unwritable: tuple[UnwritableFolder, ...] = ()
     exec_error: str | None = None

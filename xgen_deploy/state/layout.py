@@ -75,6 +75,11 @@ class Layout(Frozen):
         return f"{self.lock}.queue"
 
     @property
+    def fetching(self) -> str:
+        """How a fetch goes that went on alone (transfer/remote/detached.py)."""
+        return f"{self.state_dir}/fetching.json"
+
+    @property
     def history(self) -> str:
         """A folder with one file an apply, named by its number."""
         return f"{self.state_dir}/history"

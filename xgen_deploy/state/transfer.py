@@ -122,8 +122,7 @@ class ImageLoad:
 class TransferRequest:
     """Files, then links and texts once all of them are whole, and what is unpacked of them. `root`
     is the folder of models, where it is noted what was brought, and from where (`origin`).
-    `limit_rate`: bytes a second, 0: none. `detach` is the file that tells how it goes, where it is
-    to go on without a connection."""
+    `limit_rate`: bytes a second, 0: none."""
 
     files: tuple[WantedFile, ...]
     route: Route
@@ -137,8 +136,21 @@ class TransferRequest:
     peer: Peer | None = None
     serving: Serving | None = None
     limit_rate: int = 0
-    detach: str | None = None
     image: ImageLoad | None = None
+
+    def line(self) -> bytes:
+        """Without a newline."""
+        return json.dumps(asdict(self), default=Frozen.model_dump).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetachedRequest:
+    """Transfers that go on without a connection, one after another, each with its name for people;
+    `state` is the file that tells how they go."""
+
+    state: str
+    names: tuple[str, ...]
+    jobs: tuple[TransferRequest, ...]
 
     def line(self) -> bytes:
         """Without a newline."""

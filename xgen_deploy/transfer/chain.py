@@ -40,16 +40,17 @@ def bring(hops: Sequence[Hop], from_here: FromHere, tell: Tell) -> Mapping[str, 
     """By host: None, or why it has not got them. A host whose predecessor fails gets the rest from
     here: `from_here` is called then, from a thread of its own.
     """
-    linked = {hop.connection.name: hop for hop in _linked(hops)}
-    chain = _Chain(linked, from_here, tell)
+    by_host = {hop.connection.name: hop for hop in linked(hops)}
+    chain = _Chain(by_host, from_here, tell)
     results = each([hop.connection for hop in hops], chain.run, max_workers=max(1, len(hops)))
     return {name: got if isinstance(got, XgenError) else None for name, got in results.items()}
 
 
-def _linked(hops: Sequence[Hop]) -> list[Hop]:
-    linked = list(hops)
-    for i in range(len(linked) - 1):
-        before, after = linked[i], linked[i + 1]
+def linked(hops: Sequence[Hop]) -> list[Hop]:
+    """Each with what it takes to get the files from the one before it."""
+    links = list(hops)
+    for i in range(len(links) - 1):
+        before, after = links[i], links[i + 1]
         if not before.address or not after.comes_from:
             continue
         identity, token = new_identity(), secrets.token_urlsafe(32)
@@ -63,11 +64,11 @@ def _linked(hops: Sequence[Hop]) -> list[Hop]:
         peer = Peer(
             address=before.address, port=before.port, token=token, certificate=identity.fingerprint
         )
-        linked[i] = replace(before, request=replace(before.request, serving=serving))
+        links[i] = replace(before, request=replace(before.request, serving=serving))
         files = _as_known(after.request.files, before.request.files)
         request = replace(after.request, route="peer", peer=peer, files=files)
-        linked[i + 1] = replace(after, request=request)
-    return linked
+        links[i + 1] = replace(after, request=request)
+    return links
 
 
 def _as_known(

@@ -24,7 +24,7 @@ from xgen_deploy.transport.process import Lines, Process
 
 # What one packet of SSH takes: paramiko leaves 64 bytes of 32 KiB free.
 _PIECE = (32 << 10) - 64
-_LINE = 4 << 20
+LINE = 4 << 20
 # A host tells every 20 s that it lives, and ends after 60 s in which it heard nothing.
 _SILENCE = 120.0
 _SIGN_OF_LIFE = 10.0
@@ -53,7 +53,6 @@ class TransferEvent(BaseModel):
     text: str = ""
     wrong: bool = False
     thin: bool = False
-    pid: int | None = None
     errno: int | None = None
 
 
@@ -89,12 +88,12 @@ class HostTransfer:
         name = self.connection.name
         with self.connection.transfer(self.request.line()) as (process, first):
             process.send_within(_STALLED)
-            lines, got, finished = Lines(_LINE), first, False
+            lines, got, finished = Lines(LINE), first, False
             sender = _Sender(process, self.request, self.from_here)
             try:
                 while True:
                     for line in lines.add(got.out):
-                        finished = self._take(_event(name, line), sender) or finished
+                        finished = self._take(event_of(name, line), sender) or finished
                     sender.check(name)
                     if finished:
                         break
@@ -121,7 +120,7 @@ class HostTransfer:
                 self.connection.name, text, file=event.file, wrong=event.wrong, thin=event.thin
             )
         self.tell(self.connection.name, event)
-        return event.event in ("done", "detached")
+        return event.event == "done"
 
 
 class _Sender:
@@ -187,9 +186,10 @@ class _Sender:
             pace.add(len(piece))
 
 
-def _event(host: str, line: bytes) -> TransferEvent:
+def event_of(host: str, line: bytes) -> TransferEvent:
+    """Raises UnreachableError."""
     try:
-        return TransferEvent.model_validate(read_json(line, _LINE))
+        return TransferEvent.model_validate(read_json(line, LINE))
     except (ValueError, ValidationError):
         raise UnreachableError(
             host, "its answer is malformed", "Run the same command again."

@@ -59,6 +59,7 @@ _TRANSFER = (
     "image_archive",
     "image_registry",
     "image_load",
+    "detached",
     "transfer",
 )
 

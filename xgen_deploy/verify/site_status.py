@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.faults import guarded
 from xgen_deploy.state.cordon import Cordon
+from xgen_deploy.state.fetching import Fetching, fetching_status
 from xgen_deploy.state.host_python import INSTALL_PYTHON
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.observation import Observation, Observed, locks_of, reached, records_of
+from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
@@ -27,6 +29,13 @@ class SiteStatus:
     gateways: tuple[GatewayStatus, ...]
     locks: Mapping[str, LockStatus]
     watchdogs: Mapping[str, WatchdogStatus | None]
+
+    @property
+    def fetching(self) -> dict[str, Fetching]:
+        """What goes on by itself, or ended without an apply since, by host."""
+        facts = {n: o for n, o in reached(self.observed).items() if o.facts.fetching is not None}
+        states = {n: (fetching_status(o.facts.fetching), o.record) for n, o in facts.items()}
+        return {n: s for n, (s, record) in states.items() if s is not None and _counts(s, record)}
 
     @property
     def unreached(self) -> dict[str, XgenError]:
@@ -99,3 +108,9 @@ def _no_python(observation: Observation) -> str | None:
     """Why only the GPUs of a host could be observed, and what to do; None for any other host."""
     reason = observation.facts.no_python
     return reason and f"{reason}. {INSTALL_PYTHON}"
+
+
+def _counts(fetching: Fetching, record: Record | None) -> bool:
+    """Unless it ended before the last apply, which brought what was missing, or said so."""
+    last = record.last_apply if record is not None else None
+    return fetching.alive or last is None or last.began < fetching.began

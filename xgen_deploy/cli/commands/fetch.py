@@ -4,6 +4,7 @@ import time
 
 import click
 
+from xgen_deploy.cli.detaching import called_off, check_alone, detached, waited
 from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
@@ -16,17 +17,26 @@ from xgen_deploy.state.plan import Plan
 
 
 @click.command("fetch", cls=ManifestCommand)
+@click.option("--detach", is_flag=True, help="Return at once; the hosts go on by themselves.")
+@click.option("--wait", is_flag=True, help="Wait for what was begun with --detach.")
+@click.option("--cancel", is_flag=True, help="End what was begun with --detach.")
 @limit_rate_option
 @bundle_options
 @host_options
-def command(settings: Settings, limit_rate: int) -> int:
+def command(settings: Settings, detach: bool, wait: bool, cancel: bool, limit_rate: int) -> int:
     """Bring the models that MANIFEST needs and its hosts have not got, the night before.
 
     Nothing is asked, locked, stopped or started. A fetch that is cut goes on where it was.
     """
+    check_alone(detach, wait, cancel)
     with open_run(settings) as run:
+        if wait:
+            return waited(run, settings, _shown)
+        if cancel:
+            return called_off(run, settings)
         plan = _shown(run, settings)
-        lost = _brought(run, settings, plan, limit_rate)
+        bring = detached if detach else _brought
+        lost = bring(run, settings, plan, limit_rate)
     return first_that_holds(plan.exit_code(), exit_code_of(lost.values()))
 
 

@@ -116,6 +116,7 @@ def _document(status: SiteStatus) -> StatusDocument:
                 lock=status.locks.get(n),
                 watchdog=status.watchdogs.get(n),
                 cordons=status.cordons.get(n),
+                fetching=status.fetching.get(n),
             )
             for n in status.observed
         },

@@ -7,7 +7,9 @@ from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.screens.table import Cell, Table
+from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.headlines import ago, last_apply_line, named
+from xgen_deploy.state.fetching import Fetching, why_failed
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
@@ -75,10 +77,23 @@ def _head(status: SiteStatus, now: float) -> Iterator[str]:
     yield from (_gateway_line(g) for g in status.gateways)
     for host, lock in status.locks.items():
         yield f"{escape(host)}  [yellow]{escape(lock.line)}[/yellow]"
+    for host, fetching in status.fetching.items():
+        yield from (f"{escape(host)}  {line}" for line in _fetching_lines(fetching))
     for host, cordons in status.cordons.items():
         for cordon in cordons:
             yield f"{escape(host)}  [yellow]{escape(cordon.clause)}[/yellow]"
     yield from warning_lines(status)
+
+
+def _fetching_lines(fetching: Fetching) -> Iterator[str]:
+    job = fetching.under_way
+    if job is not None:
+        of = f"{size_text(job.there)} of {size_text(job.size)}"
+        more = f", {fetching.to_come} to come" if fetching.to_come else ""
+        why = f" ({escape(job.text)})" if job.text else ""
+        yield f"[yellow]fetching {escape(job.name)}  {of}{more}[/yellow]{why}"
+    for job in fetching.failed:
+        yield f"[red]not fetched: {escape(job.name)}[/red]  {escape(why_failed(job))}"
 
 
 def _table(instances: tuple[Status, ...], now: float, width: int | None) -> Iterator[str]:

@@ -14,16 +14,16 @@ TEXT = 1 << 12
 def lock(state_dir: str) -> dict[str, Any]:
     """Told from the kernel's list: taking a lock, however briefly, would refuse an apply."""
     path = os.path.join(state_dir, "lock")
-    held = _held()
-    pid = held.get(_place(path))
-    queue = [read_text(name, TEXT) or "" for name in _tickets(path) if _place(name) in held]
+    holders = held()
+    pid = holders.get(place_of(path))
+    queue = [read_text(name, TEXT) or "" for name in _tickets(path) if place_of(name) in holders]
     if pid is None and not queue:
         return {"lock": None}
     holder = None if pid is None else read_text(path, TEXT)
     return {"lock": {"holder": holder, "pid": pid, "queue": queue}}
 
 
-def _held() -> dict[str, int]:
+def held() -> dict[str, int]:
     """By device and inode, as the kernel lists them, who has a file locked as a whole."""
     holders = {}
     for line in (read_text("/proc/locks", 1 << 22) or "").splitlines():
@@ -33,7 +33,8 @@ def _held() -> dict[str, int]:
     return holders
 
 
-def _place(path: str) -> str:
+def place_of(path: str) -> str:
+    """As the kernel's list names it; "" where there is nothing."""
     try:
         status = os.stat(path)
     except OSError:

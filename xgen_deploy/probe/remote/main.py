@@ -9,6 +9,7 @@ import time
 from typing import Any, Callable
 
 from xgen_deploy.probe.remote.commands import end_children
+from xgen_deploy.probe.remote.detached import detached
 from xgen_deploy.probe.remote.devices import devices
 from xgen_deploy.probe.remote.docker_facts import docker
 from xgen_deploy.probe.remote.edited import edited
@@ -69,6 +70,7 @@ def facts(asked: dict[str, Any]) -> dict[str, Any]:
         Part("devices", devices, {}),
         Part("rights", lambda: rights(asked.get("writes", [])), {}),
         Part("lock", lambda: lock(state_dir), {}),
+        Part("fetching", lambda: detached(state_dir), {}),
     ]
     if asked.get("adopt_units") or asked.get("adopt_containers"):
         parts.append(Part("adoptable", lambda: _adoptable(asked), {}))

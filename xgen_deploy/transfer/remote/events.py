@@ -1,30 +1,28 @@
-"""What a transfer says while it runs: lines of JSON on standard output or, where nobody listens any
-more, the newest of each kind in a file.
-"""
+"""What a transfer says while it runs: lines of JSON on standard output, or to whoever hears it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 EVERY = 0.25
 # However long a disk takes: who listens knows that this side lives.
 SIGN_OF_LIFE = 20.0
 
+Hear = Callable[[str, "dict[str, Any]"], None]
+
 
 class Events:
-    """Bytes are summed up, everything else is told at once."""
+    """Bytes are summed up, everything else is told at once; to `hear`, or to standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Hear | None = None) -> None:
+        self._hear = hear or _print
         self._lock = threading.Lock()
         self._came = 0
         self._told = 0.0
-        self._status: str | None = None
-        self._state: dict[str, Any] = {}
 
     def __call__(self, event: str, **more: Any) -> None:
         with self._lock:
@@ -34,7 +32,7 @@ class Events:
                     return
             self._flush()
             if event != "bytes":
-                self._tell(dict(more, event=event))
+                self._hear(event, more)
 
     def keep_alive(self) -> None:
         """From now on `alive` is told every now and then."""
@@ -46,40 +44,19 @@ class Events:
 
         threading.Thread(target=tell, daemon=True).start()
 
-    def detach(self, status: str) -> None:
-        """From now on into this file."""
-        self._status = status
-        self._state = {"pid": os.getpid(), "began": time.time(), "bytes": 0}
-        self._write()
+    def flush(self) -> None:
+        """Of bytes too, however few."""
+        with self._lock:
+            self._flush()
 
     def _flush(self) -> None:
         self._told = time.monotonic()
         if self._came:
-            self._tell({"event": "bytes", "count": self._came})
+            self._hear("bytes", {"count": self._came})
             self._came = 0
 
-    def _tell(self, line: dict[str, Any]) -> None:
-        if self._status is None:
-            _write_all(1, json.dumps(line).encode() + b"\n")
-            return
-        if line["event"] == "bytes":
-            self._state["bytes"] += line["count"]
-        else:
-            self._state[line.pop("event")] = line
-        self._state["at"] = time.time()
-        self._write()
 
-    def _write(self) -> None:
-        if self._status is None:
-            return
-        with contextlib.suppress(OSError):
-            draft = f"{self._status}.draft"
-            with open(draft, "w", encoding="utf-8") as file:
-                json.dump(self._state, file)
-            os.replace(draft, self._status)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
+def _print(event: str, more: dict[str, Any]) -> None:
+    rest = memoryview(json.dumps(dict(more, event=event)).encode() + b"\n")
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        rest = rest[os.write(1, rest) :]

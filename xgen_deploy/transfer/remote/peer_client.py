@@ -73,6 +73,12 @@ class PeerClient:
             missing.pop(0)
             heard = asked = time.monotonic()
 
+    def done(self) -> None:
+        """Says that nothing more of it is needed; where it does not hear that, it waits."""
+        with contextlib.suppress(Lost, _Unanswered, _NotYet):
+            self._ask(self._connected(), "/done", 0)
+        self.close()
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

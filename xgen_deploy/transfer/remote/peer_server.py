@@ -16,6 +16,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ NOBODY = 65534
 MOST_CONNECTIONS = 8
 PIECE = 1 << 20
 WAIT = 20.0
+# Without a word of the next host.
+LEAVES = 3 * 3600.0
+LOOK = 0.5
 
 
 class Serving(NamedTuple):
@@ -62,6 +66,16 @@ class PeerServer:
             line = {"file": number, "chunks": chunks[first : first + 1000]}
             with contextlib.suppress(OSError):
                 self._here.send(json.dumps(line).encode())
+
+    def leave_once_taken(self) -> None:
+        """It ends by itself once the next host says so, or is silent for long."""
+        with contextlib.suppress(OSError):
+            self._here.send(b'{"leave": true}')
+
+    def left(self) -> bool:
+        with contextlib.suppress(ChildProcessError):
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return True
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -109,6 +123,8 @@ class _Server(ThreadingHTTPServer):
         family = socket.AF_INET6 if ":" in serving.address else socket.AF_INET
         self.address_family = family
         self.serving = serving
+        self.heard = time.monotonic()
+        self.taken = False
         self.shelf = _Shelf()
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((serving.address, serving.port), _Handler)
@@ -142,6 +158,12 @@ class _Handler(BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self.server.serving.token}".encode()):
             return self.send_error(403)
+        self.server.heard = time.monotonic()
+        if self.path == "/done":
+            self.server.taken = True
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         try:
             file, chunk = (int(part) for part in self.path.strip("/").split("/"))
         except ValueError:
@@ -186,7 +208,7 @@ def _serve(server: _Server, news: socket.socket) -> None:
     try:
         _drop_rights()
         os.closerange(0, 3)
-        threading.Thread(target=_listen, args=(server.shelf, news), daemon=True).start()
+        threading.Thread(target=_listen, args=(server, news), daemon=True).start()
         server.serve_forever()
     finally:
         os._exit(1)
@@ -199,7 +221,8 @@ def _drop_rights() -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
-def _listen(shelf: _Shelf, news: socket.socket) -> None:
+def _listen(server: _Server, news: socket.socket) -> None:
+    shelf = server.shelf
     while True:
         text, controls, _, _ = news.recvmsg(1 << 16, socket.CMSG_SPACE(4))
         if not text:
@@ -209,4 +232,16 @@ def _listen(shelf: _Shelf, news: socket.socket) -> None:
         for level, kind, data in controls:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds.frombytes(data[:4])
-        shelf.put(json.loads(text), fds[0] if fds else None)
+        line = json.loads(text)
+        if line.get("leave"):
+            threading.Thread(target=_leave, args=(server,), daemon=True).start()
+            continue
+        shelf.put(line, fds[0] if fds else None)
+
+
+def _leave(server: _Server) -> None:
+    server.heard = time.monotonic()
+    while not server.taken and time.monotonic() - server.heard < LEAVES:
+        time.sleep(LOOK)
+    server.shelf.drop_pages()
+    os._exit(0)

@@ -11,13 +11,13 @@ import contextlib
 import errno
 import json
 import os
-import signal
 import sys
 import threading
 import time
 from typing import Any
 
 from xgen_deploy.transfer.remote import (
+    detached,
     download,
     gentle,
     image_load,
@@ -50,6 +50,9 @@ from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable
 POLL = 0.5
 REPAIRS = 3
 SHOWN = 1000
+# Between tries of a source that does not answer, where nobody is there to try once more.
+PAUSE = 60.0
+LOOK = 1.0
 
 
 def main() -> None:
@@ -58,15 +61,23 @@ def main() -> None:
     tell = Events()
     os.umask(0o022)  # engines, which are other users, read what was brought
     gentle.be_gentle()
-    if request.get("detach"):
-        _go_on_alone(request["detach"], tell)
+    if "jobs" in request:
+        _go_on_alone(request, tell)
+        os._exit(0)
     tell.keep_alive()
-    transfer = Transfer(request, tell)
+    transfer = Transfer(request, tell, Lifeline())
     try:
-        transfer.run()
-        tell("done")
+        _told(transfer, tell)
     except Ended:
         os._exit(1)
+    transfer.serve_on()
+    os._exit(0)
+
+
+def _told(transfer: Transfer, tell: Events) -> bool:
+    """Whether all of it is there; how it ended is told. Raises Ended."""
+    try:
+        transfer.run()
     except Wrong as error:
         tell("failed", text=str(error)[:SHOWN], file=transfer.at, wrong=True)
     except image_load.NotLoaded as error:
@@ -77,18 +88,45 @@ def main() -> None:
         text = error.strerror or str(error)
         where = f" ({error.filename})" if error.filename else ""
         tell("failed", text=f"{text}{where}"[:SHOWN], file=transfer.at, errno=error.errno)
+    except Ended:
+        raise
     except Exception as error:
         tell("failed", text=f"{type(error).__name__}: {error}"[:SHOWN], file=transfer.at)
-    if not request.get("detach"):
-        transfer.serve_on()
-    os._exit(0)
+    else:
+        tell("done")
+        return True
+    return False
+
+
+def _go_on_alone(request: dict[str, Any], tell: Events) -> None:
+    jobs = request["jobs"]
+    sizes = [sum(file["size"] for file in job["files"]) for job in jobs]
+    parent = detached.forked()
+    try:
+        alone = detached.Detached(request["state"], request["names"], sizes)
+    except BlockingIOError:
+        return tell("failed", text="a fetch goes on there already")
+    except OSError as error:
+        return tell("failed", text=f"{error.strerror or error} ({request['state']})"[:SHOWN])
+    tell("detached")
+    alone.let_go(parent)
+    return alone.run(jobs, _alone)
+
+
+def _alone(job: dict[str, Any], tell: Events) -> bool:
+    """One transfer, with nobody who could give it anything."""
+    transfer = Transfer(job, tell, None)
+    good = _told(transfer, tell)
+    transfer.end(tell)
+    return good
 
 
 class Transfer:
-    """One request. `at` is the number of the file that is under way."""
+    """One request. `at` is the number of the file that is under way. Without a lifeline it goes on
+    for as long as it takes."""
 
-    def __init__(self, request: dict[str, Any], tell: Events) -> None:
-        self._request, self._tell = request, tell
+    def __init__(self, request: dict[str, Any], tell: Events, lifeline: Lifeline | None) -> None:
+        self._request, self._tell, self._lifeline = request, tell, lifeline
         self._files = [File(**file) for file in request["files"]]
         self._pace = download.Pace(request.get("limit_rate") or 0)
         self._root: str | None = request.get("root")
@@ -97,7 +135,6 @@ class Transfer:
         self._server = _server(peer_server.Serving(**serving), tell) if serving else None
         peer = request.get("peer")
         self._peer = peer_client.PeerClient(peer_client.Peer(**peer), self._pace) if peer else None
-        self._lifeline = None if request.get("detach") else Lifeline()
         self.at: int | None = None
 
     def run(self) -> None:
@@ -128,6 +165,16 @@ class Transfer:
             if self._lifeline is not None:
                 self._lifeline.idle()
             threading.Event().wait()
+
+    def end(self, tell: Events) -> None:
+        """The same without an input: until the next host has all of it, or asks no more."""
+        if self._peer is not None:
+            self._peer.done()
+        if self._server is not None:
+            self._server.leave_once_taken()
+            while not self._server.left():
+                tell("serving")
+                time.sleep(LOOK)
 
     def _already(self, number: int, file: File) -> bool:
         digest = digest_in_place(file)
@@ -221,10 +268,22 @@ class Transfer:
         part.written = written
 
     def _fill(self, number: int, part: Part) -> None:
+        while True:
+            try:
+                return self._take(number, part)
+            except Unavailable as error:
+                if self._lifeline is not None:
+                    raise
+                self._tell("note", file=number, text=str(error)[:SHOWN])
+                time.sleep(PAUSE)
+
+    def _take(self, number: int, part: Part) -> None:
         if self._route == "peer" and self._peer is not None:
             try:
                 self._peer.fetch(number, part, self._tell)
             except peer_client.Lost as error:
+                if self._lifeline is None:
+                    raise Unavailable(f"from the host before it: {error}") from None
                 self._tell("lost", file=number, text=str(error)[:SHOWN])
                 self._route = "receive"
         if self._route != "download" and self._lifeline is not None:
@@ -293,17 +352,3 @@ def _identity(path: str) -> tuple[int, int, int] | None:
         status = os.stat(path)
         return status.st_dev, status.st_ino, status.st_mtime_ns
     return None
-
-
-def _go_on_alone(status: str, tell: Events) -> None:
-    """In a session of its own, with nothing left of the connection."""
-    os.makedirs(os.path.dirname(status), exist_ok=True)
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    tell("detached", pid=os.getpid())
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nowhere, stream)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    tell.detach(status)
