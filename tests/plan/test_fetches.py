@@ -41,7 +41,7 @@ class Lacks:
         )
         reached = (HUB,) if more.get("reaches", True) else ()
         docker = SimpleNamespace(store="", root=None)
-        facts = SimpleNamespace(folders=folders, reached=reached, docker=docker)
+        facts = SimpleNamespace(folders=folders, reached=reached, docker=docker, quantizer=None)
         lacking = [self._lacking(a) for a in what]
         self.observation: Any = SimpleNamespace(facts=facts, lacking=lacking, quantizing=())
         paths = [item.places.path for item in lacking]

@@ -8,6 +8,7 @@ from typing import Any
 from tests.plan.test_fetches import GIB, Lacks, artifact
 from xgen_deploy.plan.fetches import fetches, with_unbringable
 from xgen_deploy.plan.quantizing import quantizing_lines, quantizings
+from xgen_deploy.state.facts import QuantizerFacts
 from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.quantize import Quantizing
 
@@ -74,6 +75,9 @@ def test_source_and_result_have_to_fit_together() -> None:
         ]
     }
     assert (brought, made) == ([], ())
+    host = makes("a", free=20 * GIB)
+    host.observation.facts.quantizer = QuantizerFacts(leftover=GIB)  # what a cut left goes first
+    assert planned(host)[0] == {}
 
 
 def test_what_it_takes_is_shown() -> None:

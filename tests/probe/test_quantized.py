@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tests.probe.gguf_writer import gguf, write
 from xgen_deploy.probe.remote.locate import Source
 from xgen_deploy.probe.remote.models import model
+from xgen_deploy.probe.remote.quantized import leftover
 from xgen_deploy.probe.remote.quantizer import quantizer
 from xgen_deploy.resolve.model_request import model_request
 from xgen_deploy.resolve.quantize import folder_of
@@ -117,3 +120,14 @@ def test_one_that_does_not_run(tmp_path: Path) -> None:
         "program": program,
         "error": "libllama.so.0: cannot open shared object file",
     }
+
+
+def test_what_a_cut_left_is_room(tmp_path: Path) -> None:
+    """Not while somebody is at it."""
+    draft = tmp_path / "xgen/quantized/k/.m-Q4_K_M-r.gguf.draft"
+    write(draft / "model.gguf", b"x" * 10_000)
+    assert leftover(str(tmp_path)) >= 10_000
+    folder = os.open(draft.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert leftover(str(tmp_path)) == 0
+    os.close(folder)

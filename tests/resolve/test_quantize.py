@@ -99,10 +99,12 @@ def test_memory_is_what_the_quantizer_holds_of_one_tensor() -> None:
 
 
 def test_a_llama_server_that_is_there_loads_it() -> None:
-    there = EngineFacts(backend="llama-server-cpu", binary="/opt/llama-server", state="x")
+    values: Any = {"backend": "llama-server-cpu", "binary": "/opt/llama-server", "state": "x"}
+    there = EngineFacts(**values, flags=("--check-tensors", "--device", "--no-warmup"))
     assert made(on=facts(engines=(there,))).engine == "/opt/llama-server"
     coming = there.model_copy(update={"coming": True})
     assert made(on=facts(engines=(coming,))).engine is None
+    assert made(on=facts(engines=(EngineFacts(**values, flags=("--device",)),))).engine is None
 
 
 def test_a_source_in_q8_0_is_said_to_be_quantized_already() -> None:
@@ -143,8 +145,8 @@ def test_an_odd_header() -> None:
 
 
 def test_it_is_looked_for_beside_the_engine() -> None:
-    beside = quantizer_request((config(binary="/opt/a/llama-server", runtime="systemd"),))
-    assert beside == QuantizerRequest(places=("/opt/a/llama-quantize",))
-    assert quantizer_request((config(quantize=None),)) is None
+    beside = quantizer_request((config(binary="/opt/a/llama-server", runtime="systemd"),), "/srv")
+    assert beside == QuantizerRequest(places=("/opt/a/llama-quantize",), model_dir="/srv")
+    assert quantizer_request((config(quantize=None),), "/srv") is None
     in_docker = config(binaries={"llama": "/opt/a/llama-server"}, runtime="docker")
-    assert quantizer_request((in_docker,)) == QuantizerRequest()
+    assert quantizer_request((in_docker,), "/srv") == QuantizerRequest(model_dir="/srv")

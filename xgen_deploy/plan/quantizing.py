@@ -54,15 +54,20 @@ def unmakeable(
                 continue
             disk = (name, folder.free, folder.total)
             taken[disk] = taken.get(disk, 0) + each.size
-            reason = folder.closed
-            if taken[disk] > folder.free:
+            reason, free = folder.closed, folder.free + _leftover(observation)
+            if taken[disk] > free:
                 reason = (
                     f"about {size_text(taken[disk])} are to come to {folder.path}, where "
-                    f"{size_text(folder.free)} are free"
+                    f"{size_text(free)} are free"
                 )
             if reason is not None:
                 what = f"{each.name} cannot be made {each.file_type}: {reason}"
                 yield Refusal(host=name, instance=each.instances[0], reason=what, hint=MODEL_ROOM)
+
+
+def _leftover(observation: Observation) -> int:
+    quantizer = observation.facts.quantizer
+    return quantizer.leftover if quantizer is not None else 0
 
 
 def folder_of(quantizing: Quantizing, observation: Observation) -> FolderFacts | None:

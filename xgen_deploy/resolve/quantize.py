@@ -9,6 +9,7 @@ from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve.models import shown_source
 from xgen_deploy.resolve.quantized_size import MIB, SLAB, CannotQuantize, memory_of, outcome_of
 from xgen_deploy.state.facts import (
+    EngineFacts,
     HostFacts,
     ModelFacts,
     QuantizerFacts,
@@ -31,7 +32,9 @@ _NUMBERS = {"Q": 60e6, "I": 12e6}
 _DISK = 200e6
 
 
-def quantizer_request(declared: Sequence[InstanceConfig]) -> QuantizerRequest | None:
+def quantizer_request(
+    declared: Sequence[InstanceConfig], model_dir: str
+) -> QuantizerRequest | None:
     """None where nothing is to be quantized."""
     if not any(config.quantize for config in declared):
         return None
@@ -43,7 +46,8 @@ def quantizer_request(declared: Sequence[InstanceConfig]) -> QuantizerRequest | 
     )
     beside = (posixpath.join(posixpath.dirname(path), PROGRAM) for path in binaries if path)
     as_login = all(config.runtime == "process" for config in declared if config.quantize)
-    return QuantizerRequest(places=tuple(dict.fromkeys(beside)), as_login=as_login)
+    places = tuple(dict.fromkeys(beside))
+    return QuantizerRequest(places=places, as_login=as_login, model_dir=model_dir)
 
 
 def to_quantize(
@@ -144,13 +148,17 @@ def _check_readable(config: InstanceConfig, source: ModelFacts) -> None:
 
 
 def _engine(facts: HostFacts) -> str | None:
-    """A llama-server that is there."""
+    """A llama-server that is there, and new enough to prove it."""
     for engine in facts.engines:
         backend = backend_named(engine.backend)
         is_there = engine.binary and engine.state and not engine.coming and engine.error is None
-        if is_there and backend is not None and backend.trial_with_gguf:
+        if is_there and backend is not None and backend.trial_with_gguf and _proves(engine):
             return engine.binary
     return None
+
+
+def _proves(engine: EngineFacts) -> bool:
+    return {"--check-tensors", "--device", "--no-warmup"} <= {*engine.flags}
 
 
 def _named(config: InstanceConfig, source: ModelFacts) -> str:

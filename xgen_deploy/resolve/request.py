@@ -54,7 +54,7 @@ def probe_request(
         software_gpu=host.software_gpu,
         folders=(host.model_dir, host.hf_home, *((layout.images,) if pushed else ())),
         outside=outside(site, host),
-        quantizer=quantizer_request(declared),
+        quantizer=quantizer_request(declared, host.model_dir),
         health=health,
         units={d.name: _units(d.name, layout) for d in declared} if health else {},
         gateway_stats=gateway_socket(layout)

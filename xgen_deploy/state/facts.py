@@ -78,10 +78,11 @@ class EngineRequest(Frozen):
 
 class QuantizerRequest(Frozen):
     """`places` are where llama.cpp's quantizer may be, beside the usual ones. `as_login`: it will
-    run as the login itself, and is asked so."""
+    run as the login itself, and is asked so. `model_dir` is where what it makes comes to."""
 
     places: tuple[str, ...] = ()
     as_login: bool = False
+    model_dir: str = ""
 
 
 class ProbeRequest(Frozen):
@@ -244,12 +245,13 @@ class ModelFacts(Frozen):
 
 class QuantizerFacts(Frozen):
     """llama.cpp's quantizer on a host; `program` None: there is none. `options` are those of its
-    `--help`."""
+    `--help`. `leftover` are bytes that what was cut has left, and that the next use frees."""
 
     program: str | None = None
     version: str = ""
     options: tuple[str, ...] = ()
     error: str | None = None
+    leftover: int = 0
 
 
 class FolderFacts(Frozen):

@@ -122,9 +122,11 @@ def _quantizer(asked: dict[str, Any], models: list[dict[str, Any]]) -> dict[str,
     request = asked.get("quantizer")
     if request is None or not any(m["key"] in keys and m.get("missing") for m in models):
         return {}
+    from xgen_deploy.probe.remote.quantized import leftover
     from xgen_deploy.probe.remote.quantizer import quantizer
 
-    return {"quantizer": quantizer(request["places"], as_login=request["as_login"])}
+    told = quantizer(request["places"], as_login=request["as_login"])
+    return {"quantizer": dict(told, leftover=leftover(request["model_dir"]))}
 
 
 def _build_is_missing(engine: dict[str, Any]) -> bool:

@@ -5,6 +5,9 @@ it is stated, even where that is gone. The notes tell what they were made of
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
 import json
 import os
 from typing import Any
@@ -15,6 +18,7 @@ from xgen_deploy.probe.remote.reading import read_text
 from xgen_deploy.probe.remote.sha256 import sha256
 
 FOLDER = "xgen/quantized"
+DRAFT = ".draft"
 STATE = "recipe:"
 MOST = 200
 
@@ -44,3 +48,19 @@ def _note(model_dir: str, path: str) -> dict[str, Any] | None:
         return dict(told, at=float(note["at"]), path=path) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def leftover(model_dir: str) -> int:
+    """Bytes of drafts that nobody works at any more: whoever makes the next file removes them
+    first, and has the lock of its folder meanwhile."""
+    total = 0
+    for draft in glob.glob(os.path.join(glob.escape(model_dir), FOLDER, "*", f".*{DRAFT}")):
+        with contextlib.suppress(OSError):
+            fd = os.open(os.path.dirname(draft), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                files = (os.path.join(draft, name) for name in os.listdir(draft))
+                total += sum(os.lstat(file).st_blocks * 512 for file in files)
+            finally:
+                os.close(fd)
+    return total
