@@ -42,6 +42,19 @@ def whole_gateway(sections: Sections, on: dict[str, Mark]) -> Gateway | None:
     return replace(stated, hosts=tuple(on), host=host, api_key=key, clients=clients)
 
 
+def check_runtime(
+    sections: Sections, on: dict[str, Mark], hosts: Hosts, problems: Problems
+) -> None:
+    """It is a systemd unit."""
+    for name, mark in on.items():
+        if (hosts.known[name].runtime or sections.manifest.runtime) == "process":
+            problems.add(
+                mark,
+                f"{name}: the gateway is a systemd unit, and this host's runtime is `process`; "
+                "put it on a host whose runtime is `docker` or `systemd`",
+            )
+
+
 def _clients(stated: Gateway, sections: Sections) -> dict[str, GatewayClient] | None:
     """With the paths of their keys' files absolute."""
     nodes = _client_nodes(sections)

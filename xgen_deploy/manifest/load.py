@@ -24,7 +24,7 @@ from xgen_deploy.manifest.expand import (
 from xgen_deploy.manifest.extends import read_manifest
 from xgen_deploy.manifest.fetch import fetch_settings
 from xgen_deploy.manifest.file_text import Files, absolute_path, absolute_secret
-from xgen_deploy.manifest.gateway import check_clients, gateway_hosts, whole_gateway
+from xgen_deploy.manifest.gateway import check_clients, check_runtime, gateway_hosts, whole_gateway
 from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.lock_file import read_lock
@@ -108,6 +108,7 @@ def checked_site(reading: Reading) -> Site:
     problems, hosts, views = reading.problems, reading.hosts, reading.views
     sections, words = views.whole, hosts.words
     check_clients(sections, problems)
+    check_runtime(sections, reading.gateway_marks, hosts, problems)
     _add_archives(sections, hosts, problems)
     instances = [
         instance
