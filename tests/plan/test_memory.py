@@ -48,7 +48,7 @@ def test_a_plan(case: dict[str, Any], tmp_path: Path) -> None:
     assert {r.where: r.reason for r in host.refusals} == case.get("refused", {})
     offered = [line.strip() for r in host.refusals for line in r.hint.splitlines()[1:]]
     assert offered == case.get("ways", [])
-    assert [w for w in host.warnings if "GiB" in w] == case.get("warned", [])
+    assert [w for w in host.warnings if "iB" in w] == case.get("warned", [])
     if "lines" in case:
         assert [memory_line(m) for m in host.memory if m.told] == case["lines"]
     refused = {r.instance for r in host.refusals}
@@ -63,7 +63,7 @@ def test_each_way_out_is_one(case: dict[str, Any], tmp_path: Path) -> None:
         place = [{**p, **pasted} if p["model"] == name else p for p in case["place"]]
         host = _plan({**case, "place": place}, tmp_path).hosts["h"]
         assert host.refusals == (), line
-        assert not [w for w in host.warnings if "short" in w], line
+        assert not [w for w in host.warnings if "iB" in w], line
 
 
 OLD = {"old": {"source": source("mistral-7b_old"), "n_ctx": 4096}}

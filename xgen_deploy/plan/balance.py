@@ -1,9 +1,9 @@
 """Who takes what of each GPU of a host, once its plan is carried out. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from xgen_deploy.resolve.memory_shares import share_of
-from xgen_deploy.resolve.room import Room, Rooms, taken
+from xgen_deploy.resolve.room import Room, Rooms, standing, staying
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
@@ -23,22 +23,6 @@ def balances(
     """
     gone = {*leaving, *(i.name for i in changed)}
     return tuple(_balance(gpu, rooms.of(gpu), record, changed, gone) for gpu in facts.gpu.devices)
-
-
-def staying(
-    gpu: GPUInfo, room: Room, record: Record, gone: Collection[str] = ()
-) -> Mapping[str, int]:
-    """What each recorded instance holds, or will hold again after its next start."""
-    names = dict.fromkeys((*record.instances, *room.ours))
-    sizes = {name: standing(gpu, room, record, name) for name in names if name not in gone}
-    return {name: size for name, size in sizes.items() if size}
-
-
-def standing(gpu: GPUInfo, room: Room, record: Record, name: str) -> int:
-    last, held = record.instances.get(name), room.ours.get(name, 0)
-    if last is None or last.stopped is not None:
-        return held
-    return max(held, taken(gpu, last, room.total) or 0)
 
 
 def _balance(

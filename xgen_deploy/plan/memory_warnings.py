@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from xgen_deploy.plan.memory_text import gib
 from xgen_deploy.plan.unfit import Judging, charge, shortage
 from xgen_deploy.resolve.room import Holder, Room
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.memory import CONTEXT, GPUMemory
 
@@ -37,21 +38,22 @@ def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str
     driver = 0 if memory.of_the_host else CONTEXT * starts
     left, others = (memory.left or 0) - driver, memory.others or 0
     gpu, who = f"GPU {memory.label}", " and ".join(names)
-    beside = f", with about {gib(driver)} for the driver" if driver else ""
+    beside = f", with about {size_text(driver)} for the driver" if driver else ""
     if left < 0 and others and left + others >= 0:
         held = _held(room.foreign) or "something that is not known"
         fails = "fails" if (memory.left or 0) < 0 else "may fail"
         yield (
-            f"{gpu} is {gib(-left)} GiB short of what {who} will take{beside}, while {held} "
-            f"{'hold' if len(room.foreign) > 1 else 'holds'} {gib(others)}: the start {fails} "
-            "unless that goes first"
+            f"{gpu} is {size_text(-left)} short of what {who} will take{beside}, while {held} "
+            f"{'hold' if len(room.foreign) > 1 else 'holds'} {size_text(others)}: the start "
+            f"{fails} unless that goes first"
         )
     elif left < 0:
-        yield f"{gpu} is about {gib(-left)} GiB short of what {who} will take{beside}"
-    elif left < memory.little:
+        yield f"{gpu} is about {size_text(-left)} short of what {who} will take{beside}"
+    elif (memory.left or 0) < memory.little:
+        runs = "runs" if len(names) == 1 else "run"
         yield (
-            f"{gpu} has {gib(left)} GiB left once {who} runs{beside}: under "
-            f"{gib(memory.little)} a start may fail, or a long request"
+            f"{gpu} has {(memory.left or 0) >> 20} MiB left once {who} {runs}: under "
+            f"{memory.little >> 20} MiB a start may fail, or a long request"
         )
 
 

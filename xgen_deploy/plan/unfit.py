@@ -7,14 +7,13 @@ the driver's is an allowance. Both are for the warnings.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.plan.balance import standing, staying
 from xgen_deploy.plan.memory_text import gib, needs_text
-from xgen_deploy.resolve.room import Rooms
+from xgen_deploy.resolve.room import Rooms, standing, staying
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.forecast import Need
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT
+from xgen_deploy.state.memory import CONTEXT, little_of
 from xgen_deploy.state.record import Record
 
 _MIB = 1 << 20
@@ -65,13 +64,19 @@ def unfit(judging: Judging) -> dict[str, str]:
 
 
 def left_for(judging: Judging, instance: Instance, refused: Collection[str]) -> dict[str, int]:
-    """By GPU what is left for an instance beside all others, and beside what is held now."""
+    """By GPU what an instance may take beside all others, beside what is held now, and so that
+    enough is left to be at ease."""
     capacity = judging.capacity(set(refused) - {instance.name})
     for other in judging.changed:
         if other.name not in refused and other.name != instance.name:
             charge(capacity, other, whole=True)
-    others = {g.identity: judging.rooms.of(g).others for g in judging.facts.gpu.devices}
-    return {gpu: max(0, size - (others[gpu] or 0)) for gpu, size in capacity.items() if size}
+    left = {}
+    for gpu in judging.facts.gpu.devices:
+        room, size = judging.rooms.of(gpu), capacity[gpu.identity] or 0
+        driver = 0 if room.of_the_host else CONTEXT
+        kept = (room.others or 0) + driver + little_of(room.total or 0)
+        left[gpu.identity] = max(0, size - kept)
+    return left
 
 
 def _next(judging: Judging, refused: Mapping[str, str]) -> dict[str, str] | None:
@@ -96,7 +101,8 @@ def charge(capacity: dict[str, int | None], instance: Instance, *, whole: bool =
     for gpu, need in zip(instance.gpus, told.devices, strict=False):
         left = capacity.get(gpu.identity)
         if left is not None:
-            least = need.total + CONTEXT if whole else told.least(need) or 0
+            driver = 0 if gpu.software or gpu.apu else CONTEXT
+            least = need.total + driver if whole else told.least(need) or 0
             capacity[gpu.identity] = left - least
 
 

@@ -3,7 +3,7 @@
 In bytes; what is not known is None, never 0.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xgen_deploy.resolve.gpus import is_named
@@ -193,8 +193,24 @@ def _held(
         return sum(size or 0 for size in own) * MIB
     if last is None or last.stopped is not None:
         return 0
+    if gpu.processes and all(p.cgroup and p.memory_mb is not None for p in gpu.processes):
+        return 0  # it is down
     told = taken(gpu, last, total) or 0
     return told if used is None else min(told, used)
+
+
+def staying(gpu: GPUInfo, room: Room, record: Record, gone: Collection[str] = ()) -> dict[str, int]:
+    """What each recorded instance holds, or will hold again after its next start."""
+    names = dict.fromkeys((*record.instances, *room.ours))
+    sizes = {name: standing(gpu, room, record, name) for name in names if name not in gone}
+    return {name: size for name, size in sizes.items() if size}
+
+
+def standing(gpu: GPUInfo, room: Room, record: Record, name: str) -> int:
+    last, held = record.instances.get(name), room.ours.get(name, 0)
+    if last is None or last.stopped is not None:
+        return held
+    return max(held, taken(gpu, last, room.total) or 0)
 
 
 def taken(gpu: GPUInfo, last: InstanceRecord, total: int | None) -> int | None:

@@ -11,7 +11,6 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Spec
-from xgen_deploy.state.memory import CONTEXT
 
 _MOST = 3
 _STEP = 1024
@@ -21,7 +20,7 @@ Placed = tuple[GPUInfo, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Unfitting:
-    """A spec that does not fit: its GPUs with what is free for it on each, other GPUs that it could
+    """A spec that does not fit: its GPUs with what it may take of each, other GPUs that it could
     have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known.
     `split_stated` False: its `tensor_split` is the tool's own.
     """
@@ -56,14 +55,7 @@ def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
         return False
     if asked.host is not None and told.host.weights + told.host.cache > asked.host:
         return False
-    rooms = (_room(placed) for placed in gpus)
-    return all(need.total <= room for need, room in zip(told.devices, rooms, strict=True))
-
-
-def _room(placed: Placed) -> int:
-    """Beside what the driver takes."""
-    gpu, free = placed
-    return free if gpu.software else max(0, free - CONTEXT)
+    return all(need.total <= free for need, (_, free) in zip(told.devices, gpus, strict=True))
 
 
 def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) -> Choice | None:
@@ -72,7 +64,7 @@ def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) ->
         asked.model,
         tuple(gpu for gpu, _ in gpus),
         asked.engine,
-        [_room(placed) for placed in gpus],
+        [free for _, free in gpus],
     )
 
 
@@ -100,7 +92,7 @@ def _smaller_share(asked: Unfitting) -> Iterator[str]:
     share = asked.backend.memory_share(asked.spec)
     if share is None or not asked.gpus or any(not gpu.memory_total_mb for gpu, _ in asked.gpus):
         return
-    rooms = (_room(placed) / ((placed[0].memory_total_mb or 0) << 20) for placed in asked.gpus)
+    rooms = (free / ((gpu.memory_total_mb or 0) << 20) for gpu, free in asked.gpus)
     section, _, name = share.setting.partition(".")
     smaller = int(min(rooms) * 100) / 100
     own = getattr(asked.spec, section, None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.resolve.room import Rooms
+from xgen_deploy.resolve.room import Rooms, staying
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -36,10 +36,11 @@ class Available:
             for place, own in enumerate(i.gpus)
             if own.identity == gpu.identity and (told := self._forecast(i)) is not None
         }
-        free = room.available(frozenset((name, *coming)))
-        if free is None or room.total is None:
+        if room.total is None or room.largest is None or room.others is None:
             return None
-        return max(0, free - sum(coming.values()) - driver - little_of(room.total))
+        stays = staying(gpu, room, self.record, {name, *coming})
+        taken = room.others + sum(stays.values()) + sum(coming.values())
+        return max(0, room.largest - taken - driver - little_of(room.total))
 
     def of_host(self) -> int | None:
         """Bytes of its memory that are to be had."""
