@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.fit.measured import model
+from tests.fit.checkpoints import weight_facts
+from tests.fit.measured import model, read
 from tests.plan.fleet import Fleet
+from xgen_deploy.frozen import replace
 from xgen_deploy.probe.remote.gguf_shape import shape
 from xgen_deploy.state.facts import GGUFFacts, GGUFShape, HostFacts, ModelFacts
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo, GPUProcess
@@ -13,6 +15,9 @@ from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.site import Site
 
 GIB = 1 << 30
+CHECKPOINTS = {
+    c["model"]: c["config"] for c in read("choices")["ranks"] if c["model"] == "llama32-1b"
+}
 
 
 class MemoryFleet(Fleet):
@@ -42,6 +47,10 @@ class MemoryFleet(Fleet):
 
     def _model(self, key: str, source: str) -> ModelFacts:
         name, _, ending = source.removeprefix("/m/").removesuffix(".gguf").partition("_")
+        if name in CHECKPOINTS:
+            config = CHECKPOINTS[name]
+            seen = ModelFacts(key=key, path=source, state="m1", format="hf", size=5 << 30)
+            return replace(seen, config=config, weights=weight_facts(config))
         header = _header(name)
         if ending == "new":
             header = header.model_copy(update={"architecture": "orion"})
@@ -61,7 +70,7 @@ class MemoryFleet(Fleet):
 
 
 def source(name: str) -> str:
-    return f"/m/{name}.gguf"
+    return f"/m/{name}" if name in CHECKPOINTS else f"/m/{name}.gguf"
 
 
 def _gpu(index: int, mib: int) -> GPUInfo:

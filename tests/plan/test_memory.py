@@ -22,7 +22,10 @@ def _models(stated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fleet(case: dict[str, Any], folder: Path) -> MemoryFleet:
-    top = {"inventory": {"all": {"hosts": {"h": case.get("vars", {})}}}}
+    top = {
+        "inventory": {"all": {"hosts": {"h": case.get("vars", {})}}},
+        "binaries": {"llama": "/opt/llama-server", "vllm": "/opt/vllm"},
+    }
     fleet = MemoryFleet(folder, case["gpus"], **top)
     fleet.ram = case.get("ram", 256) << 10
     for used in map(dict, case.get("uses", ())):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.plan.memory_text import gib
 from xgen_deploy.plan.unfit import Judging, charge, shortage
 from xgen_deploy.resolve.room import Holder, Room
@@ -25,16 +26,17 @@ def memory_warnings(
             warned.add(instance.name)
             yield f"{instance.name}: {reason}; it is tried all the same"
         charge(capacity, instance)
-    judged = {i.name for i in fitting if i.declared.fit != "off" and i.forecast is not None}
+    judged = [i for i in fitting if i.declared.fit != "off" and i.name not in warned]
     for each in memory:
-        new = [t for t in each.takers if t.changes and t.instance in judged - warned]
+        known = {t.instance for t in each.takers if t.changes and t.bytes is not None}
+        new = [i for i in judged if i.name in known]
         if new and each.others is not None:
-            yield from _of_gpu(each, judging.rooms.devices[each.gpu], [t.instance for t in new])
-    yield from _of_host(judging, [i for i in fitting if i.name in judged - warned])
+            yield from _of_gpu(each, judging.rooms.devices[each.gpu], new)
+    yield from _of_host(judging, judged)
 
 
-def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str]:
-    starts = len([t for t in memory.takers if t.changes])
+def _of_gpu(memory: GPUMemory, room: Room, new: Sequence[Instance]) -> Iterator[str]:
+    names, starts = [i.name for i in new], len([t for t in memory.takers if t.changes])
     driver = 0 if memory.of_the_host else CONTEXT * starts
     left, others = (memory.left or 0) - driver, memory.others or 0
     gpu, who = f"GPU {memory.label}", " and ".join(names)
@@ -45,7 +47,7 @@ def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str
         yield (
             f"{gpu} is {size_text(-left)} short of what {who} will take{beside}, while {held} "
             f"{'hold' if len(room.foreign) > 1 else 'holds'} {size_text(others)}: the start "
-            f"{fails} unless that goes first"
+            f"{fails} unless that goes first{_or_a_share(memory, new, left)}"
         )
     elif left < 0:
         yield f"{gpu} is about {size_text(-left)} short of what {who} will take{beside}"
@@ -55,6 +57,17 @@ def _of_gpu(memory: GPUMemory, room: Room, names: Sequence[str]) -> Iterator[str
             f"{gpu} has {(memory.left or 0) >> 20} MiB left once {who} {runs}: under "
             f"{memory.little >> 20} MiB a start may fail, or a long request"
         )
+
+
+def _or_a_share(memory: GPUMemory, new: Sequence[Instance], left: int) -> str:
+    """Of an engine that takes a share of its GPUs, with which it would start at once."""
+    backend = backend_named(new[0].spec.backend) if len(new) == 1 else None
+    request = backend.memory_share(new[0].spec) if backend is not None else None
+    if request is None or not memory.total:
+        return ""
+    share = int((request.share + left / memory.total) * 100) / 100
+    setting = request.setting.rpartition(".")[2]
+    return f", or `{setting}` is {share:g} at most" if share > 0 else ""
 
 
 def _held(foreign: Sequence[Holder]) -> str:

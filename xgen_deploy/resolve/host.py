@@ -75,8 +75,6 @@ def resolve_host(
         models={m.key: m for m in facts.models},
         engines={engines.build_key(e): e for e in facts.engines},
         ports=Ports(facts, recorded, second, declared, services, boxes, frozenset(kept), adopted),
-        own_cgroups=_own_cgroups(services - boxes.keys(), services, facts)
-        | {a.cgroup for a in adopts.values()},
         adopts=adopts,
         adopted_ports=adopted,
         repin=repin,
@@ -100,7 +98,7 @@ def resolve_host(
     order = {d.name: at for at, d in enumerate(declared)}
     instances.sort(key=lambda i: order[i.name])
     planned = {d.name: d.chosen for d in declared if d.chosen is not None}
-    instances, too_much = _within_memory(with_shares(instances, inputs, planned), inputs)
+    instances, too_much = _within_memory(with_shares(instances, inputs, planned))
     refusals += too_much
     if site.gateway is not None:
         instances = [replace(i, spare_port=inputs.ports.spare(i.declared)) for i in instances]
@@ -114,28 +112,14 @@ def resolve_host(
     return Resolved(tuple(instances), tuple(refusals), warnings)
 
 
-def _within_memory(
-    instances: list[Instance], inputs: HostInputs
-) -> tuple[list[Instance], list[Refusal]]:
+def _within_memory(instances: list[Instance]) -> tuple[list[Instance], list[Refusal]]:
     """Those whose shares fit together, those before in the manifest first."""
     fit: list[Instance] = []
     refusals = []
     for instance in instances:
-        last = inputs.record.instances.get(instance.name)
-        starts = last is None or last.digest != instance.digest
         try:
-            check_memory(instance, fit, inputs.own_cgroups, starts=starts)
+            check_memory(instance, fit)
             fit.append(instance)
         except Refused as error:
             refusals.append(error.refusal)
     return fit, refusals
-
-
-def _own_cgroups(
-    boxes: frozenset[str], services: frozenset[str], facts: HostFacts
-) -> frozenset[str]:
-    """Parts of the cgroup paths of this project's engines: a unit's name or a container's ID.
-    `boxes` are the names of its containers.
-    """
-    ids = {c.id for c in facts.docker.containers if c.name in boxes}
-    return frozenset({f"{s}.service" for s in services} | ids)

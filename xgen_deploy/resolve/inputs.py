@@ -16,12 +16,11 @@ from xgen_deploy.state.record import Record
 
 @dataclass(frozen=True)
 class HostInputs:
-    """`models` and `engines` are the host's answers by what was asked. `own_cgroups` are those of
-    this project's engines. `listen` is the address where instances must be reached; `also_serves`
-    lists, by model, the other names that its requests may come under. `repin` as in
-    plan/desired.py. `adopts` is, by instance, what it takes the place of, `adopted_ports` where
-    that listens. `has_gateway`: the site does. `rebalance`: what was chosen before may be chosen
-    anew.
+    """`models` and `engines` are the host's answers by what was asked. `listen` is the address
+    where instances must be reached; `also_serves` lists, by model, the other names that its
+    requests may come under. `repin` as in plan/desired.py. `adopts` is, by instance, what it takes
+    the place of, `adopted_ports` where that listens. `has_gateway`: the site does. `rebalance`:
+    what was chosen before may be chosen anew.
     """
 
     host: Host
@@ -32,7 +31,6 @@ class HostInputs:
     models: dict[str, ModelFacts]
     engines: dict[BuildKey, EngineFacts]
     ports: Ports
-    own_cgroups: frozenset[str]
     repin: Container[int]
     listen: str
     also_serves: dict[str, tuple[str, ...]]
