@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from xgen_deploy.backends.llama_builds import NEWEST, Build
+from xgen_deploy.backends.llama_traps import attends_on_the_cpu, no_start
 from xgen_deploy.fit.cache import UnknownCache
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.layers import Choice, host_experts, most_layers
@@ -59,10 +60,14 @@ def llama_forecast(
     if shape is None:
         return None
     try:
-        told = forecast(_settings(spec, gpus, start, shape), shape)
+        settings = _settings(spec, gpus, start, shape)
+        told = forecast(settings, shape)
     except ODD:
         return None
-    return _with_notes(told, spec, gpus)
+    fails, kind = no_start(settings, shape), settings.key_type
+    ways = (f"llama: {{cache_type_k: {kind}, cache_type_v: {kind}}}",) if fails else ()
+    on_cpu = attends_on_the_cpu(settings, forced=spec.llama.flash_attn == "on")
+    return replace(_with_notes(told, spec, gpus), fails=fails, ways_out=ways, on_cpu=on_cpu)
 
 
 def llama_most_layers(

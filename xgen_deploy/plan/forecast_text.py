@@ -25,6 +25,8 @@ def forecast_lines(instance: Instance) -> Iterator[str]:
         yield f"holds {requests} requests of {instance.spec.n_ctx} tokens at once"
     if told.fails is not None:
         yield told.fails
+    if told.on_cpu is not None:
+        yield told.on_cpu
     yield from told.notes
 
 

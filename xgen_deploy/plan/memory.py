@@ -108,7 +108,9 @@ def _refusal(
     judging: Judging, instance: Instance, reason: str, host: Host, refused: Collection[str]
 ) -> Refusal:
     marks = instance.declared.marks
-    hint = hint_of(_ways_out(judging, instance, host, refused))
+    told, ways = instance.forecast, _ways_out(judging, instance, host, refused)
+    starts_well = told is None or not (told.fails or told.on_cpu)
+    hint = hint_of(ways) if starts_well else hint_of(ways, would="do")
     return Refusal(
         host=instance.host,
         instance=instance.name,
@@ -145,5 +147,6 @@ def _ways_out(
         blocks=instance.total_layers,
         split_stated=chosen is None or chosen.tensor_split is None,
         host=judging.rooms.host.total,
+        on_cpu=told is not None and told.on_cpu is not None,
     )
     return ways_out(asked)

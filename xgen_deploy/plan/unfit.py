@@ -7,6 +7,8 @@ the driver's is an allowance. Both are for the warnings.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from xgen_deploy.frozen import replace
+from xgen_deploy.plan.forecasts import forecast_of
 from xgen_deploy.plan.memory_text import gib, needs_text
 from xgen_deploy.resolve.room import Rooms, standing, staying
 from xgen_deploy.state.facts import HostFacts
@@ -36,6 +38,13 @@ class Judging:
     def refused_for(self, instance: Instance) -> bool:
         """Whether a lack is a reason to refuse it."""
         return self.refuses and instance.declared.fit == "refuse"
+
+    def runs_so(self, instance: Instance) -> bool:
+        """Whether it already runs on what it is forecast to take."""
+        last = self.record.instances.get(instance.name)
+        if last is None or last.stopped is not None or last.spec.gpus != instance.spec.gpus:
+            return False
+        return forecast_of(replace(instance, spec=last.spec), self.facts) == instance.forecast
 
     def capacity(self, without: Collection[str]) -> dict[str, int | None]:
         """By GPU what there is for changed instances, where those of `without` stay as they are.
@@ -86,7 +95,7 @@ def _next(judging: Judging, refused: Mapping[str, str]) -> dict[str, str] | None
             continue
         if judging.refused_for(instance):
             reason = shortage(judging, instance, capacity)
-            if reason is not None:
+            if reason is not None and not judging.runs_so(instance):
                 return {instance.name: reason}
         charge(capacity, instance)
     return None
@@ -111,8 +120,8 @@ def shortage(judging: Judging, instance: Instance, capacity: Capacity) -> str | 
     told = instance.forecast
     if told is None or not told.certain:
         return None
-    if told.fails is not None:
-        return told.fails
+    if told.fails or told.on_cpu:
+        return told.fails or told.on_cpu
     pairs = list(zip(instance.gpus, told.devices, strict=False))
     if pairs and not told.placed:
         return _together(judging, instance, capacity)

@@ -9,6 +9,7 @@ from xgen_deploy.backends.base import Backend
 from xgen_deploy.fit.layers import Choice
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Spec
 
@@ -16,13 +17,15 @@ _MOST = 3
 _STEP = 1024
 _CACHE: Final = "q8_0"
 Placed = tuple[GPUInfo, int]
+Way = Callable[["Unfitting"], Iterator[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unfitting:
     """A spec that does not fit: its GPUs with what it may take of each, other GPUs that it could
     have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known.
-    `split_stated` False: its `tensor_split` is the tool's own.
+    `split_stated` False: its `tensor_split` is the tool's own. `on_cpu`: what is wrong is where it
+    would attend.
     """
 
     backend: Backend
@@ -34,28 +37,35 @@ class Unfitting:
     blocks: int | None = None
     host: int | None = None
     split_stated: bool = True
+    on_cpu: bool = False
 
 
 def ways_out(asked: Unfitting) -> tuple[str, ...]:
     """Up to three, what costs nothing first."""
-    ways = (_other_gpus, _smaller_share, _fewer_layers, _shorter_context, _smaller_cache)
+    ways: tuple[Way, ...] = (_attended_caches,)
+    if not asked.on_cpu:
+        ways = (_other_gpus, _smaller_share, _fewer_layers, _shorter_context, _smaller_cache)
     return tuple(islice((line for way in ways for line in way(asked)), _MOST))
 
 
-def hint_of(ways: Sequence[str]) -> str:
+def hint_of(ways: Sequence[str], would: str = "fit") -> str:
     if not ways:
         return "Give it a smaller model, or a larger GPU."
-    either = "This would fit:" if len(ways) == 1 else "Each of these would fit:"
+    either = f"This would {would}:" if len(ways) == 1 else f"Each of these would {would}:"
     return "\n".join((either, *(f"  {line}" for line in ways)))
 
 
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
     told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
-    if told is None or not told.placed or told.fails is not None:
+    if told is None or not told.placed or told.fails or told.on_cpu:
         return False
-    if asked.host is not None and told.host.weights + told.host.cache > asked.host:
-        return False
-    return all(need.total <= free for need, (_, free) in zip(told.devices, gpus, strict=True))
+    return _host_holds(asked, told) and all(
+        need.total <= free for need, (_, free) in zip(told.devices, gpus, strict=True)
+    )
+
+
+def _host_holds(asked: Unfitting, told: Forecast) -> bool:
+    return asked.host is None or told.host.weights + told.host.cache <= asked.host
 
 
 def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) -> Choice | None:
@@ -112,10 +122,13 @@ def _fewer_layers(asked: Unfitting) -> Iterator[str]:
     choice = _most(asked, asked.gpus, asked.spec if asked.split_stated else _unsplit(asked.spec))
     if choice is None or not choice.layers or not choice.forecast.placed:
         return
+    if not _host_holds(asked, choice.forecast):
+        return
     several = len(asked.gpus) > 1 and not asked.split_stated and choice.split
     lines = [f"n_gpu_layers: {choice.layers}"] if choice.layers != asked.blocks else []
     lines += [f"llama: {{tensor_split: {_split(choice)}}}"] if several else []
-    yield ", ".join(lines)
+    if lines:
+        yield ", ".join(lines)
 
 
 def _host_experts(asked: Unfitting) -> int | None:
@@ -155,6 +168,14 @@ def _smaller_cache(asked: Unfitting) -> Iterator[str]:
     smaller = replace(llama, cache_type_k=_CACHE, cache_type_v=_CACHE)
     if _fits(asked, replace(asked.spec, llama=smaller), asked.gpus):
         yield f"llama: {{cache_type_k: {_CACHE}, cache_type_v: {_CACHE}}}"
+
+
+def _attended_caches(asked: Unfitting) -> Iterator[str]:
+    """Types for which every GPU's flash attention has a kernel, the nearest in size first."""
+    for kind in ("q4_0", "q8_0", "f16"):
+        llama = replace(asked.spec.llama, cache_type_k=kind, cache_type_v=kind)
+        if _fits(asked, replace(asked.spec, llama=llama), asked.gpus):
+            yield f"llama: {{cache_type_k: {kind}, cache_type_v: {kind}}}"
 
 
 def _least(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -38,7 +38,8 @@ class Forecast:
     may be mapped from the file. `exact` False: the compute buffers are an estimate. `certain`
     False: weights and caches are one too. `placed` False: only their sum over the devices is known,
     not which has what. `notes` say what is not counted. `fails` is why the engine would not start,
-    whatever else is on its GPUs, and `ways_out` what would do, as lines for a manifest.
+    whatever else is on its GPUs, and `ways_out` what would do, as lines for a manifest. `on_cpu` is
+    what would run there although GPUs are to do it, and why.
     """
 
     devices: tuple[Need, ...]
@@ -50,6 +51,7 @@ class Forecast:
     share: Share | None = None
     fails: str | None = None
     ways_out: tuple[str, ...] = ()
+    on_cpu: str | None = None
 
     def least(self, need: Need) -> int | None:
         """What it takes at least of where that need is; None where that is not known."""

@@ -47,13 +47,15 @@ class ShareEntry(Frozen):
 
 class ForecastEntry(Frozen):
     """What an instance will take; the host comes last. `exact` False: its compute buffers are an
-    estimate; `certain` False: all of it is. `fails` is why the engine would not start."""
+    estimate; `certain` False: all of it is. `fails` is why the engine would not start,
+    `on_cpu` what would silently run there."""
 
     exact: bool
     certain: bool
     needs: tuple[NeedEntry, ...]
     share: ShareEntry | None
     fails: str | None
+    on_cpu: str | None
     notes: tuple[str, ...]
 
 
@@ -331,6 +333,7 @@ def _forecast(instance: Instance) -> ForecastEntry | None:
         needs=(*needs, _need(None, told.host)),
         share=_share(told.share) if told.share and told.share.request else None,
         fails=told.fails,
+        on_cpu=told.on_cpu,
         notes=told.notes,
     )
 
