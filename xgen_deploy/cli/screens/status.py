@@ -7,8 +7,8 @@ from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.screens.table import Cell, Table
-from xgen_deploy.plan.fetch_text import size_text
 from xgen_deploy.plan.headlines import ago, last_apply_line, named
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.fetching import Fetching, why_failed
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.site_status import SiteStatus
