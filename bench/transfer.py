@@ -49,16 +49,16 @@ def main() -> None:
     asked.add_argument("--work", help="where 10 times the size has room")
     options = asked.parse_args()
     with TemporaryDirectory(prefix="xgen-bench-", dir=options.work) as work:
-        file = _file(Path(work), options.size)
+        file = random_file(Path(work), options.size)
         with _hosts(work, 3) as hosts:
             print(f"{options.size} MB, links as fast as they go")
             for count in (1, 3):
                 _print([_row(hosts, file, count, way, options.rounds) for way in _WAYS.items()])
-        file = _file(Path(work), options.shaped_size)
+        file = random_file(Path(work), options.shaped_size)
         with _hosts(work, 8, f"{8 * options.rate}mbit") as hosts:
             print(f"{options.shaped_size} MB, links of {options.rate} MB/s")
-            rows = [_row(hosts, file, n, ("xgen-deploy", _ours), 1) for n in (1, 4, 8)]
-            rows += [_row(hosts, file, n, ("scp", _scp), 1) for n in (1, 4)]
+            rows = [_row(hosts, file, n, ("xgen-deploy", send_by_xgen), 1) for n in (1, 4, 8)]
+            rows += [_row(hosts, file, n, ("scp", send_by_scp), 1) for n in (1, 4)]
             _print(rows)
 
 
@@ -68,7 +68,7 @@ def _hosts(work: str, count: int, rate: str = "") -> AbstractContextManager[Flee
     return fleet(folder, count, rate=rate)
 
 
-def _file(folder: Path, megabytes: int) -> LocalFile:
+def random_file(folder: Path, megabytes: int) -> LocalFile:
     path = folder / f"model-{megabytes}.gguf"
     with path.open("wb") as file:
         for _ in range(megabytes):
@@ -93,7 +93,7 @@ def _row(hosts: Fleet, file: LocalFile, count: int, way: tuple[str, Way], rounds
     return Row(name, count, median(walls), median(here), min(walls))
 
 
-def _ours(hosts: Fleet, file: LocalFile, names: Sequence[str]) -> None:
+def send_by_xgen(hosts: Fleet, file: LocalFile, names: Sequence[str]) -> None:
     connector = Connector(Options(ssh_config=hosts.ssh_config, runtime="systemd"))
     hops = []
     for name in names:
@@ -119,7 +119,7 @@ def _ours(hosts: Fleet, file: LocalFile, names: Sequence[str]) -> None:
     assert set(failed.values()) == {None}, failed
 
 
-def _scp(hosts: Fleet, file: LocalFile, names: Sequence[str]) -> None:
+def send_by_scp(hosts: Fleet, file: LocalFile, names: Sequence[str]) -> None:
     _side_by_side([["scp", "-q", *_copy(hosts, file, name)] for name in names])
 
 
@@ -169,8 +169,8 @@ def _print(rows: Sequence[Row]) -> None:
 
 
 _WAYS: dict[str, Way] = {
-    "xgen-deploy": _ours,
-    "scp": _scp,
+    "xgen-deploy": send_by_xgen,
+    "scp": send_by_scp,
     "scp, aes128-gcm": _scp_gcm,
     "rsync -W": _rsync,
 }

@@ -98,6 +98,40 @@ def test_two_hosts_over_one_folder_bring_it_once(lab: Lab, host: LabHost, site: 
         host.sh(f"rm -rf {folder}")
 
 
+def test_what_is_served_stays_in_memory(
+    host: LabHost, site: Site, gemma: Path, tmp_path: Path
+) -> None:
+    """And a file that comes meanwhile leaves nothing there."""
+    other = tmp_path / "other.gguf"
+    other.write_bytes(gemma.read_bytes() + bytes(32))
+    _serve(site, host)
+    site.ports = f"{PORT}-{PORT + 1}"
+    try:
+        site.apply()
+        assert ask.completion(host, PORT)
+        (weights,) = _brought(host)
+        before = _in_memory(weights)
+        assert before > 0.9 * gemma.stat().st_size
+        site.models["other"] = small_model(source={"local": str(other)})
+        site.serve(host.name, "other")
+        assert site.run("fetch").code == 0
+        assert _in_memory(weights) >= 0.99 * before
+        assert [_in_memory(path) for path in _brought(host) if path != weights] == [0]
+    finally:
+        assert site.run("destroy", "-y").code == 0
+        host.sh(f"rm -rf {MODELS}")
+
+
+def _brought(host: LabHost) -> list[Path]:
+    return list((host.rootfs / MODELS.lstrip("/")).rglob("*.gguf"))
+
+
+def _in_memory(path: Path) -> int:
+    """Bytes of it in the page cache."""
+    argv = ["fincore", "--bytes", "--noheadings", "--output", "RES", str(path)]
+    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+
 def _link_down(host: LabHost, fetching: subprocess.Popen[str]) -> None:
     """For longer than either side waits."""
     host.unplug()
