@@ -26,6 +26,7 @@ class FakeDocker:
     full names; these can be saved then, by the short ones."""
 
     images: dict[str, Any] = field(default_factory=dict)
+    containers: dict[str, Any] = field(default_factory=dict)
     says: str | None = None
     hollow: bool = False
     lacks: bool = False
@@ -38,6 +39,25 @@ class FakeDocker:
 
     def names(self) -> set[str]:
         return {name for name in self.images if not name.startswith("sha256:")}
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The images, each with its names."""
+        names: dict[str, list[str]] = {}
+        for name, image in self.images.items():
+            names.setdefault(image["Id"], []).extend([] if name.startswith("sha256:") else [name])
+        return [
+            {
+                "Id": ident,
+                "RepoTags": [name for name in given if "@" not in name],
+                "RepoDigests": [name for name in given if "@" in name],
+            }
+            for ident, given in names.items()
+        ]
+
+    def create(self, body: dict[str, Any]) -> str:
+        ident = f"c{len(self.containers)}"
+        self.containers[ident] = body
+        return ident
 
     def load(self, content: bytes) -> str:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
@@ -106,9 +126,18 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer({"ApiVersion": "1.41"})
         if self.path.endswith("/get"):
             return self._send(200, self.docker.archives[_name(self.path, "/get")])
+        if self.path.startswith("/containers/json"):
+            query = parse_qs(urlsplit(self.path).query)
+            (label,) = json.loads(query["filters"][0])["label"]
+            found = [c for c, body in self.docker.containers.items() if label in body["Labels"]]
+            return self._answer([{"Id": ident} for ident in found])
+        if self.path == "/images/json":
+            return self._answer(self.docker.listed())
         return self._answer(self.docker.images.get(_name(self.path)))
 
     def do_DELETE(self) -> None:
+        if self.path.startswith("/containers/"):
+            self.docker.containers.pop(urlsplit(self.path).path.rpartition("/")[2], None)
         if self.path.startswith("/images/"):
             self.docker.images.pop(_name(self.path), None)
         self._answer({})
@@ -125,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             wrong = docker.pull(query["fromImage"] + tag)
             self._answer({"status": "done"} if wrong is None else {"error": wrong})
         elif url.path == "/containers/create":
-            self._answer(None if docker.hollow else {"Id": "c1"})
+            self._answer(None if docker.hollow else {"Id": docker.create(json.loads(body))})
         else:
             docker.tag(_name(url.path, "/tag"), f"{query['repo']}:{query['tag']}")
             self._answer({})
@@ -141,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
     def _answer(self, value: Any) -> None:
-        content = json.dumps(value or {"message": "no such thing"}).encode() + b"\n"
+        content = (
+            json.dumps({"message": "no such thing"} if value is None else value).encode() + b"\n"
+        )
         self._send(200 if value is not None else 404, content)
 
     def _send(self, status: int, content: bytes) -> None:

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,49 @@ def test_one_that_came_meanwhile_is_left_alone(
     docker.images[NAME] = {"Id": image.config.digest, "RootFS": {"Layers": layers}}
     assert _load(_staged(image, tmp_path, "classic", 0)) == []
     assert docker.loads == []
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("store", ["classic", "containerd"])
+def test_after_a_cut_at_any_request_the_next_one_leaves_nothing_but_the_image(
+    docker: FakeDocker,
+    image: OciImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+) -> None:
+    for at in range(1, 30):
+        docker.images.clear()
+        asked = _staged(image, tmp_path, store, 0)
+        with monkeypatch.context() as patched:
+            patched.setattr(docker_api.Connection, "connect", _killed_at(at))
+            try:
+                _load(asked)
+            except Killed:
+                _staged(image, tmp_path, store, 0)  # what of it was cleared
+            else:
+                break
+        _load(asked)
+        assert docker.names() == {NAME}, at
+        assert docker.containers == {}, at
+        assert not list((tmp_path / "images").glob("*")), at
+    assert 5 < at < 29
+
+
+def _killed_at(number: int) -> Callable[[docker_api.Connection], None]:
+    """Nothing is said to Docker from this request on."""
+    connect, left = docker_api.Connection.connect, [number]
+
+    def killed(connection: docker_api.Connection) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            raise Killed
+        connect(connection)
+
+    return killed
 
 
 def test_a_pull_with_a_login(docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:

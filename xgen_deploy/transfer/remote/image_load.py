@@ -5,7 +5,9 @@ daemon's own word is not enough. What fails leaves no name behind.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 from typing import Any, Callable
 
 from xgen_deploy.transfer.remote import docker_api
@@ -14,6 +16,9 @@ from xgen_deploy.transfer.remote.image_archive import archive
 from xgen_deploy.transfer.remote.image_registry import Registry, Served
 
 INCOMING = "xgen-deploy/incoming"
+# Of a container that proves an image and is never started.
+PROOF = "xgen-deploy.proof"
+_OURS = re.compile(rf"{INCOMING}:.*|127\.0\.0\.1:\d+/[0-9a-f]{{32}}/image[:@].*")
 
 
 class NotLoaded(Exception):
@@ -35,6 +40,7 @@ def load(image: dict[str, Any], tell: Callable[..., None]) -> None:
         thin = any(not os.path.exists(_place(image, x["blob"])) for x in image["layers"])
         raise NotLoaded(f"Docker did not take {name}: {error}", thin=thin) from None
     _clear(image)
+    _sweep()
 
 
 def _take(image: dict[str, Any], tell: Callable[..., None]) -> None:
@@ -78,7 +84,7 @@ def _prove(image: dict[str, Any], reference: str) -> None:
         raise DockerError("it reports success, and the image is not there")
     if not _has_layers(image, seen):
         raise DockerError("it has other layers than were sent")
-    body = {"Image": seen["Id"], "Cmd": ["-"], "NetworkDisabled": True}
+    body = {"Image": seen["Id"], "Cmd": ["-"], "NetworkDisabled": True, "Labels": {PROOF: ""}}
     made = ask("POST", "/containers/create", body)
     if made is None:
         raise DockerError("no container can be made of it")
@@ -125,6 +131,20 @@ def _clear(image: dict[str, Any]) -> None:
             os.unlink(os.path.join(folder, name))
     with contextlib.suppress(OSError):
         os.rmdir(folder)
+
+
+def _sweep() -> None:
+    """What a cut left: containers that were a proof, and our own names of images that have one."""
+    with contextlib.suppress(DockerError):
+        only = named(json.dumps({"label": [PROOF], "status": ["created"]}))
+        for container in ask("GET", f"/containers/json?all=1&filters={only}") or ():
+            ask("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+        for image in ask("GET", "/images/json") or ():
+            names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
+            ours = {name for name in names if _OURS.fullmatch(name)}
+            if names - ours - {"<none>:<none>", "<none>@<none>"}:
+                for name in ours:
+                    _untag(name)
 
 
 def _split(name: str) -> tuple[str, str]:
