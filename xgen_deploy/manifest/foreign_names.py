@@ -1,7 +1,8 @@
-"""What engines, Ollama and compose files call the things that a manifest states, for whoever brings
-settings from there: the field to write instead.
+"""What engines, Ollama, compose files and Helm charts call the things that a manifest states,
+for whoever brings settings from there: the field to write instead.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
@@ -35,7 +36,7 @@ _MODELS = (ModelFields, Placement, Manifest, Draft, *_SECTIONS.values())
 
 def advice(key: str, model: type[BaseModel]) -> str | None:
     """What to do with a key that `model` lacks; None where it is nobody's word."""
-    name = key.lstrip("-").replace("-", "_").lower()
+    name = _spelled(key)
     if model is Gateway and name in IN_GATEWAY:
         return f"Write `{IN_GATEWAY[name]}`"
     if model not in _MODELS:
@@ -52,6 +53,12 @@ def advice(key: str, model: type[BaseModel]) -> str | None:
         shown = " or ".join(_shown(field, model) for field in fields)
         return f"Write {shown}, {place}" if place else f"Write {shown}"
     return _passed_on(name, model)
+
+
+def _spelled(key: str) -> str:
+    """`--max-model-len` and `maxModelLen` as `max_model_len`."""
+    words = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", key.lstrip("-"))
+    return words.replace("-", "_").lower()
 
 
 def passed_on(model: type[BaseModel]) -> str:

@@ -1,4 +1,4 @@
-"""The table of foreign names. The options of llama-server and vLLM that have a field are not here:
+"""The table of foreign names, with `_` for `-` and for where a capital begins a word. The options of llama-server and vLLM that have a field are not here:
 they are in state/extra_args.py.
 """
 
@@ -23,6 +23,8 @@ _MMAP = (
 )
 _JINJA = "Leave it out: llama-server uses the model's Jinja template; another is `chat_template`"
 _GONE = "Leave it out: vLLM has no such option any more"
+_TOKEN = "Write `fetch: {token: {env: HF_TOKEN}}` at the top: the value is in no manifest"
+_CLUSTER = "Leave it out: it is Kubernetes' own; `hosts:` says what runs where"
 _REQUESTS = "Leave it out: it comes with each request"
 
 
@@ -38,6 +40,7 @@ def _words(*rows: tuple[str, str]) -> dict[str, str]:
 
 RENAMED: Mapping[str, tuple[str, ...]] = _fields(
     ("source", "model model_path model_file model_id model_name path file from url repo repo_id"),
+    ("source", "model_url model_uri storage_uri hf_model_id huggingface_id model_name_or_path"),
     ("revision", "branch hf_revision"),
     ("sha256", "checksum digest"),
     ("type", "task task_type kind runner is_embedding pooling_task"),
@@ -60,12 +63,14 @@ RENAMED: Mapping[str, tuple[str, ...]] = _fields(
     ("gpus", "deploy resources"),
     ("gpus", "nvidia_visible_devices hip_visible_devices rocr_visible_devices base_gpu_id"),
     ("name", "container_name instance instance_name"),
-    ("replicas", "scale count instances"),
+    ("gpus", "request_gpu request_gpus num_gpus gpu_count"),
+    ("vllm", "vllm_config"),
+    ("replicas", "scale count instances replica_count min_replicas num_replicas"),
     ("port", "ports expose host_port"),
     ("binary", "executable program"),
     ("image", "entrypoint docker_image"),
     ("env", "environment env_file envs"),
-    ("llama.extra_args vllm.extra_args", "command args arguments extra extra_flags flags"),
+    ("llama.extra_args vllm.extra_args", "cmd command args arguments extra extra_flags flags"),
     ("llama.parallel", "n_parallel num_parallel slots n_slots ollama_num_parallel"),
     ("llama.flash_attn", "flash_attention fa ollama_flash_attention"),
     ("llama.cache_type_k llama.cache_type_v", "kv_cache_type ollama_kv_cache_type cache_type"),
@@ -101,7 +106,8 @@ IN_GATEWAY: Mapping[str, str] = _words(
 LEFT_OUT: Mapping[str, str] = _words(
     (_LOADED, "keep_alive ollama_keep_alive max_loaded_models ollama_max_loaded_models ttl"),
     (_STARTED, "restart restart_policy autostart"),
-    (_GATE, "healthcheck health_check health wait_ready load_timeout"),
+    (_GATE, "healthcheck health_check health wait_ready load_timeout health_check_timeout"),
+    (_GATE, "liveness_probe readiness_probe startup_probe"),
     (_ORDER, "depends_on"),
     (_NETWORK, "network network_mode networks"),
     (_PRIVILEGED, "privileged"),
@@ -114,6 +120,12 @@ LEFT_OUT: Mapping[str, str] = _words(
     (_GONE, "max_seq_len_to_capture worker_use_ray enable_reasoning guided_decoding_backend"),
     ("Leave it out: a system prompt comes with each request", "system system_prompt"),
     (_REQUESTS, "messages stop stop_sequences"),
+    (_TOKEN, "hf_token huggingface_token hugging_face_hub_token hf_access_token"),
+    (
+        _CLUSTER,
+        "request_cpu request_memory pvc_storage pvc_access_mode storage_class node_selector",
+    ),
+    (_CLUSTER, "node_selector_terms tolerations affinity namespace service_account_name"),
     ("Leave it out: images are built beforehand, see docs/images.md", "build dockerfile"),
 )
 

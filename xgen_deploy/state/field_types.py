@@ -23,6 +23,7 @@ _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _RATE = re.compile(r"[1-9]\d{0,5}/[smhd]")
 _GATEWAY = "gateway"
 _TAKEN = "|".join(map(re.escape, OWN_SUFFIXES))
+_PROJECT = "[a-z][a-z0-9_]{0,39}"
 _INSTANCE_SCHEMA = f"^(?!{_GATEWAY}$)(?!.*(?:{_TAKEN})$)[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _MOUNT_OPTIONS = {"ro", "rw", "z", "Z"}
 MAX_INSTANCE = 60
@@ -124,12 +125,17 @@ def model_name(value: str) -> str:
 
 
 def project(value: str) -> str:
-    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", value):
+    if not re.fullmatch(_PROJECT, value):
         raise ValueError(
             "a project name is 1 to 40 lower-case letters, digits and `_`, beginning with a "
-            "letter; it has no hyphen, so that names on hosts cannot collide"
+            "letter; it has no hyphen, so that names on hosts cannot collide" + _as_project(value)
         )
     return value
+
+
+def _as_project(value: str) -> str:
+    name = value.strip().lower().replace("-", "_").replace(" ", "_")
+    return f". Did you mean `{name}`?" if re.fullmatch(_PROJECT, name) else ""
 
 
 def is_project_name(value: str) -> bool:
