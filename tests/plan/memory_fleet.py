@@ -30,6 +30,10 @@ class MemoryFleet(Fleet):
         self.gpus = [_gpu(index, round(size * 1024)) for index, size in enumerate(gpus)]
         self.ram: int | None = 256 << 10
 
+    def seen_as(self, **fields: Any) -> None:
+        """What is told of every GPU."""
+        self.gpus = [GPUInfo.model_validate({**g.model_dump(), **fields}) for g in self.gpus]
+
     def uses(self, gpu: int, mib: int, **process: Any) -> None:
         """A process holds so much."""
         before = self.gpus[gpu]

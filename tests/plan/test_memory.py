@@ -27,6 +27,7 @@ def _fleet(case: dict[str, Any], folder: Path) -> MemoryFleet:
         "binaries": {"llama": "/opt/llama-server", "vllm": "/opt/vllm"},
     }
     fleet = MemoryFleet(folder, case["gpus"], **top)
+    fleet.seen_as(**case.get("gpu", {}))
     fleet.ram = case.get("ram", 256) << 10
     for used in map(dict, case.get("uses", ())):
         fleet.uses(used.pop("gpu"), used.pop("mib"), **used)

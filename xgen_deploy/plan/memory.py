@@ -132,6 +132,7 @@ def _ways_out(
     free = left_for(judging, instance, refused)
     cards, chosen = judging.facts.gpu, instance.declared.chosen
     own = {gpu.identity for gpu in instance.gpus}
+    memory, shared = judging.rooms.memory_beside(instance.gpus)
     kinds = {gpu.gpu_type for gpu in instance.gpus}
     asked = Unfitting(
         backend=backend,
@@ -146,7 +147,8 @@ def _ways_out(
         ),
         blocks=instance.total_layers,
         split_stated=chosen is None or chosen.tensor_split is None,
-        host=judging.rooms.host.total,
+        host=memory,
+        shared=shared,
         on_cpu=told is not None and told.on_cpu is not None,
     )
     return ways_out(asked)

@@ -54,7 +54,7 @@ class Judging:
         for gpu in self.facts.gpu.devices:
             room = self.rooms.of(gpu)
             stays = sum(staying(gpu, room, self.record, gone).values())
-            known = room.largest is not None and room.free is not None
+            known = room.largest is not None and room.free is not None and not room.may_grow
             left[gpu.identity] = (room.largest or 0) - stays if known else None
         return left
 

@@ -3,7 +3,7 @@
 In bytes; what is not known is None, never 0.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xgen_deploy.resolve.gpus import is_named
@@ -38,7 +38,8 @@ class Holder:
 class Room:
     """`free` is what is free now, whoever waits for it. `ours` is what each of this project's
     instances holds now, by its name; `foreign` are other processes as far as they are known.
-    `reserved` is never planned. `of_the_host`: all or a part of it is the host's RAM.
+    `reserved` is never planned. `of_the_host`: all or a part of it is the host's RAM. `may_grow`:
+    it could take more than is known.
     """
 
     total: int | None = None
@@ -47,6 +48,7 @@ class Room:
     ours: Mapping[str, int] = field(default_factory=dict)
     foreign: tuple[Holder, ...] = ()
     of_the_host: bool = False
+    may_grow: bool = False
 
     @property
     def others(self) -> int | None:
@@ -80,6 +82,13 @@ class Rooms:
 
     def of(self, gpu: GPUInfo) -> Room:
         return self.devices.get(gpu.identity, Room())
+
+    def memory_beside(self, gpus: Sequence[GPUInfo]) -> tuple[int | None, bool]:
+        """Of the host, and whether what these GPUs take is a part of it."""
+        shared = [room for gpu in gpus if (room := self.of(gpu)).of_the_host]
+        if self.host.total is None or not shared:
+            return self.host.total, False
+        return max(self.host.total, *(room.total or 0 for room in shared)), True
 
 
 def rooms(
@@ -143,13 +152,15 @@ def _room(
         ours=held,
         foreign=foreign,
         of_the_host=_takes_from_the_host(gpu),
+        may_grow=gpu.apu and not _takes_from_the_host(gpu),
     )
 
 
 def _memory(gpu: GPUInfo, facts: HostFacts) -> tuple[int | None, int | None, int]:
     """In all, free now, and how much of it is left to the host."""
     if not _takes_from_the_host(gpu):
-        return _bytes(gpu.memory_total_mb), _bytes(gpu.memory_free_mb), 0
+        # A driver that tells of none has not told.
+        return _bytes(gpu.memory_total_mb or None), _bytes(gpu.memory_free_mb), 0
     ram, available = _bytes(facts.memory_total_mb), _bytes(facts.memory_available_mb)
     own, own_free = _bytes(gpu.memory_total_mb), _bytes(gpu.memory_free_mb)
     mapped = _bytes(gpu.gtt_total_mb)

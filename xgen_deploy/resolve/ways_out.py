@@ -23,9 +23,9 @@ Way = Callable[["Unfitting"], Iterator[str]]
 @dataclass(frozen=True, kw_only=True)
 class Unfitting:
     """A spec that does not fit: its GPUs with what it may take of each, other GPUs that it could
-    have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known.
-    `split_stated` False: its `tensor_split` is the tool's own. `on_cpu`: what is wrong is where it
-    would attend.
+    have, and its `blocks` on GPUs at most. `host` is the host's whole memory, None: not known;
+    `shared`: what the GPUs take is a part of it. `split_stated` False: its `tensor_split` is the
+    tool's own. `on_cpu`: what is wrong is where it would attend.
     """
 
     backend: Backend
@@ -36,6 +36,7 @@ class Unfitting:
     elsewhere: tuple[Placed, ...] = ()
     blocks: int | None = None
     host: int | None = None
+    shared: bool = False
     split_stated: bool = True
     on_cpu: bool = False
 
@@ -65,7 +66,8 @@ def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
 
 
 def _host_holds(asked: Unfitting, told: Forecast) -> bool:
-    return asked.host is None or told.host.weights + told.host.cache <= asked.host
+    own = sum(need.total for need in told.devices) if asked.shared else 0
+    return asked.host is None or own + told.host.weights + told.host.cache <= asked.host
 
 
 def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) -> Choice | None:

@@ -129,6 +129,9 @@ def _gpu(cards: Cards, at: int, driver: str | None) -> GPUInfo:
     memory = cards.memory_mb or (known.memory_mb if known else None)
     address = f"0000:{0x41 + at:02x}:00.0"
     node = f"/dev/dri/renderD{_RENDER + at}"
+    apu = cards.apu or bool(known and known.apu)
+    # What is stated of one of AMD's is all that it has.
+    mapped = 0 if apu and gpu_type is not GPUType.NVIDIA else None
     return GPUInfo(
         index=at,
         gpu_type=gpu_type,
@@ -144,7 +147,9 @@ def _gpu(cards: Cards, at: int, driver: str | None) -> GPUInfo:
         driver_version=driver,
         render_node=node,
         render_path=f"/dev/dri/by-path/pci-{address}-render",
-        apu=cards.apu or bool(known and known.apu),
+        apu=apu,
+        gtt_total_mb=mapped,
+        gtt_used_mb=mapped,
     )
 
 

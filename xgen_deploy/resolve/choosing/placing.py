@@ -123,6 +123,7 @@ class Placing:
         if len(self.gpus) > 1:
             where += f", the tightest of {len(self.gpus)}"
         need, free = size_text(needs[at]), size_text(self.free[at])
+        memory, shared = self.available.rooms.memory_beside(self.gpus)
         asked = Unfitting(
             backend=specified.backend,
             engine=specified.engine,
@@ -130,7 +131,8 @@ class Placing:
             spec=spec,
             gpus=tuple(zip(self.gpus, self.free, strict=True)) if self.gpus else (),
             blocks=specified.layers,
-            host=self.available.rooms.host.total,
+            host=memory,
+            shared=shared,
             split_stated=bool(self.config.llama.tensor_split),
         )
         return Shortage(lacks[at], f"it needs {need} of {where}, which has {free} to give", asked)
