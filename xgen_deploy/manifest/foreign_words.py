@@ -1,5 +1,5 @@
-"""The table of foreign names, with `_` for `-` and for where a capital begins a word. The options of llama-server and vLLM that have a field are not here:
-they are in state/extra_args.py.
+"""The table of foreign names, with `_` for `-` and for where a capital begins a word. The options
+of llama-server and vLLM that have a field are not here: they are in state/extra_args.py.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _MMAP = (
 )
 _JINJA = "Leave it out: llama-server uses the model's Jinja template; another is `chat_template`"
 _GONE = "Leave it out: vLLM has no such option any more"
-_TOKEN = "Write `fetch: {token: {env: HF_TOKEN}}` at the top: the value is in no manifest"
+_HUB = "Write `fetch: {token: {env: HF_TOKEN}}` at the top: the value is in no manifest"
 _CLUSTER = "Leave it out: it is Kubernetes' own; `hosts:` says what runs where"
 _REQUESTS = "Leave it out: it comes with each request"
 
@@ -120,7 +120,7 @@ LEFT_OUT: Mapping[str, str] = _words(
     (_GONE, "max_seq_len_to_capture worker_use_ray enable_reasoning guided_decoding_backend"),
     ("Leave it out: a system prompt comes with each request", "system system_prompt"),
     (_REQUESTS, "messages stop stop_sequences"),
-    (_TOKEN, "hf_token huggingface_token hugging_face_hub_token hf_access_token"),
+    (_HUB, "hf_token huggingface_token hugging_face_hub_token hf_access_token"),
     (
         _CLUSTER,
         "request_cpu request_memory pvc_storage pvc_access_mode storage_class node_selector",
