@@ -66,7 +66,8 @@ def _model(host: FakeHost, request: Request) -> dict[str, Any]:
         error = f"{request['source']} does not exist"
         return {"key": request["key"], "error": error, "missing": True}
     facts = model_facts(request["key"], request["source"])
-    return json.loads(facts.model_dump_json(exclude_none=True))  # type: ignore[no-any-return]
+    known = json.loads(facts.model_dump_json(exclude_none=True))
+    return {**known, **host.model_facts.get(request["source"], {})}
 
 
 def _engine(host: FakeHost, request: Request) -> dict[str, Any]:

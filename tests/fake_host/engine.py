@@ -20,7 +20,8 @@ _CARD = "0000:41:00.0"
 @dataclass(frozen=True)
 class Engine:
     """`dies`: right after its start, or once it has answered a request. `layers` are those that it
-    says it put on its GPU, all that were asked for where None; `card` is the one that it used.
+    says it put on its GPU, all that were asked for where None; `card` is the one that it used, and
+    `buffers` what it took there for weights, cache and computing.
     `kept` is what the host keeps of its log, in lines; None is all.
     `vector` is what it makes of a text, `text` its answer to any prompt, `reads` what it says to a
     text of so many words for a vector or a score.
@@ -31,6 +32,7 @@ class Engine:
     answer: Reply = field(default=Reply(200, ANSWER))
     layers: int | None = None
     card: str | None = _CARD
+    buffers: tuple[float, float, float] = (100.0, 0.0, 0.0)
     context: int | None = None
     complaint: str = ""
     kept: int | None = None
@@ -118,7 +120,10 @@ class EngineProcess:
         return [
             f"I using device {device} (a card) ({card}) - 2048 MiB free",
             f"I load_tensors: offloaded {layers}/{_TOTAL} layers to GPU",
-            f"I load_tensors: {device} model buffer size = 100.00 MiB",
+            *(
+                f"I load_tensors: {device} {kind} buffer size = {mib:.2f} MiB"
+                for kind, mib in zip(("model", "KV", "compute"), self.engine.buffers, strict=True)
+            ),
         ]
 
     def _metrics(self) -> Reply:

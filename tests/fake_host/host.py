@@ -43,7 +43,7 @@ class FakeHost:
     first for what a command prints, or how it ends, by its words and input; `lost_at`, the number
     of the call at which the connection is gone (`killed`: the tool itself is); `disk_left`, how
     many more writes there is room for; `gone`, models and builds that were taken away;
-    `watchdog`, what is told of it; `machine`, further facts of the host.
+    `watchdog`, what is told of it; `machine`, further facts of the host, `model_facts` of a model.
     """
 
     def __init__(self, name: str, kind: str = "cpu") -> None:
@@ -61,6 +61,7 @@ class FakeHost:
         self.disk_left: int | None = None
         self.watchdog: Document = {}
         self.machine: Document = {}
+        self.model_facts: dict[str, Document] = {}
         self.locked_by = ""
         self.bytes_read: int | None = None
         self.cards: list[Document] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.lab import minilm, tiny_beside, tiny_model
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site
@@ -53,6 +55,16 @@ def status(site: Site) -> Fields:
     (row,) = site.run("status", "--json").json()["models"]
     found: Fields = row
     return found
+
+
+def took_what_was_forecast(row: Fields) -> None:
+    """Of `status --json`."""
+    told, taken = row["forecast"]["devices"], row["devices"]
+    for need, device in zip(told, taken, strict=True):
+        sizes = (device["model_mib"], device["kv_mib"], device["compute_mib"])
+        print(row["instance"], device["name"], "forecast", need, "taken", sizes)
+        assert sum(need.values()) == pytest.approx(sum(sizes), rel=0.02, abs=0.1)
+    assert row["warnings"] == []
 
 
 def differences(site: Site, *words: str) -> list[str]:

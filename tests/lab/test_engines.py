@@ -17,6 +17,7 @@ from tests.lab.engine_site import (
     shaders,
     status,
     tiny,
+    took_what_was_forecast,
 )
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site
@@ -62,6 +63,7 @@ def test_so_many_layers_are_on_the_gpu(site: Site, asked: int, done: int) -> Non
     assert row["gpus"] == [0]
     assert list(_devices(row)) == ["Vulkan0"]
     assert (_devices(row)["Vulkan0"] > 0) == (done > 0)
+    took_what_was_forecast(row)
     assert site.run("verify").code == 0
 
 
@@ -72,6 +74,7 @@ def test_two_gpus_hold_what_the_split_says(site: Site) -> None:
     assert (row["gpus"], row["offloaded_layers"]) == ([0, 1], LAYERS)
     held = _devices(row)
     assert held["Vulkan0"] / held["Vulkan1"] == pytest.approx(3, rel=0.05)
+    took_what_was_forecast(row)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,4 @@ def test_a_real_model_on_the_software_gpu(site: Site) -> None:
     row = status(site)
     assert (row["offloaded_layers"], row["total_layers"]) == (12, 19)
     assert _devices(row)["Vulkan0"] > 0
+    took_what_was_forecast(row)

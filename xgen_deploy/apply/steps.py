@@ -22,6 +22,7 @@ from xgen_deploy.plan.file_drift import digest
 from xgen_deploy.render.rendered import Rendered
 from xgen_deploy.render.unit_version import UNIT_VERSION
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.forecast_record import recorded
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.plan import Operation
 from xgen_deploy.state.record import InstanceRecord
@@ -174,6 +175,7 @@ def remember(
         ready_seconds=round(seconds, 1),
         invocation=passed.run,
         report=passed.report,
+        forecast=recorded(instance.forecast),
         slot=instance.slot,
         other_port=other_port or (last.other_port if last else None),
         unit_version=UNIT_VERSION,

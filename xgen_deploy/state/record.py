@@ -17,6 +17,7 @@ from xgen_deploy.limits import CHANGES, CORDONS, HOSTS, INSTANCES, RECORD
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.cordon import Cordon
 from xgen_deploy.state.field_types import is_instance_name
+from xgen_deploy.state.forecast_record import ForecastRecord
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
@@ -42,7 +43,8 @@ class InstanceRecord(Frozen):
     manifest called a GPU (an index) to the identity that it had then. `ready_seconds` is how
     long the start took until a real request was answered. `slot` is where on the host it lies
     (see layout.py), `other_port` the one of the slot that it was in before. `unit_version` is of
-    the templates that its unit was written with (see render/unit_version.py).
+    the templates that its unit was written with (see render/unit_version.py). `forecast` is what
+    was told of its memory before it started.
     """
 
     spec: Spec
@@ -57,6 +59,7 @@ class InstanceRecord(Frozen):
     ready_seconds: Duration | None = None
     invocation: str | None = None
     report: LoadReport | None = None
+    forecast: ForecastRecord | None = None
     slot: Slot = ""
     other_port: int | None = None
     unit_version: int = 1

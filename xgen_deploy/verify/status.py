@@ -10,6 +10,7 @@ from xgen_deploy.limits import PAGE
 from xgen_deploy.plan.drift import crash_loop_clause, is_crash_looping, pausing
 from xgen_deploy.state.exit_status import exit_words
 from xgen_deploy.state.facts import HealthFacts, HostFacts, LockFacts, ServiceFacts
+from xgen_deploy.state.forecast_record import ForecastRecord
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.layout import Layout
@@ -18,6 +19,7 @@ from xgen_deploy.state.lock import lock_status
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.state.stopped import Stopped
+from xgen_deploy.verify.memory_compare import misjudged
 from xgen_deploy.verify.next_start import start_warnings
 from xgen_deploy.visible import on_one_line
 
@@ -40,7 +42,8 @@ class Status(Frozen):
     None is unknown. `shared_context`: its `slots` share one context. `build` is the engine's own
     word for its version, `digest` the spec's; `model_sha256` is known where the manifest states it,
     `model_state` changes with the model's file; `unit_version` is of its unit's templates, `apply`
-    the number of its last change. `warnings` are clauses about what its next start would meet.
+    the number of its last change. `warnings` are clauses about what its next start would meet, and
+    about a forecast of its memory that was wrong; `forecast` is what was told before it started.
     """
 
     model_id: str
@@ -70,6 +73,7 @@ class Status(Frozen):
     unit_version: int | None = None
     apply: int | None = None
     warnings: tuple[str, ...] = ()
+    forecast: ForecastRecord | None = None
 
 
 def unknown_statuses(site: Site, host: str, reason: str) -> tuple[Status, ...]:
@@ -166,7 +170,12 @@ def _status(
         model_state=spec.model_state,
         unit_version=last.unit_version,
         apply=last.apply,
-        warnings=(*start_warnings(spec, facts), *([failed] if failed else [])),
+        warnings=(
+            *start_warnings(spec, facts),
+            *([failed] if failed else []),
+            *misjudged(spec, last.forecast, report),
+        ),
+        forecast=last.forecast,
         draft=report.draft if report else None,
     )
 

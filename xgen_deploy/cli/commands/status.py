@@ -72,7 +72,8 @@ def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, vie
     if view.versions:
         screen.lines(version_lines(status, screen.width), always=always)
     else:
-        screen.lines(status_lines(status, time.time(), screen.width), always=always)
+        lines = status_lines(status, time.time(), screen.width, verbose=settings.verbose)
+        screen.lines(lines, always=always)
     screen.lines(_untold(unknown))
     screen.lines(_all_left_out(whole, status))
     if view == View():

@@ -28,7 +28,14 @@ from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 from xgen_deploy.verify.acceptance_checks import check_acceptance
-from xgen_deploy.verify.checks import Check, check_recorded, check_report, check_request, with_pages
+from xgen_deploy.verify.checks import (
+    Check,
+    check_forecast,
+    check_recorded,
+    check_report,
+    check_request,
+    with_pages,
+)
 from xgen_deploy.verify.gateway_checks import check_gateway
 from xgen_deploy.verify.status import current_report
 from xgen_deploy.verify.stopped_check import stopped_check
@@ -126,6 +133,7 @@ def _host(
             if report is not None and backend is not None:
                 report = with_pages(report, backend, instance.spec, session, value)
             checks += check_report(instance, report)
+            checks.append(check_forecast(instance, last, report))
             checks.append(check_request(instance, session, value))
             checks += check_acceptance(instance, layout, session, value)
             if deep:

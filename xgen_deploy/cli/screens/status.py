@@ -11,6 +11,7 @@ from xgen_deploy.plan.headlines import ago, last_apply_line, named
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.fetching import Fetching, why_failed
 from xgen_deploy.verify.gateway_status import GatewayStatus
+from xgen_deploy.verify.memory_compare import compared
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
 
@@ -40,13 +41,17 @@ _HEAD = (
 _DROP = ("RESTARTS", "CTXxSLOTS", "SINCE", "LAYERS", "PORT", "BACKEND", "GPU")
 
 
-def status_lines(status: SiteStatus, now: float, width: int | None) -> list[str]:
-    """Lines with `rich` markup; `now` is in seconds since the epoch, `width` the terminal's."""
+def status_lines(
+    status: SiteStatus, now: float, width: int | None, *, verbose: bool = False
+) -> list[str]:
+    """Lines with `rich` markup; `now` is in seconds since the epoch, `width` the terminal's.
+    `verbose`: what engines took of memory, and what was forecast."""
     return [
         *_head(status, now),
         "",
         *_table(status.instances, now, width),
         *_reasons(status.instances),
+        *(_memory(status.instances) if verbose else ()),
         "",
         _counts(status.instances),
     ]
@@ -109,6 +114,17 @@ def _reasons(instances: tuple[Status, ...]) -> Iterator[str]:
         width = max(len(name) for name, _ in reasons)
         yield ""
         yield from (f"{escape(name):<{width}}  {escape(reason)}" for name, reason in reasons)
+
+
+def _memory(instances: tuple[Status, ...]) -> Iterator[str]:
+    lines = [
+        f"{i.host}/{i.instance}  {line}"
+        for i in instances
+        for line in compared(i.forecast, i.devices)
+    ]
+    if lines:
+        yield ""
+        yield from map(escape, lines)
 
 
 def _counts(instances: tuple[Status, ...]) -> str:
