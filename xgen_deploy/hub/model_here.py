@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from xgen_deploy.errors import XgenError
 from xgen_deploy.probe.remote.gguf_folder import gguf_files
 from xgen_deploy.probe.remote.gguf_parts import gguf_model
+from xgen_deploy.probe.remote.hf_model import hf_model
 from xgen_deploy.state.facts import ModelFacts
 
 
@@ -38,6 +39,24 @@ def ggufs_here(folder: str) -> list[str]:
     if not names:
         raise XgenError(f"there is no GGUF in {folder}")
     return [str(Path(folder, name)) for name in names]
+
+
+def models_here(path: str) -> list[ModelFacts]:
+    """A GGUF or all in a folder, or a folder of Hugging Face's. Raises XgenError."""
+    if not Path(path).is_dir():
+        return [gguf_here(path)]
+    if not Path(path, "config.json").is_file() or gguf_files(path):
+        return [gguf_here(name) for name in ggufs_here(path)]
+    try:
+        told = hf_model(path)
+    except OSError as error:
+        raise XgenError(f"{path} cannot be read: {error.strerror}") from None
+    if told["error"]:
+        raise XgenError(f"{path} {told['error']}")
+    try:
+        return [ModelFacts.model_validate({"key": path, **told})]
+    except ValidationError:
+        raise XgenError(f"{path}: its files hold numbers that no model has") from None
 
 
 def _check_count(path: str, model: ModelFacts) -> None:

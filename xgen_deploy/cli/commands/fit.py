@@ -3,11 +3,19 @@
 import click
 
 from xgen_deploy.backends.llama_devices import FIRST
-from xgen_deploy.cli.options import Settings, host_options
+from xgen_deploy.cli.manifest_command import is_manifest
+from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.errors import UsageError
 
 
 @click.command("fit", context_settings={"ignore_unknown_options": False})
+@click.option(
+    "--gpu",
+    "gpus",
+    multiple=True,
+    metavar="SIZE",
+    help="A GPU to look at, such as 24G or H100; repeatable, and `2x 24G` are two.",
+)
 @click.option("--backend", type=click.Choice(tuple(FIRST)), help="The build that is started.")
 @click.option(
     "--devices", metavar="NAMES", help="The GPUs that it sees, such as CUDA0,CUDA1; else one."
@@ -27,20 +35,46 @@ from xgen_deploy.errors import UsageError
 @click.option(
     "--quantize", metavar="TYPE", help="As if that were made of it first, such as Q4_K_M."
 )
+@fleet_option
 @host_options
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE OPTIONS]")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[MODEL] [-- ENGINE OPTIONS]")
 def command(
     settings: Settings,
     words: tuple[str, ...],
+    gpus: tuple[str, ...],
+    fleet: str | None,
     backend: str | None,
     devices: str | None,
     engine_build: int | None,
     max_buffer_mib: int | None,
     quantize: str | None,
 ) -> int:
-    """Tell what a start of llama-server will take of memory, from the model's header alone."""
+    """Tell what a model takes of memory, and what of it fits.
+
+    `fit MODEL --gpu 24G` looks at a GGUF or a folder here, `fit MANIFEST MODEL` at every host that
+    has the model, `fit FILE.gguf --backend BUILD -- ENGINE OPTIONS` at one start of llama-server.
+    """
+    of_a_start = (devices, engine_build, max_buffer_mib, quantize)
+    of_hosts = is_manifest(settings.manifest)
+    if (of_hosts or gpus) and any(option is not None for option in of_a_start):
+        raise UsageError(
+            "--devices, --engine-build, --max-buffer-mib and --quantize are for one start, with "
+            "`--backend` and without `--gpu`"
+        )
+    if of_hosts:
+        if len(words) != 1 or gpus or backend is not None:
+            raise UsageError("name the model of the manifest, and no GPU: `fit MANIFEST MODEL`")
+        from xgen_deploy.cli.fit_hosts import fit_hosts
+
+        return fit_hosts(settings, words[0], fleet)
+    if gpus:
+        if words:
+            raise UsageError("with `--gpu` no engine's options are taken")
+        from xgen_deploy.cli.fit_here import fit_here
+
+        return fit_here(settings, gpus, backend)
     if backend is None:
-        raise UsageError("state `--backend`")
+        raise UsageError("state a `--gpu` such as 24G, or a `--backend` and its options after `--`")
     from xgen_deploy.cli.fit_words import fit_words
 
     names = FIRST[backend] if devices is None else devices

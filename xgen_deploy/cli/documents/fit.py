@@ -34,13 +34,37 @@ class QuantizedEntry(Frozen):
     memory_mib: float
 
 
+class FitRow(Frozen):
+    """A model with a context and a type of cache. `host` and `instance` None: on GPUs that were
+    named. `layers` of `total_layers` are on GPUs; null where the engine has them all there.
+    `at_once` are requests of `n_ctx` tokens each. In MiB; null where it does not fit.
+    """
+
+    host: str | None
+    instance: str | None
+    model: str
+    quantization: str | None
+    n_ctx: int
+    cache: str
+    fits: bool
+    layers: int | None
+    total_layers: int | None
+    gpus_mib: tuple[float, ...] | None
+    host_mib: float | None
+    at_once: float
+    confidence: Literal["exact", "estimate"] | None
+
+
 class FitDocument(Document):
     """With ENGINE OPTIONS `devices`, `host` and `confidence`: exact; estimate: weights and caches
     are exact, the rest is not; unknown: weights alone are known. `notes` say why, and what was
-    assumed."""
+    assumed. Else `rows`, and `recommended`: a line for a manifest.
+    """
 
     devices: dict[str, DeviceNeed] | None = None
     host: HostNeed | None = None
     confidence: Literal["exact", "estimate", "unknown"] | None = None
     notes: tuple[str, ...] = ()
     quantized: QuantizedEntry | None = None
+    rows: tuple[FitRow, ...] = ()
+    recommended: tuple[str, ...] = ()

@@ -1,0 +1,138 @@
+"""`fit MODEL --gpu 24G`: what would fit on GPUs that are named, without any host."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from xgen_deploy.backends.llama_fit import NoForecast, sound_shape
+from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.cli.documents.fit import FitDocument
+from xgen_deploy.cli.fit_rows import entry_of, yaml_of
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screens.fit_table import fit_table, recommendation
+from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.hub.model_here import models_here
+from xgen_deploy.resolve.fitting.recommended import recommended
+from xgen_deploy.resolve.fitting.rows import SHORTEST, NotKnown, Place, Row, rows
+from xgen_deploy.state.facts import ModelFacts
+from xgen_deploy.state.field_types import size, size_bytes
+from xgen_deploy.state.gpu import GPUInfo, GPUType
+from xgen_deploy.state.instance import Engine, Spec
+from xgen_deploy.state.known_cards import known_card
+from xgen_deploy.state.memory import CONTEXT, little_of
+from xgen_deploy.state.settings import LlamaSettings
+
+_MIB = 1 << 20
+_SEVERAL = re.compile(r"(\d{1,2})x (.+)")
+_PORT = 8001  # of none that is started
+
+
+def fit_here(settings: Settings, stated: Sequence[str], backend: str | None) -> int:
+    """`settings.manifest` is the model's file or folder. Raises XgenError, UsageError."""
+    path, gpus = settings.manifest, tuple(_gpus(stated))
+    all_rows: list[Row] = []
+    notes: list[str] = []
+    for model in models_here(path):
+        try:
+            all_rows += _rows(model, backend or _backend(model, gpus), gpus)
+        except (NoForecast, NotKnown) as error:
+            notes.append(f"{model.path}: {error}")
+    if not all_rows:
+        raise XgenError(notes[0])
+    best = recommended(all_rows)
+    line = None if best is None else yaml_of(best, {"source": {"local": _written(path, best)}})
+    entry = None if line is None else f"{_name(path)}: {line}"
+    screen = Screen(settings)
+    screen.lines(fit_table(all_rows, [g.label for g in gpus], screen.width))
+    screen.lines(map(escape, notes))
+    screen.lines(recommendation(entry, "models"), exact=True)
+    told = tuple(entry_of(row) for row in all_rows)
+    lines = () if entry is None else (entry,)
+    screen.value(FitDocument(rows=told, recommended=lines, notes=tuple(notes)))
+    return 0
+
+
+def _rows(model: ModelFacts, backend: str, gpus: tuple[GPUInfo, ...]) -> Iterator[Row]:
+    """Raises NoForecast, NotKnown."""
+    if model.gguf is not None:
+        sound_shape(model.gguf)
+    yield from rows(_spec(model, backend, len(gpus)), model, _place(backend, gpus))
+
+
+def _gpus(stated: Sequence[str]) -> Iterator[GPUInfo]:
+    """Raises UsageError."""
+    cards: list[tuple[str, int, GPUType]] = []
+    for text in stated:
+        several = _SEVERAL.fullmatch(text)
+        count, name = (int(several[1]), several[2]) if several else (1, text)
+        cards += [_card(name)] * count
+    for at, (name, memory, kind) in enumerate(cards):
+        yield GPUInfo(
+            index=at,
+            gpu_type=kind,
+            device_name=name,
+            uuid=f"GPU-{at}",
+            memory_total_mb=memory,
+            memory_free_mb=memory,
+        )
+
+
+def _card(name: str) -> tuple[str, int, GPUType]:
+    known = known_card(name)
+    if known is not None:
+        return known.name, known.memory_mb, known.gpu_type
+    try:
+        memory = size_bytes(size(name)) // _MIB
+    except ValueError:
+        memory = 0
+    if not 0 < memory < 1 << 24:
+        raise UsageError(f"`--gpu {name}`: state its memory, such as 24G, or a card such as H100")
+    return name, memory, GPUType.NVIDIA
+
+
+def _backend(model: ModelFacts, gpus: Sequence[GPUInfo]) -> str:
+    nvidia = all(gpu.gpu_type is GPUType.NVIDIA for gpu in gpus)
+    family = "llama-server" if model.gguf is not None else "vllm"
+    return f"{family}-{'cuda' if nvidia else 'rocm'}"
+
+
+def _place(name: str, gpus: tuple[GPUInfo, ...]) -> Place:
+    """Raises UsageError."""
+    backend = backend_named(name)
+    if backend is None:
+        raise UsageError(f"there is no backend {name}")
+    whole = tuple((gpu.memory_total_mb or 0) * _MIB for gpu in gpus)
+    free = tuple(max(0, total - CONTEXT - little_of(total)) for total in whole)
+    engine = Engine(backend=name)
+    return Place(backend=backend, engine=engine, gpus=gpus, free=free, whole=whole)
+
+
+def _spec(model: ModelFacts, backend: str, gpus: int) -> Spec:
+    path = model.path or model.key
+    pools = model.gguf is not None and model.gguf.pooling_type is not None
+    return Spec(
+        model="model",
+        type="embedding" if pools else "llm",
+        backend=backend,
+        runtime="docker",
+        source=path,
+        model_path=path,
+        gpus=tuple(f"GPU-{at}" for at in range(gpus)),
+        n_ctx=SHORTEST,
+        n_gpu_layers="all" if model.gguf is not None else None,
+        llama=LlamaSettings() if pools else LlamaSettings(parallel=1),
+        port=_PORT,
+    )
+
+
+def _written(path: str, best: Row) -> str:
+    return str(Path(best.model.path or path))
+
+
+def _name(path: str) -> str:
+    """For `models:`, after the file or folder."""
+    stem = Path(path).resolve().name.removesuffix(".gguf").lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-.") or "model"

@@ -1,0 +1,55 @@
+"""Rows of `fit` as JSON, and as what a manifest would say."""
+
+from collections.abc import Mapping
+
+from xgen_deploy.cli.documents.fit import FitRow
+from xgen_deploy.manifest.yaml_text import yaml_line
+from xgen_deploy.resolve.fitting.recommended import slots_of
+from xgen_deploy.resolve.fitting.rows import Row
+
+_MIB = 1 << 20
+
+
+def entry_of(row: Row, host: str | None = None, instance: str | None = None) -> FitRow:
+    told = row.forecast
+    return FitRow(
+        host=host,
+        instance=instance,
+        model=row.model.path or row.model.key,
+        quantization=row.model.gguf.quantization if row.model.gguf is not None else None,
+        n_ctx=row.spec.n_ctx,
+        cache=row.cache,
+        fits=told is not None,
+        layers=row.layers if told is not None else None,
+        total_layers=row.total,
+        gpus_mib=None if told is None else tuple(_mib(need.total) for need in told.devices),
+        host_mib=None if told is None else _mib(told.host.total),
+        at_once=round(row.at_once, 2),
+        confidence=None if told is None else "exact" if told.exact else "estimate",
+    )
+
+
+def yaml_of(row: Row, first: Mapping[str, object]) -> str:
+    """A map of `first` and of what the row decides."""
+    fields: dict[str, object] = dict(first)
+    if row.spec.type != "llm":
+        fields["type"] = row.spec.type
+    fields["n_ctx"] = row.spec.n_ctx
+    if row.layers is not None and not row.is_whole:
+        fields["n_gpu_layers"] = row.layers
+    llama: dict[str, object] = {}
+    if slots := slots_of(row):
+        llama["parallel"] = slots
+    if row.cache == "q8_0":
+        llama |= {"cache_type_k": "q8_0", "cache_type_v": "q8_0"}
+    if row.spec.llama.tensor_split and not row.is_whole:
+        llama["tensor_split"] = [int(share) for share in row.spec.llama.tensor_split]
+    if llama:
+        fields["llama"] = llama
+    if row.cache == "fp8":
+        fields["vllm"] = {"kv_cache_dtype": "fp8"}
+    return yaml_line(fields)
+
+
+def _mib(count: int) -> float:
+    return round(count / _MIB, 4)
