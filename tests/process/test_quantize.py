@@ -102,6 +102,16 @@ def test_it_is_fetched_made_and_served(making: Site, engines: Path, tmp_path: Pa
     assert not list(tmp_path.glob("models/xgen/quantized/*/.*"))
 
 
+def test_it_is_fetched_and_made_when_nobody_is_connected(making: Site) -> None:
+    begun = done(making.run("fetch", "--detach"))
+    assert f"goes on by itself: {NAME}:tiny-F32.gguf, tiny as Q8_0" in begun.stdout
+    waited = done(making.run("fetch", "--wait"))
+    assert "nothing to fetch: the models are on their hosts" in waited.stdout
+    (planned,) = json.loads(making.run("plan", "--json").stdout)["hosts"].values()
+    assert [o["action"] for o in planned["operations"]] == ["create"]
+    assert files(making) == {"source": [], "made": ["the manifest"]}
+
+
 @pytest.mark.parametrize(
     ("does", "told"),
     [

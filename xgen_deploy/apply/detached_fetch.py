@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.fetch import Fetching
+from xgen_deploy.apply.quantize import request_of
 from xgen_deploy.apply.transfer_progress import progress_text
 from xgen_deploy.errors import XgenError
 from xgen_deploy.probe.observe import observe
@@ -12,8 +13,8 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.state import fetching as state
 from xgen_deploy.state.facts import ProbeRequest
 from xgen_deploy.state.fetch import Fetch
-from xgen_deploy.state.transfer import DetachedRequest
-from xgen_deploy.transfer.chain import Hop
+from xgen_deploy.state.plan import Plan
+from xgen_deploy.state.transfer import DetachedRequest, TransferRequest
 from xgen_deploy.transfer.detached import start_detached
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
@@ -35,19 +36,21 @@ def needs_here(fetches: Sequence[Fetch], *, bundle: bool) -> Iterator[str]:
             yield f"{fetch.artifact.name} goes from this machine to {hosts}{because}"
 
 
-def start(
-    run: Run, fetching: Fetching, fetches: Sequence[Fetch], tell: Listener
-) -> dict[str, XgenError]:
-    """Returns once all go on by themselves; the hosts where that failed, with the reason."""
-    jobs: dict[str, list[tuple[str, Hop]]] = {}
-    for fetch in fetches:
+def start(run: Run, fetching: Fetching, plan: Plan, tell: Listener) -> dict[str, XgenError]:
+    """Returns once all go on by themselves, what is made after what is brought; the hosts where
+    that failed, with the reason."""
+    jobs: dict[str, list[tuple[str, TransferRequest]]] = {}
+    for fetch in plan.fetches:
         for hop in fetching.hops(fetch):
-            jobs.setdefault(hop.connection.name, []).append((fetch.artifact.name, hop))
+            jobs.setdefault(hop.connection.name, []).append((fetch.artifact.name, hop.request))
+    for quantizing in plan.quantizings:
+        job = (quantizing.title, request_of(quantizing))
+        jobs.setdefault(quantizing.host, []).append(job)
 
     def start_on(connection: Connection) -> None:
         own = jobs[connection.name]
         names = tuple(name for name, _ in own)
-        requests = tuple(hop.request for _, hop in own)
+        requests = tuple(request for _, request in own)
         path = run.layout(connection.name).fetching
         start_detached(connection, DetachedRequest(state=path, names=names, jobs=requests))
         text = f"goes on by itself: {', '.join(names)}"

@@ -36,10 +36,10 @@ def quantize(
 
 
 def _make(connection: Connection, quantizing: Quantizing, tell: Listener) -> XgenError | None:
-    name = f"{quantizing.name} as {quantizing.file_type}"
-    progress = TransferProgress(connection.name, name, quantizing.size, tell, done="is made")
+    name, size = quantizing.title, quantizing.size
+    progress = TransferProgress(connection.name, name, size, tell, done="is made")
     progress.note(f"made by {quantizing.program} {quantizing.version}")
-    hop = Hop(connection=connection, request=_request(quantizing), address="", port=0)
+    hop = Hop(connection=connection, request=request_of(quantizing), address="", port=0)
     failure = bring([hop], _nothing, lambda _, event: progress(event))[connection.name]
     if failure is None:
         progress.done()
@@ -52,7 +52,7 @@ def _nothing(number: int) -> NoReturn:
     raise XgenError(f"no file {number} is sent")
 
 
-def _request(quantizing: Quantizing) -> TransferRequest:
+def request_of(quantizing: Quantizing) -> TransferRequest:
     return TransferRequest(
         files=(),
         route="receive",

@@ -25,10 +25,7 @@ def detached(run: Run, settings: Settings, plan: Plan, limit_rate: int) -> dict[
     from xgen_deploy.apply.fetch import Fetching
     from xgen_deploy.secrets.resolver import SecretResolver
 
-    for quantizing in plan.quantizings:
-        text = f"{quantizing.name} as {quantizing.file_type} is made by `xgen-deploy apply`"
-        Screen(settings).lines([escape(f"{quantizing.host}  {text}")])
-    if not plan.fetches:
+    if not plan.prepares:
         return {}
     reasons = list(needs_here(plan.fetches, bundle=plan.bundle is not None))
     if reasons:
@@ -38,13 +35,13 @@ def detached(run: Run, settings: Settings, plan: Plan, limit_rate: int) -> dict[
         )
     with progress(settings) as report:
         fetching = Fetching(run, SecretResolver(run.site), report, limit_rate=limit_rate)
-        lost = start(run, fetching, plan.fetches, report)
+        lost = start(run, fetching, plan, report)
+    begun = sum(event.kind == "done" for event in report.events)
     if settings.json:
-        begun = sum(event.kind == "done" for event in report.events)
         settings.output.ended(None, begun, len(lost), {})
     manifest = quote(settings.manifest)
     line = f"`xgen-deploy status {manifest}` shows it, `xgen-deploy fetch --wait {manifest}` waits"
-    Screen(settings).lines([escape(line)] if len(lost) < len(plan.fetches) else [])
+    Screen(settings).lines([escape(line)] if begun else [])
     return lost
 
 
@@ -56,6 +53,7 @@ def waited(run: Run, settings: Settings, shown: Callable[[Run, Settings], Plan])
         last = wait(run, report)
     plan = shown(run, settings)
     lacking = {(host, f.artifact.name) for f in plan.fetches for host in f.hosts}
+    lacking |= {(quantizing.host, quantizing.title) for quantizing in plan.quantizings}
     with progress(settings) as report:
         lost = outcome(last, lacking, report)
         for host in sorted({host for host, _ in lacking} - last.keys()):

@@ -81,3 +81,7 @@ class Quantizing:
     slab: int
     as_login: bool
     free: int | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} as {self.file_type}"

@@ -25,6 +25,13 @@ NOTHING_CAME = ("note", "waiting", "alive")
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
 
+def size_of(job: dict[str, Any]) -> int:
+    """Of what is brought, and about of what is made."""
+    files: int = sum(file["size"] for file in job["files"])
+    made = job.get("quantize")
+    return files + int(made["size"]) if made else files
+
+
 def forked() -> int:
     """Returns in a process with a session of its own; this one ends once what is returned there is
     closed. That one has to take the locks: in a container the kernel does not list those of a

@@ -100,7 +100,7 @@ def _told(transfer: Transfer, tell: Events) -> bool:
 
 def _go_on_alone(request: dict[str, Any], tell: Events) -> None:
     jobs = request["jobs"]
-    sizes = [sum(file["size"] for file in job["files"]) for job in jobs]
+    sizes = [detached.size_of(job) for job in jobs]
     parent = detached.forked()
     try:
         alone = detached.Detached(request["state"], request["names"], sizes)
