@@ -135,3 +135,50 @@ def test_the_new_one_starts_first_only_where_both_fit(
     update = next(o for o in plan.operations if o.name == "old")
     assert (update.kind, update.strategy) == (Kind.UPDATE, strategy)
     assert why in (update.why or "")
+
+
+def test_ways_out_are_read_where_a_refusal_is_one_line_or_many(tmp_path: Path) -> None:
+    case = next(c for c in CASES if c["case"] == "three ways out, each to paste")
+    (refusal,) = _plan(case, tmp_path).hosts["h"].refusals
+    first, *rest = str(refusal).splitlines()
+    assert first.startswith("h/m: it needs 8.1 GiB")
+    assert rest[0] == "    Each of these would fit:"
+    assert rest[1].startswith("      n_gpu_layers: ")
+    assert "0 GiB. Each of these would fit: `n_gpu_layers: " in refusal.on_one_line
+
+
+def _many() -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """20 of them, with all that can be left to the tool, on one GPU and on two."""
+    models: dict[str, Any] = {}
+    place = []
+    for at in range(20):
+        left = {"n_ctx": "auto", "max_ctx": 4096} if at % 2 else {"n_ctx": 2048}
+        models[f"m{at}"] = {"source": source(f"qwen3-0.6b_{at}"), **left}
+        place.append({"model": f"m{at}", "gpus": ("auto", [at % 4], {"count": 2})[at % 3]})
+    return models, {"h": place}
+
+
+def test_what_runs_stays_whatever_the_memory_and_nothing_is_forecast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, place = _many()
+    fleet = MemoryFleet(tmp_path, [24] * 4)
+    first = fleet.plan(place, models=models).hosts["h"]
+    assert (len(first.operations), first.refusals) == (20, ())
+    fleet.applied(first.operations)
+    monkeypatch.setattr(LlamaServer, "forecast", _never)
+    monkeypatch.setattr(LlamaServer, "most_layers", _never)
+    held = [
+        {},
+        {"memory_free_mb": 100},  # somebody else took it
+        {"memory_total_mb": 2048, "memory_free_mb": 100},
+        {"memory_total_mb": None, "memory_free_mb": None},
+    ]
+    for told in held:
+        fleet.seen_as(**told)
+        host = fleet.plan(place, models=models).hosts["h"]
+        assert (host.operations, host.refusals, host.warnings) == ((), (), ()), told
+    fleet.edited.add("h")
+    host = fleet.plan(place, models=models).hosts["h"]
+    assert {o.kind for o in host.operations} == {Kind.REPAIR}
+    assert host.refusals == ()

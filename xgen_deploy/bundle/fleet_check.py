@@ -60,7 +60,7 @@ def _python(facts: HostFacts) -> Iterator[str]:
 def _docker(host: Host, facts: HostFacts, load: Load) -> Iterator[str]:
     if load.images.get(host.name) and facts.no_python is None:
         for refusal in docker_refusals(host, facts.docker):
-            yield f"{refusal.reason}. {refusal.hint}"
+            yield refusal.on_one_line
 
 
 def _images(facts: HostFacts, images: tuple[ImagePart, ...]) -> Iterator[str]:

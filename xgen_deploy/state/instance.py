@@ -189,5 +189,12 @@ class Refusal:
 
     def __str__(self) -> str:
         at = f" ({self.mark})" if self.mark else ""
-        out = f"\n    {self.hint}" if self.hint else ""
+        out = "".join(f"\n    {line}" for line in self.hint.splitlines())
         return f"{self.where}: {self.reason}{at}{out}"
+
+    @property
+    def on_one_line(self) -> str:
+        """Without where it is."""
+        first, *ways = self.hint.splitlines() or ("",)
+        listed = "; ".join(f"`{way.strip()}`" for way in ways)
+        return ". ".join(filter(None, (self.reason, f"{first} {listed}".strip())))

@@ -21,7 +21,7 @@ from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY
-from xgen_deploy.state.instance import Instance, Refusal
+from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.state.site import Site
@@ -103,7 +103,7 @@ def _host(
     records = desired.record.instances if desired.record else {}
     health = {h.instance: h for h in facts.health}
     checks = [
-        Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=_refused(r))
+        Check(host=name, instance=r.instance or "-", what="manifest", ok=False, found=r.on_one_line)
         for r in desired.resolved.refusals
     ]
     instances, refused = desired.resolved.instances, _refused_but_recorded(site, desired, facts)
@@ -180,10 +180,6 @@ def _other_gateways(site: Site) -> list[Check]:
         for host in hosts
         if host in site.other_hosts
     ]
-
-
-def _refused(refusal: Refusal) -> str:
-    return f"{refusal.reason}. {refusal.hint}" if refusal.hint else refusal.reason
 
 
 def _drift(instance: Instance, drift: Drift | None) -> Check:
