@@ -104,7 +104,7 @@ def test_two_on_one_card_share_it(host: Host) -> None:
 def test_what_is_stated_is_left_and_the_rest_shared(host: Host) -> None:
     shares = host.shares("large:0", "small:0", small={"gpu_memory_utilization": 0.2})
     assert shares["small"] == 0.2
-    assert shares["large"] == pytest.approx(0.787, abs=0.01)
+    assert shares["large"] == pytest.approx(0.742, abs=0.01)
 
 
 def test_a_stated_cache_is_what_it_has(host: Host) -> None:
@@ -116,7 +116,7 @@ def test_a_stated_cache_is_what_it_has(host: Host) -> None:
 
 def test_a_neighbour_of_another_engine_counts(host: Host) -> None:
     shares = host.shares("large:0", "gguf:0")
-    assert shares["large"] == pytest.approx(0.881, abs=0.005)
+    assert shares["large"] == pytest.approx(0.837, abs=0.005)
     assert shares["gguf"] == 0
 
 

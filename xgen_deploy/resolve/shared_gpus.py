@@ -16,9 +16,8 @@ from xgen_deploy.state.choice import Choice
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.memory import CONTEXT, little_of
 
-# What the driver takes for each process; not a part of any share.
-_CONTEXT = 512 << 20
 _STEPS = 1000
 
 
@@ -65,7 +64,8 @@ class _Sharing:
         if room.total is None or room.largest is None or None in least.values():
             return None
         needed = sum(size or 0 for size in least.values())
-        left = room.largest - (room.others or 0) - needed - len(members) * _CONTEXT
+        left = room.largest - (room.others or 0) - needed
+        left -= len(members) * CONTEXT + little_of(room.total)
         growing = [i.name for i in members if i.name in self.unset and self._grows(i)]
         own = left // len(growing) if instance.name in growing else 0
         # Where too little is left it gets what it needs, and the plan says what is lacking.
