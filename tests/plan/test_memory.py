@@ -168,7 +168,7 @@ def test_what_runs_stays_whatever_the_memory_and_nothing_is_forecast(
     fleet.applied(first.operations)
     monkeypatch.setattr(LlamaServer, "forecast", _never)
     monkeypatch.setattr(LlamaServer, "most_layers", _never)
-    held = [
+    held: list[dict[str, Any]] = [
         {},
         {"memory_free_mb": 100},  # somebody else took it
         {"memory_total_mb": 2048, "memory_free_mb": 100},
