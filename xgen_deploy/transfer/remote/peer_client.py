@@ -8,12 +8,12 @@ import hmac
 import http.client
 import socket
 import ssl
-import threading
 import time
 from typing import Callable, NamedTuple
 
 from xgen_deploy.transfer.remote.download import Pace
 from xgen_deploy.transfer.remote.part import Part, Wrong
+from xgen_deploy.transfer.remote.web_source import bounded
 
 SILENCE = 60.0
 # For one that does not answer at all, and for one that has not got the chunk yet: it may be busy
@@ -88,10 +88,7 @@ class PeerClient:
         length = part.file.length(chunk)
         connection = self._connected()
         # Whatever it sends, and however slowly.
-        limit = threading.Timer(LONGEST + 2 * self._pace.seconds(length), _hang_up, [connection])
-        limit.daemon = True
-        limit.start()
-        try:
+        with bounded(connection, LONGEST + 2 * self._pace.seconds(length)):
             answer = self._ask(connection, f"/{number}/{chunk}", length)
 
             def read(most: int) -> bytes:
@@ -102,8 +99,6 @@ class PeerClient:
 
             part.write(chunk, read)
             answer.read()  # nothing: what follows is the next answer
-        finally:
-            limit.cancel()
 
     def _connected(self) -> http.client.HTTPSConnection:
         try:
@@ -157,13 +152,6 @@ def _some(answer: http.client.HTTPResponse, most: int) -> bytes:
     if not data:
         raise _Unanswered("the connection broke")
     return data
-
-
-def _hang_up(connection: http.client.HTTPSConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Unanswered(Exception):

@@ -7,12 +7,14 @@ that is the stated host.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import re
 import socket
 import ssl
-from typing import Callable, NamedTuple
+import threading
+from typing import Callable, Iterator, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 REDIRECTS = 6
@@ -98,8 +100,9 @@ def _followed(
             headers["Authorization"] = f"Bearer {access.token}"
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         try:
-            connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
+            with bounded(connection, silence):
+                connection.request("GET", path, headers=headers)
+                response = connection.getresponse()
         except http.client.HTTPException as error:
             raise Unavailable(f"{target.hostname}: {type(error).__name__}") from None
         if response.status in (301, 302, 303, 307, 308):
@@ -108,6 +111,25 @@ def _followed(
             continue
         return _answer(response, target, start)
     raise Refused(f"{stated.hostname} redirects more than {REDIRECTS} times")
+
+
+@contextlib.contextmanager
+def bounded(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+    """However slowly the other side drips: then the connection ends."""
+
+    def hang_up() -> None:
+        sock = connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    limit = threading.Timer(seconds, hang_up)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.cancel()
 
 
 def _host(url: str) -> str:
