@@ -9,7 +9,9 @@ import pytest
 
 from tests.apply.conftest import MODEL, MakeSite
 from tests.fake_host.engine import Engine
+from tests.fake_host.host import LAYOUT
 from tests.fake_host.site import FakeSite
+from tests.render.scene import HOSTS
 from tests.resolve.test_choosing import header
 
 
@@ -83,3 +85,23 @@ def test_a_record_of_before_has_none(site: FakeSite) -> None:
     site.hosts["h"].files[path] = json.dumps(record).encode()
     (row,) = json.loads(site.run("status", "--json").out)["models"]
     assert (row["forecast"], row["warnings"]) == (None, [])
+
+
+def test_what_the_driver_takes_is_kept(site: FakeSite) -> None:
+    """It is seen at the next change, and warned of with its origin."""
+    sizes = _forecast(site)
+    _applied(site, *sizes)
+    host = site.hosts["h"]
+    assert site.record()["drivers"] == []
+    (card, *others) = HOSTS["h100x4"]["gpus"]
+    held = {
+        "pid": 7,
+        "memory_mb": int(sum(sizes)) + 700,
+        "cgroup": f"/system.slice/{LAYOUT.service('q')}.service",
+    }
+    host.cards = [{**card, "processes": [held]}, *others]
+    site.change(lambda m: m["models"]["q"].update(n_ctx=4096))
+    site.apply()
+    (entry,) = site.record()["drivers"]
+    assert entry["gpu"] == card["device_name"]
+    assert entry["mib"] in (700, 701)

@@ -13,10 +13,12 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.limits import RECORD
 from xgen_deploy.render.instance import Rendering
+from xgen_deploy.resolve.driver_memory import measured
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.driver_memory import merged
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.record import FORMAT, Record
@@ -96,7 +98,8 @@ def host_context(
     name, layout = observation.host, observation.layout
     if observation.record is None:
         raise XgenError(f"{name}: {observation.record_error}")
-    rendering = run.renderer.on(layout)
+    record, rendering = observation.record, run.renderer.on(layout)
+    seen = measured(observation.facts, record, layout)
     python = run.control_node.python
     service_manager: ServiceManager = Systemd(name, session)
     if layout.process_dir is not None:
@@ -107,7 +110,7 @@ def host_context(
         layout=layout,
         rendering=rendering,
         service_manager=service_manager,
-        record=observation.record,
+        record=replace(record, drivers=merged(record.drivers, seen)),
         python=observation.facts.python_path,
         secrets=secrets,
     )

@@ -8,7 +8,7 @@ from xgen_deploy.plan.unfit import Judging, charge, shortage
 from xgen_deploy.resolve.room import Holder, Room
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT, GPUMemory
+from xgen_deploy.state.memory import GPUMemory
 
 
 def memory_warnings(
@@ -37,10 +37,11 @@ def memory_warnings(
 
 def _of_gpu(memory: GPUMemory, room: Room, new: Sequence[Instance]) -> Iterator[str]:
     names, starts = [i.name for i in new], len([t for t in memory.takers if t.changes])
-    driver = 0 if memory.of_the_host else CONTEXT * starts
+    driver, measured = room.driver * starts, room.driver_measured is not None
     left, others = (memory.left or 0) - driver, memory.others or 0
     gpu, who = f"GPU {memory.label}", " and ".join(names)
-    beside = f", with about {size_text(driver)} for the driver" if driver else ""
+    origin = ", as it was measured here" if measured else ""
+    beside = f", with about {size_text(driver)} for the driver{origin}" if driver else ""
     if left < 0 and others and left + others >= 0:
         held = _held(room.foreign) or "something that is not known"
         fails = "fails" if (memory.left or 0) < 0 else "may fail"

@@ -23,7 +23,7 @@ from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.instance import Instance, Refusal, Spec
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.load_report import LoadReport
-from xgen_deploy.state.memory import CONTEXT, GPUMemory
+from xgen_deploy.state.memory import GPUMemory
 from xgen_deploy.state.plan import HostPlan, Operation
 from xgen_deploy.state.record import InstanceRecord, Record
 from xgen_deploy.state.site import Site
@@ -163,7 +163,7 @@ def _no_room_beside_itself(name: str, memory: tuple[GPUMemory, ...]) -> str | No
         where = f"GPU {each.label}"
         if each.left is None or each.others is None:
             return f"the free memory of {where} cannot be measured"
-        needed = taker.bytes + CONTEXT
+        needed = taker.bytes + each.driver
         free = each.left + taker.bytes - taker.before
         if needed > free:
             return f"needs {gib(needed)} GiB on {where}, which has {gib(max(0, free))} free"

@@ -82,8 +82,7 @@ def left_for(judging: Judging, instance: Instance, refused: Collection[str]) -> 
     left = {}
     for gpu in judging.facts.gpu.devices:
         room, size = judging.rooms.of(gpu), capacity[gpu.identity] or 0
-        driver = 0 if room.of_the_host else CONTEXT
-        kept = (room.others or 0) + driver + little_of(room.total or 0)
+        kept = (room.others or 0) + room.driver + little_of(room.total or 0)
         left[gpu.identity] = max(0, size - kept)
     return left
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.resolve.gpus import is_named
 from xgen_deploy.resolve.memory_shares import share_of
+from xgen_deploy.state.driver_memory import measured_for
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import SECOND, Layout
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.memory import CONTEXT
 from xgen_deploy.state.ownership import ours
 from xgen_deploy.state.record import InstanceRecord, Record
 
@@ -49,6 +51,14 @@ class Room:
     foreign: tuple[Holder, ...] = ()
     of_the_host: bool = False
     may_grow: bool = False
+    driver_measured: int | None = None
+
+    @property
+    def driver(self) -> int:
+        """What the driver takes for each process, and no engine reports."""
+        if self.of_the_host:
+            return 0
+        return CONTEXT if self.driver_measured is None else self.driver_measured
 
     @property
     def others(self) -> int | None:
@@ -100,7 +110,8 @@ def rooms(
 ) -> Rooms:
     """`adopted` has, by instance, the cgroup of what it takes the place of."""
     cgroups = {
-        name: _cgroups(name, facts, record, layout) for name in (*record.instances, *record.pending)
+        name: cgroups_of(name, facts, record, layout)
+        for name in (*record.instances, *record.pending)
     }
     for name, cgroup in (adopted or {}).items():
         cgroups[name] = cgroups.get(name, frozenset()) | {cgroup}
@@ -151,14 +162,15 @@ def _room(
         reserved=kept if stated is None else stated * MIB,
         ours=held,
         foreign=foreign,
-        of_the_host=_takes_from_the_host(gpu),
-        may_grow=gpu.apu and not _takes_from_the_host(gpu),
+        of_the_host=takes_from_the_host(gpu),
+        driver_measured=measured_for(gpu, record.drivers),
+        may_grow=gpu.apu and not takes_from_the_host(gpu),
     )
 
 
 def _memory(gpu: GPUInfo, facts: HostFacts) -> tuple[int | None, int | None, int]:
     """In all, free now, and how much of it is left to the host."""
-    if not _takes_from_the_host(gpu):
+    if not takes_from_the_host(gpu):
         # A driver that tells of none has not told.
         return _bytes(gpu.memory_total_mb or None), _bytes(gpu.memory_free_mb), 0
     ram, available = _bytes(facts.memory_total_mb), _bytes(facts.memory_available_mb)
@@ -181,7 +193,7 @@ def _left_to_host(shared: int | None, ram: int | None, gpu: GPUInfo) -> int:
     return max(0, max(_LEFT_TO_THE_HOST, ram // _LEFT_SHARE) - (ram - shared))
 
 
-def _takes_from_the_host(gpu: GPUInfo) -> bool:
+def takes_from_the_host(gpu: GPUInfo) -> bool:
     """An APU with a carve-out of which no more is known has that alone."""
     if gpu.software:
         return True
@@ -249,7 +261,7 @@ def reported(report: LoadReport | None, place: int, gpus: int) -> int | None:
     return int(sum(sizes) * MIB) if sizes else None
 
 
-def _cgroups(name: str, facts: HostFacts, record: Record, layout: Layout) -> frozenset[str]:
+def cgroups_of(name: str, facts: HostFacts, record: Record, layout: Layout) -> frozenset[str]:
     """Parts of the cgroups' paths of one instance: of its units, and of its containers."""
     services = {layout.service(name + slot) for slot in ("", SECOND)}
     boxes = _boxes(facts, record, layout, services)

@@ -28,8 +28,8 @@ class Taker:
 @dataclass(frozen=True, kw_only=True)
 class GPUMemory:
     """In bytes, None: not known. `others` are held by anything but this project's instances.
-    `of_the_host`: it takes from the host's RAM. `where` names the host where several are told at
-    once.
+    `of_the_host`: it takes from the host's RAM. `driver` is what that takes for each process.
+    `where` names the host where several are told at once.
     """
 
     gpu: str
@@ -40,6 +40,7 @@ class GPUMemory:
     others: int | None
     takers: tuple[Taker, ...] = ()
     of_the_host: bool = False
+    driver: int = CONTEXT
     where: str = ""
 
     @property

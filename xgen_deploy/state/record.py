@@ -16,13 +16,14 @@ from xgen_deploy.frozen import Duration, Frozen, Moment, UrlPath, replace
 from xgen_deploy.limits import CHANGES, CORDONS, HOSTS, INSTANCES, RECORD
 from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.cordon import Cordon
+from xgen_deploy.state.driver_memory import DriverMemory
 from xgen_deploy.state.field_types import is_instance_name
 from xgen_deploy.state.forecast_record import ForecastRecord
 from xgen_deploy.state.gateway import GATEWAY, GatewayRecord
 from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Slot
-from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.load_report import MOST, LoadReport
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.visible import on_one_line
@@ -103,7 +104,7 @@ class Record(Frozen):
     """`cordons`: what is out of service. `pending` names instances that an apply began to change,
     and has not finished with. `host` is the inventory's name for this host and `origin` of the
     manifest, both of the last apply; None where an older version wrote the record. `bundle` is the
-    last one that was applied here.
+    last one that was applied here. `drivers` are what they were seen to take of GPUs for a process.
     """
 
     format: int = FORMAT
@@ -118,6 +119,7 @@ class Record(Frozen):
     origin: Origin | None = None
     bundle: BundleOrigin | None = None
     cordons: Annotated[tuple[Cordon, ...], Field(max_length=CORDONS)] = ()
+    drivers: Annotated[tuple[DriverMemory, ...], Field(max_length=MOST)] = ()
 
     def begun(self, instance: str, digest: str) -> "Record":
         """An apply begins to bring the instance to the spec of this digest."""

@@ -9,7 +9,7 @@ from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT, little_of
+from xgen_deploy.state.memory import little_of
 from xgen_deploy.state.record import Record
 
 
@@ -28,7 +28,7 @@ class Available:
         cannot be known.
         """
         room = self.rooms.of(gpu)
-        driver = 0 if room.of_the_host else CONTEXT
+        driver = room.driver
         coming = {
             i.name: told.devices[place].total + driver
             for i in self.before
