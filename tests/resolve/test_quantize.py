@@ -107,6 +107,19 @@ def test_a_llama_server_that_is_there_loads_it() -> None:
     assert made(on=facts(engines=(EngineFacts(**values, flags=("--device",)),))).engine is None
 
 
+def test_its_tensors_say_what_a_source_is() -> None:
+    """Some converters leave another type in the header's keys."""
+    told = source()
+    assert told.gguf is not None
+    header = told.gguf.model_copy(update={"quantization": "Q4_K_M"})
+    assert made(source(gguf=header)).file_type == "Q4_K_M"
+    of_q8_0 = source(8)
+    assert of_q8_0.gguf is not None
+    header = of_q8_0.gguf.model_copy(update={"quantization": "Q8_0"})
+    with pytest.raises(CannotQuantize, match="it is Q8_0 already"):
+        made(source(8, gguf=header), quantize="Q8_0")
+
+
 def test_a_source_in_q8_0_is_said_to_be_quantized_already() -> None:
     assert made(source(8)).requantizes
     assert not made().requantizes

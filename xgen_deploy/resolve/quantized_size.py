@@ -71,6 +71,8 @@ def _header(source: ModelFacts) -> ModelShape:
 
 
 def _check_source(kinds: set[int], source: ModelFacts, file_type: str) -> None:
+    if kinds <= {*_PLAIN}:  # whatever its header's keys say
+        return
     told = (source.gguf and source.gguf.quantization) or "quantized"
     if told == file_type:
         raise CannotQuantize(f"it is {told} already", "Leave `quantize` out.")
