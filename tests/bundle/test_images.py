@@ -4,19 +4,29 @@ they were on this machine."""
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bundle.made import Outside
 from tests.images.made_image import image, layer, legacy, oci, two_layers, write
+from tests.lab import tiny_model
 from tests.render.scene import Scene
+from tests.site_file import load_site
 from tests.transfer.fake_docker import FakeDocker, listening
 from xgen_deploy import frozen
 from xgen_deploy.bundle.image_catalog import BundleImages
 from xgen_deploy.bundle.read import Bundle
+from xgen_deploy.hub.catalog import Catalog
+from xgen_deploy.hub.client import Access
+from xgen_deploy.hub.local_digests import LocalDigests
+from xgen_deploy.run.lacking import wanted_models, with_lacking
+from xgen_deploy.run.local_sources import with_local_sources
 from xgen_deploy.run.pushed_images import pushed_images, with_lacking_images
-from xgen_deploy.state.facts import EngineFacts
+from xgen_deploy.state.facts import EngineFacts, ModelFacts
+from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.observation import Observation, observation_of
 
 BASE = layer("base", b"base" * 50_000)
@@ -170,6 +180,28 @@ def test_a_host_is_sent_what_it_lacks_out_of_the_bundle(site: Outside, tmp_path:
     assert all(f.here is None and bundle.has(f.sha256 or "") for f in lacking.artifact.files)
     (engine,) = planned.facts.engines
     assert (engine.coming, engine.error) == (True, None)
+
+
+def test_a_host_that_lacks_the_model_too_gets_both(site: Outside, tmp_path: Path) -> None:
+    tiny_model.write(tmp_path / "own.gguf")
+    digests = LocalDigests(tmp_path / "digests")
+    catalog = Catalog(FetchSettings(), Access(), lambda: digests)
+    manifest = {
+        "project": "p",
+        "inventory": {"all": {"hosts": {"h": {}}}},
+        "images": {"llama": ENGINE.tag},
+        "models": {"m": {"source": {"local": "own.gguf"}}},
+        "hosts": {"h": [{"model": "m"}]},
+    }
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(manifest))
+    own = with_local_sources(load_site(str(path)), lambda: catalog)
+    (wanted,) = wanted_models(own, own.hosts["h"])
+    observation = _on_host(site.made(), 0, tmp_path)
+    facts = frozen.replace(observation.facts, models=(ModelFacts(key=wanted.key, missing=True),))
+    completed = with_lacking(own, {"h": replace(observation, facts=facts)}, catalog)["h"]
+    assert isinstance(completed, Observation)
+    assert {lacking.artifact.kind for lacking in completed.lacking} == {"image", "local"}
 
 
 def test_layers_that_were_left_out_and_that_a_host_lacks(site: Outside, tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def _completed(site: Site, host: Host, observation: Observation, catalog: Source
         engines=tuple(coming.get((e.backend, e.binary), e) for e in observation.facts.engines),
     )
     brought = (*lacking.values(), *(build.lacking for build in builds))
-    return replace(observation, facts=facts, lacking=brought, quantizing=quantizing)
+    lacks = (*observation.lacking, *brought)
+    return replace(observation, facts=facts, lacking=lacks, quantizing=quantizing)
 
 
 def wanted_models(site: Site, host: Host) -> Iterator[WantedModel]:
