@@ -181,7 +181,7 @@ def test_it_asks(fetching: Site) -> None:
     assert (refused.code, "cannot ask without a terminal" in refused.stderr) == (1, True)
 
 
-def test_a_flipped_byte_is_found(fetching: Site, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_found_and_comes_again(fetching: Site, tmp_path: Path) -> None:
     done(fetching.run("fetch"))
     (blob,) = (tmp_path / "models/hf").rglob("blobs/*")
     status = blob.stat()
@@ -195,3 +195,9 @@ def test_a_flipped_byte_is_found(fetching: Site, tmp_path: Path) -> None:
     (entry,) = json.loads(found.stdout)["hosts"]["here"]["checked"]
     assert (found.code, entry["chunks"]) == (1, [0])
     assert "its SHA-256 is" in entry["reason"]
+    again = fetching.run_on(fetching.write(), "models verify").stdout
+    assert "brings what is damaged, and only that" in again
+    said = done(fetching.run("fetch")).stdout
+    assert "1 done, all good" in said, said
+    done(fetching.run_on(fetching.write(), "models verify"))
+    assert "nothing to fetch" in done(fetching.run("fetch")).stdout

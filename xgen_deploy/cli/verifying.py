@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from shlex import quote
 
 from rich.markup import escape
 
@@ -38,6 +39,8 @@ def verified(settings: Settings) -> int:
     screen = Screen(settings)
     errors = [e for e in results.values() if isinstance(e, XgenError)]
     screen.lines(_lines(results), always=damaged or bool(errors))
+    line = f"`xgen-deploy fetch {quote(settings.manifest)}` brings what is damaged, and only that"
+    screen.lines([escape(line)] if damaged else [], always=True)
     screen.value(
         ModelsDocument(
             hosts={

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from xgen_deploy.probe.remote.content_state import content_state
+from xgen_deploy.probe.remote.content_state import content_state, damage
 from xgen_deploy.probe.remote.files import file_state
 
 _PART = re.compile(r"^(.*)-(\d{5})-of-(\d{5})\.gguf$")
@@ -32,7 +32,8 @@ def gguf_model(
         "state": content_state(present) or file_state(present),
         "error": problem,
     }
-    if problem:
+    answer.update({} if problem else damage(present))
+    if answer["error"]:
         return answer
     kept = (known or {}).get(str(answer["state"]))
     if kept is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from xgen_deploy.probe.remote.content_state import content_state
+from xgen_deploy.probe.remote.content_state import content_state, damage
 from xgen_deploy.probe.remote.files import file_state
 from xgen_deploy.probe.remote.hf_config import (
     INDEX_LIMIT,
@@ -36,6 +36,8 @@ def hf_model(folder: str) -> dict[str, Any]:
     """Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
     answer = _whole(folder, paths)
+    if answer.get("missing"):
+        return answer
     config = read_config(os.path.join(folder, "config.json"))
     if config is None:
         return dict(answer, error="its config.json is not valid JSON")
@@ -49,6 +51,8 @@ def mistral_model(folder: str) -> dict[str, Any]:
     """A folder as Mistral itself writes it. Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
     answer = dict(_whole(folder, paths), config_format="mistral")
+    if answer.get("missing"):
+        return answer
     params = read_config(os.path.join(folder, "params.json"))
     if params is None:
         return dict(answer, error="its params.json is not valid JSON")
@@ -62,6 +66,8 @@ def hf_adapter(folder: str) -> dict[str, Any]:
     """A LoRA adapter as the library PEFT writes it. Raises OSError."""
     paths = [p for p in _files(folder) if os.path.exists(p)]
     answer = _whole(folder, paths)
+    if answer.get("missing"):
+        return answer
     config = read_config(os.path.join(folder, "adapter_config.json"))
     if config is None:
         return dict(answer, error="its adapter_config.json is not valid JSON")
@@ -76,6 +82,7 @@ def _whole(folder: str, paths: list[str]) -> dict[str, Any]:
         "format": "hf",
         "size": sum(os.path.getsize(path) for path in paths),
         "state": content_state(paths) or file_state(paths),
+        **damage(paths),
     }
 
 

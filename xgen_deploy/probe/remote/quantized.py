@@ -45,7 +45,8 @@ def _note(model_dir: str, path: str) -> dict[str, Any] | None:
         note = json.loads(text or "")
         same = (note["size"], note["mtime_ns"]) == (status.st_size, status.st_mtime_ns)
         told = {"of": str(note["of"]), "by": str(note["by"]), "recipe": str(note["recipe"])}
-        return dict(told, at=float(note["at"]), path=path) if same else None
+        right = same and not note.get("damaged")
+        return dict(told, at=float(note["at"]), path=path) if right else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 
 def read_text(path: str, limit: int = 1 << 20) -> str | None:
-    """None where the file is absent or cannot be read."""
+    """None where the file is absent, is a pipe or the like, or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
             return file.read(limit).decode("utf-8", "replace")
     except OSError:
         return None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """For whoever would write to a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_int(path: str) -> int | None:

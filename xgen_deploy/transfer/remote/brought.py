@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import time
 from typing import Any
 
@@ -18,6 +19,8 @@ from xgen_deploy.transfer.remote.part import File, is_digest
 
 FOLDER = ".xgen/files"
 CHUNKS = ".chunks"
+NOTE = 64 << 10
+MOST_CHUNKS = 16 << 20
 
 
 def note_brought(
@@ -65,8 +68,7 @@ def brought(root: str) -> list[dict[str, Any]]:
                 continue
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 path = os.path.join(folder, name)
-                with open(path, encoding="utf-8") as note:
-                    entry = json.load(note)
+                entry = _entry(path)
                 if holds(entry, os.stat(entry["place"])) and not entry.get("found"):
                     entries.append(dict(entry, note=path))
     return entries
@@ -76,12 +78,22 @@ def holds(entry: dict[str, Any], status: os.stat_result) -> bool:
     return (entry["size"], entry["mtime_ns"]) == (status.st_size, status.st_mtime_ns)
 
 
+def note_damage(root: str, name: str, damaged: bool) -> None:
+    """At the note `name`, whether its file was found damaged. Raises OSError and ValueError."""
+    path = os.path.join(root, FOLDER, name + ".json")
+    entry = _entry(path)
+    if entry.pop("damaged", False) != damaged:
+        entry.update({"damaged": True} if damaged else {})
+        entry["check"] = _check(entry)
+        _write(path, json.dumps(entry))
+
+
 def is_noted(root: str, file: File) -> bool:
     """Whether a note of the file in its place holds, and is all as it was written."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         status = os.stat(file.place)
         entry = _read(root, status)
-        whole = entry.get("check") in (None, _check(entry))
+        whole = entry.get("check") in (None, _check(entry)) and not entry.get("damaged")
         return whole and holds(entry, status) and _chunks(root, status, entry) is not None
     return False
 
@@ -107,16 +119,19 @@ def noted_chunks(root: str, file: File) -> list[str]:
 
 def _chunks(root: str, status: os.stat_result, entry: dict[str, Any]) -> list[str] | None:
     """None where they are not as they were noted."""
-    with open(_note(root, status) + CHUNKS, encoding="utf-8") as file:
-        text = file.read()
+    text = read_plain(_note(root, status) + CHUNKS, MOST_CHUNKS).decode("utf-8")
     chunks = text.split()
     whole = entry.get("chunks") in (None, _digest(text)) and all(map(is_digest, chunks))
     return chunks if whole else None
 
 
 def _read(root: str, status: os.stat_result) -> dict[str, Any]:
-    with open(_note(root, status) + ".json", encoding="utf-8") as note:
-        entry: dict[str, Any] = json.load(note)
+    return _entry(_note(root, status) + ".json")
+
+
+def _entry(path: str) -> dict[str, Any]:
+    """Raises OSError and ValueError."""
+    entry: dict[str, Any] = json.loads(read_plain(path, NOTE).decode("utf-8"))
     return entry
 
 
@@ -137,8 +152,19 @@ def _note(root: str, status: os.stat_result) -> str:
 def _write(path: str, text: str) -> None:
     """By way of a draft of one name, so that those that a cut left do not pile up."""
     draft = f"{path}.draft"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(os.open(draft, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
     with contextlib.suppress(FileNotFoundError):  # another host of this folder was faster
         os.replace(draft, path)
+
+
+def read_plain(path: str, most: int) -> bytes:
+    """Of a plain file, no link and no pipe. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(22, "is not a plain file", path)
+        return os.read(fd, most)
+    finally:
+        os.close(fd)

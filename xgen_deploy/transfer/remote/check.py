@@ -1,4 +1,5 @@
-"""Reads files that were brought whole, and says which chunks are not as they were.
+"""Reads files that were brought whole, and says which chunks are not as they were. It is noted too:
+the next fetch brings those again.
 
 What was read is noted beside the notes until all of a folder is, so that the next try goes on where
 this one was cut.
@@ -12,7 +13,7 @@ import os
 from typing import Callable
 
 from xgen_deploy.transfer.remote import stock
-from xgen_deploy.transfer.remote.brought import FOLDER
+from xgen_deploy.transfer.remote.brought import FOLDER, note_damage
 from xgen_deploy.transfer.remote.part import File, Wrong, read_back
 from xgen_deploy.transfer.remote.stock import Brought
 
@@ -52,6 +53,8 @@ def _check(root: str, note: Brought, done: set[str], journal: int, tell: Tell) -
     bad, text = _damage(root, note, tell)
     if text is None:
         os.write(journal, (line + "\n").encode("ascii"))
+    with contextlib.suppress(OSError, ValueError):  # it is told all the same
+        note_damage(root, note.name, text is not None)
     tell("checked", root=root, name=note.name, ok=text is None, chunks=bad, text=text or "")
 
 

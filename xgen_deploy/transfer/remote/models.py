@@ -66,6 +66,7 @@ def _prune(request: dict[str, Any]) -> None:
 
 def _check(request: dict[str, Any]) -> None:
     gentle.be_gentle()
+    os.umask(0o022)  # whoever looks at this host reads what is noted
     for root in request["roots"]:
         check.check(root, _tell)
 

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from xgen_deploy.transfer.remote import stock
 from xgen_deploy.transfer.remote.beneath import remove_empty, unlink
-from xgen_deploy.transfer.remote.brought import CHUNKS, FOLDER
+from xgen_deploy.transfer.remote.brought import CHUNKS, FOLDER, read_plain
 from xgen_deploy.transfer.remote.open_files import open_inodes
 from xgen_deploy.transfer.remote.stock import Brought
 
@@ -107,5 +107,5 @@ def _one_above_other(path: str, snapshot: str) -> bool:
 
 def _text(path: str) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return stock.read_plain(path, _COMMIT + 2).decode("ascii").strip()
+        return read_plain(path, _COMMIT + 2).decode("ascii").strip()
     return ""

@@ -12,10 +12,8 @@ import os
 import stat
 from typing import Any, Iterator, NamedTuple
 
-from xgen_deploy.transfer.remote.brought import CHUNKS, FOLDER
+from xgen_deploy.transfer.remote.brought import CHUNKS, FOLDER, MOST_CHUNKS, NOTE, read_plain
 
-NOTE = 64 << 10
-MOST_CHUNKS = 16 << 20
 MOST_NOTES = 20_000
 MOST_SEEN = 200_000
 LONGEST = 1000
@@ -83,17 +81,6 @@ def read_note(root: str, real: str, name: str) -> Brought | None:
         name, place, entry["size"], entry["mtime_ns"], entry.get("sha256"), entry.get("sha1"),
         entry["origin"][:LONGEST], float(entry["at"]), entry.get("found") is True,
     )  # fmt: skip
-
-
-def read_plain(path: str, most: int) -> bytes:
-    """Of a plain file, no link and no pipe. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(22, "is not a plain file", path)
-        return os.read(fd, most)
-    finally:
-        os.close(fd)
 
 
 def _well_formed(entry: dict[str, Any]) -> bool:
