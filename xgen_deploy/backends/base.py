@@ -201,6 +201,17 @@ class Backend(ABC):
         """What it will take of memory; None where that is not known."""
         return None
 
+    def with_beside(
+        self,
+        told: Forecast,
+        spec: Spec,  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        engine: Engine,  # noqa: ARG002
+        files: Sequence[ModelFacts],  # noqa: ARG002
+    ) -> Forecast:
+        """With what is loaded beside the model, by what is known of the host's `files`."""
+        return told
+
     def most_layers(
         self,
         spec: Spec,  # noqa: ARG002

@@ -20,6 +20,9 @@ from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Spec
 
+PROJECTOR = "the projector is not counted"
+DRAFT = "the draft model is not counted"
+ADAPTERS = "adapters are not counted"
 _BATCH, _UBATCH, _SLOTS = 2048, 512, 4
 # What an odd header makes of the arithmetic.
 ODD = (UnknownType, UnknownCache, ArithmeticError, LookupError, ValueError)
@@ -210,11 +213,11 @@ def _overrides(spec: Spec) -> Iterator[str]:
 
 def _uncounted(spec: Spec, gpus: tuple[GPUInfo, ...]) -> Iterator[str]:
     if spec.mmproj is not None:
-        yield "the projector is not counted"
+        yield PROJECTOR
     if spec.draft is not None:
-        yield "the draft model is not counted"
+        yield DRAFT
     if spec.loras:
-        yield "adapters are not counted"
+        yield ADAPTERS
     if set(options_in(spec.llama.extra_args or ())) - _HARMLESS:
         yield "`extra_args` are not looked at"
     if spec.llama.split_mode in ("row", "tensor"):

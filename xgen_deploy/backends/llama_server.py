@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
+from xgen_deploy.backends.llama_beside import with_beside
 from xgen_deploy.backends.llama_builds import build_with
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
@@ -146,6 +147,19 @@ class LlamaServer(LlamaEngine):
         self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
     ) -> Forecast | None:
         return llama_forecast(spec, model.gguf, gpus, self._start(spec, model, gpus, engine))
+
+    def with_beside(
+        self,
+        told: Forecast,
+        spec: Spec,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,
+        files: Sequence[ModelFacts],
+    ) -> Forecast:
+        def of_draft(own: Spec, draft: ModelFacts) -> Forecast | None:
+            return self.forecast(own, draft, gpus, engine)
+
+        return with_beside(told, spec, files, of_draft)
 
     def most_layers(
         self,

@@ -16,7 +16,9 @@ def forecast_of(instance: Instance, facts: HostFacts) -> Forecast | None:
     backend, model = backend_named(instance.spec.backend), model_of(instance, facts)
     if backend is None or model is None:
         return None
-    return backend.forecast(instance.spec, model, instance.gpus, instance.engine)
+    spec, gpus, engine = instance.spec, instance.gpus, instance.engine
+    told = backend.forecast(spec, model, gpus, engine)
+    return told and backend.with_beside(told, spec, gpus, engine, facts.models)
 
 
 def model_of(instance: Instance, facts: HostFacts) -> ModelFacts | None:

@@ -26,7 +26,7 @@ def misjudged(
 
 def compared(told: ForecastRecord | None, devices: Sequence[DeviceReport] | None) -> Iterator[str]:
     """A clause for each GPU, with both."""
-    if told is None or devices is None or len(told.devices) != len(devices):
+    if told is None or not told.whole or devices is None or len(told.devices) != len(devices):
         return
     about = "" if told.exact else "about "
     for need, device in zip(told.devices, devices, strict=True):
