@@ -80,7 +80,7 @@ def _host(host: Host, plan: HostPlan, observation: Observation, refuses: bool) -
         plan,
         operations=tuple(_without(plan.operations, reasons.keys())),
         refusals=plan.refusals + refusals,
-        warnings=(*plan.warnings, *memory_warnings(judging, fitting, memory, reasons)),
+        warnings=(*plan.warnings, *memory_warnings(judging, memory, reasons)),
         memory=memory if any(m.told for m in memory) else (),
     )
 

@@ -13,11 +13,11 @@ from xgen_deploy.state.memory import GPUMemory
 
 def memory_warnings(
     judging: Judging,
-    fitting: Sequence[Instance],
     memory: Sequence[GPUMemory],
     refused: Collection[str],
 ) -> Iterator[str]:
-    """`fitting` are the changed instances that are not refused."""
+    """Of the changed instances that are not refused."""
+    fitting = [i for i in judging.in_turn if i.name not in refused]
     capacity = judging.capacity(refused)
     warned = set()
     for instance in fitting:

@@ -35,6 +35,15 @@ class Judging:
     leaving: Collection[str]
     refuses: bool = True
 
+    @property
+    def in_turn(self) -> list[Instance]:
+        """What runs already comes first, then the manifest's order."""
+        return sorted(self.changed, key=lambda i: not self._runs(i.name))
+
+    def _runs(self, name: str) -> bool:
+        last = self.record.instances.get(name)
+        return last is not None and last.stopped is None
+
     def refused_for(self, instance: Instance) -> bool:
         """Whether a lack is a reason to refuse it."""
         return self.refuses and instance.declared.fit == "refuse"
@@ -63,7 +72,7 @@ class Judging:
 
 
 def unfit(judging: Judging) -> dict[str, str]:
-    """By name the instances that cannot fit, and why. Those before in the manifest come first."""
+    """By name the instances that cannot fit, and why."""
     refused: dict[str, str] = {}
     while True:
         fresh = _next(judging, refused)
@@ -89,7 +98,7 @@ def left_for(judging: Judging, instance: Instance, refused: Collection[str]) -> 
 
 def _next(judging: Judging, refused: Mapping[str, str]) -> dict[str, str] | None:
     capacity = judging.capacity(refused)
-    for instance in judging.changed:
+    for instance in judging.in_turn:
         if instance.name in refused:
             continue
         if judging.refused_for(instance):
