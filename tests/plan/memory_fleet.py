@@ -55,7 +55,7 @@ class MemoryFleet(Fleet):
             config = CHECKPOINTS[name]
             seen = ModelFacts(key=key, path=source, state="m1", format="hf", size=5 << 30)
             return replace(seen, config=config, weights=weight_facts(config))
-        header = _header(name)
+        header = header_of(name)
         if ending == "new":
             header = header.model_copy(update={"architecture": "orion"})
         return ModelFacts(
@@ -90,7 +90,7 @@ def _gpu(index: int, mib: int) -> GPUInfo:
     )
 
 
-def _header(name: str) -> GGUFFacts:
+def header_of(name: str) -> GGUFFacts:
     whole = model(name)
     keys: dict[str, Any] = {f"{whole.architecture}.{k}": v for k, v in whole.keys.items()}
     keys["general.architecture"] = whole.architecture
