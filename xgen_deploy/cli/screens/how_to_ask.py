@@ -23,18 +23,16 @@ def asking_lines(
     site: Site, records: Mapping[str, Record], manifest: str, down: Collection[tuple[str, str]] = ()
 ) -> list[str]:
     """Lines with markup, to be printed as they are; none where nothing can be asked. `down` are
-    instances, by host and name, that do not answer now.
+    instances, by host and name, that do not answer now. `manifest` is "" where it is in a bundle,
+    of which `ask` takes none.
     """
     ways = _ways(site, records, down)
     if not ways:
         return []
     first = next((w for w in ways if w.kind == "llm"), ways[0])
     prompt = f"{first.host}$" if first.address is None and not _is_local(site, first) else "$"
-    return [
-        *_addresses(site, ways),
-        f"  {escape(prompt)} {escape(_curl(site, first))}",
-        f"  $ {escape(_ask(first, manifest))}",
-    ]
+    lines = [*_addresses(site, ways), f"  {escape(prompt)} {escape(_curl(site, first))}"]
+    return [*lines, f"  $ {escape(_ask(first, manifest))}"] if manifest else lines
 
 
 def _ways(
