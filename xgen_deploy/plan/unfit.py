@@ -15,7 +15,7 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.forecast import Need
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT, little_of
+from xgen_deploy.state.memory import little_of
 from xgen_deploy.state.record import Record
 
 _MIB = 1 << 20
@@ -85,9 +85,10 @@ def left_for(judging: Judging, instance: Instance, refused: Collection[str]) -> 
     """By GPU what an instance may take beside all others, beside what is held now, and so that
     enough is left to be at ease."""
     capacity = judging.capacity(set(refused) - {instance.name})
+    drivers = {g.identity: judging.rooms.of(g).driver for g in judging.facts.gpu.devices}
     for other in judging.changed:
         if other.name not in refused and other.name != instance.name:
-            charge(capacity, other, whole=True)
+            charge(capacity, other, drivers)
     left = {}
     for gpu in judging.facts.gpu.devices:
         room, size = judging.rooms.of(gpu), capacity[gpu.identity] or 0
@@ -109,17 +110,20 @@ def _next(judging: Judging, refused: Mapping[str, str]) -> dict[str, str] | None
     return None
 
 
-def charge(capacity: dict[str, int | None], instance: Instance, *, whole: bool = False) -> None:
-    """Takes from it what the instance needs at least, or the `whole` of its forecast and what the
-    driver takes."""
+def charge(
+    capacity: dict[str, int | None], instance: Instance, drivers: Mapping[str, int] | None = None
+) -> None:
+    """Takes from it what the instance needs at least, or the whole of its forecast and what
+    `drivers` take, by GPU."""
     told = instance.forecast
-    if told is None or not (told.placed or whole):
+    if told is None or not (told.placed or drivers):
         return
     for gpu, need in zip(instance.gpus, told.devices, strict=False):
         left = capacity.get(gpu.identity)
         if left is not None:
-            driver = 0 if gpu.software or gpu.apu else CONTEXT
-            least = need.total + driver if whole else told.least(need) or 0
+            least = told.least(need) or 0
+            if drivers is not None:
+                least = need.total + drivers[gpu.identity]
             capacity[gpu.identity] = left - least
 
 

@@ -16,7 +16,7 @@ from xgen_deploy.state.choice import Choice
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT, little_of
+from xgen_deploy.state.memory import little_of
 
 _STEPS = 1000
 
@@ -65,7 +65,7 @@ class _Sharing:
             return None
         needed = sum(size or 0 for size in least.values())
         left = room.largest - (room.others or 0) - needed
-        left -= len(members) * CONTEXT + little_of(room.total)
+        left -= len(members) * room.driver + little_of(room.total)
         growing = [i.name for i in members if i.name in self.unset and self._grows(i)]
         own = left // len(growing) if instance.name in growing else 0
         # Where too little is left it gets what it needs, and the plan says what is lacking.
