@@ -6,16 +6,16 @@ from xgen_deploy.fit.cache import LayerCache
 from xgen_deploy.fit.replay.graph import Graph, Node, elements, norm, product, tensor, view
 from xgen_deploy.fit.replay.leafs import Leafs
 
+# Queries, keys and values in one, and where queries are scaled before attention.
+_ALL = "attn_qkv.weight"
+_SCALES = ("gemma", "phi3")
+
 
 def attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     """Of heads with keys and values of their own, or of groups of them."""
-    model, count = leafs.model, leafs.sizes.tokens
     cache = _cache(leafs, layer)
-    heads, groups = model.per_layer("attention.head_count")[layer], model.kv_heads[layer]
-    q = _head(leafs, layer, "attn_q", x, (model.key_size, heads, count), rotates=True)
-    k = _head(leafs, layer, "attn_k", x, (model.key_size, groups, count), rotates=True)
-    v = _head(leafs, layer, "attn_v", x, (model.value_size, groups, count), rotates=False)
-    if model.architecture.startswith("gemma"):
+    q, k, v = _together(leafs, layer, x) if leafs.has(layer, _ALL) else _apart(leafs, layer, x)
+    if leafs.model.architecture.startswith(_SCALES):
         q = tensor("scale", q.shape, q)
     by_keys, by_values = leafs.turns(cache)
     if by_keys is not None:
@@ -23,7 +23,7 @@ def attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     if by_values is not None:
         v = _turned(by_values, v)
     # Where layers have windows, the engine adds keys before values.
-    order = (q, k, v) if model.number("attention.sliding_window") else (q, v, k)
+    order = (q, k, v) if leafs.has_windows else (q, v, k)
     for part in order:
         graph.add(part)
     attended = _over_cache(graph, leafs, layer, q, k, v)
@@ -58,16 +58,45 @@ def latent_attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     return product(leafs.block(layer, "attn_output.weight"), attended)
 
 
-def _head(
-    leafs: Leafs, layer: int, name: str, x: Node, shape: tuple[int, int, int], *, rotates: bool
-) -> Node:
+def _apart(leafs: Leafs, layer: int, x: Node) -> list[Node]:
+    """Queries, keys and values by a matrix each."""
+    return [
+        _head(leafs, layer, f"attn_{name}", _projected(leafs, layer, f"attn_{name}", x), shape)
+        for name, shape in zip("qkv", _shapes(leafs, layer), strict=True)
+    ]
+
+
+def _together(leafs: Leafs, layer: int, x: Node) -> list[Node]:
+    """By one matrix: each is a part of every row."""
+    rows = _projected(leafs, layer, _ALL.partition(".")[0], x)
+    return [
+        _head(leafs, layer, f"attn_{name}", rows, shape)
+        for name, shape in zip("qkv", _shapes(leafs, layer), strict=True)
+    ]
+
+
+def _shapes(leafs: Leafs, layer: int) -> tuple[tuple[int, int, int], ...]:
+    model, count = leafs.model, leafs.sizes.tokens
+    heads, groups = model.per_layer("attention.head_count")[layer], model.kv_heads[layer]
+    return (
+        (model.key_size, heads, count),
+        (model.key_size, groups, count),
+        (model.value_size, groups, count),
+    )
+
+
+def _projected(leafs: Leafs, layer: int, name: str, x: Node) -> Node:
     part = product(leafs.block(layer, f"{name}.weight"), x)
     if leafs.has(layer, f"{name}.bias"):
         part = tensor("add", part.shape, part, leafs.block(layer, f"{name}.bias"))
-    part = view(part, shape)
+    return part
+
+
+def _head(leafs: Leafs, layer: int, name: str, x: Node, shape: tuple[int, int, int]) -> Node:
+    part = view(x, shape)
     if leafs.has(layer, f"{name}_norm.weight"):
         part = norm(leafs, layer, part, f"{name}_norm.weight")
-    if rotates:
+    if name != "attn_v":
         factors = leafs.rope_factors(layer)
         part = tensor("rope", part.shape, part, leafs.positions, *factors)
     return part
@@ -104,6 +133,9 @@ def _over_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node, v: Nod
         out = view(mixed, (size * heads, count))
     else:
         scores = tensor("mul_mat", (cache.cells, share, heads, streams), all_keys, queries)
+        if "attn_logit_softcapping" in leafs.model.keys:
+            for op in ("scale", "unary", "scale"):
+                scores = tensor(op, scores.shape, scores)
         weights = tensor("softmax", scores.shape, scores, mask, *sinks)
         mixed = tensor("mul_mat", (size, share, heads, streams), all_values, weights)
         out = tensor("cont", (size * heads, count), view(mixed, (size, heads, share, streams)))

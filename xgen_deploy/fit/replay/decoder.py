@@ -10,7 +10,13 @@ from xgen_deploy.fit.replay.graph import F32, I32, Graph, Node, graph_input, nor
 from xgen_deploy.fit.replay.leafs import Leafs
 from xgen_deploy.fit.shape import ModelShape
 
-KNOWN = frozenset({"llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "gpt-oss", "deepseek2"})
+KNOWN = frozenset(
+    {
+        *("llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3", "gpt-oss", "deepseek2"),
+        *("glm4moe", "granite", "mistral3", "phi3", "smollm3", "internlm2", "ernie4_5"),
+        *("seed_oss", "hunyuan-dense", "qwen2vl"),
+    }
+)
 # What is read of a block; one that has more is computed otherwise.
 _TENSORS = frozenset(
     {
@@ -18,7 +24,8 @@ _TENSORS = frozenset(
         *(f"attn_{of}.{part}" for of in "qkv" for part in ("weight", "bias")),
         *("attn_q_norm.weight", "attn_k_norm.weight", "post_attention_norm.weight"),
         *("attn_q_a.weight", "attn_q_a_norm.weight", "attn_q_b.weight", "attn_kv_a_mqa.weight"),
-        *("attn_kv_a_norm.weight", "attn_k_b.weight", "attn_v_b.weight"),
+        *("attn_kv_a_norm.weight", "attn_k_b.weight", "attn_v_b.weight", "attn_qkv.weight"),
+        "exp_probs_b.bias",
         *("ffn_norm.weight", "post_ffw_norm.weight", "ffn_gate_inp.weight", "ffn_gate_inp.bias"),
         *(f"ffn_{of}.weight" for of in ("up", "gate", "down")),
         *(f"ffn_{of}_shexp.weight" for of in ("up", "gate", "down")),

@@ -5,10 +5,17 @@
 from xgen_deploy.fit.replay.graph import I32, Graph, Node, product, tensor, view
 from xgen_deploy.fit.replay.leafs import Leafs
 
+_SIGMOID = 2
+# The others always let the weights of a token's experts sum up to one.
+_NORM_STATED = frozenset({"deepseek2", "glm4moe"})
+
 
 def feed_forward(leafs: Leafs, layer: int, x: Node, kind: str = "") -> Node:
     """`kind` is what the tensors' names end in."""
     up = product(leafs.block(layer, f"ffn_up{kind}.weight"), x)
+    if not kind and not leafs.has(layer, "ffn_gate.weight"):  # two in one matrix
+        half = tensor("glu", (up.shape[0] // 2, *up.shape[1:]), up)
+        return product(leafs.block(layer, "ffn_down.weight"), half)
     gate = product(leafs.block(layer, f"ffn_gate{kind}.weight"), x)
     both = tensor("glu", gate.shape, gate, up)
     return product(leafs.block(layer, f"ffn_down{kind}.weight"), both)
@@ -44,14 +51,19 @@ def _router(leafs: Leafs, layer: int, x: Node) -> tuple[Node, Node]:
         bias = leafs.block(layer, "ffn_gate_inp.bias")
         scores = tensor("add", scores.shape, scores, bias)
     late = model.architecture == "gpt-oss"  # weighs only what it chose
-    shares = scores if late else tensor("softmax", scores.shape, scores)
-    chosen = view(tensor("argsort", (all_experts, count), shares, kind=I32), (used, count))
+    by_itself = model.number("expert_gating_func") == _SIGMOID
+    shares = scores if late else tensor("unary" if by_itself else "softmax", scores.shape, scores)
+    judged = shares
+    if leafs.has(layer, "exp_probs_b.bias"):
+        bias = leafs.block(layer, "exp_probs_b.bias")
+        judged = tensor("add", shares.shape, shares, bias)
+    chosen = view(tensor("argsort", (all_experts, count), judged, kind=I32), (used, count))
     by_token = view(shares, (1, all_experts, count))
     weights = tensor("get_rows", (1, used, count), by_token, chosen)
     flat = view(weights, (used, count))
     if late:
         return chosen, view(tensor("softmax", flat.shape, flat), weights.shape)
-    if model.architecture == "deepseek2":  # not normalised
+    if model.architecture in _NORM_STATED and not model.keys.get("expert_weights_norm"):
         return chosen, weights
     total = tensor("clamp", (1, count), tensor("sum_rows", (1, count), flat))
     return chosen, view(tensor("div", flat.shape, flat, total), weights.shape)

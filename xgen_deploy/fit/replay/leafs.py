@@ -27,6 +27,7 @@ class Leafs:
         self.host = len(settings.devices)
         self.positions = graph_input((sizes.tokens,), I32)
         self.kept_rows = graph_input((sizes.outputs,), I32)
+        self.has_windows = any(cache is not None and cache.slides for cache in caches)
         full = settings.all_layers(model)
         self.pins_norms = (full or sizes.tokens < _FEW) and not settings.simulated
         self._weights: dict[tuple[str, int], Node] = {}
