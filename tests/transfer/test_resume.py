@@ -13,6 +13,7 @@ from tests.transfer.rig import CHUNK, MODEL, Rig, Running, chunks_of, flip
 from tests.transport.eventually import eventually
 from xgen_deploy.state.transfer import Link, Text
 from xgen_deploy.transfer.remote.brought import brought
+from xgen_deploy.transfer.remote.part import CHUNK as REAL_CHUNK
 
 
 def _resumed(rig: Rig) -> int:
@@ -33,6 +34,10 @@ def test_after_kill_9_at_most_a_chunk_comes_twice(rig: Rig, at: int) -> None:
     whole = sum(event.count for event in rig.events("resumed"))
     assert whole == at // CHUNK * CHUNK
     assert came == len(rig.data) - whole
+
+
+def test_a_chunk_is_small_enough_to_come_twice() -> None:
+    assert CHUNK < REAL_CHUNK <= 64 << 20
 
 
 def test_a_part_is_hidden_and_has_no_name_of_a_model(rig: Rig) -> None:
