@@ -20,7 +20,6 @@ from xgen_deploy import frozen
 from xgen_deploy.bundle.image_catalog import BundleImages
 from xgen_deploy.bundle.read import Bundle
 from xgen_deploy.hub.catalog import Catalog
-from xgen_deploy.hub.client import Access
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.run.lacking import wanted_models, with_lacking
 from xgen_deploy.run.local_sources import with_local_sources
@@ -28,6 +27,7 @@ from xgen_deploy.run.pushed_images import pushed_images, with_lacking_images
 from xgen_deploy.state.facts import EngineFacts, ModelFacts
 from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.observation import Observation, observation_of
+from xgen_deploy.transfer.remote.web_source import Access
 
 BASE = layer("base", b"base" * 50_000)
 ENGINE = image(BASE, layer("engine", b"e" * 100), tag="site/engine:1")
