@@ -60,6 +60,8 @@ def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
     told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
     if told is None or not told.placed or told.fails or told.on_cpu:
         return False
+    if len(told.devices) != len(gpus):
+        return False
     return _host_holds(asked, told) and all(
         need.total <= free for need, (_, free) in zip(told.devices, gpus, strict=True)
     )
