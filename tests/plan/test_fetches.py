@@ -11,11 +11,12 @@ from xgen_deploy.files.places import places
 from xgen_deploy.plan.fetch_text import fetch_lines
 from xgen_deploy.plan.fetches import fetches, with_unbringable
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
-from xgen_deploy.state.facts import FolderFacts
+from xgen_deploy.state.facts import FolderFacts, PartFacts
 from xgen_deploy.state.fetch import Fetch, FetchSettings, Lacking
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.plan import HostPlan
+from xgen_deploy.transfer.remote.part import File, part_path
 
 GIB = 1 << 30
 HUB = "hub.example.net:443"
@@ -36,7 +37,14 @@ class Lacks:
         self.mode = more.get("mode", "auto")
         roots = (self.host.model_dir, self.host.hf_home)
         folders = tuple(
-            FolderFacts(path=r, exists=True, free=free, total=9 << 40, closed=more.get("closed"))
+            FolderFacts(
+                path=r,
+                exists=True,
+                free=free,
+                total=9 << 40,
+                closed=more.get("closed"),
+                parts=tuple(p for p in more.get("parts", ()) if p.path.startswith(r)),
+            )
             for r in roots
         )
         reached = (HUB,) if more.get("reaches", True) else ()
@@ -90,6 +98,16 @@ def test_all_that_goes_to_one_disk_has_to_fit_together() -> None:
         "o/d:d.gguf does not fit: 10.0 GiB are to come to /srv/models/hf, where 8.0 GiB are free"
     ]
     assert brought == ()
+
+
+def test_what_a_cut_transfer_left_is_not_counted_again() -> None:
+    (file,) = Lacks("a", artifact()).observation.lacking[0].places.files
+    left = part_path(File(file.place, file.size, file.sha256))
+    other = part_path(File(file.place, file.size, "f" * 64))
+    parts = [PartFacts(path=left, size=4 * GIB), PartFacts(path=other, size=4 * GIB)]
+    assert planned(Lacks("a", artifact(), free=1 * GIB, parts=parts))[0] == {}
+    refused, _ = planned(Lacks("a", artifact(), free=1 * GIB, parts=parts[1:]))
+    assert "5.0 GiB are to come" in refused["a"][0]
 
 
 def test_a_folder_that_cannot_be_written() -> None:

@@ -201,3 +201,12 @@ def test_a_flipped_byte_is_found_and_comes_again(fetching: Site, tmp_path: Path)
     assert "1 done, all good" in said, said
     done(fetching.run_on(fetching.write(), "models verify"))
     assert "nothing to fetch" in done(fetching.run("fetch")).stdout
+
+
+def test_a_file_beneath_the_home_of_who_runs_it(site: Site, model: Path, tmp_path: Path) -> None:
+    site.hosts["here"]["xgen_model_dir"] = str(tmp_path / "models")
+    site.env |= {"HOME": str(model.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    site.models["tiny"]["source"] = {"local": f"~/{model.name}"}
+    assert "1 done, all good" in done(site.run("fetch")).stdout
+    (brought,) = (tmp_path / "models").rglob(model.name)
+    assert brought.read_bytes() == model.read_bytes()

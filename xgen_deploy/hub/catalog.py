@@ -110,7 +110,7 @@ class Catalog:
 
     def _describe(self, request: Request) -> Described:
         if request.local is not None:
-            return self._local(request, Path(request.local))
+            return self._local(request, Path(request.local).expanduser())
         source = read_source(request.source)
         self._check_allowed(source)
         if source.repository is None:

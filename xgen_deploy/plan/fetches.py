@@ -1,5 +1,6 @@
 """What has to be brought to hosts before their operations can be carried out. Pure."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from xgen_deploy.state.site import Site
 _DOCKER_ROOM = "Make room there: `docker system df` on the host says what Docker keeps."
 
 
+PART = ".xgen-part"  # as transfer/remote/part.py names it
 # A host, and what a filesystem of it has free and in all.
 _Disk = tuple[str, int, int]
 
@@ -170,9 +172,23 @@ def _room(need: _Need) -> Iterator[tuple[FolderFacts, int]]:
     """What comes where. Docker unpacks an image's layers, and containerd keeps the packed ones."""
     artifact, docker = need.lacking.artifact, need.facts.docker
     if (folder := _folder(need)) is not None:
-        yield folder, artifact.size
+        yield folder, max(0, artifact.size - _left_by_a_cut(need, folder))
     if artifact.kind == "image" and docker.root is not None:
         yield docker.root, artifact.size * (2 if docker.store == "containerd" else 1)
+
+
+def _left_by_a_cut(need: _Need, folder: FolderFacts) -> int:
+    """Bytes that are there of it already, and are not written again."""
+    by_folder: dict[str, list[str]] = {}
+    for file in need.lacking.places.files:
+        digest = file.sha256 or file.sha1
+        if digest is not None:
+            by_folder.setdefault(posixpath.dirname(file.place), []).append(f".{digest[:16]}{PART}")
+    return sum(
+        part.size
+        for part in folder.parts
+        if part.path.endswith(tuple(by_folder.get(posixpath.dirname(part.path), ())))
+    )
 
 
 def _refused(need: _Need, reason: str, hint: str) -> Refusal:

@@ -254,15 +254,24 @@ class QuantizerFacts(Frozen):
     leftover: int = 0
 
 
+class PartFacts(Frozen):
+    """What is there of a file that is not whole; `size` in bytes on the disk."""
+
+    path: str
+    size: int
+
+
 class FolderFacts(Frozen):
     """A folder that models are brought to; where it is not there, what it would be in. `free` and
-    `total` in bytes. `closed` says why nothing can be written there."""
+    `total` in bytes. `closed` says why nothing can be written there. `parts` are what transfers
+    that were cut have left beneath it."""
 
     path: str
     exists: bool
     free: int
     total: int
     closed: str | None = None
+    parts: Annotated[tuple[PartFacts, ...], Field(max_length=1000)] = ()
 
 
 class EngineFacts(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -10,6 +11,9 @@ import time
 from typing import Any
 
 PATIENCE = 2.0
+PART = ".xgen-part"
+MOST_PARTS = 1000
+MOST_SEEN = 100_000
 
 
 def room_and_way(folders: list[str], outside: list[str]) -> dict[str, Any]:
@@ -31,7 +35,24 @@ def _folder(path: str) -> dict[str, Any]:
         "free": room.f_bavail * room.f_frsize,
         "total": room.f_blocks * room.f_frsize,
         "closed": _closed(place, room.f_flag),
+        "parts": _parts(path),
     }
+
+
+def _parts(root: str) -> list[dict[str, Any]]:
+    """What cut transfers left (transfer/remote/part.py), in what they take of the disk."""
+    parts: list[dict[str, Any]] = []
+    seen = 0
+    for folder, folders, names in os.walk(root):
+        seen += len(names) + len(folders)
+        for name in names:
+            if name.endswith(PART):
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    parts.append({"path": path, "size": os.lstat(path).st_blocks * 512})
+        if seen > MOST_SEEN or len(parts) > MOST_PARTS:
+            break
+    return parts[:MOST_PARTS]
 
 
 def _closed(place: str, flags: int) -> str | None:
