@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import signal
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from xgen_deploy.transfer.remote import engine_build
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 
 GOOD = "#!/bin/sh\necho version 1\n"
@@ -25,7 +28,14 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _brought(place: Path, program: str, *, serves: bool = False, path: str = "bin/engine") -> Path:
+def _brought(
+    place: Path,
+    program: str,
+    *,
+    serves: bool = False,
+    path: str = "bin/engine",
+    as_login: bool = False,
+) -> Path:
     """What is there afterwards."""
     archive = place / "engine.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
@@ -38,7 +48,7 @@ def _brought(place: Path, program: str, *, serves: bool = False, path: str = "bi
         "folder": str(place / "build"),
         "program": path,
         "serves_gguf": serves,
-        "as_login": False,
+        "as_login": as_login,
     }
     place_build(request, lambda *_, **__: None)
     return place / "build"
@@ -81,6 +91,37 @@ def test_one_that_does_not_run_there_gets_no_name(
 def test_it_is_told_which_programs_there_are(place: Path) -> None:
     with pytest.raises(Unusable, match=r"it has no bin/other; its programs are bin/engine"):
         _brought(place, GOOD, path="bin/other")
+
+
+def test_a_cut_in_its_trial_leaves_nothing_once_the_next_one_went_on(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    transfer = os.fork()
+    if transfer == 0:  # the trial kills who tries it
+        try:
+            _brought(place, "#!/bin/sh\nkill -9 $PPID\n", as_login=True)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(transfer, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert not (place / "build").exists()
+    _brought(place, GOOD)
+    assert {p.name for p in place.iterdir()} == {
+        "engine.tar.gz", "build", "build.json", "build.lock"
+    }  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_is_not_left_full(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(archive: str, folder: str) -> None:
+        (Path(folder) / "half").mkdir(parents=True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(engine_build, "unpack", full)
+    with pytest.raises(OSError, match="No space left"):
+        _brought(place, GOOD)
+    assert {p.name for p in place.iterdir()} == {"engine.tar.gz", "build.lock"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to drop")

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import stat
-import tempfile
 from typing import Any, Callable
 
 from xgen_deploy.transfer.remote import trial
@@ -20,6 +19,7 @@ from xgen_deploy.transfer.remote.tiny_gguf import tiny_gguf
 from xgen_deploy.transfer.remote.unpack import BadArchive, programs, unpack
 
 LIST = ".json"
+TRIAL = ".trial"
 
 
 class Unusable(Exception):
@@ -33,7 +33,7 @@ def place_build(request: dict[str, Any], tell: Callable[..., None]) -> None:
     with _locked(folder + ".lock"):
         if os.path.exists(os.path.join(folder, program)):
             return
-        for stale in (draft, folder):
+        for stale in (draft, draft + TRIAL, folder):
             shutil.rmtree(stale, ignore_errors=True)
         try:
             tell("note", text="unpacked and tried out there")
@@ -45,6 +45,9 @@ def place_build(request: dict[str, Any], tell: Callable[..., None]) -> None:
         except trial.Failed as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise Unusable(f"{program} of {name} does not run here: {error}") from None
+        except OSError:  # such as a full disk
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         _write(folder + LIST, {"archive": request["sha256"], "files": _files(draft)})
         os.rename(draft, folder)
         sync_folder(os.path.dirname(folder))
@@ -57,8 +60,9 @@ def _try_out(folder: str, request: dict[str, Any]) -> None:
     if not os.path.isfile(path):
         others = ", ".join(programs(folder)) or "none"
         raise BadArchive(f"it has no {program}; its programs are {others}")
-    with tempfile.TemporaryDirectory(prefix="xgen-") as place:
-        os.chmod(place, 0o755)  # noqa: S103 - an unprivileged user reads the model
+    place = folder + TRIAL  # not a temporary folder: what a cut leaves is found by the next one
+    os.mkdir(place, 0o755)
+    try:
         log = os.path.join(place, "log")
         trial.version(path, log, as_login=as_login)
         if request["serves_gguf"]:
@@ -67,6 +71,8 @@ def _try_out(folder: str, request: dict[str, Any]) -> None:
                 file.write(tiny_gguf())
             os.chmod(model, 0o644)
             trial.serves(path, model, log, as_login=as_login)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _files(folder: str) -> dict[str, list[int]]:
