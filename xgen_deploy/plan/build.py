@@ -16,6 +16,7 @@ from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.memory import with_memory
+from xgen_deploy.plan.moved_revisions import moved_revisions
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.older_bundle import with_older_bundles
 from xgen_deploy.plan.one_machine import (
@@ -94,7 +95,12 @@ def make_plan(
         manifest_file=site.manifest_file,
         manifest_digest=site.manifest_digest,
         hosts=hosts,
-        warnings=site.warnings + clones_warning(site, observed) + outdated_warning(hosts),
+        warnings=(
+            *site.warnings,
+            *clones_warning(site, observed),
+            *outdated_warning(hosts),
+            *moved_revisions(site, observations),
+        ),
         last_apply=last_apply_line(observed, now),
         against=against,
         fingerprint=plan_fingerprint(site.manifest_digest, hosts),
