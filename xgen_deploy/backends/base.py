@@ -90,6 +90,14 @@ class Unsupported(Exception):
     """This build of the engine cannot do what the manifest asks; the text says what."""
 
 
+@dataclass(frozen=True)
+class SmallCache:
+    """A type of cache, and the settings that ask for it."""
+
+    name: str
+    settings: Mapping[str, str]
+
+
 class Backend(ABC):
     """One build of an engine, and all that the tool knows of it. The class is the engine: what it
     states once holds for all builds, and what most engines share is stated here.
@@ -116,6 +124,9 @@ class Backend(ABC):
     not_serving: frozenset[str] = frozenset()
     # The section of a model's settings that is its own (see `ENGINE_SETTINGS`).
     settings: str | None = None
+    # The type of its cache where none is stated, and the smaller one to try.
+    usual_cache: str = "f16"
+    small_cache: SmallCache | None = None
     # What it can load beside a model: fields of the spec.
     features: frozenset[str] = frozenset()
     # Whether clients ask for an adapter by its own name; else it is applied to the model.

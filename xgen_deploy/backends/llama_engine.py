@@ -2,7 +2,7 @@
 
 from abc import ABC
 
-from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.base import Backend, SmallCache
 from xgen_deploy.backends.llama_log import LOADING_STAGES, read_report
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.features import FEATURES
@@ -21,6 +21,7 @@ class LlamaEngine(Backend, ABC):
     family = "llama"
     formats = ("gguf",)
     settings = "llama"
+    small_cache = SmallCache("q8_0", {"cache_type_k": "q8_0", "cache_type_v": "q8_0"})
     loading_stages = LOADING_STAGES
     features = frozenset(FEATURES)
 

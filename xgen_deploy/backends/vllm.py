@@ -14,6 +14,7 @@ from xgen_deploy.backends.base import (
     KeyFile,
     MemoryShare,
     Place,
+    SmallCache,
     Unsupported,
 )
 from xgen_deploy.backends.entrypoint import Program
@@ -81,6 +82,8 @@ class Vllm(Backend):
     container_port = 8000
     api_key = KeyFile("vllm.yaml", "vllm-key.yaml.j2", r'api-key: \[(".*")\]\n?')
     settings = "vllm"
+    usual_cache = "auto"
+    small_cache = SmallCache("fp8", {"kv_cache_dtype": "fp8"})
     features = frozenset({"draft", "loras", "chat_template"})
     offloads_layers = False
     checks_model_name = True

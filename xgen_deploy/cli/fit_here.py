@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.backends.llama_fit import NoForecast, sound_shape
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.registry import ENGINES, backend_named
 from xgen_deploy.cli.documents.fit import FitDocument
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of
 from xgen_deploy.cli.options import Settings
@@ -94,9 +95,11 @@ def _card(name: str) -> tuple[str, int, GPUType]:
 
 
 def _backend(model: ModelFacts, gpus: Sequence[GPUInfo]) -> str:
-    nvidia = all(gpu.gpu_type is GPUType.NVIDIA for gpu in gpus)
-    family = "llama-server" if model.gguf is not None else "vllm"
-    return f"{family}-{'cuda' if nvidia else 'rocm'}"
+    """The one that would be chosen there; of cards that nobody knows, the first for the format."""
+    form = "gguf" if model.gguf is not None else "hf"
+    names = (*available_backends(tuple(gpus)).backends, *(b.name for b in ENGINES))
+    built = ((name, backend_named(name)) for name in names)
+    return next(name for name, backend in built if backend and form in backend.formats)
 
 
 def _place(name: str, gpus: tuple[GPUInfo, ...]) -> Place:

@@ -126,12 +126,10 @@ def _instance(
         free=tuple(known),
         whole=tuple(whole),
     )
-    own = instance.spec.llama
-    if (
-        instance.declared.llama.parallel is None
-    ):  # what the tool makes of that is not asked for here
-        own = replace(own, parallel=1)
-    spec = replace(instance.spec, llama=own) if backend.settings == "llama" else instance.spec
+    spec = instance.spec
+    # What the tool makes of slots that are not stated is not asked for here.
+    if backend.offloads_layers and instance.declared.llama.parallel is None:
+        spec = replace(spec, llama=replace(spec.llama, parallel=1))
     try:
         return _Table(host, name, labels, tuple(rows(spec, model, place)))
     except NotKnown as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.cli.documents.fit import FitRow
 from xgen_deploy.manifest.yaml_text import yaml_line
 from xgen_deploy.resolve.fitting.recommended import slots_of
@@ -37,17 +38,16 @@ def yaml_of(row: Row, first: Mapping[str, object]) -> str:
     fields["n_ctx"] = row.spec.n_ctx
     if row.layers is not None and not row.is_whole:
         fields["n_gpu_layers"] = row.layers
-    llama: dict[str, object] = {}
+    own: dict[str, object] = {}
     if slots := slots_of(row):
-        llama["parallel"] = slots
-    if row.cache == "q8_0":
-        llama |= {"cache_type_k": "q8_0", "cache_type_v": "q8_0"}
+        own["parallel"] = slots
+    backend = backend_named(row.spec.backend)
+    if backend is not None and backend.small_cache and row.cache == backend.small_cache.name:
+        own |= backend.small_cache.settings
     if row.spec.llama.tensor_split and not row.is_whole:
-        llama["tensor_split"] = [int(share) for share in row.spec.llama.tensor_split]
-    if llama:
-        fields["llama"] = llama
-    if row.cache == "fp8":
-        fields["vllm"] = {"kv_cache_dtype": "fp8"}
+        own["tensor_split"] = [int(share) for share in row.spec.llama.tensor_split]
+    if own and backend is not None and backend.settings:
+        fields[backend.settings] = own
     return yaml_line(fields)
 
 

@@ -1,6 +1,6 @@
 """How a model fits on GPUs with each context and each type of cache. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.backends.base import Backend
@@ -11,7 +11,6 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Spec
 
 SHORTEST = 4096
-_CACHES = {"llama": ("f16", "q8_0"), "vllm": ("auto", "fp8")}
 _MOST_AT_ONCE = 64
 
 
@@ -54,12 +53,13 @@ def rows(spec: Spec, model: ModelFacts, place: Place) -> Iterator[Row]:
     or more. Raises NotKnown."""
     if place.backend.forecast(spec, model, place.gpus, place.engine) is None:
         raise NotKnown(f"what this model takes with {place.backend.name} cannot be forecast")
-    caches = _CACHES.get(place.backend.settings or "", ("f16",))
-    if spec.type != "llm":  # most have none
-        caches = caches[:1]
+    caches = [(place.backend.usual_cache, spec)]
+    small = place.backend.small_cache
+    if small is not None and spec.type == "llm":  # most others have none
+        caches.append((small.name, _with_settings(spec, place.backend, small.settings)))
     for n_ctx in _contexts(place.backend.context_limit(model) or SHORTEST):
-        for cache in caches:
-            own = replace(_with_cache(spec, cache), n_ctx=n_ctx)
+        for cache, cached in caches:
+            own = replace(cached, n_ctx=n_ctx)
             if place.gpus and place.backend.offloads_layers:
                 yield _offloaded(own, model, place, cache)
             else:
@@ -74,14 +74,11 @@ def _contexts(longest: int) -> Iterator[int]:
     yield longest
 
 
-def _with_cache(spec: Spec, cache: str) -> Spec:
-    """The engines' own types are not stated."""
-    if cache == "q8_0":
-        own = replace(spec.llama, cache_type_k="q8_0", cache_type_v="q8_0")
-        return replace(spec, llama=own)
-    if cache == "fp8":
-        return replace(spec, vllm=replace(spec.vllm, kv_cache_dtype="fp8"))
-    return spec
+def _with_settings(spec: Spec, backend: Backend, settings: Mapping[str, str]) -> Spec:
+    section = backend.settings
+    return (
+        replace(spec, **{section: replace(getattr(spec, section), **settings)}) if section else spec
+    )
 
 
 def _offloaded(spec: Spec, model: ModelFacts, place: Place, cache: str) -> Row:
