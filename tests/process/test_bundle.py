@@ -102,6 +102,11 @@ def test_a_site_is_served_from_one_file(bundles: Bundles, hub: FakeHub, tmp_path
     # `ask` takes no bundle.
     assert "curl" in applied.said
     assert "xgen-deploy ask" not in applied.said
+    signers = ("--allowed-signers", str(bundles.key.with_name("allowed")))
+    unpacked = bundles.run("bundle", "unpack", str(bundles.stick), "-o", "parts", *signers)
+    (manifest,) = [word for word in unpacked.stdout.split() if word.endswith("site.yaml")]
+    status = bundles.run("status", manifest)
+    assert (status.code, f"xgen-deploy ask {manifest}" in status.stdout) == (0, True), status
     again = bundles.applied("apply", "-y")
     assert (again.code, "nothing to do" in again.stdout) == (0, True), again
     assert len(hub.seen) == asked

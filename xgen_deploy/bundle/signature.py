@@ -31,7 +31,10 @@ def signer_of(content: bytes, signature: bytes, allowed: Path) -> str | None:
     """Whom of `allowed` (see `ALLOWED SIGNERS` in ssh-keygen(1)) a good signature is by; None where
     it is by none of them, or is not of this content. Raises XgenError where nobody can tell."""
     if not allowed.is_file():
-        raise XgenError(f"there is no file of allowed signers {allowed}")
+        raise XgenError(
+            f"there is no file of allowed signers {allowed}; a line of it is a name and the "
+            "signer's public key, and `--allowed-signers FILE` names another"
+        )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "signature")
         file.write_bytes(signature)
