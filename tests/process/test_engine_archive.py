@@ -49,6 +49,8 @@ def test_it_is_brought_tried_and_serves(bringing: Site, tmp_path: Path) -> None:
     (build,) = _builds(tmp_path)
     status = bringing.run("status", "--json").json()
     assert [m["status"] for m in status["models"]] == ["running"]
+    (archive,) = bringing.run("models", "--json").json()["hosts"]["here"]["models"]
+    assert archive["used_by"] == ["tiny", "the manifest", "apply #1"]
     _another_build_leaves_the_first_for_a_rollback(bringing, build, tmp_path)
 
 

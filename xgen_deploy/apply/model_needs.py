@@ -1,10 +1,11 @@
 """What needs models' files on a host: its projects' records, their last good applies, and the
 manifest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.apply.history import read_entries
+from xgen_deploy.files.places import folder_of_build
 from xgen_deploy.probe.observe import observe
 from xgen_deploy.resolve.request import model_requests
 from xgen_deploy.resolve.stated_files import model_files, stated_files
@@ -47,15 +48,28 @@ def needs_on(run: Run, connection: Connection, *, history: bool) -> Needs:
         applied = list(_applied(session, projects, run.site.project)) if history else []
     recorded = [need for project in projects for need in _recorded(project, run.site.project)]
     declared = [_Declared(MANIFEST, run.site.on(host.name)), *applied]
-    located = _located(run, connection, host, declared)
+    located = [*_located(run, connection, host, declared), *_builds(host.archives, MANIFEST)]
+    for each in applied:
+        programs = (p for c in each.configs for p in (c.binary, *c.binaries.values()))
+        located += _builds(filter(None, programs), each.by)
     unknown = tuple(f"{p.name}: {p.error}" for p in projects if p.record is None)
     return Needs((*recorded, *located), unknown)
 
 
 def _recorded(project: HostProject, own: str) -> Iterator[Need]:
     for name, last in project.record.instances.items() if project.record else ():
+        by = _by(project.name, name, own)
         for path in (last.spec.model_path, *(file.path for file in last.spec.beside)):
-            yield Need(path, _by(project.name, name, own))
+            yield Need(path, by)
+        if last.spec.binary is not None:
+            yield from _builds([last.spec.binary], by)
+
+
+def _builds(programs: Iterable[str], by: str) -> Iterator[Need]:
+    """Of programs of engine builds that were brought."""
+    for program in programs:
+        if (folder := folder_of_build(program)) is not None:
+            yield Need(folder, by)
 
 
 def _applied(session: Session, projects: Sequence[HostProject], own: str) -> Iterator[_Declared]:

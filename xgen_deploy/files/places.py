@@ -54,6 +54,12 @@ def is_brought_build(path: str, model_dir: str) -> bool:
     return found is not None and ".." not in found[1].split("/")
 
 
+def folder_of_build(path: str) -> str | None:
+    """Of a program of such a build: the folder that its archive lies in too."""
+    found = re.match(rf".*/{ENGINES}/[^/]+(?=/build/)", path)
+    return found[0] if found is not None else None
+
+
 def build_state(artifact: Artifact, program: str) -> str:
     """What the probe says of the state of this program once it was brought
     (probe/remote/build_state.py)."""
