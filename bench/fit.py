@@ -40,7 +40,7 @@ def main() -> None:
     for name, models, left in (
         ("all stated", SMALL, False),
         ("all left to the tool", SMALL, True),
-        ("the same, GPUs too few", (*SMALL, *LARGE), True),
+        ("larger models, GPUs too few", (*SMALL, *LARGE), True),
     ):
         with TemporaryDirectory(prefix="xgen-bench-") as folder:
             _stage(Path(folder), models, left=left)
@@ -104,7 +104,7 @@ def _plan(folder: Path) -> float:
         text=True,
         check=False,
     )
-    if f"{INSTANCES} create" not in run.stdout:
+    if " create, " not in run.stdout:  # the last ones may find no place
         sys.exit(run.stdout + run.stderr)
     after = getrusage(RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

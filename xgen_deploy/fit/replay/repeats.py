@@ -8,7 +8,8 @@ from xgen_deploy.fit.replay.leafs import Leafs
 from xgen_deploy.fit.settings import stays_on_host
 
 _LONGEST_PERIOD = 8  # of layers, such as five with a window and one without
-_KEPT = 4
+_KEPT = 4  # blocks, but at least so many times what repeats itself:
+_KEPT_TIMES = 3
 
 
 def replayed_blocks(leafs: Leafs) -> list[int]:
@@ -28,7 +29,8 @@ def without_repeats(kinds: Sequence[Hashable]) -> list[int]:
     at = 0
     while at < len(kinds):
         period, repeats = _row(kinds, at)
-        few = min(repeats, _KEPT + repeats % 2)
+        few = _kept_of(period)
+        few = min(repeats, few + (repeats - few) % 2)
         kept += range(at, at + period * few)
         at += period * repeats
     return kept
@@ -41,9 +43,13 @@ def _row(kinds: Sequence[Hashable], start: int) -> tuple[int, int]:
         while end < len(kinds) and kinds[end] == kinds[end - period]:
             end += 1
         repeats = (end - start) // period
-        if repeats > _KEPT + 1:
+        if repeats > _kept_of(period) + 1:
             return period, repeats
     return 1, 1
+
+
+def _kept_of(period: int) -> int:
+    return max(_KEPT_TIMES, -(-_KEPT // period))
 
 
 def _weights(leafs: Leafs, block: int) -> Hashable:
