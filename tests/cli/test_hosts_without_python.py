@@ -89,6 +89,7 @@ def test_its_instances_are_unknown(site: Site) -> None:
     assert (row["status"], row["reason"]) == ("unknown", f"{WHY}. {INSTALL_PYTHON}")
     assert found["hosts"]["bare"] == {
         "reachable": True, "error": row["reason"], "lock": None, "watchdog": None, "cordons": None,
+        "fetching": None,
     }  # fmt: skip
 
 
