@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,31 @@ def _another_build_leaves_the_first_for_a_rollback(site: Site, build: Path, fold
     assert back.code == 0, back
     assert "fetch" not in back.stdout
     assert str(build) in _command_lines()
+    _what_nothing_needs_is_pruned(site, build, folder)
+
+
+def _what_nothing_needs_is_pruned(site: Site, build: Path, folder: Path) -> None:
+    """One that was only fetched goes at once, one of an earlier apply with `--all-history`."""
+    with tarfile.open(folder / NAME, "w:gz", compresslevel=3) as tar:
+        tar.add(build.parent, "llama-b1")
+    assert site.run("fetch").code == 0
+    assert len(_builds(folder)) == 3
+    (first,) = build.parents[2].glob("*.tar.gz")
+    shutil.copy(first, folder / NAME)
+    assert _last_users(site) == {"apply #3", "apply #2", ""}
+    pruned = site.run_on(site.write(), "models prune", "-y")
+    assert (pruned.code, "what was unpacked out of it" in pruned.stdout) == (0, True), pruned
+    assert _last_users(site) == {"apply #3", "apply #2"}
+    assert len(_builds(folder)) == 2
+    assert site.run_on(site.write(), "models prune", "-y", "--all-history").code == 0
+    assert _builds(folder) == [build]
+    assert [p.parent for p in build.parents[3].glob("*/*.tar.gz")] == [build.parents[2]]
+    assert "nothing to do" in site.run("apply", "-y").stdout
+
+
+def _last_users(site: Site) -> set[str]:
+    rows = site.run("models", "--json").json()["hosts"]["here"]["models"]
+    return {"".join(row["used_by"][-1:]) for row in rows}
 
 
 def _command_lines() -> str:

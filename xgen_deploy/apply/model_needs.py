@@ -49,7 +49,7 @@ def needs_on(run: Run, connection: Connection, *, history: bool) -> Needs:
     recorded = [need for project in projects for need in _recorded(project, run.site.project)]
     declared = [_Declared(MANIFEST, run.site.on(host.name)), *applied]
     located = [*_located(run, connection, host, declared), *_builds(host.archives, MANIFEST)]
-    for each in applied:
+    for each in declared:
         programs = (p for c in each.configs for p in (c.binary, *c.binaries.values()))
         located += _builds(filter(None, programs), each.by)
     unknown = tuple(f"{p.name}: {p.error}" for p in projects if p.record is None)

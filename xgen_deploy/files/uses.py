@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from xgen_deploy.files.places import ENGINES
 from xgen_deploy.state.stock import Need, Stock, StoredFile
 
 _PARTS = re.compile(r"-\d{5}-of-(\d{5})(?=\.)")
@@ -48,8 +47,7 @@ def needless(
 
 
 def _may_go(file: StoredFile) -> bool:
-    """Archives of engine builds stay: the build that came out of one lies beside it."""
-    return file.state == "whole" and not file.found and f"/{ENGINES}/" not in file.place
+    return file.state == "whole" and not file.found
 
 
 def _paths(need: Need, stock: Stock) -> Iterator[str]:

@@ -72,6 +72,7 @@ _MODELS = (
     "beneath",
     "mounts",
     "open_files",
+    "built",
     "prune",
     "check",
     "docker_api",

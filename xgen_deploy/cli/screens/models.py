@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from rich.markup import escape
@@ -11,6 +11,7 @@ from xgen_deploy.apply.models_on_hosts import HostModels, Looked
 from xgen_deploy.cli.documents.models import ModelEntry
 from xgen_deploy.cli.screens.table import Cell, Table
 from xgen_deploy.errors import XgenError, reason_of
+from xgen_deploy.files.places import ENGINES
 from xgen_deploy.files.uses import Uses
 from xgen_deploy.plan.headlines import ago, named
 from xgen_deploy.sizes import size_text
@@ -19,22 +20,31 @@ from xgen_deploy.state.stock import OtherFile, StoredFile
 _HEAD = ("MODEL", "SIZE", "DIGEST", "BROUGHT", "USED BY")
 _DROP = ("DIGEST", "BROUGHT")
 _COMMIT = re.compile(r"@([0-9a-f]{12})[0-9a-f]{28}$")
+_CONTENT = re.compile(r"^.*/[0-9a-f]{12}(?=/)")
 _CACHED = re.compile(r"(.*/models--[^/]+)/blobs/")
 
 
 def model_entries(found: HostModels) -> tuple[ModelEntry, ...]:
     """What was brought together in one entry, by its origin; then the others."""
-    groups: dict[tuple[str, str], list[StoredFile]] = {}
-    for file in found.stock.files:
-        if file.state != "gone":
-            groups.setdefault((file.root, file.origin), []).append(file)
+    there = [file for file in found.stock.files if file.state != "gone"]
     idle = {file.place for file in found.idle}
-    brought = [_brought(files, found.uses, idle) for files in groups.values()]
+    brought = [_brought(files, found.uses, idle) for files in _together(there)]
     others: dict[str, list[OtherFile]] = {}
     for other in found.stock.others:
         cached = _CACHED.match(other.place)
         others.setdefault(cached[1] if cached else other.place, []).append(other)
     return (*brought, *(_other(place, files, found.uses) for place, files in others.items()))
+
+
+def _together(files: Sequence[StoredFile]) -> Iterable[list[StoredFile]]:
+    """Files by where they came from; of this machine's, by their content too, which their folder
+    is named by."""
+    groups: dict[tuple[str, str, str], list[StoredFile]] = {}
+    for file in files:
+        content = _CONTENT.match(file.place)
+        key = (file.root, file.origin, content[0] if content else "")
+        groups.setdefault(key, []).append(file)
+    return groups.values()
 
 
 def _brought(files: Sequence[StoredFile], uses: Uses, idle: set[str]) -> ModelEntry:
@@ -124,12 +134,11 @@ def prune_lines(chosen: Mapping[str, tuple[StoredFile, ...]], now: float) -> Ite
         if not files:
             continue
         yield f"[bold]{escape(host)}[/bold]"
-        groups: dict[str, list[StoredFile]] = {}
-        for file in files:
-            groups.setdefault(file.origin, []).append(file)
-        for origin, alike in groups.items():
+        for alike in _together(files):
             size = size_text(sum(file.size for file in alike))
             brought = ago(now - max(file.at for file in alike))
-            what = f"{origin_text(origin)}  {size}  brought {brought} ago"
+            what = f"{origin_text(alike[0].origin)}  {size}  brought {brought} ago"
+            if any(f"/{ENGINES}/" in file.place for file in alike):
+                what += ", and what was unpacked out of it"
             yield f"  [red]- remove[/red]  {escape(what)}"
             yield f"      [dim]{escape(_common([file.place for file in alike]))}[/dim]"

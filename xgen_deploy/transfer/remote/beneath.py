@@ -14,7 +14,7 @@ def unlink(real: str, path: str, inode: int | None = None) -> None:
     """A file or a link, that link itself; where `inode` is stated only a file that has it. `real`
     is the folder without links in its own path. Raises OSError."""
     parent, name = os.path.split(path)
-    folder = _open(real, parent)
+    folder = open_folder(real, parent)
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if inode is not None and status.st_ino != inode:
@@ -29,7 +29,7 @@ def remove_empty(real: str, path: str) -> None:
     while path.startswith(real + "/"):
         parent, name = os.path.split(path)
         try:
-            folder = _open(real, parent)
+            folder = open_folder(real, parent)
         except OSError:
             return
         try:
@@ -43,7 +43,24 @@ def remove_empty(real: str, path: str) -> None:
         path = parent
 
 
-def _open(real: str, parent: str) -> int:
+def remove_tree(folder: int, name: str) -> None:
+    """A folder with all that is in it, by the descriptor of the one that it lies in; nothing where
+    there is none. Raises OSError."""
+    if name not in os.listdir(folder):
+        return
+    for _, folders, names, at in os.fwalk(name, topdown=False, dir_fd=folder):
+        for each in names:
+            os.unlink(each, dir_fd=at)
+        for each in folders:
+            try:
+                os.rmdir(each, dir_fd=at)
+            except NotADirectoryError:  # a link to one
+                os.unlink(each, dir_fd=at)
+    os.rmdir(name, dir_fd=folder)
+
+
+def open_folder(real: str, parent: str) -> int:
+    """Of a folder beneath `real`, without following a link. Raises OSError."""
     if parent != real and not parent.startswith(real + "/"):
         raise OSError(1, f"is not beneath {real}", parent)
     folder = os.open(real, _FOLDER)

@@ -1,4 +1,5 @@
-"""Removes files that were brought, with the links, references and notes that belong to them."""
+"""Removes files that were brought, with the links, references and notes that belong to them, and
+with the archive of an engine build what was unpacked out of it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 import re
 from typing import Any, Callable
 
-from xgen_deploy.transfer.remote import stock
+from xgen_deploy.transfer.remote import built, stock
 from xgen_deploy.transfer.remote.beneath import remove_empty, unlink
 from xgen_deploy.transfer.remote.brought import CHUNKS, FOLDER, read_plain
 from xgen_deploy.transfer.remote.open_files import open_inodes
@@ -25,7 +26,7 @@ def prune(root: str, chosen: list[dict[str, Any]], keep: list[str], tell: Tell) 
     snapshots: set[str] = set()
     for item in chosen:
         note = stock.read_note(root, real, item["name"])
-        why = _why_not(note, item, opened)
+        why = _why_not(real, note, item, opened)
         if note is None or why is not None:
             tell("kept", root=root, name=item["name"], text=why or "")
             continue
@@ -50,14 +51,16 @@ def forget_gone(root: str) -> None:
             _forget(root, real, note.name)
 
 
-def _why_not(note: Brought | None, item: dict[str, Any], opened: set[int]) -> str | None:
+def _why_not(real: str, note: Brought | None, item: dict[str, Any], opened: set[int]) -> str | None:
     if note is None or (note.mtime_ns, note.at) != (item["mtime_ns"], item["at"]):
         return "it was brought anew meanwhile"
     if note.found:
         return "it lay there before anything was brought"
     if note.state != stock.WHOLE:
         return "it is not the file that was brought any more"
-    if int(note.name) in opened:
+    build = built.folder_of(real, note.place)
+    inodes = built.inodes(build) if build is not None else set()
+    if not opened.isdisjoint({int(note.name), *inodes}):
         return "a process has it open"
     return None
 
@@ -66,8 +69,10 @@ def _remove(root: str, real: str, note: Brought, links: list[str]) -> None:
     for link in links:
         unlink(real, link)
         remove_empty(real, os.path.dirname(link))
-    unlink(real, note.place, int(note.name))
-    _forget(root, real, note.name)
+    build = built.folder_of(real, note.place)
+    with built.going(real, build) if build is not None else contextlib.nullcontext():
+        unlink(real, note.place, int(note.name))
+        _forget(root, real, note.name)
     remove_empty(real, os.path.dirname(note.place))
 
 
