@@ -22,11 +22,11 @@ from xgen_deploy.resolve.choosing.available import Available
 from xgen_deploy.resolve.fitting.recommended import recommended
 from xgen_deploy.resolve.fitting.rows import NotKnown, Place, Row, rows
 from xgen_deploy.resolve.host import resolve_host
-from xgen_deploy.resolve.room import Rooms, rooms
+from xgen_deploy.resolve.leaving import leaving
+from xgen_deploy.resolve.room import rooms
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.observation import Observation
-from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 
 
@@ -100,21 +100,28 @@ def _on_host(site: Site, observation: Observation, names: set[str]) -> Iterator[
     for instance in resolved.instances:
         if instance.name in names:
             others = [i for i in resolved.instances if i.name != instance.name]
-            yield _instance(instance, others, observation.facts, record, seen)
+            available = Available(
+                name=instance.name,
+                model=instance.spec.model,
+                rooms=seen,
+                record=record,
+                models={m.key: m for m in observation.facts.models},
+                before=others,
+                leaving=leaving(site, host.name, record),
+            )
+            yield _instance(instance, available, observation.facts)
     for refusal in resolved.refusals:
         if refusal.instance in names:
             yield _Table(host.name, refusal.instance or "", why=refusal.reason)
 
 
-def _instance(
-    instance: Instance, others: list[Instance], facts: HostFacts, record: Record, seen: Rooms
-) -> _Table:
+def _instance(instance: Instance, available: Available, facts: HostFacts) -> _Table:
     name, host = instance.name, instance.host
     backend, model = backend_named(instance.spec.backend), model_of(instance, facts)
-    available = Available(seen, record, {m.key: m for m in facts.models}, others)
-    free = [available.of(gpu, name) for gpu in instance.gpus] or [available.of_host()]
+    free = [available.of(gpu) for gpu in instance.gpus] or [available.of_host()]
     known = [size for size in free if size is not None]
-    whole = [seen.of(gpu).available(frozenset((name,))) or 0 for gpu in instance.gpus]
+    gone = available.leaving | {name}
+    whole = [available.rooms.of(gpu).available(gone) or 0 for gpu in instance.gpus]
     labels = tuple(gpu.label for gpu in instance.gpus)
     if backend is None or model is None or len(known) < len(free):
         why = "the free memory there, or the model, is not known"

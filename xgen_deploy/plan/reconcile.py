@@ -12,6 +12,7 @@ from xgen_deploy.plan.adoption import adopting
 from xgen_deploy.plan.diff import cause_of, diff_specs
 from xgen_deploy.plan.drift import drift_of, is_up, stale_slot
 from xgen_deploy.plan.file_drift import is_reproducible
+from xgen_deploy.plan.gpu_order import in_gpu_order
 from xgen_deploy.plan.outdated import OLDER_UNIT
 from xgen_deploy.plan.repair import repaired
 from xgen_deploy.plan.shared_cache import shared_cache_notes
@@ -86,7 +87,7 @@ def reconcile(
             operations.append(operation)
     return HostPlan(
         host=host,
-        operations=_ordered(operations),
+        operations=in_gpu_order(operations),
         unchanged=(*unchanged, *stopped, *left_alone),
         stopped=tuple(stopped),
         left_alone=tuple(left_alone),
@@ -217,15 +218,3 @@ def _removal(host: str, name: str, record: Record, layout: Layout, *, clearing: 
         cause=cause,
         interrupts=last is not None and last.stopped is None,
     )
-
-
-def _ordered(operations: list[Operation]) -> tuple[Operation, ...]:
-    """Instances that share a GPU start in manifest order; what waits for a removal, and what a
-    removal waits for, is decided over all hosts (see moves.py)."""
-    done: list[Operation] = []
-    for operation in operations:
-        share = operation.instance.share if operation.instance else ()
-        shared = {f"{operation.host}/{name}" for name in share}
-        needs = tuple(o.id for o in done if o.id in shared)
-        done.append(replace(operation, needs=needs))
-    return tuple(done)

@@ -18,6 +18,7 @@ from xgen_deploy.resolve.gpus import reserved_nothing
 from xgen_deploy.resolve.host_checks import host_warnings, runtime_refusals
 from xgen_deploy.resolve.inputs import HostInputs
 from xgen_deploy.resolve.instance import resolve_instance
+from xgen_deploy.resolve.leaving import leaving
 from xgen_deploy.resolve.locked import check_locked, unproved_files
 from xgen_deploy.resolve.memory_shares import check_memory
 from xgen_deploy.resolve.ports import Ports
@@ -79,6 +80,7 @@ def resolve_host(
         adopted_ports=adopted,
         repin=repin,
         listen=needed_listen(site, host.name),
+        leaving=leaving(site, host.name, record),
         has_gateway=site.gateway is not None,
         rebalance=rebalance,
         also_serves={d.model: further_names(site, d.model) for d in declared},

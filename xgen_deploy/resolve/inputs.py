@@ -19,7 +19,8 @@ class HostInputs:
     """`models` and `engines` are the host's answers by what was asked. `listen` is the address
     where instances must be reached; `also_serves` lists, by model, the other names that its
     requests may come under. `repin` as in plan/desired.py. `adopts` is, by instance, what it takes
-    the place of, `adopted_ports` where that listens. `has_gateway`: the site does. `rebalance`:
+    the place of, `adopted_ports` where that listens. `leaving` are the names of those that the plan
+    removes. `has_gateway`: the site does. `rebalance`:
     what was chosen before may be chosen anew.
     """
 
@@ -36,6 +37,7 @@ class HostInputs:
     also_serves: dict[str, tuple[str, ...]]
     adopts: Mapping[str, AdoptableFacts]
     adopted_ports: Mapping[str, frozenset[int]]
+    leaving: frozenset[str] = frozenset()
     has_gateway: bool = False
     rebalance: bool = False
 

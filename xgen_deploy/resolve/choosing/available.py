@@ -1,10 +1,10 @@
 """What of a GPU's memory can be given to an instance that is about to be placed. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.resolve.room import Rooms, staying
+from xgen_deploy.resolve.room import Rooms, standing, staying
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -15,17 +15,22 @@ from xgen_deploy.state.record import Record
 
 @dataclass(frozen=True)
 class Available:
-    """`before` are the instances of the host that were resolved already, `models` the host's."""
+    """To instance `name` of `model`. `before` are the instances of the host that were resolved
+    already, `models` the host's; `leaving` are removed by the plan.
+    """
 
+    name: str
+    model: str
     rooms: Rooms
     record: Record
     models: Mapping[str, ModelFacts]
     before: Sequence[Instance]
+    leaving: frozenset[str] = frozenset()
 
-    def of(self, gpu: GPUInfo, name: str) -> int | None:
-        """Bytes that instance `name` can take: what is free, what it holds itself, less what those
-        before it and the driver will take, and as much as no warning asks for. None where that
-        cannot be known.
+    def of(self, gpu: GPUInfo) -> int | None:
+        """Bytes that it can take: what is free, what it holds itself, and what has gone before it
+        is started, less what those before it and the driver will take, and as much as no warning
+        asks for. None where that cannot be known.
         """
         room = self.rooms.of(gpu)
         driver = room.driver
@@ -38,9 +43,31 @@ class Available:
         }
         if room.total is None or room.largest is None or room.others is None:
             return None
-        stays = staying(gpu, room, self.record, {name, *coming})
+        gone = {self.name, *coming, *self._going(gpu)}
+        stays = staying(gpu, room, self.record, gone)
         taken = room.others + sum(stays.values()) + sum(coming.values())
         return max(0, room.largest - taken - driver - little_of(room.total))
+
+    def after(self, gpu: GPUInfo) -> tuple[str, ...]:
+        """The others that hold memory of the GPU now, and have gone before it is started."""
+        room = self.rooms.of(gpu)
+        return tuple(n for n in self._going(gpu) if standing(gpu, room, self.record, n))
+
+    def _going(self, gpu: GPUInfo) -> Iterator[str]:
+        """What is removed, and what changes to other GPUs: see plan/moves.py for the order."""
+        yield from sorted(self.leaving)
+        if not self._is_awaited:
+            for instance in self.before:
+                on_others = all(own.identity != gpu.identity for own in instance.gpus)
+                if on_others and self._changes(instance):
+                    yield instance.name
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether others could wait for it: for what it leaves, or for its model to be served."""
+        removed = [self.record.instances.get(name) for name in self.leaving]
+        moves = any(last is not None and last.spec.model == self.model for last in removed)
+        return moves or self.name in self.record.instances
 
     def of_host(self) -> int | None:
         """Bytes of its memory that are to be had."""

@@ -38,7 +38,15 @@ def choose(config: InstanceConfig, inputs: HostInputs, before: Sequence[Instance
     picked = None if picks_gpus(config) else _picked(config, inputs)
     if picked is not None and len(picked.gpus) < 2 and not is_left_open(config):
         return Chosen(config, picked)
-    available = Available(inputs.rooms, inputs.record, inputs.models, before)
+    available = Available(
+        name=config.name,
+        model=config.model,
+        rooms=inputs.rooms,
+        record=inputs.record,
+        models=inputs.models,
+        before=before,
+        leaving=inputs.leaving,
+    )
     kept = _kept(config, inputs, available, picked)
     if kept is not None:
         return _chosen(config, picked, kept)
@@ -46,7 +54,7 @@ def choose(config: InstanceConfig, inputs: HostInputs, before: Sequence[Instance
         split = Placing(config, inputs, available, picked.gpus).split()
         return Chosen(config, picked) if split is None else _chosen(config, picked, split)
     fit = _best(config, inputs, available, picked)
-    return _chosen(config, picked, fit, reasons(config, available, fit))
+    return _chosen(config, picked, fit, reasons(available, fit))
 
 
 def is_left_open(config: InstanceConfig) -> bool:
@@ -180,7 +188,7 @@ def _sets(config: InstanceConfig, inputs: HostInputs, available: Available) -> I
             "State a smaller `count`, or place it on another host.",
             "gpus",
         )
-    free = {g.identity: available.of(g, config.name) or 0 for g in usable}
+    free = {g.identity: available.of(g) or 0 for g in usable}
     yield from gpu_sets(usable, lambda g: free[g.identity], count)
 
 
@@ -190,7 +198,7 @@ def _without_replicas(
     taken = {
         gpu
         for name, last in inputs.record.instances.items()
-        if last.spec.model == config.model and name != config.name
+        if last.spec.model == config.model and name not in {config.name, *inputs.leaving}
         for gpu in last.spec.gpus
     } | {g for i in available.before if i.spec.model == config.model for g in i.spec.gpus}
     return tuple(g for g in gpus if not g.names & taken)

@@ -56,10 +56,7 @@ class Placing:
         """Bytes of each GPU, without any those of the host. Raises Refused where it is unknown."""
         if not self.gpus:
             return (self._known(self.available.of_host(), "the host"),)
-        return tuple(
-            self._known(self.available.of(gpu, self.config.name), f"GPU {gpu.label}")
-            for gpu in self.gpus
-        )
+        return tuple(self._known(self.available.of(gpu), f"GPU {gpu.label}") for gpu in self.gpus)
 
     def as_before(self, choice: Choice) -> Fit | None:
         """None where it does not run so, and would not fit."""

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from xgen_deploy.resolve.choosing.available import Available
 from xgen_deploy.resolve.choosing.placing import Fit
 from xgen_deploy.sizes import size_text
-from xgen_deploy.state.instance_config import InstanceConfig
+from xgen_deploy.state.gpu import GPUInfo
+
+_SHOWN = 2
 
 
-def reasons(config: InstanceConfig, available: Available, fit: Fit) -> tuple[str, ...]:
-    return tuple(_reasons(config, available, fit))
+def reasons(available: Available, fit: Fit) -> tuple[str, ...]:
+    return tuple(_reasons(available, fit))
 
 
-def _reasons(config: InstanceConfig, available: Available, fit: Fit) -> Iterator[str]:
+def _reasons(available: Available, fit: Fit) -> Iterator[str]:
     choice = fit.choice
     if choice.gpus is not None:
-        yield _gpus(config, available, fit)
+        yield _gpus(available, fit)
     if choice.n_ctx is not None:
         how = "as long as it may be" if fit.full else "the longest that fits"
         room = {True: ", twice during a change", False: ""}.get(fit.leaves_room or False, "")
@@ -26,12 +28,20 @@ def _reasons(config: InstanceConfig, available: Available, fit: Fit) -> Iterator
         yield f"{fit.layers} layer{'s'[: fit.layers != 1]} on the GPU: the most that fit"
 
 
-def _gpus(config: InstanceConfig, available: Available, fit: Fit) -> str:
+def _gpus(available: Available, fit: Fit) -> str:
     if not fit.gpus:
         return "no GPU to give: it runs on the CPU"
-    free = ", ".join(
-        f"GPU {g.label}: {size_text(available.of(g, config.name) or 0)} to give" for g in fit.gpus
-    )
+    free = ", ".join(_free(available, gpu) for gpu in fit.gpus)
     if fit.layers is not None:
         return f"{free}; the place for most layers"
     return f"{free}, the tightest that {'hold' if len(fit.gpus) > 1 else 'holds'} it"
+
+
+def _free(available: Available, gpu: GPUInfo) -> str:
+    free = f"GPU {gpu.label}: {size_text(available.of(gpu) or 0)} to give"
+    after = available.after(gpu)
+    if not after:
+        return free
+    more = f" and {len(after) - _SHOWN} more" if len(after) > _SHOWN else ""
+    are = "is" if len(after) == 1 else "are"
+    return f"{free} once {' and '.join(after[:_SHOWN])}{more} {are} gone"
