@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.fit.test_from_a_header import GPU, _facts, _spec
+from xgen_deploy.backends.forecasting import Forecasting
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
@@ -85,3 +86,30 @@ def test_what_nothing_is_known_of_is_said() -> None:
         "the draft model is not counted",
         "adapters are not counted",
     } <= set(more.notes)
+
+
+@pytest.mark.parametrize("gpus", [(GPU,), TWO], ids=("one", "two"))
+@pytest.mark.parametrize(
+    "beside", [{}, PROJECTOR, DRAFT, LORA], ids=("-", "mmproj", "draft", "lora")
+)
+def test_the_most_layers_leave_room_for_it(gpus: tuple[GPUInfo, ...], beside: Any) -> None:
+    backend = backend_named("llama-server-cuda")
+    assert backend
+    model = ModelFacts(key="m", path="/m.gguf", gguf=_facts("mistral-7b"))
+    asked = Forecasting(backend, ENGINE, model, FILES)
+    spec = _spec(gpus=tuple(g.identity for g in gpus), **beside)
+    free = [(4500 if len(gpus) == 1 else 2600) * MIB for _ in gpus]
+    choice = asked.most_layers(spec, gpus, free)
+    assert choice is not None
+    assert 0 < choice.layers < 33
+
+    def told(layers: int) -> Forecast:
+        split = replace(spec.llama, tensor_split=choice.split or None)
+        forecast = asked.of(replace(spec, n_gpu_layers=layers, llama=split), gpus)
+        assert forecast
+        return forecast
+
+    assert told(choice.layers).devices == choice.forecast.devices
+    assert all(n.total <= f for n, f in zip(choice.forecast.devices, free, strict=True))
+    if len(gpus) == 1:
+        assert told(choice.layers + 1).devices[0].total > free[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.markup import escape
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.forecasting import forecasting_for
 from xgen_deploy.cli.documents.fit import FitDocument
 from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of
@@ -17,14 +17,12 @@ from xgen_deploy.cli.screens.fit_table import fit_table, recommendation
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.forecasts import model_of
 from xgen_deploy.resolve.choosing.available import Available
 from xgen_deploy.resolve.fitting.recommended import recommended
 from xgen_deploy.resolve.fitting.rows import NotKnown, Place, Row, rows
 from xgen_deploy.resolve.host import resolve_host
 from xgen_deploy.resolve.leaving import leaving
 from xgen_deploy.resolve.room import rooms
-from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.site import Site
@@ -105,39 +103,40 @@ def _on_host(site: Site, observation: Observation, names: set[str]) -> Iterator[
                 model=instance.spec.model,
                 rooms=seen,
                 record=record,
-                models={m.key: m for m in observation.facts.models},
+                files=observation.facts.models,
                 before=others,
                 leaving=leaving(site, host.name, record),
             )
-            yield _instance(instance, available, observation.facts)
+            yield _instance(instance, available)
     for refusal in resolved.refusals:
         if refusal.instance in names:
             yield _Table(host.name, refusal.instance or "", why=refusal.reason)
 
 
-def _instance(instance: Instance, available: Available, facts: HostFacts) -> _Table:
+def _instance(instance: Instance, available: Available) -> _Table:
     name, host = instance.name, instance.host
-    backend, model = backend_named(instance.spec.backend), model_of(instance, facts)
+    asked = forecasting_for(instance, available.files)
     free = [available.of(gpu) for gpu in instance.gpus] or [available.of_host()]
     known = [size for size in free if size is not None]
     gone = available.leaving | {name}
     whole = [available.rooms.of(gpu).available(gone) or 0 for gpu in instance.gpus]
     labels = tuple(gpu.label for gpu in instance.gpus)
-    if backend is None or model is None or len(known) < len(free):
+    if asked is None or len(known) < len(free):
         why = "the free memory there, or the model, is not known"
         return _Table(host, name, labels, why=why)
     place = Place(
-        backend=backend,
-        engine=instance.engine,
+        backend=asked.backend,
+        engine=asked.engine,
         gpus=instance.gpus,
         free=tuple(known),
         whole=tuple(whole),
+        files=tuple(asked.files),
     )
     spec = instance.spec
     # What the tool makes of slots that are not stated is not asked for here.
-    if backend.offloads_layers and instance.declared.llama.parallel is None:
+    if asked.backend.offloads_layers and instance.declared.llama.parallel is None:
         spec = replace(spec, llama=replace(spec.llama, parallel=1))
     try:
-        return _Table(host, name, labels, tuple(rows(spec, model, place)))
+        return _Table(host, name, labels, tuple(rows(spec, asked.model, place)))
     except NotKnown as error:
         return _Table(host, name, labels, why=str(error))

@@ -4,25 +4,10 @@ milliseconds.
 
 from collections.abc import Mapping
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.forecasting import forecast_of
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.facts import HostFacts, ModelFacts
-from xgen_deploy.state.forecast import Forecast
-from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.plan import HostPlan, Operation
-
-
-def forecast_of(instance: Instance, facts: HostFacts) -> Forecast | None:
-    backend, model = backend_named(instance.spec.backend), model_of(instance, facts)
-    if backend is None or model is None:
-        return None
-    spec, gpus, engine = instance.spec, instance.gpus, instance.engine
-    told = backend.forecast(spec, model, gpus, engine)
-    return told and backend.with_beside(told, spec, gpus, engine, facts.models)
-
-
-def model_of(instance: Instance, facts: HostFacts) -> ModelFacts | None:
-    return next((m for m in facts.models if m.path == instance.spec.model_path), None)
 
 
 def with_forecasts(
@@ -41,4 +26,6 @@ def _with(operation: Operation, facts: HostFacts) -> Operation:
     instance = operation.instance
     if instance is None or instance.forecast is not None:
         return operation
-    return replace(operation, instance=replace(instance, forecast=forecast_of(instance, facts)))
+    return replace(
+        operation, instance=replace(instance, forecast=forecast_of(instance, facts.models))
+    )

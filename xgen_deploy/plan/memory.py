@@ -5,12 +5,11 @@ Pure. A plan that changes no spec makes no forecast.
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.forecasting import forecast_of, forecasting_for
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.balance import balances
-from xgen_deploy.plan.forecasts import forecast_of, model_of
 from xgen_deploy.plan.host_plan import refused_plan
 from xgen_deploy.plan.memory_warnings import memory_warnings
 from xgen_deploy.plan.unfit import Judging, left_for, unfit
@@ -91,7 +90,9 @@ def _forecast(operation: Operation, observation: Observation) -> Operation:
         return operation
     note = _NOTES.get(instance.declared.fit)
     notes = (*operation.notes, note) if note is not None else operation.notes
-    told = forecast_of(instance, observation.facts) if instance.declared.fit != "off" else None
+    told = (
+        forecast_of(instance, observation.facts.models) if instance.declared.fit != "off" else None
+    )
     return replace(operation, instance=replace(instance, forecast=told), notes=notes)
 
 
@@ -126,18 +127,16 @@ def _ways_out(
     told = instance.forecast
     if told is not None and told.fails is not None:
         return told.ways_out
-    backend, model = backend_named(instance.spec.backend), model_of(instance, judging.facts)
-    if backend is None or model is None:
+    asked = forecasting_for(instance, judging.facts.models)
+    if asked is None:
         return ()
     free = left_for(judging, instance, refused)
     cards, chosen = judging.facts.gpu, instance.declared.chosen
     own = {gpu.identity for gpu in instance.gpus}
     memory, shared = judging.rooms.memory_beside(instance.gpus)
     kinds = {gpu.gpu_type for gpu in instance.gpus}
-    asked = Unfitting(
-        backend=backend,
-        engine=instance.engine,
-        model=model,
+    unfitting = Unfitting(
+        forecasting=asked,
         spec=instance.spec,
         gpus=tuple((gpu, free.get(gpu.identity, 0)) for gpu in instance.gpus),
         elsewhere=tuple(
@@ -151,4 +150,4 @@ def _ways_out(
         shared=shared,
         on_cpu=told is not None and told.on_cpu is not None,
     )
-    return ways_out(asked)
+    return ways_out(unfitting)

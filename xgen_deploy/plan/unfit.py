@@ -7,8 +7,8 @@ the driver's is an allowance. Both are for the warnings.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from xgen_deploy.backends.forecasting import forecast_of
 from xgen_deploy.frozen import replace
-from xgen_deploy.plan.forecasts import forecast_of
 from xgen_deploy.plan.memory_text import gib, needs_text
 from xgen_deploy.resolve.room import Rooms, standing, staying
 from xgen_deploy.state.facts import HostFacts
@@ -53,7 +53,8 @@ class Judging:
         last = self.record.instances.get(instance.name)
         if last is None or last.stopped is not None or last.spec.gpus != instance.spec.gpus:
             return False
-        return forecast_of(replace(instance, spec=last.spec), self.facts) == instance.forecast
+        before = replace(instance, spec=last.spec)
+        return forecast_of(before, self.facts.models) == instance.forecast
 
     def capacity(self, without: Collection[str]) -> dict[str, int | None]:
         """By GPU what there is for changed instances, where those of `without` stay as they are.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.backends.base import MemoryShare
+from xgen_deploy.backends.forecasting import forecast_of
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.inputs import HostInputs
@@ -32,7 +33,9 @@ def with_shares(
     if not unset:
         return kept
     near = [i for i in kept if i.name in unset or {b.name for b in _beside(i, kept)} & unset]
-    sharing = _Sharing(near, inputs, unset, {i.name: _forecast(i, inputs) for i in near})
+    sharing = _Sharing(
+        near, inputs, unset, {i.name: forecast_of(i, inputs.facts.models) for i in near}
+    )
     return [sharing.given(i) if i.name in unset else i for i in kept]
 
 
@@ -102,7 +105,7 @@ def _as_before(instance: Instance, inputs: HostInputs, planned: Choice | None) -
         return taking
     if last is not None and last.spec.gpus != instance.spec.gpus:
         return instance
-    told = _forecast(taking, inputs)
+    told = forecast_of(taking, inputs.facts.models)
     return instance if told is not None and told.fails else taking
 
 
@@ -145,11 +148,3 @@ def _taking(instance: Instance, share: float) -> Instance:
         spec=backend.with_memory_share(instance.spec, share) if backend else instance.spec,
         declared=replace(instance.declared, chosen=replace(chosen, memory_share=share)),
     )
-
-
-def _forecast(instance: Instance, inputs: HostInputs) -> Forecast | None:
-    spec, backend = instance.spec, backend_named(instance.spec.backend)
-    model = next((m for m in inputs.models.values() if m.path == spec.model_path), None)
-    if backend is None or model is None:
-        return None
-    return backend.forecast(spec, model, instance.gpus, instance.engine)

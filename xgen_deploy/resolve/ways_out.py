@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.forecasting import Forecasting
 from xgen_deploy.fit.layers import Choice
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.instance import Engine, Spec
+from xgen_deploy.state.instance import Spec
 
 _MOST = 3
 _STEP = 1024
@@ -28,9 +27,7 @@ class Unfitting:
     tool's own. `on_cpu`: what is wrong is where it would attend.
     """
 
-    backend: Backend
-    engine: Engine
-    model: ModelFacts
+    forecasting: Forecasting
     spec: Spec
     gpus: tuple[Placed, ...]
     elsewhere: tuple[Placed, ...] = ()
@@ -57,7 +54,7 @@ def hint_of(ways: Sequence[str], would: str = "fit") -> str:
 
 
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
-    told = asked.backend.forecast(spec, asked.model, tuple(g for g, _ in gpus), asked.engine)
+    told = asked.forecasting.of(spec, tuple(gpu for gpu, _ in gpus))
     if told is None or not told.placed or told.fails or told.on_cpu:
         return False
     if len(told.devices) != len(gpus):
@@ -73,13 +70,8 @@ def _host_holds(asked: Unfitting, told: Forecast) -> bool:
 
 
 def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) -> Choice | None:
-    return asked.backend.most_layers(
-        spec or asked.spec,
-        asked.model,
-        tuple(gpu for gpu, _ in gpus),
-        asked.engine,
-        [free for _, free in gpus],
-    )
+    cards, free = tuple(gpu for gpu, _ in gpus), [free for _, free in gpus]
+    return asked.forecasting.most_layers(spec or asked.spec, cards, free)
 
 
 def _other_gpus(asked: Unfitting) -> Iterator[str]:
@@ -103,7 +95,7 @@ def _other_gpus(asked: Unfitting) -> Iterator[str]:
 
 def _smaller_share(asked: Unfitting) -> Iterator[str]:
     """Of an engine that takes a share of its GPUs, whatever the model needs."""
-    share = asked.backend.memory_share(asked.spec)
+    share = asked.forecasting.backend.memory_share(asked.spec)
     if share is None or not asked.gpus or any(not gpu.memory_total_mb for gpu, _ in asked.gpus):
         return
     rooms = (free / ((gpu.memory_total_mb or 0) << 20) for gpu, free in asked.gpus)
@@ -136,7 +128,8 @@ def _fewer_layers(asked: Unfitting) -> Iterator[str]:
 
 
 def _host_experts(asked: Unfitting) -> int | None:
-    llama, shape = asked.spec.llama, asked.model.gguf.shape if asked.model.gguf else None
+    llama, header = asked.spec.llama, asked.forecasting.model.gguf
+    shape = header.shape if header else None
     if shape is None or not shape.keys.get("expert_count") or asked.blocks is None:
         return None
     if llama.n_cpu_moe is not None or llama.override_tensors:
@@ -163,7 +156,7 @@ def _shorter_context(asked: Unfitting) -> Iterator[str]:
 
 def _smaller_cache(asked: Unfitting) -> Iterator[str]:
     llama = asked.spec.llama
-    if not asked.backend.offloads_layers:
+    if not asked.forecasting.backend.offloads_layers:
         return
     kinds = {llama.cache_type_k, llama.cache_type_v}
     software = any(gpu.software for gpu, _ in asked.gpus)

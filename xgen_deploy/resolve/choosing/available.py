@@ -1,9 +1,9 @@
 """What of a GPU's memory can be given to an instance that is about to be placed. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.backends.forecasting import forecast_of
 from xgen_deploy.resolve.room import Rooms, standing, staying
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
@@ -16,14 +16,14 @@ from xgen_deploy.state.record import Record
 @dataclass(frozen=True)
 class Available:
     """To instance `name` of `model`. `before` are the instances of the host that were resolved
-    already, `models` the host's; `leaving` are removed by the plan.
+    already, `files` what is known of the host's; `leaving` are removed by the plan.
     """
 
     name: str
     model: str
     rooms: Rooms
     record: Record
-    models: Mapping[str, ModelFacts]
+    files: Sequence[ModelFacts]
     before: Sequence[Instance]
     leaving: frozenset[str] = frozenset()
 
@@ -78,9 +78,5 @@ class Available:
         return last is None or last.stopped is not None or last.digest != instance.digest
 
     def _forecast(self, instance: Instance) -> Forecast | None:
-        spec, backend = instance.spec, backend_named(instance.spec.backend)
-        model = next((m for m in self.models.values() if m.path == spec.model_path), None)
-        if backend is None or model is None:
-            return None
-        told = backend.forecast(spec, model, instance.gpus, instance.engine)
+        told = forecast_of(instance, self.files)
         return told if told is not None and len(told.devices) == len(instance.gpus) else None

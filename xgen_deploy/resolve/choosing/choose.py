@@ -43,7 +43,7 @@ def choose(config: InstanceConfig, inputs: HostInputs, before: Sequence[Instance
         model=config.model,
         rooms=inputs.rooms,
         record=inputs.record,
-        models=inputs.models,
+        files=inputs.facts.models,
         before=before,
         leaving=inputs.leaving,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from xgen_deploy.backends.forecasting import Forecasting
 from xgen_deploy.fit.layers import in_proportion
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.choosing.available import Available
@@ -90,8 +91,7 @@ class Placing:
             return None
         specified, (least, _) = self._first, self._contexts
         spec = replace(specified.spec, n_ctx=least)
-        backend, model, engine = specified.backend, specified.model, specified.engine
-        most = backend.most_layers(spec, model, self.gpus, engine, self.free)
+        most = self._forecasting(specified).most_layers(spec, self.gpus, self.free)
         if most is None:
             return None
         choice = self._choice(most.layers, least, most.split or None)
@@ -122,9 +122,7 @@ class Placing:
         need, free = size_text(needs[at]), size_text(self.free[at])
         memory, shared = self.available.rooms.memory_beside(self.gpus)
         asked = Unfitting(
-            backend=specified.backend,
-            engine=specified.engine,
-            model=specified.model,
+            forecasting=self._forecasting(specified),
             spec=spec,
             gpus=tuple(zip(self.gpus, self.free, strict=True)) if self.gpus else (),
             blocks=specified.layers,
@@ -185,8 +183,12 @@ class Placing:
         needs = told.devices if self.gpus else (told.host,)
         return all(n.total * copies <= f for n, f in zip(needs, self.free, strict=True))
 
+    def _forecasting(self, specified: Specified) -> Forecasting:
+        files = self.inputs.facts.models
+        return Forecasting(specified.backend, specified.engine, specified.model, files)
+
     def _forecast(self, specified: Specified, spec: Spec) -> Forecast:
-        told = specified.backend.forecast(spec, specified.model, self.gpus, specified.engine)
+        told = self._forecasting(specified).of(spec, self.gpus)
         if told is None or len(told.devices) != len(self.gpus):
             raise refuse(
                 self.config,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.forecasting import Forecasting
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
@@ -21,13 +22,18 @@ class NotKnown(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A build on GPUs. `free` can be given to it in bytes, on each GPU, or without any of the
-    host's memory; `whole` is what an engine may have that takes a share of its GPUs."""
+    host's memory; `whole` is what an engine may have that takes a share of its GPUs.
+    `files` are what is known of the host's."""
 
     backend: Backend
     engine: Engine
     gpus: tuple[GPUInfo, ...]
     free: tuple[int, ...]
     whole: tuple[int, ...]
+    files: tuple[ModelFacts, ...] = ()
+
+    def forecasting(self, model: ModelFacts) -> Forecasting:
+        return Forecasting(self.backend, self.engine, model, self.files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ class Row:
 def rows(spec: Spec, model: ModelFacts, place: Place) -> Iterator[Row]:
     """Contexts from 4096 to the trained one, each twice as long, for as many slots as the spec has
     or more. Raises NotKnown."""
-    if place.backend.forecast(spec, model, place.gpus, place.engine) is None:
+    if place.forecasting(model).of(spec, place.gpus) is None:
         raise NotKnown(f"what this model takes with {place.backend.name} cannot be forecast")
     caches = [(place.backend.usual_cache, spec)]
     small = place.backend.small_cache
@@ -85,7 +91,7 @@ def _offloaded(spec: Spec, model: ModelFacts, place: Place, cache: str) -> Row:
     """With as many layers on the GPUs as fit."""
     known = model.gguf.layers if model.gguf is not None else None
     total = known + 1 if known is not None else None
-    most = place.backend.most_layers(spec, model, place.gpus, place.engine, place.free)
+    most = place.forecasting(model).most_layers(spec, place.gpus, place.free)
     row = Row(model=model, spec=spec, cache=cache, forecast=None, layers=0, total=total)
     if most is None:
         return row
@@ -101,7 +107,7 @@ def _offloaded(spec: Spec, model: ModelFacts, place: Place, cache: str) -> Row:
 def _slots_fit(spec: Spec, model: ModelFacts, place: Place, slots: int) -> bool:
     """Each with a whole context."""
     own = replace(spec, llama=replace(spec.llama, parallel=slots))
-    told = place.backend.forecast(own, model, place.gpus, place.engine)
+    told = place.forecasting(model).of(own, place.gpus)
     if told is None:
         return False
     return all(need.total <= free for need, free in zip(told.devices, place.free, strict=True))
@@ -121,7 +127,7 @@ def _last(low: int, fits: Callable[[int], bool]) -> int:
 
 def _as_it_is(spec: Spec, model: ModelFacts, place: Place, cache: str) -> Row:
     """Of an engine that has the whole model where it is told to."""
-    told = place.backend.forecast(spec, model, place.gpus, place.engine)
+    told = place.forecasting(model).of(spec, place.gpus)
     row = Row(model=model, spec=spec, cache=cache, forecast=None)
     if told is None or told.fails is not None:
         return row
