@@ -23,7 +23,7 @@ CHECKPOINTS = {
 class MemoryFleet(Fleet):
     """One host `h`; `gpus` are their sizes in GiB, of which so much is free as `used` leaves.
     A model is called as the measured one, with any ending behind `_`; `_new` is of an architecture
-    that nobody knows."""
+    that nobody knows, `_mmproj` a projector."""
 
     def __init__(self, folder: Path, gpus: list[float], **top: Any) -> None:
         super().__init__(folder, {"h": "cpu"}, **top)
@@ -58,6 +58,8 @@ class MemoryFleet(Fleet):
         header = header_of(name)
         if ending == "new":
             header = header.model_copy(update={"architecture": "orion"})
+        if ending == "mmproj":
+            header = header.model_copy(update={"architecture": "clip"})
         return ModelFacts(
             key=key, path=source, state="m1", format="gguf", gguf=header, size=5 << 30
         )

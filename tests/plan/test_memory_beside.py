@@ -48,3 +48,15 @@ def test_ways_out_hold_both(way: str, tmp_path: Path) -> None:
     (memory,) = plan.hosts["h"].memory
     assert memory.left is not None
     assert memory.left >= 512 << 20
+
+
+def test_layers_are_split_by_what_is_left_beside(tmp_path: Path) -> None:
+    """The projector is on the first GPU."""
+    projector = {**ALONE, "mmproj": source("mistral-7b_mmproj")}
+    place = [{"model": "m0", "gpus": {"count": 2}}]
+    plan = _plan(tmp_path, [9, 9], place, projector)
+    assert _placed(plan) == [[0, 1]]
+    (operation,) = plan.operations
+    assert operation.instance is not None
+    first, second = operation.instance.spec.llama.tensor_split or ()
+    assert first < second / 2

@@ -49,6 +49,15 @@ class Forecasting:
             room = _without(free, whole, choice.forecast)
         return best
 
+    def left_beside(
+        self, spec: Spec, gpus: tuple[GPUInfo, ...], free: Sequence[int]
+    ) -> Sequence[int]:
+        """What of so much is left to the model by what is beside it."""
+        told = self.backend.forecast(spec, self.model, gpus, self.engine)
+        if told is None or len(told.devices) != len(free):
+            return free
+        return _without(free, self._whole(told, spec, gpus), told)
+
     def _with_choice(self, choice: Choice, spec: Spec, gpus: tuple[GPUInfo, ...]) -> Forecast:
         split = choice.split or spec.llama.tensor_split
         own = replace(spec, llama=replace(spec.llama, tensor_split=split))

@@ -165,7 +165,8 @@ class Placing:
             return None
         stated = specified.spec.n_gpu_layers
         layers = stated if isinstance(stated, int) else specified.layers
-        return in_proportion(layers, self.free)
+        room = self._forecasting(specified).left_beside(specified.spec, self.gpus, self.free)
+        return in_proportion(layers, room)
 
     def _choice(
         self, layers: int | Literal["all"] | None, n_ctx: int, split: Sequence[float] | None
