@@ -18,7 +18,7 @@ from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.transfer.remote.part import File, part_path
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 HUB = "hub.example.net:443"
 
 
@@ -43,6 +43,7 @@ class Lacks:
                 free=free,
                 total=9 << 40,
                 closed=more.get("closed"),
+                rates=more.get("rates", {}),
                 parts=tuple(p for p in more.get("parts", ()) if p.path.startswith(r)),
             )
             for r in roots
@@ -66,9 +67,11 @@ class Lacks:
         return Lacking(key=what.name, artifact=what, places=place, mode=self.mode, instances=("m",))
 
 
-def planned(*lacks: Lacks) -> tuple[dict[str, list[str]], tuple[Fetch, ...]]:
+def planned(
+    *lacks: Lacks, limit_rate: str | None = None
+) -> tuple[dict[str, list[str]], tuple[Fetch, ...]]:
     """Refusals by host, and what is brought."""
-    settings = FetchSettings(endpoint="https://hub.example.net")
+    settings = FetchSettings(endpoint="https://hub.example.net", limit_rate=limit_rate)
     site: Any = SimpleNamespace(hosts={x.host.name: x.host for x in lacks}, fetch=settings)
     observations = {x.host.name: x.observation for x in lacks}
     plans = with_unbringable(site, {x.host.name: x.plan for x in lacks}, observations)
@@ -108,6 +111,23 @@ def test_what_a_cut_transfer_left_is_not_counted_again() -> None:
     assert planned(Lacks("a", artifact(), free=1 * GIB, parts=parts))[0] == {}
     refused, _ = planned(Lacks("a", artifact(), free=1 * GIB, parts=parts[1:]))
     assert "5.0 GiB are to come" in refused["a"][0]
+
+
+def test_how_long_it_takes_where_that_was_measured() -> None:
+    """By the way that it comes; a chain as long as its slowest host, and only where all are known;
+    of what a cut left, the rest; never faster than the limit."""
+    fast, slow = {"download": 10.0 * MIB}, {"peer": 5.0 * MIB, "download": 100.0 * MIB}
+    assert "about" not in said(Lacks("a", artifact()))[0]
+    assert said(Lacks("a", artifact(), rates=fast))[0].endswith(" free  about 9 min")
+    a = Lacks("a", artifact(), site="s", rates=fast)
+    assert said(a, Lacks("b", artifact(), site="s", rates=slow))[0].endswith("  about 17 min")
+    assert "about" not in said(a, Lacks("b", artifact(), site="s"))[0]
+    assert "about" not in said(Lacks("a", artifact(), rates={"receive": 10.0 * MIB}))[0]
+    (file,) = a.observation.lacking[0].places.files
+    left = PartFacts(path=part_path(File(file.place, file.size, file.sha256)), size=4 * GIB)
+    assert said(Lacks("a", artifact(), rates=fast, parts=[left]))[0].endswith("  about 2 min")
+    (limited,) = planned(Lacks("a", artifact(), rates=fast), limit_rate="1M")[1]
+    assert limited.seconds == {"a": 5 * 1024.0}
 
 
 def test_a_folder_that_cannot_be_written() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 
-from xgen_deploy.plan.headlines import named
+from xgen_deploy.plan.headlines import duration, named
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.bundle import BundleOrigin
@@ -32,6 +32,7 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         free = min((fetch.free[leg.host] for leg in chain if leg.host in fetch.free), default=None)
         room = f"  disk {size_text(free)} free" if free is not None else ""
         what = f"{artifact.name}  {_layers(artifact)}{size_text(artifact.size)} {way}{room}"
+        what += _time(fetch, chain)
         verb = "push " if artifact.kind == "image" else "fetch"
         yield f"[cyan]> {verb}  [/cyan] {escape(what)}"
         if first.route == "push" and not artifact.is_here and bundle is None:
@@ -47,6 +48,12 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
     if artifact.code:
         yield f"      [yellow]contains code: {escape(named(artifact.code))}[/yellow]"
+
+
+def _time(fetch: Fetch, chain: Sequence[Leg]) -> str:
+    """Where it is known of all of them, who get it side by side."""
+    known = [fetch.seconds[leg.host] for leg in chain if leg.host in fetch.seconds]
+    return f"  about {duration(max(known))}" if len(known) == len(chain) else ""
 
 
 def _layers(artifact: Artifact) -> str:

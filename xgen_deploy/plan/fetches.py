@@ -9,7 +9,7 @@ from xgen_deploy.frozen import replace
 from xgen_deploy.plan.quantizing import MODEL_ROOM, needed_on, unmakeable
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import FolderFacts, HostFacts
-from xgen_deploy.state.fetch import Fetch, Lacking
+from xgen_deploy.state.fetch import Fetch, Lacking, Route
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Refusal
 from xgen_deploy.state.observation import Observation
@@ -20,6 +20,8 @@ _DOCKER_ROOM = "Make room there: `docker system df` on the host says what Docker
 
 
 PART = ".xgen-part"  # as transfer/remote/part.py names it
+# What transfers are noted as on a host (transfer/remote/measured.py).
+_MEASURED: Mapping[Route, str] = {"host": "download", "push": "receive", "peer": "peer"}
 # A host, and what a filesystem of it has free and in all.
 _Disk = tuple[str, int, int]
 
@@ -124,13 +126,27 @@ def _fetch(site: Site, needs: list[_Need]) -> Fetch:
         for n in needs
     ]
     artifact = needs[0].lacking.artifact
+    chains = routes(artifact, candidates)
+    taken = {leg.host: leg.route for chain in chains for leg in chain}
+    seconds = {n.host.name: _seconds(n, taken[n.host.name], site.fetch.rate) for n in needs}
     return Fetch(
         artifact=artifact,
-        chains=routes(artifact, candidates),
+        chains=chains,
         places={n.host.name: n.lacking.places for n in needs},
         free={n.host.name: f.free for n in needs if (f := _folder(n)) is not None},
         stores={n.host.name: n.facts.docker.store for n in needs if artifact.kind == "image"},
+        seconds={host: s for host, s in seconds.items() if s is not None},
     )
+
+
+def _seconds(need: _Need, route: Route, limit: int) -> float | None:
+    """At the rate of the last transfer that came there in the same way."""
+    folder = _folder(need)
+    rate = folder.rates.get(_MEASURED[route]) if folder is not None else None
+    if folder is None or rate is None:
+        return None
+    left = max(0, need.lacking.artifact.size - _left_by_a_cut(need, folder))
+    return left / (min(rate, limit) if limit else rate)
 
 
 def _folder(need: _Need) -> FolderFacts | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from rich.markup import escape
 
+from xgen_deploy.plan.headlines import duration
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import FolderFacts
 from xgen_deploy.state.instance import Refusal
@@ -16,7 +17,6 @@ MODEL_ROOM = (
     "Make room there (`xgen-deploy models prune` removes what nobody uses), or state another "
     "folder in the inventory."
 )
-_MINUTE = 60
 
 
 def quantizings(
@@ -81,16 +81,10 @@ def quantizing_lines(needed: Sequence[Quantizing]) -> Iterator[str]:
         room = f"  disk {size_text(each.free)} free" if each.free is not None else ""
         what = f"{each.name}  {each.file_type}, about {size_text(each.size)}, on {each.host}{room}"
         yield f"[cyan]> quantize[/cyan] {escape(what)}"
-        took = f"about {_duration(each.seconds)}, {each.threads} thread{'s'[: each.threads != 1]}"
+        took = f"about {duration(each.seconds)}, {each.threads} thread{'s'[: each.threads != 1]}"
         how = f"{each.program} {each.version}: {took}, {size_text(each.memory)} of memory"
         yield f"      [dim]{escape(how)}[/dim]"
         if each.requantizes:
             yield "      [yellow]its source is Q8_0: F16 or BF16 make a better file[/yellow]"
     if needed:
         yield ""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1.5 * _MINUTE:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / _MINUTE)} min"

@@ -8,6 +8,7 @@ from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING
 
+from xgen_deploy import frozen
 from xgen_deploy.manifest.expand_home import expand_home
 from xgen_deploy.probe.observe import observe, prepare
 from xgen_deploy.resolve.locked import keys_to_bring, with_locked
@@ -49,6 +50,13 @@ class Run:
     def over(self, site: Site) -> "Run":
         """The same hosts with another site."""
         return replace(self, site=site)
+
+    def paced(self, limit_rate: int) -> "Run":
+        """The same with that many bytes a second for each transfer; 0: as the manifest says."""
+        if not limit_rate:
+            return self
+        fetch = frozen.replace(self.site.fetch, limit_rate=str(limit_rate))
+        return self.over(frozen.replace(self.site, fetch=fetch))
 
     def placed(self) -> "Run":
         """The same with each replica of a model that is spread over a group on one host, which

@@ -264,7 +264,8 @@ class PartFacts(Frozen):
 class FolderFacts(Frozen):
     """A folder that models are brought to; where it is not there, what it would be in. `free` and
     `total` in bytes. `closed` says why nothing can be written there. `parts` are what transfers
-    that were cut have left beneath it."""
+    that were cut have left beneath it. `rates` are bytes a second of the last transfer, by its
+    route as state/transfer.py has it."""
 
     path: str
     exists: bool
@@ -272,6 +273,7 @@ class FolderFacts(Frozen):
     total: int
     closed: str | None = None
     parts: Annotated[tuple[PartFacts, ...], Field(max_length=1000)] = ()
+    rates: Annotated[dict[str, float], Field(max_length=10)] = Field(default_factory=dict)
 
 
 class EngineFacts(Frozen):

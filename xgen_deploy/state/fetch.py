@@ -121,7 +121,8 @@ class Leg:
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
     """One artifact on its way to hosts: `chains` as files/routes.py makes them; `places` and the
-    bytes `free` there are by host, and so is how its Docker keeps images.
+    bytes `free` there are by host, and so is how its Docker keeps images. `seconds` is about how
+    long it takes, where the last transfer there tells.
     """
 
     artifact: Artifact
@@ -129,6 +130,7 @@ class Fetch:
     places: Mapping[str, Places]
     free: Mapping[str, int]
     stores: Mapping[str, Store] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ _TRANSFER = (
     "part",
     "repair",
     "names",
+    "measured",
     "brought",
     "events",
     "gentle",

@@ -77,6 +77,8 @@ def command(
         allow_unsigned=settings.allow_unsigned,
     )
     with run_for(saved.site, settings) if saved else open_run(settings) as run:
+        if saved is None:  # that one knows its own
+            run = run.paced(limit_rate)
         accepted = repin_of(repin, run.site.hosts) if saved is None else saved.repin
         options = replace(options, repin=accepted)
         return carry_out(run, settings, options)

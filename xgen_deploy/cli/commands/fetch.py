@@ -29,7 +29,8 @@ def command(settings: Settings, detach: bool, wait: bool, cancel: bool, limit_ra
     Nothing is asked, locked, stopped or started. A fetch that is cut goes on where it was.
     """
     check_alone(detach, wait, cancel)
-    with open_run(settings) as run:
+    with open_run(settings) as opened:
+        run = opened.paced(limit_rate)
         if wait:
             return waited(run, settings, _shown)
         if cancel:

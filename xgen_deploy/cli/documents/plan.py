@@ -125,13 +125,15 @@ class HostEntry(Frozen):
 
 
 class LegEntry(Frozen):
-    """How a host gets it: by itself (`host`), from here (`push`), or from another one (`peer`)."""
+    """How a host gets it: by itself (`host`), from here (`push`), or from another one (`peer`).
+    `about_seconds` by the last transfer there; None: it is not known."""
 
     host: str
     route: Route
     before: str | None
     place: str
     free_bytes: int | None
+    about_seconds: float | None
 
 
 class FetchEntry(Frozen):
@@ -237,12 +239,17 @@ def _fetch(fetch: Fetch) -> FetchEntry:
                     before=leg.before,
                     place=fetch.places[leg.host].path,
                     free_bytes=fetch.free.get(leg.host),
+                    about_seconds=_rounded(fetch.seconds.get(leg.host)),
                 )
                 for leg in chain
             )
             for chain in fetch.chains
         ),
     )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _quantizing(quantizing: Quantizing) -> QuantizingEntry:

@@ -10,6 +10,8 @@ import threading
 import time
 from typing import Any
 
+from xgen_deploy.probe.remote.rates import rates
+
 PATIENCE = 2.0
 PART = ".xgen-part"
 MOST_PARTS = 1000
@@ -36,6 +38,7 @@ def _folder(path: str) -> dict[str, Any]:
         "total": room.f_blocks * room.f_frsize,
         "closed": _closed(place, room.f_flag),
         "parts": _parts(path),
+        "rates": rates(path),
     }
 
 

@@ -32,6 +32,7 @@ from xgen_deploy.transfer.remote.brought import is_noted, is_ours, note_brought,
 from xgen_deploy.transfer.remote.engine_build import Unusable, place_build
 from xgen_deploy.transfer.remote.events import Events
 from xgen_deploy.transfer.remote.lifeline import Ended, Lifeline
+from xgen_deploy.transfer.remote.measured import Measured
 from xgen_deploy.transfer.remote.names import make_link, make_text
 from xgen_deploy.transfer.remote.part import (
     CHUNK,
@@ -126,7 +127,8 @@ class Transfer:
     for as long as it takes."""
 
     def __init__(self, request: dict[str, Any], tell: Events, lifeline: Lifeline | None) -> None:
-        self._request, self._tell, self._lifeline = request, tell, lifeline
+        self._tell = Measured(tell)
+        self._request, self._lifeline = request, lifeline
         self._files = [File(**file) for file in request["files"]]
         self._pace = download.Pace(request.get("limit_rate") or 0)
         self._root: str | None = request.get("root")
@@ -146,6 +148,7 @@ class Transfer:
             if not self._already(number, file):
                 self._bring(number, file)
         self.at = None
+        self._note_rate()
         for link in self._request.get("links", ()):
             make_link(link["path"], link["target"])
         for text in self._request.get("texts", ()):
@@ -158,6 +161,12 @@ class Transfer:
         image = self._request.get("image")
         if image:
             image_load.load(image, self._tell)
+
+    def _note_rate(self) -> None:
+        """Not of one that was held back, nor where some of it came another way."""
+        limited, began = self._request.get("limit_rate"), self._request["route"]
+        if self._root and not limited and self._route == began:
+            self._tell.note(self._root, began)
 
     def serve_on(self) -> None:
         """Until the input ends: the next host may still be taking."""
