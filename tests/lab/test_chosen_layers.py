@@ -49,7 +49,8 @@ def host(lab: Lab) -> LabHost:
 def stand_in(host: LabHost) -> Iterator[str]:
     place = host.rootfs / "srv" / "capped_vulkan.so"
     compiler = shutil.which("cc")
-    assert compiler is not None
+    if compiler is None:
+        pytest.skip("no C compiler")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", place, STAND_IN, "-ldl"], check=True)
     yield "/srv/capped_vulkan.so"
     place.unlink()

@@ -53,7 +53,7 @@ def host(lab: Lab) -> Iterator[LabHost]:
 def containerd(host: LabHost) -> Iterator[LabHost]:
     """The same, whose Docker keeps images as containerd does; new ones do so unless told."""
     if bootstrap.SUITE != "trixie":
-        pytest.skip("this Docker has one store: XGEN_LAB_SUITE=trixie boots a newer one")
+        pytest.skip("optional: this Docker has one store; XGEN_LAB_SUITE=trixie has two")
     host.sh(OTHER_STORE)
     yield host
     host.sh(f"docker image rm --force {IMAGE} || :; {USUAL_STORE}")

@@ -25,7 +25,7 @@ def quantizer() -> Path:
     try:
         return quantizer_dir()
     except LabError as error:
-        pytest.skip(f"no quantizer to be had: {error}")
+        pytest.skip(f"optional: no quantizer to be had: {error}")
 
 
 @pytest.fixture

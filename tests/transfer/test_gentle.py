@@ -40,7 +40,7 @@ def test_what_came_leaves_the_memory_to_what_is_served_from_it(rig: Rig) -> None
             ["stat", "-f", "-c", "%T", str(rig.folder)], capture_output=True, text=True, check=True
         ).stdout
     ):
-        pytest.skip("files in memory")
+        pytest.skip("optional: the files of tests are in memory here")
     hops = [rig.hop("a"), rig.hop("b")]
     for _ in range(2):
         assert rig.bring(hops) == {"a": None, "b": None}
