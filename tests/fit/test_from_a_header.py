@@ -11,8 +11,8 @@ from xgen_deploy.backends.llama_forecast import (
     Start,
     llama_forecast,
     llama_most_layers,
-    model_shape,
 )
+from xgen_deploy.backends.llama_shape import model_shape
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.shape import ModelShape

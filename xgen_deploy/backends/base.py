@@ -9,6 +9,7 @@ from xgen_deploy.backends.hardware import Hardware
 from xgen_deploy.backends.loading_stages import Stage
 from xgen_deploy.backends.smoke_request import SmokeRequest, openai_smoke_request
 from xgen_deploy.fit.layers import Choice
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
@@ -262,6 +263,13 @@ class Backend(ABC):
     def memory_share(self, spec: Spec) -> MemoryShare | None:  # noqa: ARG002
         """None where it takes what the model needs."""
         return None
+
+    def with_settings(self, spec: Spec, settings: Mapping[str, str]) -> Spec:
+        """With these of its own section stated."""
+        if self.settings is None:
+            return spec
+        own = replace(getattr(spec, self.settings), **settings)
+        return replace(spec, **{self.settings: own})
 
     def with_memory_share(self, spec: Spec, share: float) -> Spec:  # noqa: ARG002
         """With that share stated, for an engine that has one."""

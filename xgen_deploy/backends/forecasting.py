@@ -40,7 +40,7 @@ class Forecasting:
             if choice is None or (best is not None and choice.layers <= best.layers):
                 break
             whole = self._with_choice(choice, spec, gpus)
-            if all(need.total <= size for need, size in zip(whole.devices, free, strict=True)):
+            if whole.fits(free):
                 best = replace(choice, forecast=whole)
             elif best is not None:
                 break

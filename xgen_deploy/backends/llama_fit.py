@@ -5,23 +5,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xgen_deploy.backends.llama_asked import asked
-from xgen_deploy.backends.llama_forecast import model_shape
+from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.llama_words import BadWords
 from xgen_deploy.fit.cache import UnknownCache
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.placement import HOST, place
 from xgen_deploy.fit.settings import Settings
-from xgen_deploy.fit.shape import ModelShape, UnknownType
-from xgen_deploy.fit.sound import problem_of
+from xgen_deploy.fit.shape import ModelShape
 from xgen_deploy.fit.weights import weight_bytes
 from xgen_deploy.state.facts import GGUFFacts
 from xgen_deploy.state.forecast import Forecast, Need
 
 Confidence = Literal["exact", "estimate", "unknown"]
-
-
-class NoForecast(Exception):
-    """The header is not that of a model, or the options are none; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +27,6 @@ class Told:
     forecast: Forecast
     confidence: Confidence
     notes: tuple[str, ...]
-
-
-def sound_shape(model: GGUFFacts) -> ModelShape:
-    """Raises NoForecast."""
-    if model.shape is None or model.architecture is None:
-        raise NoForecast("its header tells no architecture, or no tensors")
-    shape = model_shape(model.architecture, model.shape)
-    try:
-        problem = problem_of(shape)
-    except UnknownType as error:
-        problem = str(error)
-    if problem is not None:
-        raise NoForecast(problem)
-    return shape
 
 
 def told_of_words(

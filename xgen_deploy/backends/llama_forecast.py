@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from xgen_deploy.backends.llama_builds import NEWEST, Build
+from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.llama_traps import attends_on_the_cpu, no_start
 from xgen_deploy.fit.cache import UnknownCache
 from xgen_deploy.fit.forecast import forecast
 from xgen_deploy.fit.layers import Choice, host_experts, most_layers
 from xgen_deploy.fit.replay.compute import has_flash
 from xgen_deploy.fit.settings import ALL, Device, Settings
-from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
-from xgen_deploy.fit.sound import problem_of
+from xgen_deploy.fit.shape import ModelShape, UnknownType
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.extra_args import options as options_in
-from xgen_deploy.state.facts import GGUFFacts, GGUFShape
+from xgen_deploy.state.facts import GGUFFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Spec
@@ -118,13 +118,9 @@ def _sound_shape(model: GGUFFacts | None) -> ModelShape | None:
 
 @lru_cache(maxsize=128)
 def _shape_of(same: _Same) -> ModelShape | None:
-    model = same.model
-    if model.shape is None or model.architecture is None:
-        return None
-    shape = model_shape(model.architecture, model.shape)
     try:
-        return shape if problem_of(shape) is None else None
-    except ODD:
+        return sound_shape(same.model)
+    except (NoForecast, *ODD):
         return None
 
 
@@ -143,15 +139,6 @@ def _with_notes(told: Forecast, spec: Spec, gpus: tuple[GPUInfo, ...]) -> Foreca
 def _follows_free_memory(spec: Spec, gpus: tuple[GPUInfo, ...]) -> bool:
     stated = spec.llama.tensor_split or spec.llama.split_mode == "none"
     return len(gpus) > 1 and not stated
-
-
-def model_shape(architecture: str, told: GGUFShape) -> ModelShape:
-    tensors = [Tensor(name, kind, dims) for name, kind, dims in told.whole]
-    for number, kind in enumerate(told.blocks):
-        block = told.kinds[kind] if kind < len(told.kinds) else ()
-        tensors += [Tensor(f"blk.{number}.{name}", form, dims) for name, form, dims in block]
-    keys = {k: list(v) if isinstance(v, tuple) else v for k, v in told.keys.items()}
-    return ModelShape(architecture, keys, tensors)
 
 
 def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelShape) -> Settings:

@@ -120,12 +120,16 @@ def _notes(asked: Asked, room: int, request: int) -> Iterator[str]:
         )
 
 
+def _block(asked: Asked, layers: Layers) -> int:
+    return asked.block or (64 if layers.latent else 16)
+
+
 def _paged(asked: Asked, layers: Layers, available: int) -> PagedCache:
     return paged_cache(
         layers,
         length=asked.length,
         batch=asked.batch,
-        block=asked.block or (64 if layers.latent else 16),
+        block=_block(asked, layers),
         available=available,
     )
 
@@ -135,7 +139,7 @@ def _longest(asked: Asked, layers: Layers, available: int) -> int:
         layers,
         length=asked.length,
         batch=asked.batch,
-        block=asked.block or (64 if layers.latent else 16),
+        block=_block(asked, layers),
         available=available,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from xgen_deploy.backends.availability import available_backends
-from xgen_deploy.backends.llama_fit import NoForecast, sound_shape
+from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.registry import ENGINES, backend_named
 from xgen_deploy.cli.documents.fit import FitDocument
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from xgen_deploy.backends.llama_fit import NoForecast, Told, told_of_words
+from xgen_deploy.backends.llama_fit import Told, told_of_words
+from xgen_deploy.backends.llama_shape import NoForecast
 from xgen_deploy.cli.documents.fit import DeviceNeed, FitDocument, HostNeed, QuantizedEntry
 from xgen_deploy.cli.fit_quantized import as_estimate, quantized_here
 from xgen_deploy.cli.options import Settings

@@ -117,9 +117,8 @@ def _tried(settings: Settings, model: ModelShape, free: Sequence[int]) -> Choice
     if not _may_fit(settings, model, free):  # nothing has to be replayed
         return None
     told = forecast(settings, model)
-    fits = all(need.total <= room for need, room in zip(told.devices, free, strict=True))
     layers = model.blocks + 1 if settings.layers == ALL else settings.layers
-    return Choice(layers, settings.split, told) if fits else None
+    return Choice(layers, settings.split, told) if told.fits(free) else None
 
 
 def _may_fit(settings: Settings, model: ModelShape, free: Sequence[int]) -> bool:
@@ -138,7 +137,7 @@ def fewest_host_experts(
         middle = (low + high) // 2
         patterns = (*settings.overrides, *((host_experts(middle),) if middle else ()))
         told = forecast(replace(settings, layers=ALL, overrides=patterns), model)
-        if all(need.total <= room for need, room in zip(told.devices, free, strict=True)):
+        if told.fits(free):
             found, high = (middle, told), middle - 1
         else:
             low = middle + 1

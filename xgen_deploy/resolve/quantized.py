@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from xgen_deploy.backends.llama_forecast import model_shape
+from xgen_deploy.backends.llama_shape import model_shape
 from xgen_deploy.fit.quantized import quantized_tensors
 from xgen_deploy.fit.shape import Tensor
 from xgen_deploy.frozen import replace

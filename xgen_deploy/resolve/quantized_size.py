@@ -5,7 +5,7 @@ memory that it takes to make it; and what cannot be quantized, by its header. Pu
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xgen_deploy.backends.llama_forecast import model_shape
+from xgen_deploy.backends.llama_shape import model_shape
 from xgen_deploy.fit.quantized import buffer_bytes, quantized_tensors
 from xgen_deploy.fit.shape import ModelShape, Tensor, UnknownType
 from xgen_deploy.state.facts import ModelFacts

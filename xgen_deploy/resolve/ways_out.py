@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
 
 from xgen_deploy.backends.forecasting import Forecasting
 from xgen_deploy.fit.layers import Choice
@@ -14,7 +13,6 @@ from xgen_deploy.state.instance import Spec
 
 _MOST = 3
 _STEP = 1024
-_CACHE: Final = "q8_0"
 Placed = tuple[GPUInfo, int]
 Way = Callable[["Unfitting"], Iterator[str]]
 
@@ -59,9 +57,7 @@ def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
         return False
     if len(told.devices) != len(gpus):
         return False
-    return _host_holds(asked, told) and all(
-        need.total <= free for need, (_, free) in zip(told.devices, gpus, strict=True)
-    )
+    return _host_holds(asked, told) and told.fits([free for _, free in gpus])
 
 
 def _host_holds(asked: Unfitting, told: Forecast) -> bool:
@@ -95,16 +91,14 @@ def _other_gpus(asked: Unfitting) -> Iterator[str]:
 
 def _smaller_share(asked: Unfitting) -> Iterator[str]:
     """Of an engine that takes a share of its GPUs, whatever the model needs."""
-    share = asked.forecasting.backend.memory_share(asked.spec)
+    backend = asked.forecasting.backend
+    share = backend.memory_share(asked.spec)
     if share is None or not asked.gpus or any(not gpu.memory_total_mb for gpu, _ in asked.gpus):
         return
     rooms = (free / ((gpu.memory_total_mb or 0) << 20) for gpu, free in asked.gpus)
     section, _, name = share.setting.partition(".")
     smaller = int(min(rooms) * 100) / 100
-    own = getattr(asked.spec, section, None)
-    if smaller <= 0 or own is None or not name:
-        return
-    if _fits(asked, replace(asked.spec, **{section: replace(own, **{name: smaller})}), asked.gpus):
+    if smaller > 0 and _fits(asked, backend.with_memory_share(asked.spec, smaller), asked.gpus):
         yield f"{section}: {{{name}: {smaller:g}}}"
 
 
@@ -155,16 +149,17 @@ def _shorter_context(asked: Unfitting) -> Iterator[str]:
 
 
 def _smaller_cache(asked: Unfitting) -> Iterator[str]:
-    llama = asked.spec.llama
-    if not asked.forecasting.backend.offloads_layers:
+    llama, backend = asked.spec.llama, asked.forecasting.backend
+    small = backend.small_cache
+    if not backend.offloads_layers or small is None:
         return
     kinds = {llama.cache_type_k, llama.cache_type_v}
     software = any(gpu.software for gpu, _ in asked.gpus)
     if not kinds <= {None, "f16", "bf16", "f32"} or llama.flash_attn == "off" or software:
         return
-    smaller = replace(llama, cache_type_k=_CACHE, cache_type_v=_CACHE)
-    if _fits(asked, replace(asked.spec, llama=smaller), asked.gpus):
-        yield f"llama: {{cache_type_k: {_CACHE}, cache_type_v: {_CACHE}}}"
+    if _fits(asked, backend.with_settings(asked.spec, small.settings), asked.gpus):
+        stated = ", ".join(f"{name}: {kind}" for name, kind in small.settings.items())
+        yield f"{backend.settings}: {{{stated}}}"
 
 
 def _attended_caches(asked: Unfitting) -> Iterator[str]:

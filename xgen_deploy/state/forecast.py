@@ -1,5 +1,6 @@
 """What an instance will take of memory, forecast before it starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -52,6 +53,10 @@ class Forecast:
     fails: str | None = None
     ways_out: tuple[str, ...] = ()
     on_cpu: str | None = None
+
+    def fits(self, free: Sequence[int]) -> bool:
+        """Whether so many bytes of each device hold it."""
+        return all(need.total <= room for need, room in zip(self.devices, free, strict=True))
 
     def least(self, need: Need) -> int | None:
         """What it takes at least of where that need is; None where that is not known."""

@@ -20,7 +20,7 @@ from xgen_deploy.transfer.local_file import Stored, chunk_of
 from xgen_deploy.transfer.remote.download import Pace
 from xgen_deploy.transfer.remote.part import CHUNK
 from xgen_deploy.transport.base import Connection, HostError
-from xgen_deploy.transport.process import Lines, Process
+from xgen_deploy.transport.process import Process, heard
 
 # What one packet of SSH takes: paramiko leaves 64 bytes of 32 KiB free.
 _PIECE = (32 << 10) - 64
@@ -88,21 +88,15 @@ class HostTransfer:
         name = self.connection.name
         with self.connection.transfer(self.request.line()) as (process, first):
             process.send_within(_STALLED)
-            lines, got, finished = Lines(LINE), first, False
+            finished = False
             sender = _Sender(process, self.request, self.from_here)
             try:
-                while True:
-                    for line in lines.add(got.out):
+                for lines in heard(process, first, limit=LINE, within=_SILENCE):
+                    for line in lines:
                         finished = self._take(event_of(name, line), sender) or finished
                     sender.check(name)
                     if finished:
                         break
-                    if got.ended:
-                        raise ConnectionError("the program there ended")
-                    try:
-                        got = process.read(_SILENCE)
-                    except TimeoutError:
-                        raise ConnectionError(f"nothing heard for {_SILENCE:.0f} s") from None
                 done()
                 self.ended.wait()
             finally:

@@ -13,7 +13,7 @@ from xgen_deploy.limits import STORED_FILES
 from xgen_deploy.state.have import Layers
 from xgen_deploy.state.stock import OtherFile, Path, Size, Stock, StoredFile
 from xgen_deploy.transport.base import Connection, HostError
-from xgen_deploy.transport.process import Lines
+from xgen_deploy.transport.process import heard
 from xgen_deploy.visible import on_one_line
 
 _LINE = 4 << 20
@@ -155,10 +155,10 @@ def check(
 def answers(connection: Connection, request: Mapping[str, Any]) -> Iterator[Line]:
     """Its lines up to the end, without that. Raises UnreachableError and HostError."""
     name = connection.name
-    with connection.transfer(json.dumps(request).encode(), "models") as (process, got):
-        lines, count = Lines(_LINE), 0
-        while True:
-            for text in lines.add(got.out):
+    with connection.transfer(json.dumps(request).encode(), "models") as (process, first):
+        count = 0
+        for lines in heard(process, first, limit=_LINE, within=_SILENCE):
+            for text in lines:
                 line = _read(name, text)
                 if isinstance(line, EndLine):
                     if line.text:
@@ -168,12 +168,6 @@ def answers(connection: Connection, request: Mapping[str, Any]) -> Iterator[Line
                 if count > STORED_FILES:
                     raise HostError(name, f"it told of more than {STORED_FILES} files")
                 yield line
-            if got.ended:
-                raise ConnectionError("the program there ended")
-            try:
-                got = process.read(_SILENCE)
-            except TimeoutError:
-                raise ConnectionError(f"nothing heard for {_SILENCE:.0f} s") from None
 
 
 def _read(host: str, text: bytes) -> Line:

@@ -1,6 +1,7 @@
 """A command running on some host, with its three streams, however it was started."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,3 +71,18 @@ class Lines:
         if max(len(self._rest), *map(len, lines), 0) > self._limit:
             raise ConnectionError(f"it sent a line of more than {self._limit >> 20} MiB")
         return lines
+
+
+def heard(process: Process, first: Output, *, limit: int, within: float) -> Iterator[list[bytes]]:
+    """What it says, line by line, in the pieces in which it comes; never the end. Raises
+    ConnectionError, also where nothing comes within so many seconds.
+    """
+    lines, got = Lines(limit), first
+    while True:
+        yield lines.add(got.out)
+        if got.ended:
+            raise ConnectionError("the program there ended")
+        try:
+            got = process.read(within)
+        except TimeoutError:
+            raise ConnectionError(f"nothing heard for {within:.0f} s") from None

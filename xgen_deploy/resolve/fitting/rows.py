@@ -1,6 +1,6 @@
 """How a model fits on GPUs with each context and each type of cache. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from xgen_deploy.backends.base import Backend
@@ -62,7 +62,7 @@ def rows(spec: Spec, model: ModelFacts, place: Place) -> Iterator[Row]:
     caches = [(place.backend.usual_cache, spec)]
     small = place.backend.small_cache
     if small is not None and spec.type == "llm":  # most others have none
-        caches.append((small.name, _with_settings(spec, place.backend, small.settings)))
+        caches.append((small.name, place.backend.with_settings(spec, small.settings)))
     for n_ctx in _contexts(place.backend.context_limit(model) or SHORTEST):
         for cache, cached in caches:
             own = replace(cached, n_ctx=n_ctx)
@@ -78,13 +78,6 @@ def _contexts(longest: int) -> Iterator[int]:
         yield n_ctx
         n_ctx *= 2
     yield longest
-
-
-def _with_settings(spec: Spec, backend: Backend, settings: Mapping[str, str]) -> Spec:
-    section = backend.settings
-    return (
-        replace(spec, **{section: replace(getattr(spec, section), **settings)}) if section else spec
-    )
 
 
 def _offloaded(spec: Spec, model: ModelFacts, place: Place, cache: str) -> Row:
@@ -108,9 +101,7 @@ def _slots_fit(spec: Spec, model: ModelFacts, place: Place, slots: int) -> bool:
     """Each with a whole context."""
     own = replace(spec, llama=replace(spec.llama, parallel=slots))
     told = place.forecasting(model).of(own, place.gpus)
-    if told is None:
-        return False
-    return all(need.total <= free for need, free in zip(told.devices, place.free, strict=True))
+    return told is not None and told.fits(place.free)
 
 
 def _last(low: int, fits: Callable[[int], bool]) -> int:
