@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.backends.test_vllm_forecast import LLAMA_70B, cards
+from tests.backends.test_vllm_forecast import cards
+from tests.fit.checkpoints import LLAMA_70B
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.instance_config import InstanceConfig

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fit.checkpoints import weight_facts
+from tests.fit.checkpoints import LLAMA_70B, weight_facts
 from tests.fit.measured import read
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.facts import ModelFacts
@@ -15,19 +15,6 @@ from xgen_deploy.state.settings import VllmSettings
 
 RANKS = read("choices")["ranks"]
 GIB = 1 << 30
-LLAMA_70B: dict[str, Any] = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 8192,
-    "intermediate_size": 28672,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "tie_word_embeddings": False,
-}
 AWQ = {"quantization_config": {"quant_method": "awq"}}
 
 
@@ -50,6 +37,16 @@ def told(
     seen: bool = True,
     **settings: Any,
 ) -> Forecast:
+    weights = weight_facts(config, bits) if seen else None
+    model = ModelFacts(key="m", config=config, weights=weights)
+    forecast = of(model, gpus, n_ctx=n_ctx, **settings)
+    assert forecast is not None
+    return forecast
+
+
+def of(
+    model: ModelFacts, gpus: tuple[GPUInfo, ...], *, n_ctx: int = 8192, **settings: Any
+) -> Forecast | None:
     spec = Spec(
         model="m",
         backend="vllm-cuda",
@@ -61,13 +58,9 @@ def told(
         gpus=tuple(g.identity for g in gpus),
         vllm=VllmSettings(**settings),
     )
-    weights = weight_facts(config, bits) if seen else None
-    model = ModelFacts(key="m", config=config, weights=weights)
     backend = backend_named("vllm-cuda")
     assert backend is not None
-    forecast = backend.forecast(spec, model, gpus, Engine(backend="vllm-cuda"))
-    assert forecast is not None
-    return forecast
+    return backend.forecast(spec, model, gpus, Engine(backend="vllm-cuda"))
 
 
 @pytest.mark.parametrize("case", RANKS, ids=lambda c: f"{c['model']}-{c['tp']}")
@@ -201,17 +194,4 @@ def test_an_odd_configuration_is_no_wrong_number(odd: dict[str, Any]) -> None:
     model = ModelFacts(
         key="m", config=LLAMA_70B | odd, weights=weight_facts(LLAMA_70B), size=10**11
     )
-    backend = backend_named("vllm-cuda")
-    assert backend is not None
-    gpus = cards(1)
-    spec = Spec(
-        model="m",
-        backend="vllm-cuda",
-        runtime="docker",
-        source="/m",
-        model_path="/m",
-        port=8001,
-        n_ctx=8192,
-        gpus=(gpus[0].identity,),
-    )
-    backend.forecast(spec, model, gpus, Engine(backend="vllm-cuda"))
+    of(model, cards(1))

@@ -6,6 +6,20 @@ from typing import Any
 from xgen_deploy.probe.remote.safetensors import Tensors
 from xgen_deploy.state.facts import WeightFacts
 
+LLAMA_70B: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 8192,
+    "intermediate_size": 28672,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "tie_word_embeddings": False,
+}
+
 
 def weight_facts(config: dict[str, Any], bits: int = 16) -> WeightFacts:
     """Of less than 16 bits as AWQ stores them: linear layers in groups of 128, each with a scale

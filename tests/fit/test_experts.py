@@ -7,23 +7,14 @@ import pytest
 import yaml
 
 from tests.cli.call import Capsys, call
+from tests.fit.checkpoints import LLAMA_70B
 from tests.fit.header_file import write_header
 from tests.fit.measured import model
 from tests.fit.published import PUBLISHED
 
 PLANS = Path(__file__).parent / "plans"
 AWQ_70B = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 8192,
-    "intermediate_size": 28672,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "tie_word_embeddings": False,
+    **LLAMA_70B,
     "torch_dtype": "float16",
     "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128},
 }

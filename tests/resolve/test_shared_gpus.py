@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.backends.test_vllm_forecast import AWQ, LLAMA_70B
-from tests.fit.checkpoints import weight_facts
+from tests.backends.test_vllm_forecast import AWQ
+from tests.fit.checkpoints import LLAMA_70B, weight_facts
 from tests.fit.measured import read
 from tests.render.scene import Scene
 from tests.resolve.test_choosing import header
