@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from tests.bundle.made import Outside, allowed, new_key
-from xgen_deploy.cli.documents.registry import output_schema
+from xgen_deploy.documents.registry import output_schema
 from xgen_deploy.hub.local_digests import LocalDigests
 
 

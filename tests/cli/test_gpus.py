@@ -9,9 +9,9 @@ from tests.fleets.described import fleets
 from tests.site_file import load_site
 from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screens.gpu_overview import gpu_entry
-from xgen_deploy.cli.screens.gpu_table import gpu_table, owners
+from xgen_deploy.cli.screens.gpu_table import gpu_table
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.gpu_entries import gpu_entry, owners
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.facts import ContainerFacts, DockerFacts, EngineFacts, HostFacts
 from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUProcess

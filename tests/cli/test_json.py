@@ -14,10 +14,10 @@ import pytest
 
 from tests.apply.conftest import MakeSite, make_site  # noqa: F401 - a fixture
 from tests.fake_host.site import FakeSite, Ran
-from xgen_deploy.cli.documents.events import End
-from xgen_deploy.cli.documents.registry import COMMANDS, model_of, output_schema
-from xgen_deploy.cli.documents.show import ShowDocument
 from xgen_deploy.cli.main import main
+from xgen_deploy.documents.events import End
+from xgen_deploy.documents.registry import COMMANDS, model_of, output_schema
+from xgen_deploy.documents.show import ShowDocument
 from xgen_deploy.plan.saved import SavedPlan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.upgrade.site import CASES, HOST, OldSite
-from xgen_deploy.cli.documents.plan import plan_document
+from xgen_deploy.documents.plan import plan_document
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.from_host import manifest_from
 from xgen_deploy.manifest.from_record import manifest_of_record

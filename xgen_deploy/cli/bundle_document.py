@@ -7,7 +7,7 @@ from xgen_deploy.bundle.index import Index, Member
 from xgen_deploy.bundle.read import Bundle, Damage
 from xgen_deploy.bundle.volumes import volume_path
 from xgen_deploy.bundle.write import Written
-from xgen_deploy.cli.documents.bundle import (
+from xgen_deploy.documents.bundle import (
     BundleDamage,
     BundleDocument,
     BundlePart,

@@ -9,11 +9,11 @@ from rich.markup import escape
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.registry import ENGINES, backend_named
-from xgen_deploy.cli.documents.fit import FitDocument
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.fit_table import fit_table, recommendation
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.fit import FitDocument
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.hub.model_here import models_here
 from xgen_deploy.resolve.fitting.recommended import recommended

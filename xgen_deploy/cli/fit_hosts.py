@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from rich.markup import escape
 
 from xgen_deploy.backends.forecasting import forecasting_for
-from xgen_deploy.cli.documents.fit import FitDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run_or_fleet
@@ -15,6 +13,8 @@ from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.preload import PLANNING
 from xgen_deploy.cli.screens.fit_table import fit_table, recommendation
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.fit import FitDocument
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.choosing.available import Available

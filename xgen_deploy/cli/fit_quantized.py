@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from xgen_deploy import frozen
 from xgen_deploy.backends.llama_fit import Told
-from xgen_deploy.cli.documents.fit import QuantizedEntry
+from xgen_deploy.documents.fit import QuantizedEntry
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.resolve.quantized import quantized_header
 from xgen_deploy.resolve.quantized_size import MIB, SLAB, CannotQuantize, memory_of, outcome_of

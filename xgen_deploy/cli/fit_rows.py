@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.cli.documents.fit import FitRow
+from xgen_deploy.documents.fit import FitRow
 from xgen_deploy.manifest.yaml_text import yaml_line
 from xgen_deploy.resolve.fitting.recommended import slots_of
 from xgen_deploy.resolve.fitting.rows import Row

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from xgen_deploy.backends.llama_fit import Told, told_of_words
 from xgen_deploy.backends.llama_shape import NoForecast
-from xgen_deploy.cli.documents.fit import DeviceNeed, FitDocument, HostNeed, QuantizedEntry
 from xgen_deploy.cli.fit_quantized import as_estimate, quantized_here
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.fit import start_lines
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.fit import DeviceNeed, FitDocument, HostNeed, QuantizedEntry
 from xgen_deploy.errors import XgenError
 from xgen_deploy.hub.model_here import gguf_here
 from xgen_deploy.state.forecast import Need

@@ -4,10 +4,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from xgen_deploy.cli.documents.config import ConfigDocument
 from xgen_deploy.cli.named_hosts import open_named
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.config import ConfigDocument
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.limits import MANIFEST
 from xgen_deploy.manifest.diagnostics import listing

@@ -5,15 +5,13 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from xgen_deploy.cli.error_entry import ErrorEntry
+from xgen_deploy.documents.error_entry import ErrorEntry
+from xgen_deploy.documents.streaming import STREAMING
 from xgen_deploy.visible import json_text
 
 if TYPE_CHECKING:
     from xgen_deploy.apply.events import Event
-    from xgen_deploy.cli.documents.base import Document
-
-# Their lines are events, and the last one is `end`.
-STREAMING = ("apply", "rollback", "destroy", "cordon", "uncordon", "fetch")
+    from xgen_deploy.documents.base import Document
 
 
 class JsonOutput:
@@ -86,14 +84,14 @@ class JsonOutput:
         if self.command in STREAMING:
             self._print_end(code, errors)
         elif not self._printed or errors:
-            from xgen_deploy.cli.documents.registry import empty_document
+            from xgen_deploy.documents.registry import empty_document
 
             document = self._document or empty_document(self.command)
             all_errors = _distinct((*document.errors, *errors))
             _print_document(document.model_copy(update={"errors": all_errors}))
 
     def _print_end(self, code: int, errors: tuple[ErrorEntry, ...]) -> None:
-        from xgen_deploy.cli.documents.events import End
+        from xgen_deploy.documents.events import End
 
         counts = self._counts
         if counts is None:

@@ -10,9 +10,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from xgen_deploy import __version__
-from xgen_deploy.cli.error_entry import ErrorEntry, entries_of
 from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.outlet import close_outlets, open_outlets, went_away
+from xgen_deploy.documents.error_entry import ErrorEntry, entries_of
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import what_failed
 from xgen_deploy.visible import printable

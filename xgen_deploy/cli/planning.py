@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from xgen_deploy.cli.documents.plan import plan_document
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.plan import plan_document
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
 from xgen_deploy.plan.choices import with_choices

@@ -14,13 +14,13 @@ from xgen_deploy.apply.models_on_hosts import (
     remove,
     unknown_clause,
 )
-from xgen_deploy.cli.documents.models import HostEntry, ModelsDocument, RemovedEntry
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.model_hosts import chosen_hosts
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.models import origin_text, prune_lines, unreached_line
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.models import HostEntry, ModelsDocument, RemovedEntry
 from xgen_deploy.errors import LockedError, XgenError, exit_code_of, reason_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.sizes import size_text

@@ -8,11 +8,11 @@ import click
 
 from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.apply.user_interface import Reporter
-from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.how_to_ask import asking_lines
 from xgen_deploy.cli.screens.progress import progress
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.plan import plan_errors
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.take_over import taken_over, taken_over_clause
 from xgen_deploy.plan.text import plan_text

@@ -7,13 +7,13 @@ from shlex import quote
 from rich.markup import escape
 
 from xgen_deploy.apply.models_on_hosts import roots
-from xgen_deploy.cli.documents.models import CheckedEntry, HostEntry, ModelsDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.model_hosts import chosen_hosts
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.models import origin_text, unreached_line
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.models import CheckedEntry, HostEntry, ModelsDocument
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds, reason_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.sizes import size_text

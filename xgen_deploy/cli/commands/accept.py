@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from xgen_deploy.bounded_json import read_json
-from xgen_deploy.cli.documents.accept import AcceptDocument, RecordedModel
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.accept import AcceptDocument, RecordedModel
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.manifest.file_text import MAX_BYTES
 from xgen_deploy.run.run import Run

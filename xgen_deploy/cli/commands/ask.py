@@ -8,12 +8,12 @@ import click
 from xgen_deploy.backends.question import Question
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.asking import Asked, ask_one_of
-from xgen_deploy.cli.documents.ask import AskDocument, Score
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.ask import AskDocument, Score
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.manifest.checks.names import further_names
 from xgen_deploy.resolve.gateway_needs import gateway_hosts

@@ -153,7 +153,7 @@ def verify(file: str, allowed_signers: str | None, allow_unsigned: bool, as_json
     from xgen_deploy.bundle.report import names_of
     from xgen_deploy.cli.bundle_document import bundle_document, damage_of
     from xgen_deploy.cli.bundling import damages, verified_lines
-    from xgen_deploy.cli.error_entry import ErrorEntry
+    from xgen_deploy.documents.error_entry import ErrorEntry
 
     output = current_output()
     output.begin(asked_for=as_json)

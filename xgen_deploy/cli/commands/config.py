@@ -3,12 +3,12 @@
 import click
 
 from xgen_deploy.backends.registry import engine_words
-from xgen_deploy.cli.documents.config import ConfigDocument
 from xgen_deploy.cli.from_host import show_from_host
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import refuse_saved_plan
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.config import ConfigDocument
 from xgen_deploy.errors import UsageError
 from xgen_deploy.manifest.annotated_yaml import annotated_yaml, places
 from xgen_deploy.manifest.limit import limit

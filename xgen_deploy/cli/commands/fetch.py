@@ -5,12 +5,12 @@ import time
 import click
 
 from xgen_deploy.cli.detaching import called_off, check_alone, detached, waited
-from xgen_deploy.cli.documents.plan import plan_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, bundle_options, host_options, limit_rate_option
 from xgen_deploy.cli.preload import FETCHING
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.plan import plan_errors
 from xgen_deploy.errors import XgenError, exit_code_of, first_that_holds
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.plan import Plan

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.history import ApplyEntry, HistoryDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.histories import entries_by_host, no_such_apply
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
@@ -15,6 +13,8 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.apply_details import apply_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.table import Table
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.history import ApplyEntry, HistoryDocument
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.plan.headlines import ago, named, unended_clause
 from xgen_deploy.state.lock import LockStatus

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.documents.lock import LockDocument, LockedFileChange, LockedPart, LockedSource
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import read_site
@@ -13,6 +12,7 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.saved_file import check_writable, write_file
 from xgen_deploy.cli.screens.lock import lock_lines
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.lock import LockDocument, LockedFileChange, LockedPart, LockedSource
 from xgen_deploy.errors import XgenError
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.hub.locking import Change, NotLocked, by_length, file_changes, relocked

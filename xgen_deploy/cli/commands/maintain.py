@@ -76,8 +76,8 @@ def _maintain(
 
 def _as_document(run: Run, settings: Settings, options: ApplyOptions, request: Request) -> int:
     """Prints nothing but one JSON document, at the end."""
-    from xgen_deploy.cli.documents.maintain import MaintainDocument
     from xgen_deploy.cli.screens.progress import Gathering
+    from xgen_deploy.documents.maintain import MaintainDocument
 
     gathering = Gathering()
     lost: dict[str, str] = {}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xgen_deploy.cli.documents.models import HostEntry, ModelsDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.model_hosts import chosen_hosts
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.saved_file import check_writable, write_file
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.models import HostEntry, ModelsDocument
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of, reason_of
 from xgen_deploy.state.have import Have, HostHave
 

@@ -7,16 +7,16 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
-from xgen_deploy.cli.documents.projects import (
+from xgen_deploy.cli.named_hosts import named_host_options, open_named
+from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.screens.screen import Screen, aligned
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.projects import (
     HostEntry,
     InstanceEntry,
     ProjectEntry,
     ProjectsDocument,
 )
-from xgen_deploy.cli.error_entry import host_errors
-from xgen_deploy.cli.named_hosts import named_host_options, open_named
-from xgen_deploy.cli.options import Settings
-from xgen_deploy.cli.screens.screen import Screen, aligned
 from xgen_deploy.errors import XgenError, exit_code_of, reason_of
 from xgen_deploy.plan.headlines import ago
 from xgen_deploy.probe.observe import observe_machine

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.plan import plan_errors
-from xgen_deploy.cli.documents.render import FileEntry, RenderDocument, UnitEntry
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
 from xgen_deploy.cli.opening import open_run_or_fleet
 from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.plan import plan_errors
+from xgen_deploy.documents.render import FileEntry, RenderDocument, UnitEntry
 from xgen_deploy.gateway.render import render_gateway
 from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import Desired, DesiredState

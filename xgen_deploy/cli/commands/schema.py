@@ -26,7 +26,7 @@ def _of_manifests() -> object:
 
 
 def _of_output(command: str) -> object:
-    from xgen_deploy.cli.documents.registry import COMMANDS, output_schema
+    from xgen_deploy.documents.registry import COMMANDS, output_schema
 
     if command not in COMMANDS:
         raise UsageError(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from xgen_deploy.cli.documents.show import ShowDocument
 from xgen_deploy.cli.options import current_output
 from xgen_deploy.cli.screens.screen import print_line
+from xgen_deploy.documents.show import ShowDocument
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import read_saved
 

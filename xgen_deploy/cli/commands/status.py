@@ -1,14 +1,11 @@
 """`xgen-deploy status`: what runs, as the engines report it."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.status import HostEntry, StatusDocument
-from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
@@ -16,9 +13,10 @@ from xgen_deploy.cli.screens.how_to_ask import asking_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.status import status_lines, warning_lines
 from xgen_deploy.cli.screens.versions import version_lines
+from xgen_deploy.documents.status import status_document
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.out_of_service import in_force
-from xgen_deploy.state.observation import Observed, reached, records_of
+from xgen_deploy.state.observation import records_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.selection import Condition, condition, narrowed
 from xgen_deploy.verify.site_status import SiteStatus, site_status
@@ -78,7 +76,7 @@ def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, vie
     screen.lines(_all_left_out(whole, status))
     if view == View():
         screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
-    screen.value(_document(status), more=view.watch)
+    screen.value(status_document(status), more=view.watch)
     return status.exit_code
 
 
@@ -106,30 +104,3 @@ def _how_to_ask(site: Site, status: SiteStatus, manifest: str) -> list[str]:
         return []
     lines = asking_lines(site, records_of(status.observed), manifest, down)
     return ["", *lines] if lines else []
-
-
-def _document(status: SiteStatus) -> StatusDocument:
-    return StatusDocument(
-        hosts={
-            n: HostEntry(
-                reachable=n not in status.unreached,
-                error=status.errors.get(n),
-                lock=status.locks.get(n),
-                watchdog=status.watchdogs.get(n),
-                cordons=status.cordons.get(n),
-                fetching=status.fetching.get(n),
-            )
-            for n in status.observed
-        },
-        models=status.instances,
-        gateways=status.gateways,
-        errors=tuple(_errors(status.observed)),
-    )
-
-
-def _errors(observed: Observed) -> Iterator[ErrorEntry]:
-    """Of hosts that could not be observed, or not whole."""
-    yield from host_errors(observed)
-    for name, observation in reached(observed).items():
-        if observation.record is None:
-            yield ErrorEntry(message=observation.record_error, host=name)

@@ -9,8 +9,6 @@ from dataclasses import replace
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.support import SupportDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.manifest_command import is_manifest, usual_manifest
 from xgen_deploy.cli.named_hosts import manifest_or_host_options, open_named
 from xgen_deploy.cli.opening import open_run
@@ -21,6 +19,8 @@ from xgen_deploy.cli.screens.realigned import realigned
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.support_text import HostReport, SupportReport, support_lines
 from xgen_deploy.cli.support_report import manifest_report, named_report
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.support import SupportDocument
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.visible import printable

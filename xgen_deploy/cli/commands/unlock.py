@@ -6,12 +6,12 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.apply.auditing import Auditing
-from xgen_deploy.cli.documents.unlock import HostEntry, UnlockDocument
-from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import ErrorEntry, host_errors
+from xgen_deploy.documents.unlock import HostEntry, UnlockDocument
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection, Session
 from xgen_deploy.transport.fleet import each

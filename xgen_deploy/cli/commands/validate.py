@@ -5,12 +5,12 @@ import time
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.documents.plan import plan_errors, refusal_error
-from xgen_deploy.cli.documents.validate import ValidateDocument
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.plan import plan_errors, refusal_error
+from xgen_deploy.documents.validate import ValidateDocument
 from xgen_deploy.resolve.locked import misfits
 from xgen_deploy.resolve.without_hosts import foreseen
 from xgen_deploy.state.plan import Plan

@@ -4,12 +4,12 @@ import click
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.cli.documents.verify import VerifyDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.verify import VerifyDocument
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.plan.desired import Desired, DesiredState
 from xgen_deploy.plan.drift import Drift, drift_of

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from xgen_deploy.cli.documents.logs import EntryOfLog, LogsDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.logs.request import LogRequest
 from xgen_deploy.cli.logs.streams import Target, show_lines
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.logs import EntryOfLog, LogsDocument
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.manifest.diagnostics import listing
 from xgen_deploy.run.run import Run

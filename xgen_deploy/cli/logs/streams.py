@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.cli.documents.logs import EntryOfLog, LogsDocument
-from xgen_deploy.cli.error_entry import host_errors
 from xgen_deploy.cli.logs.entries import FileEntries, JournalEntries, LogEntry
 from xgen_deploy.cli.logs.request import LogRequest, log_argv, units_of
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.error_entry import host_errors
+from xgen_deploy.documents.logs import EntryOfLog, LogsDocument
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.limits import PAGE
 from xgen_deploy.run.run import Run

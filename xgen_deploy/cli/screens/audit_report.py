@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.audit.reading import Entry, HostEvents, read_events
-from xgen_deploy.cli.documents.history import HistoryDocument
-from xgen_deploy.cli.error_entry import ErrorEntry, host_errors
 from xgen_deploy.cli.logs.since import begin_of
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.table import Table
+from xgen_deploy.documents.error_entry import ErrorEntry, host_errors
+from xgen_deploy.documents.history import HistoryDocument
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each

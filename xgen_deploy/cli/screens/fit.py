@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from xgen_deploy.backends.llama_fit import Told
-from xgen_deploy.cli.documents.fit import QuantizedEntry
 from xgen_deploy.cli.screens.screen import aligned
+from xgen_deploy.documents.fit import QuantizedEntry
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.forecast import Need
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 
 from xgen_deploy.cli.screens.gpu_details import details, failures
-from xgen_deploy.cli.screens.gpu_overview import cordon_on, used_by
 from xgen_deploy.cli.screens.table import Cell, Table
+from xgen_deploy.documents.gpu_entries import cordon_on, owners, used_by
 from xgen_deploy.errors import XgenError, reason_of
-from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
-from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.observation import Observation, Observed, facts_of
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
@@ -54,20 +52,6 @@ def _row_count(observation: Observation | XgenError) -> int:
     if isinstance(observation, XgenError):
         return 1
     return max(1, sum(1 + len(g.mig_instances) for g in observation.facts.gpu.gpus))
-
-
-def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
-    """Part of a control group's name (a unit or a container's ID) -> the instance in it."""
-    owners = {
-        f"xgen-{site.project}-{d.name}{slot}.service": d.name
-        for d in site.on(name)
-        for slot in ("", SECOND)
-    }
-    for container in facts.docker.containers:
-        instance = container.labels.get("xgen.instance")
-        if instance:
-            owners[container.id] = instance
-    return owners
 
 
 def _gpu_rows(

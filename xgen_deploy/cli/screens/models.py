@@ -8,8 +8,8 @@ from hashlib import sha256
 from rich.markup import escape
 
 from xgen_deploy.apply.models_on_hosts import HostModels, Looked
-from xgen_deploy.cli.documents.models import ModelEntry
 from xgen_deploy.cli.screens.table import Cell, Table
+from xgen_deploy.documents.models import ModelEntry
 from xgen_deploy.errors import XgenError, reason_of
 from xgen_deploy.files.places import ENGINES
 from xgen_deploy.files.uses import Uses

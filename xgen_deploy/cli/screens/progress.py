@@ -12,11 +12,11 @@ from rich.markup import escape
 from xgen_deploy.apply.events import Event
 from xgen_deploy.apply.host import ApplyIdentity
 from xgen_deploy.apply.outcomes import HostResult
-from xgen_deploy.cli.documents.maintain import HostEntry, InstanceEntry
-from xgen_deploy.cli.error_entry import ErrorEntry
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.running_rows import Intervals, RunningRows, where
 from xgen_deploy.cli.screens.screen import print_line
+from xgen_deploy.documents.error_entry import ErrorEntry
+from xgen_deploy.documents.maintain import HostEntry, InstanceEntry
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.visible import printable
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from xgen_deploy.cli.documents.base import Document
+    from xgen_deploy.documents.base import Document
 
 # `host/instance  `, `refused  `: what follows such a label goes on below itself.
 _LABEL = re.compile(r"\s*\S+\s{2,}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 from xgen_deploy.frozen import Frozen
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, RootModel
 
 from xgen_deploy.apply.events import Event
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 
 
 class End(Document):

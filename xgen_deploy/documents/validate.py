@@ -1,6 +1,6 @@
 """`validate --json`."""
 
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 
 
 class ValidateDocument(Document):

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from xgen_deploy.cli.documents.base import Document
-from xgen_deploy.cli.json_output import STREAMING
+from xgen_deploy.documents.base import Document
+from xgen_deploy.documents.streaming import STREAMING
 
 _MODELS = {
     "validate": "validate.ValidateDocument",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from xgen_deploy.cli.documents.base import Document
-from xgen_deploy.cli.error_entry import ErrorEntry
+from xgen_deploy.documents.base import Document
+from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.artifact import Kind
 from xgen_deploy.state.bundle import BundleOrigin

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from xgen_deploy.audit.event import AuditEvent
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.record import ApplyRecord

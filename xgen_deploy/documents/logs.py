@@ -1,6 +1,6 @@
 """`logs --json`."""
 
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 from xgen_deploy.frozen import Frozen
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 
 
 class ConfigDocument(Document):

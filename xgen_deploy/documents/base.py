@@ -1,6 +1,6 @@
 """The base of every document that a command prints with --json."""
 
-from xgen_deploy.cli.error_entry import ErrorEntry
+from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from xgen_deploy.cli.documents.gpus import GPUEntry, GPUProcessEntry, MIGEntry
+from xgen_deploy.documents.gpus import GPUEntry, GPUProcessEntry, MIGEntry
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.cordon import Cordon
+from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess, GPUType
+from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import Record
+from xgen_deploy.state.site import Site
 
 
 class Used(Frozen):
@@ -14,6 +17,20 @@ class Used(Frozen):
 
     process: GPUProcess
     instance: str | None
+
+
+def owners(site: Site, name: str, facts: HostFacts) -> dict[str, str]:
+    """Part of a control group's name (a unit or a container's ID) -> the instance in it."""
+    owners = {
+        f"xgen-{site.project}-{d.name}{slot}.service": d.name
+        for d in site.on(name)
+        for slot in ("", SECOND)
+    }
+    for container in facts.docker.containers:
+        instance = container.labels.get("xgen.instance")
+        if instance:
+            owners[container.id] = instance
+    return owners
 
 
 def overall_type(gpus: tuple[GPUInfo, ...]) -> str:

@@ -1,6 +1,6 @@
 """`verify --json`."""
 
-from xgen_deploy.cli.documents.base import Document
+from xgen_deploy.documents.base import Document
 from xgen_deploy.verify.checks import Check
 
 
