@@ -83,6 +83,11 @@ _HEAD = "project: a\nimages: {llama: i}\n"
             ],
         ),
         (
+            "models: {q: {source: /q, type: embedding, slo: {ttft_p95: 1s}}}\n"
+            "hosts: {h: [{model: q, gpus: []}]}",
+            ["3:43: `slo` has no effect: it is for models that generate tokens"],
+        ),
+        (
             "runtime: systemd\nbinaries: {haproxy: /h}\nmodels: {q: {source: /q}}\n"
             "hosts: {h: [{model: q, port: 80, container: {args: [--init]}}]}",
             [

@@ -46,6 +46,7 @@ from xgen_deploy.state.settings import (
     LlamaSettings,
     ModelType,
     Notify,
+    Objectives,
     Pull,
     Registry,
     Runtime,
@@ -133,6 +134,9 @@ class ModelFields(Frozen):
     update: Update | None = None
     accept: Accept | None = Field(
         default=None, description="What it must answer before a change counts."
+    )
+    slo: Objectives | None = Field(
+        default=None, description="How soon it is to answer: alerts fire beyond it."
     )
     spare_gpus: tuple[GPURef, ...] | None = Field(
         default=None, description="GPUs that may take over when one of `gpus` is lost."

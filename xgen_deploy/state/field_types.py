@@ -380,6 +380,15 @@ Seconds = Annotated[
         {"type": "string", "pattern": rf"^({_PART}|({_PART}(ms|s|m|h|d))+)$"},
     ),
 ]
+ObjectiveSeconds = Annotated[
+    float,
+    Field(strict=True, gt=0, allow_inf_nan=False),
+    BeforeValidator(seconds),
+    _schema(
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": rf"^({_PART}|({_PART}(ms|s|m|h|d))+)$"},
+    ),
+]
 Ports = Annotated[
     str,
     BeforeValidator(_ports),

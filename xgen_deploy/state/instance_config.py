@@ -19,6 +19,7 @@ from xgen_deploy.state.settings import (
     Image,
     LlamaSettings,
     ModelType,
+    Objectives,
     Pull,
     Runtime,
     Sampling,
@@ -96,6 +97,7 @@ class InstanceConfig(Frozen):
     adopt: Adopt | None = None
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
+    slo: Objectives | None = None
     fit: Fit = "refuse"
     locked: dict[str, Locked] = Field(default_factory=dict)
     spread: Literal["host", "gpu"] | None = None

@@ -32,6 +32,7 @@ from xgen_deploy.state.field_types import (
     Mount,
     NotNegative,
     Number,
+    ObjectiveSeconds,
     Port,
     Positive,
     Rate,
@@ -406,6 +407,17 @@ class Update(Frozen):
     drain: Seconds | None = Field(
         default=None,
         description="How long active requests may take before their instance is stopped.",
+    )
+
+
+class Objectives(Frozen):
+    """How soon a model is to answer. Alerts compare; nothing is started or stopped by it."""
+
+    ttft_p95: ObjectiveSeconds | None = Field(
+        default=None, description="Of 95 % of requests, to the first token, such as 1s."
+    )
+    tpot_p95: ObjectiveSeconds | None = Field(
+        default=None, description="Of 95 % of requests, for each further token, such as 60ms."
     )
 
 

@@ -15,7 +15,7 @@ from xgen_deploy.state.settings import ENGINE_SETTINGS, Gateway, Runtime
 
 _DOCKER: Runtime = "docker"
 _FIELDS = (
-    "image", "binary", "container", "revision", "spare_gpus", *FEATURES, *ENGINE_SETTINGS
+    "image", "binary", "container", "revision", "spare_gpus", "slo", *FEATURES, *ENGINE_SETTINGS
 )  # fmt: skip
 
 
@@ -63,6 +63,8 @@ def _takes(instance: InstanceConfig, field: str, words: EngineWords) -> bool:
             return any(text and not text.startswith(("/", "~", "https:")) for text in texts)
         case "spare_gpus":
             return isinstance(instance.gpus, tuple) and bool(instance.gpus)
+        case "slo":
+            return instance.type == "llm"
     able = able_engines(instance, words)
     return any(field == engine.section or field in engine.features for engine in able)
 
@@ -77,6 +79,8 @@ def _why(field: str) -> str:
             return "it is for models of Hugging Face"
         case "spare_gpus":
             return "it stands in for GPUs that `gpus` lists"
+        case "slo":
+            return "it is for models that generate tokens"
     return "another engine serves here"
 
 
