@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.file_text import absolute_path
-from xgen_deploy.state.engine_words import GATEWAY_KEY
+from xgen_deploy.state.engine_words import GATEWAY_KEY, MONITORING_KEYS
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.settings import Binary, BinaryArchive
@@ -29,7 +29,7 @@ def with_archives(
             continue
         if isinstance(binary, str):
             binaries[key] = binary
-        elif key == GATEWAY_KEY:
+        elif key in (GATEWAY_KEY, *MONITORING_KEYS):
             problems.add(mark, f"`{key}` cannot come in an archive: install it on the host")
         else:
             place, stated = _placed(host, binary, mark)

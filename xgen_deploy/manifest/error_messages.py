@@ -40,6 +40,7 @@ _MAPS: dict[type[BaseModel], str] = {
     BinaryArchive: "a map such as `{archive: …, path: …}`",
     ImageWithEntrypoint: "a map such as `{image: …, entrypoint: […]}`",
 }
+_ONLY_SECRETS = ("api_key", "webhook")
 _NEVER_PLAIN = (
     "a secret is `{env: NAME}`, `{file: PATH}`, `{command: COMMAND}` or `{host_file: PATH}`; "
     "its value is never written in a manifest"
@@ -139,7 +140,7 @@ def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) ->
     model = model_at(kind, path)
     if model is GatewayClient and not isinstance(node, MapNode):
         return _NEVER_PLAIN  # what was found may be the key itself
-    if model is SecretRef and _label(path[-1:]) in ("api_key", "webhook"):
+    if model is SecretRef and (path[0] == "monitoring" or _label(path[-1:]) in _ONLY_SECRETS):
         return reasons[0] if reasons and isinstance(node, MapNode) else _NEVER_PLAIN
     if reasons:
         shown = f"found {describe(node)}; " if isinstance(node, ScalarNode) else ""

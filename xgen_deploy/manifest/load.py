@@ -28,6 +28,7 @@ from xgen_deploy.manifest.gateway import check_clients, check_runtime, gateway_h
 from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.lock_file import read_lock
+from xgen_deploy.manifest.monitoring import check_monitoring, monitoring_host, whole_monitoring
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.site_views import SiteViews
@@ -47,7 +48,7 @@ from xgen_deploy.state.site import Site
 class Reading:
     """A manifest and its inventory as read: merged, not checked as a whole yet. `placements` are in
     the manifest's order, each merged over its model and the defaults; `gateway_marks` say where
-    each host of the gateway was named."""
+    each host of the gateway was named, and `monitoring_marks` the same of the monitoring host."""
 
     path: str
     variables: Sequence[str]
@@ -56,6 +57,7 @@ class Reading:
     views: SiteViews
     placements: tuple[MergedPlacement, ...]
     gateway_marks: dict[str, Mark]
+    monitoring_marks: dict[str, Mark]
     problems: Problems
 
 
@@ -80,7 +82,9 @@ def read(
     views = SiteViews(written, given, hosts, problems)
     by_host = placements_by_host(views.whole, hosts)
     gateway_marks = gateway_hosts(views.whole, hosts, problems)
-    hosts.describe({host: node.mark for host, node in by_host.items()} | gateway_marks)
+    monitoring_marks = monitoring_host(views.whole, hosts, problems)
+    placed = {host: node.mark for host, node in by_host.items()}
+    hosts.describe(placed | gateway_marks | monitoring_marks)
     placements = tuple(
         merged
         for host in by_host
@@ -88,7 +92,17 @@ def read(
             host, placements_of(host, views, by_host, hosts), views, problems
         )
     )
-    return Reading(path, variables, files, hosts, views, placements, gateway_marks, problems)
+    return Reading(
+        path,
+        variables,
+        files,
+        hosts,
+        views,
+        placements,
+        gateway_marks,
+        monitoring_marks,
+        problems,
+    )
 
 
 def load_site(
@@ -124,6 +138,8 @@ def checked_site(reading: Reading) -> Site:
     check_passed_on(instances, problems)
     check_spread(instances, problems)
     check_ports(instances, gateway, sections.part("gateway"), problems)
+    on = reading.monitoring_marks
+    check_monitoring(sections, on, instances, reading.gateway_marks, hosts, problems)
     check_unused(reading.path, sections, instances, hosts.known, problems)
     fetch = fetch_settings(sections, problems)
     views.warn_of_unused()
@@ -146,6 +162,7 @@ def checked_site(reading: Reading) -> Site:
         groups=hosts.groups(),
         declared=tuple(instances),
         gateway=gateway,
+        monitoring=whole_monitoring(sections, reading.monitoring_marks),
         fetch=fetch,
         lock=lock,
         packages=_packages(sections),

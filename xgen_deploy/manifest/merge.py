@@ -2,8 +2,10 @@
 
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, Node, ScalarNode
 
-WHOLE = frozenset({"api_key", "source", "image", "webhook"})
-_WHOLE_IN = frozenset({"env", "images"})
+WHOLE = frozenset(
+    {"api_key", "source", "image", "webhook", "password", "token", "heartbeat", "admin_password"}
+)
+_WHOLE_IN = frozenset({"env", "images", "users"})
 
 
 def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:

@@ -32,6 +32,7 @@ from xgen_deploy.state.field_types import (
     Word,
     gpu_lists,
 )
+from xgen_deploy.state.monitoring_config import Monitoring
 from xgen_deploy.state.quantize import QuantizeType
 from xgen_deploy.state.settings import (
     Adopt,
@@ -239,6 +240,7 @@ class Manifest(Frozen):
     audit: Audit | None = None
     models: dict[ModelName, ModelFields] = Field(description="By the name that clients ask for.")
     gateway: Gateway | None = None
+    monitoring: Monitoring | None = None
     hosts: dict[str, tuple[Placement, ...]] = Field(
         description="What runs where, by host or group; `gpu-a: []` clears it."
     )

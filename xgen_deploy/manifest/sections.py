@@ -60,12 +60,17 @@ def read_sections(written: MapNode, words: EngineWords, problems: Problems) -> S
 
 
 def _cut(path: Path) -> Path:
-    """A placement without a model or a usable name is left out as a whole, and so is a prompt."""
+    """A placement without a model or a usable name is left out as a whole; a prompt and
+    what mail is sent with too."""
     match path:
         case ("models", model, "accept", "prompts", at, *_):
             return ("models", model, "accept", "prompts", at)
         case ("hosts", host, at, "model" | "name"):
             return ("hosts", host, at)
+        case ("monitoring", "alerts", "email", *_):
+            return path[:3]
+        case ("monitoring", "host"):
+            return path[:1]
     return path
 
 

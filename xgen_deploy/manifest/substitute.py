@@ -23,7 +23,7 @@ _WHOLE = re.compile(r"\$\{([^{}]*)\}")
 _LITERAL = re.compile(r"\$(\$\{[^{}]*\})")
 _PART = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _FIXED = frozenset({"project", "inventory", "extends"})
-_SECRETS = frozenset({"api_key", "webhook", "password", "token"})
+_SECRETS = frozenset({"api_key", "webhook", "password", "token", "heartbeat", "admin_password"})
 _REFERENCES = frozenset({"env", "command", "host_file"})
 # Maps that are nothing without one of their parts.
 _ONE_VALUE = WHOLE | {"draft"}
@@ -160,19 +160,21 @@ def _is_fixed(path: _Path) -> bool:
     if path[0] in _FIXED or _SECRETS.intersection(below) or _is_section(path):
         return True
     in_env = below[:1] == ("env",) and len(below) > 2  # env: {NAME: {file: …}}
-    in_client = below[:1] == ("clients",) and path[-1] == "file"
+    in_client = below[:1] in (("clients",), ("users",)) and path[-1] == "file"
     return in_env or in_client or path[-1] in _REFERENCES
 
 
 def _may_be_secret(path: _Path) -> bool:
     """Whether a map that stands there is a secret's reference."""
     below = _below(path)
-    return below[:1] in (("env",), ("clients",)) and len(below) <= _OF_ONE
+    return below[:1] in (("env",), ("clients",), ("users",)) and len(below) <= _OF_ONE
 
 
 def _is_section(path: _Path) -> bool:
     """A section as a whole, one model or the list of a host."""
-    depth = {"defaults": 1, "gateway": 1, "notify": 1, "models": 2, "hosts": 2}.get(path[0], 0)
+    depth = {
+        "defaults": 1, "gateway": 1, "notify": 1, "monitoring": 1, "models": 2, "hosts": 2
+    }.get(path[0], 0)  # fmt: skip
     return len(path) <= depth
 
 

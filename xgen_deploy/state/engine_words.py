@@ -9,6 +9,8 @@ from pydantic_core import PydanticKnownError
 
 _AUTO = "auto"
 GATEWAY_KEY = "haproxy"
+# What monitoring runs, as tables of images and binaries name it.
+MONITORING_KEYS = ("prometheus", "alertmanager", "grafana")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class EngineWords:
     @property
     def table_keys(self) -> tuple[str, ...]:
         """For `images:` and `binaries:`."""
-        return (*self.backends, *self.families, *self.vendors, GATEWAY_KEY)
+        return (*self.backends, *self.families, *self.vendors, GATEWAY_KEY, *MONITORING_KEYS)
 
     def chosen_by(self, backend: str) -> tuple[EngineTraits, ...]:
         """The builds that a value of `backend:` leaves open."""

@@ -24,6 +24,8 @@ from xgen_deploy.state.instance import Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import Slot
 from xgen_deploy.state.load_report import MOST, LoadReport
+from xgen_deploy.state.monitoring import MonitoringRecord
+from xgen_deploy.state.monitoring_config import MONITORING
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.stopped import Stopped
 from xgen_deploy.visible import on_one_line
@@ -116,6 +118,7 @@ class Record(Frozen):
     instances: dict[str, InstanceRecord] = Field(default_factory=dict, max_length=INSTANCES)
     pending: dict[str, str] = Field(default_factory=dict, max_length=INSTANCES)
     gateway: GatewayRecord | None = None
+    monitoring: MonitoringRecord | None = None
     origin: Origin | None = None
     bundle: BundleOrigin | None = None
     cordons: Annotated[tuple[Cordon, ...], Field(max_length=CORDONS)] = ()
@@ -221,6 +224,8 @@ def read_record(text: str | None, project: str, host: str) -> Record:
     edited = [n for n, entry in record.instances.items() if entry.digest != entry.spec.digest]
     if record.gateway is not None and record.gateway.digest != record.gateway.spec.digest:
         edited.append(GATEWAY)
+    if record.monitoring is not None and record.monitoring.digest != record.monitoring.spec.digest:
+        edited.append(MONITORING)
     if edited:
         raise XgenError(
             f"{host}: the record of project {project} was edited: what it says of "

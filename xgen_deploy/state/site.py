@@ -8,6 +8,7 @@ from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.lock_file import LockFile
+from xgen_deploy.state.monitoring_config import Monitoring
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Registry, Runtime
 
@@ -36,6 +37,7 @@ class Site(Frozen):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     declared: tuple[InstanceConfig, ...] = ()
     gateway: Gateway | None = None
+    monitoring: Monitoring | None = None
     fetch: FetchSettings = FetchSettings()
     registries: dict[str, Registry] = Field(default_factory=dict)
     lock: LockFile | None = None

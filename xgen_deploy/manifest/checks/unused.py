@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from xgen_deploy.manifest.checks.engines import able_engines
 from xgen_deploy.manifest.diagnostics import Problems
 from xgen_deploy.manifest.sections import Sections
-from xgen_deploy.state.engine_words import GATEWAY_KEY, EngineWords
+from xgen_deploy.state.engine_words import GATEWAY_KEY, MONITORING_KEYS, EngineWords
 from xgen_deploy.state.features import FEATURES
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.settings import ENGINE_SETTINGS, Gateway, Runtime
 
 _DOCKER: Runtime = "docker"
+_USERS = {GATEWAY_KEY: "gateway"} | dict.fromkeys(MONITORING_KEYS, "monitoring")
 _FIELDS = (
     "image", "binary", "container", "revision", "spare_gpus", "slo", *FEATURES, *ENGINE_SETTINGS
 )  # fmt: skip
@@ -96,6 +97,8 @@ def _used_keys(
     for host in _gateway_hosts(sections.manifest.gateway, hosts):
         runtime = host.runtime or sections.manifest.runtime
         used["images" if runtime == _DOCKER else "binaries"].add(GATEWAY_KEY)
+    for keys in used.values() if sections.manifest.monitoring is not None else ():
+        keys.update(MONITORING_KEYS)
     return used
 
 
@@ -110,5 +113,5 @@ def _check_tables(
     for table, keys in used.items():
         for key, entry in sections.part(table).entries.items():
             if key not in keys and entry.mark.file == path:
-                what = "gateway" if key == GATEWAY_KEY else "instance"
+                what = _USERS.get(key, "instance")
                 problems.warn(entry.mark, f"`{table}.{key}` is used by no {what} here")
