@@ -72,8 +72,9 @@ class Auditing:
 
     def _webhook(self) -> Webhook | str | None:
         """As `find_webhook` has that of `notify`."""
-        ref = self._run.site.audit.webhook if self._run.site.audit else None
-        return webhook_for(AUDIT_WEBHOOK, ref, self.secrets) if ref is not None else None
+        site = self._run.site
+        ref = site.audit.webhook if site.audit else None
+        return webhook_for(AUDIT_WEBHOOK, ref, site, self.secrets) if ref is not None else None
 
     @cached_property
     def git(self) -> str | None:

@@ -1,10 +1,12 @@
-"""The token, proxy and certificate authority with which models' sources are asked."""
+"""The token, proxy and certificate authority with which models' sources are asked; webhooks too,
+but for the token."""
 
 from pathlib import Path
 
 from xgen_deploy.errors import XgenError
 from xgen_deploy.hub.catalog import Catalog
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
+from xgen_deploy.secret_text import SecretText
 from xgen_deploy.secrets.resolver import NotAtHand, SecretResolver
 from xgen_deploy.state.secret_uses import HUB_TOKEN, PROXY, SecretUse
 from xgen_deploy.state.settings import SecretRef
@@ -27,7 +29,15 @@ def hub_access(site: Site, secrets: SecretResolver, *, commands: bool) -> Access
     proxy = stated.proxy
     if isinstance(proxy, SecretRef):
         proxy = _value(secrets, PROXY, proxy, commands=commands)
-    return Access(token, proxy, _authorities(stated.ca))
+    return Access(token, proxy, authorities(stated.ca))
+
+
+def proxy_of(site: Site, secrets: SecretResolver) -> SecretText | None:
+    """Raises XgenError where it is a secret that is not at hand."""
+    proxy = site.fetch.proxy
+    if isinstance(proxy, SecretRef):
+        return secrets.value(PROXY, proxy)
+    return None if proxy is None else SecretText(proxy)
 
 
 def _value(
@@ -42,7 +52,8 @@ def _value(
         return None
 
 
-def _authorities(path: str | None) -> str | None:
+def authorities(path: str | None) -> str | None:
+    """What the stated file has, as PEM text. Raises XgenError where it cannot be read."""
     if path is None:
         return None
     try:

@@ -45,6 +45,7 @@ _TRANSFER = (
     "events",
     "gentle",
     "lifeline",
+    "web_connection",
     "web_source",
     "download",
     "receive",
@@ -87,7 +88,7 @@ _MODULES = {
     "stream": (_PACKAGE, ("web", "stream")),
     "transfer": ("xgen_deploy.transfer.remote", _TRANSFER),
     "models": ("xgen_deploy.transfer.remote", _MODELS),
-    "relay": ("xgen_deploy.transfer.remote", ("web_source", "relay")),
+    "relay": ("xgen_deploy.transfer.remote", ("web_connection", "web_source", "relay")),
 }
 
 

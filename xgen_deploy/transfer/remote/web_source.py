@@ -12,10 +12,11 @@ import http.client
 import ipaddress
 import re
 import socket
-import ssl
 import threading
 from typing import Callable, Iterator, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from xgen_deploy.transfer.remote.web_connection import PORTS, WebConnection, connection_to
 
 REDIRECTS = 6
 SILENCE = 60.0
@@ -23,7 +24,6 @@ CONNECT = 10.0
 AGENT = "xgen-deploy"
 WEB_PAGE = "WebPage"
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
-_PORTS = {"https": 443, "http": 80}
 
 
 class Access(NamedTuple):
@@ -90,18 +90,17 @@ def _followed(
         target = urlsplit(url)
         _check(stated, target, by_proxy=access.proxy is not None)
         checked = _same_host(stated, target)
-        connection = _connection(target, access, silence, connect, checked=checked)
-        headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
+        connection, _, asked, login = _connection(target, access, silence, connect, checked=checked)
+        headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **login}
         if start:
             headers["Range"] = f"bytes={start}-"
             if etag:
                 headers["If-Range"] = etag
         if access.token and _origin(target) == _origin(stated):
             headers["Authorization"] = f"Bearer {access.token}"
-        path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         try:
             with bounded(connection, silence):
-                connection.request("GET", path, headers=headers)
+                connection.request("GET", asked, headers=headers)
                 response = connection.getresponse()
         except http.client.HTTPException as error:
             raise Unavailable(f"{target.hostname}: {type(error).__name__}") from None
@@ -172,17 +171,19 @@ def _problem(response: http.client.HTTPResponse, target: SplitResult) -> Excepti
         return Unavailable(text, min(60.0, float(after)) if after.isdigit() else 0.0)
     if status in (401, 403):
         text = f"{host} refuses access ({status}): a token is missing, or lacks the right"
+    if status == 407:
+        text = f"the proxy on the way to {host} asks for a login (407)"
     if status in (404, 410):
         text = f"{host} has no such file ({status})"
     return Refused(text, status, code)
 
 
 def _check(stated: SplitResult, target: SplitResult, *, by_proxy: bool) -> None:
-    if target.scheme not in _PORTS or not target.hostname:
+    if target.scheme not in PORTS or not target.hostname:
         raise Refused(f"{stated.hostname} redirects to what is no web address")
     if stated.scheme == "https" and target.scheme != "https":
         raise Refused(f"{stated.hostname} redirects from https to http")
-    if by_proxy and not _same_host(stated, target) and _is_inner_text(target.hostname):
+    if by_proxy and not _same_host(stated, target) and is_inner(target.hostname):
         raise Refused(f"{stated.hostname} redirects to the inner address {target.hostname}")
 
 
@@ -191,10 +192,11 @@ def _same_host(stated: SplitResult, target: SplitResult) -> bool:
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+    return url.scheme, url.hostname, url.port or PORTS.get(url.scheme)
 
 
-def _is_inner_text(host: str) -> bool:
+def is_inner(host: str) -> bool:
+    """By its text alone."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
@@ -228,34 +230,13 @@ def connected(host: str, port: int, silence: float, *, inner_allowed: bool) -> s
 
 def _connection(
     target: SplitResult, access: Access, silence: float, connect: Connect, *, checked: bool
-) -> http.client.HTTPConnection:
-    host, port = target.hostname or "", target.port or _PORTS[target.scheme]
-    proxy = urlsplit(access.proxy) if access.proxy else None
-    to_host, to_port = (proxy.hostname or "", proxy.port or 3128) if proxy else (host, port)
-    connection: http.client.HTTPConnection
-    if target.scheme == "https":
-        context = ssl.create_default_context()
-        if access.ca:
-            context.load_verify_locations(cadata=access.ca)
-        connection = http.client.HTTPSConnection(to_host, to_port, timeout=silence, context=context)
-    else:
-        connection = http.client.HTTPConnection(to_host, to_port, timeout=silence)
-    if proxy is not None:
-        connection.set_tunnel(host, port, headers=_proxy_login(proxy))
+) -> WebConnection:
+    web = connection_to(target, silence, access.proxy, access.ca)
+    allowed = checked or access.proxy is not None
 
     def dial(address: tuple[str, int], *_: object) -> socket.socket:
-        return connect(*address, silence, inner_allowed=checked or proxy is not None)
+        return connect(*address, silence, inner_allowed=allowed)
 
     # http.client's own seam for how a connection is made.
-    connection._create_connection = dial  # type: ignore[attr-defined]
-    return connection
-
-
-def _proxy_login(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    from base64 import b64encode
-    from urllib.parse import unquote
-
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": "Basic " + b64encode(login.encode()).decode()}
+    web.connection._create_connection = dial  # type: ignore[attr-defined]
+    return web
