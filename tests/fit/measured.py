@@ -27,7 +27,7 @@ def model(name: str) -> ModelShape:
 
 def settings(params: dict[str, Any]) -> Settings:
     largest = params.get("max_tensor")
-    overrides = params.get("ot")
+    overrides, new = params.get("ot"), params["engine"] == "b11549"
     return Settings(
         context=params["ctx"],
         batch=params.get("batch", 2048),
@@ -46,9 +46,10 @@ def settings(params: dict[str, Any]) -> Settings:
         outputs=params["nout"],
         overrides=(overrides,) if overrides else (),
         full_window=bool(params.get("swa_full")),
-        mixes_inputs=params["engine"] != "b10434",
-        mixes_cache_types=params["engine"] != "b10434",
-        caches_predictions=params["engine"] == "b10434",
+        mixes_inputs=new,
+        sums_experts=new,
+        mixes_cache_types=new,
+        caches_predictions=not new,
         simulated=bool(params.get("oracle")),
         devices=tuple(
             Device(name=n, backend=params["backend"], largest=largest and largest * MIB)

@@ -31,6 +31,7 @@ STARTS = [
     ("llama32-1b", ONE, "-c 4096 -ngl 99 -np 1"),
     ("llama32-1b", ONE, "-c 8192 -ngl 99 -np 4 -kvu"),
     ("llama32-1b", TWO, "-c 8192 -ngl 99 -np 2 -ts 1,1"),
+    ("llama32-1b", TWO, "-c 8192 -ngl 99 -np 2 -ts 4,2"),
     ("llama32-1b", ONE, "-c 8192 -ngl 2 -np 1"),
     ("llama32-1b", ONE, "-c 4096 -ngl 99 -np 1 -b 1024 -ub 256"),
     ("llama32-1b", ONE, "-c 4096 -ngl 99 -np 1 -nkvo"),

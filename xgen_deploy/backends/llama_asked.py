@@ -63,6 +63,7 @@ def asked(
         full_window="full_window" in told.switches,
         overrides=tuple(reader.overrides()),
         mixes_inputs=known.mixes_inputs,
+        sums_experts=known.sums_experts,
         mixes_cache_types=known.mixes_cache_types,
         caches_predictions=known.caches_predictions,
         moves_sinks=known.moves_sinks,

@@ -8,15 +8,18 @@ OLD, NEW = 10434, 11549
 # Options of llama-server since about these: not every build knows its number.
 _SINCE = {"--kv-unified-per-slot": NEW, "--load-mode": OLD}
 _CACHE_TYPES = 11434  # CUDA's flash attention takes pairs of cache types
-_INPUTS = 11500
+_SUMS = 11000  # about
+_INPUTS = 11400
+_PREDICTIONS = 11500  # about
 
 
 @dataclass(frozen=True)
 class Build:
-    """See `Settings` for the first four. `measured`: between the builds that were measured it is
+    """See `Settings` for the first five. `measured`: between the builds that were measured it is
     not known when it changed."""
 
     mixes_inputs: bool
+    sums_experts: bool
     mixes_cache_types: bool
     caches_predictions: bool
     moves_sinks: bool
@@ -28,8 +31,9 @@ def build_of(number: int | None) -> Build:
     number = NEW if number is None else number
     return Build(
         mixes_inputs=number >= _INPUTS,
+        sums_experts=number >= _SUMS,
         mixes_cache_types=number >= _CACHE_TYPES,
-        caches_predictions=number < _INPUTS,
+        caches_predictions=number < _PREDICTIONS,
         moves_sinks=number < OLD,
         measured=not OLD < number < NEW,
     )

@@ -163,6 +163,7 @@ def _settings(spec: Spec, gpus: tuple[GPUInfo, ...], start: Start, model: ModelS
         embeddings=spec.type != "llm",
         overrides=tuple(_overrides(spec)),
         mixes_inputs=start.build.mixes_inputs,
+        sums_experts=start.build.sums_experts,
         mixes_cache_types=start.build.mixes_cache_types,
         caches_predictions=start.build.caches_predictions,
         moves_sinks=start.build.moves_sinks,

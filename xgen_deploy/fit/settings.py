@@ -25,9 +25,9 @@ class Settings:
     `outputs` reserved in each batch, 0: of the whole batch. `overrides` are patterns of tensors
     that stay on the host. `simulated`: as the engine's own forecast does it, which leaves out where
     a real start pins an operation. Builds differ: `mixes_inputs` tokens and embeddings in one
-    batch, `mixes_cache_types` in CUDA's flash attention, `caches_predictions` of the blocks that
-    predict further tokens, `moves_sinks`: attention that has sinks goes to a device although its
-    cache is on the host.
+    batch, `sums_experts` on CUDA in one step, `mixes_cache_types` in CUDA's flash attention,
+    `caches_predictions` of the blocks that predict further tokens, `moves_sinks`: attention that
+    has sinks goes to a device although its cache is on the host.
     """
 
     context: int = 0
@@ -49,6 +49,7 @@ class Settings:
     overrides: tuple[str, ...] = ()
     full_window: bool = False
     mixes_inputs: bool = False
+    sums_experts: bool = False
     mixes_cache_types: bool = False
     caches_predictions: bool = True
     moves_sinks: bool = False

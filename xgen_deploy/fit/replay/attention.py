@@ -46,7 +46,7 @@ def latent_attention(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     q_turned = tensor("rope", (turned, heads, count), _split(q, turned, heads), leafs.positions)
     k_turned = tensor("rope", (turned, 1, count), _split(both, turned, 1), leafs.positions)
     latent = norm(leafs, layer, view(both, (rank, count)), "attn_kv_a_norm.weight")
-    by_head = view(q, (plain, count, heads))
+    by_head = by_heads(q, (plain, count, heads))
     wide = tensor("mul_mat", (rank, count, heads), leafs.block(layer, "attn_k_b.weight"), by_head)
     wide = view(wide, (rank, heads, count))
     queries = tensor("concat", (rank + turned, heads, count), wide, q_turned)
@@ -115,15 +115,15 @@ def _over_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node, v: Nod
     count, streams = leafs.sizes.tokens, leafs.sizes.streams
     keys, values = leafs.cached(layer)
     key_rows, value_rows = leafs.rows(cache)
-    graph.add(_stored(keys, view(k, (cache.key_elements, count)), key_rows))
+    graph.add(_stored(leafs, keys, view(k, (cache.key_elements, count)), key_rows))
     wide = view(v, (cache.value_elements, count))
     if not leafs.settings.flash:
         wide = view(wide, (1, cache.value_elements * count))
-    graph.add(_stored(values, wide, value_rows))
+    graph.add(_stored(leafs, values, wide, value_rows))
     share, heads, size = count // streams, q.shape[1], v.shape[0]
-    queries = view(q, (q.shape[0], share, heads, streams))
-    all_keys = view(keys, (q.shape[0], cache.cells, k.shape[1], streams))
-    all_values = view(values, (size, cache.cells, v.shape[1], streams))
+    queries = by_heads(q, (q.shape[0], share, heads, streams))
+    all_keys = by_heads(keys, (q.shape[0], cache.cells, k.shape[1], streams))
+    all_values = by_heads(values, (size, cache.cells, v.shape[1], streams))
     sinks = [leafs.block(layer, n) for n in ("attn_sinks.weight",) if leafs.has(layer, n)]
     mask = leafs.mask(cache)
     if leafs.settings.flash:
@@ -150,10 +150,10 @@ def _over_latent_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node)
     share, rank = count // streams, leafs.model.number("attention.kv_lora_rank")
     stored, _ = leafs.cached(layer)
     rows, _ = leafs.rows(cache)
-    graph.add(_stored(stored, view(k, (cache.key_elements, count)), rows))
-    keys = view(stored, (cache.key_elements, cache.cells, 1, streams))
-    values = view(stored, (rank, cache.cells, 1, streams))
-    queries = view(q, (cache.key_elements, share, heads, streams))
+    graph.add(_stored(leafs, stored, view(k, (cache.key_elements, count)), rows))
+    whole = view(stored, (cache.key_elements, cache.cells, 1, streams))
+    keys, values = view(whole, whole.shape), by_heads(whole, (rank, cache.cells, 1, streams))
+    queries = by_heads(q, (cache.key_elements, share, heads, streams))
     mask, back = leafs.mask(cache), leafs.block(layer, "attn_v_b.weight")
     own_shape = (back.shape[1], share, heads, streams)
     if leafs.settings.flash:
@@ -167,9 +167,8 @@ def _over_latent_cache(graph: Graph, leafs: Leafs, layer: int, q: Node, k: Node)
         mixed = tensor("mul_mat", (rank, share, heads, streams), across(values, shape), weights)
         own = tensor("mul_mat", own_shape, back, mixed)
     size = back.shape[1]
-    return graph.add(
-        tensor("cont", (size * heads, count), view(own, (size, heads, share, streams)))
-    )
+    out = tensor("cont", (size * heads, count), view(own, (size, heads, share, streams)))
+    return graph.add(view(out, out.shape) if leafs.settings.flash else out)
 
 
 def across(values: Node, shape: tuple[int, ...]) -> Node:
@@ -185,15 +184,16 @@ def _scratch(leafs: Leafs, cache: LayerCache) -> int:
     return 2 * (keys + values) * rows
 
 
-def _stored(cache: Node, rows: Node, indices: Node) -> Node:
-    return Node(
-        "set_rows",
-        cache.shape,
-        cache.kind,
-        [rows, indices, cache],
-        view_of=cache,
-        rows=rows.rows,
-    )
+def by_heads(x: Node, shape: tuple[int, ...]) -> Node:
+    """Two views, of which the second exchanges axes: Vulkan's order counts them."""
+    return view(view(x, shape), shape)
+
+
+def _stored(leafs: Leafs, cache: Node, rows: Node, indices: Node) -> Node:
+    several = leafs.sizes.streams > 1
+    into = view(cache, cache.shape) if several else cache  # all of them as one
+    srcs = [rows, indices, into]
+    return Node("set_rows", cache.shape, cache.kind, srcs, view_of=cache, rows=rows.rows)
 
 
 def _turned(turn: Node, x: Node) -> Node:

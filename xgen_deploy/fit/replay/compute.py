@@ -11,7 +11,7 @@ from xgen_deploy.fit.replay.graph import Graph, Node
 from xgen_deploy.fit.replay.leafs import Leafs
 from xgen_deploy.fit.replay.reorder import reordered
 from xgen_deploy.fit.replay.repeats import replayed_blocks
-from xgen_deploy.fit.replay.schedule import COPIES, Schedule, schedule
+from xgen_deploy.fit.replay.schedule import Schedule, schedule
 from xgen_deploy.fit.settings import Effective, Settings, effective
 from xgen_deploy.fit.shape import ModelShape
 
@@ -29,8 +29,9 @@ def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
     graph, planned = _scheduled(settings, model, sizes)
     devices = settings.devices
     for split in planned.splits:
-        if split.device < len(devices) and devices[split.device].backend == "vulkan":
-            split.nodes = reordered(split.nodes)
+        if split.device < len(devices):
+            vulkan = devices[split.device].backend == "vulkan"
+            split.nodes = reordered(split.nodes) if vulkan else _with_kept(split.nodes)
     rooms = [Room(_ALIGNMENT[d.backend], _CHUNK.get(d.backend)) for d in devices]
     rooms.append(Room(_HOST_ALIGNMENT))
 
@@ -41,8 +42,18 @@ def compute_bytes(settings: Settings, model: ModelShape) -> list[int]:
         return size + (node.extra if devices[device].backend == "cuda" else 0)
 
     Allocation(planned, graph.leafs, rooms, size_on)
-    peaks = [room.peak for room in rooms]
-    return _with_mixed_inputs(peaks, settings, model, sizes.tokens)
+    return [room.peak for room in rooms]
+
+
+def _with_kept(nodes: Sequence[Node]) -> list[Node]:
+    """A reader of what is kept after each node that keeps it."""
+    order: list[Node] = []
+    for node in nodes:
+        order.append(node)
+        if node.keeps:
+            first = node.keeps[0]
+            order.append(Node("none", first.shape, srcs=list(node.keeps), view_of=first))
+    return order
 
 
 def _scheduled(settings: Settings, model: ModelShape, sizes: Effective) -> tuple[Graph, Schedule]:
@@ -61,34 +72,13 @@ def _scheduled(settings: Settings, model: ModelShape, sizes: Effective) -> tuple
             moves=settings.copies_operations,
             supports=lambda device, node: _supports(settings, device, node),
             ahead=ahead,
+            unread=settings.mixes_inputs,
         )
 
     graph, planned = scheduled(replayed_blocks)
     if ahead and len(planned.splits) > devices + 1:
         return scheduled(lambda leafs: range(leafs.model.layers))
     return graph, planned
-
-
-def _with_mixed_inputs(
-    peaks: list[int], settings: Settings, model: ModelShape, tokens: int
-) -> list[int]:
-    """Newer builds take tokens and embeddings in one batch: a batch's width once more on the first
-    device and twice more beside it, as measured; with several batches at a time that often more.
-    """
-    if not settings.mixes_inputs:
-        return peaks
-    width = 4 * tokens * model.width
-    ahead = runs_ahead(settings, model)
-    first = settings.main_device if settings.one_device else 0
-    more = dict.fromkeys(range(len(peaks)), 0)
-    if not has_cache(model):
-        more[len(peaks) - 1] = 2 * width
-    elif settings.devices:
-        more[first] = width * (2 * COPIES if ahead else 1)
-        more[len(peaks) - 1] = 2 * width * (COPIES if ahead else 1)
-    else:
-        more[0] = width
-    return [peak + more[at] for at, peak in enumerate(peaks)]
 
 
 def runs_ahead(settings: Settings, model: ModelShape) -> bool:

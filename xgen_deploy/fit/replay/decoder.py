@@ -5,8 +5,9 @@ the order of the engine's own builders (src/models/ of llama.cpp).
 from collections.abc import Sequence
 
 from xgen_deploy.fit.replay.attention import attention, latent_attention
+from xgen_deploy.fit.replay.batch import embedded
 from xgen_deploy.fit.replay.feed_forward import experts, feed_forward
-from xgen_deploy.fit.replay.graph import F32, I32, Graph, Node, graph_input, norm, product, tensor
+from xgen_deploy.fit.replay.graph import Graph, Node, norm, product, tensor
 from xgen_deploy.fit.replay.leafs import Leafs
 from xgen_deploy.fit.shape import ModelShape
 
@@ -56,11 +57,7 @@ def decoder_graph(leafs: Leafs, blocks: Sequence[int]) -> Graph:
 
 
 def _embedded(graph: Graph, leafs: Leafs) -> Node:
-    """Tokens are looked up; room for embeddings that are given instead is reserved always."""
-    width, count = leafs.model.width, leafs.sizes.tokens
-    tokens, given = graph_input((count,), I32), graph_input((width, count), F32)
-    x = graph.add(tensor("get_rows", (width, count), leafs.table("token_embd.weight"), tokens))
-    graph.add(given)
+    x = embedded(graph, leafs)
     return tensor("scale", x.shape, x) if _is_gemma(leafs) else x
 
 
@@ -69,7 +66,8 @@ def _block(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     attend = latent_attention if leafs.model.is_mla else attention
     attended = attend(graph, leafs, layer, own)
     last = layer == leafs.model.layers - 1
-    late = leafs.model.architecture == "gpt-oss"
+    # As in builds before those that mix inputs.
+    late = leafs.model.architecture == "gpt-oss" and not leafs.settings.mixes_inputs
     if last and not late:  # only the rows that are needed go on
         attended, x = _kept(leafs, attended), _kept(leafs, x)
     if _is_gemma(leafs) and leafs.has(layer, "post_attention_norm.weight"):

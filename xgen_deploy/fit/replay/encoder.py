@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from xgen_deploy.fit.replay.attention import across
+from xgen_deploy.fit.replay.attention import across, by_heads
+from xgen_deploy.fit.replay.batch import embedded
 from xgen_deploy.fit.replay.graph import (
     F16,
     F32,
@@ -50,9 +51,7 @@ def encoder_graph(leafs: Leafs, blocks: Sequence[int]) -> Graph:
 
 def _embedded(graph: Graph, leafs: Leafs) -> Node:
     width, count, whole = leafs.model.width, leafs.sizes.tokens, leafs.model.whole
-    tokens, given = graph_input((count,), I32), graph_input((width, count), F32)
-    x = graph.add(tensor("get_rows", (width, count), leafs.table("token_embd.weight"), tokens))
-    graph.add(given)
+    x = embedded(graph, leafs)
     if "token_types.weight" in whole:
         x = tensor("add", x.shape, x, view(leafs.table("token_types.weight"), (width,)))
     if "position_embd.weight" in whole:
@@ -87,7 +86,7 @@ def _attention(graph: Graph, leafs: Leafs, layer: int, x: Node, sees: Node) -> N
     for part in parts:
         graph.add(part)
     shape = (size, count, heads, 1)
-    q, k, v = (view(part, shape) for part in parts)
+    q, k, v = by_heads(parts[0], shape), view(parts[1], shape), view(parts[2], shape)
     if leafs.settings.flash:
         k, v = (tensor("cast", shape, part, kind=F16) for part in (k, v))
         mixed = tensor("flash", (size, heads, count, 1), q, k, v, sees)

@@ -6,6 +6,8 @@ from xgen_deploy.fit.replay.graph import I32, Graph, Node, product, tensor, view
 from xgen_deploy.fit.replay.leafs import Leafs
 
 _SIGMOID = 2
+# Experts of a token that newer builds weigh and sum up in one step on CUDA, at most.
+_SUMMED = 15
 # The others always let the weights of a token's experts sum up to one.
 _NORM_STATED = frozenset({"deepseek2", "glm4moe"})
 
@@ -36,6 +38,8 @@ def experts(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     total = parts[0]
     for part in parts[1:]:
         total = graph.add(tensor("add", part.shape, total, part))
+    if leafs.settings.sums_experts and 1 < used <= _SUMMED:
+        total.keeps = down, weights
     if leafs.has(layer, "ffn_gate_shexp.weight"):
         shared = feed_forward(leafs, layer, x, "_shexp")
         total = tensor("add", shared.shape, total, shared)

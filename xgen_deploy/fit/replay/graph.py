@@ -25,7 +25,8 @@ class Node:
     """`size` is of its own data in bytes, 0 for a view. `rows` is by how much an engine judges
     whether an operation is worth moving to a device. `buffer` is the device that a weight or a
     cache lies on; `weight` tells the first. `shape` and `kind` are its layout; `extra` further
-    bytes of its result on a device whose attention copies the cache.
+    bytes of its result on a device whose attention copies the cache. `keeps` are results that CUDA
+    still reads where it computes this one together with those before it.
 
     The rest is noted while the graph is replayed: `added` to it; `place`, the device that computes
     it; `readers` and `views` that still need it; whether it was `given` room, and where it has it.
@@ -45,6 +46,7 @@ class Node:
     size: int = 0
     device_size: int | None = None
     extra: int = 0
+    keeps: tuple["Node", ...] = ()
     place: int | None = None
     readers: int = 0
     views: int = 0

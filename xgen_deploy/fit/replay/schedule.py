@@ -38,10 +38,17 @@ def schedule(
     moves: bool,
     supports: Callable[[int, Node], bool],
     ahead: bool,
+    unread: bool,
 ) -> Schedule:
     """`moves`: operations on weights of the host go to the first device. `supports` tells whether a
-    device can compute something; the host can everything. `ahead`: several batches at a time."""
-    return _Scheduler(graph, devices, moves=moves, supports=supports, ahead=ahead).run()
+    device can compute something; the host can everything. `ahead`: several batches at a time;
+    `unread`: there is room in each for inputs that nothing reads, too."""
+    planned = _Scheduler(graph, devices, moves=moves, supports=supports, ahead=ahead).run()
+    if ahead and unread:
+        for leaf in graph.leafs:
+            if leaf.is_input:
+                _copy_for_batches(planned.copies, planned.graph_inputs, leaf)
+    return planned
 
 
 class _Scheduler:
@@ -161,11 +168,8 @@ class _Scheduler:
 
     def _copy_inputs(self, node: Node, split: Split) -> None:
         for at, src in enumerate(node.srcs):
-            own = placed(src)
-            if src.is_input and self._ahead and (src, own) not in self._copies:
-                self._copies[src, own] = [src, *_copies(src, own, COPIES - 1, ahead=True)]
-                src.is_output = True
-                self._inputs.append(src)
+            if src.is_input and self._ahead:
+                _copy_for_batches(self._copies, self._inputs, src)
             if not _is_elsewhere(src, split.device):
                 continue
             key = (src, split.device)
@@ -174,6 +178,17 @@ class _Scheduler:
                 self._copies[key] = _copies(src, split.device, count, ahead=self._ahead)
                 split.inputs.append(src)
             node.srcs[at] = self._copies[key][0]
+
+
+def _copy_for_batches(
+    copies: dict[tuple[Node, int], list[Node]], inputs: list[Node], leaf: Node
+) -> None:
+    """Once, where the input lies itself."""
+    own = placed(leaf)
+    if (leaf, own) not in copies:
+        copies[leaf, own] = [leaf, *_copies(leaf, own, COPIES - 1, ahead=True)]
+        leaf.is_output = True
+        inputs.append(leaf)
 
 
 def placed(node: Node) -> int:
