@@ -87,6 +87,18 @@ class Place:
     contained: bool = False
 
 
+@dataclass(frozen=True)
+class LoadMetrics:
+    """Names in its /metrics: tokens that it made and read (counters), requests that it works on
+    and that wait (gauges).
+    """
+
+    generated: str
+    prompt: str
+    running: str
+    waiting: str
+
+
 class Unsupported(Exception):
     """This build of the engine cannot do what the manifest asks; the text says what."""
 
@@ -150,6 +162,8 @@ class Backend(ABC):
     counters: tuple[str, ...] = ()
     # Gauges of its /metrics: what it works on or has waiting.
     in_flight: tuple[str, ...] = ()
+    # What its /metrics tell of its load; None where it has none.
+    load_metrics: LoadMetrics | None = None
     # Lines of its log that tell how far its loading is.
     loading_stages: tuple[Stage, ...] = ()
 

@@ -5,7 +5,7 @@ Flags: `llama-server --help` of the build itself, and tools/server/README.md of 
 
 from collections.abc import Sequence
 
-from xgen_deploy.backends.base import Command, KeyFile, Place, Unsupported
+from xgen_deploy.backends.base import Command, KeyFile, LoadMetrics, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, pci_places
 from xgen_deploy.backends.hardware import AMD, ANY, CPU, CUDA, ROCM, Hardware
 from xgen_deploy.backends.llama_beside import with_beside
@@ -73,6 +73,12 @@ class LlamaServer(LlamaEngine):
         "llamacpp:tokens_predicted_total",
     )
     in_flight = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
+    load_metrics = LoadMetrics(
+        generated="llamacpp:tokens_predicted_total",
+        prompt="llamacpp:prompt_tokens_total",
+        running="llamacpp:requests_processing",
+        waiting="llamacpp:requests_deferred",
+    )
 
     @property
     def short_name(self) -> str:

@@ -12,6 +12,7 @@ from xgen_deploy.backends.base import (
     Backend,
     Command,
     KeyFile,
+    LoadMetrics,
     MemoryShare,
     Place,
     SmallCache,
@@ -101,6 +102,12 @@ class Vllm(Backend):
         "vllm:generation_tokens_total",
     )
     in_flight = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+    load_metrics = LoadMetrics(
+        generated="vllm:generation_tokens_total",
+        prompt="vllm:prompt_tokens_total",
+        running="vllm:num_requests_running",
+        waiting="vllm:num_requests_waiting",
+    )
 
     def command(self, instance: Instance, place: Place) -> Command:
         """Raises Unsupported when a stated extra argument takes what the tool needs itself."""

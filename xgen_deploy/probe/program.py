@@ -1,7 +1,8 @@
 """The probe as one self-contained Python source: every module of `remote/` and NVIDIA's bindings,
-which the host imports from memory.
+which the host imports from memory. Other programs that detect GPUs take them along too.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from xgen_deploy.transport.bare_source import bare
 
 PACKAGE = "xgen_deploy.probe.remote"
 
-# Runs first on the host. SOURCES is defined before it; the agent provides REQUEST and emit.
-_BOOT = """
+# Runs first on the host, with SOURCES defined before it.
+_IMPORT = """
 import sys
 from importlib.machinery import ModuleSpec
 
@@ -31,6 +32,9 @@ class Memory:
 
 
 sys.meta_path.insert(0, Memory())
+"""
+# The loader of transport/framing.py provides REQUEST and emit.
+_RUN = """
 from xgen_deploy.probe.remote.main import main
 main(REQUEST, emit)
 """
@@ -39,14 +43,26 @@ main(REQUEST, emit)
 @lru_cache(maxsize=1)
 def probe_program() -> bytes:
     """Python source for `framing.encode`. Raises RuntimeError where nvidia-ml-py is missing."""
+    return in_memory(probe_sources(), _RUN)
+
+
+def in_memory(sources: Mapping[str, str], run: str) -> bytes:
+    """Python source that can import modules (name -> source, "" for a package), and runs `run`."""
+    return f"SOURCES = {dict(sources)!r}\n{_IMPORT}{run}".encode()
+
+
+@lru_cache(maxsize=1)
+def probe_sources() -> Mapping[str, str]:
+    """Every module of the probe. Raises RuntimeError where nvidia-ml-py is missing."""
     sources = {"xgen_deploy": "", "xgen_deploy.probe": "", PACKAGE: ""}
-    sources["xgen_deploy.bounded_json"] = _source(Path(bounded_json.__file__))
+    sources["xgen_deploy.bounded_json"] = module_source(Path(bounded_json.__file__))
     for path in sorted(Path(__file__).with_name("remote").glob("*.py")):
         if path.stem != "__init__":
-            sources[f"{PACKAGE}.{path.stem}"] = _source(path)
+            sources[f"{PACKAGE}.{path.stem}"] = module_source(path)
     sources["pynvml"] = nvml_bindings(sources[f"{PACKAGE}.gpu_nvml"])
-    return f"SOURCES = {sources!r}\n{_BOOT}".encode()
+    return sources
 
 
-def _source(path: Path) -> str:
+def module_source(path: Path) -> str:
+    """As it is sent: without comments and docstrings."""
     return bare(path.read_text(encoding="utf-8"))

@@ -180,6 +180,12 @@ class Connection(Protocol):
         """The same with the program that carries bytes to and from an address which the host
         reaches (transfer/remote/relay.py); it changes nothing there."""
 
+    def report(
+        self, program: bytes, request: bytes
+    ) -> AbstractContextManager[tuple[Process, Output]]:
+        """A program (Python source) that only reads, kept for as long as its reports are wanted:
+        it gets `request` as a line and ends with its input. Raises as `transfer`."""
+
     def session(self) -> Session: ...
 
     def close(self) -> None: ...

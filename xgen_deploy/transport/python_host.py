@@ -64,7 +64,9 @@ class PythonHost:
         deadline = Deadline(timeout)
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            first = self._start(process, "follow", dumps(list(argv)).encode() + b"\n")
+            first = self._start(
+                process, remote_program("follow"), dumps(list(argv)).encode() + b"\n"
+            )
             return _relay(process, first, deadline, raw=raw, take=take)
         except _FAILURES as error:
             raise self._failure(error, "") from None
@@ -74,7 +76,7 @@ class PythonHost:
     def stream(self, request: WebRequest, take: Take) -> None:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            got = self._start(process, "stream", request.line())
+            got = self._start(process, remote_program("stream"), request.line())
             while True:
                 take(got.out)
                 if got.ended:
@@ -89,16 +91,21 @@ class PythonHost:
     def transfer(
         self, request: bytes, program: Program = "transfer"
     ) -> AbstractContextManager[tuple[Process, Output]]:
-        return self._talking(program, request)
+        return self._talking(remote_program(program), request)
 
     def relay(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
-        return self._talking("relay", request)
+        return self._talking(remote_program("relay"), request)
+
+    def report(
+        self, program: bytes, request: bytes
+    ) -> AbstractContextManager[tuple[Process, Output]]:
+        return self._talking(program, request)
 
     @contextmanager
-    def _talking(self, which: Program, request: bytes) -> Iterator[tuple[Process, Output]]:
+    def _talking(self, program: bytes, request: bytes) -> Iterator[tuple[Process, Output]]:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            yield process, self._start(process, which, request + b"\n")
+            yield process, self._start(process, program, request + b"\n")
         except _FAILURES as error:
             raise self._failure(error, "") from None
         finally:
@@ -107,7 +114,7 @@ class PythonHost:
     def session(self) -> Session:
         process = self._open(Deadline(_START_TIMEOUT))
         try:
-            rest = self._start(process, "agent", b"")
+            rest = self._start(process, remote_program("agent"), b"")
         except (*_FAILURES, TimeoutError) as error:
             process.close()
             raise self._failure(
@@ -129,10 +136,10 @@ class PythonHost:
         if self._become == "ask":
             launch.answer_sudo(process, self._password or "", deadline)
 
-    def _start(self, process: Process, which: Program, first: bytes) -> Output:
+    def _start(self, process: Process, program: bytes, first: bytes) -> Output:
         deadline = Deadline(_START_TIMEOUT)
         self._pass_sudo(process, deadline)
-        process.send(launch.payload(remote_program(which)) + first)
+        process.send(launch.payload(program) + first)
         return launch.skip_to(READY, process, deadline)
 
     def _failure(self, error: Exception, late: str) -> UnreachableError:

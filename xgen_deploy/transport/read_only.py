@@ -50,6 +50,11 @@ class ReadOnly:
     def relay(self, request: bytes) -> AbstractContextManager[tuple[Process, Output]]:
         return self._connection.relay(request)
 
+    def report(
+        self, program: bytes, request: bytes
+    ) -> AbstractContextManager[tuple[Process, Output]]:
+        return self._connection.report(program, request)
+
     def session(self) -> NoReturn:
         raise WriteRefused(f"{self.name}: this run only reads")
 

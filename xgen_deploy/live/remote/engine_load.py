@@ -1,0 +1,64 @@
+"""What an engine's own /metrics tell of its load."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import re
+from typing import Any
+
+PATIENCE = 2.0
+MOST = 1 << 20
+KEY = 1 << 16
+# A metric's value, after its name and labels.
+VALUE = r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$"
+
+
+def engine_load(instance: dict[str, Any]) -> dict[str, float]:
+    """The values of `instance["metrics"]` (what they are -> the metric's name), those that the
+    page has. {} where the engine does not answer.
+    """
+    page = _page(instance)
+    known = {what: _total(name, page) for what, name in instance["metrics"].items()}
+    return {what: value for what, value in known.items() if value is not None}
+
+
+def _page(instance: dict[str, Any]) -> str:
+    connection = http.client.HTTPConnection(instance["address"], instance["port"], PATIENCE)
+    try:
+        connection.request("GET", "/metrics", headers=_key(instance))
+        answer = connection.getresponse()
+        page = answer.read(MOST).decode("utf-8", "replace")
+        return page if answer.status == 200 else ""
+    except (OSError, http.client.HTTPException, ValueError):
+        return ""
+    finally:
+        connection.close()
+
+
+def _key(instance: dict[str, Any]) -> dict[str, str]:
+    if not instance.get("key_file"):
+        return {}
+    with open(instance["key_file"], encoding="utf-8") as file:
+        text = file.read(KEY)
+    pattern = instance.get("key_pattern")
+    quoted = re.fullmatch(pattern, text) if pattern else None
+    key = str(json.loads(quoted.group(1))) if quoted else text.strip()
+    return {"Authorization": "Bearer " + key}
+
+
+def _total(name: str, page: str) -> float | None:
+    """Over all its labels."""
+    values = [
+        _number(text) for text in re.findall("^" + re.escape(name) + VALUE, page, re.MULTILINE)
+    ]
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) if finite else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
