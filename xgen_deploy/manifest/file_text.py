@@ -3,7 +3,9 @@
 import errno
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from xgen_deploy.manifest.diagnostics import failure
 from xgen_deploy.state.instance_config import Mark
@@ -16,14 +18,15 @@ _UNPRINTABLE = re.compile(
 
 
 class Files:
-    """Every file that was read, in order, with its bytes."""
+    """Every file that was read, in order, with its bytes; `edited` ones as they would be."""
 
-    def __init__(self) -> None:
+    def __init__(self, edited: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self.read: list[tuple[str, bytes]] = []
+        self.edited = edited
 
     def text(self, path: str, what: str = "manifest") -> str:
         """The file as text. Raises ManifestError with a sentence that begins with the path."""
-        content = _bytes(path, what)
+        content = self.edited[path] if path in self.edited else _bytes(path, what)
         self.read.append((path, content))
         return _decoded(path, content)
 

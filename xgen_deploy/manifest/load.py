@@ -1,8 +1,9 @@
 """From a manifest's path to a checked site."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.accept import with_recorded
@@ -67,13 +68,15 @@ def read(
     *,
     inventory: tuple[str, ...] = (),
     variables: Sequence[str] = (),
+    edited: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Reading:
     """Reads a manifest, the manifests it extends, and its inventory or the given ones. `words` are
-    the engines that it may name, `variables` those of the command line.
+    the engines that it may name, `variables` those of the command line, `edited` the files that are
+    read as they would be.
 
     Raises ManifestError where nothing of a file can be read.
     """
-    problems, files = Problems(), Files()
+    problems, files = Problems(), Files(edited)
     written = read_manifest(path, files, problems)
     _refuse_odd_text(written, problems)
     described = find_inventory(written, inventory, files, problems)
