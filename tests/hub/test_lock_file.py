@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -17,6 +17,8 @@ from tests.lab import tiny_model
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.manifest.load import load_site
 from xgen_deploy.state.site import Site
+from xgen_deploy.transfer.remote import web_source
+from xgen_deploy.transfer.remote.web_source import Unavailable
 
 NAME = "some/tiny-GGUF"
 OTHER = "some/folder"
@@ -82,6 +84,37 @@ def locking(
     }
     with serving(FakeHub(repositories)) as hub:
         yield Locking(tmp_path, hub, capsys, {"source": f"{NAME}:tiny-q8.gguf"})
+
+
+def _nowhere(host: str, *_: object, **__: object) -> NoReturn:
+    """This machine reaches nothing; what runs as on a host is another process."""
+    raise Unavailable(f"{host}: Network is unreachable")
+
+
+def test_a_hub_that_only_a_host_reaches_is_asked_by_way_of_it(
+    locking: Locking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_source, "connected", _nowhere)
+    code, said = locking.run("lock")
+    assert code == 0, said
+    assert "trusted on first use: it came by way of a host, without TLS" in said
+    (entry,) = locking.locked()
+    assert (entry["commit"], entry["trusted"]) == (COMMIT, True)
+    weights = locking.hub.repositories[NAME].files["tiny-q8.gguf"]
+    assert entry["files"][0]["sha256"] == sha256(weights)
+    code, said = locking.run("lock", "--json")
+    assert json.loads(said)["sources"][0]["trusted"] is True
+
+
+def test_what_this_machine_sees_itself_takes_the_place_of_a_host_s_word(
+    locking: Locking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(web_source, "connected", _nowhere)
+        assert locking.run("lock")[0] == 0
+    code, said = locking.run("lock", "--update", "tiny")
+    assert (code, "is still what it was" in said) == (0, True), said
+    assert "trusted" not in locking.locked()[0]
 
 
 def test_all_that_a_source_is_stands_in_the_file(locking: Locking, weights: bytes) -> None:

@@ -169,6 +169,8 @@ def test_what_only_a_host_reaches_is_said() -> None:
     assert "looked at by way of a: this machine does not reach hub.example.net" in text
     text = "\n".join(said(Lacks("a", artifact(through="a", trusted=True))))
     assert "trusted on first use: a alone reaches hub.example.net, without TLS" in text
+    text = "\n".join(said(Lacks("a", artifact(trusted=True))))
+    assert "trusted on first use: it was locked by way of a host, without TLS" in text
 
 
 def test_why_this_machine_brings_it_is_said() -> None:

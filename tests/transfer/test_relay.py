@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.hub.fake_hub import FakeHub, Repository, serving
+from tests.hub.fake_hub import COMMIT, FakeHub, Repository, serving
 from tests.probe.gguf_writer import gguf
 from xgen_deploy.hub.catalog import Catalog, Described, Request
 from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests
+from xgen_deploy.hub.locked import LockedSources
 from xgen_deploy.run import ways
 from xgen_deploy.state.fetch import FetchSettings
+from xgen_deploy.state.lock_file import LockFile
 from xgen_deploy.transfer.relay import Relay
 from xgen_deploy.transfer.remote import web_source
 from xgen_deploy.transfer.remote.web_source import Access, Refused, Unavailable
@@ -77,6 +79,20 @@ def test_by_way_of_a_host(hub: FakeHub, host: LocalConnection, tmp_path: Path) -
     assert (got.artifact.through, got.artifact.trusted) == ("h", True)  # it is plain http
     assert got.gguf is not None
     assert {seen.token for seen in hub.seen} == {None}  # the host could read it
+
+
+@pytest.mark.usefixtures("cut_off", "reached")
+def test_by_way_of_a_host_for_another_commit_than_the_locked_one(
+    hub: FakeHub, host: LocalConnection, tmp_path: Path
+) -> None:
+    """As a rollback asks for it."""
+    settings = FetchSettings(endpoint=hub.url)
+    catalog = Catalog(settings, Access(), lambda: LocalDigests(tmp_path))
+    locked = LockedSources(LockFile(), settings, catalog)
+    site: Any = SimpleNamespace(fetch=settings)
+    sources = ways.SourcesByHosts(site, locked, {}, {"h": host})
+    got = sources.describe(Request(source=f"{NAME}:tiny-q8.gguf", commit=COMMIT))
+    assert (got.artifact.through, got.artifact.commit) == ("h", COMMIT)
 
 
 @pytest.mark.usefixtures("reached")

@@ -17,7 +17,7 @@ from xgen_deploy.bundle.unpack import unpack
 from xgen_deploy.bundle.write import Written
 from xgen_deploy.cli.opening import refuse_saved_plan
 from xgen_deploy.errors import UsageError, XgenError
-from xgen_deploy.hub.catalog import Sources
+from xgen_deploy.hub.catalog import Relayed
 from xgen_deploy.hub.local_digests import cache_folder
 from xgen_deploy.hub.locked import LockedSources
 from xgen_deploy.images.local_images import LocalImages
@@ -53,7 +53,7 @@ def make_bundle(
     site = with_locked(expand_home(checked_site(reading), this_machine().home))
     secrets = SecretResolver(site)
     token, proxy, ca = hub_access(site, secrets, commands=True)
-    catalog: Sources = site_catalog(site, secrets, commands=True)
+    catalog: Relayed = site_catalog(site, secrets, commands=True)
     if site.lock is not None:
         catalog = LockedSources(site.lock, site.fetch, catalog)
     making = Making(

@@ -16,7 +16,8 @@ class LockedFileChange(Frozen):
 
 class LockedSource(Frozen):
     """`change`: added; kept, which was not asked; same, which was asked and did not move; moved;
-    removed. `by_length`: of some file no digest is known."""
+    removed. `by_length`: of some file no digest is known. `trusted`: nothing but the
+    word of a host told what it is."""
 
     models: tuple[str, ...]
     source: str
@@ -28,6 +29,7 @@ class LockedSource(Frozen):
     files: int
     size: int
     by_length: bool
+    trusted: bool
     changed_files: tuple[LockedFileChange, ...]
 
 

@@ -60,7 +60,7 @@ class Sources(Protocol):
 class Relayed(Sources, Protocol):
     """Sources that can be asked by way of a host."""
 
-    def by_way_of(self, way: Way) -> Sources:
+    def by_way_of(self, way: Way) -> "Relayed":
         """For where this machine does not reach them."""
 
 

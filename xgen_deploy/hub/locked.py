@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xgen_deploy.files.places import content_state
-from xgen_deploy.hub.catalog import Described, Request, Sources, origin_name
+from xgen_deploy.hub.catalog import Described, Relayed, Request, Way, origin_name
 from xgen_deploy.hub.client import Hub, HubError
 from xgen_deploy.state.artifact import Artifact, ArtifactFile, Kind
 from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
@@ -18,8 +18,12 @@ class LockedSources:
     """`sources` are asked where a rollback goes to another commit than the locked one, and for
     files of this machine."""
 
-    def __init__(self, lock: LockFile, settings: FetchSettings, sources: Sources) -> None:
+    def __init__(self, lock: LockFile, settings: FetchSettings, sources: Relayed) -> None:
         self._lock, self._settings, self._sources = lock, settings, sources
+
+    def by_way_of(self, way: Way) -> "LockedSources":
+        """The same lock file, over sources that this machine does not reach."""
+        return LockedSources(self._lock, self._settings, self._sources.by_way_of(way))
 
     def describe(self, request: Request) -> Described:
         """Raises HubError."""
@@ -67,6 +71,7 @@ def artifact_of(entry: LockedModel, request: Request, settings: FetchSettings) -
         code=entry.code_files,
         license=entry.license,
         gated=entry.gated,
+        trusted=entry.trusted,
     )
 
 
@@ -95,6 +100,7 @@ def entry_of(models: Sequence[str], request: Request, described: Described) -> L
         commit=artifact.commit,
         license=artifact.license,
         gated=artifact.gated,
+        trusted=artifact.trusted,
         loaded=artifact.loaded,
         files=tuple(
             LockedFile(path=f.path, size=f.size, sha256=f.sha256, sha1=f.sha1)

@@ -44,6 +44,9 @@ def _lines(fetch: Fetch, bundle: BundleOrigin | None) -> Iterator[str]:
         yield f"      [dim]{escape(_meaning(artifact.revision or 'main', artifact.commit))}[/dim]"
     if artifact.through is not None:
         yield f"      {_by_host(artifact, artifact.through)}"
+    elif artifact.trusted:
+        text = "trusted on first use: it was locked by way of a host, without TLS"
+        yield f"      [yellow]{text}[/yellow]"
     if artifact.left_out:
         yield f"      [dim]left out: {escape(named(artifact.left_out))}[/dim]"
     if artifact.code:

@@ -1,6 +1,7 @@
 """Sources that this machine does not reach, asked by way of a host that does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from xgen_deploy.hub.catalog import Described, Relayed, Request, Sources, Way
 from xgen_deploy.hub.client import HubError
@@ -49,3 +50,20 @@ class SourcesByHosts:
             way = Way(host, Relay(self._connections[host]))
             self._by_host[host] = self._sources.by_way_of(way)
         return self._by_host[host]
+
+
+class SourcesOrHosts:
+    """For a command that asks no host as a rule: `hosts`, which makes a SourcesByHosts, is called
+    once, and only where nothing answers from here."""
+
+    def __init__(self, sources: Sources, hosts: Callable[[], Sources]) -> None:
+        self._sources, self._hosts = sources, lru_cache(maxsize=1)(hosts)
+
+    def describe(self, request: Request) -> Described:
+        """Raises HubError."""
+        try:
+            return self._sources.describe(request)
+        except HubError as error:
+            if not error.unreachable:
+                raise
+        return self._hosts().describe(request)

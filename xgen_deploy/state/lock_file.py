@@ -29,7 +29,8 @@ class LockedFile(Frozen):
 class LockedModel(Frozen):
     """A source that instances of `models` load from. `source` to `local` are what the manifest
     states: `source` is the model where a file of this machine is brought, `local` that file's name.
-    What follows is what it means. `gguf` and `config` are what a plan reads of the files."""
+    What follows is what it means. `trusted`: without TLS and by way of a host, so that nothing but
+    that host's word told. `gguf` and `config` are what a plan reads of the files."""
 
     models: tuple[str, ...]
     source: str
@@ -40,6 +41,7 @@ class LockedModel(Frozen):
     commit: Sha1 | None = None
     license: str | None = None
     gated: bool = False
+    trusted: bool = False
     loaded: str = ""
     files: Annotated[tuple[LockedFile, ...], Field(min_length=1, max_length=MOST_FILES)]
     left_out: Annotated[tuple[str, ...], Field(max_length=MOST_FILES)] = ()

@@ -1,19 +1,21 @@
 """`xgen-deploy lock`: writes what a manifest's sources mean into a file beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.names import unknown
-from xgen_deploy.cli.opening import read_site
+from xgen_deploy.cli.opening import read_site, run_for
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.saved_file import check_writable, write_file
 from xgen_deploy.cli.screens.lock import lock_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.documents.lock import LockDocument, LockedFileChange, LockedPart, LockedSource
 from xgen_deploy.errors import XgenError
+from xgen_deploy.hub.catalog import Sources
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.hub.locking import Change, NotLocked, by_length, file_changes, relocked
 from xgen_deploy.images.local_images import LocalImages
@@ -25,6 +27,7 @@ from xgen_deploy.run.lock_parts import (
     images_to_lock,
     relocked_parts,
 )
+from xgen_deploy.run.ways import SourcesByHosts, SourcesOrHosts
 from xgen_deploy.secrets.hub import site_catalog
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.lock_file import (
@@ -54,7 +57,8 @@ def command(settings: Settings, update: tuple[str, ...]) -> int:
     Of each source the commit and every file's size and digest, of each image and engine build that
     this machine has its digest. From then on `plan`, `fetch`, `apply` and `bundle create` take
     exactly these and do not ask the hub. What is locked already stays as it is: only
-    --update moves it, and shows what moved. No host is contacted.
+    --update moves it, and shows what moved. No host is contacted, unless this
+    machine does not reach a source: then it is asked by way of a host that does.
     """
     site = read_site(settings)
     models = {config.model for config in site.declared}
@@ -64,7 +68,8 @@ def command(settings: Settings, update: tuple[str, ...]) -> int:
             raise unknown("model, image or archive", name, known)
     path = lock_path(settings.manifest)
     check_writable(path)
-    changes = _changes(site, frozenset(update))
+    with _sources(site, settings) as sources:
+        changes = _changes(site, frozenset(update), sources)
     parts = relocked_parts(
         site, update, LocalImages(cache_folder() / "images"), LocalDigests(cache_folder())
     )
@@ -88,7 +93,20 @@ def command(settings: Settings, update: tuple[str, ...]) -> int:
     return 0
 
 
-def _changes(site: Site, update: frozenset[str]) -> tuple[Change, ...]:
+@contextmanager
+def _sources(site: Site, settings: Settings) -> Iterator[Sources]:
+    """Hosts are looked at only for a source that does not answer from here."""
+    catalog = site_catalog(site, SecretResolver(site), commands=True)
+    with ExitStack() as opened:
+
+        def hosts() -> Sources:
+            run = opened.enter_context(run_for(site, settings, brings=False))
+            return SourcesByHosts(run.site, catalog, run.observe(), run.connections)
+
+        yield SourcesOrHosts(catalog, hosts)
+
+
+def _changes(site: Site, update: frozenset[str], sources: Sources) -> tuple[Change, ...]:
     """Raises XgenError."""
     limited = {config.model for config in site.declared}
 
@@ -97,9 +115,8 @@ def _changes(site: Site, update: frozenset[str]) -> tuple[Change, ...]:
             return not limited.isdisjoint(models)
         return not update.isdisjoint(models)
 
-    catalog = site_catalog(site, SecretResolver(site), commands=True)
     try:
-        return relocked(site.lock or LockFile(), lock_requests(site), asked, catalog)
+        return relocked(site.lock or LockFile(), lock_requests(site), asked, sources)
     except NotLocked as error:
         hint = f"\n  {error.hint}" if error.hint else ""
         what = error.request.local or error.request.source
@@ -130,6 +147,7 @@ def _source(change: Change) -> LockedSource:
         files=len(entry.files),
         size=entry.size,
         by_length=by_length(entry),
+        trusted=entry.trusted,
         changed_files=tuple(
             LockedFileChange(
                 path=f.path,

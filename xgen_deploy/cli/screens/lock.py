@@ -49,6 +49,8 @@ def _lines(change: Change) -> Iterator[str]:
             "    [yellow]its address tells no digest, so that its length alone is checked: state "
             "its `sha256:`[/yellow]"
         )
+    if change.now is not None and entry.trusted:
+        yield "    [yellow]trusted on first use: it came by way of a host, without TLS[/yellow]"
     if change.now is not None and entry.code_files:
         yield f"    [yellow]contains code: {escape(named(entry.code_files))}[/yellow]"
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from xgen_deploy.manifest.checks.engines import check_engines
+from xgen_deploy.manifest.checks.formats import check_formats
 from xgen_deploy.manifest.diagnostics import Problems, nearest
 from xgen_deploy.manifest.expand import model_tree
 from xgen_deploy.manifest.images import check_images
@@ -87,6 +88,7 @@ def check_instances(
         _check_adopt(instance, adopters, problems)
         check_engines(instance, words, problems)
         check_images(instance, problems)
+        check_formats(instance, problems)
         _check_local(instance, hosts[instance.host], problems)
 
 
