@@ -35,7 +35,7 @@ class View:
 
 
 @click.command("status", cls=ManifestCommand)
-@click.option("--watch", is_flag=True, help="Look again every 3 s; Ctrl-C ends.")
+@click.option("--watch", is_flag=True, help="Keep showing it, with GPUs and rates; `q` ends.")
 @click.option(
     "--where",
     "wheres",
@@ -53,6 +53,10 @@ def command(settings: Settings, watch: bool, wheres: tuple[str, ...], versions: 
     view = View(watch=watch, versions=versions, conditions=tuple(map(condition, wheres)))
     screen = Screen(settings)
     with open_run(settings, brings=False) as run:
+        if watch and screen.is_interactive and not (versions or settings.quiet):
+            from xgen_deploy.cli.status_watch import watch_status  # seldom
+
+            return watch_status(run, lambda status: narrowed(status, view.conditions)[0])
         while True:
             status = site_status(run.site, in_force(run.observe(health=True), time.time()))
             if watch and screen.width is not None:

@@ -22,10 +22,7 @@ def gpu_table(
     site: Site, observed: Observed, *, verbose: bool, width: int | None = None
 ) -> list[str]:
     """Lines with `rich` markup for a terminal of this width."""
-    table = _table(site, observed, bar=True)
-    if not table.fits(width):
-        table = _table(site, observed, bar=False)
-    lines, rows = table.lines(width)
+    lines, rows = _fitting_table(site, observed, width).lines(width)
     indent = " " * (max(map(len, (_HEAD[0], *observed))) + 2)
     rows_left = iter(rows)
     for name, observation in observed.items():
@@ -35,6 +32,16 @@ def gpu_table(
             below = details(site, name, observation.facts, verbose=verbose)
             lines += [indent + detail for detail in below]
     return [*lines, "", _count(observed)]
+
+
+def gpu_rows(site: Site, observed: Observed, width: int | None) -> list[str]:
+    """The same without details below the hosts."""
+    return _fitting_table(site, observed, width).whole(width)
+
+
+def _fitting_table(site: Site, observed: Observed, width: int | None) -> Table:
+    table = _table(site, observed, bar=True)
+    return table if table.fits(width) else _table(site, observed, bar=False)
 
 
 def _table(site: Site, observed: Observed, *, bar: bool) -> Table:

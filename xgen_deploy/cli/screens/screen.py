@@ -41,6 +41,11 @@ class Screen:
             return None
         return self._console.width
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether somebody looks at it who can press keys."""
+        return self.width is not None and sys.stdin.isatty()
+
     def lines(self, lines: Iterable[str], *, always: bool = False, exact: bool = False) -> None:
         """Prints lines with `rich` markup; none with --json, and with -q only those of `always`.
         On a terminal they are broken between words, unless they are to be copied as they are

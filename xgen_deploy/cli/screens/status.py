@@ -1,12 +1,13 @@
 """The screen of `xgen-deploy status`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.markup import escape
 
 from xgen_deploy.backends.registry import short_name_of
 from xgen_deploy.cli.screens.table import Cell, Table
+from xgen_deploy.live.values import Rates
 from xgen_deploy.plan.headlines import ago, last_apply_line, named
 from xgen_deploy.sizes import size_text
 from xgen_deploy.state.fetching import Fetching, why_failed
@@ -41,15 +42,27 @@ _HEAD = (
 _DROP = ("RESTARTS", "CTXxSLOTS", "SINCE", "LAYERS", "PORT", "BACKEND", "GPU")
 
 
+_RATES = ("TOK/S", "BUSY", "WAITING")
+_BY_RATES = ("RESTARTS", "CTXxSLOTS", "SINCE", "PORT", "BACKEND", "LAYERS", "GPU")
+
+# The rates of instances, by host and name.
+AllRates = Mapping[tuple[str, str], Rates]
+
+
 def status_lines(
-    status: SiteStatus, now: float, width: int | None, *, verbose: bool = False
+    status: SiteStatus,
+    now: float,
+    width: int | None,
+    *,
+    verbose: bool = False,
+    rates: AllRates | None = None,
 ) -> list[str]:
     """Lines with `rich` markup; `now` is in seconds since the epoch, `width` the terminal's.
-    `verbose`: what engines took of memory, and what was forecast."""
+    `verbose`: what engines took of memory, and what was forecast. `rates`: shown too."""
     return [
         *_head(status, now),
         "",
-        *_table(status.instances, now, width),
+        *_table(status.instances, now, width, rates),
         *_reasons(status.instances),
         *(_memory(status.instances) if verbose else ()),
         "",
@@ -101,11 +114,34 @@ def _fetching_lines(fetching: Fetching) -> Iterator[str]:
         yield f"[red]not fetched: {escape(job.name)}[/red]  {escape(why_failed(job))}"
 
 
-def _table(instances: tuple[Status, ...], now: float, width: int | None) -> Iterator[str]:
-    table = Table(_HEAD, _DROP)
-    for instance in instances:
-        table.add(*_cells(instance, now))
+def _table(
+    instances: tuple[Status, ...], now: float, width: int | None, rates: AllRates | None
+) -> Iterator[str]:
+    if rates is None:
+        table = Table(_HEAD, _DROP)
+        for instance in instances:
+            table.add(*_cells(instance, now))
+    else:
+        table = Table((*_HEAD, *_RATES), _BY_RATES)
+        for instance in instances:
+            own = rates.get((instance.host, instance.instance))
+            table.add(*_cells(instance, now), *_rate_cells(own))
     yield from table.whole(width)
+
+
+def _rate_cells(rates: Rates | None) -> tuple[str | Cell, ...]:
+    if rates is None:
+        return ("-", "-", "-")
+    waiting = _figure(rates.waiting)
+    return (
+        _figure(rates.tokens_per_second, 1),
+        _figure(rates.running),
+        Cell(waiting, "yellow") if rates.waiting else waiting,
+    )
+
+
+def _figure(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _reasons(instances: tuple[Status, ...]) -> Iterator[str]:
