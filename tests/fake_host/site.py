@@ -162,14 +162,17 @@ class FakeSite:
         for name in ("run", "Popen", "check_output"):
             monkeypatch.setattr(subprocess, name, self._run_here)
 
-    def _run_here(self, argv: Any, *_: object, **__: object) -> subprocess.CompletedProcess[Any]:
+    def _run_here(self, argv: Any, *_: object, **how: Any) -> subprocess.CompletedProcess[Any]:
         """The manifest is in no checkout, and nothing but a secret's command runs here."""
         command = " ".join(argv)
         if command in self.commands:
             self.commands_run.append(command)
             return subprocess.CompletedProcess(argv, 0, self.commands[command].encode(), b"")
         assert argv[0] == "git", f"{argv} was run on this machine"
-        return subprocess.CompletedProcess(argv, 128, "", "not a git repository")
+        said = "not a git repository"
+        return subprocess.CompletedProcess(
+            argv, 128, "", said if how.get("text") else said.encode()
+        )
 
     def _keeps_secrets(self, ran: Ran) -> None:
         """No value of a secret is in a command, in what is said, or in a file that others read."""

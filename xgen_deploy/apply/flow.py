@@ -60,6 +60,7 @@ class Apply:
             self._auditing.refused(plan, observed)
         changing = self._changing(plan, observed)
         if not changing and (plan.forbidden or not plan.prepares):
+            self._write_manifest(plan)
             return plan.exit_code()
         self._ui.ask(plan)
         if not self._options.keeps_versions:
@@ -68,6 +69,7 @@ class Apply:
         without = self._fetch(plan)
         changing -= without.keys()
         if not changing:
+            self._write_manifest(plan)
             return first_that_holds(plan.exit_code(), exit_code_of(without.values()))
         while True:
             with LockedHosts({n: self._run.layout(n) for n in self._run.site.hosts}) as locked:
@@ -137,6 +139,7 @@ class Apply:
         observations = reached(observed)
         untouched = {n for n in idle if n in observations and not _traces(observations[n])}
         locked.release(idle, untouched=untouched)
+        self._write_manifest(plan)
         if not changing:
             return plan.exit_code()
         with self._ui.reporting() as report:
@@ -156,6 +159,11 @@ class Apply:
         if code in (0, UnreachableError.exit_code):
             self._ui.served(self._run.site, change.records)
         return code
+
+    def _write_manifest(self, plan: Plan) -> None:
+        """With the edit that the plan is of. It stays, however the hosts take it."""
+        if self._options.write_manifest is not None and not plan.forbidden:
+            self._options.write_manifest()
 
     def _wait_for_put_back(self, hosts: frozenset[str], report: Reporter) -> None:
         connections = [c for n, c in self._run.connections.items() if n in hosts]

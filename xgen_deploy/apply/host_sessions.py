@@ -1,6 +1,5 @@
 """The sessions of one apply: opened and locked in sorted order, closed together."""
 
-import getpass
 import json
 import os
 import socket
@@ -12,6 +11,7 @@ from typing import Self
 
 from xgen_deploy.apply.events import Event, Listener
 from xgen_deploy.apply.probe_cache import learned
+from xgen_deploy.audit import actor
 from xgen_deploy.errors import LockedError, XgenError
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.layout import Layout
@@ -133,4 +133,4 @@ def lock_owner(doing: str) -> dict[str, str]:
 
 def login() -> str:
     """Who runs this command, for locks and records."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{actor.login()}@{socket.gethostname()}"

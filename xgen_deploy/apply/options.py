@@ -1,5 +1,6 @@
 """How an apply was asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xgen_deploy.plan.cordoning import CordonRequest, UncordonRequest
@@ -18,7 +19,8 @@ class ApplyOptions:
     before the answer. `trust_history` as `rollback` was given it. `maintain`,
     `cordon`, `uncordon`: instead of what the manifest says. `accept_new_vectors`: those of an
     embedding model may be others than before. `limit_rate` of what is fetched, in bytes a second;
-    0: as the manifest says. `older`, `allow_unsigned`: of the bundle.
+    0: as the manifest says. `write_manifest`: the plan is of an edit of the manifest, which this
+    writes; called once, when the hosts are locked. `older`, `allow_unsigned`: of the bundle.
     `refuses_unfit` as in plan/build.py.
     """
 
@@ -40,6 +42,7 @@ class ApplyOptions:
     accept_new_host_keys: bool = False
     accept_new_vectors: bool = False
     limit_rate: int = 0
+    write_manifest: Callable[[], None] | None = None
     older: bool = False
     allow_unsigned: bool = False
     refuses_unfit: bool = True

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 
 from xgen_deploy.audit.event import Actor
 
+SERVE_USER = "XGEN_SERVE_USER"  # set by `serve` for the processes that it starts
+
 
 def actor() -> Actor:
-    return Actor(login=getpass.getuser(), control_host=socket.gethostname(), ci=ci_job(os.environ))
+    return Actor(login=login(), control_host=socket.gethostname(), ci=ci_job(os.environ))
+
+
+def login() -> str:
+    """The login that the tool runs as, after the user of `serve` who asked for it: `operator1 via
+    serve, deploy`."""
+    user = os.environ.get(SERVE_USER)
+    return f"{user} via serve, {getpass.getuser()}" if user else getpass.getuser()
 
 
 def ci_job(env: Mapping[str, str]) -> str | None:

@@ -1,9 +1,10 @@
 """How most commands begin: read the site, make connections to its hosts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
     from xgen_deploy.hub.catalog import Sources
 
 
-def read_site(settings: Settings) -> Site:
-    """Raises ManifestError with every problem, before any host is contacted."""
+def read_site(settings: Settings, edited: Mapping[str, bytes] = MappingProxyType({})) -> Site:
+    """`edited` files are read as they would be. Raises ManifestError with every problem, before any
+    host is contacted."""
     refuse_saved_plan(settings.manifest)
     site = load_site(
         settings.manifest,
         engine_words(),
         inventory=settings.inventory,
         variables=settings.variables,
+        edited=edited,
     )
     return limit(site, settings.limit) if settings.limit else site
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from xgen_deploy import frozen
 from xgen_deploy.cli.opening import read_site
 from xgen_deploy.cli.options import Settings
+from xgen_deploy.cli.saved_edit import edited_files
 from xgen_deploy.errors import UsageError
 from xgen_deploy.plan.saved import SavedPlan, read_saved
 from xgen_deploy.state.site import Site
@@ -39,7 +40,10 @@ def _unchanged_site(saved: SavedPlan, settings: Settings) -> Site:
     paths = (saved.inventory, *saved.more_inventories) if saved.inventory else ()
     inventory = tuple(_find("inventory", path, path, settings) for path in paths)
     variables = settings.variables or saved.variables
-    now = read_site(replace(settings, manifest=manifest, inventory=inventory, variables=variables))
+    now = read_site(
+        replace(settings, manifest=manifest, inventory=inventory, variables=variables),
+        edited=edited_files(saved, manifest),
+    )
     if now.manifest_digest != saved.site.manifest_digest:
         given = ", or a variable," if variables else ""
         raise UsageError(

@@ -114,10 +114,12 @@ def load_site(
     *,
     inventory: tuple[str, ...] = (),
     variables: Sequence[str] = (),
+    edited: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Site:
     """The same, checked. Raises ManifestError with every problem that can be found without a
     host."""
-    return checked_site(read(path, words, inventory=inventory, variables=variables))
+    reading = read(path, words, inventory=inventory, variables=variables, edited=edited)
+    return checked_site(reading)
 
 
 def checked_site(reading: Reading) -> Site:

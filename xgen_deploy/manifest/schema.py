@@ -139,6 +139,10 @@ class ModelFields(Frozen):
     slo: Objectives | None = Field(
         default=None, description="How soon it is to answer: alerts fire beyond it."
     )
+    protect: bool | None = Field(
+        default=None,
+        description="true: `xgen-deploy serve` does not stop or remove it; the command line does.",
+    )
     spare_gpus: tuple[GPURef, ...] | None = Field(
         default=None, description="GPUs that may take over when one of `gpus` is lost."
     )

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.repin import NO_REPIN, Repin
 from xgen_deploy.state.site import Site
@@ -20,7 +21,7 @@ class SavedPlan(Frozen):
     """`parts` is how each thing was that the plan rests on, by host; `operations` what was to be
     done; `refresh`, `take_over` and `repin` as they were asked for. `manifest` and `inventory` are
     absolute paths where the plan was made; `inventory` None where the command line named none,
-    `variables` those that it gave.
+    `variables` those that it gave. `edit`: the plan is of the manifest as it is after that.
     """
 
     xgen_plan: int = FORMAT
@@ -36,6 +37,7 @@ class SavedPlan(Frozen):
     take_over: bool = False
     variables: tuple[str, ...] = ()
     repin: Repin = NO_REPIN
+    edit: ManifestEdit | None = None
 
     def changed(self, plan: Plan) -> tuple[str, ...]:
         """What has changed since, as sentences; () where the plan still holds."""
@@ -80,6 +82,7 @@ def save(
     inventories: Sequence[str] = (),
     variables: Sequence[str] = (),
     repin: Repin = NO_REPIN,
+    edit: ManifestEdit | None = None,
 ) -> SavedPlan:
     """A plan that was just made, ready to be written; `text` is what `show` prints."""
     return SavedPlan(
@@ -95,6 +98,7 @@ def save(
         more_inventories=tuple(inventories[1:]),
         variables=tuple(variables),
         repin=repin,
+        edit=edit,
     )
 
 

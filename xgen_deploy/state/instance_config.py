@@ -98,6 +98,7 @@ class InstanceConfig(Frozen):
     spare_gpus: tuple[GPURef, ...] = ()
     accept: Accept | None = None
     slo: Objectives | None = None
+    protect: bool = False
     fit: Fit = "refuse"
     locked: dict[str, Locked] = Field(default_factory=dict)
     spread: Literal["host", "gpu"] | None = None

@@ -16,6 +16,7 @@ from xgen_deploy.cli.options import (
     host_options,
     limit_rate_option,
 )
+from xgen_deploy.cli.saved_edit import writing_of
 from xgen_deploy.cli.saved_plan import saved_plan
 from xgen_deploy.errors import UsageError
 
@@ -70,6 +71,7 @@ def command(
         take_over=take_over if saved is None else saved.take_over,
         lock_wait=lock_wait,
         expected=saved,
+        write_manifest=writing_of(saved) if saved is not None else None,
         skip_refused=skip_refused,
         accept_new_vectors=accept_new_vectors,
         limit_rate=limit_rate,
