@@ -21,3 +21,4 @@ class ShowDocument(Document):
     take_over: bool | None = None
     repin: Mapping[str, object] | None = None
     variables: tuple[str, ...] | None = None
+    edit: Mapping[str, str] | None = None
