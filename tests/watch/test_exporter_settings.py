@@ -9,6 +9,7 @@ import pytest
 from tests.plan.world import World
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.host import Host
+from xgen_deploy.state.settings import Runtime
 from xgen_deploy.watch.exporter_settings import (
     Watched,
     engine_addresses,
@@ -53,6 +54,7 @@ def test_an_engine_is_asked_where_it_listens_and_with_its_key(world: World) -> N
         "key_file": "/etc/xgen-deploy/p/m/api-key",
         "key_pattern": None,
         "unit": "xgen-p-m.service",
+        "objectives": {},
     }
     (key,) = engine_keys(world.record, world.scene.layout)
     assert (key.name, key.file) == ("key-m", "/etc/xgen-deploy/p/m/api-key")
@@ -75,9 +77,17 @@ def test_the_host_has_what_the_inventory_says(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "addresses"), [("0.0.0.0", ()), ("10.0.0.5", ("10.0.0.5",)), ("::1", ())]
+    ("listen", "runtime", "addresses"),
+    [
+        ("0.0.0.0", "docker", ()),
+        ("::1", "docker", ()),
+        ("10.0.0.5", "systemd", ("10.0.0.5",)),
+        ("10.0.0.5", "docker", ("10.0.0.5", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
+    ],
 )
-def test_addresses_besides_loopback(world: World, listen: str, addresses: tuple[str, ...]) -> None:
+def test_addresses_besides_loopback(
+    world: World, listen: str, runtime: Runtime, addresses: tuple[str, ...]
+) -> None:
     last = world.record.instances["m"]
-    moved = replace(last, spec=replace(last.spec, listen=listen))
+    moved = replace(last, spec=replace(last.spec, listen=listen, runtime=runtime))
     assert engine_addresses(world.record.with_instance("m", moved)) == addresses

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.backends.base import Backend, KeyFile
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.state.endpoint import WILDCARDS
+from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
@@ -22,6 +22,8 @@ FORMAT = 1
 # How long one operation of an apply may mute alerts: a start's usual deadline, and room for it.
 _CHANGE = 15 * 60.0
 _START_FACTOR = 1.5
+# Docker's networks are among these.
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def exporter_settings(record: Record, layout: Layout, watched: Watched) -> str:
         "reserved_mb": _by_text(host.reserved_mb),
         "folders": [*folders, *_other_folders(record, folders)],
         "certificates": dict(watched.certificates),
-        "gateway": _gateway(record.gateway.spec) if record.gateway else None,
+        "gateway": gateway_settings(record.gateway.spec) if record.gateway else None,
         "engines": [_engine(name, last, layout) for name, last in record.instances.items()],
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
@@ -77,15 +79,21 @@ def engine_keys(record: Record, layout: Layout) -> tuple[EngineKey, ...]:
 
 
 def engine_addresses(record: Record) -> tuple[str, ...]:
-    """Where the engines of the host listen, besides loopback."""
-    reached = {_address(last.spec.listen) for last in record.instances.values()}
-    return tuple(sorted(reached - {"127.0.0.1", "::1"}))
+    """Where the engines of the host are reached, besides loopback. What goes to a container's
+    published address is sent on to one of Docker's own networks before it is filtered.
+    """
+    specs = [last.spec for last in record.instances.values()]
+    reached = {(s.runtime, _address(s.listen)) for s in specs}
+    beyond = {(runtime, address) for runtime, address in reached if address not in LOOPBACK}
+    docker = _PRIVATE if any(runtime == "docker" for runtime, _ in beyond) else ()
+    return (*sorted({address for _, address in beyond}), *docker)
 
 
 def _engine(name: str, last: InstanceRecord, layout: Layout) -> dict[str, object]:
     """`page`: what the names of its metrics begin with; None where it has none."""
     backend = backend_named(last.spec.backend)
     key = _key(name, last, layout)
+    slo = last.declared.slo if last.declared else None
     return {
         "instance": name,
         "model": last.spec.model,
@@ -97,6 +105,7 @@ def _engine(name: str, last: InstanceRecord, layout: Layout) -> dict[str, object
         "key_file": key[0] if key else None,
         "key_pattern": key[1] if key else None,
         "unit": f"{layout.service(name + last.slot)}.service",
+        "objectives": slo.model_dump(exclude_none=True) if slo else {},
     }
 
 
@@ -123,7 +132,7 @@ def _address(listen: str) -> str:
     return WILDCARDS.get(listen, listen)
 
 
-def _gateway(spec: GatewaySpec) -> dict[str, object]:
+def gateway_settings(spec: GatewaySpec) -> dict[str, object]:
     """It tells its metrics on loopback alone, where it always listens."""
     pools = {pool: r.model for r in spec.routes for pool in (r.pool, r.old_pool)}
     return {

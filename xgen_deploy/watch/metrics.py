@@ -134,7 +134,7 @@ PROJECT = (
     ),
 )
 
-# `source` is facts, gpus, gateway, or engine:INSTANCE.
+# `source` is facts, gpus, host, gateway, or engine:INSTANCE.
 COLLECTION = _gauges(
     ("source",),
     {

@@ -35,6 +35,11 @@ def _cards(root: str) -> tuple[tuple[str, int | None], ...]:
     )
 
 
+def forget_cards() -> None:
+    """For a program that runs long: cards fall off the bus."""
+    _cards.cache_clear()
+
+
 def pci_folder(address: str, root: str = "/") -> str:
     """Where the kernel tells of a device."""
     return os.path.join(root, DEVICES, address)

@@ -1,0 +1,1 @@
+"""What the exporter runs on a host: sent there as it is."""
