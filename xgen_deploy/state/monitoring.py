@@ -6,65 +6,51 @@ what belongs to it.
 
 import hashlib
 import json
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from xgen_deploy.frozen import Frozen, Moment
-from xgen_deploy.state.facts import DOCKER_UNIT, UnitName
 from xgen_deploy.state.field_types import AbsolutePath, Address, Port
-from xgen_deploy.state.monitoring_config import Alerts, Grafana
+from xgen_deploy.state.monitoring_config import (
+    ALERTMANAGER,
+    GRAFANA,
+    PROMETHEUS,
+    Alerts,
+    Grafana,
+)
 from xgen_deploy.state.settings import GatewayTLS, SecretRef
 
 SPEC_VERSION = 1
 _MOST = 4096
-
-
-class WatchedEngine(Frozen):
-    """One instance as the exporter on its host asks it, on loopback. `name_on_host` is the
-    instance with the slot that it lies in (see layout.py), `metrics_port` where its metrics are.
-    `has_key`: they are given only to who shows the engine's key. The objectives are in seconds.
-    """
-
-    instance: str
-    name_on_host: str
-    model: str
-    backend: str
-    address: Address = "127.0.0.1"
-    port: Port
-    has_key: bool = False
-    ttft_p95: float | None = None
-    tpot_p95: float | None = None
+# As systemd has it: all that show the token.
+ANYBODY: Final = "any"
+Asking = Address | Literal["any"]
 
 
 class ExporterSpec(Frozen):
-    """`allow` are the addresses that may ask it besides loopback, `listen` where it waits.
-    `gateway`: HAProxy runs on this host. `token` None: the monitoring host has made one.
+    """`listen` is where it waits, `address` how the monitoring host reaches it: its certificate is
+    for that. `allow` are the addresses that may ask it besides loopback, `any` among them.
+    `token` None: the monitoring host has made one. Whom it asks follows the record.
     """
 
     listen: Address = "127.0.0.1"
+    address: str = "127.0.0.1"
     port: Port
-    allow: tuple[Address, ...] = ()
-    interval: float = 15.0
+    allow: tuple[Asking, ...] = ()
     textfile: AbsolutePath | None = None
     token: SecretRef | None = None
-    gateway: bool = False
-    engines: Annotated[tuple[WatchedEngine, ...], Field(max_length=_MOST)] = ()
 
 
 class Program(Frozen):
-    """Prometheus, Alertmanager or Grafana: a `binary` of the host or an `image`, whose ID is
-    `image_state`.
-    """
+    """Prometheus, Alertmanager or Grafana: a `binary` of the host."""
 
-    binary: AbsolutePath | None = None
-    image: str | None = None
-    image_state: str | None = None
+    binary: AbsolutePath
 
 
 class Target(Frozen):
-    """An exporter as Prometheus reaches it. `certificate` is its SHA-256 (of the PEM text); None
-    before there is one.
+    """An exporter as Prometheus reaches it. `certificate` is the SHA-256 of the PEM text that it is
+    known by; None before there is one.
     """
 
     host: str
@@ -74,13 +60,11 @@ class Target(Frozen):
 
 
 class ServerSpec(Frozen):
-    """Prometheus and what belongs to it. `runtime` as in Program: those that run here."""
+    """Prometheus and what belongs to it; `alertmanager` and `grafana_program` where they run."""
 
     prometheus: Program
     alertmanager: Program | None = None
     grafana_program: Program | None = None
-    docker_cli: str = "/usr/bin/docker"
-    docker_unit: UnitName = DOCKER_UNIT
     listen: Address = "127.0.0.1"
     port: Port
     retention: str
@@ -102,6 +86,32 @@ class MonitoringSpec(Frozen):
     server: ServerSpec | None = None
 
     @property
+    def programs(self) -> tuple[str, ...]:
+        """Those that run besides the exporter."""
+        server = self.server
+        if server is None:
+            return ()
+        optional = ((ALERTMANAGER, server.alertmanager), (GRAFANA, server.grafana_program))
+        return (PROMETHEUS, *(name for name, program in optional if program is not None))
+
+    @property
+    def secrets(self) -> tuple[SecretRef, ...]:
+        """Every secret that it needs, each once."""
+        refs = [self.exporter.token] if self.exporter else []
+        if self.server is not None:
+            refs += [self.server.token, *self.server.users.values()]
+            alerts, grafana = self.server.alerts, self.server.grafana
+            refs += [alerts.webhook, alerts.heartbeat] if alerts else []
+            refs += [alerts.email.password] if alerts and alerts.email else []
+            refs += [grafana.admin_password] if grafana else []
+        return tuple(dict.fromkeys(r for r in refs if r is not None))
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether its exporter takes what is made on another host."""
+        return self.server is None and self.exporter is not None and self.exporter.token is None
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of what was asked for."""
         stated = self.model_dump(mode="json", exclude_defaults=True)
@@ -109,16 +119,23 @@ class MonitoringSpec(Frozen):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def certificate_digest(pem: str) -> str:
+    """What a target's certificate is known by."""
+    return hashlib.sha256(pem.encode()).hexdigest()
+
+
 class MonitoringRecord(Frozen):
     """What watches a host as it was last applied with success. `files` maps each file without
     secrets to the SHA-256 of its content; `certificate` is the exporter's (PEM), `token_digest`
-    the SHA-256 of what it is asked with. `unit_version` as in InstanceRecord.
+    the SHA-256 of what it is asked with. `certificate_ends`: when it is no longer valid.
+    `unit_version` as in InstanceRecord.
     """
 
     spec: MonitoringSpec
     digest: str
     files: dict[str, str] = Field(default_factory=dict)
     certificate: Annotated[str, Field(max_length=16 << 10)] | None = None
+    certificate_ends: Moment | None = None
     token_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     applied_at: Moment | None = None
     apply: int | None = None

@@ -12,6 +12,7 @@ from xgen_deploy.state.field_types import (
     Address,
     ClientName,
     Flag,
+    PeerAddress,
     Port,
     Seconds,
     Size,
@@ -147,6 +148,10 @@ class Monitoring(Frozen):
         default=None,
         description="A folder that a node exporter reads on each host: the host's metrics are "
         "written there once a minute too.",
+    )
+    allow: tuple[PeerAddress, ...] | None = Field(
+        default=None,
+        description="IP addresses of other Prometheus servers, which may ask the exporters too.",
     )
     exporter_port: Port = Field(
         default=9809, description="Port of the exporter on every host; 9809 unless stated."
