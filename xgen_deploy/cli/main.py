@@ -44,6 +44,7 @@ _COMMANDS = {
     "projects": "Show whose instances, ports and GPUs are on hosts; no manifest is needed.",
     "models": "Show the models on hosts and who uses them; remove those that nobody does.",
     "config": "Print a manifest as merged, or as a host kept it of its last apply.",
+    "serve": "Answer the management API, and show the fleet in a browser.",
     "support": "Write a text file for a ticket, without secrets and prompts.",
     "history": "Show a project's applies and how they ended.",
     "rollback": "Go back to an earlier apply, verified in the same way.",
@@ -72,6 +73,7 @@ _SECTIONS = (
             "projects",
             "support",
             "bundle",
+            "serve",
         ),
     ),
     (

@@ -28,6 +28,7 @@ _MODELS = {
     "projects": "projects.ProjectsDocument",
     "support": "support.SupportDocument",
     "unlock": "unlock.UnlockDocument",
+    "serve": "serve.ServeDocument",
     **dict.fromkeys(("stop", "start", "restart"), "maintain.MaintainDocument"),
     **dict.fromkeys(STREAMING, "events.Line"),
 }

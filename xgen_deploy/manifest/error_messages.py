@@ -9,6 +9,7 @@ from xgen_deploy.manifest.diagnostics import Problems, listing, nearest
 from xgen_deploy.manifest.foreign_names import advice, passed_on
 from xgen_deploy.manifest.node import ListNode, MapNode, Node, Path, ScalarNode
 from xgen_deploy.manifest.schema_walk import model_at
+from xgen_deploy.state.serve import MAKES_BEARER, MAKES_HASH
 from xgen_deploy.state.settings import (
     BinaryArchive,
     GatewayClient,
@@ -41,6 +42,10 @@ _MAPS: dict[type[BaseModel], str] = {
     ImageWithEntrypoint: "a map such as `{image: …, entrypoint: […]}`",
 }
 _ONLY_SECRETS = ("api_key", "webhook")
+_HASHES = {
+    "password_hash": f"this is no hash of a password; {MAKES_HASH}",
+    "token_hash": f"this is no hash of a token; {MAKES_BEARER}",
+}
 _NEVER_PLAIN = (
     "a secret is `{env: NAME}`, `{file: PATH}`, `{command: COMMAND}` or `{host_file: PATH}`; "
     "its value is never written in a manifest"
@@ -138,6 +143,8 @@ def _reason(detail: ErrorDetails) -> str:
 def _wrong(node: Node, details: list[ErrorDetails], kind: object, path: Path) -> str:
     reasons = [_reason(detail) for detail in details if detail["type"] == "value_error"]
     model = model_at(kind, path)
+    if path[-1:] and path[-1] in _HASHES:  # what was found may be the password itself
+        return _HASHES[str(path[-1])]
     if model is GatewayClient and not isinstance(node, MapNode):
         return _NEVER_PLAIN  # what was found may be the key itself
     if model is SecretRef and (path[0] == "monitoring" or _label(path[-1:]) in _ONLY_SECRETS):

@@ -1,6 +1,6 @@
 """`--limit`: a site reduced to some hosts, groups or models."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import replace
@@ -32,26 +32,34 @@ def limit(site: Site, names: Sequence[str]) -> Site:
             )
     on = [host for name in limits for host in _hosts(site, name)]
     models = [name for name in limits if _is_model(site, name, known)]
+    limited = restricted(site, hosts=on or None, models=models or None)
+    if not limited.hosts:
+        raise UsageError(f"--limit {','.join(limits)}: the manifest places nothing there")
+    return replace(limited, limited_to=tuple(limits))
+
+
+def restricted(
+    site: Site, *, hosts: Collection[str] | None, models: Collection[str] | None
+) -> Site:
+    """The same for hosts, and models or instances; None: all of them."""
 
     def of_limited_model(instance: InstanceConfig) -> bool:
-        return not models or instance.model in models or instance.name in models
+        return models is None or instance.model in models or instance.name in models
 
-    hosts = {name: host for name, host in site.hosts.items() if not on or name in on}
-    if models:
+    kept_hosts = {n: host for n, host in site.hosts.items() if hosts is None or n in hosts}
+    if models is not None:
         running = {i.host for i in site.declared if of_limited_model(i)}
-        hosts = {name: host for name, host in hosts.items() if name in running}
-    if not hosts:
-        raise UsageError(f"--limit {','.join(limits)}: the manifest places nothing there")
-    kept = [i.host in hosts and of_limited_model(i) for i in site.declared]
+        kept_hosts = {name: host for name, host in kept_hosts.items() if name in running}
+    kept = [i.host in kept_hosts and of_limited_model(i) for i in site.declared]
     pairs = list(zip(site.declared, kept, strict=True))
     return replace(
         site,
-        hosts=hosts,
-        other_hosts={n: h for n, h in site.hosts.items() if n not in hosts},
+        hosts=kept_hosts,
+        other_hosts={n: h for n, h in site.hosts.items() if n not in kept_hosts},
         declared=tuple(instance for instance, is_kept in pairs if is_kept),
         elsewhere=tuple(instance for instance, is_kept in pairs if not is_kept),
-        limited_to=tuple(limits),
-        limited_models=tuple(models),
+        limited_to=(*(hosts or ()), *(models or ())),
+        limited_models=tuple(models or ()),
     )
 
 

@@ -32,6 +32,7 @@ from xgen_deploy.manifest.lock_file import read_lock
 from xgen_deploy.manifest.monitoring import check_monitoring, monitoring_host, whole_monitoring
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.manifest.serve import serve_section
 from xgen_deploy.manifest.site_views import SiteViews
 from xgen_deploy.manifest.text_rules import (
     refuse_control_characters,
@@ -150,6 +151,7 @@ def checked_site(reading: Reading) -> Site:
     views.warn_of_unused()
     views.explain()
     lock = read_lock(reading.path, reading.files, problems)
+    serve = serve_section(sections, hosts, problems)
     problems.raise_if_any()
     return Site(
         project=sections.manifest.project,
@@ -173,6 +175,7 @@ def checked_site(reading: Reading) -> Site:
         packages=_packages(sections),
         notify=_notify(sections),
         audit=_audit(sections),
+        serve=serve,
         warnings=tuple(problems.warnings),
     )
 

@@ -34,6 +34,7 @@ from xgen_deploy.state.field_types import (
 )
 from xgen_deploy.state.monitoring_config import Monitoring
 from xgen_deploy.state.quantize import QuantizeType
+from xgen_deploy.state.serve import Serve
 from xgen_deploy.state.settings import (
     Adopt,
     Audit,
@@ -242,6 +243,7 @@ class Manifest(Frozen):
     )
     notify: Notify | None = None
     audit: Audit | None = None
+    serve: Serve | None = None
     models: dict[ModelName, ModelFields] = Field(description="By the name that clients ask for.")
     gateway: Gateway | None = None
     monitoring: Monitoring | None = None

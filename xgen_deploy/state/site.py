@@ -10,6 +10,7 @@ from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.lock_file import LockFile
 from xgen_deploy.state.monitoring_config import Monitoring
 from xgen_deploy.state.origin import Origin
+from xgen_deploy.state.serve import Serve
 from xgen_deploy.state.settings import Audit, Gateway, Image, Notify, Pull, Registry, Runtime
 
 
@@ -22,7 +23,7 @@ class Site(Frozen):
     left alone, neither forgotten nor removed; with `limited_models`, so is every instance of a
     host that is not in `declared`. `origin` is known where the manifest is planned or applied,
     `fleet` is the file that stands for the hosts, `bundle` all that anything may be taken from.
-    `packages` are patterns of files of this machine.
+    `packages` are patterns of files of this machine. `serve` is in no saved plan.
     """
 
     project: str
@@ -44,6 +45,7 @@ class Site(Frozen):
     packages: tuple[str, ...] = ()
     notify: Notify | None = None
     audit: Audit | None = None
+    serve: Serve | None = Field(default=None, exclude=True)
     warnings: tuple[str, ...] = ()
     other_hosts: dict[str, Host] = Field(default_factory=dict)
     elsewhere: tuple[InstanceConfig, ...] = ()

@@ -1,0 +1,40 @@
+"""The application: its parts, in their order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from xgen_deploy import __version__
+from xgen_deploy.serve.answers import ERRORS, add_error_answers
+from xgen_deploy.serve.api import gpus, health
+from xgen_deploy.serve.context import ServeContext
+from xgen_deploy.serve.security import login
+from xgen_deploy.serve.security.gate import Gate
+from xgen_deploy.serve.settings import known_hosts
+
+_ROUTERS = (health.router, login.router, gpus.router)
+
+
+def create_app(context: ServeContext) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        context.close()
+
+    app = FastAPI(
+        title="xgen-deploy",
+        version=__version__,
+        docs_url=None,  # their scripts come from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses=ERRORS,
+    )
+    app.state.context = context
+    for router in _ROUTERS:
+        app.include_router(router)
+    add_error_answers(app)
+    app.add_middleware(Gate, known_hosts=known_hosts(context.settings))
+    return app
