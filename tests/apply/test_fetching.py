@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from xgen_deploy.files.routes import Candidate, routes
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.fetch import Fetch, FetchSettings
 from xgen_deploy.state.host import Host
-from xgen_deploy.state.transfer import Access
+from xgen_deploy.state.transfer import Access, TransferRequest
 from xgen_deploy.transfer.chain import Hop
 
 SECRET = "hf_secret"  # noqa: S105
@@ -55,12 +56,17 @@ class Bringing:
         )
 
     def bring(self, what: Artifact, *candidates: Candidate) -> dict[str, XgenError]:
+        return self.fetching.bring([self._fetch(what, candidates)])
+
+    def alone(self, what: Artifact, *candidates: Candidate) -> dict[str, TransferRequest]:
+        """What hosts are given that go on when nobody is connected any more."""
+        hops = self.fetching.hops(self._fetch(what, candidates))
+        return {hop.connection.name: hop.request for hop in hops}
+
+    def _fetch(self, what: Artifact, candidates: Sequence[Candidate]) -> Fetch:
         place = places(what, model_dir="/srv/models", hf_home="/srv/models/hf")
-        chains = routes(what, candidates)
-        names = [c.host for c in candidates]
-        return self.fetching.bring(
-            [Fetch(artifact=what, chains=chains, places=dict.fromkeys(names, place), free={})]
-        )
+        found = {c.host: place for c in candidates}
+        return Fetch(artifact=what, chains=routes(what, candidates), places=found, free={})
 
     def _bring(self, hops: Sequence[Hop], *_: object) -> Mapping[str, XgenError | None]:
         self.hops |= {hop.connection.name: hop for hop in hops}
@@ -117,3 +123,36 @@ def test_what_goes_wrong_here_leaves_its_hosts_out(monkeypatch: pytest.MonkeyPat
     assert set(lost) == {"a", "b"}
     assert "hf_secret" not in str(lost["a"])
     assert not [text for text in bringing.said if "is there" in text]
+
+
+@pytest.mark.parametrize(
+    ("second", "gated", "given"),
+    [
+        ({"egress": True}, False, replace(ACCESS, token=None)),
+        ({"egress": True}, True, None),
+        ({"mode": "host"}, True, ACCESS),
+        ({"mode": "push", "egress": True}, False, None),
+        ({"egress": False, "forbidden": True}, False, None),
+        ({}, False, None),
+    ],
+)
+def test_one_that_goes_on_alone_may_ask_the_source_where_its_route_allows(
+    second: dict[str, Any], gated: bool, given: Access | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bringing = Bringing(monkeypatch, HOSTS)
+    first = Candidate(host="a", mode="host", site="s")
+    request = bringing.alone(artifact(gated=gated), first, Candidate(host="b", site="s", **second))
+    assert (request["b"].route, request["b"].alone) == ("peer", given is not None)
+    assert request["b"].access == (given or Access())
+
+
+def test_without_an_address_one_that_goes_on_alone_takes_it_from_the_source_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bringing = Bringing(monkeypatch, HOSTS)
+    monkeypatch.setattr(fetching, "addresses", lambda _: ())
+    first = Candidate(host="a", egress=True, site="s")
+    request = bringing.alone(artifact(), first, Candidate(host="b", egress=True, site="s"))
+    assert request["b"].route == "download"
+    with pytest.raises(XgenError, match=r"b cannot take o/m:m.gguf from a without .*peer_address"):
+        bringing.alone(artifact(), first, Candidate(host="b", egress=False, site="s"))

@@ -43,7 +43,7 @@ def _dripping(handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
         threading.Event().wait(0.05)
 
 
-def _wrong(handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
+def wrong(handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
     _head(handler, len(chunk))
     handler.wfile.write(bytes(len(chunk)))
 
@@ -73,7 +73,7 @@ def _head(handler: BaseHTTPRequestHandler, length: int | None) -> None:
 
 
 @contextmanager
-def _peer(data: bytes, answer: Answer, *, other_key: bool = False) -> Iterator[Peer]:
+def bad_peer(data: bytes, answer: Answer, *, other_key: bool = False) -> Iterator[Peer]:
     identity = new_identity()
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +98,9 @@ def _peer(data: bytes, answer: Answer, *, other_key: bool = False) -> Iterator[P
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     fingerprint = new_identity().fingerprint if other_key else identity.fingerprint
     port = server.server_port
-    yield Peer(address="127.0.0.1", port=port, token="t" * 43, certificate=fingerprint)
+    yield Peer(
+        name="before", address="127.0.0.1", port=port, token="t" * 43, certificate=fingerprint
+    )
     server.shutdown()
     server.server_close()
 
@@ -117,14 +119,14 @@ def held(rig: Rig) -> Path:
         (_without_length, "it sends another length than was asked for"),
         (_endless_head, ""),
         (_dripping, ""),
-        (_wrong, "chunk 2 is damaged"),
+        (wrong, "chunk 2 is damaged"),
         (_elsewhere, "it answers 302"),
         (_never_ready, "it does not get the file either"),
         (_broken_off, "the connection broke"),
     ],
 )
 def test_the_rest_comes_from_here(rig: Rig, held: Path, answer: Answer, told: str) -> None:
-    with _peer(rig.data, answer) as peer:
+    with bad_peer(rig.data, answer) as peer:
         file = rig.file(chunks=chunks_of(rig.data))
         hop = rig.hop(route="peer", peer=peer, files=(file,))
         assert rig.bring([hop], lambda _: held) == {"a": None}
@@ -139,7 +141,7 @@ def test_who_has_another_key_gets_no_token(rig: Rig, held: Path) -> None:
     def listen(handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
         asked.append(handler.path)
 
-    with _peer(rig.data, listen, other_key=True) as peer:
+    with bad_peer(rig.data, listen, other_key=True) as peer:
         hop = rig.hop(route="peer", peer=peer)
         assert rig.bring([hop], lambda _: held) == {"a": None}
     assert asked == []
@@ -151,9 +153,9 @@ def test_one_damaged_chunk_comes_from_here_and_the_others_from_the_host_before(
     rig: Rig, held: Path
 ) -> None:
     def once(handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
-        (_wrong if handler.path == "/0/2" else _right)(handler, chunk)
+        (wrong if handler.path == "/0/2" else _right)(handler, chunk)
 
-    with _peer(rig.data, once) as peer:
+    with bad_peer(rig.data, once) as peer:
         file = rig.file(chunks=chunks_of(rig.data))
         hop = rig.hop(route="peer", peer=peer, files=(file,))
         assert rig.bring([hop], lambda _: held) == {"a": None}

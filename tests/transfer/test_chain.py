@@ -121,7 +121,7 @@ def _serving(rig: Rig) -> tuple[Running, Peer]:
     running = Running.start(rig.request("a", serving=serving))
     running.next("done")
     return running, Peer(
-        address="127.0.0.2", port=port, token=TOKEN, certificate=identity.fingerprint
+        name="a", address="127.0.0.2", port=port, token=TOKEN, certificate=identity.fingerprint
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.transfer.rig import Rig
+from tests.transfer.rig import Rig, chunks_of
+from tests.transfer.test_bad_peer import bad_peer, wrong
 from tests.transport.eventually import eventually
 from xgen_deploy.state.transfer import DetachedRequest
 from xgen_deploy.transfer.chain import Hop, linked
@@ -81,3 +82,35 @@ def test_it_gives_up_where_nothing_comes(rig: Rig) -> None:
     assert eventually(lambda: "nothing came for" in _state(rig, hop).read_text())
     assert '"state": "failed"' in _state(rig, hop).read_text()
     assert not rig.place("a").exists()
+
+
+def test_one_that_loses_the_host_before_it_goes_to_the_source_itself(rig: Rig) -> None:
+    _, second = linked([rig.hop("a"), rig.hop("b", alone=True)])
+    _start(rig, second)
+    assert eventually(lambda: not _state(rig, second).exists())
+    assert rig.place("b").read_bytes() == rig.data
+    assert rig.hub.sent == len(rig.data)
+
+
+def test_one_that_may_not_says_for_whom_it_waits(rig: Rig) -> None:
+    first, second = linked([rig.hop("a"), rig.hop("b")])
+    _start(rig, second)
+    waits = "it waits for a, which is to hand it on: "
+    assert eventually(lambda: waits in _state(rig, second).read_text())
+    assert rig.hub.seen == []
+    _start(rig, first)
+    assert eventually(lambda: not _state(rig, second).exists())
+    assert rig.place("b").read_bytes() == rig.data
+    assert rig.hub.sent == len(rig.data)
+
+
+def test_a_damaged_chunk_is_no_reason_to_go_out(rig: Rig) -> None:
+    """Nor anything else, where the host is to reach nothing."""
+    rig.hub.repositories.clear()
+    with bad_peer(rig.data, wrong) as peer:
+        files = (rig.file("b", chunks=chunks_of(rig.data)),)
+        hop = rig.hop("b", files=files, route="peer", peer=peer)
+        _start(rig, hop)
+        waits = "it waits for before, which is to hand it on: "
+        assert eventually(lambda: waits in _state(rig, hop).read_text())
+    assert rig.hub.seen == []

@@ -59,7 +59,18 @@ class Fetching:
     def hops(self, fetch: Fetch) -> Iterator[Hop]:
         """Where nothing comes from this machine. Raises XgenError."""
         for chain in fetch.chains:
-            yield from linked([self._hop(fetch, leg, chain, _nothing) for leg in chain])
+            hops = linked([self._alone(fetch, leg, chain) for leg in chain])
+            yield from (_by_itself(*pair, fetch.artifact) for pair in zip(hops, chain, strict=True))
+
+    def _alone(self, fetch: Fetch, leg: Leg, chain: Sequence[Leg]) -> Hop:
+        """One that asks the source itself should the host before it be lost. The token goes only to
+        who is to fetch. Raises XgenError."""
+        hop = self._hop(fetch, leg, chain, _nothing)
+        if not leg.alone:
+            return hop
+        token = self._access.token if fetch.artifact.gated else None
+        access = replace(self._access, token=token)
+        return replace(hop, request=replace(hop.request, alone=True, access=access))
 
     def _chain(self, fetch: Fetch, chain: Sequence[Leg], lost: dict[str, XgenError]) -> None:
         artifact = fetch.artifact
@@ -172,6 +183,18 @@ class Fetching:
                 raise XgenError(f"{path} has changed since the plan was made: run it again")
             files.append(replace(file, chunks=here.chunks))
         return tuple(files)
+
+
+def _by_itself(hop: Hop, leg: Leg, artifact: Artifact) -> Hop:
+    """Raises XgenError where it would have to get it from here."""
+    if hop.request.route != "receive":
+        return hop
+    if leg.alone:
+        return replace(hop, request=replace(hop.request, route="download"))
+    raise XgenError(
+        f"{leg.host} cannot take {artifact.name} from {leg.before} without this machine, which "
+        "does not know the address of one of the two: state `xgen_peer_address`"
+    )
 
 
 def _nothing(number: int) -> Path:

@@ -74,7 +74,10 @@ def _chain(artifact: Artifact, members: list[Candidate]) -> tuple[Leg, ...]:
     token = artifact.kind == "hub" and first.mode == "host"
     because = _because(artifact, first) if route == "push" else ""
     legs = [Leg(first.host, route, token=token, because=because)]
-    legs += [Leg(after.host, "peer", before.host) for before, after in pairwise(order)]
+    legs += [
+        Leg(after.host, "peer", before.host, alone=_fetches(artifact, after))
+        for before, after in pairwise(order)
+    ]
     return tuple(legs)
 
 

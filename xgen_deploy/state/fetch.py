@@ -109,12 +109,14 @@ class Lacking:
 @dataclass(frozen=True)
 class Leg:
     """How one host gets an artifact; `before` is the host that it takes it from. `token`: it is
-    given the hub's. `because` is why it is pushed, where that was not stated."""
+    given the hub's. `alone`: it may ask the source itself, should the host before it be lost.
+    `because` is why it is pushed, where that was not stated."""
 
     host: str
     route: Route
     before: str | None = None
     token: bool = False
+    alone: bool = False
     because: str = ""
 
 

@@ -86,6 +86,7 @@ class Access:
 class Peer:
     """The host before this one. `certificate` is the SHA-256 of its DER form."""
 
+    name: str
     address: str
     port: int
     token: str
@@ -122,7 +123,8 @@ class ImageLoad:
 class TransferRequest:
     """Files, then links and texts once all of them are whole, and what is unpacked of them. `root`
     is the folder of models, where it is noted what was brought, and from where (`origin`).
-    `limit_rate`: bytes a second, 0: none."""
+    `limit_rate`: bytes a second, 0: none. `alone`: where nobody is connected and the host before it
+    is lost, it asks the source itself."""
 
     files: tuple[WantedFile, ...]
     route: Route
@@ -136,6 +138,7 @@ class TransferRequest:
     peer: Peer | None = None
     serving: Serving | None = None
     limit_rate: int = 0
+    alone: bool = False
     image: ImageLoad | None = None
 
     def line(self) -> bytes:

@@ -62,7 +62,11 @@ def linked(hops: Sequence[Hop]) -> list[Hop]:
             identity=identity.pem,
         )
         peer = Peer(
-            address=before.address, port=before.port, token=token, certificate=identity.fingerprint
+            name=before.connection.name,
+            address=before.address,
+            port=before.port,
+            token=token,
+            certificate=identity.fingerprint,
         )
         links[i] = replace(before, request=replace(before.request, serving=serving))
         files = _as_known(after.request.files, before.request.files)

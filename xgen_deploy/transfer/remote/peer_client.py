@@ -28,6 +28,7 @@ MOST_DAMAGED = 3
 class Peer(NamedTuple):
     """`certificate` is the SHA-256 of its DER form, in hexadecimal."""
 
+    name: str
     address: str
     port: int
     token: str
@@ -45,6 +46,10 @@ class PeerClient:
         self._peer, self._pace = peer, pace
         self._connection: http.client.HTTPSConnection | None = None
         self._damaged = 0
+
+    @property
+    def name(self) -> str:
+        return self._peer.name
 
     def fetch(self, number: int, part: Part, tell: Callable[..., None]) -> None:
         """The chunks that are missing, without those that come damaged. Raises Lost and OSError of

@@ -137,6 +137,7 @@ class Transfer:
         self._server = _server(peer_server.Serving(**serving), tell) if serving else None
         peer = request.get("peer")
         self._peer = peer_client.PeerClient(peer_client.Peer(**peer), self._pace) if peer else None
+        self._left_peer = self._strayed = False
         self.at: int | None = None
 
     def run(self) -> None:
@@ -165,7 +166,7 @@ class Transfer:
     def _note_rate(self) -> None:
         """Not of one that was held back, nor where some of it came another way."""
         limited, began = self._request.get("limit_rate"), self._request["route"]
-        if self._root and not limited and self._route == began:
+        if self._root and not limited and self._route == began and not self._strayed:
             self._tell.note(self._root, began)
 
     def serve_on(self) -> None:
@@ -283,18 +284,13 @@ class Transfer:
             except Unavailable as error:
                 if self._lifeline is not None:
                     raise
+                self._left_peer = False  # it may be back
                 self._tell("note", file=number, text=str(error)[:SHOWN])
                 time.sleep(PAUSE)
 
     def _take(self, number: int, part: Part) -> None:
-        if self._route == "peer" and self._peer is not None:
-            try:
-                self._peer.fetch(number, part, self._tell)
-            except peer_client.Lost as error:
-                if self._lifeline is None:
-                    raise Unavailable(f"from the host before it: {error}") from None
-                self._tell("lost", file=number, text=str(error)[:SHOWN])
-                self._route = "receive"
+        if self._peer is not None and self._route == "peer" and not self._left_peer:
+            self._from_peer(number, part, self._peer)
         if self._route != "download" and self._lifeline is not None:
             return receive.receive(number, part, self._lifeline, self._tell)
         access = Access(**self._request.get("access", {}))
@@ -306,6 +302,25 @@ class Transfer:
             self._tell("note", file=number, text=text[:SHOWN])
 
         return download.fetch(part, download.Fetching(access, came, say, self._pace))
+
+    def _from_peer(self, number: int, part: Part, peer: peer_client.PeerClient) -> None:
+        """What is still missing then comes from the other side, or from the source. Raises
+        Unavailable where it is to come from neither."""
+        why = "what it sends is damaged"
+        try:
+            peer.fetch(number, part, self._tell)
+        except peer_client.Lost as error:
+            why = str(error)
+            if self._lifeline is not None:
+                self._tell("lost", file=number, text=why[:SHOWN])
+                self._route = "receive"
+        if self._lifeline is not None or not part.missing():
+            return
+        if not self._request.get("alone"):
+            raise Unavailable(f"it waits for {peer.name}, which is to hand it on: {why}")
+        self._left_peer = self._strayed = True
+        text = f"{peer.name} does not hand it on ({why}): it comes from its source"
+        self._tell("note", file=number, text=text[:SHOWN])
 
     def _part(self, number: int, file: File) -> Part | None:
         """None where another transfer brought the same meanwhile."""
