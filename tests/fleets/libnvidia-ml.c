@@ -81,6 +81,22 @@ int nvmlDeviceGetCudaComputeCapability(struct gpu *device, int *major, int *mino
     const char *value = fact(device, "capability", 0);
     return value && sscanf(value, "%d.%d", major, minor) == 2 ? OK : NOT_SUPPORTED;
 }
+int nvmlDeviceGetTemperature(struct gpu *device, int sensor, unsigned *out) {
+    *out = fact_number(device, "temperature", -1);
+    return fact(device, "temperature", 0) && sensor == 0 ? OK : NOT_SUPPORTED;
+}
+int nvmlDeviceGetTemperatureThreshold(struct gpu *device, int threshold, unsigned *out) {
+    *out = fact_number(device, "slowdown", -1);
+    return fact(device, "slowdown", 0) && threshold == 1 ? OK : NOT_SUPPORTED;
+}
+int nvmlDeviceGetPowerUsage(struct gpu *device, unsigned *out) {
+    *out = fact_number(device, "milliwatts", -1);
+    return fact(device, "milliwatts", 0) ? OK : NOT_SUPPORTED;
+}
+int nvmlDeviceGetTotalEccErrors(struct gpu *device, int kind, int counter, u64 *out) {
+    *out = fact_number(device, "ecc", -1);
+    return fact(device, "ecc", 0) && kind == 1 && counter == 0 ? OK : NOT_SUPPORTED;
+}
 static int processes(struct gpu *device, unsigned *count, process *out) {
     unsigned room = out ? *count : 0, n = 0;
     const char *value;
@@ -120,6 +136,17 @@ int nvmlDeviceGetPciInfo_v3(struct gpu *device, pci *out) {
 int nvmlDeviceGetMigMode(struct gpu *device, unsigned *now, unsigned *pending) {
     *now = *pending = fact(device, "mig", 0) != NULL || fact(device, "mig_on", 0) != NULL;
     return fact(device, "mig_capable", 0) || *now ? OK : NOT_SUPPORTED;
+}
+int nvmlDeviceGetCurrentClocksThrottleReasons(struct gpu *device, u64 *out) {
+    *out = fact_number(device, "throttle", -1);
+    return fact(device, "throttle", 0) ? OK : NOT_SUPPORTED;
+}
+int nvmlDeviceGetRemappedRows(
+    struct gpu *device, unsigned *corrected, unsigned *not, unsigned *pending, unsigned *failure
+) {
+    *corrected = *not = *pending = 0;
+    *failure = fact_number(device, "remap_failure", -1);
+    return fact(device, "remap_failure", 0) ? OK : NOT_SUPPORTED;
 }
 int nvmlDeviceGetMaxMigDeviceCount(struct gpu *device, unsigned *count) {
     *count = 7;

@@ -41,6 +41,12 @@ class GPUEntry(Frozen):
     memory_used_mb: int | None
     memory_free_mb: int | None
     utilization_percent: int | None
+    temperature_celsius: int | None = None
+    temperature_limit_celsius: int | None = None
+    power_watts: float | None = None
+    thermal_throttled: bool | None = None
+    ecc_uncorrected_errors: int | None = None
+    row_remap_failure: bool | None = None
     compute_capability: str | None
     gfx_version: str | None
     driver_version: str | None

@@ -49,8 +49,10 @@ class GPUInfo(Frozen):
     MIG on (`mig_enabled`) is usable by its `mig_instances` alone, whose UUIDs are `mig`; one of
     these as a device of its own has `card`, the identity of the card that it is part of. An `apu`
     shares the host's memory: `memory_*` is its own carve-out, `gtt_*` the host's memory that it may
-    map. `note` says what else a reader should know. `software` marks a software renderer, which
-    counts as a GPU only where the inventory allows.
+    map. `temperature_limit_celsius` is where it slows down, `ecc_uncorrected_errors` counts since
+    its driver started, `row_remap_failure`: damaged memory could not be replaced. `note` says what
+    else a reader should know. `software` marks a software renderer, which counts as a GPU only
+    where the inventory allows.
     """
 
     index: int
@@ -64,6 +66,12 @@ class GPUInfo(Frozen):
     gtt_total_mb: int | None = None
     gtt_used_mb: int | None = None
     utilization_percent: int | None = None
+    temperature_celsius: int | None = None
+    temperature_limit_celsius: int | None = None
+    power_watts: float | None = None
+    thermal_throttled: bool | None = None
+    ecc_uncorrected_errors: int | None = None
+    row_remap_failure: bool | None = None
     compute_capability: str | None = None
     gfx_version: str | None = None
     driver_version: str | None = None

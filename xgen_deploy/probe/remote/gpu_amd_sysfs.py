@@ -7,6 +7,7 @@ import os
 import re
 from typing import Any
 
+from xgen_deploy.probe.remote.amd_condition import amd_condition
 from xgen_deploy.probe.remote.amd_names import (
     APUS,
     IDS,
@@ -67,6 +68,7 @@ def amd_card(root: str, folder: str) -> dict[str, Any]:
         "gtt_total_mb": mebibytes(read_int(folder + "/mem_info_gtt_total")),
         "gtt_used_mb": mebibytes(read_int(folder + "/mem_info_gtt_used")),
         "utilization_percent": read_int(folder + "/gpu_busy_percent"),
+        **amd_condition(folder),
         "gfx_version": gfx,
         "driver_version": (read_text(root + "/sys/module/amdgpu/version") or "").strip() or None,
         "render_node": render,

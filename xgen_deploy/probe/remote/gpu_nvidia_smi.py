@@ -24,6 +24,11 @@ FIELDS = (
     "utilization.gpu",
     "compute_cap",
     "driver_version",
+    "temperature.gpu",
+    "power.draw",
+    "clocks_throttle_reasons.sw_thermal_slowdown",
+    "clocks_throttle_reasons.hw_thermal_slowdown",
+    "ecc.errors.uncorrected.volatile.total",
 )
 MISMATCH = "Driver/library version mismatch"
 _UNKNOWN_FIELD = re.compile(r'[Ff]ield "([\w.]+)" is not a valid field')
@@ -94,6 +99,10 @@ def _gpu(seen: dict[str, str]) -> dict[str, Any]:
         "utilization_percent": _number(seen.get("utilization.gpu")),
         "compute_capability": seen.get("compute_cap"),
         "driver_version": seen.get("driver_version"),
+        "temperature_celsius": _number(seen.get("temperature.gpu")),
+        "power_watts": _decimal(seen.get("power.draw")),
+        "thermal_throttled": _throttled(seen),
+        "ecc_uncorrected_errors": _number(seen.get("ecc.errors.uncorrected.volatile.total")),
         "processes": [],
     }
 
@@ -107,6 +116,19 @@ def _add_processes(gpus: list[dict[str, Any]], ask: Ask) -> None:
         number = _number(pid)
         if number is not None and uuid.strip() in by_uuid:
             by_uuid[uuid.strip()]["processes"].append(gpu_process(number, _number(memory)))
+
+
+def _throttled(seen: dict[str, str]) -> bool | None:
+    """By heat, whichever of the two parts does it."""
+    told = [seen[field] for field in seen if field.endswith("_thermal_slowdown")]
+    return "Active" in told if told else None
+
+
+def _decimal(text: str | None) -> float | None:
+    try:
+        return float((text or "").strip())
+    except ValueError:
+        return None
 
 
 def _number(text: str | None) -> int | None:

@@ -13,6 +13,9 @@ from xgen_deploy.probe.remote.processes import gpu_process
 
 LIBRARY = "libnvidia-ml.so.1"
 MISMATCH = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
+# NVML_TEMPERATURE_GPU, NVML_TEMPERATURE_THRESHOLD_SLOWDOWN, NVML_MEMORY_ERROR_TYPE_UNCORRECTED,
+# NVML_VOLATILE_ECC, and the two reasons for slower clocks that are heat (nvml.h).
+WHOLE_GPU, SLOWDOWN, UNCORRECTED, SINCE_START, BY_HEAT = 0, 1, 1, 0, 0x20 | 0x40
 UNTOLD = "NVML cannot tell its memory; it may share the host's"
 
 
@@ -73,6 +76,7 @@ def _gpu(nvml: Any, index: int, driver: str | None) -> dict[str, Any]:
         "utilization_percent": rates.gpu if rates else None,
         "compute_capability": f"{capability[0]}.{capability[1]}" if capability else None,
         "driver_version": driver,
+        **_condition(nvml, handle),
         **parted(_mig(nvml, handle)),
         "note": None if memory else UNTOLD,
         "processes": _processes(nvml, handle),
@@ -83,6 +87,23 @@ def _memory(nvml: Any, handle: Any) -> Any:
     """Version 2 where there is one: version 1 counts what the driver keeps as used."""
     newer = _maybe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
     return newer or _maybe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+
+
+def _condition(nvml: Any, handle: Any) -> dict[str, Any]:
+    """How warm it is, what it draws, and whether it or its memory suffers."""
+    limit = _maybe(lambda: nvml.nvmlDeviceGetTemperatureThreshold(handle, SLOWDOWN))
+    power = _maybe(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+    slowed = _maybe(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
+    errors = _maybe(lambda: nvml.nvmlDeviceGetTotalEccErrors(handle, UNCORRECTED, SINCE_START))
+    rows = _maybe(lambda: nvml.nvmlDeviceGetRemappedRows(handle))
+    return {
+        "temperature_celsius": _maybe(lambda: nvml.nvmlDeviceGetTemperature(handle, WHOLE_GPU)),
+        "temperature_limit_celsius": limit,
+        "power_watts": None if power is None else power / 1000,
+        "thermal_throttled": None if slowed is None else bool(slowed & BY_HEAT),
+        "ecc_uncorrected_errors": errors,
+        "row_remap_failure": None if rows is None else bool(rows[3]),
+    }
 
 
 def _mig(nvml: Any, handle: Any) -> list[dict[str, Any]] | None:
