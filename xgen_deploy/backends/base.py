@@ -227,6 +227,18 @@ class Backend(ABC):
         """What it will take of memory; None where that is not known."""
         return None
 
+    def least_of(
+        self,
+        spec: Spec,  # noqa: ARG002
+        model: ModelFacts,  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        engine: Engine,  # noqa: ARG002
+    ) -> Sequence[int] | None:
+        """Bytes of each GPU that a forecast would tell at least, in a fraction of its time; None
+        where only the forecast tells.
+        """
+        return None
+
     def with_beside(
         self,
         told: Forecast,

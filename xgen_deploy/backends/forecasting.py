@@ -29,6 +29,15 @@ class Forecasting:
         told = self.backend.forecast(spec, self.model, gpus, self.engine)
         return told and self._whole(told, spec, gpus)
 
+    def may_fit(self, spec: Spec, gpus: tuple[GPUInfo, ...], free: Sequence[int]) -> bool:
+        """False where so many bytes of each GPU are too few in any case: asked first, it saves
+        most forecasts of who looks for what fits.
+        """
+        least = self.backend.least_of(spec, self.model, gpus, self.engine)
+        if least is None or len(least) != len(free):
+            return True
+        return all(size <= room for size, room in zip(least, free, strict=True))
+
     def most_layers(
         self, spec: Spec, gpus: tuple[GPUInfo, ...], free: Sequence[int]
     ) -> Choice | None:
@@ -53,6 +62,8 @@ class Forecasting:
         self, spec: Spec, gpus: tuple[GPUInfo, ...], free: Sequence[int]
     ) -> Sequence[int]:
         """What of so much is left to the model by what is beside it."""
+        if not spec.loads_more:
+            return free
         told = self.backend.forecast(spec, self.model, gpus, self.engine)
         if told is None or len(told.devices) != len(free):
             return free

@@ -31,7 +31,7 @@ def with_beside(
     of_draft: Callable[[Spec, ModelFacts], Forecast | None],
 ) -> Forecast:
     """What is not known of the `files` stays a note that it is not counted."""
-    if spec.mmproj is None and spec.draft is None and not spec.loras:
+    if not spec.loads_more:
         return told
     by_path = {f.path: f for f in files if f.path is not None}
     added = dict(_added(told, spec, by_path, of_draft))

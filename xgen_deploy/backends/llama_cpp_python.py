@@ -10,7 +10,12 @@ from xgen_deploy.backends.base import Command, KeyVariable, Place, Unsupported
 from xgen_deploy.backends.gpu_order import cuda_visible, hip_visible
 from xgen_deploy.backends.hardware import EVERYWHERE
 from xgen_deploy.backends.llama_engine import LlamaEngine
-from xgen_deploy.backends.llama_forecast import Start, llama_forecast, llama_most_layers
+from xgen_deploy.backends.llama_forecast import (
+    Start,
+    llama_forecast,
+    llama_least,
+    llama_most_layers,
+)
 from xgen_deploy.backends.llama_inputs import batches, check_inputs, check_pooling, longest_input
 from xgen_deploy.backends.sampling import chosen
 from xgen_deploy.fit.layers import Choice
@@ -97,6 +102,15 @@ class LlamaCppPython(LlamaEngine):
         engine: Engine,  # noqa: ARG002
     ) -> Forecast | None:
         return llama_forecast(spec, model.gguf, gpus, _start(spec, gpus))
+
+    def least_of(
+        self,
+        spec: Spec,
+        model: ModelFacts,
+        gpus: tuple[GPUInfo, ...],
+        engine: Engine,  # noqa: ARG002
+    ) -> Sequence[int] | None:
+        return llama_least(spec, model.gguf, gpus, _start(spec, gpus))
 
     def most_layers(
         self,

@@ -8,7 +8,7 @@ from xgen_deploy.backends.llama_builds import NEWEST, Build
 from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.llama_traps import attends_on_the_cpu, no_start
 from xgen_deploy.fit.cache import UnknownCache
-from xgen_deploy.fit.forecast import forecast
+from xgen_deploy.fit.forecast import forecast, kept_bytes
 from xgen_deploy.fit.layers import Choice, host_experts, most_layers
 from xgen_deploy.fit.replay.compute import has_flash
 from xgen_deploy.fit.settings import ALL, Device, Settings
@@ -71,6 +71,20 @@ def llama_forecast(
     ways = (f"llama: {{cache_type_k: {kind}, cache_type_v: {kind}}}",) if fails else ()
     on_cpu = attends_on_the_cpu(settings, forced=spec.llama.flash_attn == "on")
     return replace(_with_notes(told, spec, gpus), fails=fails, ways_out=ways, on_cpu=on_cpu)
+
+
+def llama_least(
+    spec: Spec, model: GGUFFacts | None, gpus: tuple[GPUInfo, ...], start: Start
+) -> Sequence[int] | None:
+    """As `Backend.least_of`: the weights and the caches."""
+    shape = _sound_shape(model)
+    if shape is None:
+        return None
+    try:
+        kept = kept_bytes(_settings(spec, gpus, start, shape), shape)
+    except ODD:
+        return None
+    return [sum(kept[device]) for device in range(len(gpus))]
 
 
 def llama_most_layers(

@@ -12,7 +12,12 @@ from xgen_deploy.backends.llama_beside import with_beside
 from xgen_deploy.backends.llama_builds import build_with
 from xgen_deploy.backends.llama_companions import draft_options, lora_arguments
 from xgen_deploy.backends.llama_engine import LlamaEngine
-from xgen_deploy.backends.llama_forecast import Start, llama_forecast, llama_most_layers
+from xgen_deploy.backends.llama_forecast import (
+    Start,
+    llama_forecast,
+    llama_least,
+    llama_most_layers,
+)
 from xgen_deploy.backends.llama_inputs import (
     batches,
     check_inputs,
@@ -153,6 +158,11 @@ class LlamaServer(LlamaEngine):
         self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
     ) -> Forecast | None:
         return llama_forecast(spec, model.gguf, gpus, self._start(spec, model, gpus, engine))
+
+    def least_of(
+        self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], engine: Engine
+    ) -> Sequence[int] | None:
+        return llama_least(spec, model.gguf, gpus, self._start(spec, model, gpus, engine))
 
     def with_beside(
         self,

@@ -1,6 +1,7 @@
 """The cache of keys and values, layer by layer: exact, from the header alone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xgen_deploy.fit.settings import Effective, Settings
 from xgen_deploy.fit.shape import WITHOUT_CACHE, ModelShape
@@ -78,7 +79,7 @@ def layer_caches(
         raise UnknownCache(model.architecture)
     if not has_cache(model):
         return (None,) * model.blocks
-    kinds = [(*_elements(model, at, settings), slides(model, at)) for at in range(model.blocks)]
+    kinds = _kinds(model, predictions=settings.caches_predictions)
     longest = max((value for _, value, _ in kinds), default=0)
     caches: dict[tuple[int, int, bool], LayerCache | None] = {}
     for key, value, sliding in dict.fromkeys(kinds):
@@ -86,6 +87,15 @@ def layer_caches(
         cache = _cache(settings, model, sizes, (key, own), sliding=sliding)
         caches[key, value, sliding] = cache if key else None
     return tuple(caches[kind] for kind in kinds)
+
+
+@lru_cache(maxsize=128)
+def _kinds(model: ModelShape, *, predictions: bool) -> tuple[tuple[int, int, bool], ...]:
+    """Of each block: elements of keys and of values, and whether it slides."""
+    return tuple(
+        (*_elements(model, at, predictions=predictions), slides(model, at))
+        for at in range(model.blocks)
+    )
 
 
 def _cache(
@@ -125,8 +135,8 @@ def cache_bytes(kind: str, elements: int) -> int:
     return elements * _BYTES[kind] // 32
 
 
-def _elements(model: ModelShape, layer: int, settings: Settings) -> tuple[int, int]:
-    if not _has_own(model, layer, settings):
+def _elements(model: ModelShape, layer: int, *, predictions: bool) -> tuple[int, int]:
+    if not _has_own(model, layer, predictions=predictions):
         return 0, 0
     if model.is_mla:
         rank = model.number("attention.kv_lora_rank")
@@ -137,8 +147,8 @@ def _elements(model: ModelShape, layer: int, settings: Settings) -> tuple[int, i
     return key * heads, value * heads
 
 
-def _has_own(model: ModelShape, layer: int, settings: Settings) -> bool:
-    if layer >= model.layers and not settings.caches_predictions:
+def _has_own(model: ModelShape, layer: int, *, predictions: bool) -> bool:
+    if layer >= model.layers and not predictions:
         return False
     shared = model.number("attention.shared_kv_layers")
     own = _OWN.get(model.architecture, model.blocks - shared)

@@ -1,11 +1,12 @@
 """What an instance of a llama.cpp engine takes on each device and on the host."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from xgen_deploy.fit.cache import layer_caches, padding
 from xgen_deploy.fit.closed_form import estimated_bytes
-from xgen_deploy.fit.placement import HOST, place
+from xgen_deploy.fit.placement import HOST, Placement, place
 from xgen_deploy.fit.recurrent import state_bytes
 from xgen_deploy.fit.replay import decoder, encoder
 from xgen_deploy.fit.replay.compute import compute_bytes, runs_ahead
@@ -21,6 +22,10 @@ def forecast(settings: Settings, model: ModelShape) -> Forecast:
     tensor's size is not known, UnknownCache.
     """
     sizes, placement = effective(settings, model), place(settings, model)
+    used = _used(settings, model, placement)
+    if len(used) < len(settings.devices):
+        told = forecast(_on(settings, placement, used), model)
+        return _with_unused(told, used, len(settings.devices))
     caches = layer_caches(settings, model, sizes)
     exact = decoder.knows(model) or encoder.knows(model)
     try:
@@ -36,6 +41,26 @@ def forecast(settings: Settings, model: ModelShape) -> Forecast:
     row = model.vocabulary + (model.width if settings.embeddings else 0)
     outputs = 4 * max(1, settings.slots) * row
     return Forecast(needs, Need(*kept[HOST], compute[-1], outputs), exact)
+
+
+def _used(settings: Settings, model: ModelShape, placement: Placement) -> list[int]:
+    """The devices that change something: those with layers, and the first, which computes for the
+    host; all of them where they compute on different batches at a time."""
+    devices = range(len(settings.devices))
+    if runs_ahead(settings, model) or settings.one_device:
+        return list(devices)
+    return [d for d in devices if d == 0 or d in placement.slots]
+
+
+def _on(settings: Settings, placement: Placement, used: Sequence[int]) -> Settings:
+    """The same layers on these alone."""
+    split = tuple(float(placement.slots.count(d)) for d in used) if len(used) > 1 else ()
+    return replace(settings, devices=tuple(settings.devices[d] for d in used), split=split)
+
+
+def _with_unused(told: Forecast, used: Sequence[int], count: int) -> Forecast:
+    needs = dict(zip(used, told.devices, strict=True))
+    return replace(told, devices=tuple(needs.get(d, Need(0, 0, 0)) for d in range(count)))
 
 
 @lru_cache(maxsize=1024)

@@ -52,12 +52,15 @@ def hint_of(ways: Sequence[str], would: str = "fit") -> str:
 
 
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
-    told = asked.forecasting.of(spec, tuple(gpu for gpu, _ in gpus))
+    cards, free = tuple(gpu for gpu, _ in gpus), [free for _, free in gpus]
+    if not asked.forecasting.may_fit(spec, cards, free):
+        return False
+    told = asked.forecasting.of(spec, cards)
     if told is None or not told.placed or told.fails or told.on_cpu:
         return False
     if len(told.devices) != len(gpus):
         return False
-    return _host_holds(asked, told) and told.fits([free for _, free in gpus])
+    return _host_holds(asked, told) and told.fits(free)
 
 
 def _host_holds(asked: Unfitting, told: Forecast) -> bool:

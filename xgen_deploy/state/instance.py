@@ -82,6 +82,11 @@ class Spec(Frozen):
         return (*(f for f in optional if f is not None), *self.loras.values())
 
     @property
+    def loads_more(self) -> bool:
+        """Whether something is loaded beside the model that takes memory of its own."""
+        return self.mmproj is not None or self.draft is not None or bool(self.loras)
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of what was asked for."""
         text = json.dumps(self.stated(), sort_keys=True, separators=(",", ":"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from typing import Any, BinaryIO, NamedTuple
 
 from xgen_deploy.probe.remote.gguf_cursor import Cursor, NotGGUF
@@ -16,6 +17,8 @@ MOST_TENSORS = 1 << 20
 MOST_DIMENSIONS = 8
 MOST_TOLD = 20_000
 DEFAULT_ALIGNMENT = 32
+# What follows a tensor's name and its number of dimensions: these, its type, where its data begins.
+_REST = [struct.Struct(f"<{dimensions}QIQ") for dimensions in range(MOST_DIMENSIONS + 1)]
 _TOKENIZER = "tokenizer.ggml.model"
 
 
@@ -81,14 +84,13 @@ def _tensors(cursor: Cursor, count: int) -> tuple[list[tuple[str, int, tuple[int
         dimensions = cursor.scalar("I")
         if dimensions > MOST_DIMENSIONS:
             raise NotGGUF(f"it claims a tensor of {dimensions} dimensions")
-        dims = tuple(cursor.scalar("Q") for _ in range(dimensions))
+        *dims, kind, offset = cursor.unpack(_REST[dimensions])
         elements = 1
         for size in dims:
             elements *= size
-        kind, offset = cursor.scalar("I"), cursor.scalar("Q")
         end = max(end, offset + tensor_bytes(kind, elements))
         if len(table) <= MOST_TOLD:
-            table.append((name, kind, dims))
+            table.append((name, kind, tuple(dims)))
     return table, end
 
 

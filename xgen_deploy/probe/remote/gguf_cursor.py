@@ -19,6 +19,8 @@ SCALARS = {
     11: "q",
     12: "d",
 }
+_LAYOUTS = {code: struct.Struct("<" + code) for code in SCALARS.values()}
+_LENGTH = _LAYOUTS["Q"]
 LONGEST_STRING = 1 << 24
 SHOWN_STRING = 1024
 LONGEST_HEADER = 1 << 28
@@ -52,8 +54,12 @@ class Cursor:
         return self._buffer[self._at - count : self._at]
 
     def scalar(self, code: str) -> Any:
-        layout = struct.Struct("<" + code)
-        return layout.unpack(self.take(layout.size))[0]
+        return self.unpack(_LAYOUTS[code])[0]
+
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
+        self._need(layout.size)
+        self._at += layout.size
+        return layout.unpack_from(self._buffer, self._at - layout.size)
 
     def skip(self, count: int) -> None:
         if self.position + count > self._size:
@@ -69,7 +75,8 @@ class Cursor:
     def string(self) -> str:
         length = self._string_length()
         text = self.take(min(length, SHOWN_STRING)).decode("utf-8", "replace")
-        self.skip(length - min(length, SHOWN_STRING))
+        if length > SHOWN_STRING:
+            self.skip(length - SHOWN_STRING)
         return text
 
     def value(self, kind: int) -> Any:
@@ -103,13 +110,13 @@ class Cursor:
             for _ in range(count):
                 self.skip_array(depth + 1)
         elif kind in SCALARS:
-            self.skip(count * struct.calcsize("<" + SCALARS[kind]))
+            self.skip(count * _LAYOUTS[SCALARS[kind]].size)
         else:
             raise NotGGUF(f"it holds an array of the unknown type {kind}")
 
     def _skip_strings(self, count: int) -> None:
         """A vocabulary has hundreds of thousands: no call a string while the buffer lasts."""
-        length_of = struct.Struct("<Q").unpack_from
+        length_of = _LENGTH.unpack_from
         while count:
             buffer, at, end = self._buffer, self._at, len(self._buffer) - 8
             while count and at <= end:
@@ -126,7 +133,7 @@ class Cursor:
                     self._fill(0)
 
     def _string_length(self) -> int:
-        length = int(self.scalar("Q"))
+        length = int(self.unpack(_LENGTH)[0])
         if length > LONGEST_STRING:
             raise NotGGUF(f"it claims a text of {length} bytes")
         return length
@@ -134,8 +141,8 @@ class Cursor:
     def _need(self, count: int) -> None:
         if len(self._buffer) - self._at < count:
             self._fill(count)
-        if len(self._buffer) - self._at < count:
-            raise EOFError
+            if len(self._buffer) < count:
+                raise EOFError
 
     def _fill(self, count: int) -> None:
         rest = self._buffer[self._at :]

@@ -180,6 +180,9 @@ class Placing:
         )
 
     def _fits(self, specified: Specified, spec: Spec, copies: int = 1) -> bool:
+        share = [free // copies for free in self.free]
+        if self.gpus and not self._forecasting(specified).may_fit(spec, self.gpus, share):
+            return False
         told = self._forecast(specified, spec)
         needs = told.devices if self.gpus else (told.host,)
         return all(n.total * copies <= f for n, f in zip(needs, self.free, strict=True))
