@@ -13,6 +13,7 @@ from xgen_deploy.documents.error_entry import ErrorEntry, entries_of
 from xgen_deploy.errors import LockedError, UnreachableError, UsageError, XgenError
 from xgen_deploy.faults import what_failed
 from xgen_deploy.manifest.diagnostics import ManifestError
+from xgen_deploy.serve.changes.refused import Refused
 from xgen_deploy.visible import json_text
 
 # Every endpoint answers these, too.
@@ -23,6 +24,7 @@ ERRORS: dict[int | str, dict[str, object]] = {
         401: "log in first",
         403: "not for this user, or not from there",
         404: "there is no such thing",
+        409: "the plan no longer holds, or another change is under way",
         405: "not with this method",
         408: "the request took too long to arrive",
         413: "the request is too large",
@@ -64,6 +66,8 @@ def add_error_answers(app: FastAPI) -> None:
 
 def status_of(error: XgenError) -> int:
     match error:
+        case Refused():
+            return error.status
         case ManifestError():
             return 503
         case UnreachableError():

@@ -7,13 +7,13 @@ from fastapi import FastAPI
 
 from xgen_deploy import __version__
 from xgen_deploy.serve.answers import ERRORS, add_error_answers
-from xgen_deploy.serve.api import gpus, health
+from xgen_deploy.serve.api import changes, gpus, health
 from xgen_deploy.serve.context import ServeContext
 from xgen_deploy.serve.security import login
 from xgen_deploy.serve.security.gate import Gate
 from xgen_deploy.serve.settings import known_hosts
 
-_ROUTERS = (health.router, login.router, gpus.router)
+_ROUTERS = (health.router, login.router, gpus.router, changes.router)
 
 
 def create_app(context: ServeContext) -> FastAPI:

@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from xgen_deploy.frozen import replace
 from xgen_deploy.run.run import Run
+from xgen_deploy.serve.changes.carrying_out import Editing
+from xgen_deploy.serve.changes.changes import Changes
 from xgen_deploy.serve.observations import Observations
 from xgen_deploy.serve.security.login_link import LoginLink
 from xgen_deploy.serve.security.rate_limit import RateLimit
@@ -40,8 +42,10 @@ class ServeContext:
         say: Callable[[str], None],
         users: Mapping[str, ServeUser] | None = None,
         clock: Clock = time.monotonic,
+        editing: Editing | None = None,
     ) -> None:
         self.settings = settings
+        self.changes = Changes(self, editing)
         self.login = login
         self.say = say
         self.sessions = Sessions(clock)
@@ -88,6 +92,22 @@ class ServeContext:
         if link is not None:
             self.say(f"{link}  (the link works once, within 10 minutes)")
         return link is not None
+
+    @contextmanager
+    def opened(self, site: Site) -> Iterator[Run]:
+        """A run over another site, such as one that the manifest would be; it only reads."""
+        with self._open_run(site) as run:
+            only_reading: dict[str, Connection] = {
+                name: ReadOnly(c) for name, c in run.connections.items()
+            }
+            yield replace(run, connections=only_reading)
+
+    def changed(self) -> None:
+        """Something was changed from here: the next one who looks asks the hosts."""
+        with self._lock:
+            current = self._current
+        if current is not None:
+            current.forget()
 
     @contextmanager
     def run(self) -> Iterator[Run]:
@@ -165,6 +185,12 @@ class _Reading:
             if self._observations is None:
                 self._observations = Observations(run, self._clock)
             return self._observations
+
+    def forget(self) -> None:
+        with self._lock:
+            observations = self._observations
+        if observations is not None:
+            observations.forget()
 
     def lease(self) -> None:
         with self._lock:
