@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from xgen_deploy.transfer.remote import built
+from tests.cli.call import Capsys
+from xgen_deploy.transfer.remote import built, models, stock
 from xgen_deploy.transfer.remote.prune import prune
 
 CONTENT = "0123456789ab"
@@ -49,6 +50,15 @@ def note(archive: Path, root: Path) -> dict[str, Any]:
     notes.mkdir(parents=True, exist_ok=True)
     (notes / f"{status.st_ino}.json").write_text(json.dumps(noted))
     return {"name": str(status.st_ino), "mtime_ns": status.st_mtime_ns, "at": 1.0}
+
+
+def without_archive(folder: Path) -> dict[str, Any]:
+    """As it is chosen, once somebody has removed the archive by hand."""
+    root = folder.parents[2]
+    (build,) = built.without_archive(str(root), stock.notes(str(root)))
+    assert build.place == str(folder / "build")
+    chosen = {"name": build.name, "mtime_ns": build.mtime_ns, "at": build.at}
+    return {**chosen, "state": built.UNPACKED}
 
 
 Told = list[tuple[str, str | None]]
@@ -117,3 +127,38 @@ def test_a_note_in_a_build_takes_no_other_build_with_it(folder: Path) -> None:
     outside = note(folder.parent / "stray.tar.gz", root)
     prune(str(root), [inside, outside], [], lambda *_, **__: None)
     assert (folder / "build/bin/engine").exists()
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_one_whose_archive_was_removed_by_hand_goes_too(folder: Path, *, noted: bool) -> None:
+    root, archive = folder.parents[2], folder / "llama.tar.gz"
+    if noted:
+        note(archive, root)
+        assert not list(built.without_archive(str(root), stock.notes(str(root))))
+        archive.unlink()
+    chosen, told = without_archive(folder), []
+    with (folder / "build/bin/engine").open("rb"):
+        prune(str(root), [chosen], [], lambda kind, **more: told.append((kind, more.get("text"))))
+    other = {**chosen, "mtime_ns": 1}
+    for each in (other, chosen):
+        prune(str(root), [each], [], lambda kind, **more: told.append((kind, more.get("text"))))
+    assert told == [
+        ("kept", "a process has it open"),
+        ("kept", "it was brought anew meanwhile"),
+        ("removed", None),
+    ]
+    assert not (root / "xgen").exists()
+    assert (root.parent / "elsewhere/precious").read_text() == "precious"
+
+
+def test_it_is_told_with_what_its_archive_was(folder: Path, capsys: Capsys) -> None:
+    root = folder.parents[2]
+    note(folder / "llama.tar.gz", root)
+    (folder / "llama.tar.gz").unlink()
+    (folder / "build.json").write_text(json.dumps({"archive": "a" * 64, "files": {}}))
+    models._look({"roots": [str(root)], "paths": []})
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    files = [line for line in lines if line["kind"] == "file" and line["state"] != "gone"]
+    assert [(f["origin"], f["state"], f["sha256"]) for f in files] == [
+        ("llama.tar.gz", "unpacked", "a" * 64)
+    ]

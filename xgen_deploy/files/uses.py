@@ -47,7 +47,7 @@ def needless(
 
 
 def _may_go(file: StoredFile) -> bool:
-    return file.state == "whole" and not file.found
+    return file.state in ("whole", "unpacked") and not file.found
 
 
 def _paths(need: Need, stock: Stock) -> Iterator[str]:

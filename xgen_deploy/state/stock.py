@@ -17,8 +17,8 @@ _LINKS = 10_000
 
 class StoredFile(Frozen):
     """A file that was brought. `name` is its note's, `state` whether it is still that file: not by
-    its content, which nobody reads for that. `found`: it lay there already and was right. `links`
-    lead to it.
+    its content, which nobody reads for that; `unpacked`: an engine build whose archive is gone.
+    `found`: it lay there already and was right. `links` lead to it.
     """
 
     root: Path
@@ -31,7 +31,7 @@ class StoredFile(Frozen):
     origin: str
     at: Moment
     found: bool = False
-    state: Literal["whole", "changed", "gone"]
+    state: Literal["whole", "changed", "gone", "unpacked"]
     links: Annotated[tuple[Path, ...], Field(max_length=_LINKS)] = ()
 
     @property

@@ -132,7 +132,7 @@ def prune(
 ) -> tuple[Removed | Kept, ...]:
     """Removes them, unless one is open or no longer the same; `keep` are paths that are needed.
     Raises UnreachableError and HostError."""
-    chosen = [f.model_dump(include={"root", "name", "mtime_ns", "at"}) for f in files]
+    chosen = [f.model_dump(include={"root", "name", "mtime_ns", "at", "state"}) for f in files]
     roots = list(dict.fromkeys(file.root for file in files))
     request = {"do": "prune", "roots": roots, "files": chosen, "keep": list(keep)}
     return tuple(a for a in answers(connection, request) if isinstance(a, Removed | Kept))

@@ -138,7 +138,9 @@ def prune_lines(chosen: Mapping[str, tuple[StoredFile, ...]], now: float) -> Ite
             size = size_text(sum(file.size for file in alike))
             brought = ago(now - max(file.at for file in alike))
             what = f"{origin_text(alike[0].origin)}  {size}  brought {brought} ago"
-            if any(f"/{ENGINES}/" in file.place for file in alike):
+            if any(file.state == "unpacked" for file in alike):
+                what += ": what was unpacked out of an archive that is gone"
+            elif any(f"/{ENGINES}/" in file.place for file in alike):
                 what += ", and what was unpacked out of it"
             yield f"  [red]- remove[/red]  {escape(what)}"
             yield f"      [dim]{escape(_common([file.place for file in alike]))}[/dim]"

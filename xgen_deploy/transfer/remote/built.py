@@ -1,16 +1,24 @@
-"""Removes what was unpacked out of the archive of an engine build (engine_build.py)."""
+"""What was unpacked out of the archive of an engine build (engine_build.py): found where that is
+gone, and removed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
-from typing import Iterator
+import stat
+from typing import Iterable, Iterator
 
 from xgen_deploy.transfer.remote.beneath import open_folder, remove_tree
+from xgen_deploy.transfer.remote.brought import read_plain
+from xgen_deploy.transfer.remote.stock import GONE, Brought
 
+UNPACKED = "unpacked"
+_ENGINES, _CONTENT, _LONGEST = "xgen/engines", re.compile("[0-9a-f]{12}"), 4 << 20
+_SHA256, _UNKNOWN = re.compile("[0-9a-f]{64}"), "an engine build"
 _ARCHIVE = re.compile(r"/xgen/engines/[0-9a-f]{12}/[^/]+")
 _BUILD, _DRAFT, _LOCK = "build", "build.draft", "build.lock"
 _BESIDE = ("build.json", "build.json.draft")
@@ -21,14 +29,52 @@ def folder_of(real: str, archive: str) -> str | None:
     return os.path.dirname(archive) if _ARCHIVE.fullmatch(archive[len(real) :]) else None
 
 
+def without_archive(root: str, notes: Iterable[Brought]) -> Iterator[Brought]:
+    """Builds whose archives are not there any more; `notes` are those of the folder `root`."""
+    real = os.path.realpath(root)
+    noted = {os.path.dirname(note.place): note for note in notes}
+    engines = os.path.join(real, _ENGINES)
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = sorted(filter(_CONTENT.fullmatch, os.listdir(engines)))
+    for name in names:
+        folder = os.path.join(engines, name)
+        note = noted.get(folder)
+        if note is None or note.state == GONE:
+            with contextlib.suppress(OSError):
+                yield _without(folder, note.origin if note is not None else _UNKNOWN)
+
+
+def _without(folder: str, origin: str) -> Brought:
+    """Raises OSError where there is none."""
+    place = os.path.join(folder, _BUILD)
+    status = os.lstat(place)
+    if not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.ENOTDIR, "is no folder", place)
+    size, at = sum(each.st_size for each in _statuses(folder)), status.st_mtime
+    digest, name = _archive_of(folder), str(status.st_ino)
+    return Brought(name, place, size, status.st_mtime_ns, digest, None, origin, at, False)
+
+
+def _archive_of(folder: str) -> str | None:
+    """The digest of the archive, by the list beside the build."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        text = read_plain(os.path.join(folder, _BESIDE[0]), _LONGEST)
+        digest = json.loads(text.decode("utf-8"))["archive"]
+        return digest if _SHA256.fullmatch(digest) else None
+    return None
+
+
 def inodes(folder: str) -> set[int]:
     """Of the files of the build."""
-    found = set()
+    return {status.st_ino for status in _statuses(folder)}
+
+
+def _statuses(folder: str) -> Iterator[os.stat_result]:
     for place, _, names in os.walk(os.path.join(folder, _BUILD)):
         for name in names:
             with contextlib.suppress(OSError):
-                found.add(os.lstat(os.path.join(place, name)).st_ino)
-    return found
+                yield os.lstat(os.path.join(place, name))
 
 
 @contextlib.contextmanager

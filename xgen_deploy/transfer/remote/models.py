@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, Callable
 
-from xgen_deploy.transfer.remote import check, docker_api, gentle, prune, stock
+from xgen_deploy.transfer.remote import built, check, docker_api, gentle, prune, stock
 from xgen_deploy.transfer.remote.mounts import on_network
 
 SHOWN = 1000
@@ -40,11 +40,13 @@ def _look(request: dict[str, Any]) -> None:
     for root in request["roots"]:
         if on_network(root):
             _tell("network", root=root)
-        links = stock.links(root)
-        for note in stock.notes(root):
+        links, notes = stock.links(root), list(stock.notes(root))
+        for note in notes:
             noted.add(note.place)
             found = links.get(note.place, [])
             _tell("file", root=root, state=note.state, links=found, **note._asdict())
+        for build in built.without_archive(root, notes):
+            _tell("file", root=root, state=built.UNPACKED, links=[], **build._asdict())
     seen = set(noted)
     for root in request["roots"]:
         for place, size in stock.others(root, seen):

@@ -24,7 +24,9 @@ def prune(root: str, chosen: list[dict[str, Any]], keep: list[str], tell: Tell) 
     needed. Tells of each whether it went, and why not."""
     real, links, opened = os.path.realpath(root), stock.links(root), open_inodes()
     snapshots: set[str] = set()
-    for item in chosen:
+    for item in [item for item in chosen if item.get("state") == built.UNPACKED]:
+        _prune_build(root, real, item, opened, tell)
+    for item in [item for item in chosen if item.get("state") != built.UNPACKED]:
         note = stock.read_note(root, real, item["name"])
         why = _why_not(real, note, item, opened)
         if note is None or why is not None:
@@ -41,6 +43,29 @@ def prune(root: str, chosen: list[dict[str, Any]], keep: list[str], tell: Tell) 
         snapshots.update(match[0] for match in map(_SNAPSHOT.match, found) if match)
     for snapshot in snapshots:
         _tidy(real, snapshot, keep)
+
+
+def _prune_build(root: str, real: str, item: dict[str, Any], opened: set[int], tell: Tell) -> None:
+    """One whose archive is gone."""
+    name = item["name"]
+    alike = (b for b in built.without_archive(root, stock.notes(root)) if b.name == name)
+    build = next(alike, None)
+    if build is None or (build.mtime_ns, build.at) != (item["mtime_ns"], item["at"]):
+        tell("kept", root=root, name=name, text="it was brought anew meanwhile")
+        return
+    folder = os.path.dirname(build.place)
+    if not opened.isdisjoint(built.inodes(folder)):
+        tell("kept", root=root, name=name, text="a process has it open")
+        return
+    try:
+        with built.going(real, folder):
+            pass
+    except OSError as error:
+        text = f"{error.strerror or error} ({folder})"
+        tell("kept", root=root, name=name, text=text)
+        return
+    remove_empty(real, folder)
+    tell("removed", root=root, name=name, size=build.size)
 
 
 def forget_gone(root: str) -> None:
