@@ -45,7 +45,7 @@ def check(root: str, tell: Tell) -> None:
 
 def _check(root: str, note: Brought, done: set[str], journal: int, tell: Tell) -> None:
     line = f"{note.name} {note.mtime_ns} {note.at}"
-    if line in done:
+    if line in done and note.state == stock.WHOLE:
         tell("checked", root=root, name=note.name, ok=True, earlier=True)
         return
     if note.state == stock.GONE:
