@@ -22,7 +22,8 @@ class Told:
     """What a check of `root` says; it is cut once so many files are told of."""
 
     def __init__(self, cut_after: int = 100) -> None:
-        self.read, self.checked, self._left = 0, [], cut_after
+        self.read, self._left = 0, cut_after
+        self.checked: list[tuple[bool, bool]] = []
 
     def __call__(self, kind: str, **more: Any) -> None:
         if kind == "read":
