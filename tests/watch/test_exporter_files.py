@@ -68,7 +68,7 @@ def test_the_exporter_has_a_user_of_its_own_and_keys_as_credentials(world: World
     assert "IPAddressAllow=localhost" in service
     assert "LoadCredential=key-m:/etc/xgen-deploy/p/m/api-key" in service
     folder = "/run/credentials/xgen-p-exporter.service"
-    assert f'ExecStart="/opt/py 3/python3" -I {folder}/program exporter' in service
+    assert f'ExecStart="/opt/py 3/python3" -I -S {folder}/program exporter' in service
 
 
 def test_the_process_runtime_has_none(world: World) -> None:

@@ -54,7 +54,7 @@ def exporter_files(
         File(settings, exporter_settings(record, layout, watched), 0o600),
         _service(record, layout, host, templates),
         _unit(layout, "exporter.socket.j2", templates, _socket(spec)),
-        *_facts(layout, spec, (host.python, "-I", program, "facts", settings), templates),
+        *_facts(layout, spec, (host.python, "-I", "-S", program, "facts", settings), templates),
     )
 
 
@@ -68,7 +68,7 @@ def _service(record: Record, layout: Layout, host: ExporterHost, templates: Temp
     folder = f"/run/credentials/{layout.service(EXPORTER)}.service"
     keys = engine_keys(record, layout)
     values = {
-        "argv": (host.python, "-I", f"{folder}/program", EXPORTER),
+        "argv": (host.python, "-I", "-S", f"{folder}/program", EXPORTER),
         "credentials": (
             ("program", program_file(layout)),
             ("settings", settings_file(layout)),
