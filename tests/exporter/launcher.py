@@ -74,8 +74,9 @@ class Exporter:
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         return context.wrap_socket(plain)
 
-    def ask(self, head: str) -> str:
+    def ask(self, head: str, patience: float = 20) -> str:
         with self.connect() as connection:
+            connection.settimeout(patience)
             connection.sendall(head.encode("latin-1"))
             answer = b""
             while piece := connection.recv(1 << 16):

@@ -174,6 +174,15 @@ def test_an_engine_that_answers_badly_costs_its_own_metrics_alone(
     assert told["xgen_host_memory_total_bytes"] > 0
 
 
+def test_who_waits_for_less_long_is_answered_sooner() -> None:
+    """As Prometheus with a short interval: a silent engine is not to make its host look down."""
+    timeout = "X-Prometheus-Scrape-Timeout-Seconds: 2\r\n"
+    with hostile(never) as port, exporter(settings(engines=[engine(port)])) as running:
+        answer = running.ask(GET + timeout + SHOWN, patience=5)
+    told = values(answer.partition("\r\n\r\n")[2])
+    assert (told[UP], told[ERROR]) == (0, 1)
+
+
 def test_what_an_operator_stopped_is_not_asked() -> None:
     stopped = ["xgen_instance_stopped_by_intent", {"instance": "m", "model": "qwen"}, 1]
     facts = json.dumps({"format": 1, "at": 1700000000.5, "samples": [stopped]})

@@ -15,6 +15,7 @@ from cryptography import x509
 
 from tests.exporter.launcher import exporter, settings, values
 from tests.plan.world import World
+from tests.ports import free_port
 from xgen_deploy.frozen import replace
 from xgen_deploy.state.cordon import Cordon, CordonedGPU
 from xgen_deploy.state.host import Host
@@ -51,6 +52,7 @@ class Collected:
             "watchdog_state": str(folder / "heal.state"),
             "facts": str(folder / "run" / "facts.json"),
         }
+        self.settings["engines"][0]["port"] = free_port()  # nobody answers there
         self.write("record.json", record.model_dump_json(exclude_none=True))
         self.write("tls.pem", new_identity().pem)
 
@@ -197,6 +199,13 @@ def test_a_state_that_makes_no_sense_costs_its_part_alone(
     told = collected.values()
     assert not any("watchdog" in name for name in told)
     assert told[f"xgen_instance_drift{{{M}}}"] == 0
+
+
+def test_a_folder_for_text_files_that_is_not_there_costs_nothing_else(
+    record: Record, world: World, tmp_path: Path
+) -> None:
+    page = Collected(tmp_path, record, world).run(textfile="/nonexistent/node")
+    assert values(page)['xgen_collection_error{source="facts"}'] == 0
 
 
 def test_a_text_file_has_the_whole_page(record: Record, world: World, tmp_path: Path) -> None:

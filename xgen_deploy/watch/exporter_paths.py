@@ -29,6 +29,11 @@ def facts_file(layout: Layout) -> str:
     return f"/run/{facts_folder(layout)}/facts.json"
 
 
+def text_file(layout: Layout, folder: str) -> str:
+    """In a node exporter's folder, where one was asked for: the project's one file."""
+    return f"{folder}/xgen-{layout.project}.prom"
+
+
 def facts_unit(layout: Layout) -> str:
     """The name of the collector's timer and service; like the watchdog's without a hyphen after
     the project, so that no instance can have the same name."""

@@ -12,17 +12,18 @@ from xgen_deploy.watch.remote.settings import engine_key
 from xgen_deploy.watch.remote.sources import Answer
 
 # Some engines answer /metrics between two batches only; their health tells then.
-PAGE_SECONDS = 4.0
-HEALTH_SECONDS = 3.0
+FOR_PAGE, FOR_HEALTH = 0.5, 0.35
 HEALTH_MOST = 1 << 20
 OK = 200
 
 
-def ask_engine(engine: dict[str, Any], credentials: str | None) -> Answer:
+def ask_engine(engine: dict[str, Any], credentials: str | None, seconds: float) -> Answer:
+    """Within so many seconds."""
     labels = {"instance": engine["instance"], "model": engine["model"]}
     where = Where(engine["address"], engine["port"], key=engine_key(engine, credentials))
-    page, problem = _page(engine, where)
-    up = (page is not None and page.status == OK) or _healthy(engine, where)
+    page, problem = _page(engine, where, seconds * FOR_PAGE)
+    up = page is not None and page.status == OK
+    up = up or _healthy(engine, where, seconds * FOR_HEALTH)
     samples = [sample("xgen_instance_up", up, **labels)]
     if page is None or page.status != OK:
         return Answer(samples, problem)
@@ -32,19 +33,21 @@ def ask_engine(engine: dict[str, Any], credentials: str | None) -> Answer:
         return Answer(samples, str(error))
 
 
-def _page(engine: dict[str, Any], where: Where) -> tuple[Response | None, str | None]:
+def _page(
+    engine: dict[str, Any], where: Where, seconds: float
+) -> tuple[Response | None, str | None]:
     """Its page and why there is none; an engine that has none has no problem."""
     if engine["page"] not in BY_ENGINE:
         return None, None
     try:
-        response = get(where, "/metrics", PAGE_SECONDS, ENGINE.size)
+        response = get(where, "/metrics", seconds, ENGINE.size)
     except (OSError, ValueError) as error:
         return None, str(error)
     return response, None if response.status == OK else f"/metrics answers {response.status}"
 
 
-def _healthy(engine: dict[str, Any], where: Where) -> bool:
+def _healthy(engine: dict[str, Any], where: Where, seconds: float) -> bool:
     try:
-        return get(where, engine["health_path"], HEALTH_SECONDS, HEALTH_MOST).status == OK
+        return get(where, engine["health_path"], seconds, HEALTH_MOST).status == OK
     except (OSError, ValueError):
         return False

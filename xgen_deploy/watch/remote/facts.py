@@ -37,7 +37,7 @@ def collect_facts(settings_path: str) -> None:
     os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
     write_facts(path, samples, time.time(), state)
     if settings["textfile"]:
-        write_text_file(settings, samples)
+        _guarded("text file", lambda: write_text_file(settings, samples))
 
 
 def facts(settings: dict[str, Any], state: dict[str, Any]) -> list[Sample]:
@@ -64,14 +64,15 @@ def read_record(path: str) -> dict[str, Any]:
     return record
 
 
-def write_text_file(settings: dict[str, Any], samples: list[Sample]) -> None:
-    """The whole page, as the exporter would serve it."""
+def write_text_file(settings: dict[str, Any], samples: list[Sample]) -> list[Sample]:
+    """The whole page, as the exporter would serve it; nothing more for the facts."""
     from xgen_deploy.watch.remote.page import Page  # only where it was asked for
 
     at = time.time()
     page = Page(settings, None, lambda: Answer(samples, None, at))
     name = f"xgen-{settings['project']}.prom"
     write_aside(os.path.join(settings["textfile"], name), page.text())
+    return []
 
 
 def _guarded(name: str, part: Facts) -> list[Sample]:

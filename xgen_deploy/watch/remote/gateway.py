@@ -11,28 +11,31 @@ from xgen_deploy.watch.remote.http_get import Where, get
 from xgen_deploy.watch.remote.samples import Sample, sample
 from xgen_deploy.watch.remote.sources import Answer
 
-SECONDS = 5.0
+# Of the time that there is, for each of two pages.
+SHARE = 0.45
 PAGE = "/metrics?scope=global&scope=frontend&scope=backend&scope=server"
 OK = 200
 # Of these only the state that a server is in: there are two dozen of them, for each server.
 STATES = "haproxy_server_check_status"
 
 
-def ask_gateway(gateway: dict[str, Any]) -> Answer:
+def ask_gateway(gateway: dict[str, Any], seconds: float) -> Answer:
+    """Within so many seconds."""
+    patience = seconds * SHARE
     where = Where(gateway["address"], gateway["port"], gateway["tls"])
     try:
-        page = _read(where, PAGE)
+        page = _read(where, PAGE, patience)
         samples = [_named(s, gateway) for s in read_page(page, HAPROXY, {}, GATEWAY)]
         if gateway["clients"]:
-            samples += read_page(_read(where, "/metrics/clients"), CLIENTS, {})
+            samples += read_page(_read(where, "/metrics/clients", patience), CLIENTS, {})
     except (OSError, ValueError) as error:
         return Answer([sample("xgen_gateway_up", 0)], str(error))
     kept = [s for s in samples if s.name != STATES or s.value]
     return Answer([sample("xgen_gateway_up", 1), *_servers(samples, gateway), *kept])
 
 
-def _read(where: Where, path: str) -> bytes:
-    response = get(where, path, SECONDS, GATEWAY.size)
+def _read(where: Where, path: str, seconds: float) -> bytes:
+    response = get(where, path, seconds, GATEWAY.size)
     if response.status != OK:
         raise ValueError(f"its metrics answer {response.status}")
     return response.body

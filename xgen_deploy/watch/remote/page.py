@@ -15,6 +15,7 @@ from xgen_deploy.watch.remote.sources import Answer, Source, Sources
 
 # What is asked anew for each page.
 AT_ONCE = 15.0
+PATIENCE = 9.0
 # Several who ask at the same time get the same page.
 SAME_PAGE = 1.0
 STOPPED = "xgen_instance_stopped_by_intent"
@@ -36,17 +37,18 @@ class Page:
         self._lock = threading.Lock()
         self._text, self._until = "", 0.0
 
-    def text(self) -> str:
+    def text(self, seconds: float = PATIENCE) -> str:
+        """Within so many seconds."""
         with self._lock:
             if time.monotonic() >= self._until:
-                self._text = page_text(self._collect(), self._common)
+                self._text = page_text(self._collect(seconds), self._common)
                 self._until = time.monotonic() + SAME_PAGE
             return self._text
 
-    def _collect(self) -> list[Sample]:
+    def _collect(self, seconds: float) -> list[Sample]:
         """The facts first: they say which instances are to be asked at all."""
         self._stored = self._read_facts()
-        samples = self._sources.collect()
+        samples = self._sources.collect(seconds)
         recorded = {_label(s, "gpu_uuid") for s in samples if s.name == INFO} - {""}
         lost = gpus.lost_samples(recorded, self._gpus.known)
         return self._numbered([*samples, *lost])
@@ -59,20 +61,21 @@ class Page:
 
     def _all(self, settings: dict[str, Any]) -> list[Source]:
         sources = [
-            Source("facts", stored_facts.INTERVAL, lambda: self._stored),
-            Source("gpus", gpus.INTERVAL, self._gpus.ask),
-            Source("host", AT_ONCE, ask_host),
+            Source("facts", stored_facts.INTERVAL, lambda _: self._stored),
+            Source("gpus", gpus.INTERVAL, lambda _: self._gpus.ask()),
+            Source("host", AT_ONCE, lambda _: ask_host()),
         ]
         if settings["gateway"] is not None:
-            sources.append(Source("gateway", AT_ONCE, lambda: ask_gateway(settings["gateway"])))
+            gateway = settings["gateway"]
+            sources.append(Source("gateway", AT_ONCE, lambda s: ask_gateway(gateway, s)))
         return [*sources, *(self._engine(engine) for engine in settings["engines"])]
 
     def _engine(self, engine: dict[str, Any]) -> Source:
-        def ask() -> Answer:
+        def ask(seconds: float) -> Answer:
             labels = {"instance": engine["instance"], "model": engine["model"]}
             if any(s.value and _is_of(s, engine["instance"]) for s in self._stored.samples):
                 return Answer([sample("xgen_instance_up", 0, **labels)])
-            return ask_engine(engine, self._credentials)
+            return ask_engine(engine, self._credentials, seconds)
 
         return Source(f"engine:{engine['instance']}", AT_ONCE, ask)
 

@@ -24,6 +24,11 @@ _REQUEST = re.compile(rb"([A-Z]{1,16}) (\S{1,2048}) HTTP/1\.[01]\r\n")
 _TOKEN = re.compile(
     rb"\r\nauthorization:[ \t]*bearer[ \t]+([!-~]{1,1024})[ \t]*\r\n", re.IGNORECASE
 )
+_TIMEOUT = re.compile(
+    rb"\r\nx-prometheus-scrape-timeout-seconds:[ \t]*(\d{1,4}(?:\.\d{1,9})?)[ \t]*\r\n",
+    re.IGNORECASE,
+)
+MOST_PATIENCE = 9.0
 PLAIN = "text/plain; charset=utf-8"
 PAGE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,7 +37,7 @@ class Server:
     """`token_sha256` is of the token, in hex; `idle` seconds without a connection end it."""
 
     def __init__(
-        self, context: ssl.SSLContext, token_sha256: str, page: Callable[[], str], idle: float
+        self, context: ssl.SSLContext, token_sha256: str, page: Callable[[float], str], idle: float
     ) -> None:
         self._context, self._digest = context, token_sha256
         self._page, self._idle = page, idle
@@ -79,12 +84,18 @@ class Server:
             return _response("404 Not Found", "there is /metrics alone\n")
         if request[1] != b"GET":
             return _response("405 Method Not Allowed", "GET alone\n", more="Allow: GET\r\n")
-        return _response("200 OK", self._page(), PAGE)
+        return _response("200 OK", self._page(_patience(head)), PAGE)
 
     def _may(self, head: bytes) -> bool:
         shown = _TOKEN.search(head)
         digest = hashlib.sha256(shown[1] if shown else b"").hexdigest()
         return shown is not None and hmac.compare_digest(digest, self._digest)
+
+
+def _patience(head: bytes) -> float:
+    """How long the page may take: Prometheus says when it will have gone."""
+    stated = _TIMEOUT.search(head)
+    return min(MOST_PATIENCE, max(1.0, float(stated[1]) * 0.8)) if stated else MOST_PATIENCE
 
 
 def _head(connection: ssl.SSLSocket) -> bytes:

@@ -8,9 +8,6 @@ from typing import Callable, NamedTuple, Sequence
 
 from xgen_deploy.watch.remote.samples import Sample, sample
 
-# A source that has not answered by then is left behind.
-PATIENCE = 9.0
-
 
 class Answer(NamedTuple):
     """`error`: why its values cannot be had. `at`: when they were collected, None for now."""
@@ -21,31 +18,32 @@ class Answer(NamedTuple):
 
 
 class Source(NamedTuple):
-    """`interval`: how old its values may be at most, in seconds, if all is well."""
+    """`interval`: how old its values may be at most, in seconds, if all is well. `ask` is told how
+    many seconds there are; what has not answered by then is left behind.
+    """
 
     name: str
     interval: float
-    ask: Callable[[], Answer]
+    ask: Callable[[float], Answer]
 
 
 class Sources:
     """Remembers when each source last answered."""
 
-    def __init__(self, sources: Sequence[Source], patience: float = PATIENCE) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
-        self._patience = patience
         self._answered: dict[str, float] = {}
 
-    def collect(self) -> list[Sample]:
+    def collect(self, seconds: float) -> list[Sample]:
         """All are asked side by side."""
         answers: dict[str, Answer] = {}
         threads = [
-            threading.Thread(target=_ask, args=(source, answers), daemon=True)
+            threading.Thread(target=_ask, args=(source, seconds, answers), daemon=True)
             for source in self._sources
         ]
         for thread in threads:
             thread.start()
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + seconds
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
         samples: list[Sample] = []
@@ -67,8 +65,8 @@ class Sources:
         return about
 
 
-def _ask(source: Source, answers: dict[str, Answer]) -> None:
+def _ask(source: Source, seconds: float, answers: dict[str, Answer]) -> None:
     try:
-        answers[source.name] = source.ask()
+        answers[source.name] = source.ask(seconds)
     except Exception as error:
         answers[source.name] = Answer([], f"{type(error).__name__}: {error}")
