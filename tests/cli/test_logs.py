@@ -7,9 +7,9 @@ import pytest
 from tests.apply.conftest import MakeSite, q
 from tests.fake_host.host import FakeHost
 from tests.fake_host.site import FakeSite
-from xgen_deploy.cli.logs.entries import FileEntries, JournalEntries, LogEntry
-from xgen_deploy.cli.logs.request import LogRequest, log_argv, pattern_of
 from xgen_deploy.errors import UsageError
+from xgen_deploy.run.logs.entries import FileEntries, JournalEntries, LogEntry
+from xgen_deploy.run.logs.request import LogRequest, log_argv, pattern_of
 from xgen_deploy.state.layout import process_layout, system_layout
 
 LAYOUT = system_layout("p")

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tests.fake_host.description import describe
 from tests.fake_host.engine import ANSWER, Engine, EngineProcess
 from tests.fake_host.haproxy import FakeHaproxy
 from tests.fake_host.put_back import put_back
+from tests.fake_host.reporter import FakeReporter
 from tests.fake_host.session import FakeSession
 from tests.fake_host.systemd import OK, UNIT_DIR, Process, Systemd
 from xgen_deploy.errors import UnreachableError
 from xgen_deploy.state.gateway_paths import config_file, keys_file
 from xgen_deploy.state.layout import system_layout
 from xgen_deploy.transport.base import Completed, HostError, Reply, Take, WebRequest
+from xgen_deploy.transport.process import Output
 
 Document = dict[str, Any]
 Before = Callable[[tuple[str, ...], str], str | Completed | None]
@@ -43,7 +46,8 @@ class FakeHost:
     first for what a command prints, or how it ends, by its words and input; `lost_at`, the number
     of the call at which the connection is gone (`killed`: the tool itself is); `disk_left`, how
     many more writes there is room for; `gone`, models and builds that were taken away;
-    `watchdog`, what is told of it; `machine`, further facts of the host, `model_facts` of a model.
+    `reports`, what its reporter says, line by line; `watchdog`, what is told of it; `machine`,
+    further facts of the host, `model_facts` of a model.
     """
 
     def __init__(self, name: str, kind: str = "cpu") -> None:
@@ -67,6 +71,8 @@ class FakeHost:
         self.cards: list[Document] | None = None
         self.lock_facts: Document | None = None
         self.noted: list[str | None] = []
+        self.reports: list[Document] = []
+        self.reporters = 0
         self.unreachable = ""
         self.gone: set[str] = set()
         self.transient: set[str] = set()
@@ -117,6 +123,15 @@ class FakeHost:
         reply = self.request(request.method, request.port, request.path, request.body, key)
         take(json.dumps({"status": reply.status, "error": ""}).encode() + b"\n" + reply.body)
 
+    @contextmanager
+    def report(self, _program: bytes, _request: bytes) -> Iterator[tuple[FakeReporter, Output]]:
+        self.connect()
+        self.reporters += 1
+        try:
+            yield FakeReporter(self), Output()
+        except ConnectionError as error:
+            raise UnreachableError(self.name, f"the connection was lost ({error})") from None
+
     def session(self) -> FakeSession:
         self.connect()
         return FakeSession(self)
@@ -162,6 +177,10 @@ class FakeHost:
                 self.modes[argv[2]] = int(argv[1], 8)
             case "ls":
                 return Completed(0, "\n".join(self._names(argv[-1])), "")
+            case "grep":  # apply/history.py
+                below = [p for p in sorted(self.files) if p.startswith(f"{argv[-1]}/")]
+                texts = (f"{p}:{self.files[p].decode()}" for p in below)
+                return Completed(0, "".join(f"{text}\n" for text in texts), "")
             case "test":
                 return Completed(0 if argv[-1] in {*self.files, *self.folders} else 1, "", "")
             case "sh" if argv[3:4] == ("put-back",):

@@ -11,7 +11,6 @@ from rich.text import Text
 from xgen_deploy import __version__
 from xgen_deploy.apply.history import read_entries
 from xgen_deploy.backends.log_errors import marked_errors
-from xgen_deploy.cli.logs.request import LogRequest, log_argv
 from xgen_deploy.cli.screens.status import status_lines
 from xgen_deploy.cli.screens.support_text import HostReport, ProjectReport, SupportReport
 from xgen_deploy.errors import XgenError
@@ -19,6 +18,7 @@ from xgen_deploy.plan.build import make_plan
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.probe.observe import observe_machine
+from xgen_deploy.run.logs.request import LogRequest, log_argv
 from xgen_deploy.run.projects import HostProject, host_projects
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.facts import HostFacts

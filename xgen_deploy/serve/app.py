@@ -7,13 +7,38 @@ from fastapi import FastAPI
 
 from xgen_deploy import __version__
 from xgen_deploy.serve.answers import ERRORS, add_error_answers
-from xgen_deploy.serve.api import changes, gpus, health
+from xgen_deploy.serve.api import (
+    about,
+    changes,
+    gpus,
+    health,
+    history,
+    live,
+    logs,
+    metrics,
+    plan,
+    status,
+)
 from xgen_deploy.serve.context import ServeContext
+from xgen_deploy.serve.live.changes import tell_changes
+from xgen_deploy.serve.live.hub import Hub
 from xgen_deploy.serve.security import login
 from xgen_deploy.serve.security.gate import Gate
 from xgen_deploy.serve.settings import known_hosts
 
-_ROUTERS = (health.router, login.router, gpus.router, changes.router)
+_ROUTERS = (
+    health.router,
+    about.router,
+    login.router,
+    gpus.router,
+    status.router,
+    plan.router,
+    history.router,
+    logs.router,
+    live.router,
+    metrics.router,
+    changes.router,
+)
 
 
 def create_app(context: ServeContext) -> FastAPI:
@@ -33,6 +58,9 @@ def create_app(context: ServeContext) -> FastAPI:
         responses=ERRORS,
     )
     app.state.context = context
+    app.state.hub = Hub(context)
+    context.on_change = app.state.hub.look_again
+    tell_changes(context.changes, app.state.hub)
     for router in _ROUTERS:
         app.include_router(router)
     add_error_answers(app)

@@ -2,17 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from starlette.requests import HTTPConnection
 
-from xgen_deploy.frozen import replace
+from xgen_deploy.live.feed import Feed
 from xgen_deploy.run.run import Run
 from xgen_deploy.serve.changes.carrying_out import Editing
 from xgen_deploy.serve.changes.changes import Changes
 from xgen_deploy.serve.observations import Observations
+from xgen_deploy.serve.reading import OpenRun, Reading, only_reading
 from xgen_deploy.serve.security.login_link import LoginLink
 from xgen_deploy.serve.security.rate_limit import RateLimit
 from xgen_deploy.serve.security.sessions import Clock, Sessions
@@ -20,17 +20,12 @@ from xgen_deploy.serve.security.users import Users
 from xgen_deploy.serve.settings import ServeSettings
 from xgen_deploy.state.serve import ServeUser
 from xgen_deploy.state.site import Site
-from xgen_deploy.transport.base import Connection
-from xgen_deploy.transport.read_only import ReadOnly
-
-OpenRun = Callable[[Site], AbstractContextManager[Run]]
-_Stamp = tuple[tuple[str, int, int], ...]
 
 
 class ServeContext:
     """`load` reads the manifest, `open_run` connects to its hosts. `users` are those of a file, in
     place of the manifest's. `login` is whom the program runs as, `say` prints a line where it
-    runs."""
+    runs, `on_change` is called after a change."""
 
     def __init__(
         self,
@@ -51,6 +46,7 @@ class ServeContext:
         self.sessions = Sessions(clock)
         self.login_link = LoginLink(clock)
         self.rate_limit = RateLimit(clock)
+        self.on_change: Callable[[], None] = lambda: None
         self.cookie_name = _cookie_name(settings)
         self.hashing = threading.Semaphore(2)  # 16 MiB and a core each
         self._load = load
@@ -58,7 +54,7 @@ class ServeContext:
         self._users = users
         self._clock = clock
         self._lock = threading.Lock()
-        self._current: _Reading | None = None
+        self._current: Reading | None = None
 
     def site(self) -> Site:
         """The manifest as it is now. Raises ManifestError."""
@@ -97,17 +93,7 @@ class ServeContext:
     def opened(self, site: Site) -> Iterator[Run]:
         """A run over another site, such as one that the manifest would be; it only reads."""
         with self._open_run(site) as run:
-            only_reading: dict[str, Connection] = {
-                name: ReadOnly(c) for name, c in run.connections.items()
-            }
-            yield replace(run, connections=only_reading)
-
-    def changed(self) -> None:
-        """Something was changed from here: the next one who looks asks the hosts."""
-        with self._lock:
-            current = self._current
-        if current is not None:
-            current.forget()
+            yield only_reading(run)
 
     @contextmanager
     def run(self) -> Iterator[Run]:
@@ -121,6 +107,22 @@ class ServeContext:
         with self._leased() as reading:
             yield reading.observations
 
+    @contextmanager
+    def feed(self) -> Iterator[Feed]:
+        """What hosts report as long as somebody looks; it outlives a change of the manifest that
+        leaves its hosts as they are."""
+        with self._leased() as reading:
+            yield reading.feed
+
+    def changed(self, hosts: Collection[str] = ()) -> None:
+        """Something was changed from here: the next one who looks asks the hosts, and the reporters
+        of these learn anew what runs there."""
+        with self._lock:
+            current = self._current
+        if current is not None:
+            current.changed(hosts)
+        self.on_change()
+
     def close(self) -> None:
         with self._lock:
             current, self._current = self._current, None
@@ -128,88 +130,24 @@ class ServeContext:
             current.retire()
 
     @contextmanager
-    def _leased(self) -> "Iterator[_Reading]":
+    def _leased(self) -> Iterator[Reading]:
         reading = self._reading(lease=True)
         try:
             yield reading
         finally:
             reading.give_back()
 
-    def _reading(self, *, lease: bool = False) -> "_Reading":
+    def _reading(self, *, lease: bool = False) -> Reading:
         with self._lock:
             before = current = self._current
             if current is None or current.is_old():
-                current = self._current = _Reading(self._load(), self._open_run, self._clock)
+                site = self._load()
+                current = self._current = Reading(site, self._open_run, self._clock, before)
             if lease:
                 current.lease()
         if before is not None and before is not current:
             before.retire()
         return current
-
-
-class _Reading:
-    """A manifest as it was read at one time, and the connections to its hosts, which are closed
-    once it is old and nobody uses it."""
-
-    def __init__(self, site: Site, open_run: OpenRun, clock: Clock) -> None:
-        self.site = site
-        self.users = Users(site.serve.users if site.serve else {})
-        self._stamp = _stamp(site)
-        self._open_run = open_run
-        self._clock = clock
-        self._stack = ExitStack()
-        self._lock = threading.Lock()
-        self._used_by = 0
-        self._retired = False
-        self._run: Run | None = None
-        self._observations: Observations | None = None
-
-    def is_old(self) -> bool:
-        return _stamp(self.site) != self._stamp
-
-    @property
-    def run(self) -> Run:
-        with self._lock:
-            if self._run is None:
-                run = self._stack.enter_context(self._open_run(self.site))
-                only_reading: dict[str, Connection] = {
-                    name: ReadOnly(c) for name, c in run.connections.items()
-                }
-                self._run = replace(run, connections=only_reading)
-            return self._run
-
-    @property
-    def observations(self) -> Observations:
-        run = self.run
-        with self._lock:
-            if self._observations is None:
-                self._observations = Observations(run, self._clock)
-            return self._observations
-
-    def forget(self) -> None:
-        with self._lock:
-            observations = self._observations
-        if observations is not None:
-            observations.forget()
-
-    def lease(self) -> None:
-        with self._lock:
-            self._used_by += 1
-
-    def give_back(self) -> None:
-        with self._lock:
-            self._used_by -= 1
-        self._close_if_unused()
-
-    def retire(self) -> None:
-        self._retired = True
-        self._close_if_unused()
-
-    def _close_if_unused(self) -> None:
-        with self._lock:
-            unused = self._retired and not self._used_by
-        if unused:
-            self._stack.close()
 
 
 def context_of(request: HTTPConnection) -> ServeContext:
@@ -220,16 +158,3 @@ def context_of(request: HTTPConnection) -> ServeContext:
 def _cookie_name(settings: ServeSettings) -> str:
     """One a port: browsers hold cookies by name alone."""
     return f"{'__Host-' if settings.tls else ''}xgen-serve-{settings.port}"
-
-
-def _stamp(site: Site) -> _Stamp:
-    """How its files are on the disk."""
-    return tuple(_file_stamp(path) for path in (site.manifest_file, *site.files))
-
-
-def _file_stamp(path: str) -> tuple[str, int, int]:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return path, 0, 0
-    return path, status.st_mtime_ns, status.st_size

@@ -161,8 +161,8 @@ class Connection(Protocol):
         take: Take | None = None,
     ) -> int:
         """Run a command that only reads, copying its output to ours, control characters spelled
-        out unless `raw`; `take` gets its standard output as it comes instead. Returns its exit
-        status."""
+        out unless `raw`; `take` gets its standard output as it comes instead, nothing at least
+        once a second, so that it can end it by raising. Returns its exit status."""
 
     def stream(self, request: WebRequest, take: Take) -> None:
         """An HTTP request made on the host itself, its answer handed on as it comes: a line of

@@ -17,6 +17,8 @@ from xgen_deploy.visible import VisibleStream
 
 _START_TIMEOUT = 30.0
 _MARGIN = 15.0
+_LOOK_UP = 1.0
+_HOUR = 3600.0
 _FAILURES = (launch.WrongPassword, launch.Ended, launch.TooMuch, ConnectionError)
 
 
@@ -181,6 +183,15 @@ def _relay(
             sys.stderr.flush()
             if got.ended:
                 return process.returncode()
-            got = process.read(deadline.left())
+            got = _next(process, deadline, at_most=_LOOK_UP if take is not None else _HOUR)
     except TimeoutError:
         return 124
+
+
+def _next(process: Process, deadline: Deadline, *, at_most: float) -> Output:
+    """Nothing where nothing came for a while."""
+    left = deadline.left(at_most)
+    try:
+        return process.read(left)
+    except TimeoutError:
+        return Output()

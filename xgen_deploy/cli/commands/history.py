@@ -13,13 +13,12 @@ from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.apply_details import apply_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.table import Table
-from xgen_deploy.documents.error_entry import host_errors
-from xgen_deploy.documents.history import ApplyEntry, HistoryDocument
+from xgen_deploy.documents.history import applies_of, history_document
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.plan.headlines import ago, named, unended_clause
 from xgen_deploy.state.lock import LockStatus
-from xgen_deploy.state.observation import Observed, locks_of, records_of
-from xgen_deploy.state.record import ApplyRecord, HistoryEntry
+from xgen_deploy.state.observation import locks_of
+from xgen_deploy.state.record import ApplyRecord
 
 _HEAD = ("APPLY", "WHEN", "BY", "WHAT", "MANIFEST", "GIT", "TOOK", "HOSTS", "ENDED")
 _DROP = ("GIT", "TOOK", "MANIFEST", "BY", "HOSTS")
@@ -54,7 +53,7 @@ def command(settings: Settings, number: int | None, since: str | None, csv: bool
     with open_run(settings, brings=False) as run:
         observed = run.observe()
         histories = entries_by_host(run)
-    applies = _applies(histories, observed)
+    applies = applies_of(histories, observed)
     if number is not None:
         if number not in applies:
             raise no_such_apply(number, applies, histories)
@@ -65,31 +64,8 @@ def command(settings: Settings, number: int | None, since: str | None, csv: bool
     lines = _lines(applies, locks, screen.width, whole=number is not None)
     screen.lines(lines if applies else _no_apply(histories, errors))
     screen.lines([f"[red]{escape(str(e))}[/red]" for e in errors.values()], always=True)
-    screen.value(
-        HistoryDocument(
-            applies=tuple(
-                ApplyEntry(number=n, hosts=per) for n, per in sorted(applies.items(), reverse=True)
-            ),
-            locks=locks,
-            errors=tuple(host_errors(histories)),
-        )
-    )
+    screen.value(history_document(applies, histories, observed))
     return exit_code_of(errors.values())
-
-
-def _applies(
-    histories: Mapping[str, tuple[HistoryEntry, ...] | XgenError], observed: Observed
-) -> dict[int, dict[str, ApplyRecord]]:
-    """By number and host; with the one that its host's record says has not ended."""
-    applies: dict[int, dict[str, ApplyRecord]] = {}
-    for host, entries in histories.items():
-        for entry in () if isinstance(entries, XgenError) else entries:
-            applies.setdefault(entry.apply.number, {})[host] = entry.apply
-    for host, record in records_of(observed).items():
-        last = record.last_apply
-        if last is not None and last.outcome is None:
-            applies.setdefault(last.number, {}).setdefault(host, last)
-    return applies
 
 
 def _lines(

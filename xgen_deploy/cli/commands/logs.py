@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import click
 
 from xgen_deploy.cli.logs.previous import show_previous
-from xgen_deploy.cli.logs.request import LogRequest, log_argv, pattern_of
 from xgen_deploy.cli.logs.since import begin_of
 from xgen_deploy.cli.logs.streams import (
     Target,
@@ -21,6 +20,7 @@ from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.errors import UsageError, XgenError
+from xgen_deploy.run.logs.request import LogRequest, log_argv, pattern_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.observation import records_of
 

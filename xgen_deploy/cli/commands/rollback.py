@@ -9,7 +9,6 @@ from xgen_deploy.apply.options import ApplyOptions
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.applying import carry_out
 from xgen_deploy.cli.histories import (
-    Histories,
     entries_by_host,
     no_such_apply,
     not_recorded,
@@ -19,6 +18,7 @@ from xgen_deploy.cli.manifest_command import NamedManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, accept_new_vectors_option, host_options
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.history import Histories
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.restated import why_not_restated

@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from xgen_deploy.cli.logs.request import LogRequest
 from xgen_deploy.cli.logs.streams import Target, show_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.documents.error_entry import host_errors
 from xgen_deploy.documents.logs import EntryOfLog, LogsDocument
 from xgen_deploy.errors import XgenError, exit_code_of
 from xgen_deploy.manifest.diagnostics import listing
+from xgen_deploy.run.logs.request import LogRequest
 from xgen_deploy.run.run import Run
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each

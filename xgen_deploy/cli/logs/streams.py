@@ -8,17 +8,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xgen_deploy.cli.logs.entries import FileEntries, JournalEntries, LogEntry
-from xgen_deploy.cli.logs.request import LogRequest, log_argv, units_of
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.documents.error_entry import host_errors
 from xgen_deploy.documents.logs import EntryOfLog, LogsDocument
 from xgen_deploy.errors import XgenError, exit_code_of
-from xgen_deploy.limits import PAGE
+from xgen_deploy.run.logs.entries import FileEntries, JournalEntries, LogEntry
+from xgen_deploy.run.logs.lines import LineSplitter
+from xgen_deploy.run.logs.request import LogRequest, log_argv, units_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
-from xgen_deploy.transport.process import Lines
 from xgen_deploy.visible import printable, visible
 
 
@@ -30,23 +29,6 @@ class Target:
     instance: str
 
 
-class _Splitter:
-    """Calls `use` with each whole line of what arrives in pieces; the rest once it has ended."""
-
-    def __init__(self, use: Callable[[bytes], None]) -> None:
-        self._lines = Lines(PAGE)
-        self._use = use
-
-    def __call__(self, piece: bytes) -> None:
-        for line in self._lines.add(piece):
-            self._use(line)
-
-    def end(self) -> None:
-        for line in self._lines.add(b"\n"):
-            if line:
-                self._use(line)
-
-
 def matching_lines(connection: Connection, argv: Sequence[str], request: LogRequest) -> list[bytes]:
     """The newest ones, oldest first. Raises UnreachableError."""
     kept: deque[bytes] = deque(maxlen=request.most)
@@ -55,7 +37,7 @@ def matching_lines(connection: Connection, argv: Sequence[str], request: LogRequ
         if request.matches(line.decode(errors="replace")):
             kept.append(line)
 
-    splitter = _Splitter(use)
+    splitter = LineSplitter(use)
     connection.follow(argv, take=splitter)
     splitter.end()
     return list(kept)
@@ -75,7 +57,7 @@ def follow_matching(
             print(visible(line.decode(errors="backslashreplace")))
         sys.stdout.flush()
 
-    return connection.follow(argv, take=_Splitter(use))
+    return connection.follow(argv, take=LineSplitter(use))
 
 
 def show_lines(screen: Screen, target: Target, lines: Sequence[bytes], *, raw: bool) -> None:
@@ -140,7 +122,7 @@ def _read(
             if request.matches(entry.text):
                 use(entry)
 
-    splitter = _Splitter(use_line)
+    splitter = LineSplitter(use_line)
     connection.follow(argv, take=splitter)
     splitter.end()
 

@@ -132,7 +132,8 @@ class Changes:
 
     def _ended(self, change: Change) -> None:
         self.seen.forget()
-        self._context.changed()
+        host = change.asked.host
+        self._context.changed(change.planned.run.site.hosts if host is None else (host,))
         self.tell(change)
 
     def _sees(self, user: User, change: Change) -> bool:

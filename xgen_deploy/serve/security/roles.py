@@ -61,6 +61,25 @@ def require(role: Role) -> Callable[[Request], User]:
     return allowed_user
 
 
+def stays(request: Request, role: Role) -> Callable[[], bool]:
+    """Whether the user of a stream that is open may still read it. That it is open is no sign that
+    anybody is there: it ends with its session."""
+    context, user = context_of(request), request.state.user
+    cookie = request.cookies.get(context.cookie_name, "")
+    by_token = "authorization" in request.headers
+
+    def may_stay() -> bool:
+        now = context.users().still(user)
+        same = now is not None and (now.role, now.hosts, now.models) == (
+            user.role,
+            user.hosts,
+            user.models,
+        )
+        return same and user.may(role) and (by_token or context.sessions.goes_on(cookie))
+
+    return may_stay
+
+
 Viewer = Annotated[User, Depends(require("viewer"))]
 Operator = Annotated[User, Depends(require("operator"))]
 Admin = Annotated[User, Depends(require("admin"))]

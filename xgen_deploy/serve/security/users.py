@@ -46,11 +46,13 @@ class Users:
         return len(self._users)
 
     def still(self, user: User) -> User | None:
-        """The user of a session as he is now; None where his password or he himself is gone."""
+        """The user of a session as he is now; None where his password, his token or he himself is
+        gone."""
         if user.by_link:
             return user
         now = self._users.get(user.name)
-        return now if now is not None and now.password_hash == user.password_hash else None
+        before = (user.password_hash, user.token_hash)
+        return now if now and (now.password_hash, now.token_hash) == before else None
 
     def with_password(self, name: str, password: str) -> User | None:
         user = self._users.get(name)

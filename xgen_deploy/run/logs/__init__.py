@@ -1,0 +1,1 @@
+"""Logs on hosts: how they are asked for, and what comes."""
