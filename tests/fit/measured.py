@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from xgen_deploy.backends.llama_builds import build_of
 from xgen_deploy.fit.settings import Device, Settings
 from xgen_deploy.fit.shape import ModelShape, Tensor
 
@@ -27,7 +28,7 @@ def model(name: str) -> ModelShape:
 
 def settings(params: dict[str, Any]) -> Settings:
     largest = params.get("max_tensor")
-    overrides, new = params.get("ot"), params["engine"] == "b11549"
+    overrides, build = params.get("ot"), build_of(int(params["engine"].removeprefix("b")))
     return Settings(
         context=params["ctx"],
         batch=params.get("batch", 2048),
@@ -46,10 +47,10 @@ def settings(params: dict[str, Any]) -> Settings:
         outputs=params["nout"],
         overrides=(overrides,) if overrides else (),
         full_window=bool(params.get("swa_full")),
-        mixes_inputs=new,
-        sums_experts=new,
-        mixes_cache_types=new,
-        caches_predictions=not new,
+        mixes_inputs=build.mixes_inputs,
+        sums_experts=build.sums_experts,
+        mixes_cache_types=build.mixes_cache_types,
+        caches_predictions=build.caches_predictions,
         simulated=bool(params.get("oracle")),
         devices=tuple(
             Device(name=n, backend=params["backend"], largest=largest and largest * MIB)

@@ -34,3 +34,19 @@ def test_compute_buffers_are_replayed_to_the_last_digits(case: dict[str, Any]) -
         assert need.compute / MIB == pytest.approx(measured, rel=0.001, abs=0.05)
     host = case["buffers"]["Host"]["compute_mib"]
     assert told.host.compute / MIB == pytest.approx(host, rel=0.001, abs=0.05)
+
+
+ON_HARDWARE = [c for c in CASES if c["id"].startswith("h100-")]
+
+
+@pytest.mark.parametrize("case", ON_HARDWARE, ids=[c["id"] for c in ON_HARDWARE])
+def test_on_a_real_card_every_buffer_is_as_forecast(case: dict[str, Any]) -> None:
+    told = forecast(settings(case["params"]), model(case["model"]))
+    for name, need in zip(case["params"]["devices"], told.devices, strict=True):
+        measured = case["buffers"][name]
+        for size, part in ((need.weights, "model"), (need.cache, "kv"), (need.compute, "compute")):
+            assert size / MIB == pytest.approx(measured[f"{part}_mib"], abs=0.02)
+    host = case["buffers"]["Host"]
+    assert told.host.cache / MIB == pytest.approx(host["kv_mib"], abs=0.02)
+    assert told.host.compute / MIB == pytest.approx(host["compute_mib"], abs=0.02)
+    assert told.host.output / MIB == pytest.approx(host["output_mib"], abs=0.02)

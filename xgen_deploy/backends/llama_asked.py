@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from xgen_deploy.backends.llama_builds import build_of
+from xgen_deploy.backends.llama_builds import OLD, SAME, build_of
 from xgen_deploy.backends.llama_words import BadWords, Words, read_words
 from xgen_deploy.fit.layers import host_experts
 from xgen_deploy.fit.replay.compute import has_flash
@@ -73,7 +73,7 @@ def asked(
     _check_cache_types(settings, model)
     doubts = [*told.doubts, *reader.doubts(used)]
     if not known.measured:
-        doubts.append(f"build {build} lies between those that were measured, b10434 and b11549")
+        doubts.append(f"build {build} lies between those that were measured, b{OLD} and b{SAME}")
     return Asked(settings, tuple(doubts), tuple(reader.notes()))
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Set
 from dataclasses import dataclass
 
-# Those whose starts were measured.
-OLD, NEW = 10434, 11549
+# Those whose starts were measured; of SAME to NEW alike.
+OLD, SAME, NEW = 10434, 11434, 11549
 # Options of llama-server since about these: not every build knows its number.
 _SINCE = {"--kv-unified-per-slot": NEW, "--load-mode": OLD}
-_CACHE_TYPES = 11434  # CUDA's flash attention takes pairs of cache types
+_CACHE_TYPES = SAME  # CUDA's flash attention takes pairs of cache types
 _SUMS = 11000  # about
 _INPUTS = 11400
-_PREDICTIONS = 11500  # about
+_PREDICTIONS = SAME  # at the latest
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def build_of(number: int | None) -> Build:
         mixes_cache_types=number >= _CACHE_TYPES,
         caches_predictions=number < _PREDICTIONS,
         moves_sinks=number < OLD,
-        measured=not OLD < number < NEW,
+        measured=not OLD < number < SAME,
     )
 
 
