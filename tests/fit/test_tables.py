@@ -197,13 +197,37 @@ def test_on_the_hosts_of_a_manifest(site: Path, capsys: Capsys) -> None:
     assert not any(r["layers"] == 33 for r in beside["rows"])  # `a` fills the card
 
 
+def test_of_what_quantize_would_make(folder: Path, tmp_path: Path, capsys: Capsys) -> None:
+    """As of the file that is made then, but told as an estimate; what cannot be made is a note."""
+    shape = PUBLISHED["qwen2.5-14b"].shape()
+    plain = [replace(t, kind=1 if len(t.dims) > 1 else 0) for t in shape.tensors]
+    file = write_header(
+        folder / "qwen-F16.gguf", replace(shape, tensors=plain), {"general.file_type": 1}
+    )
+    told = _told(capsys, folder, "--gpu", "8G", "--gpu", "8G", "--quantize", "q4_k_m")
+    assert {r["model"] for r in told["rows"]} == {str(file), str(folder / "qwen-Q8_0.gguf")}
+    rows = [r for r in told["rows"] if r["model"] == str(file)]
+    assert {r["quantization"] for r in rows} == {"Q4_K_M"}
+    assert {r["confidence"] for r in rows} == {"estimate"}
+    made = _row(_told(capsys, folder, "--gpu", "8G", "--gpu", "8G"), "qwen-Q4_K_M", 8192, "f16")
+    (row,) = (r for r in rows if (r["n_ctx"], r["cache"]) == (8192, "f16"))
+    assert row["layers"] == made["layers"]
+    assert row["gpus_mib"] == pytest.approx(made["gpus_mib"], rel=0.02)
+    assert "it is Q4_K_M already" in " ".join(told["notes"])
+    entry = yaml.safe_load(told["recommended"][0])["qwen2.5-14b"]
+    assert entry["quantize"] == "Q4_K_M"
+    assert entry["n_ctx"] == 32768
+
+
 WRONG = [
     (("site.yaml", "--fleet", "fleet.yaml"), "name the model"),
     (("site.yaml", "c", "--fleet", "fleet.yaml"), "there is no model `c` in the manifest"),
     (("a.gguf",), "state a `--gpu` such as 24G"),
     (("a.gguf", "--gpu", "big"), "such as 24G, or a card such as H100"),
     (("a.gguf", "--gpu", "24G", "--", "-c", "8192"), "no engine's options are taken"),
-    (("a.gguf", "--gpu", "24G", "--quantize", "Q8_0"), "are for one start"),
+    (("a.gguf", "--gpu", "24G", "--engine-build", "10434"), "are for one start"),
+    (("a.gguf", "--gpu", "24G", "--quantize", "Q9"), "`quantize` is one of Q8_0"),
+    (("site.yaml", "a", "--fleet", "fleet.yaml", "--quantize", "Q8_0"), "states `quantize`"),
 ]
 
 

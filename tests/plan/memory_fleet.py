@@ -29,6 +29,7 @@ class MemoryFleet(Fleet):
         super().__init__(folder, {"h": "cpu"}, **top)
         self.gpus = [_gpu(index, round(size * 1024)) for index, size in enumerate(gpus)]
         self.ram: int | None = 256 << 10
+        self.available: int | None = None  # the same unless stated
 
     def seen_as(self, **fields: Any) -> None:
         """What is told of every GPU."""
@@ -70,7 +71,7 @@ class MemoryFleet(Fleet):
             update={
                 "gpu": GPUDetectionResult(gpus=tuple(self.gpus), detection_method="pynvml"),
                 "memory_total_mb": self.ram,
-                "memory_available_mb": self.ram,
+                "memory_available_mb": self.available or self.ram,
             }
         )
 

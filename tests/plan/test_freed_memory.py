@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.plan.memory_fleet import MemoryFleet, source
+from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.plan import Plan
 
 # Each model is forecast to take 8.1 GiB; `before` what is applied, each on GPU 0 and stated there
@@ -89,3 +90,44 @@ def test_a_choice(case: dict[str, Any], tmp_path: Path) -> None:
     order = [o.id for o in plan.operations]
     assert all(order.index(first) < order.index(new.id) for first in case["after"])
     assert case.get("says", "") in "\n".join(new.notes)
+
+
+# Of the host's 16 GiB `old` holds 12 by its engine's report, beside mapped weights, which count as
+# available.
+ON_THE_CPU = yaml.safe_load("""
+- case: what is removed
+  place: [{model: new}]
+  context: 24064
+- case: what stays
+  place: [{model: new}, {model: old, n_ctx: 8192}]
+- case: what a limit leaves alone
+  place: [{model: new}]
+  limits: [new]
+""")
+
+
+@pytest.mark.parametrize("case", ON_THE_CPU, ids=lambda c: c["case"])
+def test_a_context_on_the_cpu(case: dict[str, Any], tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path, [], binaries={"llama": "/opt/llama-server"})
+    models = {m: {"source": source("mistral-7b"), "n_ctx": "auto"} for m in ("old", "new")}
+    fleet.applied(fleet.plan({"h": [{"model": "old", "n_ctx": 8192}]}, models=models).operations)
+    fleet.reported("old", LoadReport(host_mib={"CPU": 12288.0, "CPU_Mapped": 4000.0}))
+    fleet.ram, fleet.available = 16 << 10, 4 << 10
+    plan = fleet.plan({"h": case["place"]}, *case.get("limits", ()), models=models)
+    if "context" not in case:
+        assert [r.where for r in plan.refusals] == ["h/new"]
+        return
+    assert not plan.refusals, plan.refusals
+    (new,) = (o for o in plan.operations if o.instance is not None)
+    assert new.instance is not None
+    assert new.instance.spec.n_ctx == case["context"]
+    assert new.needs == ("h/old",)
+    assert "no GPU to give: it runs on the CPU" in "\n".join(new.notes)
+
+
+def test_two_contexts_on_the_cpu_share_its_memory(tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path, [], binaries={"llama": "/opt/llama-server"})
+    fleet.ram = 16 << 10
+    models = {m: {"source": source("mistral-7b"), "n_ctx": "auto"} for m in ("a", "b")}
+    plan = fleet.plan({"h": [{"model": "a", "max_ctx": 24064}, {"model": "b"}]}, models=models)
+    assert [r.where for r in plan.refusals] == ["h/b"]

@@ -9,11 +9,12 @@ from rich.markup import escape
 from xgen_deploy.backends.availability import available_backends
 from xgen_deploy.backends.llama_shape import NoForecast, sound_shape
 from xgen_deploy.backends.registry import ENGINES, backend_named
+from xgen_deploy.cli.fit_quantized import CHOSEN, CannotBeMade, quantized_here, rows_of_made
 from xgen_deploy.cli.fit_rows import entry_of, yaml_of
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.screens.fit_table import fit_table, recommendation
 from xgen_deploy.cli.screens.screen import Screen
-from xgen_deploy.documents.fit import FitDocument
+from xgen_deploy.documents.fit import FitDocument, QuantizedEntry
 from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.hub.model_here import models_here
 from xgen_deploy.resolve.fitting.recommended import recommended
@@ -31,33 +32,57 @@ _SEVERAL = re.compile(r"(\d{1,2})x (.+)")
 _PORT = 8001  # of none that is started
 
 
-def fit_here(settings: Settings, stated: Sequence[str], backend: str | None) -> int:
+def fit_here(
+    settings: Settings, stated: Sequence[str], backend: str | None, quantize: str | None
+) -> int:
     """`settings.manifest` is the model's file or folder. Raises XgenError, UsageError."""
     path, gpus = settings.manifest, tuple(_gpus(stated))
     all_rows: list[Row] = []
     notes: list[str] = []
+    made: list[QuantizedEntry] = []
     for model in models_here(path):
         try:
-            all_rows += _rows(model, backend or _backend(model, gpus), gpus)
+            if quantize is None:
+                all_rows += _rows(model, backend, gpus)
+            else:
+                model, entry = quantized_here(model, quantize)
+                all_rows += rows_of_made(_rows(model, backend, gpus), entry)
+                made.append(entry)
+        except CannotBeMade as error:
+            notes.append(str(error))
         except (NoForecast, NotKnown) as error:
             notes.append(f"{model.path}: {error}")
     if not all_rows:
         raise XgenError(notes[0])
-    best = recommended(all_rows)
-    line = None if best is None else yaml_of(best, {"source": {"local": _written(path, best)}})
-    entry = None if line is None else f"{_name(path)}: {line}"
+    notes += [CHOSEN] * bool(made)
+    line = _recommended(path, all_rows)
     screen = Screen(settings)
     screen.lines(fit_table(all_rows, [g.label for g in gpus], screen.width))
     screen.lines(map(escape, notes))
-    screen.lines(recommendation(entry, "models"), exact=True)
-    told = tuple(entry_of(row) for row in all_rows)
-    lines = () if entry is None else (entry,)
-    screen.value(FitDocument(rows=told, recommended=lines, notes=tuple(notes)))
+    screen.lines(recommendation(line, "models"), exact=True)
+    document = FitDocument(
+        rows=tuple(map(entry_of, all_rows)),
+        recommended=() if line is None else (line,),
+        notes=tuple(notes),
+        quantized=made[0] if len(made) == 1 else None,
+    )
+    screen.value(document)
     return 0
 
 
-def _rows(model: ModelFacts, backend: str, gpus: tuple[GPUInfo, ...]) -> Iterator[Row]:
+def _recommended(path: str, all_rows: Sequence[Row]) -> str | None:
+    best = recommended(all_rows)
+    if best is None:
+        return None
+    first: dict[str, object] = {"source": {"local": _written(path, best)}}
+    if best.made:
+        first["quantize"] = best.made
+    return f"{_name(path)}: {yaml_of(best, first)}"
+
+
+def _rows(model: ModelFacts, stated: str | None, gpus: tuple[GPUInfo, ...]) -> Iterator[Row]:
     """Raises NoForecast, NotKnown."""
+    backend = stated or _backend(model, gpus)
     if model.gguf is not None:
         sound_shape(model.gguf)
     yield from rows(_spec(model, backend, len(gpus)), model, _place(backend, gpus))

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from xgen_deploy.backends.forecasting import forecast_of
 from xgen_deploy.plan.strategy import needed_mib
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.instance import Instance
@@ -48,7 +49,11 @@ def _gpus(names: tuple[str, ...], facts: HostFacts) -> frozenset[str]:
 
 
 def _memory(new: Instance, last: InstanceRecord, facts: HostFacts) -> float | None:
-    """MiB: what the engine reported where it is the same model, else the model file's size."""
+    """MiB: what it is forecast to take, or what the engine reported where it is the same model,
+    else the model file's size."""
+    told = forecast_of(new, facts.models)
+    if told is not None:
+        return told.host.total / _MIB
     if last.spec.model == new.spec.model and last.report is not None:
         return needed_mib(last.report, None, 1.0)
     sizes = {m.path: m.size for m in facts.models}

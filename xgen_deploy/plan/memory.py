@@ -2,7 +2,8 @@
 Pure. A plan that changes no spec makes no forecast.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from xgen_deploy.backends.forecasting import forecast_of, forecasting_for
@@ -11,11 +12,13 @@ from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.balance import balances
 from xgen_deploy.plan.host_plan import refused_plan
+from xgen_deploy.plan.left_for import left_for
 from xgen_deploy.plan.memory_warnings import memory_warnings
-from xgen_deploy.plan.unfit import Judging, left_for, unfit
+from xgen_deploy.plan.unfit import Judging, unfit
 from xgen_deploy.resolve.gpus import unreserved
 from xgen_deploy.resolve.room import rooms
-from xgen_deploy.resolve.ways_out import Unfitting, hint_of, ways_out
+from xgen_deploy.resolve.ways_out import Unfitting, WayOut, hint_of, ways_out
+from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.observation import Observation
@@ -72,9 +75,7 @@ def _host(host: Host, plan: HostPlan, observation: Observation, refuses: bool) -
     reasons = unfit(judging)
     fitting = [i for i in changed if i.name not in reasons]
     memory = balances(facts, record, seen, fitting, leaving)
-    refusals = tuple(
-        _refusal(judging, i, reasons[i.name], host, reasons) for i in changed if i.name in reasons
-    )
+    refusals = tuple(_refusals(judging, reasons, host))
     return replace(
         plan,
         operations=tuple(_without(plan.operations, reasons.keys())),
@@ -105,11 +106,19 @@ def _without(operations: Collection[Operation], names: Collection[str]) -> Itera
             yield replace(operation, needs=needs)
 
 
-def _refusal(
-    judging: Judging, instance: Instance, reason: str, host: Host, refused: Collection[str]
-) -> Refusal:
-    marks = instance.declared.marks
-    told, ways = instance.forecast, _ways_out(judging, instance, host, refused)
+def _refusals(judging: Judging, reasons: Mapping[str, str], host: Host) -> Iterator[Refusal]:
+    """With ways out that hold together: what one would take of another GPU is no other's."""
+    taken: Counter[str] = Counter()
+    for instance in judging.changed:
+        if instance.name in reasons:
+            ways = _ways_out(judging, instance, host, reasons, taken)
+            yield _refusal(instance, reasons[instance.name], ways)
+            for way in ways:
+                taken.update(way.takes)
+
+
+def _refusal(instance: Instance, reason: str, ways: Sequence[WayOut]) -> Refusal:
+    marks, told = instance.declared.marks, instance.forecast
     starts_well = told is None or not (told.fails or told.on_cpu)
     hint = hint_of(ways) if starts_well else hint_of(ways, would="do")
     return Refusal(
@@ -122,11 +131,15 @@ def _refusal(
 
 
 def _ways_out(
-    judging: Judging, instance: Instance, host: Host, refused: Collection[str]
-) -> tuple[str, ...]:
+    judging: Judging,
+    instance: Instance,
+    host: Host,
+    refused: Collection[str],
+    taken: Mapping[str, int],
+) -> tuple[WayOut, ...]:
     told = instance.forecast
     if told is not None and told.fails is not None:
-        return told.ways_out
+        return tuple(map(WayOut, told.ways_out))
     asked = forecasting_for(instance, judging.facts.models)
     if asked is None:
         return ()
@@ -140,7 +153,7 @@ def _ways_out(
         spec=instance.spec,
         gpus=tuple((gpu, free.get(gpu.identity, 0)) for gpu in instance.gpus),
         elsewhere=tuple(
-            (gpu, free.get(gpu.identity, 0))
+            (gpu, _less(free.get(gpu.identity, 0), gpu, judging, taken))
             for gpu in unreserved(cards.devices, cards.gpus, host)
             if gpu.identity not in own and gpu.gpu_type in kinds
         ),
@@ -151,3 +164,9 @@ def _ways_out(
         on_cpu=told is not None and told.on_cpu is not None,
     )
     return ways_out(unfitting)
+
+
+def _less(free: int, gpu: GPUInfo, judging: Judging, taken: Mapping[str, int]) -> int:
+    """Beside what another way out would bring there."""
+    size = taken.get(gpu.identity, 0)
+    return max(0, free - size - judging.rooms.of(gpu).driver) if size else free

@@ -86,7 +86,8 @@ def _of_host(judging: Judging, instances: Sequence[Instance]) -> Iterator[str]:
     needs = [(i, i.forecast.host.total) for i in instances if i.forecast is not None]
     if free is None or not needs:
         return
-    freed = sum(_reported(judging, i) for i, _ in needs)
+    gone = {*judging.leaving, *(i.name for i, _ in needs)}
+    freed = sum(judging.rooms.host.ours.get(name, 0) for name in gone)
     needed = sum(size for _, size in needs)
     if needed > free + freed:
         names = " and ".join(i.name for i, size in needs if size)
@@ -94,13 +95,3 @@ def _of_host(judging: Judging, instances: Sequence[Instance]) -> Iterator[str]:
             f"{names}: {gib(needed)} GiB of the host's memory are needed, and {gib(free + freed)} "
             "are available: weights that do not stay there are read from the disk for every token"
         )
-
-
-def _reported(judging: Judging, instance: Instance) -> int:
-    """What an engine that is replaced holds of the host's memory; what is mapped from a file counts
-    as available anyway."""
-    last = judging.record.instances.get(instance.name)
-    if last is None or last.report is None or last.stopped is not None:
-        return 0
-    held = last.report.host_mib.items()
-    return int(sum(size for name, size in held if "Mapped" not in name) * (1 << 20))

@@ -15,7 +15,6 @@ from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.forecast import Need
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import little_of
 from xgen_deploy.state.record import Record
 
 _MIB = 1 << 20
@@ -80,33 +79,6 @@ def unfit(judging: Judging) -> dict[str, str]:
         if fresh is None:
             return refused
         refused |= fresh
-
-
-def left_for(judging: Judging, instance: Instance, refused: Collection[str]) -> dict[str, int]:
-    """By GPU what an instance may take beside all others, beside what is held now, and so that
-    enough is left to be at ease. What is pasted for it holds for the refused replicas beside it."""
-    capacity = judging.capacity(set(refused) - {instance.name})
-    drivers = {g.identity: judging.rooms.of(g).driver for g in judging.facts.gpu.devices}
-    for other in judging.changed:
-        if other.name not in refused and other.name != instance.name:
-            charge(capacity, other, drivers)
-    alike = _alike(judging, instance, refused)
-    left = {}
-    for gpu in judging.facts.gpu.devices:
-        room, size = judging.rooms.of(gpu), capacity[gpu.identity] or 0
-        kept = (room.others or 0) + alike * room.driver + little_of(room.total or 0)
-        left[gpu.identity] = max(0, size - kept) // alike
-    return left
-
-
-def _alike(judging: Judging, instance: Instance, refused: Collection[str]) -> int:
-    """How many refused replicas are on one of its GPUs, itself among them."""
-    own = {gpu.identity for gpu in instance.gpus}
-    others = (i for i in judging.changed if i.name in refused and i.name != instance.name)
-    return 1 + sum(
-        other.spec.model == instance.spec.model and bool(own & {g.identity for g in other.gpus})
-        for other in others
-    )
 
 
 def _next(judging: Judging, refused: Mapping[str, str]) -> dict[str, str] | None:

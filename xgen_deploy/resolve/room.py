@@ -120,6 +120,7 @@ def rooms(
         total=_bytes(facts.memory_total_mb),
         free=_bytes(facts.memory_available_mb),
         of_the_host=True,
+        ours={name: held_of_host(last) for name, last in record.instances.items()},
     )
     return Rooms(devices, ram)
 
@@ -259,6 +260,15 @@ def reported(report: LoadReport | None, place: int, gpus: int) -> int | None:
         if each:
             sizes.append(each[place] if len(each) == gpus else max(each))
     return int(sum(sizes) * MIB) if sizes else None
+
+
+def held_of_host(last: InstanceRecord | None) -> int:
+    """What an instance holds of the host's memory, by its engine's report; what is mapped from a
+    file counts as available anyway."""
+    if last is None or last.report is None or last.stopped is not None:
+        return 0
+    held = last.report.host_mib.items()
+    return int(sum(size for name, size in held if "Mapped" not in name) * MIB)
 
 
 def cgroups_of(name: str, facts: HostFacts, record: Record, layout: Layout) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """What would fit in place of an instance that does not: each as the YAML to paste. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from xgen_deploy.backends.forecasting import Forecasting
@@ -14,7 +14,14 @@ from xgen_deploy.state.instance import Spec
 _MOST = 3
 _STEP = 1024
 Placed = tuple[GPUInfo, int]
-Way = Callable[["Unfitting"], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """`takes` are bytes of GPUs that were not its own before."""
+
+    line: str
+    takes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +43,25 @@ class Unfitting:
     on_cpu: bool = False
 
 
-def ways_out(asked: Unfitting) -> tuple[str, ...]:
+def ways_out(asked: Unfitting) -> tuple[WayOut, ...]:
     """Up to three, what costs nothing first."""
-    ways: tuple[Way, ...] = (_attended_caches,)
-    if not asked.on_cpu:
-        ways = (_other_gpus, _smaller_share, _fewer_layers, _shorter_context, _smaller_cache)
-    return tuple(islice((line for way in ways for line in way(asked)), _MOST))
+    return tuple(islice(_ways(asked), _MOST))
 
 
-def hint_of(ways: Sequence[str], would: str = "fit") -> str:
+def _ways(asked: Unfitting) -> Iterator[WayOut]:
+    if asked.on_cpu:
+        yield from map(WayOut, _attended_caches(asked))
+        return
+    yield from _other_gpus(asked)
+    for way in (_smaller_share, _fewer_layers, _shorter_context, _smaller_cache):
+        yield from map(WayOut, way(asked))
+
+
+def hint_of(ways: Sequence[WayOut], would: str = "fit") -> str:
     if not ways:
         return "Give it a smaller model, or a larger GPU."
     either = f"This would {would}:" if len(ways) == 1 else f"Each of these would {would}:"
-    return "\n".join((either, *(f"  {line}" for line in ways)))
+    return "\n".join((either, *(f"  {way.line}" for way in ways)))
 
 
 def _fits(asked: Unfitting, spec: Spec, gpus: Sequence[Placed]) -> bool:
@@ -73,13 +86,15 @@ def _most(asked: Unfitting, gpus: Sequence[Placed], spec: Spec | None = None) ->
     return asked.forecasting.most_layers(spec or asked.spec, cards, free)
 
 
-def _other_gpus(asked: Unfitting) -> Iterator[str]:
+def _other_gpus(asked: Unfitting) -> Iterator[WayOut]:
     """Another one that has room, else two or more together."""
     if len(asked.gpus) != 1:
         return
     for placed in asked.elsewhere:
-        if _fits(asked, _on(asked.spec, (placed,)), (placed,)):
-            yield f"gpus: [{_ref(placed)}]"
+        spec = _on(asked.spec, (placed,))
+        if _fits(asked, spec, (placed,)):
+            told = asked.forecasting.of(spec, (placed[0],))
+            yield WayOut(f"gpus: [{_ref(placed)}]", _taken(asked, (placed,), told))
             return
     if asked.spec.n_gpu_layers != "all" or asked.blocks is None:
         return
@@ -88,8 +103,15 @@ def _other_gpus(asked: Unfitting) -> Iterator[str]:
         choice = _most(asked, several, _on(asked.spec, several))
         if choice is not None and choice.layers >= asked.blocks:
             refs = ", ".join(map(_ref, several))
-            yield f"gpus: [{refs}], llama: {{tensor_split: {_split(choice)}}}"
+            line = f"gpus: [{refs}], llama: {{tensor_split: {_split(choice)}}}"
+            yield WayOut(line, _taken(asked, several, choice.forecast))
             return
+
+
+def _taken(asked: Unfitting, gpus: Sequence[Placed], told: Forecast | None) -> Mapping[str, int]:
+    own = {gpu.identity for gpu, _ in asked.gpus}
+    needs = zip(gpus, told.devices if told is not None else (), strict=False)
+    return {gpu.identity: need.total for (gpu, _), need in needs if gpu.identity not in own}
 
 
 def _smaller_share(asked: Unfitting) -> Iterator[str]:

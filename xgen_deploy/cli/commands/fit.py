@@ -54,13 +54,15 @@ def command(
     `fit MODEL --gpu 24G` looks at a GGUF or a folder here, `fit MANIFEST MODEL` at every host that
     has the model, `fit FILE.gguf --backend BUILD -- ENGINE OPTIONS` at one start of llama-server.
     """
-    of_a_start = (devices, engine_build, max_buffer_mib, quantize)
+    of_a_start = (devices, engine_build, max_buffer_mib)
     of_hosts = is_manifest(settings.manifest)
     if (of_hosts or gpus) and any(option is not None for option in of_a_start):
         raise UsageError(
-            "--devices, --engine-build, --max-buffer-mib and --quantize are for one start, with "
-            "`--backend` and without `--gpu`"
+            "--devices, --engine-build and --max-buffer-mib are for one start, with `--backend` "
+            "and without `--gpu`"
         )
+    if of_hosts and quantize is not None:
+        raise UsageError("--quantize is for a file here; in a manifest the model states `quantize`")
     if of_hosts:
         if len(words) != 1 or gpus or backend is not None:
             raise UsageError("name the model of the manifest, and no GPU: `fit MANIFEST MODEL`")
@@ -72,7 +74,7 @@ def command(
             raise UsageError("with `--gpu` no engine's options are taken")
         from xgen_deploy.cli.fit_here import fit_here
 
-        return fit_here(settings, gpus, backend)
+        return fit_here(settings, gpus, backend, quantize)
     if backend is None:
         raise UsageError("state a `--gpu` such as 24G, or a `--backend` and its options after `--`")
     from xgen_deploy.cli.fit_words import fit_words

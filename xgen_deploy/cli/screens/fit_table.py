@@ -31,7 +31,8 @@ def recommendation(line: str | None, section: str) -> list[str]:
 
 def _cells(row: Row, gpus: int) -> tuple[Cell, ...]:
     name, told = PurePosixPath(row.model.path or row.model.key).name, row.forecast
-    first = (name.removesuffix(".gguf"), str(row.spec.n_ctx), row.cache)
+    made = f" as {row.made}" if row.made else ""
+    first = (name.removesuffix(".gguf") + made, str(row.spec.n_ctx), row.cache)
     if told is None:
         return tuple(Cell(text, "dim") for text in (*first, "does not fit"))
     layers = "all" if row.layers is None else f"{row.layers}/{row.total or '?'}"

@@ -70,8 +70,24 @@ class Available:
         return moves or self.name in self.record.instances
 
     def of_host(self) -> int | None:
-        """Bytes of its memory that are to be had."""
-        return self.rooms.host.available()
+        """Bytes of its memory that are to be had, as of a GPU."""
+        coming = [i for i in self.before if self._changes(i)]
+        gone = {self.name, *(i.name for i in coming), *self._going_of_host()}
+        free = self.rooms.host.available(frozenset(gone))
+        needs = (self._forecast(i) for i in coming)
+        taken = sum(told.host.total for told in needs if told is not None)
+        return None if free is None else max(0, free - taken)
+
+    def after_on_host(self) -> tuple[str, ...]:
+        """As `after`, of the host's memory."""
+        return tuple(n for n in self._going_of_host() if self.rooms.host.ours.get(n))
+
+    def _going_of_host(self) -> Iterator[str]:
+        """What is removed; one without a GPU waits only for others without one."""
+        for name in sorted(self.leaving):
+            last = self.record.instances.get(name)
+            if last is not None and not last.spec.gpus:
+                yield name
 
     def _changes(self, instance: Instance) -> bool:
         last = self.record.instances.get(instance.name)

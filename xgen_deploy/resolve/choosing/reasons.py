@@ -1,6 +1,6 @@
 """Why something was chosen, in a line of the plan. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xgen_deploy.resolve.choosing.available import Available
 from xgen_deploy.resolve.choosing.placing import Fit
@@ -30,7 +30,7 @@ def _reasons(available: Available, fit: Fit) -> Iterator[str]:
 
 def _gpus(available: Available, fit: Fit) -> str:
     if not fit.gpus:
-        return "no GPU to give: it runs on the CPU"
+        return f"no GPU to give: it runs on the CPU{_once(available.after_on_host())}"
     free = ", ".join(_free(available, gpu) for gpu in fit.gpus)
     if fit.layers is not None:
         return f"{free}; the place for most layers"
@@ -39,9 +39,13 @@ def _gpus(available: Available, fit: Fit) -> str:
 
 def _free(available: Available, gpu: GPUInfo) -> str:
     free = f"GPU {gpu.label}: {size_text(available.of(gpu) or 0)} to give"
-    after = available.after(gpu)
+    return free + _once(available.after(gpu))
+
+
+def _once(after: Sequence[str]) -> str:
+    """What has to be gone first."""
     if not after:
-        return free
+        return ""
     more = f" and {len(after) - _SHOWN} more" if len(after) > _SHOWN else ""
     are = "is" if len(after) == 1 else "are"
-    return f"{free} once {' and '.join(after[:_SHOWN])}{more} {are} gone"
+    return f" once {' and '.join(after[:_SHOWN])}{more} {are} gone"

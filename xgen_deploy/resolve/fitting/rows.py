@@ -39,7 +39,8 @@ class Place:
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """`spec` is what would be started; `forecast` None: it does not fit. `layers` of `total` are on
-    GPUs, None where the engine has them all there. `at_once` are requests of the whole context."""
+    GPUs, None where the engine has them all there. `at_once` are requests of the whole context.
+    `made` is the type that the file would be quantized to first."""
 
     model: ModelFacts
     spec: Spec
@@ -48,6 +49,7 @@ class Row:
     layers: int | None = None
     total: int | None = None
     at_once: float = 0
+    made: str | None = None
 
     @property
     def is_whole(self) -> bool:
