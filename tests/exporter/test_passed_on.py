@@ -32,14 +32,14 @@ def llama_server(binary: str, model: Path, folder: Path) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([binary, *words], stdout=log, stderr=log)
     try:
-        assert eventually(lambda: _ask(port, "/health") == 200), (folder / "log").read_text()
+        assert eventually(lambda: ask(port, "/health") == 200), (folder / "log").read_text()
         yield port
     finally:
         process.kill()
         process.wait()
 
 
-def _ask(port: int, path: str, body: object = None) -> int:
+def ask(port: int, path: str, body: object = None) -> int:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     request.add_header("Authorization", f"Bearer {KEY}")
     request.data = None if body is None else json.dumps(body).encode()
@@ -52,7 +52,7 @@ def _ask(port: int, path: str, body: object = None) -> int:
 
 def test_a_llama_server_is_asked_with_its_key(binary: str, model: Path, tmp_path: Path) -> None:
     with llama_server(binary, model, tmp_path) as port:
-        assert _ask(port, "/completion", {"prompt": "a b c", "n_predict": 5}) == 200
+        assert ask(port, "/completion", {"prompt": "a b c", "n_predict": 5}) == 200
         document = settings(engines=[engine(port, credential="key-m", key_file="/nowhere")])
         with exporter(document, {"key-m": KEY + "\n"}) as running:
             page = running.page()

@@ -1,5 +1,6 @@
 """Prometheus' programs as Debian has them, without installing them: no service is started."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,15 @@ def program(name: str) -> str:
     except (subprocess.CalledProcessError, PermissionError):
         pytest.skip("optional: apt-get cannot download prometheus here")
     return str(root / "usr/bin" / name)
+
+
+def with_share() -> tuple[str, ...]:
+    """What a program's words begin with that looks for its package's files in /usr/share."""
+    if os.geteuid():
+        pytest.skip("optional: only root can show a program another /usr/share")
+    share = Path(program("prometheus")).parents[1] / "share"
+    mount = f"mount -t overlay overlay -o lowerdir={share}:/usr/share /usr/share"
+    return ("unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
 
 
 def _build(draft: Path) -> None:
