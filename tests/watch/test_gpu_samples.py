@@ -122,6 +122,20 @@ def test_cards_that_sleep_are_left_alone(tmp_path: Path, states: list[str], asle
     pci.forget_cards()
 
 
+def test_of_a_card_that_sleeps_what_lasts_is_told_and_it_is_not_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpus, "detect", lambda *_: {"gpus": [NVIDIA]})
+    watched = gpus.GPUs(0, None)
+    watched.ask()
+    monkeypatch.setattr(gpus, "asleep", lambda: True)
+    monkeypatch.setattr(gpus, "detect", pytest.fail)
+    monkeypatch.setattr(watched, "_next", 0.0)
+    answer = watched.ask()
+    assert set(_values(answer.samples)) == {"info", "memory_total_bytes"}
+    assert (answer.error, answer.at) == (None, None), "as of now"
+
+
 def test_errors_of_the_driver_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     log = [
         (7, "NVRM: Xid (PCI:0000:41:00): 79, pid=1, GPU has fallen off the bus."),

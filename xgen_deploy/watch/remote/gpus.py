@@ -23,6 +23,16 @@ INTERVAL = 60.0
 MIB = 1 << 20
 # These load PyTorch, or start a program that opens every device.
 COSTLY = ("torch.rocm", "torch.cuda", "vulkan", "system_profiler")
+# What a card that sleeps is still known to have.
+LASTING = (
+    "index",
+    "gpu_type",
+    "uuid",
+    "pci_bus_id",
+    "device_name",
+    "driver_version",
+    "memory_total_mb",
+)
 CHEAP = tuple(d for d in DETECTORS if d.name not in COSTLY)
 
 
@@ -39,7 +49,10 @@ class GPUs:
     def ask(self) -> Answer:
         with self._lock:
             now = time.monotonic()
-            if now >= self._next and not (self._asked_at and asleep()):
+            if self._asked_at and asleep():
+                lasting = [{k: g.get(k) for k in LASTING} for g in self._known]
+                return Answer(gpu_samples(lasting, self._reserved))
+            if now >= self._next:
                 forget_cards()
                 self._known = detect(self._software, DEADLINE, CHEAP)["gpus"]
                 self._asked_at = time.time()
@@ -69,7 +82,7 @@ def identity(gpu: dict[str, Any]) -> str:
 
 
 def names(gpu: dict[str, Any]) -> set[str]:
-    own = (gpu.get("uuid"), gpu.get("pci_bus_id"), identity(gpu), *gpu.get("mig", ()))
+    own = (gpu.get("uuid"), gpu.get("pci_bus_id"), identity(gpu), *(gpu.get("mig") or ()))
     return {str(name) for name in own if name}
 
 
