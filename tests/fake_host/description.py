@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fake_host.engine import EngineProcess
 from tests.fake_host.haproxy import FakeHaproxy
+from tests.fake_host.monitoring import BINARIES
 from tests.fake_host.systemd import UNIT_DIR
 from tests.render.scene import FLAGS, HOSTS, model_facts
 from xgen_deploy.state.gpu import Attempt, GPUDetectionResult, GPUInfo
@@ -87,7 +88,7 @@ def _engine(host: FakeHost, request: Request) -> dict[str, Any]:
 
 
 def _file(host: FakeHost, path: str) -> dict[str, Any]:
-    if path == HAPROXY:
+    if path in (HAPROXY, *BINARIES):
         return {"path": path, "kind": "file"}
     if path not in host.files:
         return {"path": path, "kind": "absent"}
@@ -116,6 +117,7 @@ def _differing(host: FakeHost, record: bytes | None) -> list[str]:
     """Files of the record whose content is another one now, and the drop-ins of its units."""
     known = json.loads(record or b"{}")
     entries = [*known.get("instances", {}).values(), known.get("gateway") or {}]
+    entries.append(known.get("monitoring") or {})
     written = {p: d for e in entries for p, d in e.get("files", {}).items()}
     changed = [p for p, d in written.items() if p not in host.files or _sha(host.files[p]) != d]
     return [*changed, *(p for p in sorted(host.files) if p.endswith(".conf"))]
@@ -130,7 +132,7 @@ def _edited(host: FakeHost, path: str) -> dict[str, Any]:
 def _is_service(path: str) -> bool:
     """Of an instance or the gateway; the watchdog's has no hyphen behind the project."""
     name = path.rpartition("/")[2]
-    return path.startswith(f"{UNIT_DIR}/xgen-p-") and name.endswith(".service")
+    return path.startswith(f"{UNIT_DIR}/xgen-p-") and name.endswith((".service", ".socket"))
 
 
 def _units(host: FakeHost) -> list[str]:

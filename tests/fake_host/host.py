@@ -15,6 +15,7 @@ from typing import Any
 from tests.fake_host.description import describe
 from tests.fake_host.engine import ANSWER, Engine, EngineProcess
 from tests.fake_host.haproxy import FakeHaproxy
+from tests.fake_host.monitoring import Watcher, watcher
 from tests.fake_host.put_back import put_back
 from tests.fake_host.reporter import FakeReporter
 from tests.fake_host.session import FakeSession
@@ -219,6 +220,9 @@ class FakeHost:
     def request(self, method: str, port: int, path: str, body: bytes, key: str | None) -> Reply:
         if self.haproxy is not None and port == self.haproxy.port:
             return self.haproxy.models(key) if method == "GET" else self.haproxy.request(body, key)
+        for _, watching in self.systemd.running():
+            if isinstance(watching, Watcher) and watching.port == port:
+                return watching.request(method, path, key)
         for engine in self.running():
             if engine.port == port:
                 return engine.request(method, path, key, body or b"{}")
@@ -233,7 +237,9 @@ class FakeHost:
             self.gateway_starts += 1
             config, keys = (self.files[p(LAYOUT)].decode() for p in (config_file, keys_file))
             return FakeHaproxy(config, keys, self.gateway_starts, self._reach)
-        if not name.endswith(".service"):
+        if (watching := watcher(self, LAYOUT, name, text, run)) is not None:
+            return watching
+        if not _is_instance(name):
             return None
         engine = next((e for part, e in self.engines.items() if part in text), Engine())
         instance = name.removeprefix(LAYOUT.service("")).removesuffix(".service")
@@ -295,6 +301,12 @@ class FakeHost:
     def _names(self, folder: str) -> list[str]:
         inside = (p for p in (*self.files, *self.folders) if posixpath.dirname(p) == folder)
         return sorted(map(posixpath.basename, inside))
+
+
+def _is_instance(unit: str) -> bool:
+    """The watchdog's units have no hyphen behind the project."""
+    own = unit.removeprefix(LAYOUT.service(""))
+    return own != unit and own.endswith(".service") and own != "exporter.service"
 
 
 def _beneath(path: str, folder: str) -> bool:

@@ -77,7 +77,11 @@ class Systemd:
         words = [w for w in argv[1:] if not w.startswith("--")]
         if words == ["daemon-reload"]:
             return self._reload()
-        verb, name = words[0], words[-1]
+        done = [self._unit(argv, words[0], name) for name in words[1:] or [""]]
+        return next((d for d in done if d.returncode != 0), done[-1])
+
+    def _unit(self, argv: Sequence[str], verb: str, name: str) -> Completed:
+        """What is asked of one unit."""
         match verb:
             case "show":
                 return self._show(name)

@@ -43,6 +43,7 @@ def test_monitoring_that_tells_nobody_is_a_warning(tmp_path: Path) -> None:
         ("monitoring: {host: h, listen: 0.0.0.0}", "4:23: 0.0.0.0 can be reached from elsewhere"),
         ("monitoring: {host: h, grafana: {}}", "4:32: grafana: `admin_password` is missing"),
         ("monitoring: {host: h, port: 3000, grafana: {admin_password: {env: A}}}", "are both 3000"),
+        ("monitoring: {host: h}\nimages: {grafana: g}", "5:10: grafana runs as the host's own"),
         ("monitoring: {host: h}\nruntime: process", "Prometheus is a systemd unit"),
     ],
 )
@@ -68,3 +69,10 @@ def test_its_programs_are_named_in_the_tables(tmp_path: Path) -> None:
     assert load(tmp_path, HEAD + tables + watched).warnings == ()
     warnings = load(tmp_path, HEAD + tables).warnings
     assert ["`binaries.prometheus` is used by no monitoring here" in w for w in warnings] == [True]
+
+
+def test_an_image_of_a_host_s_own_is_refused_where_it_was_written(tmp_path: Path) -> None:
+    inventory = "inventory: {all: {hosts: {h: {xgen_images: {prometheus: p}}}}}\n"
+    with pytest.raises(ManifestError) as caught:
+        load(tmp_path, HEAD + inventory + "monitoring: {host: h}")
+    assert "4:45: prometheus runs as the host's own program" in str(caught.value)

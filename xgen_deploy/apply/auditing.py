@@ -19,6 +19,7 @@ from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.monitoring_config import MONITORING
 from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.secret_uses import AUDIT_WEBHOOK
@@ -145,6 +146,8 @@ def recorded_digest(context: HostContext, name: str) -> str | None:
     """The digest of what runs under a name on the host, by its record."""
     if name == GATEWAY:
         return context.record.gateway.digest if context.record.gateway else None
+    if name == MONITORING and context.record.monitoring is not None:
+        return context.record.monitoring.digest
     last = context.record.instances.get(name)
     return last.digest if last else None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from xgen_deploy.apply.events import Event, EventKind, Listener
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.apply.watching import Watching
 from xgen_deploy.verify.gateway_requests import RequestOutcome
 
 
@@ -19,12 +20,14 @@ class OperationFailed(Exception):
 
 @dataclass(frozen=True)
 class Execution:
-    """`number` is the apply's, `by` who runs it; `asked`: how models answered through the gateway
-    here once it was changed; `accept_new_vectors` as in ApplyOptions.
+    """`watching` is what monitoring shares over all hosts, `number` is the apply's, `by` who runs
+    it; `asked`: how models answered through the gateway here once it was changed;
+    `accept_new_vectors` as in ApplyOptions.
     """
 
     context: HostContext
     traffic: Traffic
+    watching: Watching
     number: int
     by: str
     listener: Listener

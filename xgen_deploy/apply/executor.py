@@ -1,4 +1,6 @@
-"""Carries out a plan: all hosts at once, then the gateways one after the other. Decides nothing."""
+"""Carries out a plan: all hosts at once, then the gateways one after the other, then what watches
+the hosts. Decides nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,13 +11,15 @@ from xgen_deploy.apply.execution import Execution
 from xgen_deploy.apply.host import ApplyIdentity, carry_out, record_failed_gateway
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.key_rotation import KeyRotation, new_keys
+from xgen_deploy.apply.monitoring_rollout import change_all_monitoring
 from xgen_deploy.apply.operation import execute
 from xgen_deploy.apply.outcomes import HostResult, OperationOutcomes, sentence_of
 from xgen_deploy.apply.teardown import clear_host
 from xgen_deploy.apply.traffic import Traffic
+from xgen_deploy.apply.watching import Watching
 from xgen_deploy.errors import UnreachableError, XgenError
 from xgen_deploy.frozen import replace
-from xgen_deploy.state.plan import GATEWAY_CHANGES, Plan
+from xgen_deploy.state.plan import GATEWAY_CHANGES, LATE_CHANGES, Plan
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.transport.base import Connection
@@ -45,10 +49,12 @@ def carry_out_all(
     traffic = Traffic(site, contexts, records, identity.number, keys)
     if keys.instances:
         traffic.part_keys()
+    watching = Watching(site, contexts, records)
     executions = {
         name: Execution(
             context,
             traffic,
+            watching,
             identity.number,
             identity.by,
             tell,
@@ -57,7 +63,8 @@ def carry_out_all(
         for name, context in contexts.items()
     }
     results = _change_hosts(plan, executions, connections, identity, destroy=destroy)
-    return _with_gateways(results, _change_gateways(plan, executions))
+    results = _with_late(results, _change_gateways(plan, executions))
+    return _with_late(results, change_all_monitoring(site, plan, executions, connections))
 
 
 def _change_hosts(
@@ -72,7 +79,7 @@ def _change_hosts(
         operation
         for name in executions
         for operation in plan.hosts[name].operations
-        if operation.kind not in GATEWAY_CHANGES
+        if operation.kind not in LATE_CHANGES
     )
 
     def change(connection: Connection) -> HostResult:
@@ -108,14 +115,14 @@ def _change_gateways(plan: Plan, executions: Mapping[str, Execution]) -> dict[st
     return results
 
 
-def _with_gateways(results: Results, gateways: Mapping[str, HostResult]) -> Results:
+def _with_late(results: Results, late: Mapping[str, HostResult]) -> Results:
     """Both parts of each host's apply as one."""
     whole = dict(results)
-    for name, gateway in gateways.items():
+    for name, part in late.items():
         own = whole.get(name)
         if isinstance(own, HostResult):
-            results_there = own.results + gateway.results
-            whole[name] = HostResult(name, results_there, own.error, gateway.asked)
+            results_there = own.results + part.results
+            whole[name] = HostResult(name, results_there, own.error, own.asked + part.asked)
         else:
-            whole.setdefault(name, gateway)
+            whole.setdefault(name, part)
     return whole

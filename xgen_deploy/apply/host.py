@@ -22,7 +22,7 @@ from xgen_deploy.state.bundle import BundleOrigin
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.kept_manifest import KeptManifest
 from xgen_deploy.state.origin import Origin
-from xgen_deploy.state.plan import GATEWAY_CHANGES, HostPlan, Operation, value_text
+from xgen_deploy.state.plan import LATE_CHANGES, HostPlan, Operation, value_text
 from xgen_deploy.state.record import ApplyRecord, Record
 
 _LONGEST = 200  # characters of a value
@@ -50,8 +50,8 @@ class ApplyIdentity:
 def carry_out(
     execution: Execution, plan: HostPlan, identity: ApplyIdentity, outcomes: OperationOutcomes
 ) -> HostResult:
-    """Everything but what the gateways change, which comes after every host's own part. Never
-    raises for a failed operation; the host's record says how it ended.
+    """Everything but what the gateways and monitoring change, which comes after every host's own
+    part. Never raises for a failed operation; the host's record says how it ended.
     """
     context, count = execution.context, len(plan.operations)
 
@@ -62,7 +62,7 @@ def carry_out(
 
     apply = _apply_record(identity, plan)
     results: list[Result] = []
-    own = [o for o in plan.operations if o.kind not in GATEWAY_CHANGES]
+    own = [o for o in plan.operations if o.kind not in LATE_CHANGES]
     try:
         context.service_manager.prepare()
         _note_interrupted(context)
@@ -154,9 +154,14 @@ def _keep_manifest(context: HostContext, number: int, values: Mapping[str, objec
 
 def record_failed_gateway(context: HostContext, reason: str) -> None:
     """The host's own part may have been recorded as good before its gateway failed."""
+    record_late_failure(context, GATEWAY, reason)
+
+
+def record_late_failure(context: HostContext, name: str, reason: str) -> None:
+    """The same of the gateway, or of what watches the host."""
     last = context.record.last_apply
     if last is not None:
-        failures = {**last.failures, GATEWAY: reason}
+        failures = {**last.failures, name: reason}
         _record_end(context, replace(last, outcome="failed", failures=failures))
 
 

@@ -19,6 +19,7 @@ from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.driver_memory import merged
+from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.observation import Observation
 from xgen_deploy.state.record import FORMAT, Record
@@ -31,7 +32,7 @@ _ASK = 60.0
 class HostContext:
     """`record` is what the host remembers right now; `keep` changes it there at once, one at a
     time: a gateway's host is written to for instances of other hosts too. `python` is the
-    interpreter that the tool uses there.
+    interpreter that the tool uses there, `host` what the inventory says of it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class HostContext:
     record: Record
     secrets: SecretResolver
     python: str | None = None
+    host: Host | None = None
     audit: HostTrail | None = None
     _keeping: threading.Lock = field(default_factory=threading.Lock)
     _under_way: list[str] = field(default_factory=list)
@@ -112,5 +114,6 @@ def host_context(
         service_manager=service_manager,
         record=replace(record, drivers=merged(record.drivers, seen)),
         python=observation.facts.python_path,
+        host=run.site.hosts.get(name),
         secrets=secrets,
     )

@@ -9,6 +9,8 @@ from xgen_deploy.apply.gateway import close_gateway
 from xgen_deploy.apply.gateway_change import change_gateway
 from xgen_deploy.apply.gateway_maintenance import restart_gateway, start_gateway, stop_gateway
 from xgen_deploy.apply.maintenance import restart, start, stop
+from xgen_deploy.apply.monitoring import change_monitoring
+from xgen_deploy.apply.monitoring_removal import remove_monitoring
 from xgen_deploy.apply.outcomes import Result
 from xgen_deploy.apply.restore import restore_files
 from xgen_deploy.apply.start_first import start_first_update
@@ -16,14 +18,14 @@ from xgen_deploy.apply.stop_first import bring_up
 from xgen_deploy.apply.teardown import clear_stale_slot, remove
 from xgen_deploy.apply.watchdog import repair_watchdog
 from xgen_deploy.errors import UnreachableError, XgenError
-from xgen_deploy.state.plan import GATEWAY_CHANGES, Kind, Operation
+from xgen_deploy.state.plan import LATE_CHANGES, Kind, Operation
 
 
 def execute(execution: Execution, operation: Operation) -> Result:
     """Raises UnreachableError where the host is lost; any other failure is a result."""
     name, began = operation.name, time.monotonic()
-    gateway = operation.kind in GATEWAY_CHANGES
-    execution.tell("start" if gateway else "plan", name, operation.action)
+    late = operation.kind in LATE_CHANGES
+    execution.tell("start" if late else "plan", name, operation.action)
     try:
         with execution.context.at_work(f"{operation.action} {name}"):
             text = _perform(execution, operation)
@@ -72,6 +74,11 @@ def _perform(execution: Execution, operation: Operation) -> str:
             return restart_gateway(execution, operation)
         case Kind.REMOVE_GATEWAY:
             close_gateway(execution.context)
+            return "removed"
+        case Kind.CREATE_MONITORING | Kind.UPDATE_MONITORING | Kind.REPAIR_MONITORING:
+            return change_monitoring(execution, operation)
+        case Kind.REMOVE_MONITORING:
+            remove_monitoring(execution.context)
             return "removed"
         case _ as unknown:
             assert_never(unknown)

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from xgen_deploy.apply.gateway import gateway_secrets
 from xgen_deploy.apply.host_context import HostContext
+from xgen_deploy.apply.monitoring_server import server_secrets
 from xgen_deploy.errors import XgenError
 from xgen_deploy.plan.desired import DesiredState
 from xgen_deploy.plan.host_plan import Scope
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
+from xgen_deploy.resolve.monitoring_needs import is_monitoring_host
 from xgen_deploy.run.run import Run
 from xgen_deploy.secrets.diff import ComparedSecrets, compare_secrets
 from xgen_deploy.secrets.resolver import SecretResolver
@@ -30,7 +32,7 @@ class SecretComparison:
 
     @property
     def changed(self) -> dict[str, frozenset[str]]:
-        """By host, instances that run with an older value, and `gateway`."""
+        """By host, instances that run with an older value, `gateway` and `monitoring`."""
         return {host: compared.changed for host, compared in self._compared.items()}
 
     def knows(self, host: str) -> bool:
@@ -55,6 +57,7 @@ class SecretComparison:
         site = self._run.site
         with_secrets = {d.host for d in site.declared if d.has_secrets}
         with_secrets |= {h for h in site.hosts if is_gateway_host(site, h)}
+        with_secrets |= {h for h in site.hosts if is_monitoring_host(site, h)}
 
         def compare_host(connection: Connection) -> ComparedSecrets:
             observation = observations[connection.name]
@@ -85,3 +88,7 @@ def _need(context: HostContext, plan: HostPlan) -> None:
     spec = planned[0].gateway if planned else running
     if spec is not None:
         gateway_secrets(context).keys(spec)
+    watching = next((o.monitoring for o in plan.operations if o.monitoring is not None), None)
+    if watching is not None and watching.server is not None:
+        last = context.record.monitoring
+        server_secrets(context).files(watching.server, last.spec.server if last else None)

@@ -1,5 +1,6 @@
 """Keeps a host's watchdog in step with the instances that run there."""
 
+from xgen_deploy.apply.exporter import follow_record
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.transport.base import HostError
 
@@ -7,7 +8,10 @@ _ASK = 60.0
 
 
 def watch(context: HostContext) -> None:
-    """Writes the watchdog's files where they differ; removes them with the last instance."""
+    """Writes the watchdog's files where they differ; removes them with the last instance. What
+    watches the host for people follows too.
+    """
+    follow_record(context)
     files = context.rendering.watchdog(context.record, context.python)
     if not files:
         unwatch(context)

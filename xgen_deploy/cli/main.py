@@ -45,6 +45,7 @@ _COMMANDS = {
     "models": "Show the models on hosts and who uses them; remove those that nobody does.",
     "config": "Print a manifest as merged, or as a host kept it of its last apply.",
     "serve": "Answer the management API, and show the fleet in a browser.",
+    "metrics-targets": "Print the exporters of hosts, for other Prometheus servers.",
     "support": "Write a text file for a ticket, without secrets and prompts.",
     "history": "Show a project's applies and how they ended.",
     "rollback": "Go back to an earlier apply, verified in the same way.",
@@ -71,6 +72,7 @@ _SECTIONS = (
             "models",
             "config",
             "projects",
+            "metrics-targets",
             "support",
             "bundle",
             "serve",
@@ -113,7 +115,8 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         shared = _MODULES.get(cmd_name)
-        module = importlib.import_module(f"xgen_deploy.cli.commands.{shared or cmd_name}")
+        module_name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"xgen_deploy.cli.commands.{shared or module_name}")
         command: click.Command = getattr(module, cmd_name if shared else "command")
         if COMPLETING in os.environ:
             from xgen_deploy.cli.suggestions import suggest_values

@@ -26,6 +26,7 @@ _MODELS = {
     "models": "models.ModelsDocument",
     "config": "config.ConfigDocument",
     "projects": "projects.ProjectsDocument",
+    "metrics-targets": "metrics_targets.MetricsTargetsDocument",
     "support": "support.SupportDocument",
     "unlock": "unlock.UnlockDocument",
     "serve": "serve.ServeDocument",

@@ -10,6 +10,7 @@ from xgen_deploy.state.fetching import Fetching
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.observation import Observed, reached
 from xgen_deploy.verify.gateway_status import GatewayStatus
+from xgen_deploy.verify.monitoring_status import MonitoringStatus
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
 from xgen_deploy.verify.watchdog import WatchdogStatus
@@ -31,6 +32,7 @@ class StatusDocument(Document):
     hosts: Mapping[str, HostEntry] | None = None
     models: tuple[Status, ...] | None = None
     gateways: tuple[GatewayStatus, ...] | None = None
+    monitoring: tuple[MonitoringStatus, ...] | None = None
 
 
 def status_document(status: SiteStatus) -> StatusDocument:
@@ -48,6 +50,7 @@ def status_document(status: SiteStatus) -> StatusDocument:
         },
         models=status.instances,
         gateways=status.gateways,
+        monitoring=status.monitoring,
         errors=tuple(_errors(status.observed)),
     )
 

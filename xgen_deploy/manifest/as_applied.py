@@ -15,7 +15,7 @@ from xgen_deploy.state.site import Site
 
 Values = dict[str, object]
 _OF_PLACEMENT = ("model", "name", "gpus", "port")
-_OF_SITE = ("images", "binaries", "gateway")
+_OF_SITE = ("images", "binaries", "gateway", "monitoring")
 _REQUIRED = ("models", "hosts")
 # Of `accept`: a file of the machine that applies, and what it holds.
 _OF_FILE = ("file", "vectors")

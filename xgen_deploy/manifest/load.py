@@ -29,7 +29,12 @@ from xgen_deploy.manifest.gateway import check_clients, check_runtime, gateway_h
 from xgen_deploy.manifest.images import absolute_image
 from xgen_deploy.manifest.inventory.hosts import Hosts, find_inventory
 from xgen_deploy.manifest.lock_file import read_lock
-from xgen_deploy.manifest.monitoring import check_monitoring, monitoring_host, whole_monitoring
+from xgen_deploy.manifest.monitoring import (
+    check_monitoring,
+    check_programs,
+    monitoring_host,
+    whole_monitoring,
+)
 from xgen_deploy.manifest.node import Entry, ListNode, MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
 from xgen_deploy.manifest.serve import serve_section
@@ -146,6 +151,7 @@ def checked_site(reading: Reading) -> Site:
     check_ports(instances, gateway, sections.part("gateway"), problems)
     on = reading.monitoring_marks
     check_monitoring(sections, on, instances, reading.gateway_marks, hosts, problems)
+    check_programs(sections, hosts, problems)
     check_unused(reading.path, sections, instances, hosts.known, problems)
     fetch = fetch_settings(sections, problems)
     views.warn_of_unused()

@@ -8,6 +8,7 @@ from xgen_deploy.manifest.file_text import absolute_secret
 from xgen_deploy.manifest.inventory.hosts import Hosts
 from xgen_deploy.manifest.node import MapNode, marks_of
 from xgen_deploy.manifest.sections import Sections
+from xgen_deploy.state.engine_words import MONITORING_KEYS
 from xgen_deploy.state.instance_config import InstanceConfig, Mark
 from xgen_deploy.state.monitoring_config import (
     MONITORING_NAMES,
@@ -77,6 +78,24 @@ def _alerts(stated: Alerts, marks: dict[str, Mark]) -> Alerts:
         heartbeat=stated.heartbeat and absolute_secret(stated.heartbeat, marks["alerts.heartbeat"]),
         email=email,
     )
+
+
+def check_programs(sections: Sections, hosts: Hosts, problems: Problems) -> None:
+    """They are never containers: their users could not be given systemd's credentials."""
+    table = sections.part("images").entries
+    places = [(entry.mark, key) for key, entry in table.items() if key in MONITORING_KEYS]
+    places += [
+        (hosts.marks[name][f"xgen_images.{key}"], key)
+        for name, host in hosts.known.items()
+        for key in host.images
+        if key in MONITORING_KEYS
+    ]
+    for mark, key in places:
+        problems.add(
+            mark,
+            f"{key} runs as the host's own program and takes no image; install it there, or name "
+            f"it: `binaries: {{{key}: /path}}`",
+        )
 
 
 def check_monitoring(

@@ -16,6 +16,7 @@ from xgen_deploy.plan.headlines import last_apply_line
 from xgen_deploy.plan.host_plan import Scope, plan_host, refused_plan
 from xgen_deploy.plan.maintenance import Request, maintenance
 from xgen_deploy.plan.memory import with_memory
+from xgen_deploy.plan.monitoring import with_monitoring
 from xgen_deploy.plan.moved_revisions import moved_revisions
 from xgen_deploy.plan.moves import with_moves
 from xgen_deploy.plan.older_bundle import with_older_bundles
@@ -33,6 +34,7 @@ from xgen_deploy.plan.strategy import with_strategies
 from xgen_deploy.plan.take_over import with_other_origins
 from xgen_deploy.resolve.gateway_needs import is_gateway_host
 from xgen_deploy.state.gateway import GATEWAY
+from xgen_deploy.state.monitoring_config import MONITORING
 from xgen_deploy.state.observation import Observation, Observed, facts_of, reached, records_of
 from xgen_deploy.state.plan import Against, HostPlan, Plan
 from xgen_deploy.state.site import Site
@@ -83,6 +85,12 @@ def make_plan(
     # With `--limit MODEL` a gateway is not started anew for one model's sake.
     refresh = frozenset(h for h, s in scopes.items() if s.refresh and s.instances is None)
     hosts = with_refreshed_gateways(hosts, observations, desired.renderer.templates, refresh)
+    compared = {
+        h: MONITORING in s.changed_secrets
+        for h, s in scopes.items()
+        if s.secrets_compared and MONITORING not in s.kept_secrets
+    }
+    hosts = with_monitoring(site, hosts, observations, compared, now)
     hosts = with_unbringable(site, with_rights(site, hosts, observations), observations)
     if skip_refused:
         hosts = _without_refused(hosts)

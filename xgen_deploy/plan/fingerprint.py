@@ -6,6 +6,7 @@ Memory in use, utilization, process ids and logs are left out: they change all t
 from collections.abc import Mapping
 
 from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.monitoring_config import EXPORTER
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import Record, digest_of
 
@@ -20,7 +21,10 @@ def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
         seen[f"GPU {gpu.identity}"] = f"{gpu.memory_total_mb} MiB{driver}"
         for part in gpu.devices if gpu.mig_enabled else ():
             seen[f"GPU {part.identity}"] = f"{part.memory_total_mb} MiB of GPU {gpu.identity}"
+    exporter = f"xgen-{record.project}-{EXPORTER}.service"
     for unit in facts.services:
+        if unit.name == exporter and EXPORTER not in record.instances:
+            continue  # it runs only while it is asked
         drop_ins = "".join(f", drop-in {path}" for path in unit.overridden)
         content = f", file {_short(unit.sha256)}" if unit.sha256 else ""
         seen[unit.name] = f"{unit.state}{content}{drop_ins}"

@@ -126,7 +126,7 @@ def _names_taken(
 
 def empty_site(site: Site) -> Site:
     """The same project without any instance: the desired state of `destroy`."""
-    return replace(site, declared=(), elsewhere=(), gateway=None)
+    return replace(site, declared=(), elsewhere=(), gateway=None, monitoring=None)
 
 
 def _left_behind(record: Record, site: Site) -> tuple[str, ...]:

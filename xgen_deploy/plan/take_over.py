@@ -9,7 +9,7 @@ from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.plan import HostPlan, Kind, Operation, Plan
 from xgen_deploy.state.record import Record
 
-_REMOVALS = frozenset({Kind.REMOVE, Kind.REMOVE_GATEWAY})
+_REMOVALS = frozenset({Kind.REMOVE, Kind.REMOVE_GATEWAY, Kind.REMOVE_MONITORING})
 
 
 def with_other_origins(

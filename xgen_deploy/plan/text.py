@@ -20,6 +20,7 @@ from xgen_deploy.plan.nothing_to_do import nothing_sentence
 from xgen_deploy.plan.quantizing import quantizing_lines
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Refusal, Spec
+from xgen_deploy.state.monitoring_config import MONITORING
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Operation, Plan, value_text
 
 _NAMED = 12
@@ -222,9 +223,10 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 def _secrets(plan: Plan) -> list[str]:
     names = [name for host in plan.hosts.values() for name in host.secrets_kept]
-    instances = sum(name != GATEWAY for name in names)
+    instances = sum(name not in (GATEWAY, MONITORING) for name in names)
     whose = [f"{instances} instance{'s'[: instances != 1]}"] if instances else []
     whose += ["the gateway"] if GATEWAY in names else []
+    whose += ["monitoring"] if MONITORING in names else []
     return [f"secrets of {' and '.join(whose)}: kept, not compared"] if whose else []
 
 

@@ -21,6 +21,7 @@ from xgen_deploy.resolve.instance import resolve_instance
 from xgen_deploy.resolve.leaving import leaving
 from xgen_deploy.resolve.locked import check_locked, unproved_files
 from xgen_deploy.resolve.memory_shares import check_memory
+from xgen_deploy.resolve.monitoring_needs import monitoring_ports
 from xgen_deploy.resolve.ports import Ports
 from xgen_deploy.resolve.room import reserved_for_nothing
 from xgen_deploy.resolve.shared_gpus import with_shares
@@ -56,14 +57,14 @@ def resolve_host(
     """Pure: the same manifest, facts and record give the same answer."""
     declared = site.on(host.name)
     recorded = {name: r.spec.port for name, r in record.instances.items()}
-    gateway = gateway_port(site, host.name)
-    recorded |= gateway
+    own_ports = gateway_port(site, host.name) | monitoring_ports(site, host.name)
+    recorded |= own_ports
     names = frozenset(d.name for d in declared)
     services = frozenset(
         layout.service(n + slot) for n in names | recorded.keys() for slot in ("", SECOND)
     )
     boxes = {c.name: c for c in mislabelled_containers(facts, record, layout)}
-    kept = names | (recorded.keys() if site.limited_models else gateway.keys())
+    kept = names | (recorded.keys() if site.limited_models else own_ports.keys())
     second = {n: r.other_port for n, r in record.instances.items() if n in kept and r.other_port}
     adopts = {d.name: a for d in declared if (a := adopted_by(d, facts, record)) is not None}
     adopted = {name: its_ports(a, facts) for name, a in adopts.items()}

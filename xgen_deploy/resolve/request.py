@@ -8,6 +8,11 @@ from xgen_deploy.resolve.engines import build_named, candidates
 from xgen_deploy.resolve.gateway_needs import gateway_files, gateway_image_request, is_gateway_host
 from xgen_deploy.resolve.locked import locked_as, locked_images
 from xgen_deploy.resolve.model_request import model_request
+from xgen_deploy.resolve.monitoring_needs import (
+    is_monitoring_host,
+    monitoring_files,
+    monitoring_ports,
+)
 from xgen_deploy.resolve.quantize import quantizer_request
 from xgen_deploy.resolve.stated_files import model_files, stated_files
 from xgen_deploy.state.facts import EngineRequest, ModelRequest, ProbeRequest, PushedImage
@@ -16,6 +21,8 @@ from xgen_deploy.state.host import Host
 from xgen_deploy.state.image_name import registry_of
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.layout import SECOND, Layout
+from xgen_deploy.state.monitoring_config import PROMETHEUS
+from xgen_deploy.state.monitoring_paths import data_folder
 from xgen_deploy.state.site import Site
 
 _FORMS = 2
@@ -45,14 +52,23 @@ def probe_request(
         engines=tuple(
             replace(e, pushed=looked_for.get(e.image or ""), login=_login(site, e)) for e in engines
         ),
-        files=(*gateway_files(site, host, layout.etc_dir), *layout.watchdog_files),
+        files=(
+            *gateway_files(site, host, layout.etc_dir),
+            *monitoring_files(site, host),
+            *layout.watchdog_files,
+        ),
         adopt_units=tuple(d.adopt.unit for d in declared if d.adopt and d.adopt.unit),
         adopt_containers=tuple(
             d.adopt.container for d in declared if d.adopt and d.adopt.container
         ),
         ports=_ports(site, host, declared),
         software_gpu=host.software_gpu,
-        folders=(host.model_dir, host.hf_home, *((layout.images,) if pushed else ())),
+        folders=(
+            host.model_dir,
+            host.hf_home,
+            *((layout.images,) if pushed else ()),
+            *_data_folders(site, host, layout),
+        ),
         outside=outside(site, host),
         quantizer=quantizer_request(declared, host.model_dir),
         health=health,
@@ -88,12 +104,18 @@ def outside(site: Site, host: Host) -> tuple[str, ...]:
 def _ports(
     site: Site, host: Host, declared: tuple[InstanceConfig, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """The port ranges that its instances and the gateway may use."""
+    """The port ranges that its instances, the gateway and monitoring may use."""
     ranges = [d.ports for d in declared]
     fixed = [d.port for d in declared if d.port is not None]
     if site.gateway is not None and is_gateway_host(site, host.name):
         fixed.append(site.gateway.port)
+    fixed += monitoring_ports(site, host.name).values()
     return tuple(dict.fromkeys([*ranges, *((port, port) for port in fixed)]))
+
+
+def _data_folders(site: Site, host: Host, layout: Layout) -> tuple[str, ...]:
+    """Where Prometheus keeps its values."""
+    return (data_folder(layout, PROMETHEUS),) if is_monitoring_host(site, host.name) else ()
 
 
 def _units(name: str, layout: Layout) -> tuple[str, str]:

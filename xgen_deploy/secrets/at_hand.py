@@ -6,7 +6,13 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.secrets.resolver import NotAtHand, NotStated, SecretResolver
 from xgen_deploy.state.plan import Kind, Operation, Plan
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.secret_uses import SecretUse, gateway_uses, instance_uses, route_key
+from xgen_deploy.state.secret_uses import (
+    SecretUse,
+    gateway_uses,
+    instance_uses,
+    monitoring_uses,
+    route_key,
+)
 from xgen_deploy.state.settings import SecretRef
 
 
@@ -47,6 +53,8 @@ def _needed(operation: Operation) -> Iterator[tuple[SecretUse, SecretRef]]:
         yield from instance_uses(operation.host, operation.name, spec.api_key, spec.env)
     if operation.gateway is not None:
         yield from gateway_uses(operation.gateway)
+    if operation.monitoring is not None:
+        yield from monitoring_uses(operation.monitoring)
 
 
 def _recorded(operation: Operation, record: Record) -> Iterator[tuple[SecretUse, SecretRef]]:
@@ -55,6 +63,8 @@ def _recorded(operation: Operation, record: Record) -> Iterator[tuple[SecretUse,
         yield from instance_uses(operation.host, operation.name, last.spec.api_key, last.spec.env)
     if operation.gateway is not None and record.gateway is not None:
         yield from gateway_uses(record.gateway.spec)
+    if operation.monitoring is not None and record.monitoring is not None:
+        yield from monitoring_uses(record.monitoring.spec)
 
 
 def _is_known_there(

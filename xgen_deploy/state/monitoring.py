@@ -49,7 +49,7 @@ class Program(Frozen):
 
 
 class Target(Frozen):
-    """An exporter as Prometheus reaches it. `certificate` is the SHA-256 of the PEM text that it is
+    """An exporter as Prometheus reaches it. `certificate` is the SHA-256 that its certificate is
     known by; None before there is one.
     """
 
@@ -119,14 +119,20 @@ class MonitoringSpec(Frozen):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def certificate_digest(pem: str) -> str:
+def certificate_digest(certificate: str) -> str:
     """What a target's certificate is known by."""
-    return hashlib.sha256(pem.encode()).hexdigest()
+    return hashlib.sha256(certificate.encode()).hexdigest()
+
+
+def pem_text(certificate: str) -> str:
+    """As files have it."""
+    lines = [certificate[at : at + 64] for at in range(0, len(certificate), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
 class MonitoringRecord(Frozen):
     """What watches a host as it was last applied with success. `files` maps each file without
-    secrets to the SHA-256 of its content; `certificate` is the exporter's (PEM), `token_digest`
+    secrets to the SHA-256 of its content; `certificate` is the exporter's (base64), `token_digest`
     the SHA-256 of what it is asked with. `certificate_ends`: when it is no longer valid.
     `unit_version` as in InstanceRecord.
     """
@@ -134,7 +140,7 @@ class MonitoringRecord(Frozen):
     spec: MonitoringSpec
     digest: str
     files: dict[str, str] = Field(default_factory=dict)
-    certificate: Annotated[str, Field(max_length=16 << 10)] | None = None
+    certificate: Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,8192}$")] | None = None
     certificate_ends: Moment | None = None
     token_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     applied_at: Moment | None = None

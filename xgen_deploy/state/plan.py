@@ -13,6 +13,7 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance, Refusal
 from xgen_deploy.state.instance_config import Mark
 from xgen_deploy.state.memory import GPUMemory
+from xgen_deploy.state.monitoring import MonitoringSpec
 from xgen_deploy.state.origin import Origin
 from xgen_deploy.state.quantize import Quantizing
 
@@ -44,6 +45,10 @@ class Kind(StrEnum):
     STOP_GATEWAY = "stop gateway"
     START_GATEWAY = "start gateway"
     RESTART_GATEWAY = "restart gateway"
+    CREATE_MONITORING = "create monitoring"
+    UPDATE_MONITORING = "update monitoring"
+    REPAIR_MONITORING = "repair monitoring"
+    REMOVE_MONITORING = "remove monitoring"
 
 
 UPDATES = frozenset({Kind.UPDATE, Kind.REFRESH})
@@ -59,6 +64,11 @@ GATEWAY_CHANGES = frozenset(
         Kind.RESTART_GATEWAY,
     }
 )
+# After these: the exporters first, then what asks them. It is removed before.
+MONITORING_CHANGES = frozenset(
+    {Kind.CREATE_MONITORING, Kind.UPDATE_MONITORING, Kind.REPAIR_MONITORING}
+)
+LATE_CHANGES = GATEWAY_CHANGES | MONITORING_CHANGES
 
 # What people and programs read: a refresh is an update to them, a gateway one more instance.
 _ACTIONS: Mapping[Kind, Action] = {
@@ -81,6 +91,10 @@ _ACTIONS: Mapping[Kind, Action] = {
     Kind.STOP_GATEWAY: "stop",
     Kind.START_GATEWAY: "start",
     Kind.RESTART_GATEWAY: "restart",
+    Kind.CREATE_MONITORING: "create",
+    Kind.UPDATE_MONITORING: "update",
+    Kind.REPAIR_MONITORING: "repair",
+    Kind.REMOVE_MONITORING: "remove",
 }
 
 
@@ -105,9 +119,10 @@ def value_text(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing to do to one instance, or to a host's gateway.
+    """One thing to do to one instance, or to a host's gateway or what watches it.
 
-    `instance` is what it is to be, `gateway` the same of a gateway; None where it is taken away.
+    `instance` is what it is to be, `gateway` the same of a gateway, `monitoring` of what watches
+    the host; None where it is taken away.
     `stale_slot` is the instance's other slot (see layout.py), by its name on the host, where
     something of it is left: that is cleared first. `why` is the reason for the strategy.
     `interrupts`: requests to it fail while this is carried out. `seconds` is how long its last
@@ -130,6 +145,7 @@ class Operation:
     diff: tuple[FieldDiff, ...] = ()
     instance: Instance | None = None
     gateway: GatewaySpec | None = None
+    monitoring: MonitoringSpec | None = None
     notes: tuple[str, ...] = ()
     stale_slot: str | None = None
     moves: bool = False

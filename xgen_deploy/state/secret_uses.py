@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.secret_text import Kind
 from xgen_deploy.state.gateway import GatewaySpec
+from xgen_deploy.state.monitoring import MonitoringSpec
+from xgen_deploy.state.monitoring_config import Alerts, Grafana
 from xgen_deploy.state.settings import SecretRef
 from xgen_deploy.state.site import Site
 
@@ -24,12 +26,22 @@ GATEWAY_KEY = SecretUse(owner="gateway", field="api_key")
 HUB_TOKEN = SecretUse(owner="fetch", field="token")
 PROXY = SecretUse(owner="fetch", field="proxy", kind="url")
 WEBHOOK = SecretUse(owner="notify", field="webhook", kind="url")
+SCRAPE_TOKEN = SecretUse(owner="monitoring", field="token")
+ALERT_WEBHOOK = SecretUse(owner="monitoring", field="alerts.webhook", kind="url")
+HEARTBEAT = SecretUse(owner="monitoring", field="alerts.heartbeat", kind="url")
+MAIL_PASSWORD = SecretUse(owner="monitoring", field="alerts.email.password", kind="env")
+GRAFANA_PASSWORD = SecretUse(owner="monitoring", field="grafana.admin_password", kind="env")
 AUDIT_WEBHOOK = SecretUse(owner="audit", field="webhook", kind="url")
 
 
 def registry_password(registry: str) -> SecretUse:
     """Of a login for pulls."""
     return SecretUse(owner="registries", field=f"{registry}.password", kind="env")
+
+
+def prometheus_password(user: str) -> SecretUse:
+    """Of one who may look at Prometheus."""
+    return SecretUse(owner="monitoring", field=f"users.{user}", kind="env")
 
 
 def client_key(client: str) -> SecretUse:
@@ -73,6 +85,34 @@ def gateway_uses(spec: GatewaySpec) -> Iterator[tuple[SecretUse, SecretRef]]:
             yield route_key(route.model), route.api_key
 
 
+def monitoring_uses(spec: MonitoringSpec) -> Iterator[tuple[SecretUse, SecretRef]]:
+    """Every secret that what watches a host needs, with what it is for."""
+    if spec.exporter is not None and spec.exporter.token is not None:
+        yield SCRAPE_TOKEN, spec.exporter.token
+    server = spec.server
+    if server is not None:
+        yield from server_uses(server.token, server.users, server.alerts, server.grafana)
+
+
+def server_uses(
+    token: SecretRef | None,
+    users: Mapping[str, SecretRef],
+    alerts: Alerts | None,
+    grafana: Grafana | None,
+) -> Iterator[tuple[SecretUse, SecretRef]]:
+    """Those of Prometheus and what belongs to it."""
+    email = alerts.email if alerts else None
+    stated = (
+        (SCRAPE_TOKEN, token),
+        *((prometheus_password(user), password) for user, password in users.items()),
+        (ALERT_WEBHOOK, alerts.webhook if alerts else None),
+        (HEARTBEAT, alerts.heartbeat if alerts else None),
+        (MAIL_PASSWORD, email.password if email else None),
+        (GRAFANA_PASSWORD, grafana.admin_password if grafana else None),
+    )
+    yield from ((use, ref) for use, ref in stated if ref is not None)
+
+
 def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
     """By use. What `--limit` cut off counts for the gateways: they serve it all the same."""
     refs_of: dict[SecretUse, set[SecretRef]] = {}
@@ -85,6 +125,9 @@ def stated_references(site: Site) -> dict[SecretUse, frozenset[SecretRef]]:
         refs_of[GATEWAY_KEY] = {site.gateway.api_key}
     for name, client in ((site.gateway.clients if site.gateway else None) or {}).items():
         refs_of[client_key(name)] = {client.key}
+    if (watching := site.monitoring) is not None:
+        used = server_uses(watching.token, watching.users or {}, watching.alerts, watching.grafana)
+        refs_of |= {use: {ref} for use, ref in used}
     if site.fetch.token is not None:
         refs_of[HUB_TOKEN] = {site.fetch.token}
     if isinstance(site.fetch.proxy, SecretRef):

@@ -13,6 +13,7 @@ from xgen_deploy.state.observation import Observation, Observed, locks_of, reach
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.gateway_status import GatewayStatus, gateway_statuses
+from xgen_deploy.verify.monitoring_status import MonitoringStatus, monitoring_statuses
 from xgen_deploy.verify.status import Status, host_statuses, unknown_statuses
 from xgen_deploy.verify.watchdog import WatchdogStatus, watchdog_status
 
@@ -29,6 +30,7 @@ class SiteStatus:
     gateways: tuple[GatewayStatus, ...]
     locks: Mapping[str, LockStatus]
     watchdogs: Mapping[str, WatchdogStatus | None]
+    monitoring: tuple[MonitoringStatus, ...] = ()
 
     @property
     def fetching(self) -> dict[str, Fetching]:
@@ -73,6 +75,7 @@ class SiteStatus:
 def site_status(site: Site, observed: Observed) -> SiteStatus:
     """What cannot be read of one host is that host's error."""
     return SiteStatus(
+        monitoring=monitoring_statuses(site, observed),
         project=site.project,
         observed=observed,
         instances=tuple(s for name in observed for s in _statuses(site, name, observed[name])),

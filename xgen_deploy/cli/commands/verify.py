@@ -37,6 +37,7 @@ from xgen_deploy.verify.checks import (
     with_pages,
 )
 from xgen_deploy.verify.gateway_checks import check_gateway
+from xgen_deploy.verify.monitoring_checks import check_monitoring
 from xgen_deploy.verify.status import current_report
 from xgen_deploy.verify.stopped_check import stopped_check
 from xgen_deploy.verify.watchdog import watchdog_status
@@ -51,7 +52,8 @@ from xgen_deploy.verify.watchdog import watchdog_status
 @host_options
 def command(settings: Settings, deep: bool) -> int:
     """Verify each instance: a real request, the engine's own report of layers, devices and context,
-    its unit and container; and the gateway, with a real request through it to every model.
+    its unit and container; and the gateway, with a real request through it to every model; and
+    what watches the hosts.
 
     Nothing is changed. Exits with 1 on any difference.
     """
@@ -67,6 +69,7 @@ def command(settings: Settings, deep: bool) -> int:
                 run.site, connection, observation, desired.of(observation), secrets, deep=deep
             )
             checks += _watchdog(observation)
+            checks += check_monitoring(run.site, observation, connection, secrets)
             if not is_gateway_host(run.site, connection.name) or observation.record is None:
                 return checks
             with connection.session() as session:

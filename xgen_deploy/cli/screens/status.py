@@ -13,6 +13,7 @@ from xgen_deploy.sizes import size_text
 from xgen_deploy.state.fetching import Fetching, why_failed
 from xgen_deploy.verify.gateway_status import GatewayStatus
 from xgen_deploy.verify.memory_compare import compared
+from xgen_deploy.verify.monitoring_status import MonitoringStatus
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
 
@@ -71,12 +72,18 @@ def status_lines(
 
 
 def warning_lines(status: SiteStatus) -> list[str]:
-    """What is to be said even with `-q`: hosts where a hanging engine would not be restarted, and
-    instances whose next start would not be like this one."""
+    """What is to be said even with `-q`: hosts where a hanging engine would not be restarted, or
+    that nothing watches, and instances whose next start would not be like this one.
+    """
     watchdogs = [
         f"[yellow]WATCHDOG[/yellow]  {escape(host)}: {escape(watchdog.reason)}"
         for host, watchdog in status.watchdogs.items()
         if watchdog is not None and watchdog.reason
+    ]
+    watchdogs += [
+        f"[yellow]MONITORING[/yellow]  {escape(m.host)}: {escape(m.reason)}"
+        for m in status.monitoring
+        if m.status in ("down", "absent") and m.reason
     ]
     where: dict[str, list[str]] = {}
     for instance in status.instances:
@@ -93,6 +100,7 @@ def _head(status: SiteStatus, now: float) -> Iterator[str]:
     last = last_apply_line(status.observed, now)
     yield f"[bold]{escape(status.project)}[/bold]  {clock}  {escape(last)}"
     yield from (_gateway_line(g) for g in status.gateways)
+    yield from (_monitoring_line(m) for m in status.monitoring if m.endpoint)
     for host, lock in status.locks.items():
         yield f"{escape(host)}  [yellow]{escape(lock.line)}[/yellow]"
     for host, fetching in status.fetching.items():
@@ -101,6 +109,12 @@ def _head(status: SiteStatus, now: float) -> Iterator[str]:
         for cordon in cordons:
             yield f"{escape(host)}  [yellow]{escape(cordon.clause)}[/yellow]"
     yield from warning_lines(status)
+
+
+def _monitoring_line(monitoring: MonitoringStatus) -> str:
+    colour = "green" if monitoring.status == "up" else "red"
+    text = f"{monitoring.endpoint}  {monitoring.status}"
+    return f"[{colour}]MONITORING[/{colour}]  {escape(text)}"
 
 
 def _fetching_lines(fetching: Fetching) -> Iterator[str]:

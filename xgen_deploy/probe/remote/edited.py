@@ -40,7 +40,8 @@ def _written(state_dir: str) -> list[tuple[str, str]]:
     """Path and digest of every file of the record; none where it cannot be read."""
     try:
         known = read_json(record(state_dir)["record"] or "", RECORD)
-        entries = [*known.get("instances", {}).values(), known.get("gateway") or {}]
+        late = [known.get(name) or {} for name in ("gateway", "monitoring")]
+        entries = [*known.get("instances", {}).values(), *late]
         return [pair for entry in entries for pair in entry.get("files", {}).items()]
     except (ValueError, AttributeError, TypeError):
         return []

@@ -54,7 +54,9 @@ def units(project: str) -> list[dict[str, Any]]:
     """Raises RuntimeError where systemd does not answer."""
     pattern = f"xgen-{project}-*.service"
     # A pattern finds loaded units only; the files on disk are named one by one.
-    names = {os.path.basename(p) for d in FOLDERS for p in glob.glob(os.path.join(d, pattern))}
+    patterns = (pattern, f"xgen-{project}-*.socket")  # a socket is the exporter's
+    paths = (p for d in FOLDERS for n in patterns for p in glob.glob(os.path.join(d, n)))
+    names = {os.path.basename(p) for p in paths}
     names.add("xgen-" + project + ".timer")  # the watchdog's
     argv = ["systemctl", "show", "--no-pager", "--property", ",".join(PROPERTIES), "--"]
     answer = run([*argv, *sorted(names), pattern], PATIENCE)

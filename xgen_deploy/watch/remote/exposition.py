@@ -52,12 +52,11 @@ def read_page(
 
 
 def _lines(page: bytes, most: int) -> Iterator[str]:
-    """Decoded one by one: as text a whole page takes four times its memory and more."""
-    for number, line in enumerate(io.BytesIO(page)):
+    for number, line in enumerate(io.StringIO(page.decode("utf-8", "replace"))):
         if number >= most:
             raise ValueError(f"its page has more than {most} lines")
-        if len(line) <= LONGEST_LINE and not line.startswith(b"#"):
-            yield line.decode("utf-8", "replace")
+        if len(line) <= LONGEST_LINE:
+            yield line
 
 
 def _sample(line: str, name: str, metric: Metric, added: Mapping[str, str]) -> Sample | None:
