@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.apply.conftest import MODEL, MakeSite
 from tests.fake_host.engine import Engine
@@ -105,3 +106,14 @@ def test_what_the_driver_takes_is_kept(site: FakeSite) -> None:
     (entry,) = site.record()["drivers"]
     assert entry["gpu"] == card["device_name"]
     assert entry["mib"] in (700, 701)
+    exported = site.call("fit", "export", str(site.folder / "manifest.yaml"))
+    assert exported.code == 0
+    (told,) = yaml.safe_load(exported.out)["drivers"]
+    assert told == {name: value for name, value in entry.items() if value is not None}
+    (site.folder / "drivers.yaml").write_text(exported.out)
+    fleet = site.folder / "fleet.yaml"
+    fleet.write_text('{drivers: drivers.yaml, hosts: {"*": {cards: [4x H100]}}}')
+    read = site.run_on(site.folder / "manifest.yaml", "validate", "--fleet", str(fleet))
+    assert "drivers" not in read.out
+    again = site.call("fit", "export", str(site.folder / "manifest.yaml"), "--fleet", str(fleet))
+    assert yaml.safe_load(again.out)["drivers"] == [told]

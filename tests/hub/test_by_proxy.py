@@ -7,8 +7,8 @@ import pytest
 from tests.forward_proxy import ForwardProxy, forwarding
 from tests.hub.fake_hub import FakeHub, Repository, serving
 from tests.probe.gguf_writer import gguf
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Catalog, Request
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.transfer.remote.web_source import Access

@@ -14,9 +14,9 @@ import pytest
 
 from tests.hub.fake_hub import COMMIT, FakeHub, Repository, serving, sha256
 from tests.probe.gguf_writer import gguf
-from xgen_deploy.hub import client
+from xgen_deploy.hub import asking
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Catalog, Request
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.transfer.remote.web_source import Access
@@ -200,7 +200,7 @@ def test_a_hostile_hub_is_refused_in_a_sentence(name: str, tmp_path: Path) -> No
 
 
 def test_an_answer_without_end_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_PAGE", 1 << 20)
+    monkeypatch.setattr(asking, "_PAGE", 1 << 20)
     with (
         hostile({"revision": SHA, "tree": Endless()}) as url,
         pytest.raises(HubError, match="does not answer as a hub does"),
@@ -209,7 +209,7 @@ def test_an_answer_without_end_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_answer_that_drips_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_PATIENCE", 0.3)
+    monkeypatch.setattr(asking, "_PATIENCE", 0.3)
     with (
         hostile({"revision": SHA, "tree": Endless(b" ", pause=0.05)}) as url,
         pytest.raises(HubError, match="its answer is not whole after"),

@@ -43,8 +43,8 @@ class InThisProcess:
         return ran.code
 
 
-def changing(serve: Serve, *args: Any, asked: Asked = APPLIES, **manifest: Any) -> Served:
-    served = serve(*args, asked=asked, **{"applied": True, **manifest})
+def changing(start: Serve, *args: Any, asked: Asked = APPLIES, **manifest: Any) -> Served:
+    served = start(*args, asked=asked, **{"applied": True, **manifest})
     changes = served.context.changes
     changes._editing = replace(changes.editing, runner=InThisProcess(served))
     return served

@@ -13,8 +13,8 @@ import pytest
 
 from tests.hub.fake_hub import COMMIT, FakeHub, Repository, serving
 from tests.probe.gguf_writer import gguf
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Catalog, Described, Request
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.hub.locked import LockedSources
 from xgen_deploy.run import ways

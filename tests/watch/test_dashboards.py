@@ -15,14 +15,14 @@ import yaml
 from tests.watch.debian import program
 from tests.watch.metric_names import exported, recorded, used
 from xgen_deploy.watch.dashboards.files import DASHBOARDS, dashboard_files, dashboard_json
-from xgen_deploy.watch.dashboards.panel import Dashboard
+from xgen_deploy.watch.dashboards.panel import Dashboard, Query
 
 PROJECT = "lotte"
 IDS = [dashboard.name for dashboard in DASHBOARDS]
 
 
-def queries(dashboard: Dashboard) -> list[str]:
-    return [q.expr for row in dashboard.rows for panel in row.panels for q in panel.queries]
+def queries(dashboard: Dashboard) -> list[Query]:
+    return [query for row in dashboard.rows for panel in row.panels for query in panel.queries]
 
 
 def as_prometheus_reads(expr: str) -> str:
@@ -97,8 +97,8 @@ def test_dashboards_of_two_projects_are_two() -> None:
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=IDS)
 def test_prometheus_understands_every_query(dashboard: Dashboard, tmp_path: Path) -> None:
     rules = [
-        {"record": f"panel:query_{number}", "expr": as_prometheus_reads(expr)}
-        for number, expr in enumerate(queries(dashboard))
+        {"record": f"panel:query_{number}", "expr": as_prometheus_reads(query.expr)}
+        for number, query in enumerate(queries(dashboard))
     ]
     path = tmp_path / "rules.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
@@ -108,7 +108,7 @@ def test_prometheus_understands_every_query(dashboard: Dashboard, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("dashboard", "expr"), [(d.name, expr) for d in DASHBOARDS for expr in queries(d)]
+    ("dashboard", "expr"), [(d.name, query.expr) for d in DASHBOARDS for query in queries(d)]
 )
 def test_a_query_reads_metrics_that_there_are(dashboard: str, expr: str) -> None:
     names = used(expr)

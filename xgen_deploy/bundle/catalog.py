@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from xgen_deploy.bundle.index import ModelPart
 from xgen_deploy.bundle.read import Bundle
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Request
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.state.transfer import WantedFile
 from xgen_deploy.transfer.local_file import Held
 

@@ -12,8 +12,8 @@ from xgen_deploy.bundle.write import Source
 from xgen_deploy.errors import XgenError
 from xgen_deploy.files.places import places
 from xgen_deploy.frozen import replace
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Request, Sources
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.run.engine_archives import archive_requests
 from xgen_deploy.run.lacking import wanted_models

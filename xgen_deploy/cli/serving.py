@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from xgen_deploy.audit.actor import actor
 from xgen_deploy.backends.registry import engine_words
@@ -11,10 +12,19 @@ from xgen_deploy.manifest.edit.of_site import Manifest
 from xgen_deploy.manifest.users_file import read_users
 from xgen_deploy.run.run import Run
 from xgen_deploy.serve.changes.carrying_out import Editing
-from xgen_deploy.serve.changes.process import SeparateProcess, read_env
+from xgen_deploy.serve.changes.process import SeparateProcess
+from xgen_deploy.serve.changes.with_env import check_env_file
 from xgen_deploy.serve.context import ServeContext
 from xgen_deploy.serve.settings import Asked, serve_settings
 from xgen_deploy.state.site import Site
+
+
+@dataclass(frozen=True)
+class Applying:
+    """Files for what applies a change, and for that alone: variables, and how SSH connects."""
+
+    env: str | None = None
+    ssh_config: str | None = None
 
 
 def serve_context(
@@ -22,10 +32,9 @@ def serve_context(
     asked: Asked,
     users_file: str | None,
     say: Callable[[str], None],
-    apply_env: str | None = None,
+    applying: "Applying | None" = None,
 ) -> ServeContext:
-    """`apply_env` is a file of variables for what applies a change. Raises XgenError where the
-    manifest, the file of users or what is asked for is wrong."""
+    """Raises XgenError where the manifest, a file or what is asked for is wrong."""
     stated = serve_settings(read_site(settings).serve, asked)
 
     @contextmanager
@@ -40,19 +49,21 @@ def serve_context(
         login=actor().login,
         say=say,
         users=None if users_file is None else read_users(users_file),
-        editing=_editing(settings, apply_env),
+        editing=_editing(settings, applying or Applying()),
     )
 
 
-def _editing(settings: Settings, apply_env: str | None) -> Editing:
+def _editing(settings: Settings, applying: Applying) -> Editing:
     """How changes are made: of this manifest, by commands with the same options."""
     manifest = Manifest(
         settings.manifest, engine_words(), tuple(settings.inventory), tuple(settings.variables)
     )
+    ssh_config = applying.ssh_config or settings.ssh_config
     options = (
         *(f"--inventory={path}" for path in settings.inventory),
         *(f"-e{text}" for text in settings.variables),
-        *((f"--ssh-config={settings.ssh_config}",) if settings.ssh_config else ()),
+        *((f"--ssh-config={ssh_config}",) if ssh_config else ()),
     )
-    env = {} if apply_env is None else read_env(apply_env)
-    return Editing(manifest, options, SeparateProcess(env))
+    if applying.env is not None:
+        check_env_file(applying.env)
+    return Editing(manifest, options, SeparateProcess(applying.env))

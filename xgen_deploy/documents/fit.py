@@ -55,10 +55,21 @@ class FitRow(Frozen):
     confidence: Literal["exact", "estimate"] | None
 
 
+class DriverEntry(Frozen):
+    """What a driver takes of a GPU for a process of an engine, as it was measured."""
+
+    gpu: str
+    driver: str | None
+    engine: str
+    build: str | None
+    mib: int
+
+
 class FitDocument(Document):
     """With ENGINE OPTIONS `devices`, `host` and `confidence`: exact; estimate: weights and caches
     are exact, the rest is not; unknown: weights alone are known. `notes` say why, and what was
-    assumed. Else `rows`, and `recommended`: a line for a manifest.
+    assumed. With `--gpu` or a manifest `rows`, and `recommended`: a line for a manifest. Of
+    `fit export` `drivers`.
     """
 
     devices: dict[str, DeviceNeed] | None = None
@@ -68,3 +79,4 @@ class FitDocument(Document):
     quantized: QuantizedEntry | None = None
     rows: tuple[FitRow, ...] = ()
     recommended: tuple[str, ...] = ()
+    drivers: tuple[DriverEntry, ...] = ()

@@ -9,13 +9,14 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 from pydantic import ValidationError
 
 from xgen_deploy.hub.allowed import is_allowed
-from xgen_deploy.hub.client import Hub, HubError, is_commit
+from xgen_deploy.hub.asking import HubError, is_commit
 from xgen_deploy.hub.header import beginning_here, beginning_of, config_of, gguf_facts
+from xgen_deploy.hub.hubs import hub_of
 from xgen_deploy.hub.local_digests import LocalDigests
 from xgen_deploy.hub.selection import NotSelected, select
 from xgen_deploy.state.artifact import Artifact, ArtifactFile
 from xgen_deploy.state.facts import GGUFFacts
-from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
+from xgen_deploy.state.fetch import HUGGING_FACE, MODELSCOPE, FetchSettings
 from xgen_deploy.state.source import Source, read_source
 from xgen_deploy.state.source_request import Request as Request
 from xgen_deploy.transfer.remote.web_source import (
@@ -76,12 +77,11 @@ class Catalog:
         way: Way | None = None,
     ) -> None:
         self._settings, self._access, self._digests, self._way = settings, access, digests, way
-        endpoint = settings.endpoint or HUGGING_FACE
         self._plain = access._replace(token=None)
         self._connect = way.connect if way is not None else None
         # What is not TLS a host can read, and change.
-        self._open = way is not None and endpoint.startswith("http://")
-        self._hub = Hub(endpoint, self._plain if self._open else access, self._connect)
+        self._open = way is not None and settings.hub.startswith("http://")
+        self._hub = hub_of(settings, self._plain if self._open else access, self._connect)
         self._known: dict[Request, Described | HubError] = {}
         self._silent: HubError | None = None
 
@@ -246,5 +246,5 @@ def origin_name(source: Source, settings: FetchSettings) -> str:
     """Of a repository's hub or an address's host, for the reader."""
     if source.repository is None:
         return (source.url or "").partition("://")[2].partition("/")[0]
-    endpoint = settings.endpoint or HUGGING_FACE
-    return "Hugging Face" if endpoint == HUGGING_FACE else endpoint.partition("://")[2]
+    named = {HUGGING_FACE: "Hugging Face", MODELSCOPE: "ModelScope"}
+    return named.get(settings.hub, settings.hub.partition("://")[2])

@@ -3,9 +3,7 @@
 As its own client asks (huggingface_hub, `HfApi.model_info` and `list_repo_tree`).
 """
 
-import http.client
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -13,23 +11,14 @@ from urllib.parse import quote, urljoin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from xgen_deploy.bounded_json import read_json
+from xgen_deploy.hub.asking import HubError, Revision, ask, is_commit
 from xgen_deploy.state.artifact import MOST_FILES, ArtifactFile, Sha1, Sha256
 from xgen_deploy.state.fetch import HUGGING_FACE
-from xgen_deploy.transfer.remote.web_source import (
-    Access,
-    Answer,
-    Connect,
-    Refused,
-    Unavailable,
-    open_at,
-)
+from xgen_deploy.transfer.remote.web_source import Access, Connect, Refused
 
-_PAGE = 32 << 20
 _PAGES = 100
 _NEXT = re.compile(r'<([^>]{1,2000})>\s*;\s*rel="next"')
 _SHOWN = 200
-_PATIENCE = 120.0
 
 
 class _Lenient(BaseModel):
@@ -60,24 +49,6 @@ _ENTRIES = TypeAdapter(list[_Entry])
 
 
 @dataclass(frozen=True)
-class Revision:
-    """What a branch, tag or commit means now."""
-
-    commit: str
-    gated: bool = False
-    license: str | None = None
-
-
-class HubError(Exception):
-    """The hub cannot be asked, or has not got it; `hint` is what to do, or "". `unreachable`:
-    nothing answers there."""
-
-    def __init__(self, reason: str, hint: str = "", *, unreachable: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.hint, self.unreachable = reason, hint, unreachable
-
-
-@dataclass(frozen=True)
 class Hub:
     """`access` has a token only where it is for this endpoint. `connect` is another way there than
     this machine's own."""
@@ -90,7 +61,8 @@ class Hub:
         """Raises HubError."""
         path = f"/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
         try:
-            got = _Revision.model_validate(self._json(self.endpoint + path)[0])
+            value, _ = ask(self.endpoint, self.endpoint + path, self.access, self.connect)
+            got = _Revision.model_validate(value)
         except Refused as error:
             raise _explained(error, repository, revision, self) from None
         except ValidationError:
@@ -124,7 +96,7 @@ class Hub:
         url += "?recursive=true&expand=false"
         count = 0
         for _ in range(_PAGES):
-            value, answer = self._json(url)
+            value, answer = ask(self.endpoint, url, self.access, self.connect)
             page = _ENTRIES.validate_python(value)
             yield page
             count += len(page)
@@ -136,43 +108,6 @@ class Hub:
             url = urljoin(url, following[1])
             if not url.startswith(self.endpoint + "/"):
                 raise HubError(f"{self.endpoint} continues its list of files at another place")
-
-    def _json(self, url: str) -> tuple[object, Answer]:
-        """Raises Refused and HubError."""
-        try:
-            answer = open_at(url, self.access, 0, None, connect=self.connect)
-            with answer.response as response:
-                content = read_some(response, _PAGE + 1)
-            return read_json(content, _PAGE), answer
-        except Refused:
-            raise
-        except ValueError:
-            raise HubError(f"{self.endpoint} does not answer as a hub does") from None
-        except (OSError, Unavailable, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise HubError(
-                f"{self.endpoint} cannot be asked from here: {reason}",
-                "State a reachable `fetch: {endpoint: ...}` or a `proxy`, or lock the files with "
-                "`xgen-deploy lock` where it can be reached.",
-                unreachable=True,
-            ) from None
-
-
-def is_commit(revision: str) -> bool:
-    return re.fullmatch("[0-9a-f]{40}", revision) is not None
-
-
-def read_some(response: http.client.HTTPResponse, most: int) -> bytes:
-    """At most so many bytes, and not for ever. Raises Unavailable, OSError and HTTPException."""
-    end, content = time.monotonic() + _PATIENCE, bytearray()
-    while len(content) < most:
-        if time.monotonic() > end:
-            raise Unavailable(f"its answer is not whole after {_PATIENCE:.0f} s")
-        piece = response.read1(most - len(content))
-        if not piece:
-            break
-        content += piece
-    return bytes(content)
 
 
 def _file(entry: _Entry, url: str) -> ArtifactFile:

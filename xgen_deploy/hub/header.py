@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from xgen_deploy.bounded_json import read_json
-from xgen_deploy.hub.client import HubError, read_some
+from xgen_deploy.hub.asking import HubError, read_some
 from xgen_deploy.probe.remote.gguf import essentials as gguf_essentials
 from xgen_deploy.probe.remote.gguf import read_header_alone
 from xgen_deploy.probe.remote.gguf_cursor import NotGGUF

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xgen_deploy.files.places import content_state
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Relayed, Request, Way, origin_name
-from xgen_deploy.hub.client import Hub, HubError
+from xgen_deploy.hub.hubs import hub_of
 from xgen_deploy.state.artifact import Artifact, ArtifactFile, Kind
-from xgen_deploy.state.fetch import HUGGING_FACE, FetchSettings
+from xgen_deploy.state.fetch import FetchSettings
 from xgen_deploy.state.lock_file import LockedFile, LockedModel, LockFile
 from xgen_deploy.state.source import Source, read_source
 
@@ -80,7 +81,7 @@ def _file(
 ) -> ArtifactFile:
     url = None
     if entry.local is None and source.repository is not None:
-        hub = Hub(settings.endpoint or HUGGING_FACE)
+        hub = hub_of(settings)
         url = hub.file_url(source.repository, entry.commit or "", file.path)
     elif entry.local is None:
         url = source.url

@@ -7,8 +7,8 @@ from typing import Literal
 
 from xgen_deploy.files.places import places
 from xgen_deploy.frozen import replace
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Sources
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.local_digests import LocalDigests, cache_folder
 from xgen_deploy.hub.locked import entry_of
 from xgen_deploy.state.lock_file import LockedFile, LockedModel, LockFile

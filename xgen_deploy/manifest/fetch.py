@@ -16,7 +16,13 @@ def fetch_settings(sections: Sections, problems: Problems) -> FetchSettings:
     stated, part = sections.manifest.fetch, sections.part("fetch")
     if stated is None:
         return FetchSettings()
-    if stated.token is not None and stated.endpoint is not None:
+    if stated.token is not None and stated.protocol == "modelscope":
+        problems.add(
+            part.key_mark("token"),
+            "`fetch.token` is for hubs that speak as Hugging Face does; of ModelScope only what is "
+            "open to all is brought",
+        )
+    elif stated.token is not None and stated.endpoint is not None:
         _check_token(stated.endpoint, part, problems)
     token, proxy, ca = stated.token, stated.proxy, stated.ca
     return replace(

@@ -8,9 +8,11 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.manifest.diagnostics import Problems, failure, listing
 from xgen_deploy.manifest.error_messages import report
 from xgen_deploy.manifest.file_text import Files, beside
+from xgen_deploy.manifest.fleet_drivers import drivers_of
 from xgen_deploy.manifest.marked_yaml import parse
 from xgen_deploy.manifest.node import MapNode, Node, plain
 from xgen_deploy.manifest.scalars import core
+from xgen_deploy.state.driver_memory import DriverMemory
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.field_types import Positive, Word
 from xgen_deploy.state.known_cards import known_card, known_names
@@ -53,15 +55,18 @@ class FleetHost(Frozen):
 
 
 class FleetFile(Frozen):
-    """By host: `invented` or, from a recorded document, its facts."""
+    """By host: `invented` or, from a recorded document, its facts. `drivers` are what they were
+    measured to take of GPUs, elsewhere."""
 
     path: str
+    drivers: tuple[DriverMemory, ...] = ()
     invented: dict[str, FleetHost] = Field(default_factory=dict)
     recorded: dict[str, HostFacts] = Field(default_factory=dict)
 
 
 class _Whole(Frozen):
     hosts: dict[str, FleetHost]
+    drivers: object = None  # see fleet_drivers.py
 
 
 def read_fleet(path: str) -> FleetFile:
@@ -71,10 +76,12 @@ def read_fleet(path: str) -> FleetFile:
     hosts = root.get("hosts") if isinstance(root, MapNode) else None
     if not isinstance(root, MapNode) or not isinstance(hosts, MapNode):
         raise failure(path, "a fleet file is a map with `hosts:`, or what `gpus --json` printed")
+    drivers = drivers_of(path, root, problems)
     facts = {name: _facts_node(entry.node) for name, entry in hosts.entries.items()}
     if any(node is not None for node in facts.values()):
         recorded = {n: _recorded(path, n, node) for n, node in facts.items() if node is not None}
-        return FleetFile(path=path, recorded=recorded)
+        problems.raise_if_any()
+        return FleetFile(path=path, drivers=drivers, recorded=recorded)
     try:
         whole = _Whole.model_validate(plain(root))
     except ValidationError as error:
@@ -90,7 +97,8 @@ def read_fleet(path: str) -> FleetFile:
                     f"`memory_mb`, or name one of {listing(known_names())}",
                 )
     problems.raise_if_any()
-    return FleetFile(path=path, invented={n: _located(path, h) for n, h in whole.hosts.items()})
+    hosts_here = {n: _located(path, h) for n, h in whole.hosts.items()}
+    return FleetFile(path=path, drivers=drivers, invented=hosts_here)
 
 
 def _facts_node(node: Node) -> Node | None:

@@ -40,7 +40,7 @@ def _of_gpu(memory: GPUMemory, room: Room, new: Sequence[Instance]) -> Iterator[
     driver, measured = room.driver * starts, room.driver_measured is not None
     left, others = (memory.left or 0) - driver, memory.others or 0
     gpu, who = f"GPU {memory.label}", " and ".join(names)
-    origin = ", as it was measured here" if measured else ""
+    origin = ", as it was measured" if measured else ""
     beside = f", with about {size_text(driver)} for the driver{origin}" if driver else ""
     if left < 0 and others and left + others >= 0:
         held = _held(room.foreign) or "something that is not known"

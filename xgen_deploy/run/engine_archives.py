@@ -11,8 +11,8 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.files.places import build_state, engine_places
 from xgen_deploy.files.routes import mode_of
 from xgen_deploy.frozen import replace
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Request, Sources
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.resolve.locked import check_archive
 from xgen_deploy.state.artifact import Artifact
 from xgen_deploy.state.facts import EngineFacts

@@ -15,7 +15,9 @@ from xgen_deploy.resolve.request import probe_request
 from xgen_deploy.run.invented_facts import Invented, completed, invented
 from xgen_deploy.run.run import Run
 from xgen_deploy.run.this_machine import this_machine
-from xgen_deploy.state.observation import Observed, observation_of
+from xgen_deploy.state.driver_memory import DriverMemory, merged
+from xgen_deploy.state.facts import HostFacts
+from xgen_deploy.state.observation import Observation, Observed, observation_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.state.source import read_source
 
@@ -25,6 +27,7 @@ class FleetRun(Run):
     """Its observations come from a file. What that does not state is a warning of the site."""
 
     hosts: dict[str, Invented] = field(default_factory=dict)
+    drivers: tuple[DriverMemory, ...] = ()
 
     def observe(
         self,
@@ -38,10 +41,18 @@ class FleetRun(Run):
         for module in preload:
             import_module(module)
         return {
-            name: observation_of(name, host.facts, self.layout(name))
+            name: self._observation(name, host.facts)
             for name, host in self.hosts.items()
             if among is None or name in among
         }
+
+    def _observation(self, name: str, facts: HostFacts) -> Observation:
+        """With what the drivers there are known to take from elsewhere."""
+        seen = observation_of(name, facts, self.layout(name))
+        if seen.record is None:
+            return seen
+        drivers = merged(seen.record.drivers, self.drivers)
+        return replace(seen, record=replace(seen.record, drivers=drivers))
 
 
 def run_on_fleet(site: Site, fleet: FleetFile) -> FleetRun:
@@ -53,7 +64,7 @@ def run_on_fleet(site: Site, fleet: FleetFile) -> FleetRun:
     notes = [_note(fleet.path, name, host) for name, host in hosts.items() if host.taken]
     unseen = f"this is the fleet of {fleet.path}: no host was asked, and nothing runs there"
     site = replace(site, warnings=(*site.warnings, unseen, *notes), fleet=fleet.path)
-    return FleetRun(site, control_node, {}, hosts=hosts)
+    return FleetRun(site, control_node, {}, hosts=hosts, drivers=fleet.drivers)
 
 
 def _host(run: Run, name: str, fleet: FleetFile) -> Invented:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from xgen_deploy import frozen
 from xgen_deploy.files.places import content_state, places
 from xgen_deploy.files.routes import mode_of
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Sources
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.resolve.locked import keys_to_bring, lockable, request_of
 from xgen_deploy.run.engine_archives import lacking_builds
 from xgen_deploy.run.unquantized import with_quantized

@@ -3,8 +3,8 @@
 from xgen_deploy.errors import XgenError
 from xgen_deploy.files.places import places
 from xgen_deploy.frozen import replace
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Request, Sources
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.hub.locked import artifact_of
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.site import Site

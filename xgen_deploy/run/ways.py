@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from xgen_deploy.hub.asking import HubError
 from xgen_deploy.hub.catalog import Described, Relayed, Request, Sources, Way
-from xgen_deploy.hub.client import HubError
 from xgen_deploy.state.observation import Observed, facts_of
 from xgen_deploy.state.site import Site
 from xgen_deploy.transfer.relay import Relay

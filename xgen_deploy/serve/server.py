@@ -40,8 +40,8 @@ def serve_forever(app: FastAPI, settings: ServeSettings, listens: Callable[[], o
         listener.close()
         files = f"{tls.cert}, {tls.key}" if tls else ""
         raise XgenError(f"serve: {files}: {error.strerror or error}") from None
-    listens()
     try:
+        listens()
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         return  # how it is ended

@@ -22,6 +22,7 @@ PEER_PORT = 8099
 PROXY_PORT = 3128
 _PORT = re.compile(r":\d{1,5}$")
 HUGGING_FACE = "https://huggingface.co"
+MODELSCOPE = "https://www.modelscope.cn"
 
 
 class ModelFetch(Frozen):
@@ -41,6 +42,11 @@ class FetchSettings(Frozen):
     endpoint: Endpoint | None = Field(
         default=None,
         description="The hub: a mirror, or one of your own; Hugging Face unless stated.",
+    )
+    protocol: Literal["huggingface", "modelscope"] | None = Field(
+        default=None,
+        description="What the hub speaks: huggingface unless stated; with modelscope the endpoint "
+        "is ModelScope unless stated, and `revision: main` its master.",
     )
     token: SecretRef | None = Field(
         default=None, description="For gated repositories; sent to the endpoint alone."
@@ -67,13 +73,18 @@ class FetchSettings(Frozen):
         """Bytes a second, 0: no limit."""
         return size_bytes(self.limit_rate) if self.limit_rate else 0
 
+    @property
+    def hub(self) -> str:
+        """Its address."""
+        return self.endpoint or (MODELSCOPE if self.protocol == "modelscope" else HUGGING_FACE)
+
     def contact(self, source: str) -> str | None:
         """host:port that is connected to for a source; None for what needs none, and where only a
         secret tells the proxy."""
         read = read_source(source)
         if read.kind == "path" or isinstance(self.proxy, SecretRef):
             return None
-        address = read.url if read.repository is None else self.endpoint or HUGGING_FACE
+        address = read.url if read.repository is None else self.hub
         scheme, _, rest = (self.proxy or address or "").partition("://")
         host = rest.partition("/")[0].rpartition("@")[2]
         port = PROXY_PORT if self.proxy else 443 if scheme == "https" else 80

@@ -1,11 +1,15 @@
 """`xgen-deploy fit`: what a model takes of memory, and what fits."""
 
+from dataclasses import replace
+
 import click
 
 from xgen_deploy.backends.llama_devices import FIRST
-from xgen_deploy.cli.manifest_command import is_manifest
+from xgen_deploy.cli.manifest_command import is_manifest, usual_manifest
 from xgen_deploy.cli.options import Settings, fleet_option, host_options
 from xgen_deploy.errors import UsageError
+
+_EXPORT = "export"
 
 
 @click.command("fit", context_settings={"ignore_unknown_options": False})
@@ -53,7 +57,14 @@ def command(
 
     `fit MODEL --gpu 24G` looks at a GGUF or a folder here, `fit MANIFEST MODEL` at every host that
     has the model, `fit FILE.gguf --backend BUILD -- ENGINE OPTIONS` at one start of llama-server.
+    `fit export [MANIFEST]` prints what drivers were measured to take of GPUs, for a fleet file.
     """
+    if settings.manifest == _EXPORT and not gpus and backend is None:
+        if len(words) > 1:
+            raise UsageError(f"`fit {_EXPORT}` takes a manifest, and no more")
+        from xgen_deploy.cli.fit_export import fit_export
+
+        return fit_export(replace(settings, manifest=(*words, usual_manifest())[0]), fleet)
     of_a_start = (devices, engine_build, max_buffer_mib)
     of_hosts = is_manifest(settings.manifest)
     if (of_hosts or gpus) and any(option is not None for option in of_a_start):

@@ -68,6 +68,16 @@ def _new_token(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     is_flag=True,
     help="Listen beyond loopback without TLS; nothing can be changed from there then.",
 )
+@click.option(
+    "--apply-ssh-config",
+    metavar="FILE",
+    help="For what applies a change, in place of --ssh-config: with the key that may write.",
+)
+@click.option(
+    "--apply-env",
+    metavar="FILE",
+    help="NAME=value lines for what applies a change, such as secrets; mode 0600.",
+)
 @click.option("--users", metavar="FILE", help="Users in a file of mode 0600, not the manifest's.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; 8765 unless stated.")
 @click.option("--listen", metavar="ADDRESS", help="Address; 127.0.0.1 unless stated.")
@@ -84,6 +94,8 @@ def command(
     port: int | None,
     users: str | None,
     insecure: bool,
+    apply_env: str | None,
+    apply_ssh_config: str | None,
 ) -> None:
     """Answer the management API, and show the fleet in a browser, until Ctrl-C.
 
@@ -97,11 +109,12 @@ def command(
         raise UsageError(
             f"serve needs {error.name}, which is not installed: `pip install 'xgen-deploy[serve]'`"
         ) from None
-    from xgen_deploy.cli.serving import serve_context
+    from xgen_deploy.cli.serving import Applying, serve_context
     from xgen_deploy.serve.settings import Asked
 
     asked = Asked(changes, listen, port, insecure)
-    context = serve_context(settings, asked, users, _say)
+    applying = Applying(apply_env, apply_ssh_config)
+    context = serve_context(settings, asked, users, _say, applying)
 
     def listens() -> None:
         link = context.new_login_link()

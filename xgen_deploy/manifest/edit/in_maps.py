@@ -15,7 +15,14 @@ from xgen_deploy.manifest.edit.text import (
     refuse_comments,
     whole_lines,
 )
-from xgen_deploy.manifest.edit.values import below, block_items, entry_lines, in_place_of, is_block
+from xgen_deploy.manifest.edit.values import (
+    STEP,
+    below,
+    block_items,
+    entry_lines,
+    in_place_of,
+    is_block,
+)
 from xgen_deploy.manifest.yaml_text import yaml_line
 
 
@@ -24,7 +31,7 @@ def inserted(text: str, parent: MapSpan, key: str, value: object) -> list[Splice
     if parent.is_flow:
         return [in_flow(text, parent, f"{yaml_line(key)}: {yaml_line(value)}")]
     at = column(text, parent.entries[0].start)
-    return [lines_after(text, parent.end, entry_lines(key, value, at))]
+    return [lines_after(text, parent.end, entry_lines(key, value, at, _step(text, parent)))]
 
 
 def in_flow(text: str, parent: MapSpan | ListSpan, new: str) -> Splice:
@@ -41,13 +48,21 @@ def in_flow(text: str, parent: MapSpan | ListSpan, new: str) -> Splice:
     return Splice(end, end, f", {new}")
 
 
-def replaced(text: str, entry: EntrySpan, value: object, in_flow: bool) -> list[Splice]:
+def _step(text: str, parent: MapSpan) -> int:
+    """How far to the right of its key a list stands, as the first one in this map does."""
+    for entry in parent.entries:
+        if isinstance(entry.value, ListSpan) and not entry.value.is_flow and entry.value.items:
+            return column(text, entry.value.items[0].start) - column(text, entry.start)
+    return STEP
+
+
+def replaced(text: str, parent: MapSpan, entry: EntrySpan, value: object) -> list[Splice]:
     """The value of an entry that is there."""
     old = entry.value
-    if is_block(value) and not in_flow:
+    if is_block(value) and not parent.is_flow:
         if _is_block(old) or text[entry.colon : old.start].strip(" "):
             raise CannotEdit("its value begins in another line than its key")
-        lines = below(value, column(text, entry.start))
+        lines = below(value, column(text, entry.start), _step(text, parent))
         return [Splice(entry.colon, old.end), lines_after(text, old.end, lines)]
     if _is_block(old):
         return _for_block(text, entry, old, value)

@@ -71,8 +71,7 @@ def _instead(text: str, way: list[tuple[Span, int]], value: object, path: Path) 
         raise CannotEdit("the manifest is no map of its own")
     parent, step = way[-2][0], path[depth - 1]
     if isinstance(parent, MapSpan):
-        _, entry = _entry(parent, step)
-        return replaced(text, entry, value, parent.is_flow)
+        return replaced(text, *_entry(parent, step), value)
     if isinstance(node, MapSpan | ListSpan) and not node.is_flow:
         raise CannotEdit("it is written over several lines")
     return [Splice(node.start, node.end, in_place_of(node, value))]

@@ -28,17 +28,20 @@ def _has_maps(value: object) -> bool:
     return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
-def entry_lines(key: str, value: object, column: int) -> list[str]:
+def entry_lines(key: str, value: object, column: int, step: int = STEP) -> list[str]:
+    """`step` is how far to the right the dashes of a list stand."""
     head = f"{' ' * column}{yaml_line(key)}:"
-    return [head, *below(value, column)] if is_block(value) else [f"{head} {yaml_line(value)}"]
+    if not is_block(value):
+        return [f"{head} {yaml_line(value)}"]
+    return [head, *below(value, column, step)]
 
 
-def below(value: object, column: int) -> list[str]:
+def below(value: object, column: int, step: int = STEP) -> list[str]:
     """Lines of what stands under a key in that column."""
     if isinstance(value, Mapping):
         entries = value.items()
         return [line for key, item in entries for line in entry_lines(key, item, column + STEP)]
-    return block_items(value if isinstance(value, list) else [value], column + STEP)
+    return block_items(value if isinstance(value, list) else [value], column + step)
 
 
 def block_items(values: Sequence[object], column: int) -> list[str]:

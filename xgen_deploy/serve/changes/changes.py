@@ -24,7 +24,7 @@ from xgen_deploy.serve.changes.requests import (
     UnloadRequest,
 )
 from xgen_deploy.serve.changes.terms import beyond, interrupts, terms_of
-from xgen_deploy.serve.security.scope import seen_by
+from xgen_deploy.serve.security.scope import hosts_of
 from xgen_deploy.serve.security.users import User
 
 if TYPE_CHECKING:
@@ -139,7 +139,11 @@ class Changes:
     def _sees(self, user: User, change: Change) -> bool:
         if change.asked.host is None:
             return user.hosts is None and user.models is None
-        return change.asked.host in seen_by(user, change.planned.run.site).hosts
+        site = change.planned.run.site
+        model = change.planned.models.get((change.asked.host, change.asked.instance or ""))
+        own = change.asked.user == user.name
+        is_his = own or user.models is None or model in user.models
+        return is_his and change.asked.host in hosts_of(user, site)
 
     def _planned(self, prepared: Prepared) -> Planned:
         with self._context.opened(prepared.site) as run:

@@ -18,7 +18,7 @@ from xgen_deploy.serve.changes.change import Asked
 from xgen_deploy.serve.changes.edits import load_edits, placement_name
 from xgen_deploy.serve.changes.refused import Refused
 from xgen_deploy.serve.changes.requests import ActionRequest, LoadRequest, UnloadRequest
-from xgen_deploy.serve.security.scope import seen_by
+from xgen_deploy.serve.security.scope import hosts_of, seen_by
 from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.site import Site
@@ -56,8 +56,7 @@ def prepared_edit(
 def prepared_action(site: Site, user: User, asked: ActionRequest) -> Prepared:
     """Raises Refused."""
     _refuse_strange_host(user, site, asked.host)
-    seen = seen_by(user, site)
-    if asked.name not in {d.name for d in seen.on(asked.host)}:
+    if asked.name not in {d.name for d in seen_by(user, site).declared if d.host == asked.host}:
         raise Refused(404, f"{asked.host} has no instance `{asked.name}`")
     request = Maintenance(asked.action, {asked.host: (asked.name,)})
     return Prepared(Asked(asked.action, user.name, asked.host, asked.name, maintain=request), site)
@@ -127,5 +126,5 @@ def _wrong(error: ManifestError) -> Refused:
 
 
 def _refuse_strange_host(user: User, site: Site, host: str) -> None:
-    if host not in seen_by(user, site).hosts:
+    if host not in hosts_of(user, site):
         raise Refused(404, f"there is no host `{host}`")

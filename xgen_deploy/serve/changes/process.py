@@ -5,9 +5,8 @@ outlives `serve`, so that nothing is cut off when that ends.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from xgen_deploy.audit.actor import SERVE_USER
 
@@ -18,14 +17,17 @@ Runner = Callable[[Sequence[str], str, Hear], int]
 
 @dataclass(frozen=True)
 class SeparateProcess:
-    """`env` are variables that this process itself has not got, such as secrets."""
+    """`env_file` has variables that this process itself never reads, such as secrets."""
 
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env_file: str | None = None
 
     def __call__(self, words: Sequence[str], user: str, hear: Hear) -> int:
+        module = ["xgen_deploy"]
+        if self.env_file is not None:
+            module = ["xgen_deploy.serve.changes.with_env", self.env_file]
         process = subprocess.Popen(
-            [sys.executable, "-m", "xgen_deploy", *words],
-            env={**os.environ, **self.env, SERVE_USER: user},
+            [sys.executable, "-m", *module, *words],
+            env={**os.environ, SERVE_USER: user},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -37,10 +39,3 @@ class SeparateProcess:
             for line in process.stdout or ():
                 hear(line.rstrip("\n"))
         return process.returncode
-
-
-def read_env(path: str) -> dict[str, str]:
-    """`NAME=value` lines of a file. Comments and blank lines are left out."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    stated = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
-    return {name.strip(): value for name, equals, value in stated if equals}

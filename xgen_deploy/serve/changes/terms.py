@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from xgen_deploy.serve.changes.change import Asked, Terms
 from xgen_deploy.serve.changes.planned import Planned
-from xgen_deploy.serve.security.scope import seen_by
+from xgen_deploy.serve.security.scope import hosts_of
 from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.observation import records_of
@@ -78,19 +78,19 @@ def _protected(planned: Planned, before: Site) -> Iterator[tuple[str, str]]:
 
 def beyond(user: User, planned: Planned) -> str:
     """What of a plan is not this user's to change, as a sentence; "" where all of it is."""
-    seen = seen_by(user, planned.run.site)
+    hosts = hosts_of(user, planned.run.site)
     others = [
         o.id
         for o in planned.plan.operations
-        if not _is_his(user, seen, planned, o) and not (o.name == GATEWAY and not interrupts(o))
+        if not _is_his(user, hosts, planned, o) and not (o.name == GATEWAY and not interrupts(o))
     ]
     if not others:
         return ""
     return f"the plan changes {_listed(others)} as well, which {user.name} may not"
 
 
-def _is_his(user: User, seen: Site, planned: Planned, operation: Operation) -> bool:
-    if operation.host not in seen.hosts:
+def _is_his(user: User, hosts: frozenset[str], planned: Planned, operation: Operation) -> bool:
+    if operation.host not in hosts:
         return False
     if user.models is None:
         return True

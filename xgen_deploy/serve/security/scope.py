@@ -21,6 +21,12 @@ def observed_of(site: Site, observed: Observed) -> Observed:
     return {name: o for name, o in observed.items() if name in site.hosts}
 
 
+def hosts_of(user: User, site: Site) -> frozenset[str]:
+    """Those that he may put something on, whatever runs there."""
+    known = frozenset(site.hosts)
+    return known if user.hosts is None else known & frozenset(_hosts(site, user.hosts))
+
+
 def _hosts(site: Site, names: Sequence[str]) -> list[str]:
     """A host of this name is meant before a group of it."""
     expanded = ((n,) if n in site.hosts else site.groups.get(n, ()) for n in names)

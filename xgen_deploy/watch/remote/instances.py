@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import glob
 from typing import Any, Iterator
 
 from xgen_deploy.probe.remote.commands import run
 from xgen_deploy.probe.remote.sha256 import sha256
+from xgen_deploy.probe.remote.units import FOLDERS
+from xgen_deploy.watch.remote.model_files import all_present
 from xgen_deploy.watch.remote.samples import Sample, known, sample
 
 PATIENCE = 20.0
@@ -21,7 +23,7 @@ def instance_samples(settings: dict[str, Any], record: dict[str, Any]) -> list[S
     for name, last in record.get("instances", {}).items():
         labels = {"instance": name, "model": last["spec"]["model"]}
         told += _recorded(last, record, labels)
-        told += _observed(last, labels)
+        told += _observed(last, units.get(name, ""), labels)
         told += known(
             "xgen_instance_unit_restarts_total", restarts.get(units.get(name, "")), **labels
         )
@@ -54,12 +56,17 @@ def _recorded(
     yield sample("xgen_instance_gate_passed", not failed, **labels)
 
 
-def _observed(last: dict[str, Any], labels: dict[str, str]) -> Iterator[Sample]:
+def _observed(last: dict[str, Any], unit: str, labels: dict[str, str]) -> Iterator[Sample]:
     files = last.get("files") or {}
-    drifted = any(not _is(path, digest) for path, digest in files.items())
+    drifted = any(not _is(path, digest) for path, digest in files.items()) or _overridden(unit)
     yield sample("xgen_instance_drift", drifted, **labels)
-    present = os.path.exists(last["spec"]["model_path"])
+    present = all_present(last["spec"])
     yield sample("xgen_instance_model_file_present", present, **labels)
+
+
+def _overridden(unit: str) -> bool:
+    """Somebody has edited it beside its file (`systemctl edit`)."""
+    return any(glob.glob(f"{folder}/{unit}.d/*.conf") for folder in FOLDERS)
 
 
 def _is(path: str, digest: str) -> bool:

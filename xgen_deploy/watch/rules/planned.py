@@ -14,18 +14,23 @@ and on (project, host)
 max by (project, host) (xgen_change_deadline_timestamp_seconds) > time()"""
 
 # What a host said last counts while it is silent, so that one in maintenance may be switched off.
-_HOST = """\
-max by (project, host) (xgen_maintenance{gpu_uuid=""} == 1)
+_SILENT = 'and on (project, host) (up{job="xgen"} == 0)'
+_HOST = f"""\
+max by (project, host) (xgen_maintenance{{gpu_uuid=""}} == 1)
 or
-xgen:host_planned unless on (project, host) (up{job="xgen"} == 1)"""
+xgen:host_planned {_SILENT}"""
+_KNOWN = f"""\
+max by (project, host, instance, model) (xgen_instance_info)
+or
+xgen:instance_known {_SILENT}"""
 
 _INSTANCE = """\
 max by (project, host, instance, model) (
   xgen_instance_stopped_by_intent == 1
   or
-  xgen_instance_info * on (project, host) group_left () xgen:change_planned
+  xgen:instance_known * on (project, host) group_left () xgen:change_planned
   or
-  xgen_instance_info * on (project, host) group_left () xgen:host_planned
+  xgen:instance_known * on (project, host) group_left () xgen:host_planned
   or
   xgen_instance_info{gpu_uuid!=""} * on (project, host, gpu_uuid) group_left () xgen:gpu_planned
 )"""
@@ -34,7 +39,7 @@ max by (project, host, instance, model) (
 _MODEL = """\
 count by (project, model) (xgen:instance_planned)
 >=
-count by (project, model) (max by (project, host, instance, model) (xgen_instance_info))"""
+count by (project, model) (xgen:instance_known)"""
 
 PLANNED = Group(
     "xgen-planned",
@@ -45,6 +50,7 @@ PLANNED = Group(
             "xgen:gpu_planned",
             'max by (project, host, gpu_uuid) (xgen_maintenance{gpu_uuid!=""} == 1)',
         ),
+        Record("xgen:instance_known", _KNOWN),
         Record("xgen:instance_planned", _INSTANCE),
         Record("xgen:model_planned", _MODEL),
     ),
