@@ -1,14 +1,17 @@
 """Layers, experts, pages and ranks, held against what the engines chose themselves."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.fit.measured import MIB, model, read
-from xgen_deploy.fit.layers import fewest_host_experts, most_layers
+from xgen_deploy.fit.forecast import forecast
+from xgen_deploy.fit.layers import host_experts, most_layers
 from xgen_deploy.fit.paged_cache import Layers, longest_request, paged_cache
 from xgen_deploy.fit.ranks import Network
-from xgen_deploy.fit.settings import Device, Settings
+from xgen_deploy.fit.settings import ALL, Device, Settings
+from xgen_deploy.state.forecast import Forecast
 
 CHOICES = read("choices")
 
@@ -35,15 +38,21 @@ def test_as_many_layers_as_the_engine_itself_finds_room_for(case: dict[str, Any]
 
 @pytest.mark.parametrize("case", CHOICES["experts"], ids=lambda c: str(c["free"]))
 def test_no_more_experts_on_the_host_than_needed(case: dict[str, Any]) -> None:
-    found = fewest_host_experts(_settings(case), model(case["model"]), _free(case))
-    assert found is not None
-    assert found[0] == case["reference_n_cpu_moe"]
+    """Those of one block fewer there are too many for the GPU."""
+    fewest = case["reference_n_cpu_moe"]
+    assert _with_host_experts(case, fewest).fits(_free(case))
+    assert not _with_host_experts(case, fewest - 1).fits(_free(case))
+
+
+def _with_host_experts(case: dict[str, Any], blocks: int) -> Forecast:
+    settings, patterns = _settings(case), (host_experts(blocks),) if blocks else ()
+    whole = replace(settings, layers=ALL, overrides=(*settings.overrides, *patterns))
+    return forecast(whole, model(case["model"]))
 
 
 def test_nothing_fits_where_there_is_no_room() -> None:
     settings = Settings(context=8192, devices=(Device(name="CUDA0"),))
     assert most_layers(settings, model("llama3-8b"), [10 * MIB]) is None
-    assert fewest_host_experts(settings, model("qwen3-30b-a3b"), [10 * MIB]) is None
 
 
 @pytest.mark.parametrize("case", CHOICES["pages"], ids=lambda c: f"{c['model']}-{c['tp']}")

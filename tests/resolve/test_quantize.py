@@ -137,7 +137,7 @@ def test_a_source_in_q8_0_is_said_to_be_quantized_already() -> None:
         ),
         (source(12), facts(), "it is quantized already"),
         (source(format="hf", gguf=None), facts(), "`quantize` takes a GGUF, and this is not one"),
-        (source(), facts(OLD, memory_available_mb=100), "needs 0.3 GiB of memory"),
+        (source(), facts(OLD, memory_available_mb=100), "needs 333.1 MiB of memory"),
         (source(closed_file="/srv/models/m-F16.gguf"), facts(), "without rights, may not read"),
     ],
     ids=str,

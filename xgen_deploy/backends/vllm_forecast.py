@@ -5,11 +5,12 @@ question is whether it starts with that, and how many requests it then holds at 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xgen_deploy.backends.vllm_asked import GIB, Asked
+from xgen_deploy.backends.vllm_asked import Asked
 from xgen_deploy.backends.vllm_config import number
 from xgen_deploy.backends.vllm_shape import attention, stored_weights, weights_by_config
 from xgen_deploy.fit.paged_cache import Layers, PagedCache, longest_request, paged_cache
 from xgen_deploy.fit.stored_weights import stages
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.forecast import Forecast, Need, Share
 
 _MOST_LAYERS = 10_000
@@ -94,29 +95,31 @@ def why_not(asked: Asked, sizes: Held) -> str | None:
         return None
     if asked.cache_bytes is not None:
         return (
-            f"vLLM would not start: a request of {asked.length} tokens needs {_gib(request)} of "
-            f"its cache on each GPU, and kv_cache_memory_bytes is {_gib(room)}"
+            f"vLLM would not start: a request of {asked.length} tokens needs "
+            f"{size_text(request)} of its cache on each GPU, and kv_cache_memory_bytes is {size_text(room)}"
         )
     least = min(range(len(asked.gpus)), key=lambda n: asked.budgets[n] - sizes.weights[n])
     gpu, budget, weights = asked.gpus[least], asked.budgets[least], sizes.weights[least]
-    share = f"its share of GPU {gpu.label} is {_gib(budget)} of {_gib(asked.totals[least])}"
+    share = (
+        f"its share of GPU {gpu.label} is {size_text(budget)} of {size_text(asked.totals[least])}"
+    )
     if room <= 0:
-        return f"vLLM would not start: {share}, and the weights alone are {_gib(weights)}"
+        return f"vLLM would not start: {share}, and the weights alone are {size_text(weights)}"
     return (
-        f"vLLM would not start: {share}, the weights are {_gib(weights)}, and the {_gib(room)} "
-        f"that are left hold no request of {asked.length} tokens, which needs {_gib(request)}"
+        f"vLLM would not start: {share}, the weights are {size_text(weights)}, and the "
+        f"{size_text(room)} that are left hold no request of {asked.length} tokens, which needs {size_text(request)}"
     )
 
 
 def _notes(asked: Asked, room: int, request: int) -> Iterator[str]:
     yield (
-        f"first run: {_gib(asked.allowance)} are taken for activations and CUDA graphs, "
-        f"± {_gib(asked.allowance)}"
+        f"first run: {size_text(asked.allowance)} are taken for activations and CUDA graphs, "
+        f"± {size_text(asked.allowance)}"
     )
     if room < request:
         yield (
-            f"it may not start: a request of {asked.length} tokens needs {_gib(request)} of the "
-            f"cache, for which {_gib(max(0, room))} would be left"
+            f"it may not start: a request of {asked.length} tokens needs "
+            f"{size_text(request)} of the cache, for which {size_text(max(0, room))} would be left"
         )
 
 
@@ -142,7 +145,3 @@ def _longest(asked: Asked, layers: Layers, available: int) -> int:
         block=_block(asked, layers),
         available=available,
     )
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"

@@ -21,6 +21,7 @@ from xgen_deploy.bundle.volumes import (
 )
 from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import replace
+from xgen_deploy.sizes import size_text
 from xgen_deploy.transfer.local_file import Extent, chunk_of
 
 _PIECE = 1 << 20
@@ -197,6 +198,6 @@ def _check_room(output: Path, needed: int) -> None:
     free = shutil.disk_usage(output.parent).free
     if needed > free:
         raise XgenError(
-            f"{output.parent} has {free / (1 << 30):.1f} GiB free, and the bundle takes "
-            f"{needed / (1 << 30):.1f} GiB; `-o` names another place"
+            f"{output.parent} has {size_text(free)} free, and the bundle takes "
+            f"{size_text(needed)}; `-o` names another place"
         )

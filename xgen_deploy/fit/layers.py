@@ -126,24 +126,6 @@ def _may_fit(settings: Settings, model: ModelShape, free: Sequence[int]) -> bool
     return all(sum(kept[device]) <= room for device, room in enumerate(free))
 
 
-def fewest_host_experts(
-    settings: Settings, model: ModelShape, free: Sequence[int]
-) -> tuple[int, Forecast] | None:
-    """With all layers on devices: of how many blocks, from the first, the experts have to stay on
-    the host. None where not even all of them make room."""
-    low, high = 0, model.blocks
-    found: tuple[int, Forecast] | None = None
-    while low <= high:
-        middle = (low + high) // 2
-        patterns = (*settings.overrides, *((host_experts(middle),) if middle else ()))
-        told = forecast(replace(settings, layers=ALL, overrides=patterns), model)
-        if told.fits(free):
-            found, high = (middle, told), middle - 1
-        else:
-            low = middle + 1
-    return found
-
-
 def host_experts(blocks: int) -> str:
     """The pattern of the experts' tensors of so many blocks, from the first."""
     return rf"blk\.({'|'.join(map(str, range(blocks)))})\.ffn_(up|down|gate|gate_up)_(ch|)exps"

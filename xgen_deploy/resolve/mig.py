@@ -6,6 +6,7 @@ guide, "CUDA Device Enumeration").
 
 from collections.abc import Sequence
 
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.refuse import refuse
@@ -70,5 +71,5 @@ def _hint(cards: Sequence[GPUInfo]) -> str:
 
 
 def _traits(profile: str | None, memory: int | None) -> list[str]:
-    size = None if memory is None else f"{memory / 1024:.1f} GiB"
+    size = None if memory is None else size_text(memory << 20)
     return [text for text in (profile, size) if text] or ["size unknown"]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.resolve.models import shown_source
 from xgen_deploy.resolve.quantized_size import MIB, SLAB, CannotQuantize, memory_of, outcome_of
+from xgen_deploy.sizes import size_text
 from xgen_deploy.state.facts import (
     EngineFacts,
     HostFacts,
@@ -126,15 +127,11 @@ def _memory(facts: HostFacts, quantizer: QuantizerFacts, buffer: int) -> tuple[i
     needed = memory_of(buffer, None)
     if available is not None and needed > available * MIB:
         raise CannotQuantize(
-            f"{PROGRAM} {quantizer.version} needs {_gib(needed)} of memory for its largest "
-            f"tensor, and {_gib(available * MIB)} are free",
+            f"{PROGRAM} {quantizer.version} needs {size_text(needed)} of memory for its largest "
+            f"tensor, and {size_text(available * MIB)} are free",
             "Free memory there, or install a newer one, which has `--max-buffer-size`.",
         )
     return 0, needed
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
 
 
 def _check_readable(config: InstanceConfig, source: ModelFacts) -> None:
