@@ -96,7 +96,8 @@ def why_not(asked: Asked, sizes: Held) -> str | None:
     if asked.cache_bytes is not None:
         return (
             f"vLLM would not start: a request of {asked.length} tokens needs "
-            f"{size_text(request)} of its cache on each GPU, and kv_cache_memory_bytes is {size_text(room)}"
+            f"{size_text(request)} of its cache on each GPU, and kv_cache_memory_bytes is "
+            f"{size_text(room)}"
         )
     least = min(range(len(asked.gpus)), key=lambda n: asked.budgets[n] - sizes.weights[n])
     gpu, budget, weights = asked.gpus[least], asked.budgets[least], sizes.weights[least]
@@ -107,7 +108,8 @@ def why_not(asked: Asked, sizes: Held) -> str | None:
         return f"vLLM would not start: {share}, and the weights alone are {size_text(weights)}"
     return (
         f"vLLM would not start: {share}, the weights are {size_text(weights)}, and the "
-        f"{size_text(room)} that are left hold no request of {asked.length} tokens, which needs {size_text(request)}"
+        f"{size_text(room)} that are left hold no request of {asked.length} tokens, which needs "
+        f"{size_text(request)}"
     )
 
 
