@@ -1,5 +1,5 @@
 """NVIDIA's driver tells something without any library. The files' form is from reports of
-drivers 535 to 580; the values are made up."""
+drivers 535 to 580; the values are made up. H100 is what one had, but for its UUID."""
 
 from pathlib import Path
 
@@ -27,6 +27,22 @@ GPU UUID: 	 {uuid}
 Bus Type: 	 PCIe
 Bus Location: 	 0000:C1:00.0
 """
+H100_DRIVER = """\
+NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (builder)
+GCC version:  gcc version 15.3.0 (GCC)
+"""
+H100 = """Model: 		 NVIDIA H100 80GB HBM3
+IRQ:   		 41
+GPU UUID: 	 {uuid}
+Video BIOS: 	 96.00.99.00.0d
+Bus Type: 	 PCIe
+DMA Size: 	 52 bits
+DMA Mask: 	 0xfffffffffffff
+Bus Location: 	 0000:00:06.0
+Device Minor: 	 0
+GPU Firmware: 	 580.159.04
+GPU Excluded:	 No
+"""
 UUID = "GPU-11112222-3333-4444-5555-666677778888"
 
 
@@ -41,6 +57,21 @@ def test_the_driver_is_known(tmp_path: Path, text: str) -> None:
     assert gpu["driver_version"] == VERSIONS[text]
     assert (gpu["uuid"], gpu["pci_bus_id"]) == (UUID, "0000:c1:00.0")
     assert gpu["device_name"] == "NVIDIA GeForce RTX 4090"
+
+
+def test_a_real_h100_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "proc/driver/nvidia/version", H100_DRIVER.encode())
+    own = tmp_path / "proc/driver/nvidia/gpus/0000:00:06.0/information"
+    write(own, H100.format(uuid=UUID).encode())
+    (gpu,) = nvidia_by_proc(str(tmp_path)).gpus
+    assert gpu == {
+        "index": 0,
+        "gpu_type": "nvidia",
+        "device_name": "NVIDIA H100 80GB HBM3",
+        "uuid": UUID,
+        "pci_bus_id": "0000:00:06.0",
+        "driver_version": "580.159.04",
+    }
 
 
 def test_a_hidden_uuid_is_none(tmp_path: Path) -> None:

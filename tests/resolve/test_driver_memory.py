@@ -4,11 +4,18 @@ from typing import Any
 
 import pytest
 
+from tests.fit.measured import read
 from tests.resolve.test_room import CARD, LAYOUT, OWN, _facts, _record
 from xgen_deploy.frozen import replace
 from xgen_deploy.resolve.driver_memory import measured
 from xgen_deploy.resolve.room import rooms
-from xgen_deploy.state.driver_memory import MOST_MIB, DriverMemory, measured_for, merged
+from xgen_deploy.state.driver_memory import (
+    MOST_MIB,
+    DriverMemory,
+    assumed_for,
+    measured_for,
+    merged,
+)
 from xgen_deploy.state.gpu import GPUInfo, GPUProcess
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.memory import CONTEXT
@@ -64,6 +71,8 @@ def test_it_is_used_for_that_card_and_driver() -> None:
     for card, driver in (
         (_card(), 412 << 20),
         (_card(driver_version="580.1"), CONTEXT),
+        (_card(driver_version="580.1", compute_capability="9.0"), 700 << 20),
+        (_card(compute_capability="9.0"), 412 << 20),
         (_card(software=True), 0),
     ):
         room = rooms(_facts(card), record, LAYOUT, Host(name="h")).of(card)
@@ -80,3 +89,16 @@ def test_the_newest_measurement_of_a_build_counts() -> None:
     assert known == (entry(400, "b1"), entry(300, "b2"))
     assert measured_for(_card(), known) == 400 << 20
     assert len(merged(known, (entry(1, f"b{n}") for n in range(99)))) == 32
+
+
+def test_what_is_assumed_of_an_h100_is_what_its_processes_took() -> None:
+    """Of one GPU with flash attention, after a request."""
+    took = [
+        case["process_mib"]["answered"] - sum(case["buffers"]["CUDA0"].values())
+        for case in read("cases")
+        if case["params"].get("fa", 1) and len(case["params"]["devices"]) == 1
+        if "answered" in case.get("process_mib", ())
+    ]
+    assumed = assumed_for(_card(compute_capability="9.0")) >> 20
+    assert assumed == pytest.approx(max(took), rel=0.05)
+    assert assumed == pytest.approx(min(took), rel=0.2)

@@ -19,12 +19,13 @@ from xgen_deploy.errors import UsageError, XgenError
 from xgen_deploy.hub.model_here import models_here
 from xgen_deploy.resolve.fitting.recommended import recommended
 from xgen_deploy.resolve.fitting.rows import SHORTEST, NotKnown, Place, Row, rows
+from xgen_deploy.state.driver_memory import assumed_for
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.field_types import size, size_bytes
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.instance import Engine, Spec
-from xgen_deploy.state.known_cards import known_card
-from xgen_deploy.state.memory import CONTEXT, little_of
+from xgen_deploy.state.known_cards import Card, known_card
+from xgen_deploy.state.memory import little_of
 from xgen_deploy.state.settings import LlamaSettings
 
 _MIB = 1 << 20
@@ -90,33 +91,34 @@ def _rows(model: ModelFacts, stated: str | None, gpus: tuple[GPUInfo, ...]) -> I
 
 def _gpus(stated: Sequence[str]) -> Iterator[GPUInfo]:
     """Raises UsageError."""
-    cards: list[tuple[str, int, GPUType]] = []
+    cards: list[Card] = []
     for text in stated:
         several = _SEVERAL.fullmatch(text)
         count, name = (int(several[1]), several[2]) if several else (1, text)
         cards += [_card(name)] * count
-    for at, (name, memory, kind) in enumerate(cards):
+    for at, card in enumerate(cards):
         yield GPUInfo(
             index=at,
-            gpu_type=kind,
-            device_name=name,
+            gpu_type=card.gpu_type,
+            device_name=card.name,
             uuid=f"GPU-{at}",
-            memory_total_mb=memory,
-            memory_free_mb=memory,
+            compute_capability=card.compute_capability,
+            memory_total_mb=card.memory_mb,
+            memory_free_mb=card.memory_mb,
         )
 
 
-def _card(name: str) -> tuple[str, int, GPUType]:
+def _card(name: str) -> Card:
     known = known_card(name)
     if known is not None:
-        return known.name, known.memory_mb, known.gpu_type
+        return known
     try:
         memory = size_bytes(size(name)) // _MIB
     except ValueError:
         memory = 0
     if not 0 < memory < 1 << 24:
         raise UsageError(f"`--gpu {name}`: state its memory, such as 24G, or a card such as H100")
-    return name, memory, GPUType.NVIDIA
+    return Card(name=name, gpu_type=GPUType.NVIDIA, memory_mb=memory)
 
 
 def _backend(model: ModelFacts, gpus: Sequence[GPUInfo]) -> str:
@@ -133,7 +135,10 @@ def _place(name: str, gpus: tuple[GPUInfo, ...]) -> Place:
     if backend is None:
         raise UsageError(f"there is no backend {name}")
     whole = tuple((gpu.memory_total_mb or 0) * _MIB for gpu in gpus)
-    free = tuple(max(0, total - CONTEXT - little_of(total)) for total in whole)
+    free = tuple(
+        max(0, total - assumed_for(gpu) - little_of(total))
+        for gpu, total in zip(gpus, whole, strict=True)
+    )
     engine = Engine(backend=name)
     return Place(backend=backend, engine=engine, gpus=gpus, free=free, whole=whole)
 

@@ -7,7 +7,7 @@ from xgen_deploy.resolve.room import Room, Rooms, standing, staying
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Instance
-from xgen_deploy.state.memory import CONTEXT, GPUMemory, Taker
+from xgen_deploy.state.memory import GPUMemory, Taker
 from xgen_deploy.state.record import Record
 
 
@@ -45,7 +45,7 @@ def _balance(
         others=room.others,
         takers=(*stays, *new),
         of_the_host=room.of_the_host,
-        driver=CONTEXT if room.driver_measured is None else room.driver_measured,
+        driver=room.driver_assumed if room.driver_measured is None else room.driver_measured,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.resolve.gpus import is_named
 from xgen_deploy.resolve.memory_shares import share_of
-from xgen_deploy.state.driver_memory import measured_for
+from xgen_deploy.state.driver_memory import assumed_for, measured_for
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gpu import GPUInfo, GPUType
 from xgen_deploy.state.host import Host
@@ -51,6 +51,7 @@ class Room:
     foreign: tuple[Holder, ...] = ()
     of_the_host: bool = False
     may_grow: bool = False
+    driver_assumed: int = CONTEXT
     driver_measured: int | None = None
 
     @property
@@ -58,7 +59,7 @@ class Room:
         """What the driver takes for each process, and no engine reports."""
         if self.of_the_host:
             return 0
-        return CONTEXT if self.driver_measured is None else self.driver_measured
+        return self.driver_assumed if self.driver_measured is None else self.driver_measured
 
     @property
     def others(self) -> int | None:
@@ -164,6 +165,7 @@ def _room(
         ours=held,
         foreign=foreign,
         of_the_host=takes_from_the_host(gpu),
+        driver_assumed=assumed_for(gpu),
         driver_measured=measured_for(gpu, record.drivers),
         may_grow=gpu.apu and not takes_from_the_host(gpu),
     )

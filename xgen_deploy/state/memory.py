@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xgen_deploy.state.forecast import Need
 
 # What the driver takes of a GPU for a process that computes there, and no engine reports: 250 to
-# 500 MiB with CUDA, by what users measured. Never a reason to refuse.
+# 500 MiB with CUDA, by what users measured; see driver_memory.py. Never a reason to refuse.
 CONTEXT = 300 << 20
 _LITTLE = 512 << 20
 _LITTLE_SHARE = 20  # 5 %
