@@ -87,6 +87,24 @@ def test_actions_are_planned_like_on_the_command_line(serve: Serve, action: str,
     assert runner_of(served).words[0][:1] == (action,)
 
 
+def test_a_rollback_is_planned_and_carried_out_and_leaves_the_manifest(serve: Serve) -> None:
+    served = changing(serve)
+    served.site.change(lambda m: m["hosts"].update(h=[q(n_ctx=8192)]))
+    served.site.apply()
+    browser, before = served.by_link(), text_of(served)
+    done = browser.post("/api/rollback", json={})
+    assert done.status_code == 202, done.text
+    change = done.json()
+    assert (change["role"], change["confirm"], change["diff"]) == ("admin", "p", "")
+    (operation,) = change["plan"]["hosts"]["h"]["operations"]
+    assert (operation["id"], operation["action"]) == ("h/q", "update")
+    assert apply(browser, change)["state"] == "applied"
+    assert runner_of(served).words[0][2:4] == ("--to=1", "-y")
+    assert served.site.record()["instances"]["q"]["declared"]["n_ctx"] == 2048
+    assert text_of(served) == before
+    assert browser.post("/api/rollback", json={"to": 77}).status_code == 400
+
+
 def test_the_file_stays_after_a_failed_apply_and_can_be_taken_back(serve: Serve) -> None:
     served = changing(serve)
     browser, before = served.by_link(), text_of(served)

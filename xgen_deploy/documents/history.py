@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xgen_deploy.apply.histories import Histories
 from xgen_deploy.audit.event import AuditEvent
 from xgen_deploy.documents.base import Document
 from xgen_deploy.documents.error_entry import host_errors
@@ -9,9 +10,7 @@ from xgen_deploy.errors import XgenError
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.state.lock import LockStatus
 from xgen_deploy.state.observation import Observed, locks_of, records_of
-from xgen_deploy.state.record import ApplyRecord, HistoryEntry
-
-Histories = Mapping[str, tuple[HistoryEntry, ...] | XgenError]
+from xgen_deploy.state.record import ApplyRecord
 
 
 class ApplyEntry(Frozen):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 import click
 from rich.markup import escape
 
-from xgen_deploy.cli.histories import entries_by_host, no_such_apply
+from xgen_deploy.apply.histories import entries_by_host, no_such_apply
 from xgen_deploy.cli.manifest_command import ManifestCommand
 from xgen_deploy.cli.opening import open_run
 from xgen_deploy.cli.options import Settings, host_options

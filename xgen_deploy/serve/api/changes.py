@@ -16,10 +16,11 @@ from xgen_deploy.serve.changes.requests import (
     ActionRequest,
     ApplyRequest,
     LoadRequest,
+    RollbackRequest,
     UnloadRequest,
 )
 from xgen_deploy.serve.context import ServeContext, context_of
-from xgen_deploy.serve.security.roles import Operator, Viewer
+from xgen_deploy.serve.security.roles import Admin, Operator, Viewer
 from xgen_deploy.serve.security.users import User
 
 router = APIRouter(tags=["changes"])
@@ -51,6 +52,12 @@ def action(
 ) -> Response:
     """An instance stopped, started or restarted as it was applied."""
     return _asked(request, user, asked, apply)
+
+
+@router.post("/api/rollback", status_code=202, response_model=ChangeDocument)
+def rollback(request: Request, user: Admin, asked: RollbackRequest) -> Response:
+    """An earlier apply again, with the current secrets; the manifest stays as it is."""
+    return answer(context_of(request).changes.propose(user, asked).document(), 202)
 
 
 @router.get("/api/changes", response_model=ChangesDocument)

@@ -73,7 +73,14 @@ def _words(editing: Editing, change: Change, user: str, folder: Path) -> Sequenc
         ssh = [o for o in editing.options if o.startswith("--ssh-config=")]
         return ["apply", str(path), "--json", *ssh]
     if asked.what == "rollback":
-        return ["rollback", manifest.path, f"--to={asked.to}", "-y", "--json", *editing.options]
+        return [
+            "rollback",
+            manifest.path,
+            f"--to={change.planned.to}",
+            "-y",
+            "--json",
+            *editing.options,
+        ]
     return [
         *(asked.what, manifest.path, asked.instance or "", f"--limit={asked.host}"),
         *("-y", "--json", *editing.options),

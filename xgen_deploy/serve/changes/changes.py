@@ -5,14 +5,25 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from xgen_deploy.apply.going_back import earlier, refuse_disagreement, refuse_strange
+from xgen_deploy.apply.history import followed_entries
+from xgen_deploy.errors import XgenError
+from xgen_deploy.frozen import replace
 from xgen_deploy.manifest.edit.file import read_file
+from xgen_deploy.run.run import Run
 from xgen_deploy.serve.changes import carrying_out
 from xgen_deploy.serve.changes.change import Asked, Change
-from xgen_deploy.serve.changes.planned import Planned, planned_edit, planned_maintenance
+from xgen_deploy.serve.changes.planned import (
+    Planned,
+    planned_edit,
+    planned_maintenance,
+    planned_rollback,
+)
 from xgen_deploy.serve.changes.preparing import (
     Prepared,
     prepared_action,
     prepared_edit,
+    prepared_rollback,
     refuse_uneditable,
 )
 from xgen_deploy.serve.changes.preview import Seen
@@ -20,12 +31,13 @@ from xgen_deploy.serve.changes.refused import Refused
 from xgen_deploy.serve.changes.requests import (
     ActionRequest,
     ApplyRequest,
-    LoadRequest,
-    UnloadRequest,
+    Request,
+    RollbackRequest,
 )
 from xgen_deploy.serve.changes.terms import beyond, interrupts, terms_of
 from xgen_deploy.serve.security.scope import hosts_of
 from xgen_deploy.serve.security.users import User
+from xgen_deploy.transport.fleet import each
 
 if TYPE_CHECKING:
     from xgen_deploy.serve.context import ServeContext
@@ -52,10 +64,12 @@ class Changes:
             raise Refused(403, _OFF)
         return self._editing
 
-    def propose(self, user: User, asked: LoadRequest | UnloadRequest | ActionRequest) -> Change:
+    def propose(self, user: User, asked: Request) -> Change:
         """Planned and remembered; nothing is written. Raises Refused, XgenError."""
         editing, site = self.editing, self._context.site()
-        if isinstance(asked, ActionRequest):
+        if isinstance(asked, RollbackRequest):
+            prepared = prepared_rollback(site, user, asked)
+        elif isinstance(asked, ActionRequest):
             prepared = prepared_action(site, user, asked)
         else:
             refuse_uneditable(editing.manifest.path)
@@ -149,6 +163,8 @@ class Changes:
         with self._context.opened(prepared.site) as run:
             if prepared.asked.maintain is not None:
                 return planned_maintenance(run, prepared.asked.maintain)
+            if prepared.asked.what == "rollback":
+                return _planned_rollback(run, prepared.asked.to)
             return planned_edit(run)
 
     def _refuse(self, user: User, change: Change, asked: ApplyRequest) -> None:
@@ -175,6 +191,20 @@ class Changes:
         now = self._planned(Prepared(change.asked, site))
         if now.plan.fingerprint != change.fingerprint:
             raise Refused(409, "the plan is another one now; ask for the change again")
+
+
+def _planned_rollback(run: Run, to: int | None) -> Planned:
+    """Raises XgenError where the history has no such apply, or more than the manifest allows."""
+    histories = each(
+        list(run.connections.values()),
+        lambda connection: followed_entries(connection, run.layout(connection.name)),
+    )
+    if to is None:
+        reached = {h: e for h, e in histories.items() if not isinstance(e, XgenError)}
+        refuse_disagreement(reached)
+    number, chosen = earlier(histories, to)
+    refuse_strange(chosen, run.site, trusted=False)
+    return replace(planned_rollback(run, chosen), to=number)
 
 
 def needs_plan_shown(change: Change) -> str:

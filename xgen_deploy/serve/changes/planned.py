@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xgen_deploy import frozen
+from xgen_deploy.apply.going_back import Chosen, as_then
 from xgen_deploy.audit.git import origin_of
 from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
 from xgen_deploy.plan.choices import with_choices
@@ -23,11 +24,12 @@ from xgen_deploy.state.repin import NO_REPIN
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with the run that it was made over."""
+    """A plan with the run that it was made over; `to` is the apply that it goes back to."""
 
     run: Run
     plan: Plan
     observed: Observed
+    to: int | None = None
 
     @property
     def models(self) -> Mapping[tuple[str, str], str]:
@@ -45,11 +47,24 @@ def planned_edit(run: Run) -> Planned:
 def plan_over(run: Run, observed: Observed) -> Planned:
     """By what the hosts said before."""
     run = run.over(frozen.replace(run.site, origin=origin_of(run.site.manifest_file)))
+    return _planned(run, observed, refuses_unfit=True)
+
+
+def _planned(run: Run, observed: Observed, *, refuses_unfit: bool) -> Planned:
     desired = DesiredState(run.site, run.renderer, repin=NO_REPIN, rebalance=False)
     scopes = {host: default_scope(run.site, host) for host in observed}
-    plan = make_plan(run.site, observed, desired, scopes, now=time.time())
+    plan = make_plan(
+        run.site, observed, desired, scopes, now=time.time(), refuses_unfit=refuses_unfit
+    )
     plan = frozen.replace(plan, hosts=with_forecasts(plan.hosts, facts_of(observed)))
     return Planned(run, plan, observed)
+
+
+def planned_rollback(run: Run, chosen: Chosen) -> Planned:
+    """Of what ran then, as `rollback` plans it; what fits or not is not asked again."""
+    run = as_then(run, chosen)
+    observed = run.observe(to_bring=True)
+    return _planned(run, observed, refuses_unfit=False)
 
 
 def planned_maintenance(run: Run, request: Request) -> Planned:

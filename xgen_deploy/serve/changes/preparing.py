@@ -17,7 +17,12 @@ from xgen_deploy.plan.maintenance import Request as Maintenance
 from xgen_deploy.serve.changes.change import Asked
 from xgen_deploy.serve.changes.edits import load_edits, placement_name
 from xgen_deploy.serve.changes.refused import Refused
-from xgen_deploy.serve.changes.requests import ActionRequest, LoadRequest, UnloadRequest
+from xgen_deploy.serve.changes.requests import (
+    ActionRequest,
+    LoadRequest,
+    RollbackRequest,
+    UnloadRequest,
+)
 from xgen_deploy.serve.security.scope import hosts_of, seen_by
 from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.manifest_edit import ManifestEdit
@@ -60,6 +65,13 @@ def prepared_action(site: Site, user: User, asked: ActionRequest) -> Prepared:
         raise Refused(404, f"{asked.host} has no instance `{asked.name}`")
     request = Maintenance(asked.action, {asked.host: (asked.name,)})
     return Prepared(Asked(asked.action, user.name, asked.host, asked.name, maintain=request), site)
+
+
+def prepared_rollback(site: Site, user: User, asked: RollbackRequest) -> Prepared:
+    """Raises Refused."""
+    if user.hosts is not None or user.models is not None:
+        raise Refused(403, f"a rollback is of all hosts, and {user.name} is limited to some")
+    return Prepared(Asked("rollback", user.name, to=asked.to), site)
 
 
 def refuse_uneditable(path: str) -> None:

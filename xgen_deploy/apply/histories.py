@@ -1,15 +1,15 @@
 """The hosts' histories of applies, and what is said of an apply that they do not have."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from xgen_deploy.apply.history import read_entries
-from xgen_deploy.documents.history import Histories
 from xgen_deploy.errors import UsageError, XgenError, exit_code_of
 from xgen_deploy.run.run import Run
 from xgen_deploy.state.record import HistoryEntry
 from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.fleet import each
 
+Histories = Mapping[str, tuple[HistoryEntry, ...] | XgenError]
 _MOST_NUMBERS = 10
 
 
