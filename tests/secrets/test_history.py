@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from tests.render.scene import Scene
 from tests.upgrade.released import SITES
+from xgen_deploy.apply.going_back import refuse_strange
 from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.commands.history import _lines
-from xgen_deploy.cli.commands.rollback import _check
 from xgen_deploy.errors import XgenError
 from xgen_deploy.manifest.restated import why_not_restated
 from xgen_deploy.plan.history_excess import beyond
@@ -166,7 +166,7 @@ def test_what_no_manifest_could_say_is_refused(
     assert why is not None
     assert said in why
     with pytest.raises(XgenError, match=r"refused: the history of a host was edited"):
-        _check({"h": entry(one)}, now, trusted=True)
+        refuse_strange({"h": entry(one)}, now, trusted=True)
 
 
 def entry(*declared: InstanceConfig) -> HistoryEntry:
@@ -178,12 +178,12 @@ def test_without_the_word_it_is_refused_with_what_it_asks_for(tmp_path: Path) ->
     now = site(tmp_path)
     one = then(now, api_key=COMMAND, container={"args": ["--privileged"]})
     with pytest.raises(XgenError) as caught:
-        _check({"h": entry(one)}, now, trusted=False)
+        refuse_strange({"h": entry(one)}, now, trusted=False)
     said = str(caught.value)
     assert "h/q: api_key: secret from command" in said
     assert "h/q: container.args: --privileged" in said
     assert "--trust-history" in said
-    _check({"h": entry(one)}, now, trusted=True)
+    refuse_strange({"h": entry(one)}, now, trusted=True)
 
 
 @pytest.mark.parametrize("fields", [{"runtime": "process"}, None])
@@ -193,7 +193,7 @@ def test_a_runtime_of_another_kind_and_a_name_twice_are_refused(
     now = site(tmp_path)
     entries = entry(then(now, **fields)) if fields else entry(then(now), then(now))
     with pytest.raises(XgenError, match=r"its runtime is process|it is listed twice"):
-        _check({"h": entries}, now, trusted=True)
+        refuse_strange({"h": entries}, now, trusted=True)
 
 
 @pytest.mark.parametrize("file", sorted(SITES.glob("*/history/*.json")), ids=str)
@@ -232,10 +232,10 @@ def test_no_field_of_an_entry_reaches_further_than_the_manifest(field: str, tmp_
 
 def _refused(read: HistoryEntry, now: Site) -> bool:
     with contextlib.suppress(XgenError):
-        _check({"h": read}, now, trusted=False)
+        refuse_strange({"h": read}, now, trusted=False)
         return False
     with pytest.raises(XgenError) as caught:
-        _check({"h": read}, now, trusted=False)
+        refuse_strange({"h": read}, now, trusted=False)
     assert len(str(caught.value)) < 2000
     return True
 
