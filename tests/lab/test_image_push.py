@@ -19,6 +19,7 @@ from tests.lab import ask, bootstrap, engine_site, network, payload, places
 from tests.lab.conftest import Lab
 from tests.lab.host import LabHost
 from tests.lab.site import Fields, Site, alone
+from tests.lab.wall import nothing_goes_out
 
 HOST = "lab-spare"
 IMAGE = "site.example/llama-server:2"
@@ -112,21 +113,23 @@ def test_a_bundle_brings_what_is_new(host: LabHost, tmp_path: Path) -> None:
         _made(site, stick)
         whole = stick.stat().st_size
         (tmp_path / "image.tar").unlink()
-        applied = site.run_on(manifest, "apply", "-y", "--allow-unsigned", "--bundle", str(stick))
-        assert applied.code == 0, applied.said
-        assert ask.completion(host, PORT)
-        assert _marker(host) == "one"
+        with nothing_goes_out(host):
+            words = ("apply", "-y", "--allow-unsigned", "--bundle", str(stick))
+            applied = site.run_on(manifest, *words)
+            assert applied.code == 0, applied.said
+            assert ask.completion(host, PORT)
+            assert _marker(host) == "one"
         # Another build: of it a second bundle has what this host has not.
         _archive(tmp_path, b"two")
         assert site.run("models", "--have", str(have)).code == 0
         _made(site, stick, "--have", str(have))
         assert stick.stat().st_size < SMALL < whole
         (tmp_path / "image.tar").unlink()
-        words = ("--allow-unsigned", "--bundle", str(stick))
-        planned = site.run_on(manifest, "plan", *words)
+        further = ("--allow-unsigned", "--bundle", str(stick))
+        planned = site.run_on(manifest, "plan", *further)
         assert f"> push    {IMAGE}  1 of 2 layers" in planned.stdout, planned.said
         assert "from site.xgen to" in planned.stdout
-        applied = site.run_on(manifest, "apply", "-y", *words)
+        applied = site.run_on(manifest, "apply", "-y", *further)
         assert applied.code == 0, applied.said
         assert _marker(host) == "two"
     finally:
