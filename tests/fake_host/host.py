@@ -304,9 +304,9 @@ class FakeHost:
 
 
 def _is_instance(unit: str) -> bool:
-    """The watchdog's units have no hyphen behind the project."""
-    own = unit.removeprefix(LAYOUT.service(""))
-    return own != unit and own.endswith(".service") and own != "exporter.service"
+    """Or what was started by hand; the watchdog's units have a dot behind the project."""
+    exporter = f"{LAYOUT.service('exporter')}.service"
+    return unit.endswith(".service") and not unit.startswith("xgen-p.") and unit != exporter
 
 
 def _beneath(path: str, folder: str) -> bool:

@@ -150,7 +150,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in _SECTIONS:
             with formatter.section(title):
-                formatter.write_dl([(n, _COMMANDS[n]) for n in names], col_max=12)
+                formatter.write_dl([(n, _COMMANDS[n]) for n in names], col_max=16)
 
 
 @click.group(
