@@ -22,6 +22,8 @@ from xgen_deploy.serve.api import (
 from xgen_deploy.serve.context import ServeContext
 from xgen_deploy.serve.live.changes import tell_changes
 from xgen_deploy.serve.live.hub import Hub
+from xgen_deploy.serve.page import changing, routes
+from xgen_deploy.serve.page.static_files import OwnFiles
 from xgen_deploy.serve.security import login
 from xgen_deploy.serve.security.gate import Gate
 from xgen_deploy.serve.settings import known_hosts
@@ -38,6 +40,8 @@ _ROUTERS = (
     live.router,
     metrics.router,
     changes.router,
+    routes.router,
+    changing.router,
 )
 
 
@@ -63,6 +67,7 @@ def create_app(context: ServeContext) -> FastAPI:
     tell_changes(context.changes, app.state.hub)
     for router in _ROUTERS:
         app.include_router(router)
+    app.mount("/static", OwnFiles())
     add_error_answers(app)
     app.add_middleware(Gate, known_hosts=known_hosts(context.settings))
     return app

@@ -4,7 +4,6 @@ A host's record is untrusted, and these lines are there to be pasted: names and 
 are the manifest's own.
 """
 
-import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 
@@ -12,8 +11,8 @@ from rich.markup import escape
 
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.state.record import Record
-from xgen_deploy.state.settings import Gateway, SecretRef
 from xgen_deploy.state.site import Site
+from xgen_deploy.verify.curl import curl_line
 from xgen_deploy.verify.entry_points import Way, example, gateway_ways, instance_ways
 
 _MOST = 5
@@ -31,7 +30,7 @@ def asking_lines(
         return []
     first = next((w for w in ways if w.kind == "llm"), ways[0])
     prompt = f"{first.host}$" if first.address is None and not _is_local(site, first) else "$"
-    lines = [*_addresses(site, ways), f"  {escape(prompt)} {escape(_curl(site, first))}"]
+    lines = [*_addresses(site, ways), f"  {escape(prompt)} {escape(curl_line(site, first))}"]
     return [*lines, f"  $ {escape(_ask(first, manifest))}"] if manifest else lines
 
 
@@ -67,40 +66,6 @@ def _addresses(site: Site, ways: list[Way]) -> Iterator[str]:
 
 def _is_local(site: Site, way: Way) -> bool:
     return site.hosts[way.host].connection == "local"
-
-
-def _curl(site: Site, way: Way) -> str:
-    question = example(way)
-    body = shlex.quote(json.dumps(question.example, ensure_ascii=False))
-    key = _key(site, way)
-    header = f' -H "Authorization: Bearer {key}"' if key else ""
-    url = shlex.quote(f"{way.url}{question.path}")
-    return f"curl {url}{header} -H 'Content-Type: application/json' -d {body}"
-
-
-def _key(site: Site, way: Way) -> str | None:
-    """What a shell puts the key in for, where the manifest has one."""
-    if way.through_gateway:
-        ref = _gateway_key(site.gateway, way.model) if site.gateway else None
-    else:
-        own = (d.api_key for d in site.declared if (d.host, d.name) == (way.host, way.name))
-        ref = next(own, None)
-    return None if ref is None else _of(ref)
-
-
-def _gateway_key(gateway: Gateway, model: str) -> SecretRef | None:
-    """The common one, else that of a client who may use the model."""
-    clients = (gateway.clients or {}).values()
-    allowed = (c.key for c in clients if c.models is None or model in c.models)
-    return gateway.api_key or next(allowed, None)
-
-
-def _of(ref: SecretRef) -> str:
-    if ref.env is not None:
-        return f"${ref.env}"
-    if ref.command is not None:
-        return f"$({ref.command})"
-    return f"$(cat {shlex.quote(ref.file or ref.host_file or '')})"
 
 
 def _ask(way: Way, manifest: str) -> str:

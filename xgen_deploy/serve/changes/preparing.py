@@ -74,6 +74,11 @@ def prepared_rollback(site: Site, user: User, asked: RollbackRequest) -> Prepare
     return Prepared(Asked("rollback", user.name, to=asked.to), site)
 
 
+def model_names(manifest: Manifest) -> tuple[str, ...]:
+    """All that may be placed, in the manifest's order."""
+    return tuple(manifest.reading(read_file(manifest.path).text).views.whole.names("models"))
+
+
 def refuse_uneditable(path: str) -> None:
     """Raises Refused where the manifest is in a Git checkout that has to be looked after first."""
     checkout = checkout_of(path)
