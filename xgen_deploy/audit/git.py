@@ -18,6 +18,15 @@ def git_commit(manifest: str) -> str | None:
     return commit + ("+" if changed else "")
 
 
+def differs_from_commit(manifest: str, commit: str) -> bool | None:
+    """Whether the file is not as it was then; None where the checkout does not know."""
+    path = Path(manifest).resolve()
+    if not re.fullmatch("[0-9a-f]{4,64}", commit):
+        return None
+    changed = _git(path.parent, "diff", "--name-only", commit, "--", path.name)
+    return None if changed is None else bool(changed)
+
+
 @cache
 def origin_of(manifest: str) -> Origin:
     """By the repository's first commit, which every clone has, except a shallow one. Takes a while

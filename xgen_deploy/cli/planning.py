@@ -4,9 +4,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
+
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.saved_file import write_file
 from xgen_deploy.cli.screens.screen import Screen
+from xgen_deploy.documents.applied_commit import applied_commit, commit_line
 from xgen_deploy.documents.plan import plan_document
 from xgen_deploy.frozen import replace
 from xgen_deploy.plan.build import default_scope, make_plan
@@ -68,7 +71,10 @@ def planned(
             repin=accepting.repin,
         )
         write_file(output, saved.model_dump_json(exclude_none=True))
-    screen.value(plan_document(plan))
+    applied = applied_commit(run.site.manifest_file, observed)
+    if line := commit_line(run.site.manifest_file, applied):
+        screen.lines([escape(line)])
+    screen.value(replace(plan_document(plan), applied_commit=applied))
     return plan
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from xgen_deploy.documents.applied_commit import AppliedCommit
 from xgen_deploy.documents.base import Document
 from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.frozen import Frozen
@@ -192,6 +193,7 @@ class PlanDocument(Document):
     fetches: tuple[FetchEntry, ...] | None = None
     quantizings: tuple[QuantizingEntry, ...] | None = None
     bundle: BundleEntry | None = None
+    applied_commit: AppliedCommit | None = None
 
 
 def plan_document(plan: Plan) -> PlanDocument:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from xgen_deploy.documents.applied_commit import AppliedCommit
 from xgen_deploy.documents.base import Document
 from xgen_deploy.documents.error_entry import ErrorEntry, host_errors
 from xgen_deploy.frozen import Frozen
@@ -33,6 +34,7 @@ class StatusDocument(Document):
     models: tuple[Status, ...] | None = None
     gateways: tuple[GatewayStatus, ...] | None = None
     monitoring: tuple[MonitoringStatus, ...] | None = None
+    applied_commit: AppliedCommit | None = None
 
 
 def status_document(status: SiteStatus) -> StatusDocument:

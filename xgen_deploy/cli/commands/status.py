@@ -13,7 +13,9 @@ from xgen_deploy.cli.screens.how_to_ask import asking_lines
 from xgen_deploy.cli.screens.screen import Screen
 from xgen_deploy.cli.screens.status import status_lines, warning_lines
 from xgen_deploy.cli.screens.versions import version_lines
+from xgen_deploy.documents.applied_commit import applied_commit, commit_line
 from xgen_deploy.documents.status import status_document
+from xgen_deploy.frozen import replace
 from xgen_deploy.plan.headlines import named
 from xgen_deploy.plan.out_of_service import in_force
 from xgen_deploy.state.observation import records_of
@@ -78,9 +80,13 @@ def _show(whole: SiteStatus, site: Site, settings: Settings, screen: Screen, vie
         screen.lines(lines, always=always)
     screen.lines(_untold(unknown))
     screen.lines(_all_left_out(whole, status))
+    applied = applied_commit(site.manifest_file, status.observed)
+    if line := commit_line(site.manifest_file, applied):
+        screen.lines([escape(line)])
     if view == View():
         screen.lines(_how_to_ask(site, status, settings.manifest), exact=True)
-    screen.value(status_document(status), more=view.watch)
+    document = replace(status_document(status), applied_commit=applied)
+    screen.value(document, more=view.watch)
     return status.exit_code
 
 
