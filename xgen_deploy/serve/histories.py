@@ -1,7 +1,7 @@
 """What hosts remember of applies, for what a user sees of a site."""
 
+from xgen_deploy.apply.histories import Histories
 from xgen_deploy.apply.history import followed_entries
-from xgen_deploy.documents.history import Histories
 from xgen_deploy.serve.context import ServeContext
 from xgen_deploy.serve.security.scope import observed_of, seen_by
 from xgen_deploy.serve.security.users import User
