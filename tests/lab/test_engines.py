@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -161,3 +162,39 @@ def test_a_real_model_on_the_software_gpu(site: Site) -> None:
     assert (row["offloaded_layers"], row["total_layers"]) == (12, 19)
     assert _devices(row)["Vulkan0"] > 0
     took_what_was_forecast(row)
+
+
+def test_what_cannot_fit_is_refused_and_its_way_out_works(host: LabHost, site: Site) -> None:
+    """On a software GPU of which all but a little is reserved."""
+    (name,) = site.hosts
+    total = int(host.sh("grep MemTotal /proc/meminfo").split()[1]) >> 10
+    slots = 16 + (total >> 10)
+    at_ease, room = max(512, total // 20), 300 + 25 * slots
+    software = site.hosts[name]
+    site.hosts[name] = software | {"xgen_reserved_mb": total - at_ease - room}
+    site.models["gemma"]["llama"] = {"parallel": slots}
+    site.placements[name] = [{"model": "gemma", "gpus": [0], "n_ctx": 32768}]
+    before = _running(host, site)
+    refused = site.run("apply", "-y")
+    assert refused.code == 1
+    assert f"refused  {name}/gemma: it needs" in refused.said
+    assert "Nothing was changed" in refused.said
+    assert _running(host, site) == before
+    way = re.search(r"^ +n_ctx: (\d+)$", refused.said, re.MULTILINE)
+    assert way, refused.said
+    site.placements[name][0]["n_ctx"] = int(way[1])
+    try:
+        site.apply()
+        row = status(site)
+        assert row["status"] == "running"
+        assert row["offloaded_layers"] == row["total_layers"]
+        took_what_was_forecast(row)
+    finally:
+        site.hosts[name] = software
+
+
+def _running(host: LabHost, site: Site) -> str:
+    """What serves, and since when; what the host remembers; what lies there."""
+    unit, state = f"xgen-{site.project}-gemma.service", f"/var/lib/xgen-deploy/{site.project}"
+    shown = host.sh(f"systemctl show -P MainPID -P ExecMainStartTimestamp {unit}")
+    return shown + host.sh(f"sha256sum {state}/*.json /etc/systemd/system/{unit}")

@@ -16,6 +16,7 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.record import InstanceRecord
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,16 @@ class Backend(ABC):
         engine: Engine,  # noqa: ARG002
     ) -> Forecast | None:
         """What it will take of memory; None where that is not known."""
+        return None
+
+    def forecast_after(
+        self,
+        spec: Spec,  # noqa: ARG002
+        model: ModelFacts,  # noqa: ARG002
+        gpus: tuple[GPUInfo, ...],  # noqa: ARG002
+        last: InstanceRecord,  # noqa: ARG002
+    ) -> Forecast | None:
+        """The same with what the report of its last start tells; None where that tells nothing."""
         return None
 
     def least_of(

@@ -11,6 +11,7 @@ from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Instance, Spec
+from xgen_deploy.state.record import InstanceRecord
 
 _ROUNDS = 4
 
@@ -91,6 +92,17 @@ def forecast_of(instance: Instance, files: Sequence[ModelFacts]) -> Forecast | N
     """Of the whole instance; None where it is not known."""
     asked = forecasting_for(instance, files)
     return asked.of(instance.spec, instance.gpus) if asked is not None else None
+
+
+def forecast_after(
+    instance: Instance, files: Sequence[ModelFacts], last: InstanceRecord | None
+) -> Forecast | None:
+    """The same, by what is known of its last start."""
+    asked = forecasting_for(instance, files)
+    if asked is None:
+        return None
+    told = last and asked.backend.forecast_after(instance.spec, asked.model, instance.gpus, last)
+    return told or asked.of(instance.spec, instance.gpus)
 
 
 def _without(free: Sequence[int], whole: Forecast, alone: Forecast) -> list[int]:

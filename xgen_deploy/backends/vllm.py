@@ -31,6 +31,7 @@ from xgen_deploy.backends.vllm_entrypoint import (
     takes_model_option,
 )
 from xgen_deploy.backends.vllm_forecast import vllm_forecast
+from xgen_deploy.backends.vllm_learned import learned
 from xgen_deploy.backends.vllm_log import LOADING_STAGES, read_report
 from xgen_deploy.backends.vllm_pages import MODELS, VERSION, report_endpoint
 from xgen_deploy.backends.vllm_sizes import check_sizes, context_limit
@@ -43,6 +44,7 @@ from xgen_deploy.state.gpu import GPUInfo
 from xgen_deploy.state.instance import Engine, Instance, Spec
 from xgen_deploy.state.instance_config import InstanceConfig
 from xgen_deploy.state.load_report import LoadReport
+from xgen_deploy.state.record import InstanceRecord
 
 # No calls home, nothing fetched. USER: PyTorch asks for the name of a user that has none.
 _OWN = {
@@ -178,12 +180,14 @@ class Vllm(Backend):
         engine: Engine,  # noqa: ARG002
     ) -> Forecast | None:
         asked = _asked(spec, model, gpus)
-        told = vllm_forecast(asked) if asked else None
-        if told is None:
-            return None
-        uncounted = tuple(_uncounted(spec))
-        ways = tuple(ways_out(asked)) if asked and told.fails else ()
-        return replace(told, notes=(*told.notes, *uncounted), ways_out=ways)
+        return _told(asked, spec) if asked else None
+
+    def forecast_after(
+        self, spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...], last: InstanceRecord
+    ) -> Forecast | None:
+        asked = _asked(spec, model, gpus)
+        seen = learned(asked, spec, last) if asked else None
+        return None if asked is None or seen is None else _told(replace(asked, learned=seen), spec)
 
     def context_limit(self, model: ModelFacts) -> int | None:
         return context_limit(model)
@@ -223,6 +227,14 @@ def _asked(spec: Spec, model: ModelFacts, gpus: tuple[GPUInfo, ...]) -> Asked | 
     if not gpus or len(gpus) != ranks * (spec.vllm.pipeline_parallel_size or 1):
         return None
     return Asked(model=model, settings=spec.vllm, length=spec.n_ctx, gpus=gpus, ranks=ranks)
+
+
+def _told(asked: Asked, spec: Spec) -> Forecast | None:
+    told = vllm_forecast(asked)
+    if told is None:
+        return None
+    ways = tuple(ways_out(asked)) if told.fails else ()
+    return replace(told, notes=(*told.notes, *_uncounted(spec)), ways_out=ways)
 
 
 def _uncounted(spec: Spec) -> Iterator[str]:

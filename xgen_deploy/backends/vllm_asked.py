@@ -23,13 +23,15 @@ _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)([kKmMgGtT]?)", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """`length` is of the longest request; `ranks` of its GPUs compute each layer together."""
+    """`length` is of the longest request; `ranks` of its GPUs compute each layer together.
+    `learned` is what its last start computed with; None before the first."""
 
     model: ModelFacts
     settings: VllmSettings
     length: int
     gpus: tuple[GPUInfo, ...]
     ranks: int
+    learned: int | None = None
 
     @property
     def totals(self) -> list[int]:
@@ -66,6 +68,8 @@ class Asked:
     @property
     def allowance(self) -> int:
         """For what it computes with. Nobody knows that before it ran once."""
+        if self.learned is not None:
+            return self.learned
         words, width = (number(self.model, key) or 0 for key in ("vocab_size", "hidden_size"))
         inner = number(self.model, "intermediate_size") or 0
         logits = _COPIES * self.requests * words * 4

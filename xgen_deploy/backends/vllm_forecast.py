@@ -114,10 +114,11 @@ def why_not(asked: Asked, sizes: Held) -> str | None:
 
 
 def _notes(asked: Asked, room: int, request: int) -> Iterator[str]:
-    yield (
-        f"first run: {size_text(asked.allowance)} are taken for activations and CUDA graphs, "
-        f"± {size_text(asked.allowance)}"
-    )
+    beside = f"{size_text(asked.allowance)} are taken for activations and CUDA graphs"
+    if asked.learned is None:
+        yield f"first run: {beside}, ± {size_text(asked.allowance)}"
+    else:
+        yield f"{beside}, as at its last start"
     if room < request:
         yield (
             f"it may not start: a request of {asked.length} tokens needs "

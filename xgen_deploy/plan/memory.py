@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
-from xgen_deploy.backends.forecasting import forecast_of, forecasting_for
+from xgen_deploy.backends.forecasting import forecast_after, forecasting_for
 from xgen_deploy.errors import XgenError
 from xgen_deploy.faults import guarded
 from xgen_deploy.frozen import replace
@@ -91,9 +91,10 @@ def _forecast(operation: Operation, observation: Observation) -> Operation:
         return operation
     note = _NOTES.get(instance.declared.fit)
     notes = (*operation.notes, note) if note is not None else operation.notes
-    told = (
-        forecast_of(instance, observation.facts.models) if instance.declared.fit != "off" else None
-    )
+    record = observation.record
+    last = record.instances.get(instance.name) if record is not None else None
+    files, off = observation.facts.models, instance.declared.fit == "off"
+    told = None if off else forecast_after(instance, files, last)
     return replace(operation, instance=replace(instance, forecast=told), notes=notes)
 
 
