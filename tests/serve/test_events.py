@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,8 @@ from starlette.testclient import TestClient
 from tests.apply.conftest import q
 from tests.fake_host.reporter import sample
 from tests.serve.conftest import TOKEN_HASH, Serve, Served, users
-from xgen_deploy.serve.live import hub
+from xgen_deploy.errors import XgenError
+from xgen_deploy.serve.live import hub, stream
 
 LIMITED = users(kim={"role": "admin"}, eve={"role": "viewer", "hosts": ["h"]})
 Event = tuple[str, dict[str, Any]]
@@ -22,6 +24,7 @@ Event = tuple[str, dict[str, Any]]
 @pytest.fixture
 def served(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Served:
     monkeypatch.setattr(hub, "_EVERY", 0.1)
+    monkeypatch.setattr(stream, "HEARTBEAT", 1.0)
     made = serve(
         {"h": "cpu", "n": "cpu"}, applied=True, hosts={"h": [q()], "n": [q()]}, serve=LIMITED
     )
@@ -52,49 +55,49 @@ def first(stream: Iterator[Event], name: str, *, of: str = "") -> dict[str, Any]
 
 
 def test_a_page_gets_all_first_and_then_what_changes(served: Served) -> None:
-    with events(served.logged_in("kim")) as stream:
-        state = first(stream, "states")
+    with events(served.logged_in("kim")) as told:
+        state = first(told, "states")
         assert {(m["host"], m["status"]) for m in state["models"]} == {
             ("h", "running"),
             ("n", "running"),
         }
-        told = first(stream, "values", of="h")["hosts"]["h"]
-        assert told["gpus"][0]["memory_used_mb"] == 10
-        assert told["instances"]["q"]["waiting"] == 3.0
+        values = first(told, "values", of="h")["hosts"]["h"]
+        assert values["gpus"][0]["memory_used_mb"] == 10
+        assert values["instances"]["q"]["waiting"] == 3.0
         served.site.hosts["h"].reports.append(sample(3.0, q={"generated": 50.0}))
-        later = first(stream, "values", of="h")["hosts"]["h"]
+        later = first(told, "values", of="h")["hosts"]["h"]
         assert later["instances"]["q"]["tokens_per_second"] == 25.0
 
 
 def test_a_state_is_told_once_its_engine_falls_silent(served: Served) -> None:
-    with events(served.logged_in("kim")) as stream:
-        first(stream, "states")
-        first(stream, "values", of="h")
+    with events(served.logged_in("kim")) as told:
+        first(told, "states")
+        first(told, "values", of="h")
         served.site.hosts["h"].systemd.run(("systemctl", "stop", "xgen-p-q.service"))
         served.context.changed([])
         served.site.hosts["h"].reports.append(sample(3.0))
-        states = {(m["host"], m["status"]) for m in first(stream, "states")["models"]}
+        states = {(m["host"], m["status"]) for m in first(told, "states")["models"]}
         assert ("h", "running") not in states
         assert ("n", "running") in states
 
 
 def test_a_lost_host_is_told_with_its_reason(served: Served) -> None:
-    with events(served.logged_in("kim")) as stream:
-        first(stream, "values", of="n")
+    with events(served.logged_in("kim")) as told:
+        first(told, "values", of="n")
         served.site.hosts["n"].unreachable = "no route"
-        told = next(
+        lost = next(
             d["hosts"]["n"]
-            for n, d in stream
+            for n, d in told
             if n == "values" and d["hosts"].get("n", {}).get("gone")
         )
-        assert "no route" in told["gone"]
-        assert told["gpus"] == []
+        assert "no route" in lost["gone"]
+        assert lost["gpus"] == []
 
 
 def test_a_user_of_one_host_is_told_of_no_other(served: Served) -> None:
-    with events(served.logged_in("eve")) as stream:
-        assert {m["host"] for m in first(stream, "states")["models"]} == {"h"}
-        assert list(first(stream, "values")["hosts"]) == ["h"]
+    with events(served.logged_in("eve")) as told:
+        assert {m["host"] for m in first(told, "states")["models"]} == {"h"}
+        assert list(first(told, "values")["hosts"]) == ["h"]
 
 
 def test_two_pages_are_told_of_one_reporter_a_host(served: Served) -> None:
@@ -105,30 +108,30 @@ def test_two_pages_are_told_of_one_reporter_a_host(served: Served) -> None:
 
 
 def test_pages_hear_that_the_manifest_changed(served: Served) -> None:
-    with events(served.logged_in("kim")) as stream:
-        before = first(stream, "states")
+    with events(served.logged_in("kim")) as told:
+        before = first(told, "states")
         served.site.change(lambda manifest: manifest["models"]["q"].update(n_ctx=4096))
-        after, good = first(stream, "states"), served.site.manifest
+        after, good = first(told, "states"), served.site.manifest
         assert after["manifest"] != before["manifest"]
         assert after["version"] > before["version"]
         (served.site.folder / "manifest.yaml").write_text("hosts: [")
-        assert first(stream, "states")["manifest"] is None
+        assert first(told, "states")["manifest"] is None
         served.site.change_to(good)
-        assert first(stream, "states")["manifest"] == after["manifest"]
+        assert first(told, "states")["manifest"] == after["manifest"]
 
 
 def test_a_stream_ends_with_its_user(served: Served) -> None:
-    with events(served.logged_in("kim")) as stream:
-        first(stream, "values", of="h")
+    with events(served.logged_in("kim")) as told:
+        first(told, "values", of="h")
         served.site.change(lambda manifest: manifest["serve"]["users"].pop("kim"))
-        assert first(stream, "end") == {}
-        assert list(stream) == []
+        assert first(told, "end") == {}
+        assert list(told) == []
 
 
 def test_the_last_hour_is_kept_over_a_change_of_the_manifest(served: Served) -> None:
     browser = served.logged_in("kim")
-    with events(browser) as stream:
-        first(stream, "values", of="h")
+    with events(browser) as told:
+        first(told, "values", of="h")
         served.site.change(lambda manifest: manifest["models"]["q"].update(n_ctx=4096))
         curves = browser.get("/api/hosts/h/last-hour").json()["curves"]
     assert curves["gpu/0/memory_used_mb"] == [10.0]
@@ -137,5 +140,17 @@ def test_the_last_hour_is_kept_over_a_change_of_the_manifest(served: Served) -> 
 
 def test_a_script_follows_events_with_its_token(serve: Serve) -> None:
     served = serve(serve={"users": {"ci": {"role": "viewer", "token_hash": TOKEN_HASH}}})
-    with events(served.script()) as stream:
-        assert first(stream, "states")["models"][0]["status"] == "absent"
+    with events(served.script()) as told:
+        assert first(told, "states")["models"][0]["status"] == "absent"
+
+
+def test_nothing_goes_on_once_it_has_ended(serve: Serve) -> None:
+    served = serve({"h": "cpu"}, hosts={"h": [q()]})
+    browser = served.by_link()
+    with events(browser) as told:
+        first(told, "states")
+        browser.app.state.hub.close()  # type: ignore[attr-defined]
+        served.context.close()
+    assert not [t for t in threading.enumerate() if "Hub._work" in repr(t)]
+    with pytest.raises(XgenError, match="ending"), served.context.run():
+        pass

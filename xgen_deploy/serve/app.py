@@ -1,5 +1,6 @@
 """The application: its parts, in their order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -46,10 +47,13 @@ _ROUTERS = (
 
 
 def create_app(context: ServeContext) -> FastAPI:
+    hub = Hub(context)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         context.close()
+        await asyncio.to_thread(hub.close)
 
     app = FastAPI(
         title="xgen-deploy",
@@ -62,9 +66,9 @@ def create_app(context: ServeContext) -> FastAPI:
         responses=ERRORS,
     )
     app.state.context = context
-    app.state.hub = Hub(context)
-    context.on_change = app.state.hub.look_again
-    tell_changes(context.changes, app.state.hub)
+    app.state.hub = hub
+    context.on_change.append(hub.look_again)
+    tell_changes(context.changes, hub)
     for router in _ROUTERS:
         app.include_router(router)
     app.mount("/static", OwnFiles())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from starlette.requests import HTTPConnection
 
+from xgen_deploy.errors import XgenError
 from xgen_deploy.live.feed import Feed
 from xgen_deploy.run.run import Run
 from xgen_deploy.serve.changes.carrying_out import Editing
@@ -25,7 +26,7 @@ from xgen_deploy.state.site import Site
 class ServeContext:
     """`load` reads the manifest, `open_run` connects to its hosts. `users` are those of a file, in
     place of the manifest's. `login` is whom the program runs as, `say` prints a line where it
-    runs, `on_change` is called after a change."""
+    runs, `on_change` are called after a change."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class ServeContext:
         self.sessions = Sessions(clock)
         self.login_link = LoginLink(clock)
         self.rate_limit = RateLimit(clock)
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: list[Callable[[], None]] = []
         self.cookie_name = _cookie_name(settings)
         self.hashing = threading.Semaphore(2)  # 16 MiB and a core each
         self._load = load
@@ -55,6 +56,7 @@ class ServeContext:
         self._clock = clock
         self._lock = threading.Lock()
         self._current: Reading | None = None
+        self._closed = False
 
     def site(self) -> Site:
         """The manifest as it is now. Raises ManifestError."""
@@ -121,10 +123,13 @@ class ServeContext:
             current = self._current
         if current is not None:
             current.changed(hosts)
-        self.on_change()
+        for listener in self.on_change:
+            listener()
 
     def close(self) -> None:
+        """Nothing is opened any more."""
         with self._lock:
+            self._closed = True
             current, self._current = self._current, None
         if current is not None:
             current.retire()
@@ -139,6 +144,8 @@ class ServeContext:
 
     def _reading(self, *, lease: bool = False) -> Reading:
         with self._lock:
+            if self._closed:
+                raise XgenError("serve is ending")
             before = current = self._current
             if current is None or current.is_old():
                 site = self._load()

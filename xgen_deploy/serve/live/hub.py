@@ -21,6 +21,7 @@ MOST_STREAMS = 400
 _EVERY = 2.0  # seconds between two events of values, however many hosts report
 _LOOK_AGAIN = 60.0  # seconds between two looks at what runs, where no reporter tells of a change
 _MOST_POSTED = 100
+_ENDING = 5.0  # seconds
 Values = Mapping[str, tuple[int, HostValues | Gone]]
 
 
@@ -50,10 +51,11 @@ class Hub:
     def __init__(self, context: ServeContext) -> None:
         self._context = context
         self._lock = threading.Lock()
-        self._working: set[str] = set()
+        self._working: dict[str, threading.Thread] = {}
+        self._closed = False
         self._wakers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._look = threading.Event()
-        self._digest: str | None = ""
+        self._is_broken = False
         self.number = 0
         self.values: Values = {}
         self.state: State | None = None
@@ -92,10 +94,24 @@ class Hub:
         """Something was done: what runs is looked at now."""
         self._look.set()
 
+    def close(self) -> None:
+        """Ends the threads, and waits for them."""
+        self._closed = True
+        self._look.set()
+        with self._lock:
+            working = list(self._working.values())
+        for thread in working:
+            thread.join(_ENDING)
+
     def _begin(self, name: str, work: Callable[[], None]) -> None:
-        if name not in self._working:
-            self._working.add(name)
-            threading.Thread(target=self._work, args=(name, work), daemon=True).start()
+        if name not in self._working and not self._closed:
+            thread = threading.Thread(target=self._work, args=(name, work), daemon=True)
+            self._working[name] = thread
+            thread.start()
+
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self._wakers) and not self._closed
 
     def _work(self, name: str, work: Callable[[], None]) -> None:
         """Until nobody looks."""
@@ -103,17 +119,18 @@ class Hub:
             try:
                 work()
             except XgenError:  # of the manifest: pages are told by what they ask for
-                self._tell_manifest(None)
-                time.sleep(_EVERY)
+                if not self._closed:
+                    self._tell_manifest(None)
+                    time.sleep(_EVERY)
             with self._lock:
-                if not self._wakers:
-                    self._working.discard(name)
+                if not self._goes_on:
+                    del self._working[name]
                     return
 
     def _follow_values(self) -> None:
         """Until nobody looks, or the hosts are others."""
         with self._context.feed() as feed, feed.subscribe() as subscription:
-            while self._wakers:
+            while self._goes_on:
                 self._take_values(subscription)
                 self._tell_manifest(self._context.site().manifest_digest)
                 with self._context.feed() as now:
@@ -141,8 +158,10 @@ class Hub:
         time.sleep(max(0.0, _EVERY - (time.monotonic() - began)))
 
     def _follow_state(self) -> None:
-        while self._wakers:
+        while self._goes_on:
             self._look.clear()
+            if self._closed:
+                return
             with self._context.observations() as observations:
                 observed, site = observations.now(), observations.run.site
             with self._lock:
@@ -153,14 +172,14 @@ class Hub:
             self._look.wait(_LOOK_AGAIN)
 
     def _tell_manifest(self, digest: str | None) -> None:
-        """Where it is another one than before; None: it has errors."""
-        before, self._digest = self._digest, digest
-        if before in ("", digest):
-            return
-        self._look.set()
+        """Where it is another one than that of the last look; None: it has errors."""
+        before, self._is_broken = self._is_broken, digest is None
         if digest is None:
-            told = LiveStates(version=self.number + 1, manifest=None, models=None)
-            self.post(Posted("states", told.model_dump_json(), lambda _: True))
+            if not before:
+                told = LiveStates(version=self.number + 1, manifest=None, models=None)
+                self.post(Posted("states", told.model_dump_json(), lambda _: True))
+        elif before or (self.state and self.state.site.manifest_digest != digest):
+            self._look.set()
 
     def _wake(self) -> None:
         with self._lock:

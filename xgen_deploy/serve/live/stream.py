@@ -14,7 +14,7 @@ from xgen_deploy.state.site import Site
 from xgen_deploy.verify.site_status import site_status
 from xgen_deploy.visible import json_text
 
-_HEARTBEAT = 15.0  # seconds
+HEARTBEAT = 15.0  # seconds
 _STATES = "states"
 _APART = "\n"
 _VERSION = '"version":0'
@@ -29,7 +29,7 @@ async def events(hub: Hub, user: User, stays: Callable[[], bool]) -> AsyncIterat
         yield "retry: 3000\n\n"
         while True:
             try:
-                async with asyncio.timeout(_HEARTBEAT):
+                async with asyncio.timeout(HEARTBEAT):
                     await waker.wait()
             except TimeoutError:
                 yield ": still there\n\n"
