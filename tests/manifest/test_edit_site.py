@@ -87,7 +87,10 @@ def test_without_an_own_field_the_group_s_holds_again(tmp_path: Path) -> None:
 
 
 OFFERED = {
-    "a placement of a group": (RemovePlacement("a", "m"), "`a` has no such entry in this file"),
+    "a placement of a group": (
+        RemovePlacement("a", "m"),
+        "it is written in a group's entry or in another file; change it there",
+    ),
     "one that a group places too": (
         RemovePlacement("b", "m"),
         "it is placed by a group or another file too; take it out there",

@@ -171,3 +171,32 @@ def test_a_preview_stores_nothing_and_asks_the_hosts_once(serve: Serve) -> None:
     assert (served.site.hosts["n"].last_request, bool(first)) == (b"", True)
     assert context.changes.all(user) == []
     assert text_of(served) == before
+
+
+def test_a_limited_user_is_shown_his_part_of_a_plan_and_no_lines_of_others(serve: Serve) -> None:
+    served = changing(serve, TWO, models=MODELS, hosts={"h": [q()], "n": []}, serve=ROLES)
+    body: dict[str, Any] = {"model": "r", "host": "n", "gpus": []}
+    whole = ask(served.logged_in("edits"), "load", **body)
+    part = ask(served.logged_in("limited"), "load", **body)
+    assert set(whole["plan"]["hosts"]) == {"h", "n"}
+    assert set(part["plan"]["hosts"]) == {"n"}
+    assert "model: q" in whole["diff"]
+    assert "model: q" not in part["diff"]
+
+
+def test_no_hash_of_a_password_is_in_a_diff(serve: Serve) -> None:
+    served = changing(serve, applied=False)
+    path = served.site.folder / "manifest.yaml"
+    hashed = ROLES["users"]["edits"]["password_hash"]
+    lines = f"serve: {{users: {{kim: {{role: admin, password_hash: '{hashed}'}}}}}}\n"
+    path.write_text(text_of(served).replace("hosts:\n  h:", f"{lines}hosts:\n  h:"))
+    assert hashed in text_of(served)
+    change = ask(served.logged_in("kim"), "load", model="q", host="h", n_ctx=8192)
+    assert "password_hash: …" in change["diff"] or "password_hash" not in change["diff"]
+    assert hashed not in change["diff"]
+
+
+def test_a_replica_is_no_placement_of_its_own(serve: Serve) -> None:
+    served = changing(serve, hosts={"h": [q(replicas=2)]})
+    answer = ask(served.by_link(), "unload", 422, host="h", name="q-2")
+    assert reason(answer) == "`q-2` is one of the replicas of `q`"

@@ -34,7 +34,7 @@ Refuses = Callable[[str], str]
 def edited(text: str, edit: Edit, refuses: Refuses | None = None) -> Edited | ToPaste:
     """`refuses` says what else is wrong with a text, "" where nothing is: what the whole site is
     then, with all that the manifest extends. Raises ManifestError where `text` is no manifest."""
-    reason = f"`{edit.host}` has no such entry in this file"
+    reason = "it is written in a group's entry or in another file; change it there"
     for attempt in _attempts(as_data(text), edit):
         try:
             result = attempt.run(text)

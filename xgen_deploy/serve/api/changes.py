@@ -57,32 +57,32 @@ def action(
 @router.post("/api/rollback", status_code=202, response_model=ChangeDocument)
 def rollback(request: Request, user: Admin, asked: RollbackRequest) -> Response:
     """An earlier apply again, with the current secrets; the manifest stays as it is."""
-    return answer(context_of(request).changes.propose(user, asked).document(), 202)
+    return answer(context_of(request).changes.propose(user, asked).document(user), 202)
 
 
 @router.get("/api/changes", response_model=ChangesDocument)
 def changes(request: Request, user: Viewer) -> Response:
     """The newest changes that were asked for since the program began."""
     found = context_of(request).changes.all(user)
-    return answer(ChangesDocument(changes=tuple(c.document(whole=False) for c in found)))
+    return answer(ChangesDocument(changes=tuple(c.document(user, whole=False) for c in found)))
 
 
 @router.get("/api/changes/{change_id}", response_model=ChangeDocument)
 def change(request: Request, user: Viewer, change_id: str) -> Response:
     """One of them, with its diff and plan."""
-    return answer(context_of(request).changes.of(user, change_id).document())
+    return answer(context_of(request).changes.of(user, change_id).document(user))
 
 
 @router.post("/api/changes/{change_id}/apply", status_code=202, response_model=ChangeDocument)
 def apply_change(request: Request, user: Operator, change_id: str, asked: ApplyRequest) -> Response:
     """The plan of this fingerprint is carried out, or proposed."""
-    return answer(context_of(request).changes.apply(user, change_id, asked).document(), 202)
+    return answer(context_of(request).changes.apply(user, change_id, asked).document(user), 202)
 
 
 @router.post("/api/changes/{change_id}/undo", response_model=ChangeDocument)
 def undo(request: Request, user: Operator, change_id: str) -> Response:
     """Takes the edit of a failed change out of the manifest again; no host is touched."""
-    return answer(context_of(request).changes.undo(user, change_id).document())
+    return answer(context_of(request).changes.undo(user, change_id).document(user))
 
 
 @router.get("/api/changes/{change_id}/events", response_class=StreamingResponse)
@@ -123,4 +123,4 @@ def _asked(
             raise Refused(409, reason)
         fingerprint = ApplyRequest(fingerprint=found.fingerprint)
         found = context.changes.apply(user, found.id, fingerprint)
-    return answer(found.document(), 202)
+    return answer(found.document(user), 202)

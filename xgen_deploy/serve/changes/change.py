@@ -1,6 +1,5 @@
 """One change: as it was asked for, what it would do, and what became of it. In memory only."""
 
-import difflib
 import json
 import threading
 from dataclasses import dataclass, field
@@ -8,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xgen_deploy.documents.changes import ChangeDocument, State, What
-from xgen_deploy.documents.plan import plan_document
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.serve.changes.planned import Planned
+from xgen_deploy.serve.changes.shown import diff_of, shown_diff, shown_document
+from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.serve import Role
 
@@ -90,8 +90,8 @@ class Change:
         edit, stood = self.asked.edit, self.state in ("failed", "conflict")
         return stood and edit is not None and _reads(self.manifest, edit.after)
 
-    def document(self, *, whole: bool = True) -> ChangeDocument:
-        plan = plan_document(self.planned.plan)
+    def document(self, user: User, *, whole: bool = True) -> ChangeDocument:
+        """As this user is shown it."""
         return ChangeDocument(
             id=self.id,
             what=self.asked.what,
@@ -100,12 +100,12 @@ class Change:
             state=self.state,
             host=self.asked.host,
             instance=self.asked.instance,
-            diff=self.diff,
+            diff=shown_diff(self.asked.edit, self.manifest, user),
             fingerprint=self.fingerprint,
             confirm=self.terms.confirm,
             role=self.terms.role,
             blocked=self.terms.blocked,
-            plan=plan if whole else None,
+            plan=shown_document(self.planned, user) if whole else None,
             applied_by=self.applied_by,
             exit_code=self.exit_code,
             branch=self.branch,
@@ -115,20 +115,6 @@ class Change:
 
 
 _STATES: dict[int, State] = {0: "applied", 5: "conflict"}
-
-
-def diff_of(edit: ManifestEdit, manifest: str) -> str:
-    """As `git diff` and `patch -p1` have it."""
-    name = Path(manifest).name
-    lines = difflib.unified_diff(
-        edit.before.splitlines(keepends=True),
-        edit.after.splitlines(keepends=True),
-        f"a/{name}",
-        f"b/{name}",
-    )
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
 
 
 def _kind(line: str) -> object:

@@ -2,7 +2,7 @@
 written, and no host is asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from xgen_deploy.documents.changes import What
@@ -48,7 +48,8 @@ def prepared_edit(
         what: What = "load"
         name, edits = placement_name(asked), _load(user, reading, asked)
     else:
-        what, name, edits = "unload", asked.name, (_unload(user, reading, asked),)
+        names = {d.name for d in seen_by(user, site).declared if d.host == asked.host}
+        what, name, edits = "unload", asked.name, (_unload(user, reading, asked, names),)
     text = _edited(manifest, file, edits)
     after = file.with_text(text).decode()
     message = f"{what} {name} on {asked.host}"
@@ -105,8 +106,16 @@ def _load(user: User, reading: Reading, asked: LoadRequest) -> tuple[Edit, ...]:
     return load_edits(asked, placed)
 
 
-def _unload(user: User, reading: Reading, asked: UnloadRequest) -> Edit:
+def _unload(user: User, reading: Reading, asked: UnloadRequest, names: Collection[str]) -> Edit:
+    """`names` are those of the instances there."""
     placed = _placed(reading, asked.host, asked.name)
+    first = asked.name.rpartition("-")[0]
+    if placed is None and asked.name in names and _placed(reading, asked.host, first):
+        raise Refused(
+            422,
+            f"`{asked.name}` is one of the replicas of `{first}`",
+            f"Load `{first}` with fewer `replicas`, or unload it as a whole.",
+        )
     if placed is None or (user.models is not None and placed["model"] not in user.models):
         raise Refused(404, f"{asked.host} has no instance `{asked.name}`")
     return RemovePlacement(asked.host, asked.name)

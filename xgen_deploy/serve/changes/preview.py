@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from xgen_deploy.documents.plan import PlanDocument, plan_document
 from xgen_deploy.plan.text import plan_text
-from xgen_deploy.serve.changes.change import Asked, diff_of
+from xgen_deploy.serve.changes.change import Asked
 from xgen_deploy.serve.changes.planned import Planned, plan_over
 from xgen_deploy.serve.changes.preparing import prepared_edit
 from xgen_deploy.serve.changes.requests import LoadRequest, UnloadRequest
+from xgen_deploy.serve.changes.shown import shown_diff, shown_plan
 from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.observation import Observed
 from xgen_deploy.state.plan import Plan
@@ -42,13 +43,13 @@ def preview(context: "ServeContext", user: User, request: LoadRequest | UnloadRe
     editing = context.changes.editing
     prepared = prepared_edit(editing.manifest, context.site(), user, request)
     planned = _planned(context, prepared.site, request)
-    edit = prepared.asked.edit
+    plan = shown_plan(planned, user)
     return Preview(
         asked=prepared.asked,
-        diff="" if edit is None else diff_of(edit, editing.manifest.path),
-        plan=planned.plan,
-        document=plan_document(planned.plan),
-        text=tuple(plan_text(planned.plan, 0.0)),
+        diff=shown_diff(prepared.asked.edit, editing.manifest.path, user),
+        plan=plan,
+        document=plan_document(plan),
+        text=tuple(plan_text(plan, 0.0)),
     )
 
 
