@@ -30,11 +30,12 @@ sum by ({INSTANCE}) (rate(llamacpp:tokens_predicted_seconds_total[5m]))
 
 def _share_of_errors(above: float) -> str:
     """Of the answers of a model through the gateway; one or two alone count for nothing."""
-    errors = 'haproxy_backend_http_responses_total{code="5xx"}'
+    answers = 'haproxy_backend_http_responses_total{model!=""}'
+    errors = 'haproxy_backend_http_responses_total{model!="",code="5xx"}'
     by = "sum by (project, host, model)"
     return (
         f"{by} (rate({errors}[5m]))\n/\n"
-        f"({by} (rate(haproxy_backend_http_responses_total[5m])) > 0)\n> {above}\n"
+        f"({by} (rate({answers}[5m])) > 0)\n> {above}\n"
         f"and\n{by} (increase({errors}[5m])) > 2"
     )
 
@@ -59,7 +60,7 @@ REQUESTS = Group(
         ),
         Alert(
             "XgenGatewayQueue",
-            "sum by (project, host, model) (haproxy_backend_current_queue) > 0",
+            'sum by (project, host, model) (haproxy_backend_current_queue{model!=""}) > 0',
             "5m",
             "warning",
             "Requests for model {{ $labels.model }} have waited in the gateway on"
