@@ -13,6 +13,7 @@ from xgen_deploy.watch.rules.alert import Alert, Record
 from xgen_deploy.watch.rules.file import ALERTS, GROUPS, rules_file
 from xgen_deploy.watch.rules.upkeep import HEARTBEAT
 
+CASES = alert_cases.cases()
 RULES = [rule for group in GROUPS for rule in group.rules]
 
 
@@ -34,23 +35,20 @@ def test_prometheus_takes_the_rules(rules: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_each_alert_fires_and_stays_silent_where_it_should(rules: Path) -> None:
-    tests = rules.with_name("tests.yml")
-    tests.write_text(alert_cases.promtool_tests(rules.name))
-    done = _promtool("test", "rules", str(tests))
+def test_each_alert_fires_and_stays_silent_where_it_should(tmp_path: Path) -> None:
+    done = _promtool("test", "rules", *map(str, alert_cases.write(tmp_path)))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_alert_is_without_a_case_that_fires_and_one_that_does_not() -> None:
-    cases = alert_cases.cases()
-    assert set(cases) == {alert.name for alert in ALERTS}
-    assert [name for name, case in cases.items() if not case["fires"]] == []
-    assert [name for name, case in cases.items() if not case["silent"]] == [HEARTBEAT]
+    assert set(CASES) == {alert.name for alert in ALERTS}
+    assert [name for name, case in CASES.items() if not case["fires"]] == []
+    assert [name for name, case in CASES.items() if not case["silent"]] == [HEARTBEAT]
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_an_alert_says_where_it_is_and_what_to_run(alert: Alert) -> None:
-    for case in alert_cases.cases()[alert.name]["fires"]:
+    for case in CASES[alert.name]["fires"]:
         if "host=" in case["labels"] or "H" in case["labels"]:
             assert "gpu-01" in case["summary"]
         if re.search(r"\bI\b", case["labels"]):
