@@ -10,7 +10,7 @@ from tests.fake_host.site import FakeSite, Ran
 from xgen_deploy.cli.main import main
 
 WHY = "port 22 timed out after 10 s"
-WITHOUT_HOSTS = {"validate", "config", "lock", "fit"}
+WITHOUT_HOSTS = {"validate", "config", "lock", "fit", "serve", "metrics-targets"}
 WORDS: dict[str, tuple[str, ...]] = {
     "logs": ("q",),
     "ask": ("q", "Hello"),
