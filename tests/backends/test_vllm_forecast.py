@@ -7,6 +7,7 @@ import pytest
 from tests.fit.checkpoints import LLAMA_70B, weight_facts
 from tests.fit.measured import read
 from xgen_deploy.backends.registry import backend_named
+from xgen_deploy.frozen import replace
 from xgen_deploy.state.facts import ModelFacts
 from xgen_deploy.state.forecast import Forecast
 from xgen_deploy.state.gpu import GPUInfo, GPUType
@@ -72,6 +73,14 @@ def test_a_rank_has_the_weights_that_vllm_s_own_construction_has(case: dict[str,
 def test_it_takes_its_share_whatever_the_model_needs() -> None:
     (need,) = told(RANKS[0]["config"], cards(1), gpu_memory_utilization=0.5).devices
     assert need.total == 40 * GIB
+
+
+def test_its_share_is_of_what_the_driver_does_not_keep_for_itself() -> None:
+    """An H100 of 81559 MiB, of which CUDA tells, and vLLM counts, 81079."""
+    (card,) = cards(1)
+    card = replace(card, memory_total_mb=81559, memory_used_mb=0, memory_free_mb=81079)
+    (need,) = told(RANKS[0]["config"], (card,), gpu_memory_utilization=0.5).devices
+    assert need.total == 81079 * GIB // 2048
 
 
 def test_a_stated_cache_is_what_it_takes_beside_the_weights() -> None:

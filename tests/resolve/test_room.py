@@ -194,3 +194,12 @@ def test_a_software_device_is_the_host_s_ram() -> None:
 def test_the_host_s_ram() -> None:
     seen = rooms(_facts(CARD), Record(project="p"), LAYOUT, Host(name="h"))
     assert (seen.host.total, seen.host.free) == (64 * GIB, 60 * GIB)
+
+
+def test_what_the_driver_keeps_for_itself_is_nobody_s() -> None:
+    """As NVML told it of an H100 without any process, where CUDA tells 81079 MiB in all."""
+    h100 = replace(CARD, memory_total_mb=81559, memory_used_mb=0, memory_free_mb=81079)
+    room = _room(h100)
+    assert (room.total, room.others) == (81079 << 20, 0)
+    older = replace(h100, memory_used_mb=480)  # a driver that counts it as used
+    assert (_room(older).total, _room(older).others) == (81559 << 20, 480 << 20)

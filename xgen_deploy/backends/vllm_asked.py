@@ -36,7 +36,7 @@ class Asked:
     @property
     def totals(self) -> list[int]:
         """Bytes of each GPU; 0 where it is not known."""
-        return [(gpu.memory_total_mb or 0) * MIB for gpu in self.gpus]
+        return [(gpu.given_mb or 0) * MIB for gpu in self.gpus]
 
     @property
     def budgets(self) -> list[int]:

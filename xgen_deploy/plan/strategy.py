@@ -138,7 +138,7 @@ def _no_room(
         return _no_room_beside_itself(instance.name, memory)
     for gpu in instance.gpus:
         share = share_of(instance.spec)
-        needed = share * (gpu.memory_total_mb or 0) if share else None
+        needed = share * (gpu.given_mb or 0) if share else None
         if not share:
             needed = needed_mib(last.report, len(instance.gpus), _growth(instance, last))
         short = _too_little(f"GPU {gpu.index}", needed, gpu.memory_free_mb)

@@ -175,7 +175,7 @@ def _memory(gpu: GPUInfo, facts: HostFacts) -> tuple[int | None, int | None, int
     """In all, free now, and how much of it is left to the host."""
     if not takes_from_the_host(gpu):
         # A driver that tells of none has not told.
-        return _bytes(gpu.memory_total_mb or None), _bytes(gpu.memory_free_mb), 0
+        return _bytes(gpu.given_mb or None), _bytes(gpu.memory_free_mb), 0
     ram, available = _bytes(facts.memory_total_mb), _bytes(facts.memory_available_mb)
     own, own_free = _bytes(gpu.memory_total_mb), _bytes(gpu.memory_free_mb)
     mapped = _bytes(gpu.gtt_total_mb)

@@ -118,9 +118,9 @@ def _smaller_share(asked: Unfitting) -> Iterator[str]:
     """Of an engine that takes a share of its GPUs, whatever the model needs."""
     backend = asked.forecasting.backend
     share = backend.memory_share(asked.spec)
-    if share is None or not asked.gpus or any(not gpu.memory_total_mb for gpu, _ in asked.gpus):
+    if share is None or not asked.gpus or any(not gpu.given_mb for gpu, _ in asked.gpus):
         return
-    rooms = (free / ((gpu.memory_total_mb or 0) << 20) for gpu, free in asked.gpus)
+    rooms = (free / ((gpu.given_mb or 0) << 20) for gpu, free in asked.gpus)
     section, _, name = share.setting.partition(".")
     smaller = int(min(rooms) * 100) / 100
     if smaller > 0 and _fits(asked, backend.with_memory_share(asked.spec, smaller), asked.gpus):

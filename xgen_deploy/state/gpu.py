@@ -103,6 +103,15 @@ class GPUInfo(Frozen):
         return frozenset(n for n in (self.uuid, self.pci_bus_id, self.identity, *self.mig) if n)
 
     @property
+    def given_mb(self) -> int | None:
+        """What programs are given of its memory in all. NVIDIA's driver keeps a part (480 MiB of an
+        H100), which it counts as neither used nor free."""
+        total, used, free = self.memory_total_mb, self.memory_used_mb, self.memory_free_mb
+        if self.gpu_type is not GPUType.NVIDIA or not total or used is None or free is None:
+            return total
+        return min(total, used + free)
+
+    @property
     def label(self) -> str:
         """As a manifest names it: its index, of a MIG instance its UUID."""
         return str(self.index) if self.card is None else self.identity
