@@ -89,9 +89,79 @@ def test_a_target_that_cannot_be_reached_is_named_and_all_is_taken_away(site: Fa
     assert "Prometheus does not reach h2: server returned 0" in said
     assert "It was taken away; nothing was there before" in said
     edge = site.hosts["edge"]
-    assert not [p for p in edge.files if "prometheus" in p]
+    assert [p for p in edge.files if "prometheus" in p] == [token_file(LAYOUT)]
     assert "monitoring" not in site.record("edge")
     assert site.record("h")["monitoring"]["spec"]["exporter"]["port"] == 9809
+
+
+def test_what_failed_is_finished_by_the_next_apply(site: FakeSite) -> None:
+    edge = site.hosts["edge"]
+    edge.peers = {"h": site.hosts["h"], "h2": FakeHost("h2")}
+    site.apply(code=1)
+    edge.peers = site.hosts
+    assert "Prometheus scrapes 2 of 2 targets" in site.apply()
+    assert site.pending_operations() == []
+
+
+def test_another_monitoring_host_asks_with_a_token_that_all_know(site: FakeSite) -> None:
+    site.apply()
+    site.change(lambda m: (m["monitoring"].update(host="h2"), m["hosts"].update(edge=[])))
+    assert "Prometheus scrapes 2 of 2 targets" in site.apply()
+    assert not [p for p in site.hosts["edge"].files if "prometheus" in p]
+    assert site.pending_operations() == []
+
+
+def test_a_stated_token_that_has_another_value_is_known_to_all(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "one")
+    site.change(lambda m: m["monitoring"].update(token={"env": "TOKEN"}))
+    site.apply()
+    monkeypatch.setenv("TOKEN", "another")
+    assert "Prometheus scrapes 2 of 2 targets" in site.apply()
+    assert site.pending_operations() == []
+
+
+def test_the_exporter_knows_a_gateway_that_came_later(site: FakeSite) -> None:
+    site.apply()
+    site.change(lambda m: m.update(gateway={"host": "h", "port": 9000}))
+    site.apply()
+    assert json.loads(site.hosts["h"].files[settings_file(LAYOUT)])["gateway"]["port"] == 9000
+    assert site.pending_operations() == []
+
+
+def test_more_than_the_disk_has_is_a_warning(site: FakeSite) -> None:
+    folder = {"path": "/var/lib/xgen-p-prometheus", "exists": False, "free": 10 << 30, "total": 1}
+    site.hosts["edge"].machine |= {"folders": [{**folder, "total": 20 << 30}]}
+    site.change(lambda m: m["monitoring"].update(retention_size="20G"))
+    assert "monitoring may take 20" in site.run("plan").said
+    site.change(lambda m: m["monitoring"].update(retention_size="5G"))
+    assert "monitoring may take" not in site.run("plan").said
+
+
+def test_users_log_in_with_hashed_passwords(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB", "a password")
+    site.change(lambda m: m["monitoring"].update(users={"operator1": {"env": "WEB"}}))
+    site.apply()
+    web = site.hosts["edge"].files[f"{LAYOUT.settings('prometheus')}/web.yml"].decode()
+    assert "operator1" in web
+    assert "$2b$" in web
+    assert "a password" not in web
+    assert site.run("apply", "-y").code == 0
+    assert site.hosts["edge"].files[f"{LAYOUT.settings('prometheus')}/web.yml"].decode() == web
+
+
+def test_what_was_provided_for_a_grafana_goes_too(site: FakeSite) -> None:
+    folder = "/etc/grafana/provisioning"
+    site.change(lambda m: m["monitoring"].update(grafana={"provision": folder}))
+    site.apply()
+    edge = site.hosts["edge"]
+    assert [p for p in edge.files if p.startswith(folder) and p.endswith(".json")]
+    assert site.pending_operations() == []
+    assert site.run("destroy", "-y").code == 0
+    assert not [p for p in edge.files if p.startswith(folder)]
 
 
 def test_a_receiver_that_takes_nothing_fails_the_change_and_the_old_one_stays(

@@ -5,7 +5,6 @@ listens here. Rules and dashboards by themselves are in tests/watch.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import pytest
 
 from tests.lab import engine_site, network
 from tests.lab.host import LabHost
-from tests.lab.process import wait_until
+from tests.lab.process import run, wait_until
 from tests.lab.site import Site
 from tests.watch.debian import program
 
@@ -61,7 +60,7 @@ def site(
     serves, watches = pair
     # Without their units, which would start them by themselves.
     programs = Path(program("prometheus")).parent.parent
-    shutil.copytree(programs, watches.rootfs / "usr", symlinks=True, dirs_exist_ok=True)
+    run(["cp", "-a", f"{programs}/.", str(watches.rootfs / "usr")])
     found = Site(tmp_path_factory.mktemp("seen"), PROJECT, ports=f"{PORT}-{PORT + 3}")
     found.models["tiny"] = engine_site.tiny(api_key={"env": "ENGINE_KEY"})
     found.serve(serves.name, "tiny")
@@ -123,7 +122,7 @@ def test_neither_the_exporter_nor_prometheus_is_open_to_others(
     assert reached.returncode != 0
 
 
-def test_a_killed_engine_is_told_and_a_planned_stop_is_not(
+def test_an_engine_or_a_file_that_goes_is_told_and_a_planned_stop_is_not(
     site: Site, pair: list[LabHost], told: tuple[list[dict[str, Any]], int]
 ) -> None:
     serves, watches = pair
@@ -134,10 +133,13 @@ def test_a_killed_engine_is_told_and_a_planned_stop_is_not(
         "the stop to be seen",
         90,
     )
+    assert asked(watches, 'ALERTS{alertname="XgenInstanceDown"}') == []
     assert site.run("start", "tiny", "-y").code == 0
     assert "XgenInstanceDown" not in names(told[0])
-    serves.sh(f"systemctl stop {ENGINE}")
-    wait_until(lambda: "XgenInstanceDown" in names(told[0]), "the alert", 240)
+    serves.sh(f"systemctl stop {ENGINE}; mv {engine_site.TINY} {engine_site.TINY}.away")
+    wanted = {"XgenInstanceDown", "XgenModelFileGone"}
+    wait_until(lambda: wanted <= names(told[0]), "the alerts", 300)
+    serves.sh(f"mv {engine_site.TINY}.away {engine_site.TINY}")
     (alert,) = [a for a in told[0] if a["labels"]["alertname"] == "XgenInstanceDown"][:1]
     assert (alert["labels"]["host"], alert["labels"]["instance"]) == (serves.name, "tiny")
     site.apply()

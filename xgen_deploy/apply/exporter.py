@@ -16,7 +16,7 @@ from xgen_deploy.state.monitoring import ExporterSpec
 from xgen_deploy.state.monitoring_config import EXPORTER
 from xgen_deploy.transport.base import HostError
 from xgen_deploy.watch.exporter_files import ExporterHost, exporter_files, exporter_units
-from xgen_deploy.watch.exporter_paths import program_file, settings_file, tls_file
+from xgen_deploy.watch.exporter_paths import program_file, settings_file, text_file, tls_file
 from xgen_deploy.watch.exporter_settings import Watched
 from xgen_deploy.watch.program import exporter_program
 
@@ -101,8 +101,8 @@ def prove_exporter(context: HostContext, spec: ExporterSpec, token: SecretText |
     return f"exporter answers on port {spec.port}"
 
 
-def close_exporter(context: HostContext) -> None:
-    """What is not there is no error."""
+def close_exporter(context: HostContext, spec: ExporterSpec | None) -> None:
+    """`spec` is what it was. What is not there is no error."""
     layout, session = context.layout, context.session
     units = exporter_units(layout)
     socket, service, timer, facts = units
@@ -116,6 +116,15 @@ def close_exporter(context: HostContext) -> None:
     session.remove(layout.settings(EXPORTER), within=layout.etc_dir)
     for path in (program_file(layout), settings_file(layout)):
         session.remove(path, within=layout.state_dir)
+    if spec is not None:
+        remove_textfile(context, spec)
+
+
+def remove_textfile(context: HostContext, spec: ExporterSpec) -> None:
+    """What was written for a node exporter."""
+    if spec.textfile is not None:
+        path = text_file(context.layout, spec.textfile)
+        context.session.remove(path, within=spec.textfile)
 
 
 def _files(context: HostContext, spec: ExporterSpec, token_digest: str) -> tuple[File, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from xgen_deploy.apply.execution import Execution, OperationFailed
+from xgen_deploy.apply.exporter import follow_record
 from xgen_deploy.apply.gateway import GatewayFailed, open_gateway
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.errors import XgenError
@@ -30,6 +31,7 @@ def change_gateway(execution: Execution, operation: Operation) -> str:
             context, spec, number, refresh=refresh, restart=restart, reload=reload, away=away
         )
         context.service_manager.restore(context.layout.service(GATEWAY), reload=reload)
+        follow_record(context)
     except GatewayFailed as error:
         text = _without_unproved(context, spec, error, number, away)
         raise OperationFailed(text, error.log) from None

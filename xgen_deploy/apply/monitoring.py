@@ -3,7 +3,14 @@
 import time
 
 from xgen_deploy.apply.execution import Execution, OperationFailed
-from xgen_deploy.apply.exporter import Opened, close_exporter, open_exporter, prove_exporter
+from xgen_deploy.apply.exporter import (
+    Opened,
+    close_exporter,
+    follow_record,
+    open_exporter,
+    prove_exporter,
+    remove_textfile,
+)
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.apply.monitoring_proof import prove_server
 from xgen_deploy.apply.monitoring_removal import close_program, remove_monitoring
@@ -41,9 +48,8 @@ def _changed(execution: Execution, spec: MonitoringSpec, written: WrittenFiles) 
     before = context.record.monitoring
     clauses: list[str] = []
     exporter: Opened | None = None
-    digest = None
+    digest = watching.token_digest(context.name)
     if spec.exporter is not None:
-        digest = watching.token_digest(context.name)
         exporter = open_exporter(context, spec.exporter, digest, written)
         clauses.append(prove_exporter(context, spec.exporter, watching.token()))
     files = dict(exporter.files) if exporter else {}
@@ -67,6 +73,7 @@ def _changed(execution: Execution, spec: MonitoringSpec, written: WrittenFiles) 
     server: OpenedServer = open_server(execution, spec, before, written)
     clauses.append(prove_server(execution, spec, before, server))
     _keep(context, replace(known, spec=spec, files={**files, **server.files}))
+    follow_record(context)  # its own certificate is told of too
     _close_others(context, before, spec)
     return "; ".join(clauses)
 
@@ -77,8 +84,11 @@ def _close_others(
     """What is no longer asked for."""
     if before is None:
         return
-    if before.spec.exporter is not None and spec.exporter is None:
-        close_exporter(context)
+    old, new = before.spec.exporter, spec.exporter
+    if old is not None and new is None:
+        close_exporter(context, old)
+    elif old is not None and new is not None and old.textfile != new.textfile:
+        remove_textfile(context, old)
     for program in set(before.spec.programs) - set(spec.programs):
         close_program(context, program)
 
@@ -97,7 +107,7 @@ def _put_back(
 ) -> str:
     try:
         if first:
-            remove_monitoring(context)
+            remove_monitoring(context, keeps_token=True)
             return "It was taken away; nothing was there before"
         written.put_back()
         for unit in unit_names(before, context.layout) if before is not None else ():

@@ -10,10 +10,10 @@ from xgen_deploy.frozen import Frozen
 from xgen_deploy.plan.file_drift import digest
 from xgen_deploy.render.rendered import File
 from xgen_deploy.secrets.monitoring import ServerSecrets
-from xgen_deploy.state.monitoring import MonitoringRecord, MonitoringSpec, ServerSpec
+from xgen_deploy.state.monitoring import MonitoringRecord, MonitoringSpec
 from xgen_deploy.state.monitoring_config import PROMETHEUS
-from xgen_deploy.state.monitoring_paths import SHOWN, shown_folder, token_file
-from xgen_deploy.watch.server_files import server_files, targets_path
+from xgen_deploy.state.monitoring_paths import shown_folder, token_file
+from xgen_deploy.watch.server_files import is_ours, server_files, targets_path
 from xgen_deploy.watch.server_units import server_units
 
 _ASK = 180.0
@@ -58,17 +58,11 @@ def open_server(
     _make_folders(context, spec, (*shown, *secret))
     written.write((*shown, *secret, *units))
     old = (before.files if before else {}).keys() - {f.path for f in (*shown, *units)}
-    written.remove(path for path in sorted(old) if f"/{SHOWN}/" in path or _is_provided(last, path))
+    written.remove(path for path in sorted(old) if is_ours(path, layout, last))
     if written.units_changed:
         context.service_manager.reload()
     restarted = tuple(p for p in spec.programs if _started(context, p, written))
     return OpenedServer(files={f.path: digest(f) for f in (*shown, *units)}, restarted=restarted)
-
-
-def _is_provided(last: ServerSpec | None, path: str) -> bool:
-    """Whether it was written for a Grafana that is there."""
-    folder = last.grafana.provision if last is not None and last.grafana is not None else None
-    return folder is not None and path.startswith(f"{folder}/")
 
 
 def _make_folders(context: HostContext, spec: MonitoringSpec, files: Iterable[File]) -> None:

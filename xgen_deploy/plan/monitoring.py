@@ -17,7 +17,7 @@ from xgen_deploy.resolve.monitoring import (
     resolve_monitoring,
 )
 from xgen_deploy.state.monitoring import MonitoringRecord, MonitoringSpec
-from xgen_deploy.state.monitoring_config import EXPORTER, MONITORING
+from xgen_deploy.state.monitoring_config import EXPORTER, MONITORING, Monitoring
 from xgen_deploy.state.monitoring_paths import PROGRAMS
 from xgen_deploy.state.observation import Observation, records_of
 from xgen_deploy.state.plan import FieldDiff, HostPlan, Kind, Operation
@@ -43,7 +43,7 @@ def with_monitoring(
     records = records_of(observations)
     for name, observation in observations.items():
         if name in records and name in plans:
-            new = new_secrets.get(name)
+            new = _new_secret(site, name, new_secrets)
             making = partial(_host, site, plans[name], records, observation, new, now)
             plan = guarded(name, making)
             if isinstance(plan, XgenError):
@@ -85,8 +85,31 @@ def _host(
         return replace(plan, warnings=(*plan.warnings, warning))
     if new_secret is None and last is not None and last.spec.secrets:
         plan = replace(plan, secrets_kept=(*plan.secrets_kept, MONITORING))
-    operation = _change(name, spec, last, observation, new_secret=bool(new_secret), now=now)
+    new = bool(new_secret) or _has_other_token(stated, last, records)
+    operation = _change(name, spec, last, observation, new_secret=new, now=now)
     return replace(plan, operations=(*plan.operations, operation)) if operation else plan
+
+
+def _new_secret(site: Site, host: str, new: Mapping[str, bool | None]) -> bool | None:
+    """A stated token is compared on the host that shows it, and is for the others too."""
+    stated = site.monitoring
+    if stated is not None and stated.token is not None and new.get(stated.host):
+        return True
+    return new.get(host)
+
+
+def _has_other_token(
+    stated: Monitoring | None, last: MonitoringRecord | None, records: Mapping[str, Record]
+) -> bool:
+    """Whether the monitoring host shows another one than this host's exporter knows, or is to make
+    one first.
+    """
+    if stated is None or last is None or stated.host not in records:
+        return False
+    shown = records[stated.host].monitoring
+    if shown is None or shown.spec.server is None:
+        return True
+    return shown.token_digest != last.token_digest
 
 
 def _change(

@@ -7,6 +7,7 @@ from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.monitoring import ServerSpec
 from xgen_deploy.state.monitoring_config import GRAFANA, PROMETHEUS
 from xgen_deploy.state.monitoring_paths import (
+    PROGRAMS,
     TOKEN,
     credential,
     data_folder,
@@ -28,6 +29,20 @@ def server_files(spec: ServerSpec, layout: Layout, certificates: str) -> tuple[F
 
 def targets_path(layout: Layout) -> str:
     return f"{shown_folder(layout, PROMETHEUS)}/{TARGETS}"
+
+
+def is_ours(path: str, layout: Layout, spec: ServerSpec | None) -> bool:
+    """Whether a file that a record names may be removed: it is shown to a program, or was written
+    for the Grafana that `spec` names and has the project's name.
+    """
+    if ".." in path.split("/"):
+        return False
+    if any(path.startswith(f"{shown_folder(layout, program)}/") for program in PROGRAMS):
+        return True
+    folder = spec.grafana.provision if spec is not None and spec.grafana is not None else None
+    if folder is None or not path.startswith(f"{folder}/"):
+        return False
+    return f"/xgen-{layout.project}" in path.removeprefix(folder)
 
 
 def _prometheus(spec: ServerSpec, layout: Layout, certificates: str) -> Iterator[File]:
