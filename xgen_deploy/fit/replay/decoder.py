@@ -66,9 +66,7 @@ def _block(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
     attend = latent_attention if leafs.model.is_mla else attention
     attended = attend(graph, leafs, layer, own)
     last = layer == leafs.model.layers - 1
-    # As in builds before those that mix inputs.
-    late = leafs.model.architecture == "gpt-oss" and not leafs.settings.mixes_inputs
-    if last and not late:  # only the rows that are needed go on
+    if last:  # only the rows that are needed go on
         attended, x = _kept(leafs, attended), _kept(leafs, x)
     if _is_gemma(leafs) and leafs.has(layer, "post_attention_norm.weight"):
         attended = norm(leafs, layer, attended, "post_attention_norm.weight")
@@ -81,8 +79,7 @@ def _block(graph: Graph, leafs: Leafs, layer: int, x: Node) -> Node:
         out = feed_forward(leafs, layer, own)
     if leafs.has(layer, "post_ffw_norm.weight"):
         out = norm(leafs, layer, out, "post_ffw_norm.weight")
-    out = tensor("add", out.shape, out, after)
-    return _kept(leafs, out) if last and late else out
+    return tensor("add", out.shape, out, after)
 
 
 def _kept(leafs: Leafs, x: Node) -> Node:
