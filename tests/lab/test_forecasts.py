@@ -68,7 +68,7 @@ class Row(NamedTuple):
 
     @property
     def is_near(self) -> bool:
-        return sum(self.forecast) == pytest.approx(sum(self.reported), rel=0.02, abs=0.1)
+        return sum(self.forecast) == pytest.approx(sum(self.reported), rel=0.002, abs=0.1)
 
     def __str__(self) -> str:
         sizes = (f"{a:8.2f} {b:8.2f}" for a, b in zip(self.forecast, self.reported, strict=True))
