@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -176,6 +178,16 @@ def test_logins_that_fail_make_the_next_one_wait(serve: Serve) -> None:
     clock.now += float(waits.headers["retry-after"])
     assert browser.post("/api/login", json=right).status_code == 200
     assert all(PASSWORD not in line and "wrong" not in line for line in served.said)
+
+
+def test_logins_that_fail_at_the_same_time_count_too(serve: Serve) -> None:
+    browser = serve(serve=users(kim={"role": "admin"})).browser()
+    wrong = {"name": "kim", "password": "wrong"}
+    with ThreadPoolExecutor(12) as many:
+        tried = [many.submit(browser.post, "/api/login", json=wrong) for _ in range(12)]
+        statuses = Counter(t.result().status_code for t in tried)
+    assert statuses[401] <= 6  # two are looked at at once
+    assert statuses[429] >= 6
 
 
 def test_an_unknown_name_is_answered_as_a_wrong_password_is(serve: Serve) -> None:

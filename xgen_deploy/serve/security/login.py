@@ -53,11 +53,12 @@ def by_link(request: Request, t: str = "") -> Response:
 def by_password(request: Request, login: Login) -> Response:
     """Begins a session, whose cookie comes with the answer."""
     context, address = context_of(request), client_address(request)
-    too_often(context, address, login.name)
     with context.hashing:
+        too_often(context, address, login.name)  # not before: many may wait here at once
         user = context.users().with_password(login.name, login.password)
+        if user is None:
+            context.rate_limit.failed(address, login.name)
     if user is None:
-        context.rate_limit.failed(address, login.name)
         context.say(printable(f"login of {login.name[:64]!r} from {address} failed"))
         raise HTTPException(401, "the name or the password is wrong")
     return _begin(context, request, user, None)
