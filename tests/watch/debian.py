@@ -34,8 +34,12 @@ def with_share() -> tuple[str, ...]:
 
 def _build(draft: Path) -> None:
     # As root apt-get would fetch as a user who may not write there, and says so.
-    apt_get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *_PACKAGES]
-    subprocess.run(apt_get, cwd=draft, check=True, capture_output=True)
+    apt_get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
+    download = [*apt_get, "download", *_PACKAGES]
+    if subprocess.run(download, cwd=draft, check=False, capture_output=True).returncode:
+        # A new machine knows no packages yet.
+        subprocess.run([*apt_get, "update"], check=True, capture_output=True)
+        subprocess.run(download, cwd=draft, check=True, capture_output=True)
     for archive in draft.glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(archive), str(draft)], check=True)
         archive.unlink()
