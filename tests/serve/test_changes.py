@@ -112,6 +112,9 @@ def test_the_file_stays_after_a_failed_apply_and_can_be_taken_back(serve: Serve)
     change = ask(browser, "load", model="q", host="h", n_ctx=8192)
     done = apply(browser, change)
     assert (done["state"], done["may_undo"]) == ("failed", True)
+    (error,) = done["errors"]
+    assert (error["host"], error["instance"]) == ("h", "q")
+    assert "previous version was put back" in error["message"]
     assert "n_ctx: 8192" in text_of(served)
     undone = browser.post(f"/api/changes/{change['id']}/undo").json()
     assert (undone["state"], undone["may_undo"]) == ("undone", False)

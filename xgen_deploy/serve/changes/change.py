@@ -2,11 +2,14 @@
 
 import json
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from xgen_deploy.documents.changes import ChangeDocument, State, What
+from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.serve.changes.planned import Planned
 from xgen_deploy.serve.changes.shown import diff_of, shown_diff, shown_document
@@ -111,18 +114,34 @@ class Change:
             branch=self.branch,
             patch=self.patch,
             may_undo=self.may_undo,
+            errors=tuple(self._errors()) if self.exit_code else (),
         )
 
+    def _errors(self) -> Iterator[ErrorEntry]:
+        """Those of the last documents that the process printed."""
+        for line in self.lines[-2:]:
+            value = _value(line)
+            for error in value.get("errors") or ():
+                yield ErrorEntry(
+                    **{k: error.get(k) for k in _ENTRY} | {"message": error["message"]}
+                )
 
+
+_ENTRY = tuple(field.name for field in fields(ErrorEntry))
 _STATES: dict[int, State] = {0: "applied", 5: "conflict"}
 
 
 def _kind(line: str) -> object:
+    return _value(line).get("kind")
+
+
+def _value(line: str) -> dict[str, Any]:
+    """Of a line of JSON; an empty one of any other."""
     try:
         value = json.loads(line)
     except ValueError:
-        return None
-    return value.get("kind") if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _reads(path: str, text: str) -> bool:
