@@ -9,12 +9,12 @@ from xgen_deploy.backends.registry import engine_words
 from xgen_deploy.cli.opening import read_site, run_for
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.manifest.edit.of_site import Manifest
-from xgen_deploy.manifest.users_file import read_users
 from xgen_deploy.run.run import Run
 from xgen_deploy.serve.changes.carrying_out import Editing
 from xgen_deploy.serve.changes.process import SeparateProcess
 from xgen_deploy.serve.changes.with_env import check_env_file
 from xgen_deploy.serve.context import ServeContext
+from xgen_deploy.serve.security.users_of_file import UsersOfFile
 from xgen_deploy.serve.settings import Asked, serve_settings
 from xgen_deploy.state.site import Site
 
@@ -48,7 +48,7 @@ def serve_context(
         open_run=open_run,
         login=actor().login,
         say=say,
-        users=None if users_file is None else read_users(users_file),
+        users=None if users_file is None else UsersOfFile(users_file),
         editing=_editing(settings, applying or Applying()),
     )
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from starlette.requests import HTTPConnection
@@ -18,8 +18,8 @@ from xgen_deploy.serve.security.login_link import LoginLink
 from xgen_deploy.serve.security.rate_limit import RateLimit
 from xgen_deploy.serve.security.sessions import Clock, Sessions
 from xgen_deploy.serve.security.users import Users
+from xgen_deploy.serve.security.users_of_file import UsersOfFile
 from xgen_deploy.serve.settings import ServeSettings
-from xgen_deploy.state.serve import ServeUser
 from xgen_deploy.state.site import Site
 
 
@@ -36,7 +36,7 @@ class ServeContext:
         open_run: OpenRun,
         login: str,
         say: Callable[[str], None],
-        users: Mapping[str, ServeUser] | None = None,
+        users: UsersOfFile | None = None,
         clock: Clock = time.monotonic,
         editing: Editing | None = None,
     ) -> None:
@@ -62,10 +62,16 @@ class ServeContext:
         """The manifest as it is now. Raises ManifestError."""
         return self._reading().site
 
+    @property
+    def project(self) -> str:
+        """For whoever is asked to log in, who is told of no error in the manifest."""
+        return self._last().site.project
+
     def users(self) -> Users:
-        """While the manifest has an error, those of before."""
-        if self._users is not None:
-            return Users(self._users)
+        """While the manifest, or the file of users, has an error, those of before."""
+        return self._last().users if self._users is None else self._users.now()
+
+    def _last(self) -> Reading:
         with self._lock:
             current = self._current
         if current is None or current.is_old():
@@ -74,7 +80,7 @@ class ServeContext:
             except Exception:
                 if current is None:
                     raise
-        return current.users
+        return current
 
     def new_login_link(self) -> str | None:
         """None where there are users, who need none."""

@@ -1,7 +1,7 @@
 """What changes the fleet: asked for, shown as a plan, applied by its fingerprint."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -20,7 +20,7 @@ from xgen_deploy.serve.changes.requests import (
     UnloadRequest,
 )
 from xgen_deploy.serve.context import ServeContext, context_of
-from xgen_deploy.serve.security.roles import Admin, Operator, Viewer
+from xgen_deploy.serve.security.roles import Admin, Operator, Viewer, stays
 from xgen_deploy.serve.security.users import User
 
 router = APIRouter(tags=["changes"])
@@ -30,6 +30,7 @@ AtOnce = Annotated[
 ]
 _PAUSE = 0.2
 _HEARTBEAT = 15.0
+_LONGEST_ID = 9
 
 
 @router.post("/api/management/load", status_code=202, response_model=ChangeDocument)
@@ -90,13 +91,14 @@ def events(request: Request, user: Viewer, change_id: str) -> StreamingResponse:
     """What `apply --json` tells, a line an event, from the first one or after `Last-Event-ID`."""
     found = context_of(request).changes.of(user, change_id)
     after = request.headers.get("last-event-id", "")
-    begin = int(after) + 1 if after.isdecimal() else 0
-    return StreamingResponse(_events(found, begin), media_type="text/event-stream")
+    begin = int(after) + 1 if after.isdecimal() and len(after) <= _LONGEST_ID else 0
+    text = _events(found, begin, stays(request, "viewer"))
+    return StreamingResponse(text, media_type="text/event-stream")
 
 
-async def _events(change: Change, begin: int) -> AsyncIterator[str]:
+async def _events(change: Change, begin: int, stays: Callable[[], bool]) -> AsyncIterator[str]:
     number, quiet = begin, 0.0
-    while True:
+    while stays():
         ended, lines = change.has_ended, change.lines[number:]
         for line in lines:
             yield f"id: {number}\ndata: {line.replace('<', chr(92) + 'u003c')}\n\n"

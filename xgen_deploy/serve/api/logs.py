@@ -46,7 +46,7 @@ def logs(
     """The last lines of an instance or of the gateway, and with `follow` those that come."""
     context = context_of(request)
     with context.run() as run:
-        _check(seen_by(user, run.site), host, instance)
+        check_instance(seen_by(user, run.site), host, instance)
         argv = log_argv(run.layout(host), (instance,), LogRequest(lines=lines, follow=follow))
     return StreamingResponse(
         _text(context, host, argv, stays(request, "operator")),
@@ -54,7 +54,8 @@ def logs(
     )
 
 
-def _check(site: Site, host: str, instance: str) -> None:
+def check_instance(site: Site, host: str, instance: str) -> None:
+    """Raises HTTPException for one without a log that this part of the site has."""
     known = {config.name for config in site.on(host)} if host in site.hosts else set()
     if host in site.hosts and not site.limited_models and is_gateway_host(site, host):
         known.add(GATEWAY)

@@ -1,6 +1,7 @@
 """What a change's approval leads to: a process that applies it, or a proposal in Git."""
 
 import json
+import os
 import re
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from xgen_deploy.serve.changes.planned import saved_text
 from xgen_deploy.serve.changes.process import Runner
 from xgen_deploy.serve.changes.refused import Refused
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NO_REF = re.compile("[^A-Za-z0-9_-]")  # of a user's name, in a branch's
 
 
@@ -99,7 +101,9 @@ def propose(change: Change, user: str) -> None:
         change.branch = branch
     else:
         patch = path.with_name(f"{path.name}.{change.id}.patch")
-        patch.write_text(change.diff, encoding="utf-8")
+        mode = path.stat().st_mode & 0o666  # it has lines of the manifest
+        with open(os.open(patch, _NEW, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(change.diff)
         change.patch = str(patch)
     change.state = "proposed"
 

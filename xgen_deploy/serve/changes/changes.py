@@ -189,6 +189,8 @@ class Changes:
                 raise Refused(409, "the manifest was changed meanwhile; ask for the change again")
             site = change.planned.run.site
         now = self._planned(Prepared(change.asked, site))
+        if blocked := terms_of(change.asked, now, self._context.site()).blocked:
+            raise Refused(409, blocked)
         if now.plan.fingerprint != change.fingerprint:
             raise Refused(409, "the plan is another one now; ask for the change again")
 

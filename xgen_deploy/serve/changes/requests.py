@@ -10,12 +10,13 @@ from xgen_deploy.state.field_types import Positive
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 GPUIndex = Annotated[int, Field(ge=0, le=255)]
+Count = Annotated[int, Field(ge=1, le=256)]
 GPUId = GPUIndex | Annotated[str, Field(max_length=100)]
 GPUs = (
     tuple[GPUId, ...]
     | tuple[tuple[GPUId, ...], ...]
     | Literal["all", "auto"]
-    | dict[Literal["count"], Positive]
+    | dict[Literal["count"], Count]
 )
 Layers = int | Annotated[str, Field(pattern=r"^(all|auto|\d{1,2}(\.\d+)?%|100%)$")]
 Proportion = Annotated[int | float, Field(ge=0, le=1e6)]
@@ -45,7 +46,7 @@ class LoadRequest(Frozen):
     )
     n_gpu_layers: Layers | None = None
     n_ctx: Positive | Literal["auto"] | None = None
-    replicas: Positive | None = None
+    replicas: Count | None = None
     parallel: Positive | None = Field(default=None, description="llama.cpp: requests at once.")
     main_gpu: GPUIndex | None = None
     split_mode: Literal["none", "layer", "row", "tensor"] | None = None

@@ -12,7 +12,7 @@ from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.plan import HostPlan, Plan
 
-_HASHES = re.compile(r"((?:password|token)_hash[\"']?\s*:\s*)[^,}\n]+")
+_HASHES = re.compile(r"((?:password|token)_hash[\"']?\s*:\s*|scrypt:)[^,}\n]+")
 _AROUND = 3  # lines
 
 

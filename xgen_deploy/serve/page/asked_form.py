@@ -11,6 +11,8 @@ from xgen_deploy.serve.changes.requests import ActionRequest, LoadRequest, Unloa
 
 _ACTIONS = ("start", "stop", "restart")
 _WHOLE = ("n_ctx", "parallel")
+_MOST_FIELDS = 300
+_LONGEST_NUMBER = 9
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,17 @@ class Form:
     def texts(self, name: str) -> tuple[str, ...]:
         return tuple(self.fields.get(name, ()))
 
+    def numbers(self, name: str) -> tuple[int, ...]:
+        return tuple(n for n in map(_number, self.texts(name)) if isinstance(n, int))
+
 
 def read_form(body: bytes) -> Form:
-    """Of `application/x-www-form-urlencoded`."""
+    """Of `application/x-www-form-urlencoded`. Raises Refused."""
     text = body.decode("utf-8", "replace")
-    return Form(parse_qs(text, keep_blank_values=True, max_num_fields=300))
+    try:
+        return Form(parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise Refused(400, "this form has more fields than any of the page") from None
 
 
 def asked_by(form: Form) -> LoadRequest | UnloadRequest | ActionRequest:
@@ -57,7 +65,7 @@ def _load(form: Form) -> dict[str, object]:
         if form.text(field):
             values[field] = form.text(field)
     if form.text("chooses_gpus"):
-        values["gpus"] = [int(index) for index in form.texts("gpu") if index.isdecimal()]
+        values["gpus"] = form.numbers("gpu")
     if form.text("all_layers"):
         values["n_gpu_layers"] = "all"
     elif form.text("n_gpu_layers"):
@@ -72,4 +80,4 @@ def _load(form: Form) -> dict[str, object]:
 
 def _number(text: str) -> int | str:
     """What is none stays as it is: the request says what is wrong with it."""
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else text

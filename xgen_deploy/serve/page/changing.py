@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from xgen_deploy.documents.plan import PlanDocument, plan_document
 from xgen_deploy.errors import XgenError
 from xgen_deploy.serve.changes.change import Change
 from xgen_deploy.serve.changes.preparing import model_names
 from xgen_deploy.serve.changes.preview import preview
 from xgen_deploy.serve.changes.refused import Refused
 from xgen_deploy.serve.changes.requests import ApplyRequest, LoadRequest
+from xgen_deploy.serve.changes.shown import shown_diff, shown_document
 from xgen_deploy.serve.context import context_of
 from xgen_deploy.serve.page.asked_form import Form, asked_by, read_form
 from xgen_deploy.serve.page.deploy_view import deploy_form
@@ -129,12 +129,12 @@ def _apply(request: Request, user: User, change_id: str, form: Form) -> Response
 
 
 def _shown(request: Request, user: User, change: Change) -> Response:
-    document: PlanDocument = plan_document(change.planned.plan)
     return page(
         request,
         "change",
         change=change,
-        plan=plan_view(document),
+        diff=shown_diff(change.asked.edit, change.manifest, user),
+        plan=plan_view(shown_document(change.planned, user)),
         may_apply=user.may(change.terms.role) and change.terms.blocked is None,
         failures=_failures(change),
         proposes=context_of(request).settings.changes == "propose",

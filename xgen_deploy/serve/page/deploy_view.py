@@ -100,7 +100,7 @@ def _stated(edited: InstanceConfig) -> dict[str, str]:
 
 def _chosen(form: Form, edited: InstanceConfig | None) -> frozenset[int]:
     if form.text("chooses_gpus"):
-        return frozenset(int(i) for i in form.texts("gpu") if i.isdecimal())
+        return frozenset(form.numbers("gpu"))
     stated = edited.gpus if edited is not None else None
     return (
         frozenset(i for i in stated if isinstance(i, int))

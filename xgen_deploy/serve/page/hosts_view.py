@@ -78,11 +78,20 @@ def _card(site: Site, name: str, look: Observation | XgenError, lock: str | None
         can_run=ready,
         recommended=recommended_family(ready) or None if ready else None,
         reasons=_grouped({**missing, **available.reasons}),
-        runs=tuple(look.record.instances) if look.record is not None else (),
+        runs=_runs(site, name, look),
         under_way=lock,
         cpu=facts.cpu_model,
         memory_mb=facts.memory_total_mb,
     )
+
+
+def _runs(site: Site, name: str, look: Observation) -> tuple[str, ...]:
+    """Who is limited to models sees those alone."""
+    known = look.record.instances if look.record is not None else {}
+    if not site.limited_models:
+        return tuple(known)
+    placed = {config.name for config in site.on(name)}
+    return tuple(instance for instance in known if instance in placed)
 
 
 def _kind(gpus: tuple[GPUInfo, ...]) -> str:

@@ -10,6 +10,7 @@ from xgen_deploy.documents.history import applies_of
 from xgen_deploy.documents.plan import plan_document
 from xgen_deploy.live.merged import with_values
 from xgen_deploy.live.values import Gone, HostValues
+from xgen_deploy.serve.api.logs import check_instance
 from xgen_deploy.serve.context import ServeContext, context_of
 from xgen_deploy.serve.histories import histories_of
 from xgen_deploy.serve.page.history_view import ApplyRow, apply_rows
@@ -64,9 +65,7 @@ def login(request: Request) -> Response:
     asks_for_password = bool(len(context.users()))
     if not asks_for_password:
         context.say_login_link()
-    return page(
-        request, "login", project=context.site().project, asks_for_password=asks_for_password
-    )
+    return page(request, "login", project=context.project, asks_for_password=asks_for_password)
 
 
 @router.get("/page/hosts")
@@ -121,8 +120,9 @@ def history(
 
 
 @router.get("/page/log")
-def log(request: Request, user: Operator, host: Name, instance: Name) -> Response:  # noqa: ARG001
-    """The place that a log is streamed to, from the API, which looks at whose it is."""
+def log(request: Request, user: Operator, host: Name, instance: Name) -> Response:
+    """The place that a log is streamed to, from the API."""
+    check_instance(seen_by(user, context_of(request).site()), host, instance)
     return page(request, "log", host=host, instance=instance)
 
 

@@ -43,7 +43,7 @@ def by_link(request: Request, t: str = "") -> Response:
     """The link that was printed, which works once."""
     context, address = context_of(request), client_address(request)
     too_often(context, address, "")
-    if not context.login_link.use(t):
+    if len(context.users()) or not context.login_link.use(t):
         context.rate_limit.failed(address, "")
         return RedirectResponse(LOGIN_PAGE, 303)
     return _begin(context, request, link_user(context.login), RedirectResponse("/", 303))

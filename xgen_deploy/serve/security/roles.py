@@ -19,9 +19,9 @@ def user_of(request: Request) -> User | None:
     """None for a stranger. Raises HTTPException where it is tried too often, or a change lacks the
     session's token."""
     context = context_of(request)
-    sent = request.headers.get("authorization", "")
-    if sent[: len(_BEARER)].lower() == _BEARER:
-        return _with_token(context, request, sent[len(_BEARER) :].strip())
+    token = _token(request)
+    if token is not None:
+        return _with_token(context, request, token)
     session = session_of(request)
     if session is None:
         return None
@@ -66,7 +66,7 @@ def stays(request: Request, role: Role) -> Callable[[], bool]:
     anybody is there: it ends with its session."""
     context, user = context_of(request), request.state.user
     cookie = request.cookies.get(context.cookie_name, "")
-    by_token = "authorization" in request.headers
+    by_token = _token(request) is not None
 
     def may_stay() -> bool:
         now = context.users().still(user)
@@ -97,6 +97,11 @@ def too_often(context: ServeContext, address: str, name: str) -> None:
 
 def client_address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _token(request: Request) -> str | None:
+    sent = request.headers.get("authorization", "")
+    return sent[len(_BEARER) :].strip() if sent[: len(_BEARER)].lower() == _BEARER else None
 
 
 def _with_token(context: ServeContext, request: Request, token: str) -> User | None:

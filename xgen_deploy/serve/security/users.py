@@ -47,9 +47,9 @@ class Users:
 
     def still(self, user: User) -> User | None:
         """The user of a session as he is now; None where his password, his token or he himself is
-        gone."""
+        gone, and for who came by the link once there are users."""
         if user.by_link:
-            return user
+            return None if self._users else user
         now = self._users.get(user.name)
         before = (user.password_hash, user.token_hash)
         return now if now and (now.password_hash, now.token_hash) == before else None
