@@ -139,4 +139,5 @@ def keep(page: Page, name: str) -> None:
     """A picture for docs/, where somebody asked for new ones."""
     folder = os.environ.get("XGEN_SCREENSHOTS")
     if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        whole = page.locator("dialog[open]").count() == 0
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)

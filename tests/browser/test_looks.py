@@ -131,6 +131,13 @@ def test_the_dialog_offers_what_a_host_can_run_and_says_why_not_more(
     rocm = dialog.locator('option[value="vllm-rocm"]')
     assert rocm.is_disabled()
     assert ": " in rocm.inner_text()
+    expect(dialog.get_by_label(re.compile("NVIDIA H100"))).to_be_checked()
+    expect(dialog.locator("[data-layer-count]")).to_be_visible(timeout=20_000)
+    slider = dialog.get_by_role("slider")
+    assert slider.get_attribute("max") == "37"
+    dialog.get_by_label("all", exact=True).uncheck()
+    slider.fill("10")
+    expect(dialog.locator("output")).to_have_text("10")
     accessible(page)
     keep(page, "deploy")
     page.keyboard.press("Escape")

@@ -137,3 +137,10 @@ def test_it_holds_every_inventory_that_was_given(
     top.write_text(INVENTORY)
     assert _apply_from_elsewhere(repo, repo.folder / PLAN, monkeypatch).code == 0
     assert _was_applied(repo)
+
+
+@pytest.mark.parametrize(("port", "code"), [(5432, 0), (8015, 1)])
+def test_of_ports_only_those_of_the_site_count(repo: FakeSite, port: int, code: int) -> None:
+    repo.hosts["h"].machine["ports"] = [{"port": port, "address": "127.0.0.1"}]
+    ran = repo.call("apply", str(repo.folder / PLAN))
+    assert ran.code == code, ran.said

@@ -5,15 +5,19 @@ Memory in use, utilization, process ids and logs are left out: they change all t
 
 from collections.abc import Mapping
 
+from xgen_deploy.resolve.request import ports_of
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.monitoring_config import EXPORTER
 from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import Record, digest_of
+from xgen_deploy.state.site import Site
 
 
-def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
-    """Everything that a host's plan is based on -> its state, both in words for people."""
-    low = facts.ephemeral_ports[0] if facts.ephemeral_ports else 65536
+def host_parts(site: Site, facts: HostFacts, record: Record, host: str) -> dict[str, str]:
+    """Everything that a host's plan is based on -> its state, both in words for people. Of ports
+    those alone that something of the site may use: others come and go.
+    """
+    ranges = ports_of(site, site.hosts[host], site.on(host))
     last = f"#{record.last_apply.number}, " if record.last_apply else ""
     seen = {"the newest apply": f"{last}revision {record.revision}" if record.revision else "none"}
     for gpu in facts.gpu.gpus:
@@ -36,7 +40,8 @@ def host_parts(facts: HostFacts, record: Record) -> dict[str, str]:
         seen[f"container {box.name}"] = f"image {_short(box.image_id)}, digest {digest}"
     for model in facts.models:
         seen[f"model {model.path or model.key}"] = model.error or f"file {_short(model.state)}"
-    for port in sorted({p.port for p in facts.ports if p.port < low}):
+    in_use = {p.port for p in facts.ports if any(a <= p.port <= b for a, b in ranges)}
+    for port in sorted(in_use):
         seen[f"port {port}"] = "in use"
     return seen
 

@@ -74,7 +74,7 @@ def plan_host(site: Site, observation: Observation, desired: Desired, scope: Sco
         secrets_kept=_secrets_kept(plan, site, scope),
         warnings=locked_warning(facts) + plan.warnings + _left_behind(record, site),
         refusals=plan.refusals + _names_taken(plan, facts, record, layout),
-        parts=host_parts(facts, record),
+        parts=host_parts(site, facts, record, host),
         left=scope.clearing and bool(facts.record or facts.etc_files or facts.fetching),
         outdated=outdated(record, plan.unchanged),
     )

@@ -88,7 +88,7 @@ def _host(
         unchanged=tuple(unchanged),
         refusals=tuple(refusals),
         warnings=(*locked_warning(facts), *warnings),
-        parts=host_parts(facts, record),
+        parts=host_parts(site, facts, record, host),
     )
     if GATEWAY not in names:
         return plan

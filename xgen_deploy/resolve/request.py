@@ -61,7 +61,7 @@ def probe_request(
         adopt_containers=tuple(
             d.adopt.container for d in declared if d.adopt and d.adopt.container
         ),
-        ports=_ports(site, host, declared),
+        ports=ports_of(site, host, declared),
         software_gpu=host.software_gpu,
         folders=(
             host.model_dir,
@@ -101,7 +101,7 @@ def outside(site: Site, host: Host) -> tuple[str, ...]:
     return tuple(dict.fromkeys(p for p in places if p is not None))[:_MOST_PLACES]
 
 
-def _ports(
+def ports_of(
     site: Site, host: Host, declared: tuple[InstanceConfig, ...]
 ) -> tuple[tuple[int, int], ...]:
     """The port ranges that its instances, the gateway and monitoring may use."""

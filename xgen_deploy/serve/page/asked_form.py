@@ -7,7 +7,13 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 
 from xgen_deploy.serve.changes.refused import Refused
-from xgen_deploy.serve.changes.requests import ActionRequest, LoadRequest, UnloadRequest
+from xgen_deploy.serve.changes.requests import (
+    ActionRequest,
+    LoadRequest,
+    Request,
+    RollbackRequest,
+    UnloadRequest,
+)
 
 _ACTIONS = ("start", "stop", "restart")
 _WHOLE = ("n_ctx", "parallel")
@@ -40,13 +46,15 @@ def read_form(body: bytes) -> Form:
         raise Refused(400, "this form has more fields than any of the page") from None
 
 
-def asked_by(form: Form) -> LoadRequest | UnloadRequest | ActionRequest:
+def asked_by(form: Form) -> Request:
     """Raises Refused for what no request can be."""
     what = form.text("what")
     try:
         if what == "load":
             return LoadRequest.model_validate(_load(form))
         place = {"host": form.text("host"), "name": form.text("name")}
+        if what == "rollback":
+            return RollbackRequest(to=int(form.text("to")))
         if what == "remove":
             return UnloadRequest.model_validate(place)
         if what in _ACTIONS:
@@ -55,6 +63,8 @@ def asked_by(form: Form) -> LoadRequest | UnloadRequest | ActionRequest:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"][:1]))
         raise Refused(422, f"{field}: {first['msg']}") from None
+    except ValueError:
+        raise Refused(422, "`to` is the number of an apply") from None
     raise Refused(422, "nothing that the page knows was asked for")
 
 
@@ -64,12 +74,12 @@ def _load(form: Form) -> dict[str, object]:
     for field in ("name", "backend"):
         if form.text(field):
             values[field] = form.text(field)
+    gpus = form.numbers("gpu")
     if form.text("chooses_gpus"):
-        values["gpus"] = form.numbers("gpu")
-    if form.text("all_layers"):
-        values["n_gpu_layers"] = "all"
-    elif form.text("n_gpu_layers"):
-        values["n_gpu_layers"] = _number(form.text("n_gpu_layers"))
+        values["gpus"] = gpus
+    layers = "all" if form.text("all_layers") else form.text("n_gpu_layers")
+    if gpus and layers:
+        values["n_gpu_layers"] = _number(layers)
     for field in _WHOLE:
         if form.text(field):
             values[field] = _number(form.text(field))

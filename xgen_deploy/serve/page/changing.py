@@ -106,7 +106,7 @@ def _forecast(request: Request, user: User, form: Form) -> Response:
         plan = preview(context_of(request), user, asked).plan
         view = forecast_view(plan, asked.host, asked.name or asked.model)
     except XgenError as error:
-        return _refused(request, error)
+        return page(request, "no_forecast", reason=str(error))
     return page(request, "forecast", view=view)
 
 

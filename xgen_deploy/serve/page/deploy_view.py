@@ -66,7 +66,7 @@ def deploy_form(
         models=models,
         hosts=hosts,
         backends=_backends(site, host, known) if known else (),
-        gpus=_gpus(known, _chosen(form, edited)) if known else (),
+        gpus=_gpus(known, form, edited) if known else (),
         values=values,
         shares=backend is not None and not backend.offloads_layers,
         edits=edited is not None,
@@ -98,15 +98,14 @@ def _stated(edited: InstanceConfig) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _chosen(form: Form, edited: InstanceConfig | None) -> frozenset[int]:
+def _chosen(form: Form, edited: InstanceConfig | None, first: int | None) -> frozenset[int]:
+    """By index; of a new instance the host's first GPU, until somebody chose."""
     if form.text("chooses_gpus"):
         return frozenset(form.numbers("gpu"))
-    stated = edited.gpus if edited is not None else None
-    return (
-        frozenset(i for i in stated if isinstance(i, int))
-        if isinstance(stated, tuple)
-        else frozenset()
-    )
+    if edited is None:
+        return frozenset() if first is None else frozenset({first})
+    stated = edited.gpus if isinstance(edited.gpus, tuple) else ()
+    return frozenset(index for index in stated if isinstance(index, int))
 
 
 def _backends(site: Site, host: str, look: Observation) -> tuple[BackendChoice, ...]:
@@ -120,7 +119,9 @@ def _backends(site: Site, host: str, look: Observation) -> tuple[BackendChoice, 
     )
 
 
-def _gpus(look: Observation, chosen: frozenset[int]) -> tuple[GPUChoice, ...]:
+def _gpus(look: Observation, form: Form, edited: InstanceConfig | None) -> tuple[GPUChoice, ...]:
+    gpus = look.facts.gpu.gpus
+    chosen = _chosen(form, edited, gpus[0].index if gpus else None)
     return tuple(
         GPUChoice(
             index=gpu.index,
@@ -129,7 +130,7 @@ def _gpus(look: Observation, chosen: frozenset[int]) -> tuple[GPUChoice, ...]:
             total=_gib(gpu.memory_total_mb),
             chosen=gpu.index in chosen,
         )
-        for gpu in look.facts.gpu.gpus
+        for gpu in gpus
     )
 
 
