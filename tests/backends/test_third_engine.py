@@ -174,8 +174,11 @@ def test_what_is_misspelt_is_told_with_its_name(tmp_path: Path) -> None:
     assert NAME in str(told.value)
 
 
-# The manifest's sections of settings that are one engine's own, and a model's architecture.
+# The manifest's sections of settings that are one engine's own, a model's architecture, and the
+# label of a metric.
 _OTHER = {
+    "serve/changes/edits.py": {"llama", "vllm"},
+    "watch/relayed.py": {"vllm"},
     "state/settings.py": {"llama", "vllm"},
     "manifest/foreign_words.py": {"llama", "vllm"},
     "fit/replay/decoder.py": {"llama"},
