@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from typing import Any
@@ -15,6 +16,7 @@ from tests.apply.conftest import MODEL, q
 from tests.serve.changing import ask, changing
 from tests.serve.conftest import HASHED, Serve, Served, users
 from xgen_deploy.serve.api.changes import _events
+from xgen_deploy.serve.security import open_streams
 from xgen_deploy.serve.security.users import link_user
 from xgen_deploy.serve.settings import Asked
 
@@ -120,7 +122,7 @@ def test_a_stream_of_a_change_ends_with_the_session(served: Served) -> None:
     left = iter([True, False])
 
     async def told() -> list[str]:
-        return [text async for text in _events(change, 0, lambda: next(left))]
+        return [text async for text in _events(change, link_user("me"), 0, lambda: next(left))]
 
     assert len(asyncio.run(told())) == 3
 
@@ -221,3 +223,52 @@ def test_a_patch_is_read_by_whom_the_manifest_is(serve: Serve) -> None:
     patch = served.site.folder / f"manifest.yaml.{change['id']}.patch"
     assert done.json()["patch"] == str(patch)
     assert patch.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_user_does_not_take_all_streams(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_streams, "MOST", 0)
+    browser = served.logged_in("edits")
+    change = ask(browser, "action", host="h", name="q", action="restart")
+    for path in ("/api/events", f"/api/changes/{change['id']}/events"):
+        answer = browser.get(path)
+        assert (answer.status_code, "too many" in answer.text) == (503, True)
+
+
+def test_who_asks_for_the_history_in_a_loop_asks_the_hosts_once(served: Served) -> None:
+    browser, asked = served.logged_in("edits"), []
+    served.site.hosts["h"].before = lambda argv, _: asked.append(argv)
+    served.context.changed()
+    assert browser.get("/api/history").json()["applies"]
+    first = len(asked)
+    for _ in range(5):
+        assert browser.get("/page/history").status_code == 200
+    assert (len(asked), first > 0) == (first, True)
+
+
+def test_events_of_others_are_not_told(served: Served) -> None:
+    change = served.context.changes.of(
+        link_user("me"),
+        ask(served.logged_in("edits"), "action", host="h", name="r", action="restart")["id"],
+    )
+    for line in (
+        {"kind": "done", "host": "h", "instance": "r"},
+        {"kind": "done", "host": "h", "instance": "q"},
+        {"kind": "done", "host": "n", "instance": "q"},
+        {"kind": "note", "text": "n is slow"},
+    ):
+        change.hear(json.dumps(line))
+    errors = [{"host": "n", "instance": "q", "message": "secret of n"},
+              {"host": "h", "instance": "r", "message": "too slow"}]  # fmt: skip
+    change.hear(json.dumps({"kind": "end", "exit_code": 1, "errors": errors}))
+    change.end(1)
+    for user, lines in (("edits", 5), ("of_r", 2), ("on_h", 3)):
+        browser = served.logged_in(user)
+        text = browser.get(f"/api/changes/{change.id}/events").text
+        assert text.count("data: ") == lines, user
+        page = browser.get(f"/page/changes/{change.id}").text
+        document = browser.get(f"/api/changes/{change.id}").text
+        for told in (text, page, document):
+            assert "too slow" in told
+            assert ("secret of n" in told) is (user == "edits"), user

@@ -15,6 +15,7 @@ from xgen_deploy.serve.changes.changes import Changes
 from xgen_deploy.serve.observations import Observations
 from xgen_deploy.serve.reading import OpenRun, Reading, only_reading
 from xgen_deploy.serve.security.login_link import LoginLink
+from xgen_deploy.serve.security.open_streams import OpenStreams
 from xgen_deploy.serve.security.rate_limit import RateLimit
 from xgen_deploy.serve.security.sessions import Clock, Sessions
 from xgen_deploy.serve.security.users import Users
@@ -46,6 +47,7 @@ class ServeContext:
         self.say = say
         self.sessions = Sessions(clock)
         self.login_link = LoginLink(clock)
+        self.streams = OpenStreams()
         self.rate_limit = RateLimit(clock)
         self.on_change: list[Callable[[], None]] = []
         self.cookie_name = _cookie_name(settings)

@@ -19,6 +19,7 @@ from xgen_deploy.serve.changes.requests import (
     RollbackRequest,
     UnloadRequest,
 )
+from xgen_deploy.serve.changes.shown import shown_line
 from xgen_deploy.serve.context import ServeContext, context_of
 from xgen_deploy.serve.security.roles import Admin, Operator, Viewer, stays
 from xgen_deploy.serve.security.users import User
@@ -92,16 +93,22 @@ def events(request: Request, user: Viewer, change_id: str) -> StreamingResponse:
     found = context_of(request).changes.of(user, change_id)
     after = request.headers.get("last-event-id", "")
     begin = int(after) + 1 if after.isdecimal() and len(after) <= _LONGEST_ID else 0
-    text = _events(found, begin, stays(request, "viewer"))
+    streams = context_of(request).streams
+    streams.refuse_too_many(user)
+    text = streams.counted(user, _events(found, user, begin, stays(request, "viewer")))
     return StreamingResponse(text, media_type="text/event-stream")
 
 
-async def _events(change: Change, begin: int, stays: Callable[[], bool]) -> AsyncIterator[str]:
+async def _events(
+    change: Change, user: User, begin: int, stays: Callable[[], bool]
+) -> AsyncIterator[str]:
     number, quiet = begin, 0.0
     while stays():
         ended, lines = change.has_ended, change.lines[number:]
         for line in lines:
-            yield f"id: {number}\ndata: {line.replace('<', chr(92) + 'u003c')}\n\n"
+            told = shown_line(line, change.planned, user).replace("<", "\\u003c")
+            if told:
+                yield f"id: {number}\ndata: {told}\n\n"
             number += 1
         if ended:
             return

@@ -28,7 +28,9 @@ def all_events(request: Request, user: Viewer) -> StreamingResponse:
     hub = hub_of(request)
     if hub.is_full:
         raise HTTPException(503, "too many pages are open")
-    text = events(hub, user, stays(request, "viewer"))
+    streams = context_of(request).streams
+    streams.refuse_too_many(user)
+    text = streams.counted(user, events(hub, user, stays(request, "viewer")))
     headers = {"x-accel-buffering": "no"}  # nginx hands each event on at once
     return StreamingResponse(text, media_type="text/event-stream", headers=headers)
 

@@ -12,7 +12,7 @@ from xgen_deploy.documents.changes import ChangeDocument, State, What
 from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.serve.changes.planned import Planned
-from xgen_deploy.serve.changes.shown import diff_of, shown_diff, shown_document
+from xgen_deploy.serve.changes.shown import diff_of, shown_diff, shown_document, shown_line
 from xgen_deploy.serve.security.users import User
 from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.serve import Role
@@ -114,13 +114,13 @@ class Change:
             branch=self.branch,
             patch=self.patch,
             may_undo=self.may_undo,
-            errors=tuple(self._errors()) if self.exit_code else (),
+            errors=tuple(self._errors(user)) if self.exit_code else (),
         )
 
-    def _errors(self) -> Iterator[ErrorEntry]:
+    def _errors(self, user: User) -> Iterator[ErrorEntry]:
         """Those of the last documents that the process printed."""
         for line in self.lines[-2:]:
-            value = _value(line)
+            value = _value(shown_line(line, self.planned, user))
             for error in value.get("errors") or ():
                 yield ErrorEntry(
                     **{k: error.get(k) for k in _ENTRY} | {"message": error["message"]}

@@ -1,8 +1,11 @@
 """What of a change a user is shown: no hash of a password; where he is limited, his part. Pure."""
 
 import difflib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from xgen_deploy.documents.plan import PlanDocument, plan_document
 from xgen_deploy.frozen import replace
@@ -51,6 +54,31 @@ def shown_plan(planned: Planned, user: User) -> Plan:
 
 def shown_document(planned: Planned, user: User) -> PlanDocument:
     return plan_document(shown_plan(planned, user))
+
+
+def shown_line(line: str, planned: Planned, user: User) -> str:
+    """A line of the process that applies it; "" where it is of others, or of nobody."""
+    if not _is_limited(user):
+        return line
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return ""
+    if not isinstance(value, dict):
+        return ""
+    if value.get("kind", "end") != "end":
+        return line if _is_his(value, planned, user) else ""
+    errors = value.get("errors")
+    own = [e for e in errors if _is_his(e, planned, user)] if isinstance(errors, list) else []
+    kept = {key: value[key] for key in ("kind", "number", "exit_code") if key in value}
+    return json.dumps({**kept, "errors": own}, ensure_ascii=False)
+
+
+def _is_his(told: Mapping[str, Any], planned: Planned, user: User) -> bool:
+    host, instance = str(told.get("host")), str(told.get("instance"))
+    if host not in hosts_of(user, planned.run.site):
+        return False
+    return user.models is None or planned.models.get((host, instance), "") in user.models
 
 
 def _of_models(host: HostPlan, planned: Planned, user: User) -> HostPlan:

@@ -1,12 +1,13 @@
 """The page's dialogs that change something: what is asked for, its plan, how it goes on."""
 
-import json
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from xgen_deploy.documents.error_entry import ErrorEntry
 from xgen_deploy.errors import XgenError
 from xgen_deploy.serve.changes.change import Change
 from xgen_deploy.serve.changes.preparing import model_names
@@ -136,33 +137,15 @@ def _shown(request: Request, user: User, change: Change) -> Response:
         diff=shown_diff(change.asked.edit, change.manifest, user),
         plan=plan_view(shown_document(change.planned, user)),
         may_apply=user.may(change.terms.role) and change.terms.blocked is None,
-        failures=_failures(change),
+        failures=_failures(change.document(user, whole=False).errors),
         proposes=context_of(request).settings.changes == "propose",
     )
 
 
-def _failures(change: Change) -> tuple[str, ...]:
-    """What the last line of `apply --json` says of what failed; "" where it is well."""
-    with change.lock:
-        lines = tuple(change.lines)
-    end = _event(lines[-1]) if lines else None
-    errors = end.get("errors") if isinstance(end, dict) else None
-    return tuple(
-        ": ".join(
-            filter(
-                None, ("/".join(filter(None, (e.get("host"), e.get("instance")))), e.get("message"))
-            )
-        )
-        for e in errors or ()
-        if isinstance(e, dict)
-    )
-
-
-def _event(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
+def _failures(errors: Iterable[ErrorEntry]) -> tuple[str, ...]:
+    """As `HOST/INSTANCE: what failed`."""
+    places = (("/".join(filter(None, (e.host, e.instance))), e.message) for e in errors)
+    return tuple(": ".join(filter(None, place)) for place in places)
 
 
 def _refused(request: Request, error: XgenError) -> Response:
