@@ -16,6 +16,7 @@ from tests.fake_host.reporter import sample
 from tests.serve.conftest import TOKEN_HASH, Serve, Served, users
 from xgen_deploy.errors import XgenError
 from xgen_deploy.serve.live import hub, stream
+from xgen_deploy.serve.security.users import User
 
 LIMITED = users(kim={"role": "admin"}, eve={"role": "viewer", "hosts": ["h"]})
 Event = tuple[str, dict[str, Any]]
@@ -103,7 +104,8 @@ def test_a_user_of_one_host_is_told_of_no_other(served: Served) -> None:
 def test_two_pages_are_told_of_one_reporter_a_host(served: Served) -> None:
     browser = served.logged_in("kim")
     with events(browser) as one, events(browser) as other:
-        assert first(one, "values", of="h") == first(other, "values", of="h")
+        here, there = (first(page, "values", of="h")["hosts"]["h"] for page in (one, other))
+        assert here == there
         assert served.site.hosts["h"].reporters == 1
 
 
@@ -154,3 +156,18 @@ def test_nothing_goes_on_once_it_has_ended(serve: Serve) -> None:
     assert not [t for t in threading.enumerate() if "Hub._work" in repr(t)]
     with pytest.raises(XgenError, match="ending"), served.context.run():
         pass
+
+
+def test_what_is_posted_while_a_stream_tells_is_not_lost(served: Served) -> None:
+    board = hub.Hub(served.context)
+    with served.context.observations() as observations:
+        board.state = hub.State(1, observations.run.site, observations.now())
+    view = stream._View(board, User("kim", "admin"))
+    board.post(hub.Posted("change", '{"id":1}', lambda _: True))
+    told = []
+    for text in view.news():
+        told.append(text)
+        if '"id":1' in text:
+            board.post(hub.Posted("change", '{"id":2}', lambda _: True))
+    told += view.news()
+    assert [t for t in told if "event: change" in t and '"id":2' in t]

@@ -1,6 +1,7 @@
 """`GET /api/management/gpus` of hosts in memory."""
 
 from tests.serve.conftest import Serve, users
+from xgen_deploy.state.site import Site
 
 
 def test_every_card_of_every_host_is_there_and_what_is_unknown_is_null(serve: Serve) -> None:
@@ -55,3 +56,17 @@ def test_the_manifest_is_read_again_when_it_changes(serve: Serve) -> None:
     answer = browser.get("/api/management/gpus")
     assert answer.status_code == 503
     assert answer.json()["errors"][0]["file"].endswith("manifest.yaml")
+
+
+def test_a_manifest_that_changes_while_it_is_read_is_read_again(serve: Serve) -> None:
+    served = serve({"h": "cpu", "n": "cpu"}, hosts={"h": []})
+    load, context = served.context._load, served.context
+
+    def load_too_early() -> Site:
+        site = load()
+        if len(site.hosts) == 1:
+            served.site.change(lambda manifest: manifest["hosts"].update(n=[]))
+        return site
+
+    context._load = load_too_early
+    assert list(context.site().hosts) == ["h", "n"]

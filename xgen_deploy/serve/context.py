@@ -156,8 +156,8 @@ class ServeContext:
                 raise XgenError("serve is ending")
             before = current = self._current
             if current is None or current.is_old():
-                site = self._load()
-                current = self._current = Reading(site, self._open_run, self._clock, before)
+                current = Reading(self._load, self._open_run, self._clock, before)
+                self._current = current
             if lease:
                 current.lease()
         if before is not None and before is not current:

@@ -18,6 +18,7 @@ from xgen_deploy.transport.base import Connection
 from xgen_deploy.transport.read_only import ReadOnly
 
 OpenRun = Callable[[Site], AbstractContextManager[Run]]
+_Stamp = tuple[tuple[str, int, int], ...]
 
 
 class SharedHosts:
@@ -76,11 +77,15 @@ class Reading:
     """`before` is the one that it takes the place of. Thread-safe."""
 
     def __init__(
-        self, site: Site, open_run: OpenRun, clock: Clock, before: "Reading | None" = None
+        self,
+        load: Callable[[], Site],
+        open_run: OpenRun,
+        clock: Clock,
+        before: "Reading | None" = None,
     ) -> None:
-        self.site = site
+        self.site, self._stamp = _settled(load)
+        site = self.site
         self.users = Users(site.serve.users if site.serve else {})
-        self._stamp = _stamp(site)
         self._clock = clock
         self._lock = threading.Lock()
         self._used_by = 0
@@ -154,7 +159,18 @@ def _hosts_of(site: Site) -> object:
     return site.project, site.runtime, site.hosts
 
 
-def _stamp(site: Site) -> tuple[tuple[str, int, int], ...]:
+def _settled(load: Callable[[], Site]) -> tuple[Site, _Stamp]:
+    """As it is read before and after one look at its files: a change meanwhile is seen later."""
+    site = load()
+    while True:
+        stamp = _stamp(site)
+        again = load()
+        if again.manifest_digest == site.manifest_digest:
+            return again, stamp
+        site = again
+
+
+def _stamp(site: Site) -> _Stamp:
     """How its files are on the disk."""
     return tuple(_file_stamp(path) for path in (site.manifest_file, *site.files))
 

@@ -63,13 +63,18 @@ class _View:
         state = self._hub.state
         if state is None:
             return
+        yield from self._new_posted()
         yield from self._new_state(state)
         yield from self._new_values(state.site)
-        for number, posted in self._hub.posted:
-            if number > self._posted and posted.allowed(self._user):
-                self._state = "" if posted.name == _STATES else self._state
-                yield event(posted.name, posted.text, number)
-        self._posted = max((n for n, _ in self._hub.posted), default=self._posted)
+
+    def _new_posted(self) -> Iterator[str]:
+        """Before states: where the manifest had errors, the next one is told whatever it is."""
+        posted = [(n, p) for n, p in self._hub.posted if n > self._posted]
+        for number, each in posted:
+            self._posted = number
+            if each.allowed(self._user):
+                self._state = "" if each.name == _STATES else self._state
+                yield event(each.name, each.text, number)
 
     def _new_state(self, state: State) -> Iterator[str]:
         if state.number == self._state_number:
