@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.apply.conftest import make_site
@@ -14,7 +15,7 @@ from tests.fake_host.site import FakeSite
 from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.serving import serve_context
-from xgen_deploy.serve.app import create_app
+from xgen_deploy.serve.app import _ROUTERS, create_app
 from xgen_deploy.serve.context import ServeContext
 from xgen_deploy.serve.security.passwords import hash_password, new_token
 from xgen_deploy.serve.settings import Asked
@@ -99,6 +100,13 @@ def settings_of(site: FakeSite) -> Settings:
 def with_csrf(browser: TestClient) -> TestClient:
     browser.headers["X-CSRF-Token"] = browser.get("/api/session").json()["csrf"]
     return browser
+
+
+def routes() -> list[Route]:
+    """All that there is to ask for, but for the page's own files."""
+    found = [route for router in _ROUTERS for route in router.routes if isinstance(route, Route)]
+    assert {"/", "/page/hosts", "/page/changes", "/api/plan"} <= {route.path for route in found}
+    return found
 
 
 def users(**fields: dict[str, Any]) -> dict[str, Any]:

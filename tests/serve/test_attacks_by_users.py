@@ -14,10 +14,12 @@ from starlette.testclient import TestClient
 
 from tests.apply.conftest import MODEL, q
 from tests.serve.changing import ask, changing
-from tests.serve.conftest import HASHED, Serve, Served, users
+from tests.serve.conftest import ADDRESS, HASHED, Serve, Served, users
+from tests.serve.test_hostile_hosts import each_text
 from xgen_deploy.serve.api.changes import _events
 from xgen_deploy.serve.security import open_streams
-from xgen_deploy.serve.security.users import link_user
+from xgen_deploy.serve.security.sessions import Sessions
+from xgen_deploy.serve.security.users import User, link_user
 from xgen_deploy.serve.settings import Asked
 
 TWO = {"h": "cpu", "n": "cpu"}
@@ -272,3 +274,35 @@ def test_events_of_others_are_not_told(served: Served) -> None:
         for told in (text, page, document):
             assert "too slow" in told
             assert ("secret of n" in told) is (user == "edits"), user
+
+
+def test_nobody_puts_others_out_by_logging_in_again_and_again() -> None:
+    sessions = Sessions(lambda: 0.0)
+    other, _ = sessions.begin(User("kim", "admin"))
+    first, *more = [sessions.begin(User("eve", "viewer"))[0] for _ in range(1100)]
+    assert sessions.of(other) is not None
+    assert sessions.of(first) is None
+    assert sessions.of(more[-1]) is not None
+
+
+def test_markup_of_a_host_is_none_in_a_dialog(serve: Serve) -> None:
+    served = changing(serve, {"h": "h100"}, hosts={"h": [{"model": "q", "gpus": [0]}]})
+    browser, host = served.by_link(), served.site.hosts["h"]
+    served.site.run("status")
+    host.document = json.loads(host.observe(b"", host.last_request))
+    shown = ""
+    for key, hostile in each_text(json.loads(json.dumps(host.document))):
+        host.raw = json.dumps(hostile).encode()
+        served.context.changed()
+        answer = post(browser, "/page/deploy", host="h", model="q")
+        assert answer.status_code == 200, key
+        assert not re.search(r"<img src=x|=\"[^\"]*<img|\x1b", answer.text), key
+        shown += answer.text
+    assert "&lt;img src=x" in shown
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/login/..//evil.example", "/login%0d%0aX: y"])
+def test_a_language_leads_to_no_other_site(serve: Serve, path: str) -> None:
+    answer = serve().browser().get(f"{ADDRESS}{path}?language=ko")
+    assert "location" not in answer.headers or answer.headers["location"] in ("/", "/login")
+    assert "x" not in answer.headers

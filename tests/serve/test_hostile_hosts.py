@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.fake_host.host import LAYOUT, FakeHost
 from tests.fake_host.reporter import sample
 from tests.hostile.values import paths, with_value
-from tests.serve.conftest import Serve, Served
+from tests.serve.conftest import Serve, Served, routes
 
 MARKUP = "<img src=x onerror=alert(1)>'\"--></script>\x1b[2J\u202e"
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
@@ -31,16 +30,15 @@ def served(serve: Serve) -> Served:
     return made
 
 
-def pages(browser: TestClient) -> list[str]:
+def pages() -> list[str]:
     """Every path that can be asked for as it is."""
-    routes = browser.app.routes  # type: ignore[attr-defined]
-    gets = [r.path for r in routes if isinstance(r, Route) and "GET" in (r.methods or ())]
+    gets = [route.path for route in routes() if "GET" in (route.methods or ())]
     return [path for path in gets if "{" not in path and path not in _ENDLESS]
 
 
 def check(served: Served, browser: TestClient, said_of: str) -> None:
     served.context.changed()
-    for path in [*pages(browser), "/api/hosts/h/last-hour", "/api/instances/h/q/logs"]:
+    for path in [*pages(), "/api/hosts/h/last-hour", "/api/instances/h/q/logs"]:
         answer = browser.get(path)
         where = f"{said_of}, {path}"
         assert answer.status_code < 500 or answer.status_code in (502, 503), (where, answer.text)

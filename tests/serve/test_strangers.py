@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.serve.conftest import ADDRESS, PASSWORD, TOKEN, TOKEN_HASH, Serve, users
-from xgen_deploy.serve.app import create_app
+from tests.serve.conftest import ADDRESS, PASSWORD, TOKEN, TOKEN_HASH, Serve, routes, users
 from xgen_deploy.serve.security.login_link import LASTS
 from xgen_deploy.serve.security.sessions import IDLE, LONGEST
 from xgen_deploy.serve.settings import Asked
@@ -35,15 +32,14 @@ def clock_of(browser: TestClient) -> Clock:
     return clock
 
 
-def paths(served: Any) -> list[tuple[str, str]]:
-    routes = create_app(served.context).routes
-    return [(m, r.path) for r in routes if isinstance(r, Route) for m in r.methods or ()]
+def paths() -> list[tuple[str, str]]:
+    return [(method, route.path) for route in routes() for method in route.methods or ()]
 
 
 def test_nothing_but_the_login_is_open_to_a_stranger(serve: Serve) -> None:
     served = serve()
     browser = served.browser()
-    for method, path in paths(served):
+    for method, path in paths():
         if path in OPEN or path.startswith("/static"):
             continue
         answer = browser.request(method, path)

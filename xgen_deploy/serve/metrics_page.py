@@ -7,6 +7,7 @@ from xgen_deploy.state.observation import Observation, Observed
 from xgen_deploy.state.site import Site
 from xgen_deploy.verify.site_status import SiteStatus
 from xgen_deploy.verify.status import Status
+from xgen_deploy.visible import visible
 from xgen_deploy.watch.remote.samples import Sample, known, page_text, sample
 
 _MIB = 1 << 20
@@ -16,7 +17,12 @@ def metrics_page(site: Site, observed: Observed, status: SiteStatus) -> str:
     """What is unknown is left out; `xgen_collection_error` is 1 of a host that was not reached."""
     samples = [s for host, o in observed.items() for s in _of_host(host, o)]
     samples += [s for each in status.instances for s in _of_instance(each)]
-    return page_text(samples, (("project", site.project),))
+    return page_text(map(_visible, samples), (("project", site.project),))
+
+
+def _visible(each: Sample) -> Sample:
+    """What a host says is printed by whoever asks for the page."""
+    return each._replace(labels=tuple((name, visible(value)) for name, value in each.labels))
 
 
 def _of_host(host: str, observation: object) -> Iterator[Sample]:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from xgen_deploy.serve.page.language import Texts, language_of
+from xgen_deploy.visible import visible
 
 
 def page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
@@ -27,5 +28,14 @@ def _templates() -> Environment:
     folder = files("xgen_deploy.serve.page").joinpath("templates")
     texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
     return Environment(
-        loader=DictLoader(texts), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+        loader=DictLoader(texts),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        finalize=_visible,
     )
+
+
+def _visible(value: object) -> object:
+    """What a host says hides no text and changes no direction."""
+    return visible(value) if type(value) is str else value

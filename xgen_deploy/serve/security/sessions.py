@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from xgen_deploy.serve.security.users import User
@@ -12,6 +12,7 @@ from xgen_deploy.serve.security.users import User
 IDLE = 30 * 60.0
 LONGEST = 8 * 3600.0
 _MOST = 1000
+_MOST_OF_USER = 50
 Clock = Callable[[], float]
 
 
@@ -40,8 +41,11 @@ class Sessions:
         session = Session(user, secrets.token_urlsafe(32), now, now)
         with self._lock:
             self._drop_ended(now)
-            while len(self._sessions) >= _MOST:
-                del self._sessions[min(self._sessions, key=lambda k: self._sessions[k].seen)]
+            own = [key for key, other in self._sessions.items() if other.user.name == user.name]
+            if len(own) >= _MOST_OF_USER:  # so that nobody puts others out by logging in
+                self._drop_idlest(own)
+            elif len(self._sessions) >= _MOST:
+                self._drop_idlest(self._sessions)
             self._sessions[_key(cookie)] = session
         return cookie, session
 
@@ -67,6 +71,9 @@ class Sessions:
     def end(self, cookie: str) -> None:
         with self._lock:
             self._sessions.pop(_key(cookie), None)
+
+    def _drop_idlest(self, keys: Iterable[str]) -> None:
+        del self._sessions[min(keys, key=lambda key: self._sessions[key].seen)]
 
     def _drop_ended(self, now: float) -> None:
         for key in [k for k, s in self._sessions.items() if _ended(s, now)]:
