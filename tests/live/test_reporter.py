@@ -1,6 +1,8 @@
 """The real reporter on this machine, as on any host; the engine is a page of metrics."""
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,3 +123,25 @@ def test_who_lost_a_host_says_why_and_the_others_go_on() -> None:
         latest = subscription.next(30)
     assert latest == {"there": Gone("the connection was lost")}
     feed.close()
+
+
+def test_an_engine_that_drips_its_page_costs_only_its_own_values() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            while not ended.is_set():
+                connection, _ = listener.accept()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not ended.wait(0.3):
+                    connection.sendall(b"x")
+
+    threading.Thread(target=drip, daemon=True).start()
+    feed = feed_over(listener.getsockname()[1])
+    with feed.subscribe() as subscription:
+        values = next_values(subscription, lambda _: True)
+    assert values.instances == {}
+    feed.close()
+    ended.set()
+    listener.close()

@@ -7,7 +7,11 @@ from xgen_deploy.probe.program import in_memory, probe_sources
 from xgen_deploy.transport.bare_source import bare
 
 _PACKAGE = "xgen_deploy.live.remote"
-_MODULES = ("engine_load", "reporter")
+_MODULES = (
+    (_PACKAGE, "engine_load"),
+    (_PACKAGE, "reporter"),
+    ("xgen_deploy.watch.remote", "http_get"),
+)
 _RUN = f"""
 from {_PACKAGE}.reporter import main
 main()
@@ -17,10 +21,11 @@ main()
 @lru_cache(maxsize=1)
 def reporter_program() -> bytes:
     """For `Connection.report`. Raises RuntimeError where nvidia-ml-py is missing."""
-    folder = files(_PACKAGE)
-    own = {
-        f"{_PACKAGE}.{name}": bare(folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
-        for name in _MODULES
-    }
-    packages = {"xgen_deploy.live": "", _PACKAGE: ""}
-    return in_memory({**probe_sources(), **packages, **own}, _RUN)
+    own = {f"{package}.{name}": _source(package, name) for package, name in _MODULES}
+    packages = {package: "" for package, _ in _MODULES}
+    parents = {package.rpartition(".")[0]: "" for package in packages}
+    return in_memory({**probe_sources(), **parents, **packages, **own}, _RUN)
+
+
+def _source(package: str, name: str) -> str:
+    return bare(files(package).joinpath(f"{name}.py").read_text(encoding="utf-8"))

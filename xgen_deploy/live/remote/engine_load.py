@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import re
 from typing import Any
+
+from xgen_deploy.watch.remote.http_get import Where, get
 
 PATIENCE = 2.0
 MOST = 1 << 20
@@ -25,27 +26,22 @@ def engine_load(instance: dict[str, Any]) -> dict[str, float]:
 
 
 def _page(instance: dict[str, Any]) -> str:
-    connection = http.client.HTTPConnection(instance["address"], instance["port"], PATIENCE)
+    where = Where(instance["address"], instance["port"], key=_key(instance))
     try:
-        connection.request("GET", "/metrics", headers=_key(instance))
-        answer = connection.getresponse()
-        page = answer.read(MOST).decode("utf-8", "replace")
-        return page if answer.status == 200 else ""
-    except (OSError, http.client.HTTPException, ValueError):
+        answer = get(where, "/metrics", PATIENCE, MOST)
+    except (OSError, ValueError):
         return ""
-    finally:
-        connection.close()
+    return answer.body.decode("utf-8", "replace") if answer.status == 200 else ""
 
 
-def _key(instance: dict[str, Any]) -> dict[str, str]:
+def _key(instance: dict[str, Any]) -> str | None:
     if not instance.get("key_file"):
-        return {}
+        return None
     with open(instance["key_file"], encoding="utf-8") as file:
         text = file.read(KEY)
     pattern = instance.get("key_pattern")
     quoted = re.fullmatch(pattern, text) if pattern else None
-    key = str(json.loads(quoted.group(1))) if quoted else text.strip()
-    return {"Authorization": "Bearer " + key}
+    return str(json.loads(quoted.group(1))) if quoted else text.strip()
 
 
 def _total(name: str, page: str) -> float | None:
