@@ -16,14 +16,15 @@ from xgen_deploy.state.repin import NO_REPIN
 from xgen_deploy.state.site import Site
 
 
-def plan_of(run: Run, site: Site, observed: Observed) -> Plan:
-    """`site` is that of the run, or a part of it. Raises XgenError where a file of this machine
-    that hosts are to get is missing."""
+def plan_of(run: Run, site: Site, observed: Observed, *, refuses_unfit: bool = True) -> Plan:
+    """`site` is that of the run, or a part of it; `refuses_unfit` as in plan/build.py. Raises
+    XgenError where a file of this machine that hosts are to get is missing.
+    """
     if run.catalog is not None:
         site = with_local_sources(site, run.catalog)
     site = replace(site, origin=site.origin or origin_of(site.manifest_file))
     observed = observed_of(site, observed)
     desired = DesiredState(site, run.renderer, repin=NO_REPIN, rebalance=False)
     scopes = {host: default_scope(site, host) for host in observed}
-    plan = make_plan(site, observed, desired, scopes, now=time.time())
+    plan = make_plan(site, observed, desired, scopes, now=time.time(), refuses_unfit=refuses_unfit)
     return replace(plan, hosts=with_forecasts(plan.hosts, facts_of(observed)))

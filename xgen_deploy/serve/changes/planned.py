@@ -8,18 +8,16 @@ from pathlib import Path
 from xgen_deploy import frozen
 from xgen_deploy.apply.going_back import Chosen, as_then
 from xgen_deploy.audit.git import origin_of
-from xgen_deploy.plan.build import default_scope, maintenance_plan, make_plan
+from xgen_deploy.plan.build import maintenance_plan
 from xgen_deploy.plan.choices import with_choices
-from xgen_deploy.plan.desired import DesiredState
-from xgen_deploy.plan.forecasts import with_forecasts
 from xgen_deploy.plan.maintenance import Request
 from xgen_deploy.plan.saved import save
 from xgen_deploy.plan.text import plan_text
 from xgen_deploy.run.run import Run
+from xgen_deploy.serve.planning import plan_of
 from xgen_deploy.state.manifest_edit import ManifestEdit
-from xgen_deploy.state.observation import Observed, facts_of
+from xgen_deploy.state.observation import Observed
 from xgen_deploy.state.plan import Plan
-from xgen_deploy.state.repin import NO_REPIN
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,7 @@ def plan_over(run: Run, observed: Observed) -> Planned:
 
 
 def _planned(run: Run, observed: Observed, *, refuses_unfit: bool) -> Planned:
-    desired = DesiredState(run.site, run.renderer, repin=NO_REPIN, rebalance=False)
-    scopes = {host: default_scope(run.site, host) for host in observed}
-    plan = make_plan(
-        run.site, observed, desired, scopes, now=time.time(), refuses_unfit=refuses_unfit
-    )
-    plan = frozen.replace(plan, hosts=with_forecasts(plan.hosts, facts_of(observed)))
+    plan = plan_of(run, run.site, observed, refuses_unfit=refuses_unfit)
     return Planned(run, plan, observed)
 
 
