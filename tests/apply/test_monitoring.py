@@ -46,6 +46,17 @@ def test_a_plan_shows_what_will_watch_and_nothing_is_left_to_do_after(site: Fake
     assert site.pending_operations() == []
 
 
+def test_programs_that_are_missing_are_named_at_once(site: FakeSite) -> None:
+    site.hosts["edge"].gone.update(("/usr/bin/prometheus", "/usr/bin/prometheus-alertmanager"))
+    said = site.run("plan").said
+    assert "prometheus and alertmanager are not installed on this host" in said
+    assert "Install them (`apt-get install prometheus prometheus-alertmanager`)" in said
+    site.hosts["edge"].gone.remove("/usr/bin/prometheus")
+    said = site.run("plan").said
+    assert "alertmanager is not installed on this host" in said
+    assert "Install it (`apt-get install prometheus-alertmanager`), or name it" in said
+
+
 def test_keys_and_the_token_stay_where_they_are_used(site: FakeSite) -> None:
     site.apply()
     edge, h = site.hosts["edge"], site.hosts["h"]
@@ -252,7 +263,8 @@ def test_status_and_verify_tell_how_it_stands(site: FakeSite) -> None:
     assert [(m["host"], m["status"], m["endpoint"]) for m in shown] == [
         ("edge", "up", "http://127.0.0.1:9090"), ("h", "up", None), ("h2", "up", None)
     ]  # fmt: skip
-    assert site.run("verify").code == 0
+    ran = site.run("verify")
+    assert (ran.code, "checks of 2 instances: all checks passed" in ran.said) == (0, True)
     site.hosts["h"].systemd.run(("systemctl", "stop", "xgen-p-exporter.socket"))
     assert "MONITORING  h: xgen-p-exporter.socket is inactive" in site.run("status").said
     ran = site.run("verify")

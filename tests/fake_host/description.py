@@ -88,7 +88,7 @@ def _engine(host: FakeHost, request: Request) -> dict[str, Any]:
 
 
 def _file(host: FakeHost, path: str) -> dict[str, Any]:
-    if path in (HAPROXY, *BINARIES):
+    if path in (HAPROXY, *BINARIES) and path not in host.gone:
         return {"path": path, "kind": "file"}
     if path not in host.files:
         return {"path": path, "kind": "absent"}

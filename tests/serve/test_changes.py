@@ -37,6 +37,17 @@ def test_a_load_is_planned_and_writes_nothing(serve: Serve) -> None:
     assert text_of(served) == before
 
 
+def test_a_body_that_is_not_sent_as_json_is_told_how_to_be(serve: Serve) -> None:
+    """What `curl -d` sends by itself."""
+    served = changing(serve, TWO, **ON_TWO)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    done = served.by_link().post("/api/management/load", content='{"model": "q"}', headers=form)
+    assert (done.status_code, reason(done.json())) == (
+        415,
+        "send JSON, with the header `Content-Type: application/json`",
+    )
+
+
 def test_its_apply_writes_the_file_and_carries_it_out(serve: Serve) -> None:
     served = changing(serve, TWO, **ON_TWO)
     browser = served.by_link()

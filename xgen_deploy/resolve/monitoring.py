@@ -45,6 +45,8 @@ _SYSTEMD = 247
 _RENEWED = 30 * 86400.0
 # Of the disk, what Prometheus leaves: it writes ahead beyond its own limit.
 _ROOM = 0.8
+# Debian's; Grafana is not among them.
+_PACKAGES = {PROMETHEUS: "prometheus", ALERTMANAGER: "prometheus-alertmanager"}
 
 
 class NotWatched(XgenError):
@@ -176,7 +178,7 @@ def ends_soon(last: MonitoringRecord, now: float) -> bool:
 def _server(
     site: Site, stated: Monitoring, host: Host, facts: HostFacts, every: tuple[Target, ...]
 ) -> ServerSpec:
-    binaries = {p: Program(binary=_binary(site, host, facts, p)) for p in programs(site)}
+    binaries = {p: Program(binary=b) for p, b in _binaries(site, host, facts).items()}
     return ServerSpec(
         prometheus=binaries[PROMETHEUS],
         alertmanager=binaries.get(ALERTMANAGER),
@@ -260,19 +262,33 @@ def _is_systemd(process: str | None) -> bool:
     return process == "systemd"
 
 
-def _binary(site: Site, host: Host, facts: HostFacts, program: str) -> str:
-    there = {f.path for f in facts.files if f.kind == "file"}
-    candidates = program_binaries(site, host, program)
-    binary = next((path for path in candidates if path in there), None)
-    if binary is None:
-        package = {PROMETHEUS: "prometheus", ALERTMANAGER: "prometheus-alertmanager"}.get(program)
-        install = f" (`apt-get install {package}`)" if package else ""
-        raise _no(
-            host,
-            f"{program} is not installed on this host (looked for {', '.join(candidates)})",
-            f"Install it{install}, or name it: `binaries: {{{program}: /path}}`.",
-        )
-    return binary
+def _binaries(site: Site, host: Host, facts: HostFacts) -> dict[str, str]:
+    """Those that the host has. Raises NotWatched, with all that are missing at once."""
+    files = {f.path for f in facts.files if f.kind == "file"}
+    candidates = {program: program_binaries(site, host, program) for program in programs(site)}
+    binaries = {
+        program: path
+        for program, paths in candidates.items()
+        if (path := next((p for p in paths if p in files), None)) is not None
+    }
+    missing = [program for program in candidates if program not in binaries]
+    if missing:
+        raise _not_installed(host, {program: candidates[program] for program in missing})
+    return binaries
+
+
+def _not_installed(host: Host, missing: Mapping[str, tuple[str, ...]]) -> NotWatched:
+    packages = [_PACKAGES[program] for program in missing if program in _PACKAGES]
+    ways = [f"`apt-get install {' '.join(packages)}`"] if packages else []
+    ways += ["Grafana from its own packages"] if GRAFANA in missing else []
+    verb, pronoun = ("are", "them") if len(missing) > 1 else ("is", "it")
+    looked = ", ".join(path for paths in missing.values() for path in paths)
+    named = ", ".join(f"{program}: /path" for program in missing)
+    return _no(
+        host,
+        f"{' and '.join(missing)} {verb} not installed on this host (looked for {looked})",
+        f"Install {pronoun} ({', '.join(ways)}), or name {pronoun}: `binaries: {{{named}}}`.",
+    )
 
 
 def _no(host: Host, reason: str, hint: str) -> NotWatched:

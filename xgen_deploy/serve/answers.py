@@ -28,6 +28,7 @@ ERRORS: dict[int | str, dict[str, object]] = {
         405: "not with this method",
         408: "the request took too long to arrive",
         413: "the request is too large",
+        415: "the request is not sent as JSON",
         421: "not a name of this server",
         422: "a parameter is wrong",
         429: "too many logins failed",
@@ -87,12 +88,21 @@ async def _refused(_: Request, error: RoutingError) -> Response:
     return errors_answer([ErrorEntry(message=str(error.detail))], error.status_code, error.headers)
 
 
-async def _wrong(_: Request, error: RequestValidationError) -> Response:
+async def _wrong(request: Request, error: RequestValidationError) -> Response:
+    if _has_other_body(request):
+        # Nothing of it was read: that is no answer about what it says.
+        sentence = "send JSON, with the header `Content-Type: application/json`"
+        return errors_answer([ErrorEntry(message=sentence)], 415)
     entries = [
         ErrorEntry(message=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
         for problem in error.errors()
     ]
     return errors_answer(entries, 422)
+
+
+def _has_other_body(request: Request) -> bool:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return request.headers.get("content-length", "0") != "0" and not media.endswith("json")
 
 
 async def _failed(_: Request, error: Exception) -> Response:

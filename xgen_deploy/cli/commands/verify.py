@@ -22,6 +22,7 @@ from xgen_deploy.secrets.source import HostFiles
 from xgen_deploy.state.facts import HostFacts
 from xgen_deploy.state.gateway import GATEWAY
 from xgen_deploy.state.instance import Instance
+from xgen_deploy.state.monitoring_config import MONITORING
 from xgen_deploy.state.observation import Observation, reached
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.state.site import Site
@@ -210,10 +211,11 @@ def _lines(checks: list[Check], errors: dict[str, str], *, verbose: bool) -> lis
     if errors and not checks:
         return [*lines, "nothing could be checked"]
     bad = sum(not c.ok for c in checks)
-    instances = len({(c.host, c.instance) for c in checks})
+    others = ("-", GATEWAY, MONITORING)
+    instances = len({(c.host, c.instance) for c in checks if c.instance not in others})
     verdict = f"[bold red]{bad} differ[/bold red]" if bad else "[green]all checks passed[/green]"
     if errors and not bad:
         verdict = f"[red]all passed; unknown: {escape(named(errors))}[/red]"
-    plural = "s"[: instances != 1]
-    lines.append(f"{len(checks)} checks of {instances} instance{plural}: {verdict}")
+    of = f" of {instances} instance{'s'[: instances != 1]}" if instances else ""
+    lines.append(f"{len(checks)} check{'s'[: len(checks) != 1]}{of}: {verdict}")
     return lines
