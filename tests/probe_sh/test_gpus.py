@@ -12,10 +12,28 @@ from tests.probe.gguf_writer import write
 from tests.probe.running import request
 from tests.probe.test_nvidia_proc import CARD, UUID, VERSIONS
 from tests.probe_sh.running import SHELLS, by_shell
+from xgen_deploy.probe.remote import gpu_nvidia_smi as nvidia_smi
 from xgen_deploy.state.gpu import GPUDetectionResult, GPUInfo
 
 AMD = test_amd_sysfs.CASES
 SMI = test_nvidia_smi.CASES
+
+
+# The shell does without them.
+CONDITION = (
+    "temperature_celsius",
+    "temperature_limit_celsius",
+    "power_watts",
+    "thermal_throttled",
+    "ecc_uncorrected_errors",
+    "row_remap_failure",
+)
+
+
+def told(case: dict[str, Any]) -> tuple[GPUInfo, ...]:
+    """What the shell tells of a case's GPUs."""
+    gpus = ({k: v for k, v in gpu.items() if k not in CONDITION} for gpu in case["gpus"])
+    return tuple(map(GPUInfo.model_validate, gpus))
 
 
 def reasons(found: GPUDetectionResult) -> dict[str, str]:
@@ -27,7 +45,7 @@ def reasons(found: GPUDetectionResult) -> dict[str, str]:
 def test_amd_cards(tmp_path: Path, name: str, shell: str) -> None:
     root = test_amd_sysfs.tree(tmp_path, AMD[name])
     found = by_shell(request(tmp_path), shell, root).gpu
-    assert found.gpus == tuple(GPUInfo.model_validate(gpu) for gpu in AMD[name]["gpus"])
+    assert found.gpus == told(AMD[name])
     assert found.detection_method == "sysfs"
 
 
@@ -37,10 +55,21 @@ def test_no_amd_card_has_a_reason(tmp_path: Path, name: str) -> None:
     assert AMD[name]["error"] in " ".join(a.reason or "" for a in found.attempts)
 
 
+def without_condition(answer: tuple[str, tuple[int, str]]) -> tuple[str, tuple[int, str]]:
+    """A query for the fields that the shell asks for, and the columns that answer them."""
+    query, (code, out) = answer
+    option, _, fields = query.partition("=")
+    known = [field for field in fields.split(",") if field not in nvidia_smi.CONDITION]
+    if option != "--query-gpu" or code != 0:
+        return f"{option}={','.join(known)}" if known else query, (code, out)
+    rows = [",".join(line.split(",")[: len(known)]) for line in out.splitlines()]
+    return f"{option}={','.join(known)}", (code, "".join(f"{row}\n" for row in rows))
+
+
 def smi(folder: Path, case: dict[str, Any]) -> Path:
     """An nvidia-smi that knows the case's answers."""
     lines = ["#!/bin/sh", 'case "$1" in']
-    for query, (code, out) in case["answers"].items():
+    for query, (code, out) in map(without_condition, case["answers"].items()):
         lines.append(f"{shlex.quote(query)}) printf %s {shlex.quote(out)}; exit {code} ;;")
     script = "\n".join([*lines, "*) echo no such query; exit 1 ;;", "esac", ""])
     tool = write(folder / "tools/nvidia-smi", script.encode())
@@ -51,7 +80,7 @@ def smi(folder: Path, case: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("name", [name for name, case in SMI.items() if "gpus" in case])
 def test_nvidia_cards(tmp_path: Path, name: str) -> None:
     found = by_shell(request(tmp_path), root=str(tmp_path), tools=smi(tmp_path, SMI[name])).gpu
-    assert found.gpus == tuple(GPUInfo.model_validate(gpu) for gpu in SMI[name]["gpus"])
+    assert found.gpus == told(SMI[name])
     lost = [a.detector.removeprefix("nvidia-smi:") for a in found.attempts if ":" in a.detector]
     assert lost == SMI[name].get("lost", [])
 

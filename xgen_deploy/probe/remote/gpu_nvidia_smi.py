@@ -24,6 +24,9 @@ FIELDS = (
     "utilization.gpu",
     "compute_cap",
     "driver_version",
+)
+# What the shell's probe (probe/sh/) does without.
+CONDITION = (
     "temperature.gpu",
     "power.draw",
     "clocks_throttle_reasons.sw_thermal_slowdown",
@@ -54,7 +57,7 @@ def nvidia_by_smi() -> Found:
 
 def read_smi(ask: Ask) -> Found:
     """A field that this version does not know is left out and the rest asked again."""
-    fields = list(FIELDS)
+    fields = [*FIELDS, *CONDITION]
     answer = ask("--query-gpu=" + ",".join(fields))
     while answer.code != 0:
         unknown = _UNKNOWN_FIELD.search(answer.out + answer.err)
