@@ -57,8 +57,7 @@ def build_named(declared: InstanceConfig, runtime: Runtime, backend: str) -> Eng
 
 def named_for_host(site: Site, host: Host, backend: str) -> bool:
     """Whether the tables name a build for this host, whatever is placed there."""
-    engine = backend_named(backend)
-    keys = _keys(engine) if engine else ()
+    keys = _keys_of(backend)
     if (host.runtime or site.runtime) == "docker":
         return _lookup(site.images | host.images, keys) is not None
     return _lookup(site.binaries | host.binaries, keys) is not None
@@ -236,11 +235,18 @@ def _hint(declared: InstanceConfig, reasons: Mapping[str, str], host: Host) -> s
     if hint := " ".join(dict.fromkeys(filter(None, by_registry))):
         return hint
     named = {str(b.image or b.binary) for b in builds.values() if b is not None}
+    if not named and docker and any(_lookup(declared.binaries, _keys_of(b)) for b in reasons):
+        return f"Name one in {tables}, or state `runtime: systemd`: `binaries` are for that."
     if not named:
         return f"Name one in {tables}."
     how = "`docker load` or `docker pull`" if docker else "copy it there"
     listed = " or ".join(sorted(named))
     return f"Put {listed} on the host ({how}), or name another in {tables}."
+
+
+def _keys_of(backend: str) -> tuple[str, ...]:
+    engine = backend_named(backend)
+    return _keys(engine) if engine else ()
 
 
 def _keys(engine: Backend) -> tuple[str, ...]:
