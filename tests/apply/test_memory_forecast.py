@@ -94,6 +94,9 @@ def test_what_the_driver_takes_is_kept(site: FakeSite) -> None:
     _applied(site, *sizes)
     host = site.hosts["h"]
     assert site.record()["drivers"] == []
+    nothing = site.call("fit", "export", str(site.folder / "manifest.yaml")).out
+    assert "# None yet: a change measures it" in nothing
+    assert yaml.safe_load(nothing) == {"drivers": []}
     (card, *others) = HOSTS["h100x4"]["gpus"]
     held = {
         "pid": 7,

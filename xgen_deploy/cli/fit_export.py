@@ -13,6 +13,7 @@ from xgen_deploy.state.driver_memory import DriverMemory, merged
 from xgen_deploy.state.observation import records_of
 
 _HEAD = "# Measured by hosts of this project: for `drivers:` of a fleet file."
+_NONE = "# None yet: a change measures it, once llama-server runs on a GPU."
 
 
 def fit_export(settings: Settings, fleet: str | None) -> int:
@@ -23,7 +24,8 @@ def fit_export(settings: Settings, fleet: str | None) -> int:
     seen = [each for record in records_of(observed).values() for each in record.drivers]
     drivers = sorted(merged((), seen), key=lambda d: tuple(part or "" for part in d.key))
     screen = Screen(settings)
-    screen.lines([_HEAD, "drivers:" if drivers else "drivers: []"], exact=True)
+    unmeasured = [] if drivers or errors else [_NONE]
+    screen.lines([_HEAD, *unmeasured, "drivers:" if drivers else "drivers: []"], exact=True)
     screen.lines((f"  - {yaml_line(_stated(each))}" for each in drivers), exact=True)
     screen.lines((escape(f"# {n}: {reason_of(e)}") for n, e in errors.items()), always=True)
     entries = tuple(DriverEntry(**each.model_dump()) for each in drivers)
