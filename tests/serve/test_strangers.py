@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 from tests.serve.conftest import ADDRESS, PASSWORD, TOKEN, TOKEN_HASH, Serve, routes, users
 from xgen_deploy.serve.security.login_link import LASTS
 from xgen_deploy.serve.security.sessions import IDLE, LONGEST
-from xgen_deploy.serve.settings import Asked
+from xgen_deploy.serve.settings import Asked, serve_settings
+from xgen_deploy.state import serve as stated
 
 OPEN = {"/healthz", "/login", "/login/link", "/api/login"}
 GPUS = "/api/management/gpus"
@@ -243,3 +244,19 @@ def test_beyond_loopback_it_needs_tls(serve: Serve, listen: str) -> None:
 def test_what_is_insecure_changes_nothing(serve: Serve) -> None:
     asked = Asked(listen="0.0.0.0", changes="apply", insecure=True)
     assert serve(asked=asked).context.settings.changes == "off"
+
+
+@pytest.mark.parametrize(
+    ("listen", "hosts", "link"),
+    [
+        ("0.0.0.0", (), "http://127.0.0.1:8765"),
+        ("::", (), "http://[::1]:8765"),
+        ("192.0.2.7", (), "http://192.0.2.7:8765"),
+        ("0.0.0.0", ("fleet.example.net",), "http://fleet.example.net:8765"),
+    ],
+)
+def test_the_link_has_a_name_that_this_server_answers_to(
+    listen: str, hosts: tuple[str, ...], link: str
+) -> None:
+    settings = serve_settings(stated.Serve(hosts=hosts), Asked(listen=listen, insecure=True))
+    assert settings.address == link

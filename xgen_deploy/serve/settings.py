@@ -34,6 +34,8 @@ class ServeSettings:
         """Where a browser on this machine finds it."""
         scheme = "https" if self.tls else "http"
         host = f"[{self.listen}]" if ":" in self.listen else self.listen
+        if ipaddress.ip_address(self.listen).is_unspecified:
+            host = "[::1]" if ":" in self.listen else LOOPBACK
         if self.names and not is_loopback(self.listen):
             host = self.names[0].partition(":")[0]
         return f"{scheme}://{host}:{self.port}"
