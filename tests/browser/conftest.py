@@ -28,8 +28,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", "chromium", "fonts-noto-cjk")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one file alone: as long as Playwright is at work, no other loop of asyncio can run."""
     program = _program()
     if program is None and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(("apt-get", "update"), check=False, capture_output=True)
