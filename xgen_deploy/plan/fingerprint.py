@@ -12,12 +12,13 @@ from xgen_deploy.state.plan import HostPlan
 from xgen_deploy.state.record import Record, digest_of
 from xgen_deploy.state.site import Site
 
+_PORT = "port "
+
 
 def host_parts(site: Site, facts: HostFacts, record: Record, host: str) -> dict[str, str]:
     """Everything that a host's plan is based on -> its state, both in words for people. Of ports
     those alone that something of the site may use: others come and go.
     """
-    ranges = ports_of(site, site.hosts[host], site.on(host))
     last = f"#{record.last_apply.number}, " if record.last_apply else ""
     seen = {"the newest apply": f"{last}revision {record.revision}" if record.revision else "none"}
     for gpu in facts.gpu.gpus:
@@ -40,10 +41,22 @@ def host_parts(site: Site, facts: HostFacts, record: Record, host: str) -> dict[
         seen[f"container {box.name}"] = f"image {_short(box.image_id)}, digest {digest}"
     for model in facts.models:
         seen[f"model {model.path or model.key}"] = model.error or f"file {_short(model.state)}"
-    in_use = {p.port for p in facts.ports if any(a <= p.port <= b for a, b in ranges)}
-    for port in sorted(in_use):
-        seen[f"port {port}"] = "in use"
-    return seen
+    for port in sorted({p.port for p in facts.ports}):
+        seen[f"{_PORT}{port}"] = "in use"
+    return without_strange_ports(site, host, seen)
+
+
+def without_strange_ports(site: Site, host: str, parts: Mapping[str, str]) -> dict[str, str]:
+    """Plans that versions before 0.2 saved have every port that was in use."""
+    ranges = ports_of(site, site.hosts[host], site.on(host))
+
+    def counts(part: str) -> bool:
+        number = part.removeprefix(_PORT)
+        if number == part or not number.isdecimal():
+            return True
+        return any(first <= int(number) <= last for first, last in ranges)
+
+    return {part: state for part, state in parts.items() if counts(part)}
 
 
 def _short(digest: str | None) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from xgen_deploy.errors import UsageError
 from xgen_deploy.frozen import Frozen
+from xgen_deploy.plan.fingerprint import without_strange_ports
 from xgen_deploy.state.manifest_edit import ManifestEdit
 from xgen_deploy.state.plan import Plan
 from xgen_deploy.state.repin import NO_REPIN, Repin
@@ -49,7 +50,8 @@ class SavedPlan(Frozen):
             if now is None or not now.reachable:
                 changes.append(f"{host}: unreachable now")
                 continue
-            changes += [f"{host}: {difference}" for difference in _differences(parts, now.parts)]
+            before = without_strange_ports(self.site, host, parts)
+            changes += [f"{host}: {difference}" for difference in _differences(before, now.parts)]
         changes += [
             f"{host}: unreachable when the plan was made"
             for host, now in plan.hosts.items()
