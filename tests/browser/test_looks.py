@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.apply.conftest import MODEL, q
 from tests.browser.conftest import Read, Show, Shown, keep
 from tests.fake_host.reporter import sample
-from tests.serve.conftest import PASSWORD, users
+from tests.serve.conftest import users
+from tests.serve.credentials import PASSWORD
 from xgen_deploy.serve.settings import Asked
 
 FLEET = {"h100": "h100", "strix": "strix", "edge": "cpu", "far": "cpu"}

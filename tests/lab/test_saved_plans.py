@@ -19,7 +19,7 @@ UNIT = f"xgen-{PROJECT}-tiny.service"
 PLACE = "/srv/saved"
 MODEL = f"{PLACE}/tiny.gguf"
 ENGINE = f"{PLACE}/engine"
-FOREIGN = 8119
+FOREIGN = 8118  # of the site's own
 TOLD = (f"/var/lib/xgen-deploy/{PROJECT}/audit.jsonl",)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.conftest import HASHED, TOKEN_HASH
+from tests.serve.credentials import HASHED, TOKEN_HASH
 from tests.site_file import load_site
 from xgen_deploy.manifest.diagnostics import ManifestError
 from xgen_deploy.manifest.users_file import read_users

@@ -12,19 +12,16 @@ from starlette.testclient import TestClient
 
 from tests.apply.conftest import make_site
 from tests.fake_host.site import FakeSite
+from tests.serve.credentials import HASHED, PASSWORD, TOKEN
 from xgen_deploy.cli.json_output import JsonOutput
 from xgen_deploy.cli.options import Settings
 from xgen_deploy.cli.serving import serve_context
 from xgen_deploy.serve.app import _ROUTERS, create_app
 from xgen_deploy.serve.context import ServeContext
-from xgen_deploy.serve.security.passwords import hash_password, new_token
 from xgen_deploy.serve.settings import Asked
 
 __all__ = ["make_site"]
 ADDRESS = "http://127.0.0.1:8765"
-PASSWORD = "correct horse"  # noqa: S105
-HASHED = hash_password(PASSWORD)
-TOKEN, TOKEN_HASH = new_token()
 
 
 class Served:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.serve.conftest import HASHED, Serve, settings_of, users
+from tests.serve.conftest import Serve, settings_of, users
+from tests.serve.credentials import HASHED
 from xgen_deploy.cli.serving import serve_context
 from xgen_deploy.serve.settings import Asked
 

@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 
 from tests.apply.conftest import MODEL, q
 from tests.serve.changing import ask, changing
-from tests.serve.conftest import ADDRESS, HASHED, Serve, Served, users
+from tests.serve.conftest import ADDRESS, Serve, Served, users
+from tests.serve.credentials import HASHED
 from tests.serve.test_hostile_hosts import each_text
 from xgen_deploy.serve.api.changes import _events
 from xgen_deploy.serve.security import open_streams

@@ -14,7 +14,8 @@ from schemathesis.specs.openapi import checks as of_openapi
 from starlette.testclient import TestClient
 
 from tests.apply.conftest import q
-from tests.serve.conftest import TOKEN_HASH, Serve
+from tests.serve.conftest import Serve
+from tests.serve.credentials import TOKEN_HASH
 from xgen_deploy.serve.settings import Asked
 
 EXAMPLES = 8

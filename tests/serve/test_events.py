@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from tests.apply.conftest import q
 from tests.fake_host.reporter import sample
-from tests.serve.conftest import TOKEN_HASH, Serve, Served, users
+from tests.serve.conftest import Serve, Served, users
+from tests.serve.credentials import TOKEN_HASH
 from xgen_deploy.errors import XgenError
 from xgen_deploy.serve.live import hub, stream
 from xgen_deploy.serve.security.users import User

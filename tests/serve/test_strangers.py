@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serve.conftest import ADDRESS, PASSWORD, TOKEN, TOKEN_HASH, Serve, routes, users
+from tests.serve.conftest import ADDRESS, Serve, routes, users
+from tests.serve.credentials import PASSWORD, TOKEN, TOKEN_HASH
 from xgen_deploy.serve.security.login_link import LASTS
 from xgen_deploy.serve.security.sessions import IDLE, LONGEST
 from xgen_deploy.serve.settings import Asked, serve_settings
