@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.apply.conftest import MODEL, q
 from tests.browser.conftest import Read, Show, Shown, keep
 from tests.fake_host.reporter import sample
+from tests.resolve.test_choosing import header
 from tests.serve.conftest import users
 from tests.serve.credentials import PASSWORD
 from xgen_deploy.serve.settings import Asked
@@ -30,6 +32,8 @@ def fleet(show: Show) -> Shown:
     shown = show(FLEET, applied=True, hosts=PLACED, asked=Asked(changes="apply"))
     hosts = shown.served.site.hosts
     hosts["far"].unreachable = "port 22 timed out after 10 s"
+    known = {"gguf": json.loads(header().model_dump_json(exclude_none=True))}
+    hosts["h100"].model_facts[str(MODEL["source"])] = known
     hosts["h100"].reports.append(sample(1.0, q={"generated": 0.0, "waiting": 0.0, "running": 1.0}))
     hosts["h100"].reports.append(sample(3.0, q={"generated": 90.0, "waiting": 2.0, "running": 4.0}))
     return shown
@@ -133,12 +137,16 @@ def test_the_dialog_offers_what_a_host_can_run_and_says_why_not_more(
     assert rocm.is_disabled()
     assert ": " in rocm.inner_text()
     expect(dialog.get_by_label(re.compile("NVIDIA H100"))).to_be_checked()
-    expect(dialog.locator("[data-layer-count]")).to_be_visible(timeout=20_000)
+    forecast = dialog.locator("#forecast")
+    expect(forecast).to_contain_text("GPU 0: takes", timeout=20_000)
     slider = dialog.get_by_role("slider")
-    assert slider.get_attribute("max") == "37"
+    layers = int(slider.get_attribute("max") or 0)
+    whole = forecast.inner_text()
     dialog.get_by_label("all", exact=True).uncheck()
-    slider.fill("10")
-    expect(dialog.locator("output")).to_have_text("10")
+    slider.fill(str(layers // 2))
+    expect(dialog.locator("output")).to_have_text(str(layers // 2))
+    expect(forecast).not_to_have_text(whole, timeout=20_000)
+    expect(forecast).to_contain_text("GPU 0: takes")
     accessible(page)
     keep(page, "deploy")
     page.keyboard.press("Escape")
