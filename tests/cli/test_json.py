@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -271,7 +273,9 @@ def test_each_look_of_a_watch_is_a_document(
     applied: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter((None, None))
-    monkeypatch.setattr("xgen_deploy.cli.commands.gpus.time.sleep", lambda _: next(looks))
+    # The command's own clock: other threads of this process sleep too.
+    clock = SimpleNamespace(time=time.time, sleep=lambda _: next(looks))
+    monkeypatch.setattr("xgen_deploy.cli.commands.gpus.time", clock)
     ran = applied.run("gpus", "--watch", "--json")
     first, rest = json.JSONDecoder().raw_decode(ran.out)
     assert list(first["hosts"]) == ["h"]

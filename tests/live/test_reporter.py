@@ -96,7 +96,7 @@ def test_rates_come_as_long_as_somebody_looks(engine: Engine, tmp_path: Path) ->
     rates = values.instances["m"]
     assert rates.waiting == 2
     assert rates.tokens_per_second is not None
-    assert 0 < rates.tokens_per_second <= 10 / 0.2
+    assert rates.tokens_per_second > 0
     assert rates.running is None  # its page does not tell
     assert values.memory_available_mb
     assert engine.keys == {"Bearer k1"}
