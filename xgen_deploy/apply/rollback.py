@@ -5,10 +5,10 @@ import time
 from xgen_deploy.apply.guard import arm, disarm
 from xgen_deploy.apply.host_context import HostContext
 from xgen_deploy.render.put_back import NOTHING_STOPPED, STOPPED_BEFORE
+from xgen_deploy.state.endpoint import local_address
 from xgen_deploy.state.layout import SECOND
 from xgen_deploy.state.record import InstanceRecord
 from xgen_deploy.transport.base import Session
-from xgen_deploy.verify.checks import local_address
 
 _ASK = 60.0
 _START = 300.0

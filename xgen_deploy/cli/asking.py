@@ -16,12 +16,13 @@ from xgen_deploy.secrets.delivered import InstanceSecrets
 from xgen_deploy.secrets.gateway import GatewaySecrets
 from xgen_deploy.secrets.resolver import SecretResolver
 from xgen_deploy.secrets.source import HostFiles
+from xgen_deploy.state.endpoint import local_address
 from xgen_deploy.state.observation import Observed, records_of
 from xgen_deploy.state.record import Record
 from xgen_deploy.state.secret_uses import engine_key
 from xgen_deploy.transport.base import WebRequest
 from xgen_deploy.verify.answer import Answer
-from xgen_deploy.verify.checks import key_header, local_address
+from xgen_deploy.verify.checks import key_header
 from xgen_deploy.verify.direct import NotDirect, stream_direct, why_not_direct
 from xgen_deploy.verify.entry_points import Way
 from xgen_deploy.visible import visible

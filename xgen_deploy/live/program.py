@@ -11,6 +11,7 @@ _MODULES = (
     (_PACKAGE, "engine_load"),
     (_PACKAGE, "reporter"),
     ("xgen_deploy.watch.remote", "http_get"),
+    ("xgen_deploy.watch.remote", "settings"),
 )
 _RUN = f"""
 from {_PACKAGE}.reporter import main

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 
-from xgen_deploy.backends.base import Backend, KeyFile
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.local_endpoint import local_endpoint
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
 from xgen_deploy.state.record import InstanceRecord, Record
-
-_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def report_request(host: Host, record: Record | None, layout: Layout, *, interval: float) -> bytes:
@@ -33,14 +32,9 @@ def _instance(
     name: str, last: InstanceRecord, backend: Backend, layout: Layout
 ) -> Mapping[str, object] | None:
     """None where its engine tells nothing of its load."""
-    spec, metrics, key = last.spec, backend.load_metrics, backend.api_key
-    if metrics is None:
+    if backend.load_metrics is None:
         return None
-    file = key if spec.api_key is not None and isinstance(key, KeyFile) else None
     return {
-        "address": _LOCAL.get(spec.listen, spec.listen),
-        "port": spec.port,
-        "metrics": vars(metrics),
-        "key_file": f"{layout.settings(f'{name}{last.slot}')}/{file.name}" if file else None,
-        "key_pattern": file.pattern if file else None,
+        **vars(local_endpoint(name, last, layout)),
+        "metrics": vars(backend.load_metrics),
     }

@@ -3,7 +3,8 @@
 import json
 from typing import TypeGuard
 
-from xgen_deploy.backends.base import Backend, KeyFile
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.local_endpoint import local_endpoint
 from xgen_deploy.backends.registry import backend_named
 from xgen_deploy.render.rendered import File
 from xgen_deploy.render.templates import Templates
@@ -60,19 +61,17 @@ def _settings(
     """What watchdog/remote.py needs to know of an instance; its keys are that program's."""
     spec = last.spec
     smoke_request = backend.smoke_request(spec)
-    name_on_host = f"{name}{last.slot}"
-    key = backend.api_key
-    file = key if spec.api_key is not None and isinstance(key, KeyFile) else None
+    endpoint = local_endpoint(name, last, layout)
     return {
-        "unit": f"{layout.service(name_on_host)}.service",
-        "address": {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(spec.listen, spec.listen),  # noqa: S104
-        "port": spec.port,
+        "unit": f"{layout.service(name + last.slot)}.service",
+        "address": endpoint.address,
+        "port": endpoint.port,
         "counters": backend.counters,
         "in_flight": backend.in_flight,
         "still": max(_STILL, _STILL_TOKEN * backend.batch_tokens(spec)),
         "loading": max(_LOADING, _LOADING_FACTOR * (last.ready_seconds or 0)),
         "path": smoke_request.path,
         "body": {**smoke_request.body, **({"max_tokens": 1} if spec.type == "llm" else {})},
-        "key_file": f"{layout.settings(name_on_host)}/{file.name}" if file else None,
-        "key_pattern": file.pattern if file else None,
+        "key_file": endpoint.key_file,
+        "key_pattern": endpoint.key_pattern,
     }

@@ -4,7 +4,12 @@ from xgen_deploy.frozen import Frozen, UrlPath
 from xgen_deploy.state.settings import ModelType, SecretRef
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a wildcard is reached
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def local_address(listen: str) -> str:
+    """The address at which the host itself reaches what listens on `listen`."""
+    return _WILDCARDS.get(listen, listen)
 
 
 class Endpoint(Frozen):

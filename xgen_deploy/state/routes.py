@@ -7,7 +7,7 @@ from collections.abc import Container, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from xgen_deploy.frozen import Frozen, UrlPath, replace
-from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS, Endpoint
+from xgen_deploy.state.endpoint import LOOPBACK, Endpoint, local_address
 from xgen_deploy.state.field_types import Port
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.settings import ModelType, SecretRef
@@ -165,7 +165,7 @@ def address_from(gateway_host: Host, host: Host | None, endpoint: Endpoint) -> s
     """Where `gateway_host` reaches an instance; None where it listens on the loopback of another
     host."""
     if endpoint.host == gateway_host.name:
-        return WILDCARDS.get(endpoint.listen, endpoint.listen)
+        return local_address(endpoint.listen)
     if endpoint.listen in LOOPBACK:
         return None
     if host is None:

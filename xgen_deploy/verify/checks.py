@@ -9,6 +9,7 @@ from xgen_deploy.bounded_json import read_json
 from xgen_deploy.frozen import Frozen
 from xgen_deploy.limits import PAGE
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.endpoint import local_address
 from xgen_deploy.state.instance import Instance, Spec
 from xgen_deploy.state.load_report import LoadReport
 from xgen_deploy.state.record import InstanceRecord
@@ -128,11 +129,6 @@ def with_pages(
 def key_header(api_key: SecretText | None) -> dict[str, str]:
     """The header that carries the key, the same for every engine; {} without a key."""
     return {"Authorization": f"Bearer {api_key.reveal()}"} if api_key else {}
-
-
-def local_address(listen: str) -> str:
-    """The address at which the host itself reaches what listens on `listen`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
 
 
 def check_recorded(instance: Instance, record: InstanceRecord | None) -> Check:

@@ -12,10 +12,11 @@ from xgen_deploy.gateway.away import Away
 from xgen_deploy.gateway.stats import ServerState
 from xgen_deploy.limits import PAGE
 from xgen_deploy.secret_text import SecretText
+from xgen_deploy.state.endpoint import local_address
 from xgen_deploy.state.gateway import Client, GatewaySpec
 from xgen_deploy.state.routes import Route
 from xgen_deploy.transport.base import Session
-from xgen_deploy.verify.checks import TRIAL, ask, key_header, local_address, wrong_with
+from xgen_deploy.verify.checks import TRIAL, ask, key_header, wrong_with
 from xgen_deploy.verify.haproxy_socket import HaproxySocket
 
 _FIRST_CHECKS = 10.0

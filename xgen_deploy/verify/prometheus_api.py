@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from xgen_deploy.bounded_json import read_json
 from xgen_deploy.secrets.monitoring import ServerSecrets
-from xgen_deploy.state.endpoint import WILDCARDS
+from xgen_deploy.state.endpoint import local_address
 from xgen_deploy.state.monitoring import ServerSpec
 from xgen_deploy.transport.base import Reply, Session
 from xgen_deploy.visible import printable
@@ -29,7 +29,7 @@ class PrometheusAPI:
         spec = self.spec
         return self.session.request(
             "GET",
-            WILDCARDS.get(spec.listen, spec.listen),
+            local_address(spec.listen),
             spec.port,
             path,
             headers=self.login,

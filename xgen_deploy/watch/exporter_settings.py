@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xgen_deploy.backends.base import Backend, KeyFile
+from xgen_deploy.backends.base import Backend
+from xgen_deploy.backends.local_endpoint import local_endpoint
 from xgen_deploy.backends.registry import backend_named
-from xgen_deploy.state.endpoint import LOOPBACK, WILDCARDS
+from xgen_deploy.state.endpoint import LOOPBACK, local_address
 from xgen_deploy.state.gateway import GatewaySpec
 from xgen_deploy.state.host import Host
 from xgen_deploy.state.layout import Layout
@@ -74,8 +75,9 @@ def exporter_settings(record: Record, layout: Layout, watched: Watched) -> str:
 
 def engine_keys(record: Record, layout: Layout) -> tuple[EngineKey, ...]:
     """What the exporter's unit hands to it, so that engines' keys stay on their host."""
-    keys = ((name, _key(name, last, layout)) for name, last in record.instances.items())
-    return tuple(EngineKey(_credential(name), key[0]) for name, key in keys if key is not None)
+    endpoints = {n: local_endpoint(n, last, layout) for n, last in record.instances.items()}
+    files = {name: endpoint.key_file for name, endpoint in endpoints.items()}
+    return tuple(EngineKey(_credential(name), file) for name, file in files.items() if file)
 
 
 def engine_addresses(record: Record) -> tuple[str, ...]:
@@ -83,7 +85,7 @@ def engine_addresses(record: Record) -> tuple[str, ...]:
     published address is sent on to one of Docker's own networks before it is filtered.
     """
     specs = [last.spec for last in record.instances.values()]
-    reached = {(s.runtime, _address(s.listen)) for s in specs}
+    reached = {(s.runtime, local_address(s.listen)) for s in specs}
     beyond = {(runtime, address) for runtime, address in reached if address not in LOOPBACK}
     docker = _PRIVATE if any(runtime == "docker" for runtime, _ in beyond) else ()
     return (*sorted({address for _, address in beyond}), *docker)
@@ -92,18 +94,18 @@ def engine_addresses(record: Record) -> tuple[str, ...]:
 def _engine(name: str, last: InstanceRecord, layout: Layout) -> dict[str, object]:
     """`page`: what the names of its metrics begin with; None where it has none."""
     backend = backend_named(last.spec.backend)
-    key = _key(name, last, layout)
+    endpoint = local_endpoint(name, last, layout)
     slo = last.declared.slo if last.declared else None
     return {
         "instance": name,
         "model": last.spec.model,
-        "address": _address(last.spec.listen),
-        "port": last.spec.port,
+        "address": endpoint.address,
+        "port": endpoint.port,
         "page": _page(backend) if backend else None,
         "health_path": last.health_path,
-        "credential": _credential(name) if key else None,
-        "key_file": key[0] if key else None,
-        "key_pattern": key[1] if key else None,
+        "credential": _credential(name) if endpoint.key_file else None,
+        "key_file": endpoint.key_file,
+        "key_pattern": endpoint.key_pattern,
         "unit": f"{layout.service(name + last.slot)}.service",
         "objectives": slo.model_dump(exclude_none=True) if slo else {},
     }
@@ -113,23 +115,8 @@ def _page(backend: Backend) -> str | None:
     return backend.counters[0].partition(":")[0] if backend.counters else None
 
 
-def _key(name: str, last: InstanceRecord, layout: Layout) -> tuple[str, str | None] | None:
-    """The file of an engine's key and the pattern of its content; an engine that takes its key
-    from its environment has no metrics to ask for.
-    """
-    backend = backend_named(last.spec.backend)
-    how = backend.api_key if backend is not None else None
-    if last.spec.api_key is None or not isinstance(how, KeyFile):
-        return None
-    return f"{layout.settings(name + last.slot)}/{how.name}", how.pattern
-
-
 def _credential(instance: str) -> str:
     return f"key-{instance}"
-
-
-def _address(listen: str) -> str:
-    return WILDCARDS.get(listen, listen)
 
 
 def gateway_settings(spec: GatewaySpec) -> dict[str, object]:

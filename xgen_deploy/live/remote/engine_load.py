@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any
 
+from xgen_deploy.probe.remote.reading import read_text
 from xgen_deploy.watch.remote.http_get import Where, get
+from xgen_deploy.watch.remote.settings import key_in
 
 PATIENCE = 2.0
 MOST = 1 << 20
-KEY = 1 << 16
 # A metric's value, after its name and labels.
 VALUE = r"(?:\{.{0,2000}\})?[ \t]{1,40}([0-9.eE+]{1,40})[ \t]{0,40}$"
 
@@ -37,11 +37,8 @@ def _page(instance: dict[str, Any]) -> str:
 def _key(instance: dict[str, Any]) -> str | None:
     if not instance.get("key_file"):
         return None
-    with open(instance["key_file"], encoding="utf-8") as file:
-        text = file.read(KEY)
-    pattern = instance.get("key_pattern")
-    quoted = re.fullmatch(pattern, text) if pattern else None
-    return str(json.loads(quoted.group(1))) if quoted else text.strip()
+    text = read_text(instance["key_file"])
+    return None if text is None else key_in(text, instance["key_pattern"])
 
 
 def _total(name: str, page: str) -> float | None:

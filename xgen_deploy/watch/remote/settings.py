@@ -28,10 +28,10 @@ def engine_key(engine: dict[str, Any], credentials: str | None) -> str | None:
         return None
     path = os.path.join(credentials, engine["credential"]) if credentials else engine["key_file"]
     text = read_text(path)
-    return None if text is None else _key_in(text, engine["key_pattern"])
+    return None if text is None else key_in(text, engine["key_pattern"])
 
 
-def _key_in(text: str, pattern: str | None) -> str:
+def key_in(text: str, pattern: str | None) -> str:
     """A key alone on its line, or a JSON string where a pattern finds it."""
     quoted = re.fullmatch(pattern, text) if pattern else None
     return str(json.loads(quoted[1])) if quoted else text.strip()
