@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xgen_deploy.documents.plan import PlanDocument, plan_document
-from xgen_deploy.plan.text import plan_text
 from xgen_deploy.serve.changes.change import Asked
 from xgen_deploy.serve.changes.planned import Planned, plan_over
 from xgen_deploy.serve.changes.preparing import prepared_edit
@@ -29,13 +27,11 @@ _MOST = 20
 
 @dataclass(frozen=True)
 class Preview:
-    """`diff` of the manifest; the plan, as text and as a document too."""
+    """The `diff` of the manifest and the plan, as far as the user may see them."""
 
     asked: Asked
     diff: str
     plan: Plan
-    document: PlanDocument
-    text: tuple[str, ...]
 
 
 def preview(context: "ServeContext", user: User, request: LoadRequest | UnloadRequest) -> Preview:
@@ -43,13 +39,10 @@ def preview(context: "ServeContext", user: User, request: LoadRequest | UnloadRe
     editing = context.changes.editing
     prepared = prepared_edit(editing.manifest, context.site(), user, request)
     planned = _planned(context, prepared.site, request)
-    plan = shown_plan(planned, user)
     return Preview(
         asked=prepared.asked,
         diff=shown_diff(prepared.asked.edit, editing.manifest.path, user),
-        plan=plan,
-        document=plan_document(plan),
-        text=tuple(plan_text(plan, 0.0)),
+        plan=shown_plan(planned, user),
     )
 
 
